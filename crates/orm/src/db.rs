@@ -1,0 +1,214 @@
+//! Opening the database: SQLite by default, PostgreSQL by URL. One pool for readers, one for writers.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sea_orm::sea_query::Value;
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, QueryResult, SqliteTransactionMode,
+    SqlxPostgresConnector, SqlxSqliteConnector, Statement, TransactionOptions, TransactionTrait,
+};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+use crate::error::{Class, Error, Result};
+
+/// The oldest SQLite that does not corrupt a WAL at its reset, as `major * 1_000_000 + minor * 1000 + patch`.
+const SQLITE_AT_LEAST: (u32, &str) = (3_051_003, "3.51.3");
+
+/// The database of a store.
+#[derive(Debug, Clone)]
+pub struct Db {
+    /// For reads outside of transactions.
+    pub(crate) read: DatabaseConnection,
+    write: DatabaseConnection,
+    writers: usize,
+}
+
+impl Db {
+    /// Opens an SQLite file, and makes it where it does not exist yet.
+    pub async fn sqlite(path: &Path) -> Result<Self> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // An acknowledged write survives a power cut.
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(10))
+            .statement_cache_capacity(300)
+            .pragma("cache_size", "-32768")
+            .pragma("temp_store", "memory");
+        let write = SqlitePoolOptions::new()
+            .max_connections(1)
+            .test_before_acquire(false)
+            .connect_with(options.clone())
+            .await
+            .map_err(|e| Error::new(Class::Unavailable, "DATABASE_UNREACHABLE", format!("{}: {e}", path.display())))?;
+        let read = SqlitePoolOptions::new()
+            .max_connections(4)
+            .test_before_acquire(false)
+            .connect_lazy_with(options.read_only(true).create_if_missing(false));
+        let db = Self {
+            read: SqlxSqliteConnector::from_sqlx_sqlite_pool(read),
+            write: SqlxSqliteConnector::from_sqlx_sqlite_pool(write),
+            writers: 1,
+        };
+        let row = db.write.query_one_raw(Statement::from_string(DbBackend::Sqlite, "SELECT sqlite_version()")).await?;
+        let version: String = row.map(|r| r.try_get_by_index(0)).transpose()?.unwrap_or_default();
+        let number = version.split('.').filter_map(|part| part.parse::<u32>().ok()).fold(0, |n, part| n * 1000 + part);
+        if number < SQLITE_AT_LEAST.0 {
+            return Err(Error::internal(format!("SQLite {version} is older than {}", SQLITE_AT_LEAST.1)));
+        }
+        Ok(db)
+    }
+
+    /// Connects to PostgreSQL, for example `postgres://user@127.0.0.1:5432/mingce`.
+    pub async fn postgres(url: &str) -> Result<Self> {
+        let options: PgConnectOptions =
+            url.parse().map_err(|e| Error::new(Class::Invalid, "DATABASE_URL_INVALID", format!("the database URL: {e}")))?;
+        let options = options.application_name("mingce").statement_cache_capacity(300).options([
+            ("statement_timeout", "30000"),
+            ("idle_in_transaction_session_timeout", "30000"),
+            ("lock_timeout", "10000"),
+        ]);
+        let pool = |most: u32| {
+            PgPoolOptions::new()
+                .max_connections(most)
+                .test_before_acquire(false)
+                .acquire_timeout(Duration::from_secs(10))
+                .max_lifetime(Duration::from_secs(600))
+                .idle_timeout(Duration::from_secs(60))
+        };
+        let write = pool(5).connect_with(options.clone()).await.map_err(|e| {
+            Error::new(Class::Unavailable, "DATABASE_UNREACHABLE", format!("the database does not answer: {e}"))
+        })?;
+        let read = pool(8).connect_lazy_with(options);
+        let db = Self {
+            read: SqlxPostgresConnector::from_sqlx_postgres_pool(read),
+            write: SqlxPostgresConnector::from_sqlx_postgres_pool(write),
+            writers: 4,
+        };
+        let row = db.write.query_one_raw(db.sql("SHOW transaction_read_only", [])).await?;
+        if row.map(|r| r.try_get_by_index::<String>(0)).transpose()?.as_deref() == Some("on") {
+            return Err(Error::new(Class::Unavailable, "DATABASE_READ_ONLY", "the database is a standby: name the primary"));
+        }
+        Ok(db)
+    }
+
+    /// Opens what a URL names: `postgres://…`, `sqlite:PATH` or a path.
+    pub async fn open(url: &str) -> Result<Self> {
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return Self::postgres(url).await;
+        }
+        Self::sqlite(Path::new(url.trim_start_matches("sqlite://").trim_start_matches("sqlite:"))).await
+    }
+
+    /// Which database it is.
+    pub fn backend(&self) -> DbBackend {
+        self.read.get_database_backend()
+    }
+
+    /// How many writers may work at the same time.
+    pub(crate) fn writers(&self) -> usize {
+        self.writers
+    }
+
+    /// For migrations: the connection that may change the schema.
+    pub fn owner(&self) -> &DatabaseConnection {
+        &self.write
+    }
+
+    /// Begins a write transaction. Only the kit does.
+    pub(crate) async fn begin(&self) -> Result<DatabaseTransaction> {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        Ok(self.write.begin_with_options(options).await?)
+    }
+
+    /// A statement with `?` for each value, in the database's own way of counting them.
+    pub(crate) fn sql(&self, text: &str, values: impl IntoIterator<Item = Value>) -> Statement {
+        sql(self.backend(), text, values)
+    }
+
+    /// Ends all connections, once those at work are done.
+    pub async fn close(&self) {
+        let _ = self.read.close_by_ref().await;
+        let _ = self.write.close_by_ref().await;
+    }
+}
+
+/// A statement with `?` for each value, whatever the database. The text holds no `?` of its own.
+pub(crate) fn sql(backend: DbBackend, text: &str, values: impl IntoIterator<Item = Value>) -> Statement {
+    if backend != DbBackend::Postgres {
+        return Statement::from_sql_and_values(backend, text, values);
+    }
+    let mut numbered = String::with_capacity(text.len() + 16);
+    let mut count = 0;
+    for part in text.split_inclusive('?') {
+        match part.strip_suffix('?') {
+            Some(before) => {
+                count += 1;
+                numbered.push_str(before);
+                numbered.push('$');
+                numbered.push_str(&count.to_string());
+            }
+            None => numbered.push_str(part),
+        }
+    }
+    Statement::from_sql_and_values(backend, numbered, values)
+}
+
+/// `column IN (a list of ids)` with the whole list as one bound value, so that a list of any length is one statement.
+pub(crate) fn among(backend: DbBackend, column: &str) -> String {
+    match backend {
+        DbBackend::Postgres => format!("{column} = ANY(string_to_array(?, ','))"),
+        _ => format!("{column} IN (SELECT value FROM json_each('[\"' || replace(?, ',', '\",\"') || '\"]'))"),
+    }
+}
+
+/// The list for [`among`]: ids hold neither commas nor quotes.
+pub(crate) fn list<'a>(ids: impl IntoIterator<Item = &'a str>) -> Value {
+    ids.into_iter().collect::<Vec<_>>().join(",").into()
+}
+
+/// The first column of each row.
+pub(crate) fn first<T: sea_orm::TryGetable>(rows: &[QueryResult]) -> Result<Vec<T>> {
+    rows.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
+}
+
+/// Whether the database asks to try the whole transaction again: a serialization failure, a deadlock, SQLite busy.
+pub(crate) fn wants_retry(error: &sea_orm::DbErr) -> bool {
+    matches!(code(error).as_deref(), Some("40001" | "40P01" | "5" | "6" | "517" | "261"))
+}
+
+/// Whether a unique key was taken meanwhile.
+pub(crate) fn is_unique(error: &sea_orm::DbErr) -> bool {
+    matches!(code(error).as_deref(), Some("23505" | "1555" | "2067"))
+}
+
+fn code(error: &sea_orm::DbErr) -> Option<String> {
+    let (sea_orm::DbErr::Exec(runtime) | sea_orm::DbErr::Query(runtime) | sea_orm::DbErr::Conn(runtime)) = error else {
+        return None;
+    };
+    match runtime {
+        sea_orm::RuntimeErr::SqlxError(error) => error.as_database_error()?.code().map(|c| c.into_owned()),
+        _ => None,
+    }
+}
+
+impl From<sea_orm::DbErr> for Error {
+    fn from(error: sea_orm::DbErr) -> Self {
+        if wants_retry(&error) {
+            return Error::new(Class::Aborted, "CONCURRENT_CHANGE", "another change came first: try again");
+        }
+        match &error {
+            sea_orm::DbErr::ConnectionAcquire(_) | sea_orm::DbErr::Conn(_) => {
+                Error::new(Class::Unavailable, "DATABASE_UNREACHABLE", "the database does not answer: try again")
+            }
+            _ => Error::internal(error),
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! What can go wrong, without a word of transport: the one enum that `server` turns into gRPC codes.
+
+use std::fmt;
+
+/// The class of an error. Only `mingce-server` maps it to a gRPC code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// The request is wrong whatever the register holds.
+    Invalid,
+    /// The named resource does not exist.
+    NotFound,
+    /// Something unique is taken.
+    AlreadyExists,
+    /// The request is right, but not in this state.
+    Precondition,
+    /// A concurrent change came first: read again and retry.
+    Aborted,
+    /// A queue or quota is full: retry later.
+    Exhausted,
+    /// A part that the call needs cannot be reached: retry later.
+    Unavailable,
+    /// The caller may not do this.
+    Denied,
+    /// The time that the caller gave is over.
+    Deadline,
+    /// Our fault. The caller sees no more than that.
+    Internal,
+}
+
+/// One wrong field of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// Path of the field in the request, for example `lab.hosts[1].organization`.
+    pub field: String,
+    /// Machine-readable reason in UPPER_SNAKE_CASE.
+    pub reason: &'static str,
+    /// What is wrong and what would be right; no personal data.
+    pub description: String,
+}
+
+/// The resource that an error is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct About {
+    /// Its collection, for example `labs`.
+    pub collection: &'static str,
+    /// Its resource name.
+    pub name: String,
+}
+
+/// An error with what a caller needs to mend it, and apart from that what only an operator may see.
+#[derive(Debug, Clone)]
+pub struct Error(Box<Inner>);
+
+#[derive(Debug, Clone)]
+struct Inner {
+    class: Class,
+    reason: &'static str,
+    message: String,
+    violations: Vec<Violation>,
+    about: Option<About>,
+    internal: Option<String>,
+}
+
+/// What the kit's functions answer.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// An error of a class, with a machine-readable reason in UPPER_SNAKE_CASE and a sentence for people.
+    pub fn new(class: Class, reason: &'static str, message: impl Into<String>) -> Self {
+        Self(Box::new(Inner { class, reason, message: message.into(), violations: Vec::new(), about: None, internal: None }))
+    }
+
+    /// A wrong field of the request.
+    pub fn invalid(field: impl Into<String>, reason: &'static str, description: impl Into<String>) -> Self {
+        let (field, description) = (field.into(), description.into());
+        let mut error = Self::new(Class::Invalid, reason, format!("{field}: {description}"));
+        error.0.violations.push(Violation { field, reason, description });
+        error
+    }
+
+    /// Several wrong fields. `violations` is not empty.
+    pub fn invalid_all(violations: Vec<Violation>) -> Self {
+        let message = violations.iter().map(|v| format!("{}: {}", v.field, v.description)).collect::<Vec<_>>().join("; ");
+        let reason = violations.first().map_or("INVALID", |v| v.reason);
+        let mut error = Self::new(Class::Invalid, reason, message);
+        error.0.violations = violations;
+        error
+    }
+
+    /// No such resource.
+    pub fn not_found(collection: &'static str, name: impl Into<String>) -> Self {
+        let name = name.into();
+        Self::new(Class::NotFound, "RESOURCE_NOT_FOUND", format!("{name} does not exist")).about(collection, name)
+    }
+
+    /// A fault of ours or of the database: `detail` is for the log, the caller learns nothing from it.
+    pub fn internal(detail: impl fmt::Display) -> Self {
+        let mut error = Self::new(Class::Internal, "INTERNAL", "the register could not do this; its log says why");
+        error.0.internal = Some(detail.to_string());
+        error
+    }
+
+    /// Names the resource that the error is about.
+    #[must_use]
+    pub fn about(mut self, collection: &'static str, name: impl Into<String>) -> Self {
+        self.0.about = Some(About { collection, name: name.into() });
+        self
+    }
+
+    /// Adds a wrong field to an error of another class, for example to ALREADY_EXISTS.
+    #[must_use]
+    pub fn at(mut self, field: impl Into<String>, description: impl Into<String>) -> Self {
+        let reason = self.0.reason;
+        self.0.violations.push(Violation { field: field.into(), reason, description: description.into() });
+        self
+    }
+
+    /// The class.
+    pub fn class(&self) -> Class {
+        self.0.class
+    }
+    /// Machine-readable reason in UPPER_SNAKE_CASE.
+    pub fn reason(&self) -> &'static str {
+        self.0.reason
+    }
+    /// A sentence for people.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+    /// The wrong fields.
+    pub fn violations(&self) -> &[Violation] {
+        &self.0.violations
+    }
+    /// The resource it is about.
+    pub fn resource(&self) -> Option<&About> {
+        self.0.about.as_ref()
+    }
+    /// What only the log may say.
+    pub fn detail(&self) -> Option<&str> {
+        self.0.internal.as_deref()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl std::error::Error for Error {}

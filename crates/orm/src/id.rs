@@ -1,0 +1,123 @@
+//! Ids: UUIDv7, written as 26 characters of base32 without i, l, o and u, as they stand in resource names.
+
+use std::fmt;
+use std::str::FromStr;
+
+use uuid::Uuid;
+
+const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+/// The id of a resource. Ordered by the time it was made.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Id(Uuid);
+
+impl Id {
+    /// A new id for something made at `now` (microseconds since 1970).
+    pub fn new(now: i64) -> Self {
+        let millis = u64::try_from(now / 1000).unwrap_or(0);
+        Self(uuid::Builder::from_unix_timestamp_millis(millis, &rand::random::<[u8; 10]>()).into_uuid())
+    }
+
+    /// The same id as a UUID with hyphens.
+    pub fn uuid(&self) -> String {
+        self.0.hyphenated().to_string()
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = self.0.as_u128();
+        (0..26).rev().try_for_each(|place| {
+            let digit = usize::try_from((value >> (place * 5)) & 31).unwrap_or(0);
+            write!(f, "{}", char::from(ALPHABET[digit]))
+        })
+    }
+}
+
+impl fmt::Debug for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Not an id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotAnId;
+
+impl FromStr for Id {
+    type Err = NotAnId;
+
+    fn from_str(text: &str) -> Result<Self, NotAnId> {
+        let bytes = text.as_bytes();
+        // 26 characters hold 130 bits: the first may not exceed 7.
+        if bytes.len() != 26 || bytes[0] > b'7' {
+            return Err(NotAnId);
+        }
+        let value = bytes.iter().try_fold(0u128, |value, byte| {
+            let digit = ALPHABET.iter().position(|a| a == byte).ok_or(NotAnId)?;
+            Ok((value << 5) | digit as u128)
+        })?;
+        Ok(Self(Uuid::from_u128(value)))
+    }
+}
+
+/// A resource name, `labs/{id}` or `labs/{id}/designations/{id}`, taken apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Name<'a> {
+    /// `labs`, where the resource stands below another.
+    pub parent_collection: Option<&'a str>,
+    /// The id of the parent.
+    pub parent: Option<&'a str>,
+    /// `designations`.
+    pub collection: &'a str,
+    /// The resource's own id.
+    pub id: &'a str,
+}
+
+impl<'a> Name<'a> {
+    /// Takes a resource name apart; `None` where it is none.
+    pub fn parse(text: &'a str) -> Option<Self> {
+        let mut parts = text.split('/');
+        let (collection, id) = (parts.next()?, parts.next()?);
+        id.parse::<Id>().ok()?;
+        match (parts.next(), parts.next(), parts.next()) {
+            (None, None, None) => Some(Self { parent_collection: None, parent: None, collection, id }),
+            (Some(below), Some(own), None) => {
+                own.parse::<Id>().ok()?;
+                Some(Self { parent_collection: Some(collection), parent: Some(id), collection: below, id: own })
+            }
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn an_id_reads_back(value in any::<u128>()) {
+            let id = Id(Uuid::from_u128(value));
+            prop_assert_eq!(id.to_string().parse::<Id>(), Ok(id));
+        }
+    }
+
+    #[test]
+    fn ids_sort_by_time_as_text() {
+        let (early, late) = (Id::new(1_700_000_000_000_000), Id::new(1_700_000_000_002_000));
+        assert!(early.to_string() < late.to_string());
+        assert_eq!(early.0.get_version_num(), 7);
+    }
+
+    #[test]
+    fn a_name_of_the_wrong_shape_is_none() {
+        let id = Id::new(0).to_string();
+        assert!(Name::parse(&format!("labs/{id}")).is_some());
+        assert!(Name::parse(&format!("labs/{id}/designations/{id}")).is_some());
+        for wrong in ["", "labs", "labs/", "labs/x", &format!("labs/{id}/designations"), &format!("labs/{id}/a/{id}/b")] {
+            assert!(Name::parse(wrong).is_none(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,2 @@
+//! .
+pub type Checked<T, U> = tonic_prost::ProstCodec<T, U>;

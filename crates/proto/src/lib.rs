@@ -1,0 +1,23 @@
+//! The contract as Rust: messages, clients and server traits of the three services, their rules of validity and the
+//! descriptor set. Generated from `proto/` by `build.rs`; the comments stand there.
+
+pub mod codec;
+pub mod names;
+
+#[allow(missing_docs, clippy::all, clippy::pedantic, unreachable_pub, rustdoc::all)]
+mod generated {
+    include!(concat!(env!("OUT_DIR"), "/mod.rs"));
+}
+#[allow(clippy::all, clippy::pedantic)]
+mod rules {
+    use super::mingce;
+
+    include!(concat!(env!("OUT_DIR"), "/validate_impl.rs"));
+}
+
+pub use generated::mingce;
+pub use generated::mingce::{awards::v1 as awards, labs::v1 as labs, registry::v1 as registry, talent::v1 as talent};
+pub use prost_protovalidate::Validate;
+
+/// Every file of the contract with its imports and options, encoded: for reflection, permissions and mappings.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
