@@ -1,1 +1,14 @@
-//! .
+//! Drives the real binary, on real databases and through real sockets, as its users do.
+// A test says what it expects by failing, and so does what it stands on.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+pub mod binary;
+pub mod failure;
+pub mod postgres;
+pub mod register;
+pub mod store;
+pub mod wire;
+
+pub use failure::{Failure, failure};
+pub use register::Register;
+pub use store::Store;

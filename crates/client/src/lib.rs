@@ -1,1 +1,10 @@
-//! .
+//! What one service uses to call another, and others may: connections that come by themselves, deadlines passed on,
+//! retries of calls that bear repeating.
+
+mod peer;
+mod retry;
+
+pub mod services;
+
+pub use peer::{Attempt, Peer};
+pub use services::{Labs, Talent};

@@ -1,1 +1,27 @@
-//! .
+//! Files into resources and back: reads CSV, XLSX and JSON lines by a mapping, and writes what it can read again.
+//!
+//! A [`Source`] is a file, a [`Mapping`] says what its columns mean, [`Part::read`] yields [`Row`]s (messages of the
+//! contract) and [`Refusal`]s. A [`Writer`] is the way back. Nothing here knows of a network.
+
+mod build;
+mod collection;
+mod decode;
+mod delimited;
+mod error;
+mod plain;
+mod reading;
+mod refused;
+mod source;
+mod spec;
+mod template;
+mod value;
+mod workbook;
+mod write;
+
+pub use collection::{COLLECTIONS, Collection};
+pub use error::Error;
+pub use reading::{Counts, Item, Refusal, Row};
+pub use refused::RefusedWriter;
+pub use source::{Limits, Options, Source, SourceRow};
+pub use spec::{Mapping, Part, SHIPPED};
+pub use write::{Format, Writer};

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use sea_orm::sea_query::Value;
+use sea_orm::sea_query::{ArrayType, Value};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, QueryResult, SqliteTransactionMode,
     SqlxPostgresConnector, SqlxSqliteConnector, Statement, TransactionOptions, TransactionTrait,
@@ -161,17 +161,37 @@ pub(crate) fn sql(backend: DbBackend, text: &str, values: impl IntoIterator<Item
     Statement::from_sql_and_values(backend, numbered, values)
 }
 
-/// `column IN (a list of ids)` with the whole list as one bound value, so that a list of any length is one statement.
+/// `column` is one of a list that is bound as one value (see [`list`]), so that any length is the same statement.
 pub(crate) fn among(backend: DbBackend, column: &str) -> String {
     match backend {
-        DbBackend::Postgres => format!("{column} = ANY(string_to_array(?, ','))"),
-        _ => format!("{column} IN (SELECT value FROM json_each('[\"' || replace(?, ',', '\",\"') || '\"]'))"),
+        DbBackend::Postgres => format!("{column} = ANY(?)"),
+        _ => format!("{column} IN (SELECT value FROM json_each(?))"),
     }
 }
 
-/// The list for [`among`]: ids hold neither commas nor quotes.
-pub(crate) fn list<'a>(ids: impl IntoIterator<Item = &'a str>) -> Value {
-    ids.into_iter().collect::<Vec<_>>().join(",").into()
+/// The list for [`among`] and [`rows_of`].
+pub(crate) fn list<T: AsRef<str>>(backend: DbBackend, items: impl IntoIterator<Item = T>) -> Value {
+    let items = items.into_iter();
+    match backend {
+        DbBackend::Postgres => {
+            Value::Array(ArrayType::String, Some(Box::new(items.map(|i| i.as_ref().to_owned().into()).collect())))
+        }
+        _ => serde_json::Value::from_iter(items.map(|i| i.as_ref().to_owned())).to_string().into(),
+    }
+}
+
+/// A table of so many text columns from as many bound lists of one length: `SELECT … FROM` this. Columns are `c0`, `c1`, ….
+pub(crate) fn rows_of(backend: DbBackend, columns: usize) -> String {
+    let name = |n: usize| format!("c{n}");
+    if backend == DbBackend::Postgres {
+        let lists = vec!["?::text[]"; columns].join(", ");
+        return format!("UNNEST({lists}) AS r({})", (0..columns).map(name).collect::<Vec<_>>().join(", "));
+    }
+    let columns: Vec<_> = (0..columns)
+        .map(|n| if n == 0 { "j0.value AS c0".to_owned() } else { format!("j{n}.value AS c{n}") })
+        .collect();
+    let joins: String = (1..columns.len()).map(|n| format!(" JOIN json_each(?) j{n} ON j{n}.key = j0.key")).collect();
+    format!("(SELECT {} FROM json_each(?) j0{joins}) AS r", columns.join(", "))
 }
 
 /// The first column of each row.

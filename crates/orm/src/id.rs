@@ -18,6 +18,11 @@ impl Id {
         Self(uuid::Builder::from_unix_timestamp_millis(millis, &rand::random::<[u8; 10]>()).into_uuid())
     }
 
+    /// The id with this value.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes))
+    }
+
     /// The same id as a UUID with hyphens.
     pub fn uuid(&self) -> String {
         self.0.hyphenated().to_string()

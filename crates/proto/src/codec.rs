@@ -1,2 +1,125 @@
-//! .
-pub type Checked<T, U> = tonic_prost::ProstCodec<T, U>;
+//! How messages are read from the wire: as prost does it, but a message that cannot be read is the sender's fault and
+//! says so (INVALID_ARGUMENT, reason `MESSAGE_MALFORMED`), where tonic's own codec answers INTERNAL.
+
+use std::collections::HashMap;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use prost::Message;
+use tonic::codec::{Codec, DecodeBuf, Decoder};
+use tonic::{Code, Status};
+use tonic_prost::{ProstCodec, ProstEncoder};
+use tonic_types::{ErrorDetails, StatusExt};
+
+/// The codec of the generated clients and servers.
+#[derive(Debug, Clone, Copy)]
+pub struct Checked<T, U>(PhantomData<(T, U)>);
+
+impl<T, U> Default for Checked<T, U> {
+    fn default() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<T, U> Codec for Checked<T, U>
+where
+    T: Message + Send + 'static,
+    U: Message + Default + Send + 'static,
+{
+    type Encode = T;
+    type Decode = U;
+    type Encoder = ProstEncoder<T>;
+    type Decoder = CheckedDecoder<U>;
+
+    fn encoder(&mut self) -> Self::Encoder {
+        ProstCodec::<T, U>::default().encoder()
+    }
+
+    fn decoder(&mut self) -> Self::Decoder {
+        CheckedDecoder(PhantomData)
+    }
+}
+
+/// Reads messages of one type.
+#[derive(Debug, Clone, Copy)]
+pub struct CheckedDecoder<U>(PhantomData<U>);
+
+impl<U: Message + Default> Decoder for CheckedDecoder<U> {
+    type Item = U;
+    type Error = Status;
+
+    fn decode(&mut self, bytes: &mut DecodeBuf<'_>) -> Result<Option<U>, Status> {
+        U::decode(bytes).map(Some).map_err(malformed)
+    }
+}
+
+/// prost names the field and what is wrong with it, never what stands there. The error stays in the status as its
+/// source: a client so tells an answer that it cannot read itself from a request that the server could not read.
+fn malformed(error: prost::DecodeError) -> Status {
+    let details = ErrorDetails::with_error_info("MESSAGE_MALFORMED", "mingce", HashMap::new());
+    let text = error.to_string();
+    let what = text
+        .strip_prefix("failed to decode Protobuf message: ")
+        .unwrap_or(&text);
+    let mut status = Status::with_error_details(
+        Code::InvalidArgument,
+        format!("the message cannot be read: {what}"),
+        details,
+    );
+    status.set_source(Arc::new(error));
+    status
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::Full;
+    use proptest::prelude::*;
+    use prost::bytes::Bytes;
+    use tonic::Streaming;
+
+    use super::*;
+    use crate::registry::Name;
+
+    /// Reads `message` as it would come over the wire.
+    fn read(message: &[u8]) -> Result<Name, Status> {
+        let mut framed = vec![0];
+        framed.extend_from_slice(&u32::try_from(message.len()).unwrap().to_be_bytes());
+        framed.extend_from_slice(message);
+        let decoder = Checked::<Name, Name>::default().decoder();
+        let mut stream = Streaming::new_request(decoder, Full::new(Bytes::from(framed)), None, None);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(stream.message()).map(Option::unwrap)
+    }
+
+    #[test]
+    fn invalid_utf_8_a_cut_message_and_an_unknown_wire_type_are_the_senders_fault() {
+        for bytes in [
+            &[0x0a, 2, 0xff, 0xfe][..],
+            &[0x0a, 9, b'a'],
+            &[0x0f],
+            &[0x0b, 0x0a],
+            &[0x00],
+        ] {
+            let status = read(bytes).unwrap_err();
+            assert_eq!(status.code(), Code::InvalidArgument, "{bytes:?}");
+            assert_eq!(status.get_details_error_info().unwrap().reason, "MESSAGE_MALFORMED");
+        }
+        let named = read(&[0x0a, 2, 0xff, 0xfe]).unwrap_err();
+        assert!(named.message().contains("Name.text"), "{}", named.message());
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_written_is_read(text in ".*", language in ".*", kind in any::<i32>()) {
+            let name = Name { text, language, kind, ..Name::default() };
+            prop_assert_eq!(read(&name.encode_to_vec()).unwrap(), name);
+        }
+
+        #[test]
+        fn any_bytes_are_a_message_or_malformed(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            if let Err(status) = read(&bytes) {
+                prop_assert_eq!(status.code(), Code::InvalidArgument);
+            }
+        }
+    }
+}

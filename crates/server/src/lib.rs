@@ -1,1 +1,24 @@
-//! .
+//! The boot of every service: listening, limits, deadlines, permissions, health, reflection, drain, and the way from a
+//! request to the kit and from the kit's errors to gRPC.
+
+pub mod boot;
+pub mod call;
+pub mod config;
+pub mod signal;
+pub mod status;
+pub mod telemetry;
+
+mod accept;
+mod access;
+mod answer;
+mod deadline;
+mod edge;
+mod guests;
+mod limit;
+mod permissions;
+mod reflection;
+mod size;
+
+pub use boot::{Bound, Server, StartError};
+pub use call::Principal;
+pub use config::Config;

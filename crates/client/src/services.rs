@@ -1,0 +1,138 @@
+//! The services of the register as others call them: what a call names is checked by the service that owns it.
+
+use std::time::Instant;
+
+use mingce_proto::labs::lab_service_client::LabServiceClient;
+use mingce_proto::labs::{
+    BatchGetLabsRequest, BatchGetLabsResponse, BatchGetOrganizationsRequest, BatchGetOrganizationsResponse,
+    ResolveOrganizationsRequest, ResolveOrganizationsResponse,
+};
+use mingce_proto::talent::talent_service_client::TalentServiceClient;
+use mingce_proto::talent::{
+    BatchGetTalentsRequest, BatchGetTalentsResponse, ResolveTalentsRequest, ResolveTalentsResponse,
+};
+use tonic::Status;
+
+use crate::peer::{Attempt, Peer};
+
+/// The largest answer that is taken, in bytes: a thousand whole records.
+const ANSWER_BYTES: usize = 8 * 1024 * 1024;
+
+/// The labs service.
+#[derive(Debug, Clone)]
+pub struct Labs(Peer);
+
+/// The talent service.
+#[derive(Debug, Clone)]
+pub struct Talent(Peer);
+
+impl Labs {
+    /// The labs service at `http://host:port`. Connects with the first call.
+    ///
+    /// # Errors
+    /// INVALID_ARGUMENT where the URL is none.
+    #[allow(clippy::result_large_err)]
+    pub fn lazy(url: &str) -> Result<Self, Status> {
+        Peer::lazy("labs", url).map(Self)
+    }
+
+    /// Finds the organizations that a request names, all in one call. Creating what is missing bears repeating too: the
+    /// second time it is found.
+    ///
+    /// # Errors
+    /// UNAVAILABLE where the service cannot be reached, and its own.
+    pub async fn resolve_organizations(
+        &self,
+        deadline: Option<Instant>,
+        request: ResolveOrganizationsRequest,
+    ) -> Result<ResolveOrganizationsResponse, Status> {
+        let call = |attempt: Attempt| {
+            let request = attempt.request(request.clone());
+            async move { Ok(labs(&attempt).resolve_organizations(request).await?.into_inner()) }
+        };
+        self.0.call(deadline, call).await
+    }
+
+    /// Answers organizations by their names.
+    ///
+    /// # Errors
+    /// UNAVAILABLE where the service cannot be reached, and its own.
+    pub async fn batch_get_organizations(
+        &self,
+        deadline: Option<Instant>,
+        request: BatchGetOrganizationsRequest,
+    ) -> Result<BatchGetOrganizationsResponse, Status> {
+        let call = |attempt: Attempt| {
+            let request = attempt.request(request.clone());
+            async move { Ok(labs(&attempt).batch_get_organizations(request).await?.into_inner()) }
+        };
+        self.0.call(deadline, call).await
+    }
+
+    /// Answers labs by their names.
+    ///
+    /// # Errors
+    /// UNAVAILABLE where the service cannot be reached, and its own.
+    pub async fn batch_get_labs(
+        &self,
+        deadline: Option<Instant>,
+        request: BatchGetLabsRequest,
+    ) -> Result<BatchGetLabsResponse, Status> {
+        let call = |attempt: Attempt| {
+            let request = attempt.request(request.clone());
+            async move { Ok(labs(&attempt).batch_get_labs(request).await?.into_inner()) }
+        };
+        self.0.call(deadline, call).await
+    }
+}
+
+impl Talent {
+    /// The talent service at `http://host:port`. Connects with the first call.
+    ///
+    /// # Errors
+    /// INVALID_ARGUMENT where the URL is none.
+    #[allow(clippy::result_large_err)]
+    pub fn lazy(url: &str) -> Result<Self, Status> {
+        Peer::lazy("talent", url).map(Self)
+    }
+
+    /// Finds the talents that a request names, all in one call.
+    ///
+    /// # Errors
+    /// UNAVAILABLE where the service cannot be reached, and its own.
+    pub async fn resolve_talents(
+        &self,
+        deadline: Option<Instant>,
+        request: ResolveTalentsRequest,
+    ) -> Result<ResolveTalentsResponse, Status> {
+        let call = |attempt: Attempt| {
+            let request = attempt.request(request.clone());
+            async move { Ok(talent(&attempt).resolve_talents(request).await?.into_inner()) }
+        };
+        self.0.call(deadline, call).await
+    }
+
+    /// Answers talents by their names.
+    ///
+    /// # Errors
+    /// UNAVAILABLE where the service cannot be reached, and its own.
+    pub async fn batch_get_talents(
+        &self,
+        deadline: Option<Instant>,
+        request: BatchGetTalentsRequest,
+    ) -> Result<BatchGetTalentsResponse, Status> {
+        let call = |attempt: Attempt| {
+            let request = attempt.request(request.clone());
+            async move { Ok(talent(&attempt).batch_get_talents(request).await?.into_inner()) }
+        };
+        self.0.call(deadline, call).await
+    }
+}
+
+fn labs(attempt: &Attempt) -> LabServiceClient<tonic::transport::Channel> {
+    LabServiceClient::new(attempt.channel()).max_decoding_message_size(ANSWER_BYTES)
+}
+
+fn talent(attempt: &Attempt) -> TalentServiceClient<tonic::transport::Channel> {
+    TalentServiceClient::new(attempt.channel()).max_decoding_message_size(ANSWER_BYTES)
+}

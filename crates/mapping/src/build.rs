@@ -1,0 +1,343 @@
+//! Builds one message from the rows of one resource.
+
+use std::borrow::Cow;
+
+use prost_reflect::{DynamicMessage, FieldDescriptor, Value};
+
+use crate::reading::{Bound, Origin};
+use crate::source::SourceRow;
+use crate::spec::{Condition, Entry, Filling, Group, Rows, Split, Text};
+use crate::template::cleaned;
+use crate::value::{Unfit, convert, date, sound};
+
+/// A row, or one of the values that stand in step in its split cells.
+#[derive(Clone)]
+pub(crate) struct At<'a> {
+    pub(crate) row: &'a SourceRow,
+    split: Option<(&'a Split, &'a [Vec<String>], usize)>,
+}
+
+/// What is wrong with a row, and where.
+#[derive(Debug)]
+pub(crate) struct Bad {
+    pub(crate) row: u64,
+    pub(crate) columns: Vec<usize>,
+    pub(crate) reason: &'static str,
+    pub(crate) description: String,
+}
+
+/// Builds messages of one part over one source.
+pub(crate) struct Builder<'a> {
+    pub(crate) bound: &'a Bound<'a>,
+    /// All rows of the resource at hand.
+    all: Vec<At<'a>>,
+    origins: Vec<Origin>,
+    /// Whether a column has said something within the message at hand, and whether one was asked.
+    said: bool,
+    asked: bool,
+}
+
+impl<'a> Builder<'a> {
+    pub(crate) fn new(bound: &'a Bound<'a>, rows: &'a [SourceRow]) -> Self {
+        let all = rows.iter().map(|row| At { row, split: None }).collect();
+        Builder { bound, all, origins: Vec::new(), said: false, asked: false }
+    }
+
+    /// Fills `message` from all rows; where its items came from is the answer.
+    pub(crate) fn build(mut self, group: &'a Group, message: &mut DynamicMessage) -> Result<Vec<Origin>, Bad> {
+        let rows = self.all.clone();
+        self.fields(group, &rows, message, true)?;
+        Ok(self.origins)
+    }
+
+    fn fields(
+        &mut self,
+        group: &'a Group,
+        rows: &[At<'_>],
+        message: &mut DynamicMessage,
+        top: bool,
+    ) -> Result<(), Bad> {
+        for (field, filling) in &group.fields {
+            match filling {
+                Filling::Value(texts) => {
+                    if let Some((text, times, columns, row)) = self.value(texts, rows)? {
+                        let value = fit(convert(&text, &field.kind(), times), row, columns)?;
+                        message.set_field(field, value);
+                    }
+                }
+                Filling::Message(inner) => {
+                    if let Some(value) = self.message(field, inner, rows)? {
+                        message.set_field(field, value);
+                    }
+                }
+                Filling::List(entries) => {
+                    let mut items = Vec::new();
+                    let mut origin = Vec::new();
+                    for (index, entry) in entries.iter().enumerate() {
+                        let before = items.len();
+                        self.entry(field, entry, rows, &mut items, &mut origin)?;
+                        for made in origin.iter_mut().skip(before) {
+                            made.0 = index;
+                        }
+                    }
+                    if !items.is_empty() {
+                        message.set_field(field, Value::List(items));
+                    }
+                    if top {
+                        self.origins.push(Origin { field: field.number(), items: origin });
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A message, or nothing where columns were asked for it and all were empty.
+    fn message(&mut self, field: &FieldDescriptor, group: &'a Group, rows: &[At<'_>]) -> Result<Option<Value>, Bad> {
+        let mut counting = Vec::new();
+        for at in rows {
+            if self.skipped(&group.skip, at)?.is_none() {
+                counting.push(at.clone());
+            }
+        }
+        let prost_reflect::Kind::Message(descriptor) = field.kind() else { return Ok(None) };
+        if counting.is_empty() {
+            // Whoever holds this message learns that it has nothing from columns.
+            self.asked = true;
+            return Ok(None);
+        }
+        let mut message = DynamicMessage::new(descriptor);
+        let outer = (std::mem::take(&mut self.said), std::mem::take(&mut self.asked));
+        let filled = self.fields(group, &counting, &mut message, false);
+        let (said, asked) = (self.said, self.asked);
+        (self.said, self.asked) = (outer.0 || said, outer.1 || asked);
+        filled?;
+        Ok((said || !asked).then_some(Value::Message(message)))
+    }
+
+    fn entry(
+        &mut self,
+        field: &FieldDescriptor,
+        entry: &'a Entry,
+        rows: &[At<'_>],
+        items: &mut Vec<Value>,
+        origin: &mut Vec<(usize, u64)>,
+    ) -> Result<(), Bad> {
+        let mut add = |value: Value, row: u64| {
+            // Joined rows repeat what they have in common.
+            if !items.contains(&value) {
+                items.push(value);
+                origin.push((0, row));
+            }
+        };
+        match entry {
+            Entry::Value(text) => {
+                for at in rows {
+                    let columns = || self.bound.of_file(text.from.columns());
+                    let mut each = |at: &At<'_>, this: &mut Self| -> Result<(), Bad> {
+                        if let Some(value) = this.text(text, at)?.filter(|v| !v.is_empty()) {
+                            add(fit(convert(&value, &field.kind(), text.times), at.row.number, columns())?, at.row.number);
+                        }
+                        Ok(())
+                    };
+                    match &text.split {
+                        Some(split) => {
+                            let (parts, count) = self.parts(split, at)?;
+                            for index in 0..count {
+                                each(&At { row: at.row, split: Some((split, &parts, index)) }, self)?;
+                            }
+                        }
+                        None => each(at, self)?,
+                    }
+                }
+            }
+            Entry::Message { group, split: Some(split), .. } => {
+                for at in rows {
+                    if self.skipped(&group.skip, at)?.is_some() {
+                        continue;
+                    }
+                    let (parts, count) = self.parts(split, at)?;
+                    for index in 0..count {
+                        let part = At { row: at.row, split: Some((split, &parts, index)) };
+                        if let Some(value) = self.message(field, group, &[part])? {
+                            add(value, at.row.number);
+                        }
+                    }
+                }
+            }
+            Entry::Message { group, split: None, join } => {
+                for rows in self.grouped(join, rows)? {
+                    let number = rows.first().map_or(0, |at| at.row.number);
+                    if let Some(value) = self.message(field, group, &rows)? {
+                        add(value, number);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The rows in groups of equal columns, in the order in which each begins; without columns each row alone.
+    fn grouped<'b>(&self, join: &[usize], rows: &[At<'b>]) -> Result<Vec<Vec<At<'b>>>, Bad> {
+        let mut groups: Vec<(Vec<String>, Vec<At<'b>>)> = Vec::new();
+        for at in rows {
+            let key = join.iter().map(|&c| Ok(self.cell(c, at)?.into_owned())).collect::<Result<Vec<_>, Bad>>()?;
+            match groups.iter_mut().find(|(k, _)| !join.is_empty() && *k == key) {
+                Some((_, group)) => group.push(at.clone()),
+                None => groups.push((key, vec![at.clone()])),
+            }
+        }
+        Ok(groups.into_iter().map(|(_, group)| group).collect())
+    }
+
+    /// The values that the split cells of a row hold, in step.
+    fn parts(&self, split: &Split, at: &At<'_>) -> Result<(Vec<Vec<String>>, usize), Bad> {
+        let mut all = Vec::new();
+        let mut count = 0;
+        for &column in &split.columns {
+            let cell = self.cell(column, at)?;
+            let mut values = vec![cell.as_ref()];
+            for by in &split.by {
+                values = values.iter().flat_map(|v| v.split(by.as_str())).collect();
+            }
+            let values: Vec<String> = values.into_iter().map(|v| v.trim().to_owned()).collect();
+            // An empty cell says nothing about how many there are.
+            let empty = values.iter().all(String::is_empty);
+            if !empty && count != 0 && values.len() != count {
+                return Err(Bad {
+                    row: at.row.number,
+                    columns: split.columns.clone(),
+                    reason: "VALUES_UNEQUAL",
+                    description: format!("columns that go in step hold {count} and {} values", values.len()),
+                });
+            }
+            count = if empty { count } else { values.len() };
+            all.push(if empty { Vec::new() } else { values });
+        }
+        Ok((all, count))
+    }
+
+    /// The first of the texts that the rows say something by, with its factor, columns and row.
+    fn value(&mut self, texts: &[Text], rows: &[At<'_>]) -> Result<Option<(String, u64, Vec<usize>, u64)>, Bad> {
+        for text in texts {
+            let fixed = text.from.columns().next().is_none();
+            self.asked |= !fixed;
+            if text.rows == Rows::Differ && !self.differ(text)? {
+                continue;
+            }
+            let mut found: Option<(String, u64)> = None;
+            let mut silent = false;
+            for at in rows {
+                let Some(value) = self.text(text, at)? else { continue };
+                match &found {
+                    _ if value.is_empty() => silent = true,
+                    None => found = Some((value, at.row.number)),
+                    Some((first, row)) if *first != value => match text.rows {
+                        Rows::First => {}
+                        Rows::Same => silent = true,
+                        Rows::Agree | Rows::Differ => {
+                            return Err(Bad {
+                                row: at.row.number,
+                                columns: self.bound.of_file(text.from.columns()),
+                                reason: "ROWS_DISAGREE",
+                                description: format!("row {row} is of the same resource and says something else"),
+                            });
+                        }
+                    },
+                    Some(_) => {}
+                }
+                if text.rows == Rows::First && found.is_some() {
+                    break;
+                }
+            }
+            if let Some((value, row)) = found.filter(|_| !(silent && text.rows == Rows::Same)) {
+                self.said |= !fixed;
+                return Ok(Some((value, text.times, self.bound.of_file(text.from.columns()), row)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether the rows of the whole resource say different things.
+    fn differ(&self, text: &Text) -> Result<bool, Bad> {
+        let mut first = None;
+        for at in &self.all {
+            let value = self.text(text, at)?;
+            match &first {
+                None => first = Some(value),
+                Some(first) if *first != value => return Ok(true),
+                Some(_) => {}
+            }
+        }
+        Ok(false)
+    }
+
+    /// What one row says by a text; nothing where the row does not count for it.
+    fn text(&self, text: &Text, at: &At<'_>) -> Result<Option<String>, Bad> {
+        if self.skipped(&text.skip, at)?.is_some() {
+            return Ok(None);
+        }
+        let filled = text.from.fill(|column| self.cell(column, at))?;
+        let columns = || self.bound.of_file(text.from.columns());
+        let mut value = cleaned(&filled, &text.clean);
+        if let Some(values) = &text.values
+            && !value.is_empty()
+        {
+            value = match (values.get(value.as_ref()), &text.other) {
+                (Some(known), _) | (None, Some(known)) => Cow::Owned(known.clone()),
+                (None, None) => {
+                    let mut known: Vec<_> = values.keys().map(String::as_str).collect();
+                    known.sort_unstable();
+                    let description = format!("the mapping knows {}", known.join(", "));
+                    return fit(Err(Unfit { reason: "VALUE_UNKNOWN", description }), at.row.number, columns());
+                }
+            };
+        }
+        match text.date {
+            Some(form) if !value.is_empty() => fit(date(&value, form), at.row.number, columns()).map(Some),
+            _ => Ok(Some(value.into_owned())),
+        }
+    }
+
+    /// A cell, cleaned; a derived column is worked out.
+    pub(crate) fn cell<'b>(&'b self, column: usize, at: &'b At<'_>) -> Result<Cow<'b, str>, Bad> {
+        let columns = &self.bound.mapping.columns;
+        if let Some(texts) = columns.texts(column) {
+            for text in texts {
+                if let Some(value) = self.text(text, at)?.filter(|v| !v.is_empty()) {
+                    return Ok(Cow::Owned(value));
+                }
+            }
+            return Ok(Cow::Borrowed(""));
+        }
+        if let Some((split, parts, index)) = at.split
+            && let Some(place) = split.columns.iter().position(|&c| c == column)
+        {
+            return Ok(Cow::Borrowed(parts.get(place).and_then(|p| p.get(index)).map_or("", String::as_str)));
+        }
+        let raw = self.bound.raw(column, at.row);
+        let value = cleaned(raw, &columns.clean);
+        fit(sound(&value), at.row.number, vec![column])?;
+        Ok(value)
+    }
+
+    /// Why a row does not count, or nothing where it does.
+    pub(crate) fn skipped<'c>(&self, conditions: &'c [Condition], at: &At<'_>) -> Result<Option<&'c str>, Bad> {
+        for condition in conditions {
+            let cell = self.cell(condition.column, at)?;
+            if condition.values.iter().any(|v| *v == cell) == condition.equal {
+                return Ok(Some(&condition.because));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The first row, whole.
+    pub(crate) fn first(&self) -> Option<&At<'a>> {
+        self.all.first()
+    }
+}
+
+fn fit<T>(result: Result<T, Unfit>, row: u64, columns: Vec<usize>) -> Result<T, Bad> {
+    result.map_err(|unfit| Bad { row, columns, reason: unfit.reason, description: unfit.description })
+}

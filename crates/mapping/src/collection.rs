@@ -1,0 +1,176 @@
+//! The collections that can be imported and exported, and what the contract says of each.
+
+use std::sync::OnceLock;
+
+use prost_reflect::{DescriptorPool, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor};
+
+/// A collection of the register as the command line names it.
+#[derive(Debug)]
+pub struct Collection {
+    /// Its name on the command line and in mappings, for example `lab-designations`.
+    pub label: &'static str,
+    /// Its name in resource names and in `AssumedRecord`, for example `designations`.
+    pub segment: &'static str,
+    /// The message of the contract.
+    message: &'static str,
+    /// The service that keeps it.
+    pub service: &'static str,
+    /// Its name in method names, for example `LabDesignations` in `ListLabDesignations`.
+    methods: &'static str,
+    /// The parent under which a list finds those of all, for example `labs/-`; empty for none.
+    pub parent: &'static str,
+    /// Fields that only the service sets, beside those that all resources have.
+    own_output_only: &'static [&'static str],
+    /// Fields that are accepted and never answered.
+    pub input_only: &'static [&'static str],
+}
+
+/// Fields of every resource that an import leaves to the service.
+const OUTPUT_ONLY: [&str; 7] =
+    ["uid", "etag", "revision", "create_time", "update_time", "record_status", "survivor"];
+
+const LABS: &str = "mingce.labs.v1.LabService";
+const TALENT: &str = "mingce.talent.v1.TalentService";
+const AWARDS: &str = "mingce.awards.v1.AwardService";
+
+/// All collections, in the order in which a file of everything would be loaded.
+pub const COLLECTIONS: [Collection; 8] = [
+    Collection::new("organizations", "organizations", "mingce.labs.v1.Organization", LABS, "Organizations"),
+    Collection::new("labs", "labs", "mingce.labs.v1.Lab", LABS, "Labs"),
+    Collection {
+        parent: "labs/-",
+        own_output_only: &["year"],
+        ..Collection::new("lab-designations", "designations", "mingce.labs.v1.LabDesignation", LABS, "LabDesignations")
+    },
+    Collection {
+        own_output_only: &["masked_identity_document", "birth_year"],
+        input_only: &["identity_document", "birth_date"],
+        ..Collection::new("talents", "talents", "mingce.talent.v1.Talent", TALENT, "Talents")
+    },
+    Collection::new("programmes", "programmes", "mingce.talent.v1.Programme", TALENT, "Programmes"),
+    Collection {
+        parent: "talents/-",
+        own_output_only: &["kind", "year"],
+        ..Collection::new(
+            "talent-designations",
+            "designations",
+            "mingce.talent.v1.TalentDesignation",
+            TALENT,
+            "TalentDesignations",
+        )
+    },
+    Collection::new("schemes", "schemes", "mingce.awards.v1.Scheme", AWARDS, "Schemes"),
+    Collection {
+        own_output_only: &["level", "category"],
+        ..Collection::new("awards", "awards", "mingce.awards.v1.Award", AWARDS, "Awards")
+    },
+];
+
+impl Collection {
+    const fn new(
+        label: &'static str,
+        segment: &'static str,
+        message: &'static str,
+        service: &'static str,
+        methods: &'static str,
+    ) -> Self {
+        Collection { label, segment, message, service, methods, parent: "", own_output_only: &[], input_only: &[] }
+    }
+
+    /// The collection that the command line calls `label`.
+    pub fn find(label: &str) -> Option<&'static Collection> {
+        static ALL: [Collection; 8] = COLLECTIONS;
+        ALL.iter().find(|c| c.label == label)
+    }
+
+    /// The names of all collections, for messages.
+    pub fn labels() -> String {
+        COLLECTIONS.map(|c| c.label).join(", ")
+    }
+
+    /// The resource's message.
+    pub fn message(&self) -> Option<MessageDescriptor> {
+        pool().get_message_by_name(self.message)
+    }
+
+    /// The method `verb` of the collection, for example `List` or `Import`; none where the contract has none.
+    pub fn method(&self, verb: &str) -> Option<MethodDescriptor> {
+        let service = pool().get_service_by_name(self.service)?;
+        let name = format!("{verb}{}", self.methods);
+        service.methods().find(|m| m.name() == name)
+    }
+
+    /// The field of `message` that holds this resource, or a list of it.
+    pub fn field_in(&self, message: &MessageDescriptor) -> Option<FieldDescriptor> {
+        message.fields().find(|f| matches!(f.kind(), Kind::Message(m) if m.full_name() == self.message))
+    }
+
+    /// Whether only the service sets the top-level field.
+    pub fn is_output_only(&self, field: &str) -> bool {
+        OUTPUT_ONLY.contains(&field) || self.own_output_only.contains(&field)
+    }
+
+    /// Whether the field at `path` holds personal data that no message may repeat.
+    pub fn is_personal(&self, path: &str) -> bool {
+        let top = path.split(['.', '[']).next().unwrap_or(path);
+        self.input_only.contains(&top)
+    }
+}
+
+/// The contract's descriptors. Empty where the embedded set does not decode, which a test rules out.
+pub(crate) fn pool() -> &'static DescriptorPool {
+    static POOL: OnceLock<DescriptorPool> = OnceLock::new();
+    POOL.get_or_init(|| DescriptorPool::decode(mingce_proto::DESCRIPTORS).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn every_collection_has_its_message_and_methods_in_the_contract() {
+        for collection in &COLLECTIONS {
+            let message = collection.message().expect(collection.label);
+            let import = collection.method("Import").expect(collection.label);
+            assert!(import.is_client_streaming(), "{}", collection.label);
+            let field = collection.field_in(&import.input()).expect(collection.label);
+            assert!(!field.is_list());
+            let list = collection.method("List").expect(collection.label);
+            assert!(collection.field_in(&list.output()).expect(collection.label).is_list());
+            assert_eq!(list.input().get_field_by_name("parent").is_some(), !collection.parent.is_empty());
+            assert!(message.get_field_by_name("name").is_some());
+        }
+    }
+
+    #[test]
+    fn output_only_and_input_only_fields_are_those_of_the_contract() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");
+        for collection in &COLLECTIONS {
+            let message = collection.message().unwrap();
+            let text = fs::read_to_string(root.join(message.parent_file().name())).unwrap();
+            let body = text.split(&format!("\nmessage {} {{", message.name())).nth(1).unwrap();
+            let body = body.split("\n}").next().unwrap();
+            let mut comment = String::new();
+            let mut seen = 0;
+            for line in body.lines().map(str::trim) {
+                if let Some(words) = line.strip_prefix("//") {
+                    comment.push_str(words);
+                    continue;
+                }
+                let field = message.fields().find(|f| line.contains(&format!(" {} = {}", f.name(), f.number())));
+                if let Some(field) = field {
+                    seen += 1;
+                    let name = field.name();
+                    let ignored = collection.is_output_only(name);
+                    assert_eq!(comment.contains("Output only") || name == "etag", ignored, "{message:?}.{name}");
+                    assert_eq!(comment.contains("Input only"), collection.input_only.contains(&name), "{name}");
+                }
+                comment.clear();
+            }
+            assert_eq!(seen, message.fields().len(), "{}", collection.label);
+        }
+    }
+}

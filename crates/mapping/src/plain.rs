@@ -1,0 +1,214 @@
+//! Reads what an export writes: tables whose columns are the fields of the resource, and JSON lines.
+
+use prost_reflect::{DeserializeOptions, DynamicMessage, FieldDescriptor, Kind, Value};
+use serde_json::{Map, Value as Json};
+
+use crate::error::Error;
+use crate::reading::{Refusal, Row};
+use crate::refused::EXTRA;
+use crate::source::{Source, SourceRow};
+use crate::spec::Part;
+use crate::value::convert;
+
+/// Reads rows of one collection in the form of an export.
+pub(crate) struct PlainReader<'a> {
+    part: &'a Part,
+    /// The field of each column; none for a column that is not read.
+    fields: Vec<Option<FieldDescriptor>>,
+    json: bool,
+    guarded: bool,
+}
+
+impl<'a> PlainReader<'a> {
+    pub(crate) fn new(part: &'a Part, source: &Source) -> Result<Self, Error> {
+        let mut fields: Vec<Option<FieldDescriptor>> = Vec::new();
+        for header in source.header() {
+            let field = part.message.get_field_by_name(header);
+            if field.is_none() && !header.is_empty() && !EXTRA.contains(&header.as_str()) {
+                let known: Vec<_> = part.message.fields().map(|f| f.name().to_owned()).collect();
+                let problem = format!(
+                    "no field {header:?} in {}; there are {}. Is the file to be read by a mapping of its own?",
+                    part.collection.label,
+                    known.join(", ")
+                );
+                return Err(Error::source(source.name(), problem));
+            }
+            if field.is_some() && fields.contains(&field) {
+                return Err(Error::source(source.name(), format!("two columns are headed {header:?}")));
+            }
+            fields.push(field.filter(|f| !part.collection.is_output_only(f.name())));
+        }
+        if !source.is_json() && fields.iter().all(Option::is_none) {
+            return Err(Error::source(source.name(), "no column holds a field that can be set"));
+        }
+        Ok(PlainReader { part, fields, json: source.is_json(), guarded: source.is_text() })
+    }
+
+    /// The fields that the columns name. None for JSON lines: each says for itself what it sets.
+    pub(crate) fn mask(&self) -> Vec<String> {
+        self.fields.iter().flatten().map(|f| f.name().to_owned()).filter(|f| f != "name").collect()
+    }
+
+    pub(crate) fn read(&self, row: &SourceRow) -> Result<Row, Refusal> {
+        let mut message = DynamicMessage::new(self.part.message.clone());
+        if self.json {
+            self.line(row, &mut message)?;
+        } else {
+            self.cells(row, &mut message)?;
+        }
+        Ok(Row { number: row.number, further: Vec::new(), message, origins: Vec::new() })
+    }
+
+    fn refuse(&self, row: &SourceRow, field: &str, value: &str, reason: &str, description: String) -> Refusal {
+        let personal = self.part.collection.is_personal(field);
+        Refusal {
+            row: row.number,
+            rows: vec![row.number],
+            column: field.to_owned(),
+            value: if personal { String::new() } else { value.to_owned() },
+            reason: reason.to_owned(),
+            description: if personal { "the value does not fit the field".to_owned() } else { description },
+        }
+    }
+
+    fn line(&self, row: &SourceRow, message: &mut DynamicMessage) -> Result<(), Refusal> {
+        let line = row.cells.first().map_or("", String::as_str);
+        let object: Map<String, Json> = serde_json::from_str(line).map_err(|e| {
+            let description = format!("one JSON object is expected on the line; column {} of it is not JSON", e.column());
+            self.refuse(row, "", "", "JSON_INVALID", description)
+        })?;
+        for (key, value) in object {
+            if EXTRA.contains(&key.as_str()) {
+                continue;
+            }
+            let fields = &self.part.message;
+            let Some(field) = fields.get_field_by_json_name(&key).or_else(|| fields.get_field_by_name(&key)) else {
+                let description = format!("there is no such field in {}", self.part.collection.label);
+                return Err(self.refuse(row, &key, "", "FIELD_UNKNOWN", description));
+            };
+            if !self.part.collection.is_output_only(field.name()) {
+                let text = value.to_string();
+                self.set_json(row, message, &field, value, &text)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn cells(&self, row: &SourceRow, message: &mut DynamicMessage) -> Result<(), Refusal> {
+        if row.cells.len() > self.fields.len() {
+            let description = format!("{} cells stand under {} headers", row.cells.len(), self.fields.len());
+            return Err(self.refuse(row, "", "", "ROW_TOO_LONG", description));
+        }
+        for (cell, field) in row.cells.iter().zip(&self.fields) {
+            let (Some(field), false) = (field, cell.is_empty()) else { continue };
+            let text = if self.guarded { unguarded(cell) } else { cell };
+            if field.is_list() || matches!(field.kind(), Kind::Message(_)) {
+                let json = serde_json::from_str(text).map_err(|e| {
+                    self.refuse(row, field.name(), text, "JSON_INVALID", format!("JSON is expected: {e}"))
+                })?;
+                self.set_json(row, message, field, json, text)?;
+            } else {
+                let text = if field.kind() == Kind::String { text } else { text.trim() };
+                if text.is_empty() {
+                    continue;
+                }
+                let value = convert(text, &field.kind(), 1)
+                    .map_err(|unfit| self.refuse(row, field.name(), text, unfit.reason, unfit.description))?;
+                message.set_field(field, value);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets a field from its JSON. The field is read alone, so that an error is known to be its own.
+    fn set_json(
+        &self,
+        row: &SourceRow,
+        message: &mut DynamicMessage,
+        field: &FieldDescriptor,
+        json: Json,
+        text: &str,
+    ) -> Result<(), Refusal> {
+        let alone = Json::Object(Map::from_iter([(field.json_name().to_owned(), json)]));
+        let options = DeserializeOptions::new();
+        match DynamicMessage::deserialize_with_options(self.part.message.clone(), alone, &options) {
+            Ok(mut read) => {
+                if let Some(value) = read.take_field(field) {
+                    message.set_field(field, value);
+                }
+                Ok(())
+            }
+            Err(e) => Err(self.refuse(row, field.name(), text, "VALUE_INVALID", e.to_string())),
+        }
+    }
+}
+
+/// Signs at the start of a cell by which a spreadsheet takes it for a formula.
+const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
+
+fn takes_guard(text: &str) -> bool {
+    text.trim_start_matches('\'').starts_with(FORMULA)
+}
+
+/// A text as a cell of CSV: an apostrophe before what a spreadsheet would take for a formula.
+pub(crate) fn guarded(text: &str) -> std::borrow::Cow<'_, str> {
+    if takes_guard(text) { format!("'{text}").into() } else { text.into() }
+}
+
+/// The text behind a guard.
+fn unguarded(cell: &str) -> &str {
+    match cell.strip_prefix('\'') {
+        Some(rest) if takes_guard(rest) => rest,
+        _ => cell,
+    }
+}
+
+/// A field of `message` as the text of a cell; empty where it has its default.
+pub(crate) fn cell(message: &DynamicMessage, field: &FieldDescriptor) -> Result<String, Error> {
+    if !message.has_field(field) {
+        return Ok(String::new());
+    }
+    let value = message.get_field(field);
+    Ok(match (value.as_ref(), field.kind()) {
+        (Value::String(text), _) => text.clone(),
+        (Value::Bool(b), _) => b.to_string(),
+        (Value::I32(n), _) => n.to_string(),
+        (Value::I64(n), _) => n.to_string(),
+        (Value::EnumNumber(n), Kind::Enum(values)) => {
+            values.get_value(*n).map_or_else(|| n.to_string(), |v| v.name().to_owned())
+        }
+        _ => {
+            // The field alone as JSON, without the braces and the key around it: so its keys keep their order.
+            let mut alone = DynamicMessage::new(message.descriptor());
+            alone.set_field(field, value.into_owned());
+            let json = serde_json::to_string(&alone).map_err(|e| Error::Write(e.to_string()))?;
+            let key = format!("{{\"{}\":", field.json_name());
+            let inner = json.strip_prefix(&key).and_then(|j| j.strip_suffix('}')).unwrap_or(&json);
+            // A time is a bare text in JSON, and is more use without its quotation marks.
+            inner.strip_prefix('"').and_then(|j| j.strip_suffix('"')).unwrap_or(inner).to_owned()
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_guard_is_put_on_and_taken_off(text in "['=+@a\t\r-]{0,5}\\PC{0,5}") {
+            let cell = guarded(&text);
+            prop_assert_eq!(unguarded(&cell), &text);
+            prop_assert!(!cell.starts_with(FORMULA));
+        }
+    }
+
+    #[test]
+    fn names_with_an_apostrophe_are_left_alone() {
+        assert_eq!(unguarded("'s-Hertogenbosch"), "'s-Hertogenbosch");
+        assert_eq!(guarded("'s-Hertogenbosch"), "'s-Hertogenbosch");
+        assert_eq!(guarded("=1+1"), "'=1+1");
+    }
+}

@@ -1,0 +1,401 @@
+//! Reads a part of a mapping from a source: resources in order, refusals, counts, and the way back from a field to its
+//! column.
+
+use std::collections::{BTreeMap, HashMap};
+
+use prost_reflect::{DynamicMessage, FieldDescriptor};
+
+use crate::build::{Bad, Builder};
+use crate::error::Error;
+use crate::plain::PlainReader;
+use crate::source::{Source, SourceRow};
+use crate::spec::{Content, Entry, Filling, Group, Mapping, Part, Text};
+
+/// A resource that one or more rows describe.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// Number of its first row, as a spreadsheet shows it.
+    pub number: u64,
+    /// Numbers of its further rows.
+    pub further: Vec<u64>,
+    /// The resource.
+    pub message: DynamicMessage,
+    pub(crate) origins: Vec<Origin>,
+}
+
+/// Where the items of a repeated field came from: the entry of the mapping and the row.
+#[derive(Clone, Debug)]
+pub(crate) struct Origin {
+    pub(crate) field: u32,
+    pub(crate) items: Vec<(usize, u64)>,
+}
+
+/// A resource that was refused, by the mapping or by a service.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refusal {
+    /// Number of the row that is wrong.
+    pub row: u64,
+    /// Numbers of all rows of the resource, which are refused with it.
+    pub rows: Vec<u64>,
+    /// The columns that are wrong, joined by a comma; empty where it is none of them.
+    pub column: String,
+    /// What stands there; empty where it is personal data.
+    pub value: String,
+    /// Machine-readable reason in UPPER_SNAKE_CASE.
+    pub reason: String,
+    /// What is wrong and what would be right.
+    pub description: String,
+}
+
+/// What reading yields.
+#[derive(Debug)]
+pub enum Item {
+    /// A resource.
+    Row(Row),
+    /// A resource that the mapping refused.
+    Refused(Refusal),
+}
+
+/// What became of the rows of a source in one part.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Counts {
+    /// Rows below the header that are not blank.
+    pub source_rows: u64,
+    /// Resources that were read.
+    pub resources: u64,
+    /// Rows that were joined to an earlier row of their resource.
+    pub joined: u64,
+    /// Resources that the mapping refused.
+    pub refused: u64,
+    /// Rows that yielded nothing, by reason.
+    pub skipped: BTreeMap<String, u64>,
+}
+
+/// A mapping over the headers of a source.
+pub(crate) struct Bound<'a> {
+    pub(crate) mapping: &'a Mapping,
+    /// Where each column of the mapping stands in the source; none for derived ones.
+    places: Vec<Option<usize>>,
+}
+
+impl<'a> Bound<'a> {
+    fn new(mapping: &'a Mapping, source: &Source) -> Result<Self, Error> {
+        let columns = &mapping.columns;
+        if source.is_json() && !columns.names.is_empty() {
+            let problem = format!("JSON lines have no columns; load them `--as` a collection, not as {}", mapping.name());
+            return Err(Error::source(source.name(), problem));
+        }
+        let mut places = Vec::new();
+        for (column, name) in columns.names.iter().enumerate() {
+            if columns.texts(column).is_some() {
+                places.push(None);
+                continue;
+            }
+            let mut found = source.header().iter().enumerate().filter(|(_, h)| *h == name).map(|(i, _)| i);
+            let (place, second) = (found.next(), found.next());
+            if second.is_some() {
+                return Err(Error::source(source.name(), format!("two columns are headed {name:?}")));
+            }
+            if place.is_none() {
+                let headers: Vec<_> = source.header().iter().filter(|h| !h.is_empty()).map(|h| format!("{h:?}")).collect();
+                return Err(Error::ColumnMissing {
+                    source_name: source.name().to_owned(),
+                    column: name.clone(),
+                    present: headers.join(", "),
+                });
+            }
+            places.push(place);
+        }
+        Ok(Bound { mapping, places })
+    }
+
+    /// The cell as the source has it.
+    pub(crate) fn raw<'r>(&self, column: usize, row: &'r SourceRow) -> &'r str {
+        let place = self.places.get(column).copied().flatten();
+        place.and_then(|p| row.cells.get(p)).map_or("", String::as_str)
+    }
+
+    /// The columns of the file behind `columns`.
+    pub(crate) fn of_file(&self, columns: impl Iterator<Item = usize>) -> Vec<usize> {
+        let mut found = Vec::new();
+        columns.for_each(|c| self.mapping.columns.of_file(c, &mut found));
+        found
+    }
+
+    fn refusal(&self, part: &Part, bad: Bad, rows: &[SourceRow]) -> Refusal {
+        let row = rows.iter().find(|r| r.number == bad.row).or(rows.first());
+        let values: Vec<_> = bad.columns.iter().map(|&c| row.map_or("", |r| self.raw(c, r))).collect();
+        let columns: Vec<_> = bad.columns.iter().map(|&c| self.mapping.columns.name(c)).collect();
+        let column = columns.join(", ");
+        let personal = part.is_personal(self.mapping, &column);
+        Refusal {
+            row: bad.row,
+            rows: rows.iter().map(|r| r.number).collect(),
+            value: if personal { String::new() } else { values.join(", ") },
+            column,
+            reason: bad.reason.to_owned(),
+            description: bad.description,
+        }
+    }
+}
+
+impl Mapping {
+    /// Checks that the source has all columns that the mapping speaks of.
+    pub fn check(&self, source: &Source) -> Result<(), Error> {
+        for part in self.parts() {
+            if let Content::Plain = part.content {
+                PlainReader::new(part, source)?;
+            }
+        }
+        Bound::new(self, source).map(|_| ())
+    }
+
+    /// The rows of the source with the cells that the mapping fills down from the row above.
+    pub(crate) fn each(
+        &self,
+        source: &Source,
+        row: &mut dyn FnMut(SourceRow) -> Result<bool, Error>,
+    ) -> Result<(), Error> {
+        let bound = Bound::new(self, source)?;
+        let places: Vec<_> = self.fill_down.iter().filter_map(|&c| bound.places.get(c).copied().flatten()).collect();
+        let mut above = vec![String::new(); places.len()];
+        source.each(&mut |mut read| {
+            for (above, &place) in above.iter_mut().zip(&places) {
+                if let Some(cell) = read.cells.get_mut(place) {
+                    if cell.trim().is_empty() {
+                        cell.clone_from(above);
+                    } else {
+                        above.clone_from(cell);
+                    }
+                }
+            }
+            row(read)
+        })
+    }
+
+    /// The values of columns of one row, for a message about it; `columns` as in [`Refusal::column`].
+    pub fn values(&self, source: &Source, row: &SourceRow, columns: &str) -> String {
+        let value = |column: &str| {
+            let place = source.header().iter().position(|h| h == column);
+            place.and_then(|p| row.cells.get(p)).cloned().unwrap_or_default()
+        };
+        if source.is_json() { String::new() } else { columns.split(", ").map(value).collect::<Vec<_>>().join(", ") }
+    }
+}
+
+impl Part {
+    /// The collection that it fills.
+    pub fn collection(&self) -> &'static crate::Collection {
+        self.collection
+    }
+
+    /// The top-level fields that the source speaks of: the update mask of an import. Empty where each row says for
+    /// itself which fields it sets (JSON lines).
+    pub fn mask(&self, source: &Source) -> Result<Vec<String>, Error> {
+        match &self.content {
+            Content::Plain => Ok(PlainReader::new(self, source)?.mask()),
+            Content::Mapped { group, .. } => Ok(group.fields.iter().map(|(f, _)| f.name().to_owned()).collect()),
+        }
+    }
+
+    /// Whether one of `columns` (joined by a comma) fills a field whose content no message may repeat.
+    pub fn is_personal(&self, mapping: &Mapping, columns: &str) -> bool {
+        let named = |name: &str| columns.split(", ").any(|c| c == name);
+        let Content::Mapped { group, .. } = &self.content else {
+            return self.collection.input_only.iter().any(|field| named(field));
+        };
+        let mut personal = Vec::new();
+        let fields = group.fields.iter().filter(|(f, _)| self.collection.is_personal(f.name()));
+        fields.for_each(|(_, filling)| of_filling(filling, &[], &mut personal));
+        let mut of_file = Vec::new();
+        personal.into_iter().for_each(|c| mapping.columns.of_file(c, &mut of_file));
+        of_file.into_iter().any(|c| named(mapping.columns.name(c)))
+    }
+
+    /// Reads the source from its start and calls `item` with each resource in the order of their first rows, until it
+    /// answers false. Without joining nothing is held; rows that are joined are held until the end of the source.
+    pub fn read(
+        &self,
+        mapping: &Mapping,
+        source: &Source,
+        item: &mut dyn FnMut(Item) -> Result<bool, Error>,
+    ) -> Result<Counts, Error> {
+        let mut counts = Counts::default();
+        let (join, group) = match &self.content {
+            Content::Plain => {
+                let reader = PlainReader::new(self, source)?;
+                source.each(&mut |row| {
+                    counts.source_rows += 1;
+                    counts.count(item, reader.read(&row))
+                })?;
+                return Ok(counts);
+            }
+            Content::Mapped { join, group } => (join, group),
+        };
+        let bound = Bound::new(mapping, source)?;
+        let width = source.header().len();
+        let mut groups: Vec<Vec<SourceRow>> = Vec::new();
+        let mut known: HashMap<Vec<String>, usize> = HashMap::new();
+        mapping.each(source, &mut |row| {
+            counts.source_rows += 1;
+            let rows = std::slice::from_ref(&row);
+            match bound.sort(join, group, rows, width) {
+                Err(bad) => counts.count(item, Err(bound.refusal(self, bad, rows))),
+                Ok(Sorted::Skip(reason)) => {
+                    *counts.skipped.entry(reason.to_owned()).or_default() += 1;
+                    Ok(true)
+                }
+                Ok(Sorted::Alone) => counts.count(item, self.resource(&bound, group, rows)),
+                Ok(Sorted::Join(key)) => {
+                    let place = *known.entry(key).or_insert(groups.len());
+                    match groups.get_mut(place) {
+                        Some(group) => {
+                            counts.joined += 1;
+                            group.push(row);
+                        }
+                        None => groups.push(vec![row]),
+                    }
+                    Ok(true)
+                }
+            }
+        })?;
+        for rows in groups {
+            if !counts.count(item, self.resource(&bound, group, &rows))? {
+                break;
+            }
+        }
+        Ok(counts)
+    }
+
+    fn resource(&self, bound: &Bound<'_>, group: &Group, rows: &[SourceRow]) -> Result<Row, Refusal> {
+        let mut message = DynamicMessage::new(self.message.clone());
+        let mut numbers = rows.iter().map(|r| r.number);
+        let number = numbers.next().unwrap_or_default();
+        match Builder::new(bound, rows).build(group, &mut message) {
+            Ok(origins) => Ok(Row { number, further: numbers.collect(), message, origins }),
+            Err(bad) => Err(bound.refusal(self, bad, rows)),
+        }
+    }
+
+    /// The row and the columns behind a field of a resource, given as a path such as `hosts[1].organization.identifier`.
+    /// Columns are joined by a comma; empty where the field is none that the source speaks of.
+    pub fn locate(&self, mapping: &Mapping, row: &Row, path: &str) -> (u64, String) {
+        let steps: Vec<(&str, Option<usize>)> = path.split('.').map(step).collect();
+        let Some(&(name, index)) = steps.first() else { return (row.number, String::new()) };
+        let Content::Mapped { group, .. } = &self.content else {
+            let known = self.message.get_field_by_name(name).is_some();
+            return (row.number, if known { name.to_owned() } else { String::new() });
+        };
+        let Some((field, filling)) = find(group, name) else { return (row.number, String::new()) };
+        let origin = row.origins.iter().find(|o| o.field == field.number()).zip(index);
+        let item = origin.and_then(|(o, index)| o.items.get(index));
+        let mut columns = Vec::new();
+        let rest = steps.get(1..).unwrap_or_default();
+        match (filling, item) {
+            (Filling::List(entries), Some(&(entry, _))) => {
+                entries.get(entry).into_iter().for_each(|e| of_entry(e, rest, &mut columns));
+            }
+            _ => of_filling(filling, rest, &mut columns),
+        }
+        let mut found = Vec::new();
+        columns.into_iter().for_each(|c| mapping.columns.of_file(c, &mut found));
+        let names: Vec<_> = found.into_iter().map(|c| mapping.columns.name(c)).collect();
+        (item.map_or(row.number, |&(_, number)| number), names.join(", "))
+    }
+}
+
+enum Sorted<'a> {
+    Skip(&'a str),
+    Alone,
+    Join(Vec<String>),
+}
+
+impl Bound<'_> {
+    /// Whether the one row of `rows` counts, and with which it is joined.
+    fn sort<'g>(&self, join: &[usize], group: &'g Group, rows: &[SourceRow], width: usize) -> Result<Sorted<'g>, Bad> {
+        let builder = Builder::new(self, rows);
+        let Some(at) = builder.first() else { return Ok(Sorted::Alone) };
+        if at.row.cells.len() > width {
+            return Err(Bad {
+                row: at.row.number,
+                columns: Vec::new(),
+                reason: "ROW_TOO_LONG",
+                description: format!("{} cells stand under {width} headers; is a cell with the separator not quoted?", at.row.cells.len()),
+            });
+        }
+        if let Some(reason) = builder.skipped(&group.skip, at)? {
+            return Ok(Sorted::Skip(reason));
+        }
+        if join.is_empty() {
+            return Ok(Sorted::Alone);
+        }
+        let key = join.iter().map(|&c| Ok(builder.cell(c, at)?.into_owned())).collect::<Result<Vec<_>, Bad>>()?;
+        if key.iter().all(String::is_empty) {
+            return Err(Bad {
+                row: at.row.number,
+                columns: self.of_file(join.iter().copied()),
+                reason: "JOIN_KEY_EMPTY",
+                description: "the columns that tell which rows belong together are empty".to_owned(),
+            });
+        }
+        Ok(Sorted::Join(key))
+    }
+}
+
+impl Counts {
+    fn count(
+        &mut self,
+        item: &mut dyn FnMut(Item) -> Result<bool, Error>,
+        read: Result<Row, Refusal>,
+    ) -> Result<bool, Error> {
+        match read {
+            Ok(row) => {
+                self.resources += 1;
+                item(Item::Row(row))
+            }
+            Err(refusal) => {
+                self.refused += 1;
+                item(Item::Refused(refusal))
+            }
+        }
+    }
+}
+
+/// A step of a path: the field's name and the place in its list.
+fn step(text: &str) -> (&str, Option<usize>) {
+    match text.split_once('[') {
+        Some((name, index)) => (name, index.trim_end_matches(']').parse().ok()),
+        None => (text, None),
+    }
+}
+
+fn find<'g>(group: &'g Group, name: &str) -> Option<&'g (FieldDescriptor, Filling)> {
+    group.fields.iter().find(|(f, _)| f.name() == name)
+}
+
+fn of_text(text: &Text, columns: &mut Vec<usize>) {
+    columns.extend(text.from.columns());
+}
+
+/// The columns behind a filling, along the rest of a path; all of them where the path ends or leads nowhere.
+fn of_filling(filling: &Filling, rest: &[(&str, Option<usize>)], columns: &mut Vec<usize>) {
+    match filling {
+        Filling::Value(texts) => texts.iter().for_each(|t| of_text(t, columns)),
+        Filling::Message(group) => of_group(group, rest, columns),
+        Filling::List(entries) => entries.iter().for_each(|e| of_entry(e, rest, columns)),
+    }
+}
+
+fn of_entry(entry: &Entry, rest: &[(&str, Option<usize>)], columns: &mut Vec<usize>) {
+    match entry {
+        Entry::Value(text) => of_text(text, columns),
+        Entry::Message { group, .. } => of_group(group, rest, columns),
+    }
+}
+
+fn of_group(group: &Group, rest: &[(&str, Option<usize>)], columns: &mut Vec<usize>) {
+    match rest.split_first().and_then(|((name, _), rest)| Some((find(group, name)?, rest))) {
+        Some(((_, filling), rest)) => of_filling(filling, rest, columns),
+        None => group.fields.iter().for_each(|(_, f)| of_filling(f, &[], columns)),
+    }
+}

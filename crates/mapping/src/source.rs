@@ -1,0 +1,347 @@
+//! A file of rows: CSV, XLSX or JSON lines, told by its content, read from the start as often as asked.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Cursor, Read, Seek};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use encoding_rs::{Encoding, UTF_8};
+
+use crate::decode::{Utf8, detect, named};
+use crate::delimited::{Delimited, MAX_ROW, separator};
+use crate::error::Error;
+use crate::workbook;
+
+/// How a file is to be read where it does not say so itself.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The sheet of a workbook; the first where none is named.
+    pub sheet: Option<String>,
+    /// `utf-8`, `gb18030`, `utf-16le` or `utf-16be`; told from the bytes where none is named.
+    pub encoding: Option<String>,
+    /// `,`, `;`, a tab or another ASCII character; told from the header where none is named.
+    pub separator: Option<char>,
+    /// Number of the row that holds the headers; the first row that is not blank where none is named.
+    pub header: Option<u64>,
+}
+
+/// What a workbook may unpack to. A file beyond is refused before it is read.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// All parts together, in bytes.
+    pub unpacked: u64,
+    /// The parts that are held in memory (texts, styles), in bytes.
+    pub held: u64,
+    /// One text or tag, in bytes.
+    pub text: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits { unpacked: 2 << 30, held: 256 << 20, text: 1 << 20 }
+    }
+}
+
+/// One row of a source.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SourceRow {
+    /// Its number as a spreadsheet shows it, 1 for the first row of the file; for JSON lines the line's.
+    pub number: u64,
+    /// Its cells under the headers. For JSON lines one cell, the line.
+    pub cells: Vec<String>,
+}
+
+/// A file that was recognised and whose headers were read.
+#[derive(Debug)]
+pub struct Source {
+    name: String,
+    content: Content,
+    kind: Kind,
+    header: Vec<String>,
+    header_row: u64,
+    rows: u64,
+}
+
+#[derive(Debug)]
+enum Content {
+    File(PathBuf),
+    Memory(Arc<[u8]>),
+}
+
+#[derive(Debug)]
+enum Kind {
+    Text { encoding: &'static Encoding, separator: u8 },
+    Workbook { sheet: String },
+    Lines,
+}
+
+/// What files and memory have in common.
+pub(crate) trait Bytes: Read + Seek {}
+impl<T: Read + Seek> Bytes for T {}
+
+impl Content {
+    fn open(&self) -> io::Result<BufReader<Box<dyn Bytes>>> {
+        let bytes: Box<dyn Bytes> = match self {
+            Content::File(path) => Box::new(File::open(path)?),
+            Content::Memory(bytes) => Box::new(Cursor::new(Arc::clone(bytes))),
+        };
+        Ok(BufReader::with_capacity(64 * 1024, bytes))
+    }
+}
+
+impl Source {
+    /// Recognises the file at `path` and reads its headers.
+    pub fn open(path: &Path, options: &Options) -> Result<Source, Error> {
+        let name = path.display().to_string();
+        let kind = std::fs::metadata(path).map_err(|e| Error::io(&name, e))?;
+        if !kind.is_file() {
+            return Err(Error::source(&name, "not a file"));
+        }
+        Source::recognise(name, Content::File(path.to_path_buf()), options)
+    }
+
+    /// The same for bytes that are in memory already; `name` is for messages.
+    pub fn from_bytes(name: &str, bytes: Vec<u8>, options: &Options) -> Result<Source, Error> {
+        Source::recognise(name.to_owned(), Content::Memory(bytes.into()), options)
+    }
+
+    fn recognise(name: String, content: Content, options: &Options) -> Result<Source, Error> {
+        let io = |e| Error::io(&name, e);
+        let mut start = Vec::new();
+        content.open().map_err(io)?.take(4096).read_to_end(&mut start).map_err(io)?;
+        let kind = if start.starts_with(b"PK\x03\x04") {
+            workbook::check(content.open().map_err(io)?, Limits::default()).map_err(|p| Error::source(&name, p))?;
+            let sheet = workbook::sheet(content.open().map_err(io)?, options.sheet.as_deref());
+            Kind::Workbook { sheet: sheet.map_err(|p| Error::source(&name, p))? }
+        } else if start.starts_with(b"\xd0\xcf\x11\xe0") {
+            return Err(Error::source(&name, "an .xls workbook of the old format; save it as .xlsx or CSV"));
+        } else if first_sign(&start) == Some(b'{') {
+            Kind::Lines
+        } else {
+            let fixed = options.encoding.as_deref().map(|e| named(e, "encoding")).transpose()?;
+            let encoding = detect(content.open().map_err(io)?, fixed).map_err(io)?;
+            let separator = match options.separator {
+                Some(c) if c.is_ascii() && !"\"\r\n".contains(c) => c as u8,
+                Some(c) => return Err(Error::mapping("separator", format!("{c:?} is not a separator"))),
+                None => b',',
+            };
+            Kind::Text { encoding, separator }
+        };
+        let mut source = Source { name, content, kind, header: Vec::new(), header_row: 0, rows: 0 };
+        source.read_header(options)?;
+        Ok(source)
+    }
+
+    fn read_header(&mut self, options: &Options) -> Result<(), Error> {
+        if let Kind::Lines = self.kind {
+            self.rows = self.count_lines()?;
+            return Ok(());
+        }
+        let mut detected = None;
+        if let (Kind::Text { encoding, .. }, None) = (&self.kind, options.separator) {
+            detected = Some(self.detect_separator(encoding, options.header)?);
+        }
+        if let (Kind::Text { separator, .. }, Some(found)) = (&mut self.kind, detected) {
+            *separator = found;
+        }
+        let mut found = None;
+        self.each_raw(&mut |row| {
+            let blank = row.cells.iter().all(|c| c.trim().is_empty());
+            if options.header.map_or(!blank, |n| row.number >= n) {
+                found = Some(row);
+            }
+            Ok(found.is_none())
+        })?;
+        let Some(row) = found.filter(|r| options.header.is_none_or(|n| r.number == n)) else {
+            return Err(Error::source(&self.name, "there is no row of headers; the file is empty"));
+        };
+        self.header_row = row.number;
+        self.header = row.cells.iter().map(|c| c.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        while self.header.last().is_some_and(String::is_empty) {
+            self.header.pop();
+        }
+        self.rows = match &self.kind {
+            Kind::Workbook { sheet } => {
+                let open = self.content.open().map_err(|e| Error::io(&self.name, e))?;
+                workbook::rows(open, sheet).map_err(|p| Error::source(&self.name, p))?
+            }
+            _ => self.count_lines()?,
+        };
+        self.rows = self.rows.saturating_sub(self.header_row);
+        Ok(())
+    }
+
+    fn detect_separator(&self, encoding: &'static Encoding, header: Option<u64>) -> Result<u8, Error> {
+        let error = |e| Error::io(&self.name, e);
+        let text = BufReader::new(Utf8::new(self.content.open().map_err(error)?, encoding));
+        let mut number = 0;
+        for line in text.take(MAX_ROW as u64).lines() {
+            let line = line.map_err(|e| Error::source(&self.name, e))?;
+            number += 1;
+            if header.map_or(!line.trim().is_empty(), |n| number >= n) {
+                return Ok(separator(&line));
+            }
+        }
+        Ok(b',')
+    }
+
+    fn count_lines(&self) -> Result<u64, Error> {
+        let mut reader = self.content.open().map_err(|e| Error::io(&self.name, e))?;
+        let mut lines = 0;
+        let mut last = b'\n';
+        loop {
+            let buffer = reader.fill_buf().map_err(|e| Error::io(&self.name, e))?;
+            let Some(&end) = buffer.last() else { break };
+            lines += buffer.iter().filter(|&&b| b == b'\n').count() as u64;
+            last = end;
+            let length = buffer.len();
+            reader.consume(length);
+        }
+        Ok(lines + u64::from(last != b'\n'))
+    }
+
+    /// The file's name, for messages.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The headers, trimmed. Empty for JSON lines.
+    pub fn header(&self) -> &[String] {
+        &self.header
+    }
+
+    /// About how many rows there are below the header, for a progress bar.
+    pub fn approximate_rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Whether the rows are JSON lines.
+    pub fn is_json(&self) -> bool {
+        matches!(self.kind, Kind::Lines)
+    }
+
+    /// Whether the file is delimited text, whose cells can carry a guard against spreadsheets (see [`Format::Csv`](crate::Format)).
+    pub(crate) fn is_text(&self) -> bool {
+        matches!(self.kind, Kind::Text { .. })
+    }
+
+    /// The separator with which rows of this source are written again.
+    pub(crate) fn separator(&self) -> char {
+        match self.kind {
+            Kind::Text { separator, .. } => char::from(separator),
+            _ => ',',
+        }
+    }
+
+    /// Calls `row` with each row below the header that is not blank, until it answers false.
+    pub fn each(&self, row: &mut dyn FnMut(SourceRow) -> Result<bool, Error>) -> Result<(), Error> {
+        self.each_raw(&mut |mut read| {
+            if read.number <= self.header_row || read.cells.iter().all(|c| c.trim().is_empty()) {
+                return Ok(true);
+            }
+            if !self.is_json() {
+                while read.cells.len() > self.header.len() && read.cells.last().is_some_and(|c| c.trim().is_empty()) {
+                    read.cells.pop();
+                }
+                if read.cells.len() < self.header.len() {
+                    read.cells.resize(self.header.len(), String::new());
+                }
+            }
+            row(read)
+        })
+    }
+
+    fn each_raw(&self, row: &mut dyn FnMut(SourceRow) -> Result<bool, Error>) -> Result<(), Error> {
+        let bytes = self.content.open().map_err(|e| Error::io(&self.name, e))?;
+        let bad = |e: io::Error| Error::source(&self.name, e);
+        match &self.kind {
+            Kind::Workbook { sheet } => workbook::each(bytes, sheet, &self.name, row),
+            Kind::Text { encoding, separator } => {
+                let text = BufReader::with_capacity(64 * 1024, Utf8::new(bytes, encoding));
+                let mut rows = Delimited::new(text, *separator);
+                while let Some(cells) = rows.next_row().map_err(bad)? {
+                    if !row(SourceRow { number: rows.number, cells })? {
+                        break;
+                    }
+                }
+                Ok(())
+            }
+            Kind::Lines => {
+                let mut text = BufReader::with_capacity(64 * 1024, Utf8::new(bytes, UTF_8));
+                let mut number = 0;
+                loop {
+                    let mut line = String::new();
+                    (&mut text).take(MAX_ROW as u64).read_line(&mut line).map_err(bad)?;
+                    number += 1;
+                    if line.is_empty() {
+                        return Ok(());
+                    }
+                    if line.len() >= MAX_ROW {
+                        return Err(Error::source(&self.name, format!("line {number}: more than {MAX_ROW} bytes")));
+                    }
+                    if !row(SourceRow { number, cells: vec![line.trim().to_owned()] })? {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The first byte that is neither white space nor part of a byte order mark.
+fn first_sign(start: &[u8]) -> Option<u8> {
+    let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
+    start.iter().copied().find(|b| !b.is_ascii_whitespace())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(text: &str) -> Source {
+        Source::from_bytes("test", text.as_bytes().to_vec(), &Options::default()).unwrap()
+    }
+
+    fn read(source: &Source) -> Vec<SourceRow> {
+        let mut rows = Vec::new();
+        source.each(&mut |row| {
+            rows.push(row);
+            Ok(true)
+        })
+        .unwrap();
+        rows
+    }
+
+    #[test]
+    fn blank_rows_are_skipped_and_headers_trimmed() {
+        let source = source("\n id ; full  name ;\n1;x\n;;\n\n2\n");
+        assert_eq!(source.header(), ["id", "full name"]);
+        let row = |number, cells: [&str; 2]| SourceRow { number, cells: cells.map(str::to_owned).to_vec() };
+        assert_eq!(read(&source), [row(3, ["1", "x"]), row(6, ["2", ""])]);
+        assert_eq!(source.approximate_rows(), 4);
+    }
+
+    #[test]
+    fn the_header_can_stand_below_a_title() {
+        let options = Options { header: Some(3), ..Options::default() };
+        let source = Source::from_bytes("test", "名单\n\nid\tname\n1\tx\n".as_bytes().to_vec(), &options).unwrap();
+        assert_eq!(source.header(), ["id", "name"]);
+        assert_eq!(read(&source)[0].number, 4);
+    }
+
+    #[test]
+    fn json_lines_are_told_by_their_first_sign() {
+        let source = source("\u{feff}{\"a\":1}\n\n{\"b\":2}");
+        assert!(source.is_json());
+        assert_eq!(read(&source).iter().map(|r| r.number).collect::<Vec<_>>(), [1, 3]);
+    }
+
+    #[test]
+    fn an_empty_file_an_old_workbook_and_a_folder_are_refused_in_words() {
+        let refused = |bytes: &[u8]| Source::from_bytes("f", bytes.to_vec(), &Options::default()).unwrap_err().to_string();
+        assert_eq!(refused(b"\n\n"), "f: there is no row of headers; the file is empty");
+        assert_eq!(refused(b"\xd0\xcf\x11\xe0...."), "f: an .xls workbook of the old format; save it as .xlsx or CSV");
+        let folder = Source::open(Path::new("/"), &Options::default()).unwrap_err().to_string();
+        assert_eq!(folder, "/: not a file");
+    }
+}

@@ -1,0 +1,302 @@
+//! The text of a cell as a value of the contract: numbers, dates, fractions, truth and enum values.
+
+use prost_reflect::{DynamicMessage, EnumDescriptor, Kind, Value};
+use serde::Deserialize;
+
+use crate::template::halfwidth;
+
+/// What a date may leave open.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum DateForm {
+    /// A whole day.
+    Day,
+    /// A day, a month or a year, as much as the cell says.
+    Partial,
+    /// The year of whatever the cell says.
+    Year,
+}
+
+/// Why a text is not a value: a reason code and words.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Unfit {
+    pub(crate) reason: &'static str,
+    pub(crate) description: String,
+}
+
+fn unfit<T>(reason: &'static str, description: impl Into<String>) -> Result<T, Unfit> {
+    Err(Unfit { reason, description: description.into() })
+}
+
+/// The signs that spreadsheets show where a formula failed.
+const CELL_ERRORS: [&str; 8] = ["#N/A", "#REF!", "#DIV/0!", "#VALUE!", "#NAME?", "#NULL!", "#NUM!", "#DATA!"];
+
+/// Refuses the sign of a failed formula.
+pub(crate) fn sound(text: &str) -> Result<(), Unfit> {
+    if text.starts_with('#') && CELL_ERRORS.contains(&text) {
+        return unfit("CELL_ERROR", format!("a formula failed here ({text}); put the value in"));
+    }
+    Ok(())
+}
+
+/// The value of `kind` that `text`, which is not empty, stands for.
+pub(crate) fn convert(text: &str, kind: &Kind, times: u64) -> Result<Value, Unfit> {
+    match kind {
+        Kind::String => Ok(Value::String(text.to_owned())),
+        Kind::Bool => truth(text).map(Value::Bool),
+        Kind::Enum(values) => enumerated(text, values).map(Value::EnumNumber),
+        Kind::Int32 => match i32::try_from(whole(text, times)?) {
+            Ok(n) => Ok(Value::I32(n)),
+            Err(_) => unfit("NUMBER_TOO_LARGE", "a number of at most 2147483647 is expected"),
+        },
+        Kind::Int64 => whole(text, times).map(Value::I64),
+        Kind::Message(message) if message.full_name() == SHARE => {
+            let (numerator, denominator) = fraction(text)?;
+            let mut share = DynamicMessage::new(message.clone());
+            share.set_field_by_name("numerator", Value::I32(numerator));
+            share.set_field_by_name("denominator", Value::I32(denominator));
+            Ok(Value::Message(share))
+        }
+        _ => unfit("VALUE_INVALID", "this field cannot be filled from one text"),
+    }
+}
+
+/// The message that a text such as `1/4` can fill.
+pub(crate) const SHARE: &str = "mingce.awards.v1.Share";
+
+fn truth(text: &str) -> Result<bool, Unfit> {
+    match text.to_lowercase().as_str() {
+        "true" | "yes" | "y" | "1" | "是" | "有" | "√" => Ok(true),
+        "false" | "no" | "n" | "0" | "否" | "无" | "×" => Ok(false),
+        _ => unfit("BOOLEAN_INVALID", "true or false, yes or no, 1 or 0, 是 or 否 is expected"),
+    }
+}
+
+/// An enum value by its whole name or without the enum's prefix, in any case.
+pub(crate) fn enumerated(text: &str, values: &EnumDescriptor) -> Result<i32, Unfit> {
+    let wanted = text.to_uppercase().replace([' ', '-'], "_");
+    let prefix = values.get_value(0).map(|v| v.name().trim_end_matches("UNSPECIFIED").to_owned()).unwrap_or_default();
+    let short = |name: &str| name.strip_prefix(&prefix).unwrap_or(name).to_owned();
+    match values.values().find(|v| v.name() == wanted || short(v.name()) == wanted) {
+        Some(value) => Ok(value.number()),
+        None => {
+            let known: Vec<_> = values.values().filter(|v| v.number() != 0).map(|v| short(v.name())).collect();
+            unfit("ENUM_VALUE_UNKNOWN", format!("one of {} is expected", known.join(", ")))
+        }
+    }
+}
+
+/// A whole number, times `times`: `1,200`, `12.50` times 100, full-width digits.
+fn whole(text: &str, times: u64) -> Result<i64, Unfit> {
+    let wrong = || unfit("NUMBER_INVALID", "a number is expected, digits with at most one point");
+    let plain: String = halfwidth(text).chars().filter(|c| !matches!(c, ',' | ' ' | '\u{a0}')).collect();
+    let (negative, digits) = match plain.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, plain.strip_prefix('+').unwrap_or(&plain)),
+    };
+    let (integer, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let fraction = fraction.trim_end_matches('0');
+    let all = format!("{integer}{fraction}");
+    if integer.is_empty() || !all.bytes().all(|b| b.is_ascii_digit()) || digits.ends_with('.') {
+        return wrong();
+    }
+    let too_large = || Unfit { reason: "NUMBER_TOO_LARGE", description: "the number is too large".to_owned() };
+    let mut number = all.parse::<i128>().map_err(|_| too_large())?.checked_mul(i128::from(times)).ok_or_else(too_large)?;
+    for _ in 0..fraction.len() {
+        if number % 10 != 0 {
+            return unfit("NUMBER_NOT_WHOLE", "a whole number is expected, or fewer digits after the point");
+        }
+        number /= 10;
+    }
+    i64::try_from(if negative { -number } else { number }).map_err(|_| too_large())
+}
+
+/// `1/4`, or a number of parts in a hundred with its sign: `25%`.
+fn fraction(text: &str) -> Result<(i32, i32), Unfit> {
+    let plain = halfwidth(text).replace(' ', "");
+    let parse = |s: &str| s.parse::<i32>().ok().filter(|n| (1..=1000).contains(n));
+    let pair = match (plain.split_once('/'), plain.strip_suffix('%')) {
+        (Some((a, b)), _) => parse(a).zip(parse(b)),
+        (None, Some(percent)) => parse(percent).map(|p| (p, 100)),
+        (None, None) => parse(&plain).filter(|&n| n == 1).map(|n| (n, 1)),
+    };
+    match pair {
+        Some((a, b)) if a <= b => Ok((a, b)),
+        _ => unfit("FRACTION_INVALID", "a part such as 1/4 or 25% is expected, at most the whole"),
+    }
+}
+
+const DATES: &str = "a date is expected: 2024-06-30, 2024/6/30, 2024.6.30, 20240630, 2024年6月30日, or the day number of a spreadsheet";
+
+/// A date of a table in ISO 8601, or nothing for a date of zeros.
+pub(crate) fn date(text: &str, form: DateForm) -> Result<String, Unfit> {
+    let (year, month, day) = parts(text)?;
+    if year == 0 {
+        return Ok(String::new());
+    }
+    if (month == 0 && day != 0) || month > 12 || day > days_in(year, month) {
+        return unfit("DATE_INVALID", format!("there is no such day; {DATES}"));
+    }
+    match (form, month, day) {
+        (DateForm::Year, _, _) | (DateForm::Partial, 0, _) => Ok(format!("{year:04}")),
+        (DateForm::Partial, _, 0) => Ok(format!("{year:04}-{month:02}")),
+        (DateForm::Day, _, 0) => unfit("DATE_INCOMPLETE", "a whole date is expected, with month and day"),
+        _ => Ok(format!("{year:04}-{month:02}-{day:02}")),
+    }
+}
+
+/// Year, month and day; 0 for what the text leaves open.
+fn parts(text: &str) -> Result<(u32, u32, u32), Unfit> {
+    let plain = halfwidth(text);
+    let plain = plain.trim();
+    // A time of day after the date is not looked at.
+    let plain = match plain.find(['T', ' ']) {
+        Some(at) if plain.get(at + 1..).is_some_and(|rest| rest.contains(':')) => plain.get(..at).unwrap_or(plain),
+        _ => plain,
+    };
+    let numbers = |text: &str, separators: &[char]| -> Option<Vec<u32>> {
+        let pieces: Vec<_> = text.split(separators).map(str::trim).collect();
+        let digits = |p: &&str| !p.is_empty() && p.len() <= 4 && p.bytes().all(|b| b.is_ascii_digit());
+        pieces.iter().all(digits).then(|| pieces.iter().filter_map(|p| p.parse().ok()).collect())
+    };
+    let wrong = || unfit("DATE_INVALID", DATES);
+    let found = if plain.contains('年') {
+        let text = plain.trim_end_matches(['年', '月', '日', '号']);
+        numbers(text, &['年', '月'])
+    } else if plain.contains(['-', '/', '.']) {
+        numbers(plain, &['-', '/', '.'])
+    } else if plain.bytes().all(|b| b.is_ascii_digit()) {
+        let number = |range: std::ops::Range<usize>| plain.get(range).and_then(|d| d.parse().ok()).unwrap_or(0);
+        match plain.len() {
+            4 => Some(vec![number(0..4)]),
+            5 => return Ok(from_serial(number(0..5))),
+            6 => Some(vec![number(0..4), number(4..6)]),
+            8 => Some(vec![number(0..4), number(4..6), number(6..8)]),
+            _ => None,
+        }
+    } else {
+        None
+    };
+    // The year stands first, with four digits: 30.06.2024 and 6/30/24 would be guesses.
+    let year_first = plain.get(..4).is_some_and(|y| y.bytes().all(|b| b.is_ascii_digit()));
+    match found.as_deref() {
+        Some(&[year]) if year_first => Ok((year, 0, 0)),
+        Some(&[year, month]) if year_first => Ok((year, month, 0)),
+        Some(&[year, month, day]) if year_first => Ok((year, month, day)),
+        _ => wrong(),
+    }
+}
+
+fn days_in(year: u32, month: u32) -> u32 {
+    match month {
+        0 => 0,
+        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// The day that a spreadsheet stores as a number; 45473 is 2024-06-30. Five digits: 1927 to 2173.
+fn from_serial(serial: u32) -> (u32, u32, u32) {
+    // Day 36526 is 2000-01-01; counting from 1600 keeps everything positive and starts a cycle of 400 years.
+    let mut days = serial + 146_097 - 36_526;
+    let (mut year, mut month) = (1600, 1);
+    loop {
+        let length = 337 + days_in(year, 2);
+        if days < length {
+            break;
+        }
+        days -= length;
+        year += 1;
+    }
+    while days >= days_in(year, month) {
+        days -= days_in(year, month);
+        month += 1;
+    }
+    (year, month, days + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::collection::pool;
+
+    fn day(text: &str) -> Result<String, &'static str> {
+        date(text, DateForm::Day).map_err(|e| e.reason)
+    }
+
+    #[test]
+    fn dates_of_many_forms_are_one_form() {
+        for text in [
+            "2024-06-30", "2024-6-30", "2024/6/30", "2024.06.30", "20240630", "2024年6月30日", "2024年06月30号", "45473",
+            " 2024-06-30 ", "2024-06-30T00:00:00", "2024/6/30 0:00", "２０２４年６月３０日", "2024 年 6 月 30 日",
+        ] {
+            assert_eq!(day(text).as_deref(), Ok("2024-06-30"), "{text}");
+        }
+    }
+
+    #[test]
+    fn days_that_do_not_exist_and_forms_that_would_be_guesses_are_refused() {
+        for text in ["2023-02-29", "2024-13-01", "2024-00-05", "2024-04-31", "30.06.2024", "6/30/24", "24-6-30", "soon", "2024-", "1"] {
+            assert_eq!(day(text), Err("DATE_INVALID"), "{text}");
+        }
+        assert_eq!(day("2024-02-29").as_deref(), Ok("2024-02-29"));
+        assert_eq!(day("1900-02-29"), Err("DATE_INVALID"));
+    }
+
+    #[test]
+    fn dates_of_zeros_say_as_much_as_is_known() {
+        let partial = |text| date(text, DateForm::Partial).unwrap();
+        assert_eq!(partial("0000-00-00"), "");
+        assert_eq!(partial("1943-00-00"), "1943");
+        assert_eq!(partial("1943-05-00"), "1943-05");
+        assert_eq!(partial("2024年6月"), "2024-06");
+        assert_eq!(partial("202406"), "2024-06");
+        assert_eq!(partial("1998"), "1998");
+        assert_eq!(day("1943-00-00"), Err("DATE_INCOMPLETE"));
+        assert_eq!(date("2024年6月30日", DateForm::Year).unwrap(), "2024");
+    }
+
+    #[test]
+    fn spreadsheet_days_are_counted_right_over_leap_years() {
+        for (serial, expected) in [(36526, "2000-01-01"), (36585, "2000-02-29"), (36586, "2000-03-01"), (10000, "1927-05-18"), (73050, "2099-12-31"), (99999, "2173-10-13")] {
+            assert_eq!(day(&serial.to_string()).as_deref(), Ok(expected));
+        }
+    }
+
+    #[test]
+    fn numbers_are_exact_and_multiplied_without_rounding() {
+        assert_eq!(whole("1,200", 1), Ok(1200));
+        assert_eq!(whole("１２．５０", 100), Ok(1250));
+        assert_eq!(whole("0.07", 1_000_000), Ok(70_000));
+        assert_eq!(whole("1991.0", 1), Ok(1991));
+        assert_eq!(whole("-3", 1), Ok(-3));
+        assert_eq!(whole("9223372036854775807", 1), Ok(i64::MAX));
+        for (text, reason) in [("12.345", "NUMBER_NOT_WHOLE"), ("1e5", "NUMBER_INVALID"), ("12㎡", "NUMBER_INVALID"), (".5", "NUMBER_INVALID"), ("9223372036854775808", "NUMBER_TOO_LARGE"), ("1.", "NUMBER_INVALID"), ("-", "NUMBER_INVALID")] {
+            assert_eq!(whole(text, 100).unwrap_err().reason, reason, "{text}");
+        }
+    }
+
+    #[test]
+    fn fractions_are_parts_of_a_whole() {
+        assert_eq!(fraction("1/4"), Ok((1, 4)));
+        assert_eq!(fraction(" 1 ／ 2 "), Ok((1, 2)));
+        assert_eq!(fraction("40%"), Ok((40, 100)));
+        assert_eq!(fraction("1"), Ok((1, 1)));
+        for wrong in ["0/4", "5/4", "1/0", "4", "1/2/3", "x"] {
+            assert_eq!(fraction(wrong).unwrap_err().reason, "FRACTION_INVALID", "{wrong}");
+        }
+    }
+
+    #[test]
+    fn enum_values_are_found_by_whole_or_short_name_and_else_listed() {
+        let level = pool().get_enum_by_name("mingce.registry.v1.Level").unwrap();
+        assert_eq!(enumerated("LEVEL_DISTRICT", &level), Ok(4));
+        assert_eq!(enumerated("district", &level), Ok(4));
+        let error = enumerated("区级", &level).unwrap_err();
+        assert_eq!(error.description, "one of NATIONAL, PROVINCIAL, MUNICIPAL, DISTRICT, INTERNATIONAL is expected");
+        let platform = pool().get_enum_by_name("mingce.labs.v1.LabPlatform").unwrap();
+        assert_eq!(enumerated("key-laboratory", &platform), Ok(1));
+    }
+}

@@ -1,0 +1,99 @@
+//! Checks and canonical forms of identifiers that others gave: USCC, ROR, ORCID, resident ids, codes and days.
+
+mod code;
+mod orcid;
+mod resident;
+mod ror;
+#[cfg(test)]
+mod tests;
+mod uscc;
+
+pub use code::{date, discipline_code, division_code, partial_date};
+pub use resident::{ResidentId, mask_document, resident_id};
+
+use unicode_normalization::UnicodeNormalization;
+
+/// The longest identifier of a scheme without a check, in characters.
+pub const MAX_CHARS: usize = 100;
+
+/// Why something is not the identifier, code or day that it should be. It never repeats the value, which may be a
+/// resident id in the wrong field.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{description}")]
+pub struct Fault {
+    /// In UPPER_SNAKE_CASE, for programs.
+    pub reason: &'static str,
+    /// What is wrong and what would be right, for people.
+    pub description: String,
+}
+
+impl Fault {
+    fn new(reason: &'static str, description: impl Into<String>) -> Self {
+        Self {
+            reason,
+            description: description.into(),
+        }
+    }
+}
+
+/// The one form in which an identifier is stored and compared. `uscc`, `ror` and `orcid` are checked by their own
+/// rules; the value of any other scheme is trimmed and brought to NFKC.
+///
+/// # Errors
+/// A [`Fault`] where the value breaks the scheme's rules, or where it is empty, too long or has characters that
+/// cannot be seen.
+pub fn canonical(scheme: &str, value: &str) -> Result<String, Fault> {
+    let value = plain(value);
+    match scheme {
+        "uscc" => uscc::canonical(&value),
+        "ror" => ror::canonical(&value),
+        "orcid" => orcid::canonical(&value),
+        _ => any(value),
+    }
+}
+
+/// NFKC, without white space at both ends: full-width digits and letters become the usual ones.
+fn plain(value: &str) -> String {
+    value.nfkc().collect::<String>().trim().to_owned()
+}
+
+fn any(value: String) -> Result<String, Fault> {
+    let count = value.chars().count();
+    if count == 0 {
+        return Err(Fault::new(
+            "IDENTIFIER_EMPTY",
+            format!("is empty: give 1 to {MAX_CHARS} characters"),
+        ));
+    }
+    if count > MAX_CHARS {
+        let description = format!("has {count} characters: at most {MAX_CHARS} are allowed");
+        return Err(Fault::new("IDENTIFIER_TOO_LONG", description));
+    }
+    match value.chars().position(unseen) {
+        None => Ok(value),
+        Some(place) => Err(Fault::new(
+            "IDENTIFIER_UNSEEN_CHARACTER",
+            format!(
+                "character {} is a control character or cannot be seen: leave it out",
+                place + 1
+            ),
+        )),
+    }
+}
+
+/// Control characters, and those without width that would make two equal-looking identifiers differ.
+fn unseen(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// `value` without the first of `prefixes` that it starts with, letter case aside.
+fn without_prefix<'a>(value: &'a str, prefixes: &[&str]) -> &'a str {
+    prefixes
+        .iter()
+        .find_map(|prefix| {
+            let (head, tail) = value.split_at_checked(prefix.len())?;
+            head.eq_ignore_ascii_case(prefix).then_some(tail)
+        })
+        .unwrap_or(value)
+}

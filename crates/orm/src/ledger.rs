@@ -1,0 +1,116 @@
+//! The ledger: one entry for each change, written in the transaction that makes the change, numbered without gaps.
+//!
+//! The number is drawn from `ledger_head` as the last thing before the entries are written. The row stays locked until
+//! the commit, so numbers follow the order of commits and a rollback gives them back (docs/adr/0004-sequence.md).
+
+use mingce_proto::registry::Revision;
+use sea_orm::sea_query::Value;
+use sea_orm::{ConnectionTrait, DatabaseTransaction};
+
+use crate::db::{Db, sql};
+use crate::error::{Error, Result};
+use crate::page::{self, Position};
+use crate::resource::{Kind, Resource};
+use crate::work::timestamp;
+
+/// One entry, before it has its number.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub kind: &'static Kind,
+    pub name: String,
+    pub revision: i64,
+    pub verb: String,
+    pub actor: String,
+    pub reason: String,
+    pub request_id: String,
+    pub time: i64,
+    pub changed: Vec<String>,
+    pub body: Vec<u8>,
+}
+
+/// How many entries one statement writes, the largest first. Few sizes, so that statements stay prepared.
+const PIECES: [usize; 3] = [64, 8, 1];
+const COLUMNS: &str =
+    "sequence, resource, revision, verb, actor, reason, request_id, create_time, changed_fields, message, snapshot";
+
+/// Numbers the entries and writes them.
+pub(crate) async fn append(tx: &DatabaseTransaction, entries: &[Entry]) -> Result<(), sea_orm::DbErr> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let backend = tx.get_database_backend();
+    let count = i64::try_from(entries.len()).unwrap_or(i64::MAX);
+    let draw = "UPDATE ledger_head SET sequence = sequence + ? WHERE id = 1 RETURNING sequence";
+    let row = tx.query_one_raw(sql(backend, draw, [count.into()])).await?;
+    let last: i64 = row.ok_or_else(|| sea_orm::DbErr::RecordNotFound("ledger_head".into()))?.try_get_by_index(0)?;
+    let mut sequence = last - count;
+    let mut rest = entries;
+    while !rest.is_empty() {
+        let piece = PIECES.into_iter().find(|p| *p <= rest.len()).unwrap_or(1);
+        let (now, later) = rest.split_at(piece);
+        rest = later;
+        let mut values: Vec<Value> = Vec::with_capacity(piece * 11);
+        for entry in now {
+            sequence += 1;
+            values.extend([
+                sequence.into(),
+                entry.name.as_str().into(),
+                entry.revision.into(),
+                entry.verb.as_str().into(),
+                entry.actor.as_str().into(),
+                entry.reason.as_str().into(),
+                entry.request_id.as_str().into(),
+                entry.time.into(),
+                entry.changed.join(",").into(),
+                entry.kind.message.into(),
+                entry.body.clone().into(),
+            ]);
+        }
+        let marks = vec!["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"; piece].join(", ");
+        tx.execute_raw(sql(backend, &format!("INSERT INTO ledger ({COLUMNS}) VALUES {marks}"), values)).await?;
+    }
+    Ok(())
+}
+
+/// A page of the history of one resource, the newest entry first, and the token for the next page.
+pub(crate) async fn history(db: &Db, name: &str, page_size: i32, page_token: &str) -> Result<(Vec<Revision>, String)> {
+    let size = page::size(page_size);
+    let arguments = ["history", name];
+    let from = match page::decode(page_token, &arguments)?.as_deref() {
+        None => i64::MAX,
+        Some([Position::Integer(revision)]) => *revision,
+        Some(_) => return Err(Error::invalid("page_token", "PAGE_TOKEN_MALFORMED", "not a token of this list")),
+    };
+    let text = format!("SELECT {COLUMNS} FROM ledger WHERE resource = ? AND revision < ? ORDER BY revision DESC LIMIT ?");
+    let limit = i64::try_from(size + 1).unwrap_or(i64::MAX);
+    let rows = db.read.query_all_raw(db.sql(&text, [name.into(), from.into(), limit.into()])).await?;
+    let mut revisions = Vec::with_capacity(rows.len());
+    for row in rows.iter().take(size) {
+        let text = |index: usize| row.try_get_by_index::<String>(index);
+        let changed: String = text(8)?;
+        revisions.push(Revision {
+            sequence: row.try_get_by_index(0)?,
+            resource: text(1)?,
+            revision: row.try_get_by_index(2)?,
+            verb: text(3)?,
+            actor: text(4)?,
+            reason: text(5)?,
+            request_id: text(6)?,
+            create_time: Some(timestamp(row.try_get_by_index(7)?)),
+            changed_fields: changed.split(',').filter(|f| !f.is_empty()).map(str::to_owned).collect(),
+            snapshot: Some(prost_types::Any {
+                type_url: format!("type.googleapis.com/{}", text(9)?),
+                value: row.try_get_by_index::<Vec<u8>>(10)?,
+            }),
+        });
+    }
+    let more = rows.len() > size;
+    let last = revisions.last().filter(|_| more);
+    let token = last.map_or(String::new(), |r| page::encode(&arguments, &[Position::Integer(r.revision)]));
+    Ok((revisions, token))
+}
+
+/// Whether a resource name is one of this resource's.
+pub fn is_of<R: Resource>(name: &str) -> bool {
+    R::shape().kind.id(name).is_some()
+}

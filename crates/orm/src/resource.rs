@@ -1,0 +1,343 @@
+//! What the kit has to know of a resource: its names, columns, keys and rules. Everything else is generic.
+
+use std::collections::BTreeSet;
+
+use mingce_proto::registry::RecordStatus;
+use prost::Message;
+
+use crate::error::{Error, Result, Violation};
+use crate::field::Column;
+use crate::id::Id;
+use crate::vault::Vault;
+use crate::{text, wire};
+
+/// Fields 1 to 8, the same in every resource: set by the write path, never by callers.
+#[derive(Clone, PartialEq, Message)]
+pub struct Head {
+    /// Resource name.
+    #[prost(string, tag = "1")]
+    pub name: String,
+    /// The id as a UUID.
+    #[prost(string, tag = "2")]
+    pub uid: String,
+    /// `"r3"` for revision 3.
+    #[prost(string, tag = "3")]
+    pub etag: String,
+    /// 1 when created, then one more with each change.
+    #[prost(int64, tag = "4")]
+    pub revision: i64,
+    /// When the record was made.
+    #[prost(message, optional, tag = "5")]
+    pub create_time: Option<prost_types::Timestamp>,
+    /// When the record last changed.
+    #[prost(message, optional, tag = "6")]
+    pub update_time: Option<prost_types::Timestamp>,
+    /// How good the record is.
+    #[prost(enumeration = "RecordStatus", tag = "7")]
+    pub record_status: i32,
+    /// Resource name of the record that stands for a duplicate.
+    #[prost(string, tag = "8")]
+    pub survivor: String,
+}
+
+/// The last field of [`Head`].
+pub(crate) const HEAD_FIELDS: u32 = 8;
+
+/// The value of a column in one resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cell {
+    /// Text, a date or a resource name.
+    Text(String),
+    /// An integer, an enum's number, a time in microseconds, or 0 and 1.
+    Integer(i64),
+    /// The values of a column with several.
+    Many(BTreeSet<String>),
+}
+
+impl From<&str> for Cell {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+impl From<i64> for Cell {
+    fn from(number: i64) -> Self {
+        Self::Integer(number)
+    }
+}
+impl From<i32> for Cell {
+    fn from(number: i32) -> Self {
+        Self::Integer(number.into())
+    }
+}
+impl From<bool> for Cell {
+    fn from(yes: bool) -> Self {
+        Self::Integer(yes.into())
+    }
+}
+
+impl Cell {
+    /// The values of a column with several; empty ones are left out.
+    pub fn many<'a>(values: impl IntoIterator<Item = &'a str>) -> Self {
+        Self::Many(values.into_iter().filter(|v| !v.is_empty()).map(str::to_owned).collect())
+    }
+}
+
+/// A column and how it is read from the resource.
+#[derive(Debug)]
+pub struct Field<R> {
+    /// Its name and type.
+    pub column: Column,
+    /// Its value.
+    pub get: fn(&R) -> Cell,
+}
+
+/// A unique key that an active or merged record holds: an identifier, a code, a number within its scheme.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key {
+    /// What kind of key, for example `identifiers/ror` or `code`.
+    pub space: String,
+    /// Its value, in its canonical form.
+    pub value: String,
+    /// Personal data: stored as a keyed blind index only.
+    pub private: bool,
+    /// The field that holds it, for errors.
+    pub field: String,
+}
+
+impl Key {
+    /// A key that anybody may see.
+    pub fn new(space: impl Into<String>, value: impl Into<String>, field: impl Into<String>) -> Self {
+        Self { space: space.into(), value: value.into(), private: false, field: field.into() }
+    }
+
+    /// The key of an identifier. One in `identifiers` and one in a reference meet here.
+    pub fn identifier(scheme: &str, value: &str, field: impl Into<String>) -> Self {
+        Self::new(format!("identifiers/{scheme}"), value, field)
+    }
+
+    /// As the key stands in the database.
+    pub(crate) fn stored(&self, vault: Option<&Vault>) -> Result<String> {
+        match (self.private, vault) {
+            (false, _) => Ok(format!("{}/{}", self.space, self.value)),
+            (true, Some(vault)) => Ok(format!("{}/{}", self.space, vault.blind(&self.space, &self.value))),
+            (true, None) => Err(Error::internal("a private key needs a vault")),
+        }
+    }
+}
+
+/// A resource whose type is erased: what the tables are called and hold.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Kind {
+    /// Last collection of its name, for example `designations`.
+    pub collection: &'static str,
+    /// Collection of the parent and the column that holds the parent's name, for example `("labs", "lab")`.
+    pub parent: Option<(&'static str, &'static str)>,
+    /// Its table, for example `lab_designations`; its side tables are called after it.
+    pub table: &'static str,
+    /// Its field in requests, for example `lab`.
+    pub singular: &'static str,
+    /// Its columns.
+    pub columns: Vec<Column>,
+    /// Whether a part of it is sealed.
+    pub sealed: bool,
+    /// Its full name in the contract, for example `mingce.labs.v1.Lab`.
+    pub message: &'static str,
+    /// Number and name of its fields.
+    pub fields: Vec<(u32, String)>,
+}
+
+impl Kind {
+    /// The resource name of an id.
+    pub fn name(&self, parent: Option<&str>, id: &str) -> String {
+        match (self.parent, parent) {
+            (Some((collection, _)), Some(parent)) => format!("{collection}/{parent}/{}/{id}", self.collection),
+            _ => format!("{}/{id}", self.collection),
+        }
+    }
+
+    /// The id in a resource name of this kind.
+    pub fn id<'a>(&self, name: &'a str) -> Option<&'a str> {
+        let parsed = crate::id::Name::parse(name)?;
+        (parsed.collection == self.collection && parsed.parent_collection == self.parent.map(|p| p.0)).then_some(parsed.id)
+    }
+
+    /// The id in a resource name, or an error that says what a name looks like.
+    pub fn expect<'a>(&self, name: &'a str, field: &str) -> Result<&'a str> {
+        self.id(name).ok_or_else(|| {
+            let like = self.name(self.parent.map(|_| "{id}"), "{id}");
+            Error::invalid(field, "NAME_WRONG_KIND", format!("expected a resource name like {like}"))
+        })
+    }
+
+    /// The name of a field.
+    pub(crate) fn field(&self, number: u32) -> &str {
+        self.fields.iter().find(|f| f.0 == number).map_or("", |f| f.1.as_str())
+    }
+}
+
+/// The kind of a resource with the readers of its columns. One for each type, made once.
+#[derive(Debug)]
+pub struct Shape<R> {
+    /// The kind.
+    pub kind: Kind,
+    get: Vec<fn(&R) -> Cell>,
+}
+
+impl<R: Resource> Shape<R> {
+    /// The shape of a resource with these columns.
+    pub fn new(fields: Vec<Field<R>>) -> Self {
+        let kind = Kind {
+            collection: R::COLLECTION,
+            parent: R::PARENT,
+            table: R::TABLE,
+            singular: R::SINGULAR,
+            columns: fields.iter().map(|f| f.column).collect(),
+            sealed: !R::PRIVATE.is_empty(),
+            fields: mingce_proto::names::fields(R::MESSAGE),
+            message: R::MESSAGE,
+        };
+        Self { kind, get: fields.into_iter().map(|f| f.get).collect() }
+    }
+}
+
+/// A resource of the register.
+pub trait Resource: Message + Default + Clone + PartialEq + 'static {
+    /// Its full name in the contract, for example `mingce.labs.v1.Lab`.
+    const MESSAGE: &'static str;
+    /// Last collection of its name.
+    const COLLECTION: &'static str;
+    /// Collection of the parent and the column that holds the parent's name.
+    const PARENT: Option<(&'static str, &'static str)> = None;
+    /// Its table.
+    const TABLE: &'static str;
+    /// Its field in requests.
+    const SINGULAR: &'static str;
+    /// How lists are ordered when nothing is said.
+    const DEFAULT_ORDER: &'static str = "display_name";
+    /// Fields beside those of [`Head`] that callers cannot set.
+    const OUTPUT_ONLY: &'static [&'static str] = &[];
+    /// Fields that are sealed, and absent from answers, the ledger and logs.
+    const PRIVATE: &'static [&'static str] = &[];
+    /// Whether a row of an import without a known key is matched by its name (see [`Resource::is_same`]).
+    const BY_NAME: bool = false;
+
+    /// Its kind and columns.
+    fn shape() -> &'static Shape<Self>;
+    /// Resource name of the parent, where it has one.
+    fn parent(&self) -> &str {
+        ""
+    }
+    /// The name that it is sorted by.
+    fn title(&self) -> &str;
+    /// The names by which it is found.
+    fn searched(&self) -> Vec<&str> {
+        vec![self.title()]
+    }
+    /// The unique keys that it holds.
+    fn keys(&self) -> Vec<Key>;
+    /// Brings the resource into its stored form (canonical identifiers, ranks, derived fields) and answers what is
+    /// wrong with it. Field paths start below the resource.
+    fn settle(&mut self) -> Vec<Violation>;
+    /// Leaves out what VIEW_BASIC leaves out.
+    fn shorten(&mut self) {}
+    /// Whether a row of an import means this stored record, given that the names are equal.
+    fn is_same(&self, _stored: &Self) -> bool {
+        false
+    }
+    /// Takes the names of a record that is merged into this one, marked with where they come from.
+    fn absorb(&mut self, _other: &Self, _from: &str) {}
+    /// Gives back what came with a merge.
+    fn release(&mut self, _from: &str) {}
+}
+
+/// A resource as its tables hold it.
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    pub kind: &'static Kind,
+    pub id: String,
+    pub head: Head,
+    pub sort_key: String,
+    pub cells: Vec<Cell>,
+    pub tokens: BTreeSet<String>,
+    pub keys: BTreeSet<String>,
+    /// The message as answers show it.
+    pub body: Vec<u8>,
+    /// The private part, sealed.
+    pub sealed: Option<Vec<u8>>,
+}
+
+/// The token by which a record is found by a whole name.
+pub(crate) fn whole_name(name: &str) -> String {
+    format!("={}", text::fold(name))
+}
+
+/// The head of an encoded resource.
+pub(crate) fn head(message: &[u8]) -> Result<Head> {
+    let fields = wire::only(message, |number| number <= HEAD_FIELDS)?;
+    Head::decode(fields.as_slice()).map_err(Error::internal)
+}
+
+/// Reads a resource from its encoded form.
+pub(crate) fn decode<R: Resource>(message: &[u8]) -> Result<R> {
+    R::decode(message).map_err(Error::internal)
+}
+
+/// Numbers of the private fields of a resource.
+pub(crate) fn private<R: Resource>() -> Vec<u32> {
+    let fields = &R::shape().kind.fields;
+    fields.iter().filter(|(_, name)| R::PRIVATE.contains(&name.as_str())).map(|(number, _)| *number).collect()
+}
+
+/// The tokens of a resource: those of its names, and each whole name.
+pub(crate) fn tokens<R: Resource>(resource: &R) -> BTreeSet<String> {
+    let names = resource.searched();
+    let mut tokens = text::tokens(names.iter().copied());
+    tokens.extend(names.iter().map(|name| whole_name(name)));
+    tokens
+}
+
+/// The keys of a resource as the database holds them: none once it is annulled.
+pub(crate) fn stored_keys<R: Resource>(resource: &R, head: &Head, vault: Option<&Vault>) -> Result<BTreeSet<String>> {
+    if head.record_status == RecordStatus::Annulled as i32 {
+        return Ok(BTreeSet::new());
+    }
+    resource.keys().iter().map(|key| key.stored(vault)).collect()
+}
+
+/// A whole resource (private part included) as its tables hold it. `seal` turns the private part into what is kept.
+pub(crate) fn row<R: Resource>(
+    resource: &R,
+    vault: Option<&Vault>,
+    seal: impl FnOnce(&str, &[u8]) -> Result<Vec<u8>>,
+) -> Result<Row> {
+    let shape = R::shape();
+    let whole = resource.encode_to_vec();
+    let head = head(&whole)?;
+    let id = shape.kind.id(&head.name).ok_or_else(|| Error::internal("a resource without a name"))?.to_owned();
+    let hidden = private::<R>();
+    let (body, part) = if hidden.is_empty() {
+        (whole, Vec::new())
+    } else {
+        (wire::only(&whole, |n| !hidden.contains(&n))?, wire::only(&whole, |n| hidden.contains(&n))?)
+    };
+    Ok(Row {
+        kind: &shape.kind,
+        sort_key: text::sort_key(resource.title()),
+        cells: shape.get.iter().map(|get| get(resource)).collect(),
+        tokens: tokens(resource),
+        keys: stored_keys(resource, &head, vault)?,
+        sealed: if part.is_empty() { None } else { Some(seal(&id, &part)?) },
+        body,
+        head,
+        id,
+    })
+}
+
+/// An id that is the same for the same text: for records that a dry run takes as created.
+pub(crate) fn imagined_id(text: &str) -> Id {
+    use sha2::Digest;
+    let digest = sha2::Sha256::digest(text.as_bytes());
+    let mut bytes = [0u8; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    Id::from_bytes(bytes)
+}

@@ -1,0 +1,200 @@
+//! Tables: how they are made by migrations, and whether a database holds those that this program knows.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sea_orm::{ConnectionTrait, DbBackend, DbErr};
+use sea_orm_migration::MigrationStatus;
+use sea_orm_migration::prelude::*;
+use sqlx::Connection;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+
+use crate::db::Db;
+use crate::error::{Class, Error, Result};
+use crate::vault::Vault;
+
+/// The type of a column in a migration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sql {
+    /// Text, compared byte by byte on both databases.
+    Text,
+    /// 64 bits. Also enum numbers, times and booleans.
+    Integer,
+}
+
+/// Runs statements in which `$TEXT`, `$BYTES` and `$COMPACT` (the end of a table that is found by its key only) stand
+/// for what the database calls them.
+pub async fn run(manager: &SchemaManager<'_>, statements: &[String]) -> Result<(), DbErr> {
+    let connection = manager.get_connection();
+    let words = match connection.get_database_backend() {
+        DbBackend::Postgres => [("$TEXT", "TEXT COLLATE \"C\""), ("$BYTES", "BYTEA"), ("$COMPACT", "")],
+        _ => [("$TEXT", "TEXT"), ("$BYTES", "BLOB"), ("$COMPACT", " WITHOUT ROWID")],
+    };
+    for statement in statements {
+        let text = words.iter().fold(statement.clone(), |text, (word, name)| text.replace(word, name));
+        connection.execute_unprepared(&text).await?;
+    }
+    Ok(())
+}
+
+/// The tables of a resource: its own, and those of its several-valued fields, keys and search tokens.
+pub fn resource(table: &str, columns: &[(&str, Sql)], sealed: bool, indexed: &[&str]) -> Vec<String> {
+    let own: String = columns
+        .iter()
+        .map(|(name, kind)| format!("{name} {} NOT NULL, ", if *kind == Sql::Text { "$TEXT" } else { "BIGINT" }))
+        .collect();
+    let sealed = if sealed { ", sealed $BYTES" } else { "" };
+    let mut statements = vec![
+        format!(
+            "CREATE TABLE {table} (id $TEXT NOT NULL PRIMARY KEY, name $TEXT NOT NULL, revision BIGINT NOT NULL, \
+             record_status BIGINT NOT NULL, survivor $TEXT NOT NULL, create_time BIGINT NOT NULL, \
+             update_time BIGINT NOT NULL, sort_key $TEXT NOT NULL, {own}body $BYTES NOT NULL{sealed})"
+        ),
+        format!("CREATE INDEX {table}_by_name ON {table} (record_status, sort_key, id)"),
+        format!("CREATE INDEX {table}_by_survivor ON {table} (survivor) WHERE survivor <> ''"),
+        format!(
+            "CREATE TABLE {table}_values (field $TEXT NOT NULL, value $TEXT NOT NULL, id $TEXT NOT NULL, \
+             PRIMARY KEY (field, value, id))$COMPACT"
+        ),
+        format!("CREATE TABLE {table}_keys (key $TEXT NOT NULL PRIMARY KEY, id $TEXT NOT NULL)$COMPACT"),
+        format!("CREATE TABLE {table}_tokens (token $TEXT NOT NULL, id $TEXT NOT NULL, PRIMARY KEY (token, id))$COMPACT"),
+    ];
+    statements.extend(indexed.iter().map(|column| format!("CREATE INDEX {table}_by_{column} ON {table} ({column}, id)")));
+    statements
+}
+
+/// The migrations of the ledger, which services that share a database share.
+#[derive(Debug)]
+pub struct Ledger;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Ledger {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(LedgerTables)]
+    }
+    fn migration_table_name() -> DynIden {
+        "mingce_ledger_migrations".into_iden()
+    }
+}
+
+struct LedgerTables;
+
+impl MigrationName for LedgerTables {
+    fn name(&self) -> &'static str {
+        "m20261124_000001_ledger"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for LedgerTables {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let statements = [
+            "CREATE TABLE ledger (sequence BIGINT NOT NULL PRIMARY KEY, resource $TEXT NOT NULL, revision BIGINT NOT NULL, \
+             verb $TEXT NOT NULL, actor $TEXT NOT NULL, reason $TEXT NOT NULL, request_id $TEXT NOT NULL, \
+             create_time BIGINT NOT NULL, changed_fields $TEXT NOT NULL, message $TEXT NOT NULL, snapshot $BYTES NOT NULL)",
+            "CREATE UNIQUE INDEX ledger_by_resource ON ledger (resource, revision)",
+            "CREATE TABLE ledger_head (id BIGINT NOT NULL PRIMARY KEY, sequence BIGINT NOT NULL)",
+            "INSERT INTO ledger_head (id, sequence) VALUES (1, 0)",
+            "CREATE TABLE requests (actor $TEXT NOT NULL, request_id $TEXT NOT NULL, digest $BYTES NOT NULL, \
+             resource $TEXT NOT NULL, revision BIGINT NOT NULL, create_time BIGINT NOT NULL, \
+             PRIMARY KEY (request_id, actor))",
+            "CREATE TABLE settings (name $TEXT NOT NULL PRIMARY KEY, value $TEXT NOT NULL)",
+        ];
+        run(manager, &statements.map(str::to_owned)).await
+    }
+}
+
+/// Brings the tables of a migrator to this program's version. Without `migrate` only where there are none yet.
+pub async fn prepare<M: MigratorTrait>(db: &Db, migrate: bool) -> Result<()> {
+    let mut attempt = 0;
+    loop {
+        let status = M::get_migration_with_status_read_only(db.owner()).await.map_err(|error| {
+            let said = format!("the database has tables that this version of mingce does not know ({error}): use a newer version");
+            Error::new(Class::Precondition, "SCHEMA_UNKNOWN", said)
+        })?;
+        let pending = status.iter().filter(|m| m.status() == MigrationStatus::Pending).count();
+        if pending == 0 {
+            return Ok(());
+        }
+        if pending < status.len() && !migrate {
+            let said = "the database is of an earlier version of mingce: stop what uses it, back it up and run `mingce migrate`";
+            return Err(Error::new(Class::Precondition, "SCHEMA_OUTDATED", said));
+        }
+        attempt += 1;
+        match M::up(db.owner(), None).await {
+            Ok(()) => return Ok(()),
+            // Another process may be making the same tables at this moment.
+            Err(_) if attempt < 10 => tokio::time::sleep(Duration::from_millis(200)).await,
+            Err(error) => return Err(Error::internal(format!("the tables cannot be made: {error}"))),
+        }
+    }
+}
+
+/// Refuses a database that holds something else. Reads only.
+pub async fn recognise(db: &Db) -> Result<()> {
+    let text = match db.backend() {
+        DbBackend::Postgres => "SELECT table_name::text FROM information_schema.tables WHERE table_schema = current_schema()",
+        _ => "SELECT name FROM sqlite_master WHERE type = 'table'",
+    };
+    let tables = crate::db::first::<String>(&db.owner().query_all_raw(db.sql(text, [])).await?)?;
+    known(&tables)
+}
+
+/// The same for an SQLite file, before anything opens it for writing. A file that does not exist is fine.
+pub async fn recognise_file(path: &Path) -> Result<()> {
+    if !path.exists() {
+        return Ok(());
+    }
+    let other = |what: String| {
+        Error::new(Class::Precondition, "SCHEMA_UNKNOWN", format!("{} is not a register of mingce: {what}", path.display()))
+    };
+    let options = SqliteConnectOptions::new().filename(path).read_only(true);
+    let mut connection = SqliteConnection::connect_with(&options).await.map_err(|e| other(e.to_string()))?;
+    let tables: Result<Vec<String>, _> =
+        sqlx::query_scalar("SELECT name FROM sqlite_master WHERE type = 'table'").fetch_all(&mut connection).await;
+    let _ = connection.close().await;
+    known(&tables.map_err(|e| other(e.to_string()))?)
+}
+
+fn known(tables: &[String]) -> Result<()> {
+    if tables.is_empty() || tables.iter().any(|t| t == "mingce_ledger_migrations") {
+        return Ok(());
+    }
+    let said = "the database holds other tables and no register: give mingce a database of its own";
+    Err(Error::new(Class::Precondition, "SCHEMA_UNKNOWN", said))
+}
+
+/// Notes which master key a register is sealed with, or refuses another one.
+pub async fn expect_vault(db: &Db, vault: &Vault) -> Result<()> {
+    let note = "INSERT INTO settings (name, value) VALUES ('vault', ?) ON CONFLICT (name) DO NOTHING";
+    db.owner().execute_raw(db.sql(note, [vault.fingerprint().into()])).await?;
+    let row = db.owner().query_one_raw(db.sql("SELECT value FROM settings WHERE name = 'vault'", [])).await?;
+    let noted: Option<String> = row.map(|r| r.try_get_by_index(0)).transpose()?;
+    if noted.as_deref() == Some(&vault.fingerprint()) {
+        return Ok(());
+    }
+    let said = "the register was sealed with another master key: give the key file that belongs to it";
+    Err(Error::new(Class::Precondition, "MASTER_KEY_OTHER", said))
+}
+
+/// Whether the tables of a resource have just the columns that it declares. For tests of services.
+pub async fn differences(db: &Db, kind: &crate::resource::Kind) -> Result<Vec<String>> {
+    let text = format!("SELECT {} FROM {} LIMIT 0", crate::tables::columns(kind).join(", "), kind.table);
+    let mut wrong = Vec::new();
+    if let Err(error) = db.read.query_all_raw(db.sql(&text, [])).await {
+        wrong.push(error.to_string());
+    }
+    let declared = crate::tables::columns(kind);
+    let text = match db.backend() {
+        DbBackend::Postgres => {
+            "SELECT column_name::text FROM information_schema.columns WHERE table_name = ? AND table_schema = current_schema()"
+        }
+        _ => "SELECT name FROM pragma_table_info(?)",
+    };
+    for column in crate::db::first::<String>(&db.read.query_all_raw(db.sql(text, [kind.table.into()])).await?)? {
+        if !declared.contains(&column.as_str()) {
+            wrong.push(format!("{}.{column} is declared nowhere", kind.table));
+        }
+    }
+    Ok(wrong)
+}

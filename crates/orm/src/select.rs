@@ -1,0 +1,155 @@
+//! Conditions of queries: filters and page positions as SQL with bound values, the same text for both databases.
+
+use mingce_proto::registry::RecordStatus;
+use sea_orm::sea_query::Value;
+
+use crate::error::{Error, Result};
+use crate::field::{Column, Type};
+use crate::filter::{Expr, Operator, Value as Wanted};
+use crate::page::Position;
+use crate::resource::Kind;
+
+/// A condition with `?` for its values.
+#[derive(Debug, Clone)]
+pub(crate) struct Condition {
+    pub text: String,
+    pub values: Vec<Value>,
+}
+
+impl Condition {
+    pub fn new(text: &str, values: impl IntoIterator<Item = Value>) -> Self {
+        Self { text: text.to_owned(), values: values.into_iter().collect() }
+    }
+
+    /// Adds a condition that has to hold too.
+    pub fn and(&mut self, text: &str, values: impl IntoIterator<Item = Value>) {
+        self.text = format!("{} AND {text}", self.text);
+        self.values.extend(values);
+    }
+
+    pub fn extend(&mut self, other: Self) {
+        self.and(&other.text, other.values);
+    }
+}
+
+const STATUS: &[(&str, i32)] = &[
+    ("RECORD_STATUS_ACTIVE", RecordStatus::Active as i32),
+    ("RECORD_STATUS_DUPLICATE", RecordStatus::Duplicate as i32),
+    ("RECORD_STATUS_ANNULLED", RecordStatus::Annulled as i32),
+];
+
+/// The fields that a resource can be filtered by: its own and those of every resource.
+pub(crate) fn columns_of(kind: &Kind) -> Vec<Column> {
+    let mut columns = kind.columns.clone();
+    columns.extend([
+        Column::one_of("record_status", STATUS),
+        Column::time("create_time"),
+        Column::time("update_time"),
+        Column::resource("survivor"),
+    ]);
+    columns
+}
+
+/// A filter as a condition on the table `t`.
+pub(crate) fn compile(filter: &Expr, table: &str) -> Condition {
+    match filter {
+        Expr::And(parts) => joined(parts, table, " AND "),
+        Expr::Or(parts) => joined(parts, table, " OR "),
+        Expr::Not(part) => {
+            let part = compile(part, table);
+            Condition { text: format!("NOT {}", part.text), values: part.values }
+        }
+        Expr::Compare { column, operator, value } if column.many => one_of_many(table, column, *operator, value),
+        Expr::Compare { column, operator, value } => single(column, *operator, value),
+    }
+}
+
+fn joined(parts: &[Expr], table: &str, with: &str) -> Condition {
+    let parts: Vec<_> = parts.iter().map(|part| compile(part, table)).collect();
+    let text = parts.iter().map(|p| p.text.as_str()).collect::<Vec<_>>().join(with);
+    Condition { text: format!("({text})"), values: parts.into_iter().flat_map(|p| p.values).collect() }
+}
+
+fn single(column: &Column, operator: Operator, value: &Wanted) -> Condition {
+    let name = column.name;
+    let sign = match operator {
+        Operator::Equal => "=",
+        Operator::NotEqual => "<>",
+        Operator::Less => "<",
+        Operator::LessOrEqual => "<=",
+        Operator::Greater => ">",
+        Operator::GreaterOrEqual => ">=",
+        Operator::Has => return has(column, value),
+    };
+    Condition::new(&format!("(t.{name} {sign} ?)"), [bound(value)])
+}
+
+fn has(column: &Column, value: &Wanted) -> Condition {
+    let name = column.name;
+    match (value, column.kind) {
+        (Wanted::Any, Type::Text | Type::Date | Type::Name) => Condition::new(&format!("(t.{name} <> '')"), []),
+        (Wanted::Any, _) => Condition::new(&format!("(t.{name} <> 0)"), []),
+        (Wanted::Text(text), Type::Text) => {
+            let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+            let pattern = format!("%{}%", escaped.to_lowercase());
+            Condition::new(&format!("(LOWER(t.{name}) LIKE ? ESCAPE '\\')"), [pattern.into()])
+        }
+        _ => Condition::new(&format!("(t.{name} = ?)"), [bound(value)]),
+    }
+}
+
+fn one_of_many(table: &str, column: &Column, operator: Operator, value: &Wanted) -> Condition {
+    let not = if operator == Operator::NotEqual { "NOT " } else { "" };
+    let (test, mut values) = match value {
+        Wanted::Any => ("", vec![]),
+        value => (" AND v.value = ?", vec![text_of(value).into()]),
+    };
+    values.insert(0, column.name.into());
+    Condition::new(&format!("(t.id {not}IN (SELECT v.id FROM {table}_values v WHERE v.field = ?{test}))"), values)
+}
+
+fn bound(value: &Wanted) -> Value {
+    match value {
+        Wanted::Text(text) => text.as_str().into(),
+        Wanted::Integer(number) => (*number).into(),
+        Wanted::Boolean(yes) => i64::from(*yes).into(),
+        Wanted::Any => "".into(),
+    }
+}
+
+fn text_of(value: &Wanted) -> String {
+    match value {
+        Wanted::Text(text) => text.clone(),
+        Wanted::Integer(number) => number.to_string(),
+        Wanted::Boolean(yes) => yes.to_string(),
+        Wanted::Any => String::new(),
+    }
+}
+
+/// All rows after a position, in an order of columns that may each run down; ids always run up.
+pub(crate) fn after_position(keys: &[(&str, Type, bool)], position: &[Position]) -> Result<Condition> {
+    let malformed = || Error::invalid("page_token", "PAGE_TOKEN_MALFORMED", "not a token of this list");
+    if position.len() != keys.len() + 1 {
+        return Err(malformed());
+    }
+    let mut columns: Vec<(&str, bool, bool)> = keys
+        .iter()
+        .map(|(name, kind, descending)| (*name, *descending, matches!(kind, Type::Text | Type::Date | Type::Name)))
+        .collect();
+    columns.push(("id", false, true));
+    let mut choices = Vec::new();
+    let mut values: Vec<Value> = Vec::new();
+    for (place, (name, descending, _)) in columns.iter().enumerate() {
+        let mut parts: Vec<String> = columns[..place].iter().map(|(before, ..)| format!("t.{before} = ?")).collect();
+        parts.push(format!("t.{name} {} ?", if *descending { "<" } else { ">" }));
+        choices.push(format!("({})", parts.join(" AND ")));
+        for (value, (_, _, is_text)) in position[..=place].iter().zip(&columns) {
+            values.push(match (value, is_text) {
+                (Position::Text(text), true) => text.as_str().into(),
+                (Position::Integer(number), false) => (*number).into(),
+                _ => return Err(malformed()),
+            });
+        }
+    }
+    Ok(Condition { text: format!("({})", choices.join(" OR ")), values })
+}

@@ -1,0 +1,228 @@
+//! The store of one service: the door to its tables. Every verb takes the call's context first.
+
+use std::sync::Arc;
+
+use mingce_proto::registry::{RecordStatus, Revision};
+use prost::Message;
+use sha2::{Digest, Sha256};
+
+use crate::cx::Cx;
+use crate::db::Db;
+use crate::error::{Class, Error, Result, Violation};
+use crate::ledger;
+use crate::resource::{self, HEAD_FIELDS, Resource};
+use crate::tables;
+use crate::vault::Vault;
+use crate::wire;
+use crate::work::{Answer, Stamp, Work, head_of};
+use crate::writer::{Edit, Once, Writers, apply};
+
+/// The store of one service.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pub(crate) db: Db,
+    pub(crate) vault: Option<Arc<Vault>>,
+    writers: Arc<Writers>,
+}
+
+/// How a call wants its change done.
+#[derive(Debug, Clone, Default)]
+pub struct Call {
+    once: Option<Once>,
+    validate_only: bool,
+}
+
+impl Call {
+    /// From a request's `request_id` and `validate_only`. The digest covers the method and the whole request.
+    pub fn new(method: &str, request_id: &str, validate_only: bool, request: &impl Message) -> Self {
+        let once = (!request_id.is_empty() && !validate_only).then(|| {
+            let mut digest = Sha256::new();
+            digest.update(method.as_bytes());
+            digest.update([0]);
+            digest.update(request.encode_to_vec());
+            Once { request_id: request_id.to_lowercase(), digest: digest.finalize().to_vec() }
+        });
+        Self { once, validate_only }
+    }
+
+    pub(crate) fn stamp(&self, verb: &'static str, reason: &str) -> Stamp {
+        let request_id = self.once.as_ref().map_or(String::new(), |once| once.request_id.clone());
+        Stamp { verb, reason: reason.to_owned(), request_id }
+    }
+}
+
+impl Store {
+    /// A store on a database whose schema is there. `vault`: for services that keep personal data.
+    pub fn new(db: Db, vault: Option<Arc<Vault>>) -> Self {
+        let writers = Arc::new(Writers::start(&db, vault.clone()));
+        Self { db, vault, writers }
+    }
+
+    /// Writes what waits and closes the database. For the last holder of the store.
+    pub async fn close(self) {
+        if let Ok(writers) = Arc::try_unwrap(self.writers) {
+            writers.close().await;
+        }
+        self.db.close().await;
+    }
+
+    /// Does one edit as a call wants it, and answers the resource that it answers.
+    pub async fn change<R: Resource>(&self, cx: &Cx, call: Call, edit: Edit) -> Result<R> {
+        let answer = if call.validate_only {
+            self.rehearse(&mut self.rehearsal(), &edit).await?
+        } else {
+            let mut answers = self.writers.submit(cx, call.once, vec![edit]).await?;
+            answers.pop().ok_or_else(|| Error::internal("a writer answered nothing"))??
+        };
+        answer.decode()
+    }
+
+    /// Does several edits in their order, in one transaction; each is kept or fails alone.
+    pub async fn change_each(&self, cx: &Cx, edits: Vec<Edit>) -> Result<Vec<Result<Answer>>> {
+        if edits.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.writers.submit(cx, None, edits).await
+    }
+
+    /// A view of the register in which edits can be tried, one upon the other, without being written.
+    pub fn rehearsal(&self) -> Work {
+        Work::new(self.vault.clone())
+    }
+
+    /// Tries an edit: its changes stay in `work` and are never written.
+    pub async fn rehearse(&self, work: &mut Work, edit: &Edit) -> Result<Answer> {
+        loop {
+            let result = apply(work, edit);
+            if !work.is_waiting() {
+                return result;
+            }
+            let asks = std::mem::take(&mut work.asks);
+            tables::load(&self.db.read, asks, &mut work.base, self.vault.as_ref(), false).await?;
+        }
+    }
+
+    /// Makes a resource.
+    pub async fn create<R: Resource>(&self, cx: &Cx, call: Call, verb: &'static str, resource: R) -> Result<R> {
+        let (stamp, at) = (call.stamp(verb, ""), cx.clone());
+        self.change(cx, call, Box::new(move |work| create(work, &at, &stamp, &resource))).await
+    }
+
+    /// Changes the fields that the mask names to what they are in `resource`.
+    pub async fn update<R: Resource>(&self, cx: &Cx, call: Call, resource: R, mask: Mask) -> Result<R> {
+        let (stamp, at) = (call.stamp("update", ""), cx.clone());
+        let head = head_of(&resource)?;
+        R::shape().kind.expect(&head.name, &format!("{}.name", R::SINGULAR))?;
+        self.change(cx, call, Box::new(move |work| {
+            let stored: R = work.require(&head.name)?;
+            expect_etag(&stored, &head.etag)?;
+            expect_active(&stored)?;
+            let merged = settled(&mask.apply(&stored, &resource)?)?;
+            work.update(&at, &stamp, &merged)
+        }))
+        .await
+    }
+
+    /// Marks a resource as one that should not have been made.
+    pub async fn annul<R: Resource>(&self, cx: &Cx, call: Call, name: &str, etag: &str, reason: &str) -> Result<R> {
+        let (stamp, at) = (call.stamp("annul", reason), cx.clone());
+        let (name, etag) = (name.to_owned(), etag.to_owned());
+        self.change(cx, call, Box::new(move |work| {
+            let stored: R = work.require(&name)?;
+            expect_etag(&stored, &etag)?;
+            expect_active(&stored)?;
+            work.change(&at, &stamp, &stored, RecordStatus::Annulled, "")
+        }))
+        .await
+    }
+
+    /// A page of the history of one resource, the newest entry first, and the token for the next page.
+    pub async fn history(&self, _cx: &Cx, name: &str, page_size: i32, page_token: &str) -> Result<(Vec<Revision>, String)> {
+        ledger::history(&self.db, name, page_size, page_token).await
+    }
+}
+
+/// Settles a resource and makes it.
+pub fn create<R: Resource>(work: &mut Work, cx: &Cx, stamp: &Stamp, resource: &R) -> Result<Answer> {
+    work.create(cx, stamp, &settled(resource)?)
+}
+
+/// The resource in its stored form, or what is wrong with it.
+pub(crate) fn settled<R: Resource>(resource: &R) -> Result<R> {
+    let mut resource = resource.clone();
+    let mut problems = resource.settle();
+    if problems.is_empty() {
+        return Ok(resource);
+    }
+    for problem in &mut problems {
+        problem.field = format!("{}.{}", R::SINGULAR, problem.field);
+    }
+    Err(Error::invalid_all(problems))
+}
+
+pub(crate) fn expect_etag<R: Resource>(stored: &R, etag: &str) -> Result<()> {
+    let head = head_of(stored)?;
+    if etag.is_empty() || etag == head.etag {
+        return Ok(());
+    }
+    let said = format!("{} is at {}, not at {etag}: read it again and decide anew", head.name, head.etag);
+    Err(Error::new(Class::Aborted, "ETAG_MISMATCH", said).about(R::COLLECTION, head.name))
+}
+
+pub(crate) fn expect_active<R: Resource>(stored: &R) -> Result<()> {
+    let head = head_of(stored)?;
+    let said = match head.record_status() {
+        RecordStatus::Duplicate => format!("{} was merged into {}: use that one", head.name, head.survivor),
+        RecordStatus::Annulled => format!("{} was annulled", head.name),
+        _ => return Ok(()),
+    };
+    Err(Error::new(Class::Precondition, "RECORD_NOT_ACTIVE", said).about(R::COLLECTION, head.name))
+}
+
+/// The fields that an update sets.
+#[derive(Debug, Clone)]
+pub struct Mask(Vec<u32>);
+
+impl Mask {
+    /// The fields of an `update_mask`. None at all: those that are not empty in the resource. `*`: all that can be
+    /// written; of the sealed ones, which a reader cannot send back, only those that are set.
+    pub fn parse<R: Resource>(paths: &[String], resource: &R) -> Result<Self> {
+        let kind = &R::shape().kind;
+        let writable = |name: &str| !R::OUTPUT_ONLY.contains(&name);
+        let set = wire::set(&resource.encode_to_vec())?;
+        let all = kind.fields.iter().filter(|(number, name)| *number > HEAD_FIELDS && writable(name));
+        if paths.is_empty() {
+            return Ok(Self(all.map(|f| f.0).filter(|number| set.contains(number)).collect()));
+        }
+        if paths.iter().any(|path| path == "*") {
+            let hidden = resource::private::<R>();
+            return Ok(Self(all.map(|f| f.0).filter(|n| !hidden.contains(n) || set.contains(n)).collect()));
+        }
+        let (mut numbers, mut problems) = (Vec::new(), Vec::new());
+        for path in paths {
+            let wrong = |reason, description: String| Violation { field: "update_mask".into(), reason, description };
+            match kind.fields.iter().find(|(_, name)| name == path) {
+                Some((number, name)) if *number > HEAD_FIELDS && writable(name) => numbers.push(*number),
+                Some(_) => problems.push(wrong("MASK_FIELD_OUTPUT_ONLY", format!("{path} cannot be written"))),
+                None => {
+                    let names: Vec<_> = all.clone().map(|(_, name)| name.as_str()).collect();
+                    let known = format!("{path:?} is no top-level field of it: use {}", names.join(", "));
+                    problems.push(wrong("MASK_FIELD_UNKNOWN", known));
+                }
+            }
+        }
+        if problems.is_empty() { Ok(Self(numbers)) } else { Err(Error::invalid_all(problems)) }
+    }
+
+    /// `stored` with the fields of the mask as they are in `new`.
+    pub fn apply<R: Resource>(&self, stored: &R, new: &R) -> Result<R> {
+        let merged = wire::replace(&stored.encode_to_vec(), &new.encode_to_vec(), |number| self.0.contains(&number))?;
+        resource::decode(&merged)
+    }
+
+    /// `new` with nothing but the fields of the mask and its head.
+    pub fn only<R: Resource>(&self, new: &R) -> Result<R> {
+        let kept = wire::only(&new.encode_to_vec(), |number| number <= HEAD_FIELDS || self.0.contains(&number))?;
+        resource::decode(&kept)
+    }
+}

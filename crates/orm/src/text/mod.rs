@@ -1,0 +1,19 @@
+//! What search and sorting need of a text: its folded form, a key that sorts by pinyin, search tokens, queries.
+
+mod fold;
+mod pieces;
+mod query;
+mod reading;
+mod sort;
+#[cfg(test)]
+mod tests;
+mod token;
+
+pub use fold::fold;
+pub use query::{Query, Term};
+pub use sort::sort_key;
+pub use token::tokens;
+
+/// Pinyin and initials are indexed up to this many letters, and a longer word of a query is looked up by its start;
+/// [`Query::accepts`] compares the rest.
+const PINYIN_CHARS: usize = 24;

@@ -1,0 +1,112 @@
+//! The tokens under which a resource's names are found.
+
+use std::collections::BTreeSet;
+
+use super::PINYIN_CHARS;
+use super::pieces::{Phrase, Piece, forms, pieces};
+use super::reading::{initials, readings};
+
+/// Words of other scripts are cut at this many characters.
+const WORD_CHARS: usize = 64;
+
+/// How many readings of a whole phrase are indexed, and of its tail from a character inside a short one.
+const WHOLE_READINGS: usize = 8;
+const TAIL_READINGS: usize = 4;
+
+/// The search tokens of a resource's names: single Han characters and pairs of neighbours; words of other scripts,
+/// folded; and for Han phrases the initials and the pinyin from each character on, so that any part of a name is found
+/// by the start of a token. Characters with several readings are indexed under all of them in short names and at the
+/// start of long ones, up to eight combinations. About four tokens for each Han character.
+pub fn tokens<'a>(names: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
+    let mut tokens = BTreeSet::new();
+    for piece in names.into_iter().flat_map(pieces) {
+        match piece {
+            Piece::Han(phrase) => add_phrase(&phrase, &mut tokens),
+            Piece::Word(word) => tokens.extend(forms(&word).map(|form| form.chars().take(WORD_CHARS).collect())),
+        }
+    }
+    tokens
+}
+
+fn add_phrase(phrase: &Phrase, tokens: &mut BTreeSet<String>) {
+    let chars = &phrase.chars;
+    tokens.extend(chars.iter().map(char::to_string));
+    tokens.extend(chars.windows(2).map(|pair| pair.iter().collect()));
+    let readings = readings(chars, phrase.is_short());
+    for at in 0..chars.len() {
+        let limit = match at {
+            0 => WHOLE_READINGS,
+            _ if phrase.is_short() || phrase.starts.contains(&at) => TAIL_READINGS,
+            _ => 1,
+        };
+        add_joined(&readings[at..], limit, tokens);
+    }
+    let initials = initials(&readings);
+    add_joined(&initials, WHOLE_READINGS, tokens);
+    if phrase.starts.len() > 1 {
+        phrase
+            .runs()
+            .for_each(|run| add_joined(&initials[run], TAIL_READINGS, tokens));
+    }
+}
+
+/// Adds the readings of some characters joined to one word, in at most `limit` combinations: first the likeliest of
+/// each, then those that differ from it least.
+fn add_joined(readings: &[Vec<&'static str>], limit: usize, tokens: &mut BTreeSet<String>) {
+    let mut length = 0;
+    let reaching = readings.iter().take_while(|list| {
+        let before = length;
+        length += list.first().map_or(0, |reading| reading.len());
+        before < PINYIN_CHARS
+    });
+    let readings = &readings[..reaching.count()];
+    // How many steps away from the likeliest readings the tail from each character on can go.
+    let mut spare = vec![0; readings.len() + 1];
+    for at in (0..readings.len()).rev() {
+        spare[at] = spare[at + 1] + readings[at].len() - 1;
+    }
+    let mut combinations = Combinations {
+        readings,
+        spare,
+        left: limit,
+        word: String::new(),
+        tokens,
+    };
+    for steps in 0..=combinations.spare[0] {
+        if combinations.left > 0 {
+            combinations.add(0, steps);
+        }
+    }
+}
+
+struct Combinations<'a> {
+    readings: &'a [Vec<&'static str>],
+    spare: Vec<usize>,
+    left: usize,
+    word: String,
+    tokens: &'a mut BTreeSet<String>,
+}
+
+impl Combinations<'_> {
+    /// Adds the words that go on from `self.word` with the characters from `at` on, exactly `steps` away from the
+    /// likeliest readings.
+    fn add(&mut self, at: usize, steps: usize) {
+        if self.left == 0 || steps > self.spare[at] {
+            return;
+        }
+        let Some(list) = self.readings.get(at) else {
+            self.left -= 1;
+            if !self.word.is_empty() {
+                self.tokens
+                    .insert(self.word[..self.word.len().min(PINYIN_CHARS)].to_owned());
+            }
+            return;
+        };
+        for rank in (0..list.len().min(steps + 1)).rev() {
+            let before = self.word.len();
+            self.word.push_str(list[rank]);
+            self.add(at + 1, steps - rank);
+            self.word.truncate(before);
+        }
+    }
+}

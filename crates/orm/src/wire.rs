@@ -1,0 +1,117 @@
+//! Messages in their encoded form, field by field: masks, changed fields and private parts work on any resource this
+//! way, without a getter for each field. What is read here was written by prost.
+
+use std::collections::BTreeMap;
+
+use crate::error::{Error, Result};
+
+/// Number and bytes (key included) of each field, in the order of the encoding.
+fn split(mut rest: &[u8]) -> Result<Vec<(u32, &[u8])>> {
+    let mut fields = Vec::new();
+    while !rest.is_empty() {
+        let (key, head) = varint(rest)?;
+        let body = match key & 7 {
+            0 => varint(&rest[head..])?.1,
+            1 => 8,
+            2 => {
+                let (length, digits) = varint(&rest[head..])?;
+                usize::try_from(length).ok().and_then(|l| l.checked_add(digits)).ok_or_else(broken)?
+            }
+            5 => 4,
+            _ => return Err(broken()),
+        };
+        let end = head.checked_add(body).filter(|end| *end <= rest.len()).ok_or_else(broken)?;
+        fields.push((u32::try_from(key >> 3).map_err(|_| broken())?, &rest[..end]));
+        rest = &rest[end..];
+    }
+    Ok(fields)
+}
+
+fn varint(bytes: &[u8]) -> Result<(u64, usize)> {
+    let mut value = 0u64;
+    for (place, byte) in bytes.iter().take(10).enumerate() {
+        value |= u64::from(byte & 0x7f) << (place * 7).min(63);
+        if byte & 0x80 == 0 {
+            return Ok((value, place + 1));
+        }
+    }
+    Err(broken())
+}
+
+fn broken() -> Error {
+    Error::internal("a stored message does not decode")
+}
+
+/// The message with only the fields that `keep` says.
+pub(crate) fn only(message: &[u8], keep: impl Fn(u32) -> bool) -> Result<Vec<u8>> {
+    Ok(split(message)?.into_iter().filter(|(number, _)| keep(*number)).fold(Vec::new(), |mut kept, (_, bytes)| {
+        kept.extend_from_slice(bytes);
+        kept
+    }))
+}
+
+/// `old` with the fields that `taken` names as they are in `new`, also where they are empty there.
+pub(crate) fn replace(old: &[u8], new: &[u8], taken: impl Fn(u32) -> bool) -> Result<Vec<u8>> {
+    let mut merged = only(old, |number| !taken(number))?;
+    merged.extend(only(new, &taken)?);
+    Ok(merged)
+}
+
+/// The bytes of each field, the parts of a repeated field together.
+fn by_number(message: &[u8]) -> Result<BTreeMap<u32, Vec<u8>>> {
+    let mut fields: BTreeMap<u32, Vec<u8>> = BTreeMap::new();
+    for (number, bytes) in split(message)? {
+        fields.entry(number).or_default().extend_from_slice(bytes);
+    }
+    Ok(fields)
+}
+
+/// Numbers of the fields that a message sets.
+pub(crate) fn set(message: &[u8]) -> Result<Vec<u32>> {
+    Ok(by_number(message)?.into_keys().collect())
+}
+
+/// Numbers of the fields in which two messages differ.
+pub(crate) fn changed(old: &[u8], new: &[u8]) -> Result<Vec<u32>> {
+    let (old, new) = (by_number(old)?, by_number(new)?);
+    let mut numbers: Vec<u32> = old.keys().chain(new.keys()).copied().collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers.retain(|number| old.get(number) != new.get(number));
+    Ok(numbers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mingce_proto::registry::{Identifier, Name};
+    use proptest::prelude::*;
+    use prost::Message;
+
+    fn name(text: &str, language: &str) -> Vec<u8> {
+        Name { text: text.into(), language: language.into(), ..Name::default() }.encode_to_vec()
+    }
+
+    #[test]
+    fn a_mask_takes_its_fields_and_no_other() -> Result<()> {
+        let merged = replace(&name("北大", "zh"), &name("PKU", "en"), |number| number == 1)?;
+        assert_eq!(Name::decode(merged.as_slice()).ok().map(|n| (n.text, n.language)), Some(("PKU".into(), "zh".into())));
+        let emptied = replace(&name("北大", "zh"), &name("PKU", ""), |number| number == 2)?;
+        assert_eq!(Name::decode(emptied.as_slice()).ok().map(|n| n.language), Some(String::new()));
+        assert_eq!(changed(&name("北大", "zh"), &merged)?, vec![1]);
+        Ok(())
+    }
+
+    proptest! {
+        #[test]
+        fn splitting_keeps_every_byte(scheme in ".*", value in ".*") {
+            let encoded = Identifier { scheme, value }.encode_to_vec();
+            prop_assert_eq!(only(&encoded, |_| true).unwrap(), encoded);
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = split(&bytes);
+        }
+    }
+}

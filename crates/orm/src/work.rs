@@ -1,0 +1,434 @@
+//! What an edit sees of the register, and what it wants changed. Nothing here touches the database.
+//!
+//! An edit is a pure function over a [`Work`]. What it asks for and what is not loaded yet is noted, the edit is given
+//! up, the writer loads all that was asked for in one round trip and runs the edit again. So an edit declares
+//! nothing beforehand, and a batch of edits costs few round trips.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use mingce_proto::registry::RecordStatus;
+use prost::Message;
+
+use crate::cx::Cx;
+use crate::error::{Class, Error, Result};
+use crate::id::Id;
+use crate::ledger::Entry;
+use crate::resource::{self, HEAD_FIELDS, Head, Key, Kind, Resource, Row};
+use crate::vault::Vault;
+use crate::wire;
+
+type Table = &'static str;
+
+/// A row as it was read.
+#[derive(Debug, Clone)]
+pub(crate) struct Loaded {
+    /// The whole message, the private part opened.
+    pub whole: Vec<u8>,
+    /// The private part as it is stored.
+    pub sealed: Option<Vec<u8>>,
+}
+
+/// What an edit asked for and what has to be loaded.
+#[derive(Debug, Default)]
+pub(crate) struct Asks {
+    pub rows: HashMap<Table, (&'static Kind, BTreeSet<String>)>,
+    pub keys: HashMap<Table, (&'static Kind, BTreeSet<String>)>,
+    pub names: HashMap<Table, (&'static Kind, BTreeSet<String>)>,
+}
+
+impl Asks {
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty() && self.keys.is_empty() && self.names.is_empty()
+    }
+}
+
+/// What was read from the database. `None`: it is known that there is none.
+#[derive(Debug, Default)]
+pub(crate) struct Base {
+    pub rows: HashMap<(Table, String), Option<Loaded>>,
+    pub keys: HashMap<(Table, String), Option<String>>,
+    pub names: HashMap<(Table, String), Vec<String>>,
+}
+
+/// A changed row: its whole message, and how it is turned into what the tables hold.
+#[derive(Debug, Clone)]
+pub(crate) struct Changed {
+    pub whole: Vec<u8>,
+    project: fn(&[u8], Option<&[u8]>, Option<&Vault>) -> Result<Row>,
+}
+
+/// Changes on top of what was read.
+#[derive(Debug, Default)]
+struct Layer {
+    rows: HashMap<(Table, String), Changed>,
+    keys: HashMap<(Table, String), Option<String>>,
+    names: HashMap<(Table, String), Vec<String>>,
+    entries: Vec<Entry>,
+}
+
+/// What became of the resource of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was made.
+    Created,
+    /// It was changed.
+    Updated,
+    /// It was so already: nothing was written.
+    Unchanged,
+}
+
+/// What an edit answers: a resource as it is now.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// What was done.
+    pub outcome: Outcome,
+    /// Its resource name.
+    pub name: String,
+    /// Its revision.
+    pub revision: i64,
+    /// Its encoded message, without the private part.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// Reads the resource.
+    pub fn decode<R: Resource>(&self) -> Result<R> {
+        resource::decode(&self.body)
+    }
+}
+
+/// What the ledger says of a change beside the change itself.
+#[derive(Debug, Clone, Default)]
+pub struct Stamp {
+    /// What is done, for example `create`.
+    pub verb: &'static str,
+    /// Why.
+    pub reason: String,
+    /// The `request_id` of the call.
+    pub request_id: String,
+}
+
+impl Stamp {
+    /// A change without a reason.
+    pub fn new(verb: &'static str) -> Self {
+        Self { verb, ..Self::default() }
+    }
+}
+
+/// The register as one batch of edits sees it.
+#[derive(Debug, Default)]
+pub struct Work {
+    pub(crate) base: Base,
+    kept: Layer,
+    staged: Layer,
+    pub(crate) asks: Asks,
+    pub(crate) vault: Option<Arc<Vault>>,
+}
+
+impl Work {
+    pub(crate) fn new(vault: Option<Arc<Vault>>) -> Self {
+        Self { vault, ..Self::default() }
+    }
+
+    /// The resource with an id; `None` where there is none.
+    pub fn get<R: Resource>(&mut self, id: &str) -> Result<Option<R>> {
+        match self.whole(&R::shape().kind, id)? {
+            Some(whole) => Ok(Some(resource::decode(whole)?)),
+            None => Ok(None),
+        }
+    }
+
+    /// The resource with a name, or NOT_FOUND.
+    pub fn require<R: Resource>(&mut self, name: &str) -> Result<R> {
+        let kind = &R::shape().kind;
+        let missing = || Error::not_found(kind.collection, name);
+        let found = self.get::<R>(kind.id(name).ok_or_else(missing)?)?.ok_or_else(missing)?;
+        if head_of(&found)?.name == name { Ok(found) } else { Err(missing()) }
+    }
+
+    /// Like [`Work::get`], with the survivor in the place of a duplicate.
+    pub fn survivor<R: Resource>(&mut self, id: &str) -> Result<Option<R>> {
+        let kind = &R::shape().kind;
+        let mut found = self.get::<R>(id)?;
+        for _ in 0..100 {
+            let Some(resource) = &found else { return Ok(None) };
+            let head = head_of(resource)?;
+            match kind.id(&head.survivor) {
+                Some(next) if head.record_status == RecordStatus::Duplicate as i32 => found = self.get::<R>(next)?,
+                _ => return Ok(found),
+            }
+        }
+        Err(Error::internal("duplicates lead in a circle"))
+    }
+
+    /// The id of the record that holds a key.
+    pub fn owner<R: Resource>(&mut self, key: &Key) -> Result<Option<String>> {
+        let stored = key.stored(self.vault.as_deref())?;
+        self.owner_of(&R::shape().kind, &stored)
+    }
+
+    /// The ids of the records that have a whole name, folded.
+    pub fn named<R: Resource>(&mut self, name: &str) -> Result<Vec<String>> {
+        let kind = &R::shape().kind;
+        let at = (kind.table, resource::whole_name(name));
+        let Some(found) = self.base.names.get(&at) else {
+            self.asks.names.entry(kind.table).or_insert_with(|| (kind, BTreeSet::new())).1.insert(at.1);
+            return Err(not_loaded());
+        };
+        let mut ids = found.clone();
+        for layer in [&self.kept, &self.staged] {
+            ids.extend(layer.names.get(&at).into_iter().flatten().cloned());
+        }
+        ids.sort();
+        ids.dedup();
+        Ok(ids)
+    }
+
+    /// Makes a resource with a new id.
+    pub fn create<R: Resource>(&mut self, cx: &Cx, stamp: &Stamp, resource: &R) -> Result<Answer> {
+        self.create_as(cx, stamp, resource, Id::new(cx.now))
+    }
+
+    /// Makes a resource with this id.
+    pub fn create_as<R: Resource>(&mut self, cx: &Cx, stamp: &Stamp, resource: &R, id: Id) -> Result<Answer> {
+        let kind = &R::shape().kind;
+        let parent = kind.parent.and_then(|_| crate::id::Name::parse(resource.parent())).map(|p| p.id);
+        if kind.parent.is_some() && parent.is_none() {
+            return Err(Error::internal("a resource without its parent"));
+        }
+        let head = Head {
+            name: kind.name(parent, &id.to_string()),
+            uid: id.uuid(),
+            revision: 1,
+            create_time: Some(timestamp(cx.now)),
+            record_status: RecordStatus::Active as i32,
+            ..Head::default()
+        };
+        self.write(cx, stamp, head, resource, None)
+    }
+
+    /// Changes an active resource to this; its head stays as it is.
+    pub fn update<R: Resource>(&mut self, cx: &Cx, stamp: &Stamp, resource: &R) -> Result<Answer> {
+        let head = head_of(resource)?;
+        self.change(cx, stamp, resource, head.record_status(), "")
+    }
+
+    /// Changes a resource to this, with another record status.
+    pub fn change<R: Resource>(
+        &mut self,
+        cx: &Cx,
+        stamp: &Stamp,
+        resource: &R,
+        status: RecordStatus,
+        survivor: &str,
+    ) -> Result<Answer> {
+        let kind = &R::shape().kind;
+        let id = kind.id(&head_of(resource)?.name).ok_or_else(|| Error::internal("a resource without a name"))?.to_owned();
+        let old = self.whole(kind, &id)?.ok_or_else(|| Error::internal("a change of what is not there"))?.to_vec();
+        let mut head = resource::head(&old)?;
+        head.record_status = status as i32;
+        survivor.clone_into(&mut head.survivor);
+        self.write(cx, stamp, head, resource, Some(&old))
+    }
+
+    fn write<R: Resource>(
+        &mut self,
+        cx: &Cx,
+        stamp: &Stamp,
+        mut head: Head,
+        resource: &R,
+        old: Option<&[u8]>,
+    ) -> Result<Answer> {
+        let kind = &R::shape().kind;
+        let fields = wire::only(&resource.encode_to_vec(), |number| number > HEAD_FIELDS)?;
+        let with = |head: &Head| [head.encode_to_vec(), fields.clone()].concat();
+        let changed = wire::changed(old.unwrap_or_default(), &with(&head))?;
+        let changed: Vec<u32> = changed.into_iter().filter(|number| *number >= HEAD_FIELDS - 1).collect();
+        let old_head = old.map(resource::head).transpose()?;
+        if let (Some(old), true) = (old, changed.is_empty()) {
+            return answer::<R>(Outcome::Unchanged, &head, old);
+        }
+        if let Some(old) = &old_head {
+            head.revision = old.revision + 1;
+        }
+        let latest = old_head.as_ref().and_then(|h| h.update_time).map_or(i64::MIN, |t| micros(&t));
+        head.update_time = Some(timestamp(cx.now.max(latest)));
+        head.etag = etag(head.revision);
+        let whole = with(&head);
+        let new: R = resource::decode(&whole)?;
+        let id = kind.id(&head.name).ok_or_else(|| Error::internal("a resource without a name"))?.to_owned();
+
+        let old_resource = old.map(resource::decode::<R>).transpose()?;
+        self.hold_keys(kind, &id, old_resource.as_ref().zip(old_head.as_ref()), (&new, &head))?;
+        if R::BY_NAME {
+            for name in new.searched() {
+                let at = (kind.table, resource::whole_name(name));
+                self.staged.names.entry(at).or_default().push(id.clone());
+            }
+        }
+        let answer = answer::<R>(if old.is_some() { Outcome::Updated } else { Outcome::Created }, &head, &whole)?;
+        self.staged.entries.push(Entry {
+            kind,
+            name: head.name.clone(),
+            revision: head.revision,
+            verb: stamp.verb.to_owned(),
+            actor: cx.actor.clone(),
+            reason: stamp.reason.clone(),
+            request_id: stamp.request_id.clone(),
+            time: head.update_time.as_ref().map_or(cx.now, micros),
+            changed: changed.iter().map(|number| kind.field(*number).to_owned()).collect(),
+            body: answer.body.clone(),
+        });
+        self.staged.rows.insert((kind.table, id), Changed { whole, project: project::<R> });
+        Ok(answer)
+    }
+
+    /// Takes the keys that are new and lets go those that are no more.
+    fn hold_keys<R: Resource>(
+        &mut self,
+        kind: &'static Kind,
+        id: &str,
+        old: Option<(&R, &Head)>,
+        (new, head): (&R, &Head),
+    ) -> Result<()> {
+        let vault = self.vault.clone();
+        let before = match old {
+            Some((old, head)) => resource::stored_keys(old, head, vault.as_deref())?,
+            None => BTreeSet::new(),
+        };
+        let mut after = BTreeSet::new();
+        let keys = if head.record_status == RecordStatus::Annulled as i32 { Vec::new() } else { new.keys() };
+        for key in keys {
+            let stored = key.stored(vault.as_deref())?;
+            if !before.contains(&stored)
+                && let Some(owner) = self.owner_of(kind, &stored)?
+                && owner != id
+            {
+                let holder = self.whole(kind, &owner)?.map(resource::head).transpose()?.map_or(String::new(), |h| h.name);
+                let said = format!("{holder} has it already");
+                return Err(Error::new(Class::AlreadyExists, "IDENTIFIER_TAKEN", format!("{}: {said}", key.field))
+                    .at(format!("{}.{}", kind.singular, key.field), said)
+                    .about(kind.collection, holder));
+            }
+            after.insert(stored);
+        }
+        for gone in before.difference(&after) {
+            self.staged.keys.insert((kind.table, gone.clone()), None);
+        }
+        for taken in after.difference(&before) {
+            self.staged.keys.insert((kind.table, taken.clone()), Some(id.to_owned()));
+        }
+        Ok(())
+    }
+
+    fn whole(&mut self, kind: &'static Kind, id: &str) -> Result<Option<&[u8]>> {
+        let at = (kind.table, id.to_owned());
+        if !self.staged.rows.contains_key(&at) && !self.kept.rows.contains_key(&at) && !self.base.rows.contains_key(&at) {
+            self.asks.rows.entry(kind.table).or_insert_with(|| (kind, BTreeSet::new())).1.insert(at.1);
+            return Err(not_loaded());
+        }
+        let changed = self.staged.rows.get(&at).or_else(|| self.kept.rows.get(&at)).map(|c| c.whole.as_slice());
+        Ok(changed.or_else(|| self.base.rows.get(&at).and_then(Option::as_ref).map(|l| l.whole.as_slice())))
+    }
+
+    fn owner_of(&mut self, kind: &'static Kind, stored: &str) -> Result<Option<String>> {
+        let at = (kind.table, stored.to_owned());
+        for layer in [&self.staged, &self.kept] {
+            if let Some(owner) = layer.keys.get(&at) {
+                return Ok(owner.clone());
+            }
+        }
+        if let Some(owner) = self.base.keys.get(&at) {
+            return Ok(owner.clone());
+        }
+        self.asks.keys.entry(kind.table).or_insert_with(|| (kind, BTreeSet::new())).1.insert(at.1);
+        Err(not_loaded())
+    }
+
+    /// Whether an edit has asked for something that is not loaded yet. Its result then means nothing.
+    pub fn is_waiting(&self) -> bool {
+        !self.asks.is_empty()
+    }
+
+    /// Keeps what the last edit changed.
+    pub(crate) fn keep(&mut self) {
+        let staged = std::mem::take(&mut self.staged);
+        self.kept.rows.extend(staged.rows);
+        self.kept.keys.extend(staged.keys);
+        for (name, ids) in staged.names {
+            self.kept.names.entry(name).or_default().extend(ids);
+        }
+        self.kept.entries.extend(staged.entries);
+    }
+
+    /// Forgets what the last edit changed.
+    pub(crate) fn drop_edit(&mut self) {
+        self.staged = Layer::default();
+    }
+
+    /// Forgets what all edits changed, and keeps what was read.
+    pub(crate) fn start_over(&mut self) {
+        self.kept = Layer::default();
+        self.staged = Layer::default();
+    }
+
+    /// The rows to write, each with what the tables hold of it now, and the entries for the ledger.
+    pub(crate) fn finish(self) -> Result<(Vec<(Option<Row>, Row)>, Vec<Entry>)> {
+        let vault = self.vault.as_deref();
+        let mut rows = Vec::with_capacity(self.kept.rows.len());
+        for (at, changed) in &self.kept.rows {
+            let loaded = self.base.rows.get(at).and_then(Option::as_ref);
+            let sealed = loaded.and_then(|l| l.sealed.as_deref());
+            let before = loaded.map(|l| (changed.project)(&l.whole, sealed, vault)).transpose()?;
+            rows.push((before, (changed.project)(&changed.whole, sealed, vault)?));
+        }
+        rows.sort_by(|a, b| (a.1.kind.table, &a.1.id).cmp(&(b.1.kind.table, &b.1.id)));
+        Ok((rows, self.kept.entries))
+    }
+}
+
+/// A row from its whole message. The private part keeps its sealed form where it says the same.
+fn project<R: Resource>(whole: &[u8], sealed: Option<&[u8]>, vault: Option<&Vault>) -> Result<Row> {
+    let resource: R = resource::decode(whole)?;
+    resource::row(&resource, vault, |id, part| {
+        let vault = vault.ok_or_else(|| Error::internal("a private part needs a vault"))?;
+        if let Some(sealed) = sealed
+            && vault.open(id, sealed)? == part
+        {
+            return Ok(sealed.to_vec());
+        }
+        vault.seal(id, part)
+    })
+}
+
+fn answer<R: Resource>(outcome: Outcome, head: &Head, whole: &[u8]) -> Result<Answer> {
+    let hidden = resource::private::<R>();
+    let body = if hidden.is_empty() { whole.to_vec() } else { wire::only(whole, |number| !hidden.contains(&number))? };
+    Ok(Answer { outcome, name: head.name.clone(), revision: head.revision, body })
+}
+
+/// The head of a resource.
+pub fn head_of<R: Resource>(resource: &R) -> Result<Head> {
+    resource::head(&resource.encode_to_vec())
+}
+
+/// The etag of a revision.
+pub fn etag(revision: i64) -> String {
+    format!("\"r{revision}\"")
+}
+
+/// A time in microseconds as the contract writes it.
+pub fn timestamp(micros: i64) -> prost_types::Timestamp {
+    let nanos = i32::try_from(micros.rem_euclid(1_000_000)).unwrap_or_default() * 1000;
+    prost_types::Timestamp { seconds: micros.div_euclid(1_000_000), nanos }
+}
+
+/// A time of the contract in microseconds.
+pub fn micros(time: &prost_types::Timestamp) -> i64 {
+    time.seconds.saturating_mul(1_000_000).saturating_add(i64::from(time.nanos) / 1000)
+}
+
+fn not_loaded() -> Error {
+    Error::internal("an edit went on although it waits for rows")
+}

@@ -1,0 +1,286 @@
+//! The write path. Calls that wait at the same moment share one transaction; each is answered after its commit.
+//!
+//! A writer takes what waits (no timer: a lone call waits for nobody), runs the edits, writes all changes with few
+//! statements of many rows, and commits. An edit that fails leaves nothing and fails alone. Where the database refuses
+//! the batch, its jobs are done again one by one. Writers are tasks of their own: a caller that leaves, or whose
+//! deadline ends, cancels nothing.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sea_orm::{ConnectionTrait, DatabaseTransaction};
+use tokio::sync::{Mutex, mpsc, oneshot};
+
+use crate::cx::Cx;
+use crate::db::{Db, is_unique, sql, wants_retry};
+use crate::error::{Class, Error, Result};
+use crate::vault::Vault;
+use crate::work::{Answer, Outcome, Work};
+use crate::{ledger, tables};
+
+/// A pure function from the register as it is to an answer; what it wants changed it stages in the [`Work`].
+pub type Edit = Box<dyn Fn(&mut Work) -> Result<Answer> + Send + Sync>;
+
+/// A retried call is done once: who called, with which id, with what content.
+#[derive(Debug, Clone)]
+pub struct Once {
+    /// The `request_id`.
+    pub request_id: String,
+    /// Digest of method and request.
+    pub digest: Vec<u8>,
+}
+
+/// Edits that one call wants done, and who waits for them.
+pub(crate) struct Job {
+    pub cx: Cx,
+    pub once: Option<Once>,
+    pub edits: Vec<Edit>,
+    pub reply: oneshot::Sender<Vec<Result<Answer>>>,
+}
+
+/// How many jobs may wait, and how many share a transaction.
+const WAITING: usize = 4096;
+const BATCH: usize = 128;
+/// How often a transaction is tried that the database asks to try again.
+const ATTEMPTS: u32 = 5;
+
+/// The way to the writers. They end when it is dropped and all is written.
+#[derive(Debug)]
+pub(crate) struct Writers {
+    queue: mpsc::Sender<Job>,
+    tasks: Vec<tokio::task::JoinHandle<()>>,
+}
+
+impl Writers {
+    pub fn start(db: &Db, vault: Option<Arc<Vault>>) -> Self {
+        let (queue, waiting) = mpsc::channel(WAITING);
+        let waiting = Arc::new(Mutex::new(waiting));
+        let tasks = (0..db.writers())
+            .map(|_| tokio::spawn(run(db.clone(), vault.clone(), Arc::clone(&waiting))))
+            .collect();
+        Self { queue, tasks }
+    }
+
+    /// Does edits and answers after the commit.
+    pub async fn submit(&self, cx: &Cx, once: Option<Once>, edits: Vec<Edit>) -> Result<Vec<Result<Answer>>> {
+        let (reply, answer) = oneshot::channel();
+        self.queue.try_send(Job { cx: cx.clone(), once, edits, reply }).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => {
+                Error::new(Class::Exhausted, "WRITE_QUEUE_FULL", "too many writes wait: try again in a moment")
+            }
+            mpsc::error::TrySendError::Closed(_) => {
+                Error::new(Class::Unavailable, "SHUTTING_DOWN", "the register is shutting down: try again")
+            }
+        })?;
+        answer.await.map_err(|_| Error::internal("a writer ended without an answer"))
+    }
+
+    /// Lets the writers finish what waits, and waits for them.
+    pub async fn close(self) {
+        drop(self.queue);
+        for task in self.tasks {
+            let _ = task.await;
+        }
+    }
+}
+
+async fn run(db: Db, vault: Option<Arc<Vault>>, waiting: Arc<Mutex<mpsc::Receiver<Job>>>) {
+    loop {
+        let mut jobs = Vec::new();
+        if waiting.lock().await.recv_many(&mut jobs, BATCH).await == 0 {
+            return;
+        }
+        let results = match write(&db, vault.as_ref(), &jobs).await {
+            Ok(results) => results,
+            Err(fault) if jobs.len() == 1 => vec![vec![Err(fault.into())]],
+            Err(fault) => {
+                tracing::debug!(jobs = jobs.len(), "a batch was refused, its jobs are done one by one: {fault}");
+                let mut results = Vec::with_capacity(jobs.len());
+                for job in &jobs {
+                    let alone = write(&db, vault.as_ref(), std::slice::from_ref(job)).await;
+                    results.push(match alone {
+                        Ok(mut one) => one.pop().unwrap_or_default(),
+                        Err(fault) => vec![Err(fault.into())],
+                    });
+                }
+                results
+            }
+        };
+        for (job, mut result) in jobs.into_iter().zip(results) {
+            // A job that failed as a whole has one error for all of its edits.
+            if let [Err(error)] = result.as_slice() {
+                result = vec![Err(error.clone()); job.edits.len()];
+            }
+            let _ = job.reply.send(result);
+        }
+    }
+}
+
+/// Why a transaction did not come to its end.
+#[derive(Debug, thiserror::Error)]
+enum Fault {
+    #[error(transparent)]
+    Database(#[from] sea_orm::DbErr),
+    #[error("{}", .0.detail().unwrap_or(.0.message()))]
+    Kit(#[from] Error),
+    /// The commit was sent and its answer is missing: it is not known whether it was done.
+    #[error("the commit has no answer: {0}")]
+    Commit(sea_orm::DbErr),
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Database(error) if is_unique(&error) => {
+                Error::new(Class::Aborted, "CONCURRENT_CHANGE", "another change came first: try again")
+            }
+            Fault::Database(error) => error.into(),
+            Fault::Kit(error) => error,
+            Fault::Commit(error) if wants_retry(&error) => error.into(),
+            Fault::Commit(error) => {
+                tracing::warn!("a commit has no answer: {error}");
+                let said = "the connection to the database was lost while the change was committed: it may be done or not; \
+                            send it again with the same request_id";
+                Error::new(Class::Unavailable, "COMMIT_UNKNOWN", said)
+            }
+        }
+    }
+}
+
+/// Writes jobs in one transaction, and again where the database asks for it or a key was taken meanwhile.
+async fn write(db: &Db, vault: Option<&Arc<Vault>>, jobs: &[Job]) -> Result<Vec<Vec<Result<Answer>>>, Fault> {
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        let fault = match transaction(db, vault, jobs).await {
+            Ok(results) => return Ok(results),
+            Err(fault) => fault,
+        };
+        let again = match &fault {
+            Fault::Database(error) | Fault::Commit(error) if wants_retry(error) => true,
+            Fault::Database(error) => jobs.len() == 1 && is_unique(error),
+            Fault::Kit(error) => error.reason() == "CONCURRENT_CHANGE",
+            Fault::Commit(_) => false,
+        };
+        if !again || attempt >= ATTEMPTS {
+            return Err(fault);
+        }
+        let jitter = rand::random::<u64>() % (5 << attempt);
+        tokio::time::sleep(Duration::from_millis(jitter)).await;
+    }
+}
+
+async fn transaction(db: &Db, vault: Option<&Arc<Vault>>, jobs: &[Job]) -> Result<Vec<Vec<Result<Answer>>>, Fault> {
+    let tx = db.begin().await?;
+    let mut seen = requests(&tx, jobs).await?;
+    let mut work = Work::new(vault.cloned());
+    let (results, fresh) = loop {
+        let (results, fresh) = edit_all(&mut work, jobs, &mut seen);
+        if work.asks.is_empty() {
+            break (results, fresh);
+        }
+        for (at, _) in fresh {
+            seen.remove(&at);
+        }
+        work.start_over();
+        let asks = std::mem::take(&mut work.asks);
+        tables::load(&tx, asks, &mut work.base, vault, true).await?;
+    };
+    let (rows, entries) = work.finish()?;
+    if entries.is_empty() && fresh.is_empty() {
+        tx.rollback().await?;
+        return Ok(results);
+    }
+    tables::write(&tx, &rows).await?;
+    remember(&tx, jobs, &fresh, &seen).await?;
+    ledger::append(&tx, &entries).await?;
+    tx.commit().await.map_err(Fault::Commit)?;
+    Ok(results)
+}
+
+type RequestKey = (String, String);
+type Seen = HashMap<RequestKey, (Vec<u8>, Answer)>;
+/// The requests that are new, each with its job's place.
+type Fresh = Vec<(RequestKey, usize)>;
+
+fn edit_all(work: &mut Work, jobs: &[Job], seen: &mut Seen) -> (Vec<Vec<Result<Answer>>>, Fresh) {
+    let mut fresh = Vec::new();
+    let mut results = Vec::with_capacity(jobs.len());
+    for (place, job) in jobs.iter().enumerate() {
+        let at = job.once.as_ref().map(|once| (job.cx.actor.clone(), once.request_id.clone()));
+        if let (Some(at), Some(once)) = (&at, &job.once)
+            && let Some((digest, answer)) = seen.get(at)
+        {
+            results.push(vec![if *digest == once.digest { Ok(answer.clone()) } else { Err(reused()) }]);
+            continue;
+        }
+        let result: Vec<_> = job.edits.iter().map(|edit| apply(work, edit)).collect();
+        if let (Some(at), Some(once), [Ok(answer)]) = (at, &job.once, result.as_slice()) {
+            seen.insert(at.clone(), (once.digest.clone(), answer.clone()));
+            fresh.push((at, place));
+        }
+        results.push(result);
+    }
+    (results, fresh)
+}
+
+/// Runs one edit: its changes are kept, or none of them.
+pub(crate) fn apply(work: &mut Work, edit: &Edit) -> Result<Answer> {
+    let result = edit(work);
+    if result.is_ok() && !work.is_waiting() {
+        work.keep();
+    } else {
+        work.drop_edit();
+    }
+    result
+}
+
+fn reused() -> Error {
+    let said = "this request_id was used for another request: make a new one for each request";
+    Error::invalid("request_id", "REQUEST_ID_REUSED", said)
+}
+
+/// What earlier calls with these request ids were answered.
+async fn requests(tx: &DatabaseTransaction, jobs: &[Job]) -> Result<Seen, Fault> {
+    let mut seen = Seen::new();
+    let backend = tx.get_database_backend();
+    let ids: Vec<&str> = jobs.iter().filter_map(|j| j.once.as_ref()).map(|o| o.request_id.as_str()).collect();
+    if ids.is_empty() {
+        return Ok(seen);
+    }
+    let text = format!(
+        "SELECT r.actor, r.request_id, r.digest, r.resource, r.revision, l.snapshot FROM requests r \
+         JOIN ledger l ON l.resource = r.resource AND l.revision = r.revision WHERE {}",
+        crate::db::among(backend, "r.request_id")
+    );
+    for row in tx.query_all_raw(sql(backend, &text, [crate::db::list(backend, ids)])).await? {
+        let answer = Answer {
+            outcome: Outcome::Unchanged,
+            name: row.try_get_by_index(3)?,
+            revision: row.try_get_by_index(4)?,
+            body: row.try_get_by_index(5)?,
+        };
+        seen.insert((row.try_get_by_index(0)?, row.try_get_by_index(1)?), (row.try_get_by_index(2)?, answer));
+    }
+    Ok(seen)
+}
+
+async fn remember(tx: &DatabaseTransaction, jobs: &[Job], fresh: &Fresh, seen: &Seen) -> Result<(), sea_orm::DbErr> {
+    let backend = tx.get_database_backend();
+    for (at, place) in fresh {
+        let (Some((digest, answer)), Some(job)) = (seen.get(at), jobs.get(*place)) else { continue };
+        let text = "INSERT INTO requests (actor, request_id, digest, resource, revision, create_time) \
+                    VALUES (?, ?, ?, ?, ?, ?)";
+        let values = [
+            at.0.as_str().into(),
+            at.1.as_str().into(),
+            digest.clone().into(),
+            answer.name.as_str().into(),
+            answer.revision.into(),
+            job.cx.now.into(),
+        ];
+        tx.execute_raw(sql(backend, text, values)).await?;
+    }
+    Ok(())
+}

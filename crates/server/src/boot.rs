@@ -1,0 +1,280 @@
+//! From services to a running server: configuration, listening, health, reflection, drain.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::future::Future;
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use prost_reflect::DescriptorPool;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tonic::body::Body;
+use tonic::server::NamedService;
+use tonic::service::RoutesBuilder;
+use tonic_health::ServingStatus;
+use tonic_health::pb::health_server::HealthServer;
+use tonic_health::server::{HealthReporter, HealthService};
+use tower::Service;
+
+use crate::accept::Acceptor;
+use crate::config::Config;
+use crate::edge::{Door, Edge};
+use crate::limit::Places;
+use crate::permissions::{Methods, OPEN, Sizes};
+use crate::reflection;
+
+/// Why a server does not start. Each is one line that says what would help.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// It cannot listen.
+    #[error("{0}")]
+    Listen(String),
+    /// The contract is wrong, or the services do not go with it.
+    #[error("{0}")]
+    Contract(String),
+    /// The system does not let us wait for signals.
+    #[error("signals cannot be waited for: {0}")]
+    Signals(String),
+    /// The log cannot be started.
+    #[error("the log cannot be started: {0}")]
+    Telemetry(String),
+}
+
+/// A server in the making.
+#[derive(Debug)]
+pub struct Server {
+    config: Config,
+    descriptors: &'static [u8],
+    routes: RoutesBuilder,
+    services: Vec<&'static str>,
+    sizes: HashMap<String, usize>,
+    listener: Option<TcpListener>,
+}
+
+impl Server {
+    /// A server without services.
+    pub fn new(config: Config) -> Self {
+        let (descriptors, routes) = (mingce_proto::DESCRIPTORS, RoutesBuilder::default());
+        Self {
+            config,
+            descriptors,
+            routes,
+            services: Vec::new(),
+            sizes: HashMap::new(),
+            listener: None,
+        }
+    }
+
+    /// Serves from another contract than that of the register: an encoded descriptor set with its imports and options.
+    #[must_use]
+    pub fn descriptors(mut self, encoded: &'static [u8]) -> Self {
+        self.descriptors = encoded;
+        self
+    }
+
+    /// Mounts a service.
+    #[must_use]
+    pub fn add_service<S>(mut self, service: S) -> Self
+    where
+        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
+            + NamedService
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        S::Future: Send + 'static,
+    {
+        self.services.push(S::NAME);
+        self.routes.add_service(service);
+        self
+    }
+
+    /// Lets requests of one method be larger, by its path `/package.Service/Method`.
+    #[must_use]
+    pub fn request_limit(mut self, path: impl Into<String>, bytes: usize) -> Self {
+        self.sizes.insert(path.into(), bytes);
+        self
+    }
+
+    /// Takes the port already now, so that services of this process can be told each other's address.
+    ///
+    /// # Errors
+    /// Where the address cannot be had.
+    pub async fn listen(&mut self) -> Result<SocketAddr, StartError> {
+        let address = self.config.listen.clone();
+        let failed = |error| StartError::Listen(unavailable(&address, &error));
+        let listener = match self.listener.take() {
+            Some(listener) => listener,
+            None => TcpListener::bind(&address).await.map_err(failed)?,
+        };
+        let local = listener.local_addr().map_err(failed)?;
+        self.listener = Some(listener);
+        Ok(local)
+    }
+
+    /// Checks that all fits together and takes the port. Connections wait until `serve`.
+    ///
+    /// # Errors
+    /// Where a method has no permission, the contract lacks a service, or the address cannot be had.
+    pub async fn bind(mut self) -> Result<Bound, StartError> {
+        let contract =
+            |what: &dyn std::fmt::Display| StartError::Contract(format!("the descriptor set cannot be read: {what}"));
+        let mut pool = DescriptorPool::decode(self.descriptors).map_err(|e| contract(&e))?;
+        for set in reflection::BESIDES {
+            pool.decode_file_descriptor_set(set).map_err(|e| contract(&e))?;
+        }
+        let sizes = Sizes {
+            unary: self.config.unary_bytes,
+            message: self.config.message_bytes,
+            methods: self.sizes.clone(),
+        };
+        let mounted: Vec<&str> = self.services.iter().copied().chain(OPEN).collect();
+        let methods = Methods::read(&pool, &mounted, &sizes)?;
+
+        let health = HealthReporter::new();
+        for service in self.services.iter().copied().chain([OPEN[0]]) {
+            health.set_service_status(service, ServingStatus::Serving).await;
+        }
+        self.routes
+            .add_service(HealthServer::new(HealthService::from_health_reporter(health.clone())));
+        reflection::mount(&mut self.routes, self.descriptors, &self.services)?;
+
+        let local = self.listen().await?;
+        let listener = self
+            .listener
+            .ok_or_else(|| StartError::Listen(format!("{local} was given away")))?;
+        if !local.ip().is_loopback() {
+            tracing::warn!(
+                "{local} is open to other machines: there is no TLS and no authentication, so let only a proxy reach it"
+            );
+        }
+        let (ends, ending) = watch::channel(false);
+        let times = self.config.times();
+        let places = Places::new(self.config.in_flight);
+        let edge = Edge {
+            methods,
+            times,
+            places: places.clone(),
+            routes: self.routes.routes().prepare(),
+            ending,
+        };
+        let acceptor = Acceptor::new(listener, Door(Arc::new(edge)), self.config.limits());
+        Ok(Bound {
+            acceptor,
+            local,
+            health,
+            services: self.services,
+            config: self.config,
+            places,
+            ends,
+        })
+    }
+}
+
+/// A server that has its port.
+pub struct Bound {
+    acceptor: Acceptor,
+    local: SocketAddr,
+    health: HealthReporter,
+    services: Vec<&'static str>,
+    config: Config,
+    places: Places,
+    ends: watch::Sender<bool>,
+}
+
+impl std::fmt::Debug for Bound {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bound")
+            .field("local", &self.local)
+            .field("services", &self.services)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Bound {
+    /// The address and port that it has.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// Where a service says that it is not well: by its full name, or "" for the whole.
+    pub fn health(&self) -> HealthReporter {
+        self.health.clone()
+    }
+
+    /// Serves until `shutdown`, then lets running calls finish for a while. After it no call runs any more.
+    ///
+    /// # Errors
+    /// Where the listener breaks.
+    pub async fn serve(mut self, shutdown: impl Future<Output = ()>) -> Result<(), StartError> {
+        let broken =
+            |error: io::Error| StartError::Listen(format!("{} takes no more connections: {error}", self.local));
+        self.acceptor.run(shutdown).await.map_err(broken)?;
+
+        for service in self.services.iter().copied().chain(["", OPEN[0]]) {
+            self.health.set_service_status(service, ServingStatus::NotServing).await;
+        }
+        if !self.acceptor.is_empty() {
+            self.acceptor
+                .run(tokio::time::sleep(self.config.drain_notice))
+                .await
+                .map_err(broken)?;
+        }
+        self.ends.send_replace(true);
+        let cut = self.acceptor.drain(self.config.drain_limit).await;
+        if cut > 0 {
+            tracing::warn!(
+                connections = cut,
+                "calls still ran at the end of the drain and were cut"
+            );
+        }
+        if !self.places.empty(Duration::from_secs(1)).await {
+            tracing::warn!("a call still runs after the end of its connection");
+        }
+        Ok(())
+    }
+}
+
+/// The URL at which this very process reaches a server of its own, also one that listens on all addresses.
+pub fn loopback_url(local: SocketAddr) -> String {
+    let ip = match local.ip() {
+        ip if !ip.is_unspecified() => ip,
+        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+    };
+    format!("http://{}", SocketAddr::new(ip, local.port()))
+}
+
+fn unavailable(address: &str, error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::AddrInUse => {
+            format!("{address} is in use: end the program that has it, or listen on another port (0 takes a free one)")
+        }
+        ErrorKind::AddrNotAvailable => {
+            format!("{address} is no address of this machine: 127.0.0.1 and 0.0.0.0 always are")
+        }
+        ErrorKind::PermissionDenied => format!("{address} is not for this user: ports from 1024 on are for everybody"),
+        _ => format!("{address} cannot be listened on: {error}; right is for example 127.0.0.1:50051"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_on_all_addresses_is_reached_over_the_loopback() {
+        for (local, url) in [
+            ("0.0.0.0:5", "http://127.0.0.1:5"),
+            ("[::]:5", "http://[::1]:5"),
+            ("127.0.0.1:5", "http://127.0.0.1:5"),
+            ("10.0.0.7:5", "http://10.0.0.7:5"),
+        ] {
+            assert_eq!(loopback_url(local.parse().unwrap()), url);
+        }
+    }
+}

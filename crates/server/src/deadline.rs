@@ -1,0 +1,171 @@
+//! Until when a call may run: `grpc-timeout`, a default and a maximum, and an end to streams that nobody reads.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use http::HeaderMap;
+use tonic::{Code, Status};
+
+use crate::status;
+
+/// When the caller stops waiting. Among the extensions of each request that has an end.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Deadline(pub(crate) Instant);
+
+/// How long calls may take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Times {
+    /// Where the caller says nothing.
+    pub(crate) default: Duration,
+    /// Whatever the caller says.
+    pub(crate) maximum: Duration,
+    /// Until the one message of a unary call is whole.
+    pub(crate) request: Duration,
+}
+
+impl Times {
+    /// The time that a call has: a stream that says nothing gets the maximum, an `endless` one no end
+    /// unless it asks.
+    pub(crate) fn of(&self, headers: &HeaderMap, stream: bool, endless: bool) -> Result<Option<Duration>, Status> {
+        let asked = match headers.get("grpc-timeout") {
+            None => None,
+            Some(value) => Some(value.to_str().ok().and_then(parse).ok_or_else(malformed)?),
+        };
+        Ok(match asked {
+            Some(asked) => Some(asked.min(self.maximum)),
+            None if endless => None,
+            None if stream => Some(self.maximum),
+            None => Some(self.default),
+        })
+    }
+}
+
+/// Reads `grpc-timeout`: one to eight digits and a unit.
+fn parse(text: &str) -> Option<Duration> {
+    let unit = text.chars().last()?;
+    let digits = text.strip_suffix(unit)?;
+    if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let amount: u64 = digits.parse().ok()?;
+    Some(match unit {
+        'H' => Duration::from_secs(amount * 3600),
+        'M' => Duration::from_secs(amount * 60),
+        'S' => Duration::from_secs(amount),
+        'm' => Duration::from_millis(amount),
+        'u' => Duration::from_micros(amount),
+        'n' => Duration::from_nanos(amount),
+        _ => return None,
+    })
+}
+
+fn malformed() -> Status {
+    let message = "grpc-timeout must be one to eight digits and a unit of H, M, S, m, u or n, for example 500m";
+    status::own(Code::InvalidArgument, "TIMEOUT_MALFORMED", message)
+}
+
+/// The answer to a call whose time is over.
+pub(crate) fn exceeded() -> Status {
+    let message = "the time for this call is over; whether it took effect is not known: read before you retry";
+    status::own(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", message)
+}
+
+tokio::task_local! {
+    /// When the task of the current HTTP/2 stream has to end. Set once its answer has begun.
+    static LAST: Cell<Option<Instant>>;
+}
+
+/// How much longer than its deadline an answer may take to be read.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Lets the task of the current stream end soon after `deadline`, also if the caller reads nothing of the answer: then
+/// hyper waits for room to write and asks the body no more.
+pub(crate) fn cut_after(deadline: Instant) {
+    let _ = LAST.try_with(|last| last.set(Some(deadline + GRACE)));
+}
+
+/// Runs the tasks of hyper's streams, each under its own end.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Streams;
+
+impl<F> hyper::rt::Executor<F> for Streams
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    fn execute(&self, stream: F) {
+        tokio::spawn(LAST.scope(Cell::new(None), bounded(stream)));
+    }
+}
+
+async fn bounded<F: Future<Output = ()>>(stream: F) {
+    let mut stream = pin!(stream);
+    let mut end = None;
+    std::future::poll_fn(|cx| {
+        if stream.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        if end.is_none() {
+            end = LAST
+                .with(Cell::get)
+                .map(|at| Box::pin(tokio::time::sleep_until(at.into())));
+        }
+        end.as_mut().map_or(Poll::Pending, |end| end.as_mut().poll(cx))
+    })
+    .await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TIMES: Times = Times {
+        default: Duration::from_secs(30),
+        maximum: Duration::from_secs(600),
+        request: Duration::from_secs(10),
+    };
+
+    fn of(text: Option<&str>, stream: bool, endless: bool) -> Result<Option<Duration>, Status> {
+        let mut headers = HeaderMap::new();
+        if let Some(text) = text {
+            headers.insert("grpc-timeout", text.parse().unwrap());
+        }
+        TIMES.of(&headers, stream, endless)
+    }
+
+    #[test]
+    fn a_call_has_the_time_it_asks_for_up_to_the_maximum() {
+        assert_eq!(of(Some("1m"), false, false).unwrap(), Some(Duration::from_millis(1)));
+        assert_eq!(of(Some("99999999H"), false, false).unwrap(), Some(TIMES.maximum));
+        assert_eq!(of(None, false, false).unwrap(), Some(TIMES.default));
+        assert_eq!(of(None, true, false).unwrap(), Some(TIMES.maximum));
+        assert_eq!(of(None, true, true).unwrap(), None);
+        assert_eq!(of(Some("2S"), true, true).unwrap(), Some(Duration::from_secs(2)));
+    }
+
+    #[test]
+    fn a_malformed_timeout_is_refused() {
+        for text in ["", "m", "1", "1s", "-1S", "123456789S", "1.5S", "1 S", "１S"] {
+            let mut headers = HeaderMap::new();
+            headers.insert("grpc-timeout", http::HeaderValue::from_bytes(text.as_bytes()).unwrap());
+            assert_eq!(
+                TIMES.of(&headers, false, false).unwrap_err().code(),
+                Code::InvalidArgument,
+                "{text:?}"
+            );
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_that_nobody_reads_ends_after_its_deadline() {
+        let started = tokio::time::Instant::now();
+        let stuck = async {
+            cut_after(started.into_std() + Duration::from_secs(5));
+            std::future::pending::<()>().await;
+        };
+        LAST.scope(Cell::new(None), bounded(stuck)).await;
+        assert_eq!(started.elapsed().as_secs(), 6);
+    }
+}

@@ -1,0 +1,99 @@
+//! Who is connected, counted in all and by address.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex};
+
+/// Who is connected, counted by address.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Guests(Arc<Mutex<HashMap<IpAddr, usize>>>);
+
+/// One connection's entry; it leaves with it.
+#[derive(Debug)]
+pub(crate) struct Guest(Guests, IpAddr);
+
+impl Guests {
+    /// Lets one more in, where there are fewer than `most` in all and `most_here` from its address.
+    pub(crate) fn admit(&self, address: IpAddr, most: usize, most_here: usize) -> Option<Guest> {
+        let address = household(address);
+        let mut counts = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let all: usize = counts.values().sum();
+        let here = counts.get(&address).copied().unwrap_or(0);
+        if all >= most || here >= most_here {
+            return None;
+        }
+        counts.insert(address, here + 1);
+        Some(Guest(self.clone(), address))
+    }
+
+    /// Whether nobody is there.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .is_empty()
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        let mut counts = self.0.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if let Some(here) = counts.get_mut(&self.1) {
+            *here -= 1;
+            if *here == 0 {
+                counts.remove(&self.1);
+            }
+        }
+    }
+}
+
+/// Who has one IPv6 address has all of its /64.
+fn household(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
+        v4 => v4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn guests_are_counted_in_all_and_by_address_and_leave() {
+        let guests = Guests::default();
+        let address = |n: u8| IpAddr::from([10, 0, 0, n]);
+        let first = guests.admit(address(1), 3, 2).unwrap();
+        let _second = guests.admit(address(1), 3, 2).unwrap();
+        assert!(
+            guests.admit(address(1), 3, 2).is_none(),
+            "two from one address are the most"
+        );
+        let _third = guests.admit(address(2), 3, 2).unwrap();
+        assert!(guests.admit(address(3), 3, 2).is_none(), "three in all are the most");
+        drop(first);
+        assert!(guests.admit(address(3), 3, 2).is_some());
+    }
+
+    #[test]
+    fn a_refused_address_leaves_no_entry_behind() {
+        let guests = Guests::default();
+        let first = guests.admit(IpAddr::from([10, 0, 0, 1]), 1, 1).unwrap();
+        for n in 2..100 {
+            assert!(guests.admit(IpAddr::from([10, 0, 0, n]), 1, 1).is_none());
+        }
+        drop(first);
+        assert!(guests.is_empty());
+    }
+
+    #[test]
+    fn addresses_of_one_household_count_together() {
+        let household = |text: &str| household(text.parse().unwrap());
+        assert_eq!(household("2001:db8:1:2:3::1"), household("2001:db8:1:2:ffff::9"));
+        assert_ne!(household("2001:db8:1:2::1"), household("2001:db8:1:3::1"));
+        assert_eq!(household("::ffff:10.0.0.1"), household("10.0.0.1"));
+    }
+}

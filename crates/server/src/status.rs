@@ -1,0 +1,325 @@
+//! The only place that chooses gRPC codes: the kit's errors to statuses, and another service's statuses to the kit's errors.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use mingce_orm::{Class, Error};
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
+
+/// The domain of all reasons.
+pub const DOMAIN: &str = "mingce";
+
+/// What a caller learns of a fault of ours.
+const OPAQUE: &str = "the register could not do this; its log says why";
+
+/// A status travels in HTTP/2 headers, of which many clients take 16 KiB or even 8 KiB at most: beyond that they see a
+/// broken connection and no reason. Sizes are as sent: the message percent-encoded, the details in base64.
+const MESSAGE_BYTES: usize = 2_000;
+const DETAIL_BYTES: usize = 3_000;
+
+/// What only the log may say of a status. It stays in this process: the source of a status is not sent.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Detail(pub(crate) String);
+
+/// The kit's error as a status with its details.
+pub fn from_error(error: Error) -> Status {
+    let code = code(error.class());
+    let (reason, message) = (error.reason(), clipped(error.message(), MESSAGE_BYTES));
+    let about = error.resource();
+
+    let mut metadata = HashMap::new();
+    if let Some(first) = error.violations().first() {
+        metadata.insert("field".to_owned(), clipped(&first.field, 300));
+    }
+    if let Some(about) = about {
+        metadata.insert("resource".to_owned(), clipped(&about.name, 300));
+    }
+    let mut details = ErrorDetails::with_error_info(reason, DOMAIN, metadata);
+    if let Some(about) = about {
+        details.set_resource_info(about.collection, clipped(&about.name, 300), "", message.as_str());
+    }
+    if code == Code::FailedPrecondition {
+        let subject = about.map_or("", |about| about.name.as_str());
+        details.add_precondition_failure_violation(reason, clipped(subject, 300), message.as_str());
+    }
+    if !error.violations().is_empty() {
+        details.set_bad_request(violations(error.violations()));
+    }
+
+    let mut status = Status::with_error_details(code, message, details);
+    if let Some(detail) = error.detail() {
+        status.set_source(Arc::new(Detail(detail.to_owned())));
+    }
+    status
+}
+
+/// An error of another service, `peer`, as one of ours: that it cannot be reached is for the caller to know, anything
+/// else is a fault between the two of us.
+pub fn from_status(status: Status, peer: &'static str) -> Error {
+    match status.code() {
+        Code::ResourceExhausted if reason(&status).as_deref() == Some("MESSAGE_TOO_LARGE") => Error::new(
+            Class::Exhausted,
+            "MESSAGE_TOO_LARGE",
+            format!("this call names more than the service {peer} takes at once: send less at once"),
+        ),
+        Code::Unavailable | Code::DeadlineExceeded | Code::ResourceExhausted => Error::new(
+            Class::Unavailable,
+            "PEER_UNAVAILABLE",
+            format!("the service {peer}, which this call needs, does not answer: try again later"),
+        )
+        .about("services", peer),
+        code => Error::internal(format!(
+            "the service {peer} answered {}: {}",
+            name(code),
+            status.message()
+        )),
+    }
+}
+
+/// A status of the server itself, with its reason.
+pub(crate) fn own(code: Code, reason: &'static str, message: impl Into<String>) -> Status {
+    Status::with_error_details(
+        code,
+        message,
+        ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new()),
+    )
+}
+
+/// The reason in a status's details, `None` where it has none.
+pub(crate) fn reason(status: &Status) -> Option<String> {
+    status.get_details_error_info().map(|info| info.reason)
+}
+
+/// Gives a status that the libraries made the form of ours. `None` where it has it already.
+pub(crate) fn normalized(status: &Status) -> Option<Status> {
+    if !status.details().is_empty() || status.code() == Code::Ok {
+        return None;
+    }
+    Some(match status.code() {
+        Code::OutOfRange if status.message().contains("message length too large") => {
+            crate::size::too_large(status.message())
+        }
+        code @ (Code::Internal | Code::Unknown | Code::DataLoss) => {
+            let mut opaque = own(code, "INTERNAL", OPAQUE);
+            opaque.set_source(Arc::new(Detail(status.message().to_owned())));
+            opaque
+        }
+        code => own(code, name(code), clipped(status.message(), MESSAGE_BYTES)),
+    })
+}
+
+/// The name of a code as the gRPC documentation writes it.
+pub(crate) fn name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
+}
+
+fn code(class: Class) -> Code {
+    match class {
+        Class::Invalid => Code::InvalidArgument,
+        Class::NotFound => Code::NotFound,
+        Class::AlreadyExists => Code::AlreadyExists,
+        Class::Precondition => Code::FailedPrecondition,
+        Class::Aborted => Code::Aborted,
+        Class::Exhausted => Code::ResourceExhausted,
+        Class::Unavailable => Code::Unavailable,
+        Class::Denied => Code::PermissionDenied,
+        Class::Deadline => Code::DeadlineExceeded,
+        Class::Internal => Code::Internal,
+    }
+}
+
+/// As many violations as fit; the last one says how many there are besides.
+fn violations(all: &[mingce_orm::Violation]) -> Vec<FieldViolation> {
+    let mut kept = Vec::new();
+    let mut room = DETAIL_BYTES;
+    for violation in all {
+        let mut kind = FieldViolation::new(clipped(&violation.field, 300), clipped(&violation.description, 900));
+        kind.reason = violation.reason.to_owned();
+        let size = kind.field.len() + kind.description.len() + kind.reason.len() + 12;
+        if size > room {
+            let rest = all.len() - kept.len();
+            kept.push(FieldViolation::new("", format!("and {rest} more that are not listed")));
+            break;
+        }
+        room -= size;
+        kept.push(kind);
+    }
+    kept
+}
+
+/// Cuts a text so that it takes at most `bytes` bytes percent-encoded.
+fn clipped(text: &str, bytes: usize) -> String {
+    let cost = |c: char| if c.is_ascii_alphanumeric() { 1 } else { 3 * c.len_utf8() };
+    if text.chars().map(cost).sum::<usize>() <= bytes {
+        return text.to_owned();
+    }
+    let mut room = bytes.saturating_sub(9);
+    let fits = |c: &char| {
+        let cost = cost(*c);
+        let fits = cost <= room;
+        room = room.saturating_sub(cost);
+        fits
+    };
+    text.chars().take_while(fits).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use mingce_orm::Violation;
+
+    use super::*;
+
+    #[test]
+    fn each_class_has_its_code_and_carries_its_reason() {
+        let codes = [
+            (Class::Invalid, Code::InvalidArgument),
+            (Class::NotFound, Code::NotFound),
+            (Class::AlreadyExists, Code::AlreadyExists),
+            (Class::Precondition, Code::FailedPrecondition),
+            (Class::Aborted, Code::Aborted),
+            (Class::Exhausted, Code::ResourceExhausted),
+            (Class::Unavailable, Code::Unavailable),
+            (Class::Denied, Code::PermissionDenied),
+            (Class::Deadline, Code::DeadlineExceeded),
+            (Class::Internal, Code::Internal),
+        ];
+        for (class, code) in codes {
+            let status = from_error(Error::new(class, "SOME_REASON", "a sentence"));
+            let info = status.get_details_error_info().unwrap();
+            assert_eq!((status.code(), status.message()), (code, "a sentence"));
+            assert_eq!((info.reason.as_str(), info.domain.as_str()), ("SOME_REASON", DOMAIN));
+        }
+    }
+
+    #[test]
+    fn wrong_fields_become_field_violations() {
+        let status = from_error(Error::invalid(
+            "lab.hosts[1].organization",
+            "NAME_WRONG_KIND",
+            "must name an organization",
+        ));
+        let violation = &status.get_details_bad_request().unwrap().field_violations[0];
+        assert_eq!(violation.field, "lab.hosts[1].organization");
+        assert_eq!(
+            (violation.reason.as_str(), violation.description.as_str()),
+            ("NAME_WRONG_KIND", "must name an organization")
+        );
+        assert_eq!(
+            status.get_details_error_info().unwrap().metadata["field"],
+            "lab.hosts[1].organization"
+        );
+    }
+
+    #[test]
+    fn the_resource_and_the_broken_precondition_are_named() {
+        let status = from_error(Error::not_found("labs", "labs/1"));
+        let resource = status.get_details_resource_info().unwrap();
+        assert_eq!(
+            (resource.resource_type.as_str(), resource.resource_name.as_str()),
+            ("labs", "labs/1")
+        );
+        let merged = Error::new(Class::Precondition, "RECORD_NOT_ACTIVE", "the lab is merged").about("labs", "labs/1");
+        let broken = from_error(merged)
+            .get_details_precondition_failure()
+            .unwrap()
+            .violations
+            .remove(0);
+        assert_eq!(
+            (broken.r#type.as_str(), broken.subject.as_str()),
+            ("RECORD_NOT_ACTIVE", "labs/1")
+        );
+    }
+
+    #[test]
+    fn what_is_internal_stays_inside() {
+        let status = from_error(Error::internal("password of 10.0.0.7 refused"));
+        assert_eq!(status.source().unwrap().to_string(), "password of 10.0.0.7 refused");
+        let mut headers = http::HeaderMap::new();
+        status.add_header(&mut headers).unwrap();
+        assert!(
+            !format!("{headers:?}").contains("10.0.0.7")
+                && !format!("{:?}", status.get_error_details()).contains("10.0.0.7")
+        );
+
+        let foreign = normalized(&Status::internal("h2 protocol error at 10.0.0.7")).unwrap();
+        assert_eq!((foreign.code(), foreign.message()), (Code::Internal, OPAQUE));
+        assert_eq!(foreign.source().unwrap().to_string(), "h2 protocol error at 10.0.0.7");
+    }
+
+    #[test]
+    fn a_status_fits_into_the_headers_of_any_client() {
+        let violation = |n: usize| Violation {
+            field: format!("lab.names[{n}].{}", "x".repeat(500)),
+            reason: "STRING_MAX_LEN",
+            description: "青岛市重点实验室".repeat(100),
+        };
+        for error in [
+            Error::invalid_all((0..5000).map(violation).collect()),
+            Error::not_found("labs", "实验室".repeat(5000)),
+        ] {
+            let mut headers = http::HeaderMap::new();
+            from_error(error).add_header(&mut headers).unwrap();
+            let bytes: usize = headers.iter().map(|(k, v)| k.as_str().len() + v.len() + 32).sum();
+            assert!(bytes < 8 * 1024, "{bytes} bytes");
+        }
+        let cut = violations(&(0..5000).map(violation).collect::<Vec<_>>());
+        assert!(cut.last().unwrap().description.starts_with("and 49"), "{cut:?}");
+    }
+
+    #[test]
+    fn a_peer_that_does_not_answer_is_named() {
+        for code in [Code::Unavailable, Code::DeadlineExceeded, Code::ResourceExhausted] {
+            let error = from_status(Status::new(code, "x"), "labs");
+            assert_eq!(
+                (error.class(), error.reason()),
+                (Class::Unavailable, "PEER_UNAVAILABLE")
+            );
+            assert!(error.message().contains("labs"));
+        }
+        let error = from_status(crate::size::too_large("x"), "labs");
+        assert_eq!((error.class(), error.reason()), (Class::Exhausted, "MESSAGE_TOO_LARGE"));
+        let error = from_status(Status::invalid_argument("secret"), "labs");
+        assert_eq!(error.class(), Class::Internal);
+        assert!(!error.message().contains("secret") && error.detail().unwrap().contains("INVALID_ARGUMENT"));
+    }
+
+    #[test]
+    fn statuses_of_the_libraries_get_a_reason() {
+        let status = normalized(&Status::out_of_range(
+            "Error, decoded message length too large: found 9 bytes",
+        ))
+        .unwrap();
+        assert_eq!(
+            (status.code(), reason(&status).unwrap().as_str()),
+            (Code::ResourceExhausted, "MESSAGE_TOO_LARGE")
+        );
+        let status = normalized(&Status::not_found("service not registered")).unwrap();
+        assert_eq!(
+            (status.message(), reason(&status).unwrap().as_str()),
+            ("service not registered", "NOT_FOUND")
+        );
+        assert!(normalized(&from_error(Error::not_found("labs", "labs/1"))).is_none());
+    }
+}

@@ -1,0 +1,147 @@
+//! How the server starts, or does not, and how it ends.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use mingce_server::{Config, Server};
+use prost::Message;
+use tokio::net::TcpStream;
+use tonic::Code;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
+
+use crate::caller::{
+    IMPORT, assert_refused, channel, config, connect, eventually, framed, get, open_body, request, start, start_with,
+};
+use crate::toy::Toy;
+
+#[tokio::test]
+async fn a_method_without_a_permission_does_not_start_and_is_named() {
+    // The generated types know no options, so that they lose each permission.
+    let bare = prost_types::FileDescriptorSet::decode(mingce_proto::DESCRIPTORS)
+        .unwrap()
+        .encode_to_vec();
+    let error = Server::new(config())
+        .descriptors(Vec::leak(bare))
+        .add_service(Toy::default())
+        .bind()
+        .await
+        .unwrap_err();
+    assert!(
+        error.to_string().starts_with("mingce.labs.v1.LabService.") && error.to_string().contains("has no permission"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_malformed_permission_does_not_start_and_is_named() {
+    let mut doctored = mingce_proto::DESCRIPTORS.to_vec();
+    let (right, wrong) = (b"\rlabs.labs.get", b"\rlabs.labs_get");
+    let place = doctored.windows(right.len()).position(|bytes| bytes == right).unwrap();
+    doctored[place..place + right.len()].copy_from_slice(wrong);
+    let error = Server::new(config())
+        .descriptors(Vec::leak(doctored))
+        .add_service(Toy::default())
+        .bind()
+        .await
+        .unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("LabService.GetLab has the permission \"labs.labs_get\""),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_one_clear_line() {
+    let taken = start(config()).await;
+    let error = Server::new(Config {
+        listen: taken.to_string(),
+        ..Config::default()
+    })
+    .bind()
+    .await
+    .unwrap_err()
+    .to_string();
+    assert!(
+        error.starts_with(&format!("{taken} is in use: ")) && !error.contains('\n'),
+        "{error}"
+    );
+    let error = Server::new(Config {
+        listen: "nowhere".to_owned(),
+        ..Config::default()
+    })
+    .bind()
+    .await
+    .unwrap_err()
+    .to_string();
+    assert!(error.contains("127.0.0.1:50051") && !error.contains('\n'), "{error}");
+}
+
+#[tokio::test]
+async fn the_port_can_be_known_before_the_services_are_made() {
+    let mut server = Server::new(config());
+    let early = server.listen().await.unwrap();
+    let bound = server.add_service(Toy::default()).bind().await.unwrap();
+    assert_eq!(bound.local_addr(), early);
+    tokio::spawn(bound.serve(std::future::pending()));
+    get(early, &[]).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_drain_lets_calls_finish_says_not_serving_and_takes_no_more() {
+    let mut server = start_with(config(), Toy::default()).await;
+    let address = server.address;
+    let slow = tokio::spawn(async move { get(address, &[("x-do", "sleep 400")]).await });
+    let mut client = HealthClient::new(channel(address));
+    let mut watch = client.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
+    assert_eq!(watch.message().await.unwrap().unwrap().status, 1);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+
+    let started = Instant::now();
+    server.stop.take().unwrap().send(()).unwrap();
+    assert_eq!(watch.message().await.unwrap().unwrap().status, 2, "not serving");
+    assert_refused(&watch.message().await.unwrap_err(), Code::Unavailable, "SHUTTING_DOWN");
+    slow.await.unwrap().unwrap();
+    server.served.await.unwrap().unwrap();
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    assert!(TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test]
+async fn the_drain_ends_within_its_limit_though_a_stream_is_open() {
+    let toy = Toy::default();
+    let mut server = start_with(
+        Config {
+            drain_limit: Duration::from_millis(300),
+            ..config()
+        },
+        toy.clone(),
+    )
+    .await;
+    let mut connection = connect(server.address).await;
+    let (sender, body) = open_body();
+    sender.send(framed(&[])).await.unwrap();
+    let call = tokio::spawn(async move { connection.send_request(request(IMPORT, &[], body)).await.is_err() });
+    eventually("the stream began", Duration::from_secs(2), async || {
+        toy.running.load(Ordering::SeqCst) == 1
+    })
+    .await;
+    // Neither do those hold it up who are connected and say nothing.
+    let _silent = TcpStream::connect(server.address).await.unwrap();
+
+    let started = Instant::now();
+    server.stop.take().unwrap().send(()).unwrap();
+    server.served.await.unwrap().unwrap();
+    let took = started.elapsed();
+    assert!(
+        took > Duration::from_millis(300) && took < Duration::from_millis(900),
+        "{took:?}"
+    );
+    assert!(call.await.unwrap(), "the call was cut");
+    eventually("the handler ended too", Duration::from_secs(1), async || {
+        toy.running.load(Ordering::SeqCst) == 0
+    })
+    .await;
+}

@@ -1,0 +1,137 @@
+//! A labs service that does what the request's header `x-do` says.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use mingce_orm::{Class, Error};
+use mingce_proto::codec::Checked;
+use mingce_proto::labs::{GetLabRequest, ImportLabsRequest, ImportLabsResponse, Lab};
+use mingce_server::call;
+use tokio::sync::mpsc;
+use tonic::server::NamedService;
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::caller::{IMPORT, reason};
+
+#[derive(Clone, Default)]
+pub struct Toy {
+    pub running: Arc<AtomicUsize>,
+    /// What the handler of the stream saw at its end.
+    pub outcomes: Option<mpsc::UnboundedSender<Result<usize, String>>>,
+}
+
+impl NamedService for Toy {
+    const NAME: &'static str = "mingce.labs.v1.LabService";
+}
+
+/// Counts as running for as long as it lives.
+struct Running(Arc<AtomicUsize>);
+
+impl Running {
+    fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(count.clone())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Toy {
+    async fn get(self, request: Request<GetLabRequest>) -> Result<Response<Lab>, Status> {
+        let _running = Running::new(&self.running);
+        let wish = request
+            .metadata()
+            .get("x-do")
+            .map(|v| v.to_str().unwrap().to_owned())
+            .unwrap_or_default();
+        let (cx, request) = call::open(request)?;
+        match wish.split_once(' ').unwrap_or((&wish, "")) {
+            ("sleep", ms) => tokio::time::sleep(Duration::from_millis(ms.parse().unwrap())).await,
+            ("panic", _) => panic!("as the test wished"),
+            ("internal", _) => return call::reply(Err(Error::internal("the password of 10.0.0.7 is wrong"))),
+            ("missing", _) => return call::reply(Err(Error::not_found("labs", request.name))),
+            ("exhausted", _) => return call::reply(Err(Error::new(Class::Exhausted, "QUEUE_FULL", "try again"))),
+            ("large", bytes) => {
+                return call::reply(Ok(Lab {
+                    name: "x".repeat(bytes.parse().unwrap()),
+                    ..Lab::default()
+                }));
+            }
+            _ => {}
+        }
+        let left = cx.deadline.map_or(-1, |d| {
+            i64::try_from(d.saturating_duration_since(Instant::now()).as_millis()).unwrap()
+        });
+        call::reply(Ok(Lab {
+            name: request.name,
+            etag: format!("{} {left}", cx.actor),
+            ..Lab::default()
+        }))
+    }
+
+    /// Reads the rows in a task of its own, so that they are read on when the call is dropped.
+    async fn import(
+        self,
+        request: Request<Streaming<ImportLabsRequest>>,
+    ) -> Result<Response<ImportLabsResponse>, Status> {
+        let mut rows = request.into_inner();
+        let reading = tokio::spawn(async move {
+            let _running = Running::new(&self.running);
+            let mut count = 0;
+            let seen = loop {
+                match rows.message().await {
+                    Ok(Some(_)) => count += 1,
+                    Ok(None) => break Ok(count),
+                    Err(status) => break Err(status),
+                }
+            };
+            if let Some(outcomes) = &self.outcomes {
+                let _ = outcomes.send(seen.as_ref().copied().map_err(reason));
+            }
+            seen
+        });
+        reading
+            .await
+            .unwrap()
+            .map(|_| Response::new(ImportLabsResponse::default()))
+    }
+}
+
+impl tower::Service<http::Request<tonic::body::Body>> for Toy {
+    type Response = http::Response<tonic::body::Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<tonic::body::Body>) -> Self::Future {
+        let toy = self.clone();
+        Box::pin(async move {
+            Ok(match request.uri().path() {
+                IMPORT => {
+                    let handler = tower::service_fn(move |request| toy.clone().import(request));
+                    tonic::server::Grpc::new(Checked::<ImportLabsResponse, ImportLabsRequest>::default())
+                        .client_streaming(handler, request)
+                        .await
+                }
+                _ => {
+                    let handler = tower::service_fn(move |request| toy.clone().get(request));
+                    tonic::server::Grpc::new(Checked::<Lab, GetLabRequest>::default())
+                        .unary(handler, request)
+                        .await
+                }
+            })
+        })
+    }
+}

@@ -1,0 +1,92 @@
+//! What a call failed with, in a shape that a test can compare at one glance.
+
+use std::collections::BTreeMap;
+
+use tonic::{Code, Status};
+use tonic_types::StatusExt;
+
+/// The parts of a gRPC error that callers act on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The gRPC code.
+    pub code: Code,
+    /// The reason of the ErrorInfo, for example `ETAG_MISMATCH`; empty where there is none.
+    pub reason: String,
+    /// The domain of the ErrorInfo.
+    pub domain: String,
+    /// The metadata of the ErrorInfo.
+    pub metadata: BTreeMap<String, String>,
+    /// The paths of the field violations, in their order.
+    pub fields: Vec<String>,
+    /// What each field violation says.
+    pub descriptions: Vec<String>,
+    /// The name of the resource that the ResourceInfo points at.
+    pub resource: String,
+    /// The message for the developer.
+    pub message: String,
+}
+
+impl From<Status> for Failure {
+    fn from(status: Status) -> Self {
+        let details = status.get_error_details();
+        let info = details.error_info();
+        let violations = details
+            .bad_request()
+            .map(|b| b.field_violations.as_slice())
+            .unwrap_or_default();
+        Self {
+            code: status.code(),
+            reason: info.map(|i| i.reason.clone()).unwrap_or_default(),
+            domain: info.map(|i| i.domain.clone()).unwrap_or_default(),
+            metadata: info
+                .map(|i| i.metadata.clone().into_iter().collect())
+                .unwrap_or_default(),
+            fields: violations.iter().map(|v| v.field.clone()).collect(),
+            descriptions: violations.iter().map(|v| v.description.clone()).collect(),
+            resource: details
+                .resource_info()
+                .map(|r| r.resource_name.clone())
+                .unwrap_or_default(),
+            message: status.message().to_owned(),
+        }
+    }
+}
+
+/// The failure of a call that must fail.
+#[track_caller]
+pub fn failure<T: std::fmt::Debug>(answer: Result<T, Status>) -> Failure {
+    match answer {
+        Ok(answer) => panic!("this should have failed, and answered {answer:?}"),
+        Err(status) => {
+            let failure = Failure::from(status);
+            failure.shows_nothing_internal();
+            failure
+        }
+    }
+}
+
+impl Failure {
+    /// Code and reason, for one comparison.
+    pub fn is(&self) -> (Code, &str) {
+        (self.code, &self.reason)
+    }
+
+    /// Whatever went wrong inside, its text stays inside.
+    #[track_caller]
+    fn shows_nothing_internal(&self) {
+        let said = format!("{} {:?} {:?}", self.message, self.metadata, self.descriptions).to_lowercase();
+        for inside in [
+            "sqlx",
+            "sea_orm",
+            "sqlite",
+            "postgres",
+            "select ",
+            "insert into",
+            "constraint",
+            "panicked",
+            ".rs:",
+        ] {
+            assert!(!said.contains(inside), "an error shows `{inside}`: {self:?}");
+        }
+    }
+}

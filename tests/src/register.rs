@@ -1,0 +1,330 @@
+//! One running register: the real binary on a data folder and a database of its own.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use mingce_proto::awards::award_service_client::AwardServiceClient;
+use mingce_proto::labs::lab_service_client::LabServiceClient;
+use mingce_proto::talent::talent_service_client::TalentServiceClient;
+use tempfile::TempDir;
+use tonic::transport::{Channel, Endpoint};
+
+use crate::binary::{self, Ran, mingce};
+use crate::postgres::Database;
+use crate::store::{Below, Store};
+
+/// A register, running or stopped. Its data goes when it is dropped, and its process with it.
+pub struct Register {
+    folder: TempDir,
+    database: Option<Database>,
+    flags: Vec<String>,
+    running: Option<Running>,
+}
+
+/// The process of a register that runs.
+struct Running {
+    child: Child,
+    address: String,
+    said: Arc<Mutex<Said>>,
+    readers: Vec<JoinHandle<()>>,
+}
+
+/// What a process has written so far.
+#[derive(Debug, Default)]
+struct Said {
+    stdout: String,
+    stderr: String,
+}
+
+impl Register {
+    /// Starts a register without records, and waits until it listens.
+    pub async fn start(store: Store) -> Self {
+        Self::start_with(store, &[]).await
+    }
+
+    /// The same with more flags for `mingce serve`, for example `--sample`.
+    pub async fn start_with(store: Store, flags: &[&str]) -> Self {
+        let mut register = Self::prepare(store, flags).await;
+        register.restart();
+        register
+    }
+
+    /// A register that does not run yet: its data folder and, on PostgreSQL, its database exist and are empty.
+    pub async fn prepare(store: Store, flags: &[&str]) -> Self {
+        let database = match store {
+            Store::Sqlite => None,
+            Store::Postgres => Some(Database::create().await),
+        };
+        Self {
+            folder: tempfile::Builder::new().prefix("mingce-test.").tempdir().unwrap(),
+            database,
+            flags: flags.iter().map(|&flag| flag.to_owned()).collect(),
+            running: None,
+        }
+    }
+
+    /// Starts it on the data that it has.
+    #[track_caller]
+    pub fn restart(&mut self) {
+        assert!(self.running.is_none(), "it still runs");
+        let child = self
+            .serve("127.0.0.1:0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        self.running = Some(Running::listen(child.unwrap()));
+    }
+
+    /// Tries to start it on an address where it cannot run, and answers what it did.
+    pub fn try_to_serve(&self, listen: &str) -> Ran {
+        binary::run(&mut self.serve(listen))
+    }
+
+    fn serve(&self, listen: &str) -> Command {
+        let mut command = Command::new(mingce());
+        command.args(["serve", "--listen", listen, "--data"]).arg(self.data());
+        if let Some(database) = &self.database {
+            command.arg("--database").arg(database.url());
+        }
+        command.args(&self.flags).current_dir(self.folder.path());
+        command
+    }
+
+    /// Its data folder.
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// A folder for the test's own files, beside the data folder.
+    pub fn beside(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Where it listens, for example `127.0.0.1:40123`.
+    pub fn address(&self) -> &str {
+        &self.running().address
+    }
+
+    /// What it has written to its standard output so far.
+    pub fn stdout(&self) -> String {
+        self.running().said.lock().unwrap().stdout.clone()
+    }
+
+    /// What it has written to its standard error so far.
+    pub fn stderr(&self) -> String {
+        self.running().said.lock().unwrap().stderr.clone()
+    }
+
+    fn running(&self) -> &Running {
+        self.running.as_ref().expect("the register does not run")
+    }
+
+    /// A connection of its own.
+    pub fn channel(&self) -> Channel {
+        Endpoint::from_shared(format!("http://{}", self.address()))
+            .unwrap()
+            .connect_lazy()
+    }
+
+    /// A client of the labs service.
+    pub fn labs(&self) -> LabServiceClient<Channel> {
+        LabServiceClient::new(self.channel())
+    }
+
+    /// A client of the talent service.
+    pub fn talent(&self) -> TalentServiceClient<Channel> {
+        TalentServiceClient::new(self.channel())
+    }
+
+    /// A client of the awards service.
+    pub fn awards(&self) -> AwardServiceClient<Channel> {
+        AwardServiceClient::new(self.channel())
+    }
+
+    /// Runs `grpcurl -plaintext FLAGS ADDRESS WHAT`, for example with `["-d", "{}"]` and
+    /// `["mingce.labs.v1.LabService/ListLabs"]`, or without flags and with `["list"]`.
+    pub fn grpcurl(&self, flags: &[&str], what: &[&str]) -> Ran {
+        let mut command = Command::new(binary::grpcurl());
+        binary::run(command.arg("-plaintext").args(flags).arg(self.address()).args(what))
+    }
+
+    /// Runs a command of the binary against it, for example `["import", "labs.csv", "--as", "labs"]`.
+    pub fn cli(&self, args: &[&str]) -> Ran {
+        let mut command = Command::new(mingce());
+        let server = format!("http://{}", self.address());
+        binary::run(
+            command
+                .args(args)
+                .args(["--server", &server])
+                .current_dir(self.folder.path()),
+        )
+    }
+
+    /// Runs statements on its database. An SQLite file must not be open in another process meanwhile: stop it first.
+    pub async fn execute(&self, statements: &str) {
+        self.below().execute(statements).await;
+    }
+
+    /// The one whole number that a query on its database answers. The same holds.
+    pub async fn number(&self, query: &str) -> i64 {
+        self.below().number(query).await
+    }
+
+    /// Where its SQLite file lies.
+    pub fn sqlite_file(&self) -> PathBuf {
+        self.data().join("register.db")
+    }
+
+    fn below(&self) -> Below<'_> {
+        match &self.database {
+            Some(database) => Below::Postgres(database),
+            None => {
+                assert!(self.running.is_none(), "its SQLite file is open: stop it first");
+                Below::Sqlite(self.sqlite_file())
+            }
+        }
+    }
+
+    /// Asks it to end as an operator would, waits until it has drained, and answers what it wrote.
+    #[track_caller]
+    pub fn stop(&mut self) -> Ran {
+        let ran = self.end_by("TERM");
+        assert_eq!(ran.code, Some(0), "it should end in order\n{ran:?}");
+        ran
+    }
+
+    /// Sends it a signal by its name, for example `INT`, waits for its end, and answers what it wrote.
+    #[track_caller]
+    pub fn end_by(&mut self, signal: &str) -> Ran {
+        self.signal(signal);
+        self.wait()
+    }
+
+    /// Sends it a signal by its name and does not wait.
+    #[track_caller]
+    pub fn signal(&self, signal: &str) {
+        let pid = self.running().child.id();
+        let sent = Command::new("sh")
+            .args(["-c", &format!("kill -{signal} {pid}")])
+            .status()
+            .unwrap();
+        assert!(sent.success(), "the process {pid} is gone");
+    }
+
+    /// Waits until it ends, which must come within 40 seconds.
+    #[track_caller]
+    pub fn wait(&mut self) -> Ran {
+        let mut running = self.running.take().expect("the register does not run");
+        let status = end_of(&mut running.child, Duration::from_secs(40));
+        if status.is_none() {
+            running.kill();
+        }
+        let ran = running.ran(status);
+        assert!(status.is_some(), "it does not end\n{ran:?}");
+        ran
+    }
+
+    /// Kills it without warning, as a power cut or the system would.
+    pub fn kill(&mut self) -> Ran {
+        let mut running = self.running.take().expect("the register does not run");
+        running.kill();
+        running.ran(None)
+    }
+}
+
+impl Drop for Register {
+    fn drop(&mut self) {
+        if let Some(mut running) = self.running.take() {
+            running.kill();
+            if thread::panicking() {
+                eprintln!("the register ran until the test failed\n{:?}", running.ran(None));
+            }
+        }
+    }
+}
+
+impl Running {
+    /// Waits until a process that was started says where it listens.
+    #[track_caller]
+    fn listen(mut child: Child) -> Self {
+        let said = Arc::new(Mutex::new(Said::default()));
+        let (found, finding) = mpsc::channel();
+        let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        let out = Arc::clone(&said);
+        let err = Arc::clone(&said);
+        let readers = vec![
+            thread::spawn(move || {
+                lines(stdout, |line| {
+                    if let Some(address) = line.trim().strip_prefix("listening on ") {
+                        let _ = found.send(address.to_owned());
+                    }
+                    out.lock().unwrap().stdout.push_str(line);
+                });
+            }),
+            thread::spawn(move || lines(stderr, |line| err.lock().unwrap().stderr.push_str(line))),
+        ];
+        // The sender goes at the end of the output, so a process that ends is noticed at once.
+        let address = finding.recv_timeout(Duration::from_secs(60));
+        let mut running = Self {
+            child,
+            address: String::new(),
+            said,
+            readers,
+        };
+        match address {
+            Ok(address) => running.address = address,
+            Err(_) => {
+                let status = end_of(&mut running.child, Duration::from_secs(1));
+                running.kill();
+                panic!("the register does not start\n{:?}", running.ran(status));
+            }
+        }
+        running
+    }
+
+    fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    fn ran(&mut self, status: Option<ExitStatus>) -> Ran {
+        for reader in self.readers.drain(..) {
+            let _ = reader.join();
+        }
+        let said = self.said.lock().unwrap();
+        Ran {
+            code: status.and_then(|s| s.code()),
+            stdout: said.stdout.clone(),
+            stderr: said.stderr.clone(),
+        }
+    }
+}
+
+/// Hands on each line of an output with its end.
+fn lines(output: impl std::io::Read, mut each: impl FnMut(&str)) {
+    let mut output = BufReader::new(output);
+    let mut line = Vec::new();
+    while output.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+        each(&String::from_utf8_lossy(&line));
+        line.clear();
+    }
+}
+
+/// Waits for the end of a process, at most so long.
+pub(crate) fn end_of(child: &mut Child, at_most: Duration) -> Option<ExitStatus> {
+    let until = Instant::now() + at_most;
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return Some(status);
+        }
+        if Instant::now() > until {
+            return None;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+}
