@@ -26,6 +26,14 @@ pub(crate) struct Bad {
     pub(crate) description: String,
 }
 
+/// What rows say for a field: the text, its factor, and where it stands.
+struct Said {
+    text: String,
+    times: u64,
+    columns: Vec<usize>,
+    row: u64,
+}
+
 /// Builds messages of one part over one source.
 pub(crate) struct Builder<'a> {
     pub(crate) bound: &'a Bound<'a>,
@@ -40,7 +48,13 @@ pub(crate) struct Builder<'a> {
 impl<'a> Builder<'a> {
     pub(crate) fn new(bound: &'a Bound<'a>, rows: &'a [SourceRow]) -> Self {
         let all = rows.iter().map(|row| At { row, split: None }).collect();
-        Builder { bound, all, origins: Vec::new(), said: false, asked: false }
+        Builder {
+            bound,
+            all,
+            origins: Vec::new(),
+            said: false,
+            asked: false,
+        }
     }
 
     /// Fills `message` from all rows; where its items came from is the answer.
@@ -60,8 +74,8 @@ impl<'a> Builder<'a> {
         for (field, filling) in &group.fields {
             match filling {
                 Filling::Value(texts) => {
-                    if let Some((text, times, columns, row)) = self.value(texts, rows)? {
-                        let value = fit(convert(&text, &field.kind(), times), row, columns)?;
+                    if let Some(said) = self.value(texts, rows)? {
+                        let value = fit(convert(&said.text, &field.kind(), said.times), said.row, said.columns)?;
                         message.set_field(field, value);
                     }
                 }
@@ -84,7 +98,10 @@ impl<'a> Builder<'a> {
                         message.set_field(field, Value::List(items));
                     }
                     if top {
-                        self.origins.push(Origin { field: field.number(), items: origin });
+                        self.origins.push(Origin {
+                            field: field.number(),
+                            items: origin,
+                        });
                     }
                 }
             }
@@ -100,7 +117,9 @@ impl<'a> Builder<'a> {
                 counting.push(at.clone());
             }
         }
-        let prost_reflect::Kind::Message(descriptor) = field.kind() else { return Ok(None) };
+        let prost_reflect::Kind::Message(descriptor) = field.kind() else {
+            return Ok(None);
+        };
         if counting.is_empty() {
             // Whoever holds this message learns that it has nothing from columns.
             self.asked = true;
@@ -136,7 +155,10 @@ impl<'a> Builder<'a> {
                     let columns = || self.bound.of_file(text.from.columns());
                     let mut each = |at: &At<'_>, this: &mut Self| -> Result<(), Bad> {
                         if let Some(value) = this.text(text, at)?.filter(|v| !v.is_empty()) {
-                            add(fit(convert(&value, &field.kind(), text.times), at.row.number, columns())?, at.row.number);
+                            add(
+                                fit(convert(&value, &field.kind(), text.times), at.row.number, columns())?,
+                                at.row.number,
+                            );
                         }
                         Ok(())
                     };
@@ -144,28 +166,45 @@ impl<'a> Builder<'a> {
                         Some(split) => {
                             let (parts, count) = self.parts(split, at)?;
                             for index in 0..count {
-                                each(&At { row: at.row, split: Some((split, &parts, index)) }, self)?;
+                                each(
+                                    &At {
+                                        row: at.row,
+                                        split: Some((split, &parts, index)),
+                                    },
+                                    self,
+                                )?;
                             }
                         }
                         None => each(at, self)?,
                     }
                 }
             }
-            Entry::Message { group, split: Some(split), .. } => {
+            Entry::Message {
+                group,
+                split: Some(split),
+                ..
+            } => {
                 for at in rows {
                     if self.skipped(&group.skip, at)?.is_some() {
                         continue;
                     }
                     let (parts, count) = self.parts(split, at)?;
                     for index in 0..count {
-                        let part = At { row: at.row, split: Some((split, &parts, index)) };
+                        let part = At {
+                            row: at.row,
+                            split: Some((split, &parts, index)),
+                        };
                         if let Some(value) = self.message(field, group, &[part])? {
                             add(value, at.row.number);
                         }
                     }
                 }
             }
-            Entry::Message { group, split: None, join } => {
+            Entry::Message {
+                group,
+                split: None,
+                join,
+            } => {
                 for rows in self.grouped(join, rows)? {
                     let number = rows.first().map_or(0, |at| at.row.number);
                     if let Some(value) = self.message(field, group, &rows)? {
@@ -181,7 +220,10 @@ impl<'a> Builder<'a> {
     fn grouped<'b>(&self, join: &[usize], rows: &[At<'b>]) -> Result<Vec<Vec<At<'b>>>, Bad> {
         let mut groups: Vec<(Vec<String>, Vec<At<'b>>)> = Vec::new();
         for at in rows {
-            let key = join.iter().map(|&c| Ok(self.cell(c, at)?.into_owned())).collect::<Result<Vec<_>, Bad>>()?;
+            let key = join
+                .iter()
+                .map(|&c| Ok(self.cell(c, at)?.into_owned()))
+                .collect::<Result<Vec<_>, Bad>>()?;
             match groups.iter_mut().find(|(k, _)| !join.is_empty() && *k == key) {
                 Some((_, group)) => group.push(at.clone()),
                 None => groups.push((key, vec![at.clone()])),
@@ -217,8 +259,8 @@ impl<'a> Builder<'a> {
         Ok((all, count))
     }
 
-    /// The first of the texts that the rows say something by, with its factor, columns and row.
-    fn value(&mut self, texts: &[Text], rows: &[At<'_>]) -> Result<Option<(String, u64, Vec<usize>, u64)>, Bad> {
+    /// The first of the texts by which the rows say something.
+    fn value(&mut self, texts: &[Text], rows: &[At<'_>]) -> Result<Option<Said>, Bad> {
         for text in texts {
             let fixed = text.from.columns().next().is_none();
             self.asked |= !fixed;
@@ -252,7 +294,13 @@ impl<'a> Builder<'a> {
             }
             if let Some((value, row)) = found.filter(|_| !(silent && text.rows == Rows::Same)) {
                 self.said |= !fixed;
-                return Ok(Some((value, text.times, self.bound.of_file(text.from.columns()), row)));
+                let columns = self.bound.of_file(text.from.columns());
+                return Ok(Some(Said {
+                    text: value,
+                    times: text.times,
+                    columns,
+                    row,
+                }));
             }
         }
         Ok(None)
@@ -289,7 +337,14 @@ impl<'a> Builder<'a> {
                     let mut known: Vec<_> = values.keys().map(String::as_str).collect();
                     known.sort_unstable();
                     let description = format!("the mapping knows {}", known.join(", "));
-                    return fit(Err(Unfit { reason: "VALUE_UNKNOWN", description }), at.row.number, columns());
+                    return fit(
+                        Err(Unfit {
+                            reason: "VALUE_UNKNOWN",
+                            description,
+                        }),
+                        at.row.number,
+                        columns(),
+                    );
                 }
             };
         }
@@ -313,7 +368,9 @@ impl<'a> Builder<'a> {
         if let Some((split, parts, index)) = at.split
             && let Some(place) = split.columns.iter().position(|&c| c == column)
         {
-            return Ok(Cow::Borrowed(parts.get(place).and_then(|p| p.get(index)).map_or("", String::as_str)));
+            return Ok(Cow::Borrowed(
+                parts.get(place).and_then(|p| p.get(index)).map_or("", String::as_str),
+            ));
         }
         let raw = self.bound.raw(column, at.row);
         let value = cleaned(raw, &columns.clean);
@@ -339,5 +396,10 @@ impl<'a> Builder<'a> {
 }
 
 fn fit<T>(result: Result<T, Unfit>, row: u64, columns: Vec<usize>) -> Result<T, Bad> {
-    result.map_err(|unfit| Bad { row, columns, reason: unfit.reason, description: unfit.description })
+    result.map_err(|unfit| Bad {
+        row,
+        columns,
+        reason: unfit.reason,
+        description: unfit.description,
+    })
 }

@@ -26,8 +26,15 @@ pub struct Collection {
 }
 
 /// Fields of every resource that an import leaves to the service.
-const OUTPUT_ONLY: [&str; 7] =
-    ["uid", "etag", "revision", "create_time", "update_time", "record_status", "survivor"];
+const OUTPUT_ONLY: [&str; 7] = [
+    "uid",
+    "etag",
+    "revision",
+    "create_time",
+    "update_time",
+    "record_status",
+    "survivor",
+];
 
 const LABS: &str = "mingce.labs.v1.LabService";
 const TALENT: &str = "mingce.talent.v1.TalentService";
@@ -35,19 +42,37 @@ const AWARDS: &str = "mingce.awards.v1.AwardService";
 
 /// All collections, in the order in which a file of everything would be loaded.
 pub const COLLECTIONS: [Collection; 8] = [
-    Collection::new("organizations", "organizations", "mingce.labs.v1.Organization", LABS, "Organizations"),
+    Collection::new(
+        "organizations",
+        "organizations",
+        "mingce.labs.v1.Organization",
+        LABS,
+        "Organizations",
+    ),
     Collection::new("labs", "labs", "mingce.labs.v1.Lab", LABS, "Labs"),
     Collection {
         parent: "labs/-",
         own_output_only: &["year"],
-        ..Collection::new("lab-designations", "designations", "mingce.labs.v1.LabDesignation", LABS, "LabDesignations")
+        ..Collection::new(
+            "lab-designations",
+            "designations",
+            "mingce.labs.v1.LabDesignation",
+            LABS,
+            "LabDesignations",
+        )
     },
     Collection {
         own_output_only: &["masked_identity_document", "birth_year"],
         input_only: &["identity_document", "birth_date"],
         ..Collection::new("talents", "talents", "mingce.talent.v1.Talent", TALENT, "Talents")
     },
-    Collection::new("programmes", "programmes", "mingce.talent.v1.Programme", TALENT, "Programmes"),
+    Collection::new(
+        "programmes",
+        "programmes",
+        "mingce.talent.v1.Programme",
+        TALENT,
+        "Programmes",
+    ),
     Collection {
         parent: "talents/-",
         own_output_only: &["kind", "year"],
@@ -74,7 +99,16 @@ impl Collection {
         service: &'static str,
         methods: &'static str,
     ) -> Self {
-        Collection { label, segment, message, service, methods, parent: "", own_output_only: &[], input_only: &[] }
+        Collection {
+            label,
+            segment,
+            message,
+            service,
+            methods,
+            parent: "",
+            own_output_only: &[],
+            input_only: &[],
+        }
     }
 
     /// The collection that the command line calls `label`.
@@ -102,7 +136,9 @@ impl Collection {
 
     /// The field of `message` that holds this resource, or a list of it.
     pub fn field_in(&self, message: &MessageDescriptor) -> Option<FieldDescriptor> {
-        message.fields().find(|f| matches!(f.kind(), Kind::Message(m) if m.full_name() == self.message))
+        message
+            .fields()
+            .find(|f| matches!(f.kind(), Kind::Message(m) if m.full_name() == self.message))
     }
 
     /// Whether only the service sets the top-level field.
@@ -140,7 +176,10 @@ mod tests {
             assert!(!field.is_list());
             let list = collection.method("List").expect(collection.label);
             assert!(collection.field_in(&list.output()).expect(collection.label).is_list());
-            assert_eq!(list.input().get_field_by_name("parent").is_some(), !collection.parent.is_empty());
+            assert_eq!(
+                list.input().get_field_by_name("parent").is_some(),
+                !collection.parent.is_empty()
+            );
             assert!(message.get_field_by_name("name").is_some());
         }
     }
@@ -160,13 +199,23 @@ mod tests {
                     comment.push_str(words);
                     continue;
                 }
-                let field = message.fields().find(|f| line.contains(&format!(" {} = {}", f.name(), f.number())));
+                let field = message
+                    .fields()
+                    .find(|f| line.contains(&format!(" {} = {}", f.name(), f.number())));
                 if let Some(field) = field {
                     seen += 1;
                     let name = field.name();
                     let ignored = collection.is_output_only(name);
-                    assert_eq!(comment.contains("Output only") || name == "etag", ignored, "{message:?}.{name}");
-                    assert_eq!(comment.contains("Input only"), collection.input_only.contains(&name), "{name}");
+                    assert_eq!(
+                        comment.contains("Output only") || name == "etag",
+                        ignored,
+                        "{message:?}.{name}"
+                    );
+                    assert_eq!(
+                        comment.contains("Input only"),
+                        collection.input_only.contains(&name),
+                        "{name}"
+                    );
                 }
                 comment.clear();
             }

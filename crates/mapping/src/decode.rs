@@ -13,49 +13,88 @@ pub(crate) struct Utf8<R> {
     inner: R,
     decoder: Decoder,
     encoding: &'static Encoding,
-    input: Vec<u8>,
-    start: usize,
-    end: usize,
+    /// Bytes that wait to be decoded.
+    input: Waiting,
+    /// Decoded bytes that wait to be read.
+    output: Waiting,
     consumed: u64,
     done: bool,
+}
+
+struct Waiting {
+    bytes: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+impl Waiting {
+    fn new(size: usize) -> Self {
+        Waiting {
+            bytes: vec![0; size],
+            start: 0,
+            end: 0,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    fn get(&self) -> &[u8] {
+        self.bytes.get(self.start..self.end).unwrap_or_default()
+    }
 }
 
 impl<R: Read> Utf8<R> {
     pub(crate) fn new(inner: R, encoding: &'static Encoding) -> Self {
         // Takes away a byte order mark of this encoding.
         let decoder = encoding.new_decoder_with_bom_removal();
-        Utf8 { inner, decoder, encoding, input: vec![0; CHUNK], start: 0, end: 0, consumed: 0, done: false }
+        let (input, output) = (Waiting::new(CHUNK), Waiting::new(CHUNK));
+        Utf8 {
+            inner,
+            decoder,
+            encoding,
+            input,
+            output,
+            consumed: 0,
+            done: false,
+        }
+    }
+
+    fn decode(&mut self) -> io::Result<()> {
+        let mut last = false;
+        if self.input.is_empty() {
+            self.input.start = 0;
+            self.input.end = self.inner.read(&mut self.input.bytes)?;
+            last = self.input.end == 0;
+        }
+        let (result, read, written) =
+            self.decoder
+                .decode_to_utf8_without_replacement(self.input.get(), &mut self.output.bytes, last);
+        self.input.start += read;
+        self.consumed += read as u64;
+        (self.output.start, self.output.end) = (0, written);
+        if let DecoderResult::Malformed(length, after) = result {
+            let at = self.consumed.saturating_sub(u64::from(length) + u64::from(after));
+            let name = self.encoding.name();
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("byte {at} is not {name}"),
+            ));
+        }
+        self.done = last && result == DecoderResult::InputEmpty;
+        Ok(())
     }
 }
 
 impl<R: Read> Read for Utf8<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        if out.len() < 16 {
-            // The decoder needs room for whole characters; callers here read into large buffers.
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the buffer is too small for decoding"));
+        while self.output.is_empty() && !self.done {
+            self.decode()?;
         }
-        while !self.done {
-            let mut last = false;
-            if self.start == self.end {
-                self.start = 0;
-                self.end = self.inner.read(&mut self.input)?;
-                last = self.end == 0;
-            }
-            let input = &self.input[self.start..self.end];
-            let (result, read, written) = self.decoder.decode_to_utf8_without_replacement(input, out, last);
-            self.start += read;
-            self.consumed += read as u64;
-            if let DecoderResult::Malformed(length, after) = result {
-                let at = self.consumed.saturating_sub(u64::from(length) + u64::from(after));
-                let name = self.encoding.name();
-                return Err(io::Error::new(io::ErrorKind::InvalidData, format!("byte {at} is not {name}")));
-            }
-            self.done = last && result == DecoderResult::InputEmpty;
-            if written > 0 {
-                return Ok(written);
-            }
-        }
-        Ok(0)
+        let count = self.output.get().read(out)?;
+        self.output.start += count;
+        Ok(count)
     }
 }
 
@@ -101,7 +140,10 @@ pub(crate) fn named(name: &str, place: &str) -> Result<&'static Encoding, Error>
         "gb18030" | "gbk" | "gb2312" => Ok(GB18030),
         "utf-16le" => Ok(UTF_16LE),
         "utf-16be" => Ok(UTF_16BE),
-        _ => Err(Error::mapping(place, format!("no encoding {name:?}; there are utf-8, gb18030, utf-16le, utf-16be"))),
+        _ => Err(Error::mapping(
+            place,
+            format!("no encoding {name:?}; there are utf-8, gb18030, utf-16le, utf-16be"),
+        )),
     }
 }
 

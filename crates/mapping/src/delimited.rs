@@ -28,7 +28,12 @@ enum At {
 
 impl<R: BufRead> Delimited<R> {
     pub(crate) fn new(input: R, separator: u8) -> Self {
-        Delimited { input, separator, number: 0, after_return: false }
+        Delimited {
+            input,
+            separator,
+            number: 0,
+            after_return: false,
+        }
     }
 
     /// The next row, or none at the end.
@@ -46,7 +51,9 @@ impl<R: BufRead> Delimited<R> {
                 }
                 if at == At::Quoted {
                     let row = self.number + 1;
-                    return Err(bad(format!("row {row}: a quotation mark opens a cell and nothing closes it")));
+                    return Err(bad(format!(
+                        "row {row}: a quotation mark opens a cell and nothing closes it"
+                    )));
                 }
                 cells.push(text(cell)?);
                 self.number += 1;
@@ -164,9 +171,17 @@ mod tests {
     #[test]
     fn rows_are_numbered_as_a_spreadsheet_numbers_them() {
         let read = rows("a,b\r\n\r\n\"x\r\ny\",\"1,\"\"2\"\"\"\n\nlast");
-        let expected =
-            [(1, vec!["a", "b"]), (2, vec![""]), (3, vec!["x\r\ny", "1,\"2\""]), (4, vec![""]), (5, vec!["last"])];
-        assert_eq!(read, expected.map(|(n, cells)| (n, cells.into_iter().map(str::to_owned).collect())));
+        let expected = [
+            (1, vec!["a", "b"]),
+            (2, vec![""]),
+            (3, vec!["x\r\ny", "1,\"2\""]),
+            (4, vec![""]),
+            (5, vec!["last"]),
+        ];
+        assert_eq!(
+            read,
+            expected.map(|(n, cells)| (n, cells.into_iter().map(str::to_owned).collect()))
+        );
         assert_eq!(rows("a\rb\r").len(), 2);
     }
 
@@ -174,7 +189,13 @@ mod tests {
     fn an_open_quotation_mark_is_an_error_that_names_its_row() {
         let mut reader = Delimited::new("a\n\"b\nc\n".as_bytes(), b',');
         reader.next_row().unwrap();
-        assert!(reader.next_row().unwrap_err().to_string().starts_with("row 2: a quotation mark opens"));
+        assert!(
+            reader
+                .next_row()
+                .unwrap_err()
+                .to_string()
+                .starts_with("row 2: a quotation mark opens")
+        );
     }
 
     #[test]
@@ -182,7 +203,13 @@ mod tests {
         let text = format!("a\n\"{}", "x".repeat(MAX_CELL + 10));
         let mut reader = Delimited::new(text.as_bytes(), b',');
         reader.next_row().unwrap();
-        assert!(reader.next_row().unwrap_err().to_string().starts_with("row 2: a cell of more than"));
+        assert!(
+            reader
+                .next_row()
+                .unwrap_err()
+                .to_string()
+                .starts_with("row 2: a cell of more than")
+        );
     }
 
     #[test]

@@ -14,7 +14,9 @@ pub enum Error {
         problem: String,
     },
     /// `--as` names nothing that is known.
-    #[error("no mapping {name:?}: give a mapping that ships ({shipped}), a collection ({collections}) or the path of a TOML file")]
+    #[error(
+        "no mapping {name:?}: give a mapping that ships ({shipped}), a collection ({collections}) or the path of a TOML file"
+    )]
     UnknownMapping {
         /// What was asked for.
         name: String,
@@ -57,16 +59,25 @@ pub enum Error {
 impl Error {
     /// An error of the mapping at `place`.
     pub(crate) fn mapping(place: impl Into<String>, problem: impl Into<String>) -> Self {
-        Error::Mapping { place: place.into(), problem: problem.into() }
+        Error::Mapping {
+            place: place.into(),
+            problem: problem.into(),
+        }
     }
 
     /// An error of the file `name`.
     pub(crate) fn source(name: &str, problem: impl ToString) -> Self {
-        Error::Source { source_name: name.to_owned(), problem: problem.to_string() }
+        Error::Source {
+            source_name: name.to_owned(),
+            problem: problem.to_string(),
+        }
     }
 
     /// An error of the operating system with the file `name`.
     pub(crate) fn io(name: &str, error: io::Error) -> Self {
-        Error::Io { name: name.to_owned(), error }
+        Error::Io {
+            name: name.to_owned(),
+            error,
+        }
     }
 }

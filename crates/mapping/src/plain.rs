@@ -1,6 +1,6 @@
 //! Reads what an export writes: tables whose columns are the fields of the resource, and JSON lines.
 
-use prost_reflect::{DeserializeOptions, DynamicMessage, FieldDescriptor, Kind, Value};
+use prost_reflect::{DeserializeOptions, DynamicMessage, FieldDescriptor, Kind, ReflectMessage, Value};
 use serde_json::{Map, Value as Json};
 
 use crate::error::Error;
@@ -34,47 +34,73 @@ impl<'a> PlainReader<'a> {
                 return Err(Error::source(source.name(), problem));
             }
             if field.is_some() && fields.contains(&field) {
-                return Err(Error::source(source.name(), format!("two columns are headed {header:?}")));
+                return Err(Error::source(
+                    source.name(),
+                    format!("two columns are headed {header:?}"),
+                ));
             }
             fields.push(field.filter(|f| !part.collection.is_output_only(f.name())));
         }
         if !source.is_json() && fields.iter().all(Option::is_none) {
             return Err(Error::source(source.name(), "no column holds a field that can be set"));
         }
-        Ok(PlainReader { part, fields, json: source.is_json(), guarded: source.is_text() })
+        Ok(PlainReader {
+            part,
+            fields,
+            json: source.is_json(),
+            guarded: source.is_text(),
+        })
     }
 
     /// The fields that the columns name. None for JSON lines: each says for itself what it sets.
     pub(crate) fn mask(&self) -> Vec<String> {
-        self.fields.iter().flatten().map(|f| f.name().to_owned()).filter(|f| f != "name").collect()
+        self.fields
+            .iter()
+            .flatten()
+            .map(|f| f.name().to_owned())
+            .filter(|f| f != "name")
+            .collect()
     }
 
-    pub(crate) fn read(&self, row: &SourceRow) -> Result<Row, Refusal> {
+    pub(crate) fn read(&self, row: &SourceRow) -> Result<Row, Box<Refusal>> {
         let mut message = DynamicMessage::new(self.part.message.clone());
         if self.json {
             self.line(row, &mut message)?;
         } else {
             self.cells(row, &mut message)?;
         }
-        Ok(Row { number: row.number, further: Vec::new(), message, origins: Vec::new() })
+        Ok(Row {
+            number: row.number,
+            further: Vec::new(),
+            message,
+            origins: Vec::new(),
+        })
     }
 
-    fn refuse(&self, row: &SourceRow, field: &str, value: &str, reason: &str, description: String) -> Refusal {
+    fn refuse(&self, row: &SourceRow, field: &str, value: &str, reason: &str, description: String) -> Box<Refusal> {
         let personal = self.part.collection.is_personal(field);
-        Refusal {
+        Box::new(Refusal {
             row: row.number,
             rows: vec![row.number],
             column: field.to_owned(),
             value: if personal { String::new() } else { value.to_owned() },
+            personal,
             reason: reason.to_owned(),
-            description: if personal { "the value does not fit the field".to_owned() } else { description },
-        }
+            description: if personal {
+                "the value does not fit the field".to_owned()
+            } else {
+                description
+            },
+        })
     }
 
-    fn line(&self, row: &SourceRow, message: &mut DynamicMessage) -> Result<(), Refusal> {
+    fn line(&self, row: &SourceRow, message: &mut DynamicMessage) -> Result<(), Box<Refusal>> {
         let line = row.cells.first().map_or("", String::as_str);
         let object: Map<String, Json> = serde_json::from_str(line).map_err(|e| {
-            let description = format!("one JSON object is expected on the line; column {} of it is not JSON", e.column());
+            let description = format!(
+                "one JSON object is expected on the line; column {} of it is not JSON",
+                e.column()
+            );
             self.refuse(row, "", "", "JSON_INVALID", description)
         })?;
         for (key, value) in object {
@@ -82,7 +108,10 @@ impl<'a> PlainReader<'a> {
                 continue;
             }
             let fields = &self.part.message;
-            let Some(field) = fields.get_field_by_json_name(&key).or_else(|| fields.get_field_by_name(&key)) else {
+            let Some(field) = fields
+                .get_field_by_json_name(&key)
+                .or_else(|| fields.get_field_by_name(&key))
+            else {
                 let description = format!("there is no such field in {}", self.part.collection.label);
                 return Err(self.refuse(row, &key, "", "FIELD_UNKNOWN", description));
             };
@@ -94,21 +123,33 @@ impl<'a> PlainReader<'a> {
         Ok(())
     }
 
-    fn cells(&self, row: &SourceRow, message: &mut DynamicMessage) -> Result<(), Refusal> {
+    fn cells(&self, row: &SourceRow, message: &mut DynamicMessage) -> Result<(), Box<Refusal>> {
         if row.cells.len() > self.fields.len() {
             let description = format!("{} cells stand under {} headers", row.cells.len(), self.fields.len());
             return Err(self.refuse(row, "", "", "ROW_TOO_LONG", description));
         }
         for (cell, field) in row.cells.iter().zip(&self.fields) {
-            let (Some(field), false) = (field, cell.is_empty()) else { continue };
+            let (Some(field), false) = (field, cell.is_empty()) else {
+                continue;
+            };
             let text = if self.guarded { unguarded(cell) } else { cell };
             if field.is_list() || matches!(field.kind(), Kind::Message(_)) {
                 let json = serde_json::from_str(text).map_err(|e| {
-                    self.refuse(row, field.name(), text, "JSON_INVALID", format!("JSON is expected: {e}"))
+                    self.refuse(
+                        row,
+                        field.name(),
+                        text,
+                        "JSON_INVALID",
+                        format!("JSON is expected: {e}"),
+                    )
                 })?;
                 self.set_json(row, message, field, json, text)?;
             } else {
-                let text = if field.kind() == Kind::String { text } else { text.trim() };
+                let text = if field.kind() == Kind::String {
+                    text
+                } else {
+                    text.trim()
+                };
                 if text.is_empty() {
                     continue;
                 }
@@ -128,7 +169,7 @@ impl<'a> PlainReader<'a> {
         field: &FieldDescriptor,
         json: Json,
         text: &str,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), Box<Refusal>> {
         let alone = Json::Object(Map::from_iter([(field.json_name().to_owned(), json)]));
         let options = DeserializeOptions::new();
         match DynamicMessage::deserialize_with_options(self.part.message.clone(), alone, &options) {
@@ -152,7 +193,11 @@ fn takes_guard(text: &str) -> bool {
 
 /// A text as a cell of CSV: an apostrophe before what a spreadsheet would take for a formula.
 pub(crate) fn guarded(text: &str) -> std::borrow::Cow<'_, str> {
-    if takes_guard(text) { format!("'{text}").into() } else { text.into() }
+    if takes_guard(text) {
+        format!("'{text}").into()
+    } else {
+        text.into()
+    }
 }
 
 /// The text behind a guard.
@@ -174,18 +219,25 @@ pub(crate) fn cell(message: &DynamicMessage, field: &FieldDescriptor) -> Result<
         (Value::Bool(b), _) => b.to_string(),
         (Value::I32(n), _) => n.to_string(),
         (Value::I64(n), _) => n.to_string(),
-        (Value::EnumNumber(n), Kind::Enum(values)) => {
-            values.get_value(*n).map_or_else(|| n.to_string(), |v| v.name().to_owned())
-        }
+        (Value::EnumNumber(n), Kind::Enum(values)) => values
+            .get_value(*n)
+            .map_or_else(|| n.to_string(), |v| v.name().to_owned()),
         _ => {
             // The field alone as JSON, without the braces and the key around it: so its keys keep their order.
             let mut alone = DynamicMessage::new(message.descriptor());
             alone.set_field(field, value.into_owned());
             let json = serde_json::to_string(&alone).map_err(|e| Error::Write(e.to_string()))?;
             let key = format!("{{\"{}\":", field.json_name());
-            let inner = json.strip_prefix(&key).and_then(|j| j.strip_suffix('}')).unwrap_or(&json);
+            let inner = json
+                .strip_prefix(&key)
+                .and_then(|j| j.strip_suffix('}'))
+                .unwrap_or(&json);
             // A time is a bare text in JSON, and is more use without its quotation marks.
-            inner.strip_prefix('"').and_then(|j| j.strip_suffix('"')).unwrap_or(inner).to_owned()
+            inner
+                .strip_prefix('"')
+                .and_then(|j| j.strip_suffix('"'))
+                .unwrap_or(inner)
+                .to_owned()
         }
     })
 }

@@ -39,8 +39,10 @@ pub struct Refusal {
     pub rows: Vec<u64>,
     /// The columns that are wrong, joined by a comma; empty where it is none of them.
     pub column: String,
-    /// What stands there; empty where it is personal data.
+    /// What stands there; empty where it is personal data, and until it is looked up where a service refused.
     pub value: String,
+    /// Whether the columns hold personal data, which no message may repeat.
+    pub personal: bool,
     /// Machine-readable reason in UPPER_SNAKE_CASE.
     pub reason: String,
     /// What is wrong and what would be right.
@@ -82,7 +84,10 @@ impl<'a> Bound<'a> {
     fn new(mapping: &'a Mapping, source: &Source) -> Result<Self, Error> {
         let columns = &mapping.columns;
         if source.is_json() && !columns.names.is_empty() {
-            let problem = format!("JSON lines have no columns; load them `--as` a collection, not as {}", mapping.name());
+            let problem = format!(
+                "JSON lines have no columns; load them `--as` a collection, not as {}",
+                mapping.name()
+            );
             return Err(Error::source(source.name(), problem));
         }
         let mut places = Vec::new();
@@ -91,13 +96,23 @@ impl<'a> Bound<'a> {
                 places.push(None);
                 continue;
             }
-            let mut found = source.header().iter().enumerate().filter(|(_, h)| *h == name).map(|(i, _)| i);
+            let mut found = source
+                .header()
+                .iter()
+                .enumerate()
+                .filter(|(_, h)| *h == name)
+                .map(|(i, _)| i);
             let (place, second) = (found.next(), found.next());
             if second.is_some() {
                 return Err(Error::source(source.name(), format!("two columns are headed {name:?}")));
             }
             if place.is_none() {
-                let headers: Vec<_> = source.header().iter().filter(|h| !h.is_empty()).map(|h| format!("{h:?}")).collect();
+                let headers: Vec<_> = source
+                    .header()
+                    .iter()
+                    .filter(|h| !h.is_empty())
+                    .map(|h| format!("{h:?}"))
+                    .collect();
                 return Err(Error::ColumnMissing {
                     source_name: source.name().to_owned(),
                     column: name.clone(),
@@ -122,20 +137,25 @@ impl<'a> Bound<'a> {
         found
     }
 
-    fn refusal(&self, part: &Part, bad: Bad, rows: &[SourceRow]) -> Refusal {
+    fn refusal(&self, part: &Part, bad: Bad, rows: &[SourceRow]) -> Box<Refusal> {
         let row = rows.iter().find(|r| r.number == bad.row).or(rows.first());
-        let values: Vec<_> = bad.columns.iter().map(|&c| row.map_or("", |r| self.raw(c, r))).collect();
+        let values: Vec<_> = bad
+            .columns
+            .iter()
+            .map(|&c| row.map_or("", |r| self.raw(c, r)))
+            .collect();
         let columns: Vec<_> = bad.columns.iter().map(|&c| self.mapping.columns.name(c)).collect();
         let column = columns.join(", ");
         let personal = part.is_personal(self.mapping, &column);
-        Refusal {
+        Box::new(Refusal {
             row: bad.row,
             rows: rows.iter().map(|r| r.number).collect(),
             value: if personal { String::new() } else { values.join(", ") },
+            personal,
             column,
             reason: bad.reason.to_owned(),
             description: bad.description,
-        }
+        })
     }
 }
 
@@ -157,7 +177,11 @@ impl Mapping {
         row: &mut dyn FnMut(SourceRow) -> Result<bool, Error>,
     ) -> Result<(), Error> {
         let bound = Bound::new(self, source)?;
-        let places: Vec<_> = self.fill_down.iter().filter_map(|&c| bound.places.get(c).copied().flatten()).collect();
+        let places: Vec<_> = self
+            .fill_down
+            .iter()
+            .filter_map(|&c| bound.places.get(c).copied().flatten())
+            .collect();
         let mut above = vec![String::new(); places.len()];
         source.each(&mut |mut read| {
             for (above, &place) in above.iter_mut().zip(&places) {
@@ -173,13 +197,23 @@ impl Mapping {
         })
     }
 
-    /// The values of columns of one row, for a message about it; `columns` as in [`Refusal::column`].
-    pub fn values(&self, source: &Source, row: &SourceRow, columns: &str) -> String {
-        let value = |column: &str| {
-            let place = source.header().iter().position(|h| h == column);
-            place.and_then(|p| row.cells.get(p)).cloned().unwrap_or_default()
+    /// Looks up the values that services left out, in one pass over the source.
+    pub fn look_up(&self, source: &Source, refusals: &mut [Refusal]) -> Result<(), Error> {
+        let mut waiting: BTreeMap<u64, Vec<&mut Refusal>> = BTreeMap::new();
+        for refusal in refusals {
+            if refusal.value.is_empty() && !refusal.column.is_empty() && !refusal.personal {
+                waiting.entry(refusal.row).or_default().push(refusal);
+            }
+        }
+        let Some(&last) = waiting.keys().last() else {
+            return Ok(());
         };
-        if source.is_json() { String::new() } else { columns.split(", ").map(value).collect::<Vec<_>>().join(", ") }
+        self.each(source, &mut |row| {
+            for refusal in waiting.get_mut(&row.number).into_iter().flatten() {
+                refusal.value = source.values(&row, &refusal.column);
+            }
+            Ok(row.number < last)
+        })
     }
 }
 
@@ -205,10 +239,15 @@ impl Part {
             return self.collection.input_only.iter().any(|field| named(field));
         };
         let mut personal = Vec::new();
-        let fields = group.fields.iter().filter(|(f, _)| self.collection.is_personal(f.name()));
+        let fields = group
+            .fields
+            .iter()
+            .filter(|(f, _)| self.collection.is_personal(f.name()));
         fields.for_each(|(_, filling)| of_filling(filling, &[], &mut personal));
         let mut of_file = Vec::new();
-        personal.into_iter().for_each(|c| mapping.columns.of_file(c, &mut of_file));
+        personal
+            .into_iter()
+            .for_each(|c| mapping.columns.of_file(c, &mut of_file));
         of_file.into_iter().any(|c| named(mapping.columns.name(c)))
     }
 
@@ -267,12 +306,17 @@ impl Part {
         Ok(counts)
     }
 
-    fn resource(&self, bound: &Bound<'_>, group: &Group, rows: &[SourceRow]) -> Result<Row, Refusal> {
+    fn resource(&self, bound: &Bound<'_>, group: &Group, rows: &[SourceRow]) -> Result<Row, Box<Refusal>> {
         let mut message = DynamicMessage::new(self.message.clone());
         let mut numbers = rows.iter().map(|r| r.number);
         let number = numbers.next().unwrap_or_default();
         match Builder::new(bound, rows).build(group, &mut message) {
-            Ok(origins) => Ok(Row { number, further: numbers.collect(), message, origins }),
+            Ok(origins) => Ok(Row {
+                number,
+                further: numbers.collect(),
+                message,
+                origins,
+            }),
             Err(bad) => Err(bound.refusal(self, bad, rows)),
         }
     }
@@ -281,19 +325,26 @@ impl Part {
     /// Columns are joined by a comma; empty where the field is none that the source speaks of.
     pub fn locate(&self, mapping: &Mapping, row: &Row, path: &str) -> (u64, String) {
         let steps: Vec<(&str, Option<usize>)> = path.split('.').map(step).collect();
-        let Some(&(name, index)) = steps.first() else { return (row.number, String::new()) };
+        let Some(&(name, index)) = steps.first() else {
+            return (row.number, String::new());
+        };
         let Content::Mapped { group, .. } = &self.content else {
             let known = self.message.get_field_by_name(name).is_some();
             return (row.number, if known { name.to_owned() } else { String::new() });
         };
-        let Some((field, filling)) = find(group, name) else { return (row.number, String::new()) };
+        let Some((field, filling)) = find(group, name) else {
+            return (row.number, String::new());
+        };
         let origin = row.origins.iter().find(|o| o.field == field.number()).zip(index);
         let item = origin.and_then(|(o, index)| o.items.get(index));
         let mut columns = Vec::new();
         let rest = steps.get(1..).unwrap_or_default();
         match (filling, item) {
             (Filling::List(entries), Some(&(entry, _))) => {
-                entries.get(entry).into_iter().for_each(|e| of_entry(e, rest, &mut columns));
+                entries
+                    .get(entry)
+                    .into_iter()
+                    .for_each(|e| of_entry(e, rest, &mut columns));
             }
             _ => of_filling(filling, rest, &mut columns),
         }
@@ -314,13 +365,18 @@ impl Bound<'_> {
     /// Whether the one row of `rows` counts, and with which it is joined.
     fn sort<'g>(&self, join: &[usize], group: &'g Group, rows: &[SourceRow], width: usize) -> Result<Sorted<'g>, Bad> {
         let builder = Builder::new(self, rows);
-        let Some(at) = builder.first() else { return Ok(Sorted::Alone) };
+        let Some(at) = builder.first() else {
+            return Ok(Sorted::Alone);
+        };
         if at.row.cells.len() > width {
             return Err(Bad {
                 row: at.row.number,
                 columns: Vec::new(),
                 reason: "ROW_TOO_LONG",
-                description: format!("{} cells stand under {width} headers; is a cell with the separator not quoted?", at.row.cells.len()),
+                description: format!(
+                    "{} cells stand under {width} headers; is a cell with the separator not quoted?",
+                    at.row.cells.len()
+                ),
             });
         }
         if let Some(reason) = builder.skipped(&group.skip, at)? {
@@ -329,7 +385,10 @@ impl Bound<'_> {
         if join.is_empty() {
             return Ok(Sorted::Alone);
         }
-        let key = join.iter().map(|&c| Ok(builder.cell(c, at)?.into_owned())).collect::<Result<Vec<_>, Bad>>()?;
+        let key = join
+            .iter()
+            .map(|&c| Ok(builder.cell(c, at)?.into_owned()))
+            .collect::<Result<Vec<_>, Bad>>()?;
         if key.iter().all(String::is_empty) {
             return Err(Bad {
                 row: at.row.number,
@@ -346,7 +405,7 @@ impl Counts {
     fn count(
         &mut self,
         item: &mut dyn FnMut(Item) -> Result<bool, Error>,
-        read: Result<Row, Refusal>,
+        read: Result<Row, Box<Refusal>>,
     ) -> Result<bool, Error> {
         match read {
             Ok(row) => {
@@ -355,7 +414,7 @@ impl Counts {
             }
             Err(refusal) => {
                 self.refused += 1;
-                item(Item::Refused(refusal))
+                item(Item::Refused(*refusal))
             }
         }
     }
@@ -394,7 +453,10 @@ fn of_entry(entry: &Entry, rest: &[(&str, Option<usize>)], columns: &mut Vec<usi
 }
 
 fn of_group(group: &Group, rest: &[(&str, Option<usize>)], columns: &mut Vec<usize>) {
-    match rest.split_first().and_then(|((name, _), rest)| Some((find(group, name)?, rest))) {
+    match rest
+        .split_first()
+        .and_then(|((name, _), rest)| Some((find(group, name)?, rest)))
+    {
         Some(((_, filling), rest)) => of_filling(filling, rest, columns),
         None => group.fields.iter().for_each(|(_, f)| of_filling(f, &[], columns)),
     }

@@ -11,8 +11,13 @@ use crate::source::{Source, SourceRow};
 use crate::spec::Mapping;
 
 /// The columns that are put before those of the source. An import passes over them.
-pub(crate) const EXTRA: [&str; 5] =
-    ["refused_row", "refused_column", "refused_value", "refused_reason", "refused_description"];
+pub(crate) const EXTRA: [&str; 5] = [
+    "refused_row",
+    "refused_column",
+    "refused_value",
+    "refused_reason",
+    "refused_description",
+];
 
 /// Writes refused rows: CSV with the source's columns, or JSON lines where the source is such.
 pub struct RefusedWriter<'a> {
@@ -47,9 +52,17 @@ impl<'a> RefusedWriter<'a> {
     pub fn write(&self, out: &mut dyn Write) -> Result<(), Error> {
         let separator = self.mapping.options().separator.unwrap_or(self.source.separator());
         // Columns of an earlier such file are written anew.
-        let own: Vec<bool> = self.source.header().iter().map(|h| !EXTRA.contains(&h.as_str())).collect();
+        let own: Vec<bool> = self
+            .source
+            .header()
+            .iter()
+            .map(|h| !EXTRA.contains(&h.as_str()))
+            .collect();
         let kept = |cells: &[String]| {
-            let cells = cells.iter().enumerate().filter(|(i, _)| own.get(*i).copied().unwrap_or(true));
+            let cells = cells
+                .iter()
+                .enumerate()
+                .filter(|(i, _)| own.get(*i).copied().unwrap_or(true));
             cells.map(|(_, cell)| cell.clone()).collect::<Vec<_>>()
         };
         let mut put = |cells: &[String]| {
@@ -80,12 +93,16 @@ impl<'a> RefusedWriter<'a> {
             first.insert(0, '\u{feff}');
         }
         for number in 0..above {
-            put(&[if number == 0 { "\u{feff}".to_owned() } else { String::new() }])?;
+            put(&[if number == 0 {
+                "\u{feff}".to_owned()
+            } else {
+                String::new()
+            }])?;
         }
         put(&header)?;
         self.mapping.each(self.source, &mut |row| {
             if let Some(refusals) = self.rows.get(&row.number) {
-                let mut cells = told(&row, refusals).map(|t| guarded(&t).into_owned()).to_vec();
+                let mut cells = self.told(&row, refusals).map(|t| guarded(&t).into_owned()).to_vec();
                 cells.extend(kept(&row.cells));
                 put(&cells)?;
             }
@@ -95,12 +112,14 @@ impl<'a> RefusedWriter<'a> {
 
     fn line(&self, row: &SourceRow, refusals: &[&Refusal], out: &mut dyn Write) -> Result<(), Error> {
         let mut line = String::from("{");
-        for (key, value) in EXTRA.iter().zip(told(row, refusals)) {
+        for (key, value) in EXTRA.iter().zip(self.told(row, refusals)) {
             line.push_str(&format!("\"{key}\":{},", serde_json::Value::String(value)));
         }
         let object = row.cells.first().map_or("", String::as_str);
         // A line that is no object cannot carry the reasons; it stands as it was.
-        let rest = object.strip_prefix('{').filter(|o| serde_json::from_str::<serde_json::Value>(&format!("{{{o}")).is_ok());
+        let rest = object
+            .strip_prefix('{')
+            .filter(|o| serde_json::from_str::<serde_json::Value>(&format!("{{{o}")).is_ok());
         let line = match rest.map(str::trim_start) {
             Some("}") => format!("{}}}", line.trim_end_matches(',')),
             Some(rest) => format!("{line}{rest}"),
@@ -108,21 +127,39 @@ impl<'a> RefusedWriter<'a> {
         };
         writeln!(out, "{line}").map_err(failed)
     }
-}
 
-/// The cells of the extra columns.
-fn told(row: &SourceRow, refusals: &[&Refusal]) -> [String; 5] {
-    let own: Vec<_> = refusals.iter().filter(|r| r.row == row.number).collect();
-    if own.is_empty() {
-        let other: Vec<_> = refusals.iter().map(|r| r.row.to_string()).collect();
-        let description = format!("row {} of the same resource was refused", other.join(", "));
-        return [row.number.to_string(), String::new(), String::new(), "SAME_RESOURCE".to_owned(), description];
+    /// The cells of the extra columns.
+    fn told(&self, row: &SourceRow, refusals: &[&Refusal]) -> [String; 5] {
+        let own: Vec<_> = refusals.iter().filter(|r| r.row == row.number).collect();
+        if own.is_empty() {
+            let other: Vec<_> = refusals.iter().map(|r| r.row.to_string()).collect();
+            let description = format!("row {} of the same resource was refused", other.join(", "));
+            return [
+                row.number.to_string(),
+                String::new(),
+                String::new(),
+                "SAME_RESOURCE".to_owned(),
+                description,
+            ];
+        }
+        let all = |get: &dyn Fn(&Refusal) -> String| {
+            let texts: Vec<_> = own.iter().map(|r| get(r)).filter(|t| !t.is_empty()).collect();
+            texts.join("; ")
+        };
+        let value = |r: &Refusal| match (r.value.is_empty() && !r.personal, r.personal) {
+            (_, true) => String::new(),
+            (true, _) => self.source.values(row, &r.column),
+            (false, _) => r.value.clone(),
+        };
+        let (column, value) = (all(&|r| r.column.clone()), all(&value));
+        [
+            row.number.to_string(),
+            column,
+            value,
+            all(&|r| r.reason.clone()),
+            all(&|r| r.description.clone()),
+        ]
     }
-    let all = |get: fn(&Refusal) -> &str| {
-        let texts: Vec<_> = own.iter().map(|r| get(r)).filter(|t| !t.is_empty()).collect();
-        texts.join("; ")
-    };
-    [row.number.to_string(), all(|r| &r.column), all(|r| &r.value), all(|r| &r.reason), all(|r| &r.description)]
 }
 
 fn failed(error: std::io::Error) -> Error {

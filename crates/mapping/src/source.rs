@@ -38,7 +38,11 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { unpacked: 2 << 30, held: 256 << 20, text: 1 << 20 }
+        Limits {
+            unpacked: 2 << 30,
+            held: 256 << 20,
+            text: 1 << 20,
+        }
     }
 }
 
@@ -108,13 +112,23 @@ impl Source {
     fn recognise(name: String, content: Content, options: &Options) -> Result<Source, Error> {
         let io = |e| Error::io(&name, e);
         let mut start = Vec::new();
-        content.open().map_err(io)?.take(4096).read_to_end(&mut start).map_err(io)?;
+        content
+            .open()
+            .map_err(io)?
+            .take(4096)
+            .read_to_end(&mut start)
+            .map_err(io)?;
         let kind = if start.starts_with(b"PK\x03\x04") {
             workbook::check(content.open().map_err(io)?, Limits::default()).map_err(|p| Error::source(&name, p))?;
             let sheet = workbook::sheet(content.open().map_err(io)?, options.sheet.as_deref());
-            Kind::Workbook { sheet: sheet.map_err(|p| Error::source(&name, p))? }
+            Kind::Workbook {
+                sheet: sheet.map_err(|p| Error::source(&name, p))?,
+            }
         } else if start.starts_with(b"\xd0\xcf\x11\xe0") {
-            return Err(Error::source(&name, "an .xls workbook of the old format; save it as .xlsx or CSV"));
+            return Err(Error::source(
+                &name,
+                "an .xls workbook of the old format; save it as .xlsx or CSV",
+            ));
         } else if first_sign(&start) == Some(b'{') {
             Kind::Lines
         } else {
@@ -127,7 +141,14 @@ impl Source {
             };
             Kind::Text { encoding, separator }
         };
-        let mut source = Source { name, content, kind, header: Vec::new(), header_row: 0, rows: 0 };
+        let mut source = Source {
+            name,
+            content,
+            kind,
+            header: Vec::new(),
+            header_row: 0,
+            rows: 0,
+        };
         source.read_header(options)?;
         Ok(source)
     }
@@ -153,10 +174,17 @@ impl Source {
             Ok(found.is_none())
         })?;
         let Some(row) = found.filter(|r| options.header.is_none_or(|n| r.number == n)) else {
-            return Err(Error::source(&self.name, "there is no row of headers; the file is empty"));
+            return Err(Error::source(
+                &self.name,
+                "there is no row of headers; the file is empty",
+            ));
         };
         self.header_row = row.number;
-        self.header = row.cells.iter().map(|c| c.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        self.header = row
+            .cells
+            .iter()
+            .map(|c| c.split_whitespace().collect::<Vec<_>>().join(" "))
+            .collect();
         while self.header.last().is_some_and(String::is_empty) {
             self.header.pop();
         }
@@ -174,10 +202,8 @@ impl Source {
     fn detect_separator(&self, encoding: &'static Encoding, header: Option<u64>) -> Result<u8, Error> {
         let error = |e| Error::io(&self.name, e);
         let text = BufReader::new(Utf8::new(self.content.open().map_err(error)?, encoding));
-        let mut number = 0;
-        for line in text.take(MAX_ROW as u64).lines() {
+        for (line, number) in text.take(MAX_ROW as u64).lines().zip(1..) {
             let line = line.map_err(|e| Error::source(&self.name, e))?;
-            number += 1;
             if header.map_or(!line.trim().is_empty(), |n| number >= n) {
                 return Ok(separator(&line));
             }
@@ -208,6 +234,19 @@ impl Source {
     /// The headers, trimmed. Empty for JSON lines.
     pub fn header(&self) -> &[String] {
         &self.header
+    }
+
+    /// The values of columns of one row, both joined by a comma; empty for JSON lines.
+    pub(crate) fn values(&self, row: &SourceRow, columns: &str) -> String {
+        let value = |column: &str| {
+            let place = self.header.iter().position(|h| h == column);
+            place.and_then(|p| row.cells.get(p)).cloned().unwrap_or_default()
+        };
+        if self.is_json() {
+            String::new()
+        } else {
+            columns.split(", ").map(value).collect::<Vec<_>>().join(", ")
+        }
     }
 
     /// About how many rows there are below the header, for a progress bar.
@@ -260,7 +299,10 @@ impl Source {
                 let text = BufReader::with_capacity(64 * 1024, Utf8::new(bytes, encoding));
                 let mut rows = Delimited::new(text, *separator);
                 while let Some(cells) = rows.next_row().map_err(bad)? {
-                    if !row(SourceRow { number: rows.number, cells })? {
+                    if !row(SourceRow {
+                        number: rows.number,
+                        cells,
+                    })? {
                         break;
                     }
                 }
@@ -277,9 +319,15 @@ impl Source {
                         return Ok(());
                     }
                     if line.len() >= MAX_ROW {
-                        return Err(Error::source(&self.name, format!("line {number}: more than {MAX_ROW} bytes")));
+                        return Err(Error::source(
+                            &self.name,
+                            format!("line {number}: more than {MAX_ROW} bytes"),
+                        ));
                     }
-                    if !row(SourceRow { number, cells: vec![line.trim().to_owned()] })? {
+                    if !row(SourceRow {
+                        number,
+                        cells: vec![line.trim().to_owned()],
+                    })? {
                         return Ok(());
                     }
                 }
@@ -304,11 +352,12 @@ mod tests {
 
     fn read(source: &Source) -> Vec<SourceRow> {
         let mut rows = Vec::new();
-        source.each(&mut |row| {
-            rows.push(row);
-            Ok(true)
-        })
-        .unwrap();
+        source
+            .each(&mut |row| {
+                rows.push(row);
+                Ok(true)
+            })
+            .unwrap();
         rows
     }
 
@@ -316,14 +365,20 @@ mod tests {
     fn blank_rows_are_skipped_and_headers_trimmed() {
         let source = source("\n id ; full  name ;\n1;x\n;;\n\n2\n");
         assert_eq!(source.header(), ["id", "full name"]);
-        let row = |number, cells: [&str; 2]| SourceRow { number, cells: cells.map(str::to_owned).to_vec() };
+        let row = |number, cells: [&str; 2]| SourceRow {
+            number,
+            cells: cells.map(str::to_owned).to_vec(),
+        };
         assert_eq!(read(&source), [row(3, ["1", "x"]), row(6, ["2", ""])]);
         assert_eq!(source.approximate_rows(), 4);
     }
 
     #[test]
     fn the_header_can_stand_below_a_title() {
-        let options = Options { header: Some(3), ..Options::default() };
+        let options = Options {
+            header: Some(3),
+            ..Options::default()
+        };
         let source = Source::from_bytes("test", "名单\n\nid\tname\n1\tx\n".as_bytes().to_vec(), &options).unwrap();
         assert_eq!(source.header(), ["id", "name"]);
         assert_eq!(read(&source)[0].number, 4);
@@ -338,10 +393,19 @@ mod tests {
 
     #[test]
     fn an_empty_file_an_old_workbook_and_a_folder_are_refused_in_words() {
-        let refused = |bytes: &[u8]| Source::from_bytes("f", bytes.to_vec(), &Options::default()).unwrap_err().to_string();
+        let refused = |bytes: &[u8]| {
+            Source::from_bytes("f", bytes.to_vec(), &Options::default())
+                .unwrap_err()
+                .to_string()
+        };
         assert_eq!(refused(b"\n\n"), "f: there is no row of headers; the file is empty");
-        assert_eq!(refused(b"\xd0\xcf\x11\xe0...."), "f: an .xls workbook of the old format; save it as .xlsx or CSV");
-        let folder = Source::open(Path::new("/"), &Options::default()).unwrap_err().to_string();
+        assert_eq!(
+            refused(b"\xd0\xcf\x11\xe0...."),
+            "f: an .xls workbook of the old format; save it as .xlsx or CSV"
+        );
+        let folder = Source::open(Path::new("/"), &Options::default())
+            .unwrap_err()
+            .to_string();
         assert_eq!(folder, "/: not a file");
     }
 }

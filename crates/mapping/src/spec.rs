@@ -15,7 +15,10 @@ use crate::value::{DateForm, SHARE, convert};
 
 /// The mappings that ship, by name.
 pub const SHIPPED: [(&str, &str); 3] = [
-    ("ror-organizations", include_str!("../../../mappings/ror-organizations.toml")),
+    (
+        "ror-organizations",
+        include_str!("../../../mappings/ror-organizations.toml"),
+    ),
     ("ror-labs", include_str!("../../../mappings/ror-labs.toml")),
     ("nobel", include_str!("../../../mappings/nobel.toml")),
 ];
@@ -76,7 +79,11 @@ pub(crate) enum Filling {
 #[derive(Debug)]
 pub(crate) enum Entry {
     Value(Text),
-    Message { group: Group, split: Option<Split>, join: Vec<usize> },
+    Message {
+        group: Group,
+        split: Option<Split>,
+        join: Vec<usize>,
+    },
 }
 
 /// A text and what is done to it.
@@ -222,7 +229,11 @@ impl Mapping {
         let path = Path::new(name);
         if path.extension().is_none() && !path.is_file() {
             let shipped = SHIPPED.map(|(n, _)| n).join(", ");
-            return Err(Error::UnknownMapping { name: name.to_owned(), shipped, collections: Collection::labels() });
+            return Err(Error::UnknownMapping {
+                name: name.to_owned(),
+                shipped,
+                collections: Collection::labels(),
+            });
         }
         let text = std::fs::read_to_string(path).map_err(|e| Error::io(name, e))?;
         Mapping::parse(name, &text)
@@ -230,7 +241,11 @@ impl Mapping {
 
     /// The mapping of what an export of `collection` writes.
     pub fn plain(collection: &'static Collection) -> Result<Mapping, Error> {
-        let part = Part { collection, message: message_of(collection)?, content: Content::Plain };
+        let part = Part {
+            collection,
+            message: message_of(collection)?,
+            content: Content::Plain,
+        };
         Ok(Mapping {
             name: collection.label.to_owned(),
             options: Options::default(),
@@ -253,7 +268,10 @@ impl Mapping {
             header: file.header,
         };
         let mut compiler = Compiler {
-            columns: Columns { clean: file.clean, ..Columns::default() },
+            columns: Columns {
+                clean: file.clean,
+                ..Columns::default()
+            },
             values: file.values,
             used: Vec::new(),
         };
@@ -271,7 +289,13 @@ impl Mapping {
         for (index, table) in file.part.into_iter().enumerate() {
             parts.push(compiler.part(table, index + 1)?);
         }
-        Ok(Mapping { name: name.to_owned(), options, parts, columns: compiler.columns, fill_down })
+        Ok(Mapping {
+            name: name.to_owned(),
+            options,
+            parts,
+            columns: compiler.columns,
+            fill_down,
+        })
     }
 
     /// Its name.
@@ -291,7 +315,9 @@ impl Mapping {
 }
 
 fn message_of(collection: &Collection) -> Result<MessageDescriptor, Error> {
-    collection.message().ok_or_else(|| Error::mapping(collection.label, "the contract has no such message"))
+    collection
+        .message()
+        .ok_or_else(|| Error::mapping(collection.label, "the contract has no such message"))
 }
 
 impl Columns {
@@ -316,7 +342,10 @@ impl Columns {
         match self.texts(column) {
             None if found.contains(&column) => {}
             None => found.push(column),
-            Some(texts) => texts.iter().flat_map(|t| t.from.columns()).for_each(|c| self.of_file(c, found)),
+            Some(texts) => texts
+                .iter()
+                .flat_map(|t| t.from.columns())
+                .for_each(|c| self.of_file(c, found)),
         }
     }
 
@@ -324,12 +353,18 @@ impl Columns {
         fn walk(columns: &Columns, column: usize, path: &mut Vec<usize>) -> Result<(), Error> {
             if path.contains(&column) {
                 let place = format!("columns.{}", columns.name(column));
-                return Err(Error::mapping(place, "a derived column that needs itself; give it a name of its own"));
+                return Err(Error::mapping(
+                    place,
+                    "a derived column that needs itself; give it a name of its own",
+                ));
             }
             path.push(column);
             for text in columns.texts(column).unwrap_or_default() {
                 let conditions = text.skip.iter().map(|c| c.column);
-                text.from.columns().chain(conditions).try_for_each(|c| walk(columns, c, path))?;
+                text.from
+                    .columns()
+                    .chain(conditions)
+                    .try_for_each(|c| walk(columns, c, path))?;
             }
             path.pop();
             Ok(())
@@ -365,7 +400,10 @@ impl Compiler {
         let spec: PartSpec = table.try_into().map_err(|e| wrong(&place, e))?;
         let Some(collection) = Collection::find(&spec.collection) else {
             let all = Collection::labels();
-            return Err(Error::mapping(place, format!("no collection {:?}; there are {all}", spec.collection)));
+            return Err(Error::mapping(
+                place,
+                format!("no collection {:?}; there are {all}", spec.collection),
+            ));
         };
         let place = format!("part {number} ({})", collection.label);
         let message = message_of(collection)?;
@@ -373,7 +411,14 @@ impl Compiler {
         let join = join.iter().map(|c| self.column(c)).collect();
         let skip = self.conditions(spec.skip, &format!("{place}, skip"))?;
         let fields = self.fields(spec.fields, &message, &format!("{place}, "), collection)?;
-        Ok(Part { collection, message, content: Content::Mapped { join, group: Group { skip, fields } } })
+        Ok(Part {
+            collection,
+            message,
+            content: Content::Mapped {
+                join,
+                group: Group { skip, fields },
+            },
+        })
     }
 
     fn fields(
@@ -420,14 +465,25 @@ impl Compiler {
                 Ok(Filling::List(texts.drain(..).map(Entry::Value).collect()))
             }
             (Some(message), false) => match self.item(value, &message, place, collection)? {
-                Entry::Message { group, split: None, join } if join.is_empty() => Ok(Filling::Message(group)),
-                _ => Err(Error::mapping(place, "one message: `split` and `join` are for fields of several")),
+                Entry::Message {
+                    group,
+                    split: None,
+                    join,
+                } if join.is_empty() => Ok(Filling::Message(group)),
+                _ => Err(Error::mapping(
+                    place,
+                    "one message: `split` and `join` are for fields of several",
+                )),
             },
             (Some(message), true) => {
                 let several = value.is_array();
                 let mut entries = Vec::new();
                 for (index, value) in many(value).into_iter().enumerate() {
-                    let place = if several { format!("{place}[{index}]") } else { place.to_owned() };
+                    let place = if several {
+                        format!("{place}[{index}]")
+                    } else {
+                        place.to_owned()
+                    };
                     entries.push(self.item(value, &message, &place, collection)?);
                 }
                 Ok(Filling::List(entries))
@@ -443,24 +499,35 @@ impl Compiler {
         collection: &Collection,
     ) -> Result<Entry, Error> {
         let Toml::Table(mut table) = value else {
-            return Err(Error::mapping(place, format!("{}: a table of its fields is expected", message.name())));
+            return Err(Error::mapping(
+                place,
+                format!("{}: a table of its fields is expected", message.name()),
+            ));
         };
         let [split, join, skip] = ITEM_KEYS.map(|key| table.remove(key));
         let before = std::mem::take(&mut self.used);
         let fields = self.fields(table, message, &format!("{place}."), collection)?;
         let named = std::mem::replace(&mut self.used, before);
         self.used.extend(&named);
-        let split = split.map(|s| self.split(s, &named, &format!("{place}.split"))).transpose()?;
+        let split = split
+            .map(|s| self.split(s, &named, &format!("{place}.split")))
+            .transpose()?;
         let skip = self.conditions(skip, &format!("{place}.skip"))?;
         let join = match join {
             Some(join) => {
                 let place = format!("{place}.join");
-                join.try_into::<OneOrMany<String>>().map_err(|e| wrong(&place, e))?.into_vec()
+                join.try_into::<OneOrMany<String>>()
+                    .map_err(|e| wrong(&place, e))?
+                    .into_vec()
             }
             None => Vec::new(),
         };
         let join = join.iter().map(|c| self.column(c)).collect();
-        Ok(Entry::Message { group: Group { skip, fields }, split, join })
+        Ok(Entry::Message {
+            group: Group { skip, fields },
+            split,
+            join,
+        })
     }
 
     /// Alternatives: the first that is not empty counts.
@@ -468,7 +535,11 @@ impl Compiler {
         let several = value.is_array();
         let mut texts = Vec::new();
         for (index, value) in many(value).into_iter().enumerate() {
-            let place = if several { format!("{place}[{index}]") } else { place.to_owned() };
+            let place = if several {
+                format!("{place}[{index}]")
+            } else {
+                place.to_owned()
+            };
             let text = self.text(value, &place, field)?;
             if text.split.is_some() {
                 return Err(Error::mapping(place, "one value: `split` is for fields of several"));
@@ -482,7 +553,11 @@ impl Compiler {
         let several = value.is_array();
         let mut texts = Vec::new();
         for (index, value) in many(value).into_iter().enumerate() {
-            let place = if several { format!("{place}[{index}]") } else { place.to_owned() };
+            let place = if several {
+                format!("{place}[{index}]")
+            } else {
+                place.to_owned()
+            };
             texts.push(self.text(value, &place, Some(field))?);
         }
         Ok(texts)
@@ -511,13 +586,21 @@ impl Compiler {
         let from = Template::parse(&spec.from, &mut |name| self.column(name)).map_err(|p| Error::mapping(place, p))?;
         let named = std::mem::replace(&mut self.used, before);
         self.used.extend(&named);
-        let split = spec.split.map(|s| self.split(s, &named, &format!("{place}.split"))).transpose()?;
+        let split = spec
+            .split
+            .map(|s| self.split(s, &named, &format!("{place}.split")))
+            .transpose()?;
         let skip = self.conditions(spec.skip, &format!("{place}.skip"))?;
         let values = match spec.values {
             Some(ValuesSpec::Own(own)) => Some(own),
             Some(ValuesSpec::Shared(name)) => match self.values.get(&name) {
                 Some(shared) => Some(shared.clone()),
-                None => return Err(Error::mapping(format!("{place}.values"), format!("no table [values.{name}]"))),
+                None => {
+                    return Err(Error::mapping(
+                        format!("{place}.values"),
+                        format!("no table [values.{name}]"),
+                    ));
+                }
             },
             None if spec.other.is_some() => return Err(Error::mapping(place, "`other` needs `values`")),
             None => None,
@@ -555,7 +638,13 @@ impl Compiler {
                 let columns = spec.columns.map(|c| c.iter().map(|c| self.column(c)).collect());
                 (spec.by.into_vec(), columns)
             }
-            other => (other.try_into::<OneOrMany<String>>().map_err(|e| wrong(place, e))?.into_vec(), None),
+            other => (
+                other
+                    .try_into::<OneOrMany<String>>()
+                    .map_err(|e| wrong(place, e))?
+                    .into_vec(),
+                None,
+            ),
         };
         if by.is_empty() || by.iter().any(String::is_empty) {
             return Err(Error::mapping(place, "a separator is empty"));
@@ -580,9 +669,19 @@ impl Compiler {
             };
             let because = spec.because.unwrap_or_else(|| {
                 let values: Vec<_> = values.iter().map(|v| format!("{v:?}")).collect();
-                format!("{} is {}{}", spec.column, if equal { "" } else { "not " }, values.join(" or "))
+                format!(
+                    "{} is {}{}",
+                    spec.column,
+                    if equal { "" } else { "not " },
+                    values.join(" or ")
+                )
             });
-            conditions.push(Condition { column: self.column(&spec.column), values, equal, because });
+            conditions.push(Condition {
+                column: self.column(&spec.column),
+                values,
+                equal,
+                because,
+            });
         }
         Ok(conditions)
     }

@@ -37,22 +37,34 @@ impl Template {
                         match signs.next() {
                             Some('}') => break,
                             Some(c) if c != '{' => name.push(c),
-                            _ => return Err(format!("{text:?}: `{{` without its `}}`; a brace of the text is written twice")),
+                            _ => {
+                                return Err(format!(
+                                    "{text:?}: `{{` without its `}}`; a brace of the text is written twice"
+                                ));
+                            }
                         }
                     }
+                    let name = name.trim();
                     let (name, optional) = match name.strip_suffix('?') {
-                        Some(name) => (name, true),
-                        None => (name.as_str(), false),
+                        Some(name) => (name.trim_end(), true),
+                        None => (name, false),
                     };
-                    if name.trim().is_empty() {
+                    if name.is_empty() {
                         return Err(format!("{text:?}: `{{}}` names no column"));
                     }
                     if !fixed.is_empty() {
                         pieces.push(Piece::Fixed(std::mem::take(&mut fixed)));
                     }
-                    pieces.push(Piece::Column { column: column(name.trim()), optional });
+                    pieces.push(Piece::Column {
+                        column: column(name),
+                        optional,
+                    });
                 }
-                '}' => return Err(format!("{text:?}: `}}` without its `{{`; a brace of the text is written twice")),
+                '}' => {
+                    return Err(format!(
+                        "{text:?}: `}}` without its `{{`; a brace of the text is written twice"
+                    ));
+                }
                 _ => fixed.push(sign),
             }
         }
@@ -71,7 +83,10 @@ impl Template {
     }
 
     /// Fills in the cells. Empty where a column that is not optional is empty, or where all are.
-    pub(crate) fn fill<'a, E>(&self, mut cell: impl FnMut(usize) -> Result<Cow<'a, str>, E>) -> Result<Cow<'a, str>, E> {
+    pub(crate) fn fill<'a, E>(
+        &self,
+        mut cell: impl FnMut(usize) -> Result<Cow<'a, str>, E>,
+    ) -> Result<Cow<'a, str>, E> {
         if let [Piece::Column { column, .. }] = self.pieces.as_slice() {
             return cell(*column);
         }
@@ -141,7 +156,14 @@ pub(crate) fn cleaned<'a>(cell: &'a str, steps: &[Clean]) -> Cow<'a, str> {
 }
 
 fn unquoted(text: &str) -> &str {
-    for (open, close) in [('"', '"'), ('“', '”'), ('\'', '\''), ('‘', '’'), ('「', '」'), ('《', '》')] {
+    for (open, close) in [
+        ('"', '"'),
+        ('“', '”'),
+        ('\'', '\''),
+        ('‘', '’'),
+        ('「', '」'),
+        ('《', '》'),
+    ] {
         if let Some(inner) = text.strip_prefix(open).and_then(|t| t.strip_suffix(close))
             && !inner.contains([open, close])
         {
@@ -173,7 +195,10 @@ mod tests {
         })
         .unwrap();
         let find = |i: usize| cells.iter().find(|(n, _)| *n == names[i]).map_or("", |(_, v)| v);
-        template.fill(|i| Ok::<_, ()>(Cow::Owned(find(i).to_owned()))).unwrap().into_owned()
+        template
+            .fill(|i| Ok::<_, ()>(Cow::Owned(find(i).to_owned())))
+            .unwrap()
+            .into_owned()
     }
 
     #[test]
@@ -186,7 +211,10 @@ mod tests {
 
     #[test]
     fn an_optional_column_leaves_no_gap() {
-        assert_eq!(fill("{first} {last?}", &[("first", "Aung San Suu Kyi")]), "Aung San Suu Kyi");
+        assert_eq!(
+            fill("{first} {last?}", &[("first", "Aung San Suu Kyi")]),
+            "Aung San Suu Kyi"
+        );
         assert_eq!(fill("{a?} {b?} {c?}", &[("a", "x"), ("c", "z")]), "x z");
         assert_eq!(fill("{a?} {b?}", &[]), "");
     }
@@ -201,11 +229,20 @@ mod tests {
 
     #[test]
     fn cells_are_cleaned_step_by_step() {
-        assert_eq!(cleaned(" R&ouml;ntgen, &#332;mura &amp;c ", &[Clean::Html]), "Röntgen, Ōmura &c");
-        assert_eq!(cleaned("\"for &quot;work&quot;\" ", &[Clean::Quotes]), "for &quot;work&quot;");
+        assert_eq!(
+            cleaned(" R&ouml;ntgen, &#332;mura &amp;c ", &[Clean::Html]),
+            "Röntgen, Ōmura &c"
+        );
+        assert_eq!(
+            cleaned("\"for &quot;work&quot;\" ", &[Clean::Quotes]),
+            "for &quot;work&quot;"
+        );
         assert_eq!(cleaned("\"a\" and \"b\"", &[Clean::Quotes]), "\"a\" and \"b\"");
         assert_eq!(cleaned("“市南区”", &[Clean::Quotes]), "市南区");
-        assert_eq!(cleaned("ＡＢ１２　（市）", &[Clean::Halfwidth, Clean::Lower]), "ab12 (市)");
+        assert_eq!(
+            cleaned("ＡＢ１２　（市）", &[Clean::Halfwidth, Clean::Lower]),
+            "ab12 (市)"
+        );
         assert_eq!(cleaned(" a \n b", &[Clean::Spaces]), "a b");
     }
 }

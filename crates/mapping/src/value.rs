@@ -25,16 +25,24 @@ pub(crate) struct Unfit {
 }
 
 fn unfit<T>(reason: &'static str, description: impl Into<String>) -> Result<T, Unfit> {
-    Err(Unfit { reason, description: description.into() })
+    Err(Unfit {
+        reason,
+        description: description.into(),
+    })
 }
 
 /// The signs that spreadsheets show where a formula failed.
-const CELL_ERRORS: [&str; 8] = ["#N/A", "#REF!", "#DIV/0!", "#VALUE!", "#NAME?", "#NULL!", "#NUM!", "#DATA!"];
+const CELL_ERRORS: [&str; 8] = [
+    "#N/A", "#REF!", "#DIV/0!", "#VALUE!", "#NAME?", "#NULL!", "#NUM!", "#DATA!",
+];
 
 /// Refuses the sign of a failed formula.
 pub(crate) fn sound(text: &str) -> Result<(), Unfit> {
     if text.starts_with('#') && CELL_ERRORS.contains(&text) {
-        return unfit("CELL_ERROR", format!("a formula failed here ({text}); put the value in"));
+        return unfit(
+            "CELL_ERROR",
+            format!("a formula failed here ({text}); put the value in"),
+        );
     }
     Ok(())
 }
@@ -68,19 +76,32 @@ fn truth(text: &str) -> Result<bool, Unfit> {
     match text.to_lowercase().as_str() {
         "true" | "yes" | "y" | "1" | "是" | "有" | "√" => Ok(true),
         "false" | "no" | "n" | "0" | "否" | "无" | "×" => Ok(false),
-        _ => unfit("BOOLEAN_INVALID", "true or false, yes or no, 1 or 0, 是 or 否 is expected"),
+        _ => unfit(
+            "BOOLEAN_INVALID",
+            "true or false, yes or no, 1 or 0, 是 or 否 is expected",
+        ),
     }
 }
 
 /// An enum value by its whole name or without the enum's prefix, in any case.
 pub(crate) fn enumerated(text: &str, values: &EnumDescriptor) -> Result<i32, Unfit> {
     let wanted = text.to_uppercase().replace([' ', '-'], "_");
-    let prefix = values.get_value(0).map(|v| v.name().trim_end_matches("UNSPECIFIED").to_owned()).unwrap_or_default();
+    let prefix = values
+        .get_value(0)
+        .map(|v| v.name().trim_end_matches("UNSPECIFIED").to_owned())
+        .unwrap_or_default();
     let short = |name: &str| name.strip_prefix(&prefix).unwrap_or(name).to_owned();
-    match values.values().find(|v| v.name() == wanted || short(v.name()) == wanted) {
+    match values
+        .values()
+        .find(|v| v.name() == wanted || short(v.name()) == wanted)
+    {
         Some(value) => Ok(value.number()),
         None => {
-            let known: Vec<_> = values.values().filter(|v| v.number() != 0).map(|v| short(v.name())).collect();
+            let known: Vec<_> = values
+                .values()
+                .filter(|v| v.number() != 0)
+                .map(|v| short(v.name()))
+                .collect();
             unfit("ENUM_VALUE_UNKNOWN", format!("one of {} is expected", known.join(", ")))
         }
     }
@@ -89,7 +110,10 @@ pub(crate) fn enumerated(text: &str, values: &EnumDescriptor) -> Result<i32, Unf
 /// A whole number, times `times`: `1,200`, `12.50` times 100, full-width digits.
 fn whole(text: &str, times: u64) -> Result<i64, Unfit> {
     let wrong = || unfit("NUMBER_INVALID", "a number is expected, digits with at most one point");
-    let plain: String = halfwidth(text).chars().filter(|c| !matches!(c, ',' | ' ' | '\u{a0}')).collect();
+    let plain: String = halfwidth(text)
+        .chars()
+        .filter(|c| !matches!(c, ',' | ' ' | '\u{a0}'))
+        .collect();
     let (negative, digits) = match plain.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, plain.strip_prefix('+').unwrap_or(&plain)),
@@ -100,11 +124,21 @@ fn whole(text: &str, times: u64) -> Result<i64, Unfit> {
     if integer.is_empty() || !all.bytes().all(|b| b.is_ascii_digit()) || digits.ends_with('.') {
         return wrong();
     }
-    let too_large = || Unfit { reason: "NUMBER_TOO_LARGE", description: "the number is too large".to_owned() };
-    let mut number = all.parse::<i128>().map_err(|_| too_large())?.checked_mul(i128::from(times)).ok_or_else(too_large)?;
+    let too_large = || Unfit {
+        reason: "NUMBER_TOO_LARGE",
+        description: "the number is too large".to_owned(),
+    };
+    let mut number = all
+        .parse::<i128>()
+        .map_err(|_| too_large())?
+        .checked_mul(i128::from(times))
+        .ok_or_else(too_large)?;
     for _ in 0..fraction.len() {
         if number % 10 != 0 {
-            return unfit("NUMBER_NOT_WHOLE", "a whole number is expected, or fewer digits after the point");
+            return unfit(
+                "NUMBER_NOT_WHOLE",
+                "a whole number is expected, or fewer digits after the point",
+            );
         }
         number /= 10;
     }
@@ -122,11 +156,15 @@ fn fraction(text: &str) -> Result<(i32, i32), Unfit> {
     };
     match pair {
         Some((a, b)) if a <= b => Ok((a, b)),
-        _ => unfit("FRACTION_INVALID", "a part such as 1/4 or 25% is expected, at most the whole"),
+        _ => unfit(
+            "FRACTION_INVALID",
+            "a part such as 1/4 or 25% is expected, at most the whole",
+        ),
     }
 }
 
-const DATES: &str = "a date is expected: 2024-06-30, 2024/6/30, 2024.6.30, 20240630, 2024年6月30日, or the day number of a spreadsheet";
+const DATES: &str =
+    "a date is expected: 2024-06-30, 2024/6/30, 2024.6.30, 20240630, 2024年6月30日, or the day number of a spreadsheet";
 
 /// A date of a table in ISO 8601, or nothing for a date of zeros.
 pub(crate) fn date(text: &str, form: DateForm) -> Result<String, Unfit> {
@@ -157,7 +195,10 @@ fn parts(text: &str) -> Result<(u32, u32, u32), Unfit> {
     let numbers = |text: &str, separators: &[char]| -> Option<Vec<u32>> {
         let pieces: Vec<_> = text.split(separators).map(str::trim).collect();
         let digits = |p: &&str| !p.is_empty() && p.len() <= 4 && p.bytes().all(|b| b.is_ascii_digit());
-        pieces.iter().all(digits).then(|| pieces.iter().filter_map(|p| p.parse().ok()).collect())
+        pieces
+            .iter()
+            .all(digits)
+            .then(|| pieces.iter().filter_map(|p| p.parse().ok()).collect())
     };
     let wrong = || unfit("DATE_INVALID", DATES);
     let found = if plain.contains('年') {
@@ -229,8 +270,19 @@ mod tests {
     #[test]
     fn dates_of_many_forms_are_one_form() {
         for text in [
-            "2024-06-30", "2024-6-30", "2024/6/30", "2024.06.30", "20240630", "2024年6月30日", "2024年06月30号", "45473",
-            " 2024-06-30 ", "2024-06-30T00:00:00", "2024/6/30 0:00", "２０２４年６月３０日", "2024 年 6 月 30 日",
+            "2024-06-30",
+            "2024-6-30",
+            "2024/6/30",
+            "2024.06.30",
+            "20240630",
+            "2024年6月30日",
+            "2024年06月30号",
+            "45473",
+            " 2024-06-30 ",
+            "2024-06-30T00:00:00",
+            "2024/6/30 0:00",
+            "２０２４年６月３０日",
+            "2024 年 6 月 30 日",
         ] {
             assert_eq!(day(text).as_deref(), Ok("2024-06-30"), "{text}");
         }
@@ -238,7 +290,18 @@ mod tests {
 
     #[test]
     fn days_that_do_not_exist_and_forms_that_would_be_guesses_are_refused() {
-        for text in ["2023-02-29", "2024-13-01", "2024-00-05", "2024-04-31", "30.06.2024", "6/30/24", "24-6-30", "soon", "2024-", "1"] {
+        for text in [
+            "2023-02-29",
+            "2024-13-01",
+            "2024-00-05",
+            "2024-04-31",
+            "30.06.2024",
+            "6/30/24",
+            "24-6-30",
+            "soon",
+            "2024-",
+            "1",
+        ] {
             assert_eq!(day(text), Err("DATE_INVALID"), "{text}");
         }
         assert_eq!(day("2024-02-29").as_deref(), Ok("2024-02-29"));
@@ -260,7 +323,14 @@ mod tests {
 
     #[test]
     fn spreadsheet_days_are_counted_right_over_leap_years() {
-        for (serial, expected) in [(36526, "2000-01-01"), (36585, "2000-02-29"), (36586, "2000-03-01"), (10000, "1927-05-18"), (73050, "2099-12-31"), (99999, "2173-10-13")] {
+        for (serial, expected) in [
+            (36526, "2000-01-01"),
+            (36585, "2000-02-29"),
+            (36586, "2000-03-01"),
+            (10000, "1927-05-18"),
+            (73050, "2099-12-31"),
+            (99999, "2173-10-13"),
+        ] {
             assert_eq!(day(&serial.to_string()).as_deref(), Ok(expected));
         }
     }
@@ -273,7 +343,15 @@ mod tests {
         assert_eq!(whole("1991.0", 1), Ok(1991));
         assert_eq!(whole("-3", 1), Ok(-3));
         assert_eq!(whole("9223372036854775807", 1), Ok(i64::MAX));
-        for (text, reason) in [("12.345", "NUMBER_NOT_WHOLE"), ("1e5", "NUMBER_INVALID"), ("12㎡", "NUMBER_INVALID"), (".5", "NUMBER_INVALID"), ("9223372036854775808", "NUMBER_TOO_LARGE"), ("1.", "NUMBER_INVALID"), ("-", "NUMBER_INVALID")] {
+        for (text, reason) in [
+            ("12.345", "NUMBER_NOT_WHOLE"),
+            ("1e5", "NUMBER_INVALID"),
+            ("12㎡", "NUMBER_INVALID"),
+            (".5", "NUMBER_INVALID"),
+            ("9223372036854775808", "NUMBER_TOO_LARGE"),
+            ("1.", "NUMBER_INVALID"),
+            ("-", "NUMBER_INVALID"),
+        ] {
             assert_eq!(whole(text, 100).unwrap_err().reason, reason, "{text}");
         }
     }
@@ -295,7 +373,10 @@ mod tests {
         assert_eq!(enumerated("LEVEL_DISTRICT", &level), Ok(4));
         assert_eq!(enumerated("district", &level), Ok(4));
         let error = enumerated("区级", &level).unwrap_err();
-        assert_eq!(error.description, "one of NATIONAL, PROVINCIAL, MUNICIPAL, DISTRICT, INTERNATIONAL is expected");
+        assert_eq!(
+            error.description,
+            "one of NATIONAL, PROVINCIAL, MUNICIPAL, DISTRICT, INTERNATIONAL is expected"
+        );
         let platform = pool().get_enum_by_name("mingce.labs.v1.LabPlatform").unwrap();
         assert_eq!(enumerated("key-laboratory", &platform), Ok(1));
     }

@@ -19,13 +19,18 @@ pub(crate) fn check(input: Input, limits: Limits) -> Result<(), String> {
     let mut held = 0;
     for index in 0..archive.len() {
         let mut entry = archive.by_index(index).map_err(|e| format!("a broken workbook: {e}"))?;
-        let name = entry.name().to_owned();
+        let name = entry
+            .name()
+            .map_err(|e| format!("a broken workbook: {e}"))?
+            .into_owned();
         let sheet = name.starts_with("xl/worksheets/");
         let xml = name.ends_with(".xml") || name.ends_with(".rels");
         let mut buffer = vec![0; 64 * 1024];
         let mut run = 0;
         loop {
-            let length = entry.read(&mut buffer).map_err(|e| format!("a broken workbook: {name}: {e}"))?;
+            let length = entry
+                .read(&mut buffer)
+                .map_err(|e| format!("a broken workbook: {name}: {e}"))?;
             if length == 0 {
                 break;
             }
@@ -59,7 +64,10 @@ pub(crate) fn sheet(input: Input, name: Option<&str>) -> Result<String, String> 
     match name {
         Some(name) if sheets.iter().any(|s| s == name) => Ok(name.to_owned()),
         Some(name) => Err(format!("no sheet {name:?}; there are {}", sheets.join(", "))),
-        None => sheets.into_iter().next().ok_or_else(|| "a workbook without sheets".to_owned()),
+        None => sheets
+            .into_iter()
+            .next()
+            .ok_or_else(|| "a workbook without sheets".to_owned()),
     }
 }
 
@@ -78,13 +86,18 @@ pub(crate) fn each(
     row: &mut dyn FnMut(SourceRow) -> Result<bool, Error>,
 ) -> Result<(), Error> {
     let mut workbook = open(input).map_err(|p| Error::source(name, p))?;
-    let mut cells = workbook.worksheet_cells_reader(sheet).map_err(|e| Error::source(name, e))?;
+    let mut cells = workbook
+        .worksheet_cells_reader(sheet)
+        .map_err(|e| Error::source(name, e))?;
     let mut current: Option<SourceRow> = None;
     while let Some(cell) = cells.next_cell().map_err(|e| Error::source(name, e))? {
         let (line, column) = cell.get_position();
         let (number, column) = (u64::from(line) + 1, column as usize);
         if column >= MAX_COLUMNS {
-            return Err(Error::source(name, format!("row {number}: more than {MAX_COLUMNS} columns")));
+            return Err(Error::source(
+                name,
+                format!("row {number}: more than {MAX_COLUMNS} columns"),
+            ));
         }
         if current.as_ref().is_none_or(|c| c.number != number) {
             if current.as_ref().is_some_and(|c| c.number > number) {
@@ -96,7 +109,12 @@ pub(crate) fn each(
                 return Ok(());
             }
         }
-        let cells = &mut current.get_or_insert(SourceRow { number, cells: Vec::new() }).cells;
+        let cells = &mut current
+            .get_or_insert(SourceRow {
+                number,
+                cells: Vec::new(),
+            })
+            .cells;
         if cells.len() <= column {
             cells.resize(column + 1, String::new());
         }
@@ -126,7 +144,11 @@ fn text(value: &DataRef<'_>) -> String {
 
 fn number(n: f64) -> String {
     // Below 2^53 a whole number is exact.
-    if n.fract() == 0.0 && n.abs() < 9e15 { format!("{n:.0}") } else { n.to_string() }
+    if n.fract() == 0.0 && n.abs() < 9e15 {
+        format!("{n:.0}")
+    } else {
+        n.to_string()
+    }
 }
 
 fn moment(date: &ExcelDateTime) -> String {
@@ -151,8 +173,18 @@ mod tests {
     use crate::source::{Options, Source};
 
     fn read(bytes: Vec<u8>, sheet: Option<&str>) -> Result<Vec<SourceRow>, Error> {
-        let source = Source::from_bytes("book", bytes, &Options { sheet: sheet.map(str::to_owned), ..Options::default() })?;
-        let mut rows = vec![SourceRow { number: 0, cells: source.header().to_vec() }];
+        let source = Source::from_bytes(
+            "book",
+            bytes,
+            &Options {
+                sheet: sheet.map(str::to_owned),
+                ..Options::default()
+            },
+        )?;
+        let mut rows = vec![SourceRow {
+            number: 0,
+            cells: source.header().to_vec(),
+        }];
         source.each(&mut |row| {
             rows.push(row);
             Ok(true)
@@ -166,18 +198,27 @@ mod tests {
         sheet.write_row(1, 0, ["编号", "日期", "面积", "日"]).unwrap();
         sheet.write_string(3, 0, "007").unwrap();
         let date = ExcelDateTime::parse_from_str("2024-06-30").unwrap();
-        sheet.write_datetime_with_format(3, 1, &date, &Format::new().set_num_format("yyyy-mm-dd")).unwrap();
+        sheet
+            .write_datetime_with_format(3, 1, &date, &Format::new().set_num_format("yyyy-mm-dd"))
+            .unwrap();
         sheet.write_number(3, 2, 1200).unwrap();
         sheet.write_number(3, 3, 0.5).unwrap();
         sheet.write_string(5, 3, "x\ny").unwrap();
-        book.add_worksheet().set_name("other").unwrap().write_string(0, 0, "z").unwrap();
+        book.add_worksheet()
+            .set_name("other")
+            .unwrap()
+            .write_string(0, 0, "z")
+            .unwrap();
         book.save_to_buffer().unwrap()
     }
 
     #[test]
     fn cells_come_as_texts_with_the_row_numbers_of_the_sheet() {
         let rows = read(book(), None).unwrap();
-        let row = |number, cells: [&str; 4]| SourceRow { number, cells: cells.map(str::to_owned).to_vec() };
+        let row = |number, cells: [&str; 4]| SourceRow {
+            number,
+            cells: cells.map(str::to_owned).to_vec(),
+        };
         let expected = [
             row(0, ["编号", "日期", "面积", "日"]),
             row(4, ["007", "2024-06-30", "1200", "0.5"]),
@@ -197,7 +238,12 @@ mod tests {
     fn a_broken_workbook_is_an_error() {
         let mut bytes = book();
         bytes.truncate(bytes.len() / 2);
-        assert!(read(bytes, None).unwrap_err().to_string().starts_with("book: not a workbook"));
+        assert!(
+            read(bytes, None)
+                .unwrap_err()
+                .to_string()
+                .starts_with("book: not a workbook")
+        );
     }
 
     fn packed(name: &str, text: &[u8]) -> Input {
@@ -209,13 +255,29 @@ mod tests {
 
     #[test]
     fn what_unpacks_to_too_much_is_refused_before_it_is_read() {
-        let limits = Limits { unpacked: 1 << 20, held: 1 << 18, text: 1 << 10 };
+        let limits = Limits {
+            unpacked: 1 << 20,
+            held: 1 << 18,
+            text: 1 << 10,
+        };
         let many = b"<c/>".repeat(1 << 17);
         assert!(check(packed("xl/worksheets/sheet1.xml", &many), limits).is_ok());
-        assert!(check(packed("xl/sharedStrings.xml", &many), limits).unwrap_err().starts_with("unpacks to more"));
+        assert!(
+            check(packed("xl/sharedStrings.xml", &many), limits)
+                .unwrap_err()
+                .starts_with("unpacks to more")
+        );
         let all = b"<c/>".repeat((1 << 18) + 1);
-        assert!(check(packed("xl/worksheets/sheet1.xml", &all), limits).unwrap_err().starts_with("unpacks to more"));
+        assert!(
+            check(packed("xl/worksheets/sheet1.xml", &all), limits)
+                .unwrap_err()
+                .starts_with("unpacks to more")
+        );
         let cell = [b"<c>".as_slice(), &[b'x'; 2000], b"</c>"].concat();
-        assert!(check(packed("xl/worksheets/sheet1.xml", &cell), limits).unwrap_err().contains("a cell or tag of more"));
+        assert!(
+            check(packed("xl/worksheets/sheet1.xml", &cell), limits)
+                .unwrap_err()
+                .contains("a cell or tag of more")
+        );
     }
 }

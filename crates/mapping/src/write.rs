@@ -27,12 +27,19 @@ pub enum Format {
 impl Format {
     /// The format that a file's ending names.
     pub fn of(path: &Path) -> Result<Format, Error> {
-        let ending = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
+        let ending = path
+            .extension()
+            .and_then(|e| e.to_str())
+            .unwrap_or_default()
+            .to_ascii_lowercase();
         match ending.as_str() {
             "csv" => Ok(Format::Csv),
             "xlsx" => Ok(Format::Xlsx),
             "jsonl" | "ndjson" => Ok(Format::JsonLines),
-            _ => Err(Error::Write(format!("{}: the name must end in .csv, .xlsx or .jsonl", path.display()))),
+            _ => Err(Error::Write(format!(
+                "{}: the name must end in .csv, .xlsx or .jsonl",
+                path.display()
+            ))),
         }
     }
 }
@@ -60,7 +67,9 @@ impl Writer {
             Format::Xlsx => {
                 let mut book = Workbook::new();
                 // Rows go to a file as they come and are not held.
-                book.add_worksheet_with_constant_memory().and_then(|s| s.set_name(collection.label)).map_err(sheet)?;
+                book.add_worksheet_with_constant_memory()
+                    .and_then(|s| s.set_name(collection.label))
+                    .map_err(sheet)?;
                 Form::Xlsx(Box::new(book), file)
             }
         };
@@ -75,11 +84,21 @@ impl Writer {
     }
 
     fn with(form: Form, collection: &'static Collection) -> Result<Writer, Error> {
-        let message = collection.message().ok_or_else(|| Error::Write("the contract lacks the message".to_owned()))?;
+        let message = collection
+            .message()
+            .ok_or_else(|| Error::Write("the contract lacks the message".to_owned()))?;
         // Fields that are never answered would only come back as empty, and an empty column empties a field.
-        let mut fields: Vec<_> = message.fields().filter(|f| !collection.input_only.contains(&f.name())).collect();
+        let mut fields: Vec<_> = message
+            .fields()
+            .filter(|f| !collection.input_only.contains(&f.name()))
+            .collect();
         fields.sort_by_key(FieldDescriptor::number);
-        Ok(Writer { fields, input_only: collection.input_only, form, written: 0 })
+        Ok(Writer {
+            fields,
+            input_only: collection.input_only,
+            form,
+            written: 0,
+        })
     }
 
     fn header(&mut self) -> Result<(), Error> {

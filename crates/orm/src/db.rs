@@ -44,7 +44,7 @@ impl Db {
             .test_before_acquire(false)
             .connect_with(options.clone())
             .await
-            .map_err(|e| Error::new(Class::Unavailable, "DATABASE_UNREACHABLE", format!("{}: {e}", path.display())))?;
+            .map_err(|e| Error::new(Class::Unavailable, "DATABASE_UNREACHABLE", format!("{}: the database cannot be opened: {e}", path.display())))?;
         let read = SqlitePoolOptions::new()
             .max_connections(4)
             .test_before_acquire(false)
@@ -87,7 +87,7 @@ impl Db {
         let db = Self {
             read: SqlxPostgresConnector::from_sqlx_postgres_pool(read),
             write: SqlxPostgresConnector::from_sqlx_postgres_pool(write),
-            writers: 4,
+            writers: 2,
         };
         let row = db.write.query_one_raw(db.sql("SHOW transaction_read_only", [])).await?;
         if row.map(|r| r.try_get_by_index::<String>(0)).transpose()?.as_deref() == Some("on") {
@@ -102,6 +102,14 @@ impl Db {
             return Self::postgres(url).await;
         }
         Self::sqlite(Path::new(url.trim_start_matches("sqlite://").trim_start_matches("sqlite:"))).await
+    }
+
+    /// Where the database of a PostgreSQL URL is, without how to get in.
+    pub fn place(url: &str) -> String {
+        url.parse::<PgConnectOptions>().map_or_else(
+            |_| "postgres".to_owned(),
+            |o| format!("postgres://{}:{}/{}", o.get_host(), o.get_port(), o.get_database().unwrap_or_default()),
+        )
     }
 
     /// Which database it is.

@@ -9,14 +9,14 @@ use crate::cx::Cx;
 use crate::error::{Error, Result};
 use crate::field::{Column, Type, find};
 use crate::read::selection;
-use crate::resource::{Kind, Resource};
+use crate::resource::{Kind, Collection};
 use crate::select::{Condition, columns_of};
 use crate::store::Store;
 
 impl Store {
     /// Counts the resources of a collection, or the values of one of their fields.
-    pub async fn count<R: Resource>(&self, _cx: &Cx, wanted: &ComputeStatisticsRequest) -> Result<ComputeStatisticsResponse> {
-        let kind = &R::shape().kind;
+    pub async fn count<C: Collection>(&self, _cx: &Cx, wanted: &ComputeStatisticsRequest) -> Result<ComputeStatisticsResponse> {
+        let kind = &C::shape().kind;
         let columns = columns_of(kind);
         let mut dimensions = Vec::new();
         for name in &wanted.group_by {

@@ -6,54 +6,54 @@ use mingce_proto::registry::RecordStatus;
 
 use crate::cx::Cx;
 use crate::error::{Class, Error, Result};
-use crate::resource::Resource;
+use crate::resource::Collection;
 use crate::store::{Mask, create, settled};
 use crate::work::{Answer, Stamp, Work, head_of};
 use crate::writer::Edit;
 
 /// The edit that a row of an import is. `paths`: the fields that the source speaks of; empty: those that are set.
-pub fn row<R: Resource>(cx: &Cx, source: &str, paths: &[String], resource: R) -> Result<Edit> {
-    let mask = Mask::parse(paths, &resource)?;
+pub fn row<C: Collection>(cx: &Cx, source: &str, paths: &[String], resource: C::Item) -> Result<Edit> {
+    let mask = Mask::parse::<C>(paths, &resource)?.with_derived::<C>(&resource)?;
     let cx = cx.clone();
     let stamp = Stamp { verb: "import", reason: source.to_owned(), request_id: String::new() };
-    Ok(Box::new(move |work| place(work, &cx, &stamp, &mask, &resource)))
+    Ok(Box::new(move |work| place::<C>(work, &cx, &stamp, &mask, &resource)))
 }
 
-fn place<R: Resource>(work: &mut Work, cx: &Cx, stamp: &Stamp, mask: &Mask, resource: &R) -> Result<Answer> {
+fn place<C: Collection>(work: &mut Work, cx: &Cx, stamp: &Stamp, mask: &Mask, resource: &C::Item) -> Result<Answer> {
     // Keys are compared in their canonical form. What else is wrong is said when it is clear what the row makes.
     let mut canonical = resource.clone();
-    let problems = canonical.settle();
-    let Some(stored) = find(work, &canonical)? else {
-        if problems.is_empty() && !R::BY_NAME && canonical.keys().is_empty() {
+    let problems = C::settle(&mut canonical);
+    let Some(stored) = find::<C>(work, &canonical)? else {
+        if problems.is_empty() && !C::BY_NAME && C::keys(&canonical).is_empty() {
             let said = "the row has nothing by which it can be told from others when it is loaded again: give an identifier";
-            return Err(Error::invalid(R::SINGULAR, "IDENTIFIER_MISSING", said));
+            return Err(Error::invalid(C::SINGULAR, "IDENTIFIER_MISSING", said));
         }
-        return create(work, cx, stamp, resource);
+        return create::<C>(work, cx, stamp, resource);
     };
-    let merged = settled(&mask.apply(&stored, &canonical)?)?;
-    work.update(cx, stamp, &merged)
+    let merged = settled::<C>(&mask.apply::<C>(&stored, &canonical)?)?;
+    work.update::<C>(cx, stamp, &merged)
 }
 
 /// The active record that a row means.
-fn find<R: Resource>(work: &mut Work, row: &R) -> Result<Option<R>> {
+fn find<C: Collection>(work: &mut Work, row: &C::Item) -> Result<Option<C::Item>> {
     let name = head_of(row)?.name;
     if !name.is_empty() {
-        let named: R = work.require(&name)?;
-        return active(work, named).map(Some);
+        let named = work.require::<C>(&name)?;
+        return active::<C>(work, named).map(Some);
     }
     let mut ids = BTreeSet::new();
-    for key in row.keys() {
-        if let Some(id) = work.owner::<R>(&key)?
-            && let Some(found) = work.survivor::<R>(&id)?
+    for key in C::keys(row) {
+        if let Some(id) = work.owner::<C>(&key)?
+            && let Some(found) = work.survivor::<C>(&id)?
         {
             ids.insert(head_of(&found)?.name);
         }
     }
-    if ids.is_empty() && R::BY_NAME {
-        for id in work.named::<R>(row.title())? {
-            if let Some(found) = work.survivor::<R>(&id)?
+    if ids.is_empty() && C::BY_NAME {
+        for id in work.named::<C>(C::title(row))? {
+            if let Some(found) = work.survivor::<C>(&id)?
                 && head_of(&found)?.record_status() == RecordStatus::Active
-                && row.is_same(&found)
+                && C::is_same(row, &found)
             {
                 ids.insert(head_of(&found)?.name);
             }
@@ -63,20 +63,20 @@ fn find<R: Resource>(work: &mut Work, row: &R) -> Result<Option<R>> {
     match (ids.next(), ids.next()) {
         (None, _) => Ok(None),
         (Some(name), None) => {
-            let named: R = work.require(&name)?;
-            active(work, named).map(Some)
+            let named = work.require::<C>(&name)?;
+            active::<C>(work, named).map(Some)
         }
         (Some(one), Some(other)) => {
             let said = format!("the row means {one} by one of its identifiers or names and {other} by another: merge them or mend the row");
-            Err(Error::new(Class::Invalid, "RECORDS_DISAGREE", said).at(R::SINGULAR, "means more than one record"))
+            Err(Error::new(Class::Invalid, "RECORDS_DISAGREE", said).at(C::SINGULAR, "means more than one record"))
         }
     }
 }
 
-fn active<R: Resource>(work: &mut Work, found: R) -> Result<R> {
+fn active<C: Collection>(work: &mut Work, found: C::Item) -> Result<C::Item> {
     let head = head_of(&found)?;
-    let id = R::shape().kind.expect(&head.name, "name")?;
-    let found = work.survivor::<R>(id)?.unwrap_or(found);
-    crate::store::expect_active(&found)?;
+    let id = C::shape().kind.expect(&head.name, "name")?;
+    let found = work.survivor::<C>(id)?.unwrap_or(found);
+    crate::store::expect_active::<C>(&found)?;
     Ok(found)
 }

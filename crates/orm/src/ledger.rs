@@ -10,7 +10,7 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction};
 use crate::db::{Db, sql};
 use crate::error::{Error, Result};
 use crate::page::{self, Position};
-use crate::resource::{Kind, Resource};
+use crate::resource::Kind;
 use crate::work::timestamp;
 
 /// One entry, before it has its number.
@@ -108,9 +108,4 @@ pub(crate) async fn history(db: &Db, name: &str, page_size: i32, page_token: &st
     let last = revisions.last().filter(|_| more);
     let token = last.map_or(String::new(), |r| page::encode(&arguments, &[Position::Integer(r.revision)]));
     Ok((revisions, token))
-}
-
-/// Whether a resource name is one of this resource's.
-pub fn is_of<R: Resource>(name: &str) -> bool {
-    R::shape().kind.id(name).is_some()
 }

@@ -31,7 +31,7 @@ pub use db::Db;
 pub use error::{Class, Error, Result, Violation};
 pub use field::Column;
 pub use read::{List, Page};
-pub use resource::{Cell, Field, Key, Resource, Shape};
+pub use resource::{Cell, Collection, Field, Item, Key, Shape};
 pub use store::{Call, Mask, Store};
 pub use vault::Vault;
 pub use work::{Answer, Outcome, Stamp, Work};

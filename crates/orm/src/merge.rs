@@ -4,54 +4,54 @@ use mingce_proto::registry::RecordStatus;
 
 use crate::cx::Cx;
 use crate::error::{Class, Error, Result};
-use crate::resource::Resource;
+use crate::resource::Collection;
 use crate::store::{Call, Store, expect_active, expect_etag};
 use crate::work::head_of;
 
 impl Store {
     /// Merges a resource into another and answers that one. The duplicate keeps its keys: they lead to the survivor.
-    pub async fn merge<R: Resource>(
+    pub async fn merge<C: Collection>(
         &self,
         cx: &Cx,
         call: Call,
         (name, survivor): (&str, &str),
         etag: &str,
         reason: &str,
-    ) -> Result<R> {
+    ) -> Result<C::Item> {
         if name == survivor {
             return Err(Error::invalid("survivor", "SURVIVOR_IS_SAME", "a record cannot be merged into itself"));
         }
         let (stamp, at) = (call.stamp("merge", reason), cx.clone());
         let (name, survivor, etag) = (name.to_owned(), survivor.to_owned(), etag.to_owned());
-        self.change(cx, call, Box::new(move |work| {
-            let duplicate: R = work.require(&name)?;
-            let mut stays: R = work.require(&survivor)?;
-            expect_etag(&duplicate, &etag)?;
-            expect_active(&duplicate)?;
-            expect_active(&stays)?;
-            work.change(&at, &stamp, &duplicate, RecordStatus::Duplicate, &survivor)?;
-            stays.absorb(&duplicate, &name);
-            work.update(&at, &stamp, &stays)
+        self.change::<C>(cx, call, Box::new(move |work| {
+            let duplicate = work.require::<C>(&name)?;
+            let mut stays = work.require::<C>(&survivor)?;
+            expect_etag::<C>(&duplicate, &etag)?;
+            expect_active::<C>(&duplicate)?;
+            expect_active::<C>(&stays)?;
+            work.change::<C>(&at, &stamp, &duplicate, RecordStatus::Duplicate, &survivor)?;
+            C::absorb(&mut stays, &duplicate, &name);
+            work.update::<C>(&at, &stamp, &stays)
         }))
         .await
     }
 
     /// Takes a merge back and answers the record that was the duplicate.
-    pub async fn unmerge<R: Resource>(&self, cx: &Cx, call: Call, name: &str, etag: &str, reason: &str) -> Result<R> {
+    pub async fn unmerge<C: Collection>(&self, cx: &Cx, call: Call, name: &str, etag: &str, reason: &str) -> Result<C::Item> {
         let (stamp, at) = (call.stamp("unmerge", reason), cx.clone());
         let (name, etag) = (name.to_owned(), etag.to_owned());
-        self.change(cx, call, Box::new(move |work| {
-            let duplicate: R = work.require(&name)?;
-            expect_etag(&duplicate, &etag)?;
+        self.change::<C>(cx, call, Box::new(move |work| {
+            let duplicate = work.require::<C>(&name)?;
+            expect_etag::<C>(&duplicate, &etag)?;
             let head = head_of(&duplicate)?;
             if head.record_status() != RecordStatus::Duplicate {
                 let said = format!("{name} is not a duplicate: there is no merge to take back");
-                return Err(Error::new(Class::Precondition, "RECORD_NOT_DUPLICATE", said).about(R::COLLECTION, name.clone()));
+                return Err(Error::new(Class::Precondition, "RECORD_NOT_DUPLICATE", said).about(C::COLLECTION, name.clone()));
             }
-            let mut survivor: R = work.require(&head.survivor)?;
-            survivor.release(&name);
-            work.update(&at, &stamp, &survivor)?;
-            work.change(&at, &stamp, &duplicate, RecordStatus::Active, "")
+            let mut survivor = work.require::<C>(&head.survivor)?;
+            C::release(&mut survivor, &name);
+            work.update::<C>(&at, &stamp, &survivor)?;
+            work.change::<C>(&at, &stamp, &duplicate, RecordStatus::Active, "")
         }))
         .await
     }

@@ -149,3 +149,13 @@ pub fn enum_values(name: &str) -> &'static [(&'static str, i32)] {
     let values = mingce_proto::names::values(name).into_iter().map(|(name, number)| (&*name.leak(), number));
     Vec::leak(values.collect())
 }
+
+/// All names of a thing, the one in use first.
+pub fn names_of<'a>(display_name: &'a str, names: &'a [Name]) -> impl Iterator<Item = &'a str> {
+    std::iter::once(display_name).chain(names.iter().map(|name| name.text.as_str()))
+}
+
+/// The year of an ISO 8601 date; 0 where there is none.
+pub fn year_of(date: &str) -> i32 {
+    date.get(..4).and_then(|year| year.parse().ok()).unwrap_or(0)
+}

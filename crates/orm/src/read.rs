@@ -13,7 +13,7 @@ use crate::field::{Column, Type};
 use crate::filter::{self, Expr};
 use crate::order;
 use crate::page::{self, Position};
-use crate::resource::{self, Kind, Resource, whole_name};
+use crate::resource::{self, Kind, Collection, whole_name};
 use crate::select::{Condition, after_position, columns_of, compile};
 use crate::store::Store;
 use crate::text::Query;
@@ -50,14 +50,14 @@ pub struct Page<R> {
 
 impl Store {
     /// The resource with a name, whatever its record status.
-    pub async fn get<R: Resource>(&self, cx: &Cx, name: &str, view: i32) -> Result<R> {
-        let mut found = self.batch_get(cx, std::slice::from_ref(&name), view).await?;
+    pub async fn get<C: Collection>(&self, cx: &Cx, name: &str, view: i32) -> Result<C::Item> {
+        let mut found = self.batch_get::<C>(cx, std::slice::from_ref(&name), view).await?;
         found.pop().ok_or_else(|| Error::internal("a batch of one answered none"))
     }
 
     /// The resources with these names, in their order. NOT_FOUND names the first that does not exist.
-    pub async fn batch_get<R: Resource>(&self, _cx: &Cx, names: &[impl AsRef<str>], view: i32) -> Result<Vec<R>> {
-        let kind = &R::shape().kind;
+    pub async fn batch_get<C: Collection>(&self, _cx: &Cx, names: &[impl AsRef<str>], view: i32) -> Result<Vec<C::Item>> {
+        let kind = &C::shape().kind;
         let ids: Vec<&str> = names.iter().filter_map(|name| kind.id(name.as_ref())).collect();
         let bodies = self.bodies(kind, &ids).await?;
         names
@@ -69,7 +69,7 @@ impl Store {
                 if resource::head(body)?.name != name {
                     return Err(missing());
                 }
-                show(body, view, View::Full)
+                show::<C>(body, view, View::Full)
             })
             .collect()
     }
@@ -83,10 +83,10 @@ impl Store {
     }
 
     /// A page of a list.
-    pub async fn list<R: Resource>(&self, _cx: &Cx, wanted: List<'_>) -> Result<Page<R>> {
-        let kind = &R::shape().kind;
+    pub async fn list<C: Collection>(&self, _cx: &Cx, wanted: List<'_>) -> Result<Page<C::Item>> {
+        let kind = &C::shape().kind;
         let columns = columns_of(kind);
-        let (mut condition, order) = (selection(kind, wanted.filter)?, order::parse(wanted.order_by, &columns, R::DEFAULT_ORDER)?);
+        let (mut condition, order) = (selection(kind, wanted.filter)?, order::parse(wanted.order_by, &columns, C::DEFAULT_ORDER)?);
         if let (Some((_, column)), false) = (kind.parent, wanted.parents.is_empty()) {
             condition.and(&among(self.db.backend(), &format!("t.{column}")), [list(self.db.backend(), wanted.parents)]);
         }
@@ -99,7 +99,7 @@ impl Store {
         };
         let parents = wanted.parents.join(",");
         let arguments = [kind.table, wanted.filter, wanted.order_by, parents.as_str()];
-        let keys: Vec<(&str, Type, bool)> = order.iter().map(|k| (sort_column(&k.column, R::DEFAULT_ORDER), k.column.kind, k.descending)).collect();
+        let keys: Vec<(&str, Type, bool)> = order.iter().map(|k| (sort_column(&k.column, C::DEFAULT_ORDER), k.column.kind, k.descending)).collect();
         if let Some(position) = page::decode(wanted.page_token, &arguments)? {
             condition.extend(after_position(&keys, &position)?);
         }
@@ -133,21 +133,21 @@ impl Store {
         }
         let items = rows.iter().take(size).map(|row| {
             let body: Vec<u8> = row.try_get_by_index(0)?;
-            show(&body, wanted.view, View::Basic)
+            show::<C>(&body, wanted.view, View::Basic)
         });
         Ok(Page { items: items.collect::<Result<_>>()?, next_page_token, total_size })
     }
 
     /// A page of what a search finds: whole names first, then in the order of names.
-    pub async fn search<R: Resource>(
+    pub async fn search<C: Collection>(
         &self,
         _cx: &Cx,
         query: &str,
         page_size: i32,
         page_token: &str,
         view: i32,
-    ) -> Result<Page<R>> {
-        let kind = &R::shape().kind;
+    ) -> Result<Page<C::Item>> {
+        let kind = &C::shape().kind;
         let Some(parsed) = Query::parse(query) else {
             return Err(Error::invalid("query", "QUERY_EMPTY", "give at least one letter, digit or Chinese character"));
         };
@@ -159,13 +159,13 @@ impl Store {
         loop {
             let rows = self.found(kind, &parsed, position.as_deref(), size - items.len()).await?;
             for (body, place) in &rows {
-                let resource: R = resource::decode(body)?;
-                if parsed.accepts(resource.searched()) {
+                let resource = resource::decode::<C>(body)?;
+                if parsed.accepts(C::searched(&resource)) {
                     if items.len() == size {
                         let token = position.map_or(String::new(), |p| page::encode(&arguments, &p));
                         return Ok(Page { items, next_page_token: token, total_size: 0 });
                     }
-                    items.push(shown(resource, view, View::Basic));
+                    items.push(shown::<C>(resource, view, View::Basic));
                 }
                 position = Some(place.clone());
             }
@@ -228,8 +228,8 @@ impl Store {
     }
 
     /// The name of a record and those of all records that were merged into it.
-    pub async fn family<R: Resource>(&self, _cx: &Cx, name: &str) -> Result<Vec<String>> {
-        let text = format!("SELECT name FROM {} WHERE survivor = ? AND survivor <> ''", R::shape().kind.table);
+    pub async fn family<C: Collection>(&self, _cx: &Cx, name: &str) -> Result<Vec<String>> {
+        let text = format!("SELECT name FROM {} WHERE survivor = ? AND survivor <> ''", C::shape().kind.table);
         let mut names = vec![name.to_owned()];
         let mut next = 0;
         while let Some(name) = names.get(next).cloned() {
@@ -264,14 +264,30 @@ fn limit(size: usize) -> Value {
     i64::try_from(size + 1).unwrap_or(i64::MAX).into()
 }
 
-fn show<R: Resource>(body: &[u8], view: i32, default: View) -> Result<R> {
-    Ok(shown(resource::decode(body)?, view, default))
+fn show<C: Collection>(body: &[u8], view: i32, default: View) -> Result<C::Item> {
+    Ok(shown::<C>(resource::decode::<C>(body)?, view, default))
 }
 
-fn shown<R: Resource>(mut resource: R, view: i32, default: View) -> R {
+fn shown<C: Collection>(mut resource: C::Item, view: i32, default: View) -> C::Item {
     let view = View::try_from(view).ok().filter(|v| *v != View::Unspecified).unwrap_or(default);
     if view == View::Basic {
-        resource.shorten();
+        C::shorten(&mut resource);
     }
     resource
+}
+
+/// What a list request asks for: all list requests of the contract have these fields.
+#[macro_export]
+macro_rules! wanted {
+    ($request:expr) => {
+        $crate::List {
+            page_size: $request.page_size,
+            page_token: &$request.page_token,
+            filter: &$request.filter,
+            order_by: &$request.order_by,
+            count: $request.include_total_size,
+            view: $request.view,
+            parents: &[],
+        }
+    };
 }

@@ -14,7 +14,7 @@ use crate::{text, wire};
 /// Fields 1 to 8, the same in every resource: set by the write path, never by callers.
 #[derive(Clone, PartialEq, Message)]
 pub struct Head {
-    /// Resource name.
+    /// Collection name.
     #[prost(string, tag = "1")]
     pub name: String,
     /// The id as a UUID.
@@ -35,7 +35,7 @@ pub struct Head {
     /// How good the record is.
     #[prost(enumeration = "RecordStatus", tag = "7")]
     pub record_status: i32,
-    /// Resource name of the record that stands for a duplicate.
+    /// Collection name of the record that stands for a duplicate.
     #[prost(string, tag = "8")]
     pub survivor: String,
 }
@@ -84,11 +84,11 @@ impl Cell {
 
 /// A column and how it is read from the resource.
 #[derive(Debug)]
-pub struct Field<R> {
+pub struct Field<C: Collection> {
     /// Its name and type.
     pub column: Column,
     /// Its value.
-    pub get: fn(&R) -> Cell,
+    pub get: fn(&C::Item) -> Cell,
 }
 
 /// A unique key that an active or merged record holds: an identifier, a code, a number within its scheme.
@@ -177,40 +177,47 @@ impl Kind {
 
 /// The kind of a resource with the readers of its columns. One for each type, made once.
 #[derive(Debug)]
-pub struct Shape<R> {
+pub struct Shape<C: Collection> {
     /// The kind.
     pub kind: Kind,
-    get: Vec<fn(&R) -> Cell>,
+    get: Vec<fn(&C::Item) -> Cell>,
 }
 
-impl<R: Resource> Shape<R> {
+impl<C: Collection> Shape<C> {
     /// The shape of a resource with these columns.
-    pub fn new(fields: Vec<Field<R>>) -> Self {
+    pub fn new(fields: Vec<Field<C>>) -> Self {
         let kind = Kind {
-            collection: R::COLLECTION,
-            parent: R::PARENT,
-            table: R::TABLE,
-            singular: R::SINGULAR,
+            collection: C::COLLECTION,
+            parent: C::PARENT,
+            table: C::TABLE,
+            singular: C::SINGULAR,
             columns: fields.iter().map(|f| f.column).collect(),
-            sealed: !R::PRIVATE.is_empty(),
-            fields: mingce_proto::names::fields(R::MESSAGE),
-            message: R::MESSAGE,
+            sealed: !C::PRIVATE.is_empty(),
+            fields: mingce_proto::names::fields(C::MESSAGE),
+            message: C::MESSAGE,
         };
         Self { kind, get: fields.into_iter().map(|f| f.get).collect() }
     }
 }
 
-/// A resource of the register.
-pub trait Resource: Message + Default + Clone + PartialEq + 'static {
-    /// Its full name in the contract, for example `mingce.labs.v1.Lab`.
+/// The message of a resource.
+pub trait Item: Message + Default + Clone + PartialEq + 'static {}
+impl<M: Message + Default + Clone + PartialEq + 'static> Item for M {}
+
+/// A collection of the register, for example all labs: what its resources hold and by which rules. The type that
+/// implements it has no values; it belongs to the service that owns the collection, while the message is the contract's.
+pub trait Collection: Send + Sync + Sized + 'static {
+    /// The message of its resources.
+    type Item: Item;
+    /// The full name of the message in the contract, for example `mingce.labs.v1.Lab`.
     const MESSAGE: &'static str;
-    /// Last collection of its name.
+    /// Last collection of its resources' names.
     const COLLECTION: &'static str;
     /// Collection of the parent and the column that holds the parent's name.
     const PARENT: Option<(&'static str, &'static str)> = None;
     /// Its table.
     const TABLE: &'static str;
-    /// Its field in requests.
+    /// A resource's field in requests.
     const SINGULAR: &'static str;
     /// How lists are ordered when nothing is said.
     const DEFAULT_ORDER: &'static str = "display_name";
@@ -218,36 +225,36 @@ pub trait Resource: Message + Default + Clone + PartialEq + 'static {
     const OUTPUT_ONLY: &'static [&'static str] = &[];
     /// Fields that are sealed, and absent from answers, the ledger and logs.
     const PRIVATE: &'static [&'static str] = &[];
-    /// Whether a row of an import without a known key is matched by its name (see [`Resource::is_same`]).
+    /// Whether a row of an import without a known key is matched by its name (see [`Collection::is_same`]).
     const BY_NAME: bool = false;
 
     /// Its kind and columns.
     fn shape() -> &'static Shape<Self>;
-    /// Resource name of the parent, where it has one.
-    fn parent(&self) -> &str {
+    /// Resource name of the parent, where resources have one.
+    fn parent(_item: &Self::Item) -> &str {
         ""
     }
-    /// The name that it is sorted by.
-    fn title(&self) -> &str;
-    /// The names by which it is found.
-    fn searched(&self) -> Vec<&str> {
-        vec![self.title()]
+    /// The name that a resource is sorted by.
+    fn title(item: &Self::Item) -> &str;
+    /// The names by which a resource is found.
+    fn searched(item: &Self::Item) -> Vec<&str> {
+        vec![Self::title(item)]
     }
-    /// The unique keys that it holds.
-    fn keys(&self) -> Vec<Key>;
-    /// Brings the resource into its stored form (canonical identifiers, ranks, derived fields) and answers what is
+    /// The unique keys that a resource holds.
+    fn keys(item: &Self::Item) -> Vec<Key>;
+    /// Brings a resource into its stored form (canonical identifiers, ranks, derived fields) and answers what is
     /// wrong with it. Field paths start below the resource.
-    fn settle(&mut self) -> Vec<Violation>;
+    fn settle(item: &mut Self::Item) -> Vec<Violation>;
     /// Leaves out what VIEW_BASIC leaves out.
-    fn shorten(&mut self) {}
-    /// Whether a row of an import means this stored record, given that the names are equal.
-    fn is_same(&self, _stored: &Self) -> bool {
+    fn shorten(_item: &mut Self::Item) {}
+    /// Whether a row of an import means this stored resource.
+    fn is_same(_row: &Self::Item, _stored: &Self::Item) -> bool {
         false
     }
-    /// Takes the names of a record that is merged into this one, marked with where they come from.
-    fn absorb(&mut self, _other: &Self, _from: &str) {}
+    /// Takes the names of a resource that is merged into this one, marked with where they come from.
+    fn absorb(_item: &mut Self::Item, _other: &Self::Item, _from: &str) {}
     /// Gives back what came with a merge.
-    fn release(&mut self, _from: &str) {}
+    fn release(_item: &mut Self::Item, _from: &str) {}
 }
 
 /// A resource as its tables hold it.
@@ -278,43 +285,43 @@ pub(crate) fn head(message: &[u8]) -> Result<Head> {
 }
 
 /// Reads a resource from its encoded form.
-pub(crate) fn decode<R: Resource>(message: &[u8]) -> Result<R> {
-    R::decode(message).map_err(Error::internal)
+pub(crate) fn decode<C: Collection>(message: &[u8]) -> Result<C::Item> {
+    C::Item::decode(message).map_err(Error::internal)
 }
 
 /// Numbers of the private fields of a resource.
-pub(crate) fn private<R: Resource>() -> Vec<u32> {
-    let fields = &R::shape().kind.fields;
-    fields.iter().filter(|(_, name)| R::PRIVATE.contains(&name.as_str())).map(|(number, _)| *number).collect()
+pub(crate) fn private<C: Collection>() -> Vec<u32> {
+    let fields = &C::shape().kind.fields;
+    fields.iter().filter(|(_, name)| C::PRIVATE.contains(&name.as_str())).map(|(number, _)| *number).collect()
 }
 
 /// The tokens of a resource: those of its names, and each whole name.
-pub(crate) fn tokens<R: Resource>(resource: &R) -> BTreeSet<String> {
-    let names = resource.searched();
+pub(crate) fn tokens<C: Collection>(resource: &C::Item) -> BTreeSet<String> {
+    let names = C::searched(resource);
     let mut tokens = text::tokens(names.iter().copied());
     tokens.extend(names.iter().map(|name| whole_name(name)));
     tokens
 }
 
 /// The keys of a resource as the database holds them: none once it is annulled.
-pub(crate) fn stored_keys<R: Resource>(resource: &R, head: &Head, vault: Option<&Vault>) -> Result<BTreeSet<String>> {
+pub(crate) fn stored_keys<C: Collection>(resource: &C::Item, head: &Head, vault: Option<&Vault>) -> Result<BTreeSet<String>> {
     if head.record_status == RecordStatus::Annulled as i32 {
         return Ok(BTreeSet::new());
     }
-    resource.keys().iter().map(|key| key.stored(vault)).collect()
+    C::keys(resource).iter().map(|key| key.stored(vault)).collect()
 }
 
 /// A whole resource (private part included) as its tables hold it. `seal` turns the private part into what is kept.
-pub(crate) fn row<R: Resource>(
-    resource: &R,
+pub(crate) fn row<C: Collection>(
+    resource: &C::Item,
     vault: Option<&Vault>,
     seal: impl FnOnce(&str, &[u8]) -> Result<Vec<u8>>,
 ) -> Result<Row> {
-    let shape = R::shape();
+    let shape = C::shape();
     let whole = resource.encode_to_vec();
     let head = head(&whole)?;
     let id = shape.kind.id(&head.name).ok_or_else(|| Error::internal("a resource without a name"))?.to_owned();
-    let hidden = private::<R>();
+    let hidden = private::<C>();
     let (body, part) = if hidden.is_empty() {
         (whole, Vec::new())
     } else {
@@ -322,10 +329,10 @@ pub(crate) fn row<R: Resource>(
     };
     Ok(Row {
         kind: &shape.kind,
-        sort_key: text::sort_key(resource.title()),
+        sort_key: text::sort_key(C::title(resource)),
         cells: shape.get.iter().map(|get| get(resource)).collect(),
-        tokens: tokens(resource),
-        keys: stored_keys(resource, &head, vault)?,
+        tokens: tokens::<C>(resource),
+        keys: stored_keys::<C>(resource, &head, vault)?,
         sealed: if part.is_empty() { None } else { Some(seal(&id, &part)?) },
         body,
         head,
@@ -334,7 +341,7 @@ pub(crate) fn row<R: Resource>(
 }
 
 /// An id that is the same for the same text: for records that a dry run takes as created.
-pub(crate) fn imagined_id(text: &str) -> Id {
+pub fn imagined_id(text: &str) -> Id {
     use sha2::Digest;
     let digest = sha2::Sha256::digest(text.as_bytes());
     let mut bytes = [0u8; 16];

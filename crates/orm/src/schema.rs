@@ -164,6 +164,12 @@ fn known(tables: &[String]) -> Result<()> {
     Err(Error::new(Class::Precondition, "SCHEMA_UNKNOWN", said))
 }
 
+/// Whether the register has been sealed with a master key.
+pub async fn is_sealed(db: &Db) -> Result<bool> {
+    let row = db.owner().query_one_raw(db.sql("SELECT value FROM settings WHERE name = 'vault'", [])).await?;
+    Ok(row.is_some())
+}
+
 /// Notes which master key a register is sealed with, or refuses another one.
 pub async fn expect_vault(db: &Db, vault: &Vault) -> Result<()> {
     let note = "INSERT INTO settings (name, value) VALUES ('vault', ?) ON CONFLICT (name) DO NOTHING";

@@ -72,6 +72,14 @@ fn joined(parts: &[Expr], table: &str, with: &str) -> Condition {
 
 fn single(column: &Column, operator: Operator, value: &Wanted) -> Condition {
     let name = column.name;
+    if let (Type::Date, Wanted::Text(text)) = (column.kind, value)
+        && text.len() < "2024-01-01".len()
+        && matches!(operator, Operator::Equal | Operator::NotEqual | Operator::Has)
+    {
+        // A year or a month is any day in it.
+        let not = if operator == Operator::NotEqual { "NOT " } else { "" };
+        return Condition::new(&format!("(t.{name} {not}LIKE ?)"), [format!("{text}%").into()]);
+    }
     let sign = match operator {
         Operator::Equal => "=",
         Operator::NotEqual => "<>",
@@ -81,7 +89,13 @@ fn single(column: &Column, operator: Operator, value: &Wanted) -> Condition {
         Operator::GreaterOrEqual => ">=",
         Operator::Has => return has(column, value),
     };
-    Condition::new(&format!("(t.{name} {sign} ?)"), [bound(value)])
+    // What is not known is neither before nor after anything.
+    let known = match (operator, column.kind) {
+        (Operator::Less | Operator::LessOrEqual, Type::Text | Type::Date) => format!(" AND t.{name} <> ''"),
+        (Operator::Less | Operator::LessOrEqual, _) => format!(" AND t.{name} <> 0"),
+        _ => String::new(),
+    };
+    Condition::new(&format!("(t.{name} {sign} ?{known})"), [bound(value)])
 }
 
 fn has(column: &Column, value: &Wanted) -> Condition {
@@ -91,7 +105,8 @@ fn has(column: &Column, value: &Wanted) -> Condition {
         (Wanted::Any, _) => Condition::new(&format!("(t.{name} <> 0)"), []),
         (Wanted::Text(text), Type::Text) => {
             let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-            let pattern = format!("%{}%", escaped.to_lowercase());
+            // Both databases fold ASCII letters only.
+            let pattern = format!("%{}%", escaped.to_ascii_lowercase());
             Condition::new(&format!("(LOWER(t.{name}) LIKE ? ESCAPE '\\')"), [pattern.into()])
         }
         _ => Condition::new(&format!("(t.{name} = ?)"), [bound(value)]),

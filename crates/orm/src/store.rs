@@ -10,7 +10,7 @@ use crate::cx::Cx;
 use crate::db::Db;
 use crate::error::{Class, Error, Result, Violation};
 use crate::ledger;
-use crate::resource::{self, HEAD_FIELDS, Resource};
+use crate::resource::{self, HEAD_FIELDS, Kind, Collection};
 use crate::tables;
 use crate::vault::Vault;
 use crate::wire;
@@ -58,23 +58,22 @@ impl Store {
         Self { db, vault, writers }
     }
 
-    /// Writes what waits and closes the database. For the last holder of the store.
+    /// Writes what waits. For the last holder of the store.
     pub async fn close(self) {
         if let Ok(writers) = Arc::try_unwrap(self.writers) {
             writers.close().await;
         }
-        self.db.close().await;
     }
 
     /// Does one edit as a call wants it, and answers the resource that it answers.
-    pub async fn change<R: Resource>(&self, cx: &Cx, call: Call, edit: Edit) -> Result<R> {
+    pub async fn change<C: Collection>(&self, cx: &Cx, call: Call, edit: Edit) -> Result<C::Item> {
         let answer = if call.validate_only {
             self.rehearse(&mut self.rehearsal(), &edit).await?
         } else {
             let mut answers = self.writers.submit(cx, call.once, vec![edit]).await?;
             answers.pop().ok_or_else(|| Error::internal("a writer answered nothing"))??
         };
-        answer.decode()
+        answer.decode::<C>()
     }
 
     /// Does several edits in their order, in one transaction; each is kept or fails alone.
@@ -91,9 +90,9 @@ impl Store {
     }
 
     /// Tries an edit: its changes stay in `work` and are never written.
-    pub async fn rehearse(&self, work: &mut Work, edit: &Edit) -> Result<Answer> {
+    pub async fn rehearse<T>(&self, work: &mut Work, edit: impl Fn(&mut Work) -> Result<T>) -> Result<T> {
         loop {
-            let result = apply(work, edit);
+            let result = apply(work, &edit);
             if !work.is_waiting() {
                 return result;
             }
@@ -103,80 +102,104 @@ impl Store {
     }
 
     /// Makes a resource.
-    pub async fn create<R: Resource>(&self, cx: &Cx, call: Call, verb: &'static str, resource: R) -> Result<R> {
+    pub async fn create<C: Collection>(&self, cx: &Cx, call: Call, verb: &'static str, resource: C::Item) -> Result<C::Item> {
         let (stamp, at) = (call.stamp(verb, ""), cx.clone());
-        self.change(cx, call, Box::new(move |work| create(work, &at, &stamp, &resource))).await
+        self.change::<C>(cx, call, Box::new(move |work| create::<C>(work, &at, &stamp, &resource))).await
     }
 
     /// Changes the fields that the mask names to what they are in `resource`.
-    pub async fn update<R: Resource>(&self, cx: &Cx, call: Call, resource: R, mask: Mask) -> Result<R> {
+    pub async fn update<C: Collection>(&self, cx: &Cx, call: Call, resource: C::Item, mask: Mask) -> Result<C::Item> {
         let (stamp, at) = (call.stamp("update", ""), cx.clone());
         let head = head_of(&resource)?;
-        R::shape().kind.expect(&head.name, &format!("{}.name", R::SINGULAR))?;
-        self.change(cx, call, Box::new(move |work| {
-            let stored: R = work.require(&head.name)?;
-            expect_etag(&stored, &head.etag)?;
-            expect_active(&stored)?;
-            let merged = settled(&mask.apply(&stored, &resource)?)?;
-            work.update(&at, &stamp, &merged)
+        C::shape().kind.expect(&head.name, &format!("{}.name", C::SINGULAR))?;
+        self.change::<C>(cx, call, Box::new(move |work| {
+            let stored = work.require::<C>(&head.name)?;
+            expect_etag::<C>(&stored, &head.etag)?;
+            expect_active::<C>(&stored)?;
+            let merged = settled::<C>(&mask.apply::<C>(&stored, &resource)?)?;
+            work.update::<C>(&at, &stamp, &merged)
         }))
         .await
     }
 
     /// Marks a resource as one that should not have been made.
-    pub async fn annul<R: Resource>(&self, cx: &Cx, call: Call, name: &str, etag: &str, reason: &str) -> Result<R> {
+    pub async fn annul<C: Collection>(&self, cx: &Cx, call: Call, name: &str, etag: &str, reason: &str) -> Result<C::Item> {
         let (stamp, at) = (call.stamp("annul", reason), cx.clone());
         let (name, etag) = (name.to_owned(), etag.to_owned());
-        self.change(cx, call, Box::new(move |work| {
-            let stored: R = work.require(&name)?;
-            expect_etag(&stored, &etag)?;
-            expect_active(&stored)?;
-            work.change(&at, &stamp, &stored, RecordStatus::Annulled, "")
+        self.change::<C>(cx, call, Box::new(move |work| {
+            let stored = work.require::<C>(&name)?;
+            expect_etag::<C>(&stored, &etag)?;
+            expect_active::<C>(&stored)?;
+            work.change::<C>(&at, &stamp, &stored, RecordStatus::Annulled, "")
         }))
         .await
     }
 
-    /// A page of the history of one resource, the newest entry first, and the token for the next page.
-    pub async fn history(&self, _cx: &Cx, name: &str, page_size: i32, page_token: &str) -> Result<(Vec<Revision>, String)> {
-        ledger::history(&self.db, name, page_size, page_token).await
+    /// A page of the history of one resource of these kinds, the newest entry first, and the token for the next page.
+    pub async fn history(
+        &self,
+        _cx: &Cx,
+        kinds: &[&'static Kind],
+        name: &str,
+        page_size: i32,
+        page_token: &str,
+    ) -> Result<(Vec<Revision>, String)> {
+        let Some(kind) = kinds.iter().find(|kind| kind.id(name).is_some()) else {
+            let known: Vec<_> = kinds.iter().map(|k| k.name(k.parent.map(|_| "{id}"), "{id}")).collect();
+            let said = format!("expected a resource name like {}", known.join(" or "));
+            return Err(Error::invalid("name", "NAME_WRONG_KIND", said));
+        };
+        let page = ledger::history(&self.db, name, page_size, page_token).await?;
+        if page.0.is_empty() && page_token.is_empty() {
+            return Err(Error::not_found(kind.collection, name));
+        }
+        Ok(page)
     }
 }
 
 /// Settles a resource and makes it.
-pub fn create<R: Resource>(work: &mut Work, cx: &Cx, stamp: &Stamp, resource: &R) -> Result<Answer> {
-    work.create(cx, stamp, &settled(resource)?)
+pub fn create<C: Collection>(work: &mut Work, cx: &Cx, stamp: &Stamp, resource: &C::Item) -> Result<Answer> {
+    work.create::<C>(cx, stamp, &settled::<C>(resource)?)
 }
 
 /// The resource in its stored form, or what is wrong with it.
-pub(crate) fn settled<R: Resource>(resource: &R) -> Result<R> {
+pub(crate) fn settled<C: Collection>(resource: &C::Item) -> Result<C::Item> {
     let mut resource = resource.clone();
-    let mut problems = resource.settle();
+    let mut problems = C::settle(&mut resource);
     if problems.is_empty() {
         return Ok(resource);
     }
     for problem in &mut problems {
-        problem.field = format!("{}.{}", R::SINGULAR, problem.field);
+        problem.field = format!("{}.{}", C::SINGULAR, problem.field);
     }
     Err(Error::invalid_all(problems))
 }
 
-pub(crate) fn expect_etag<R: Resource>(stored: &R, etag: &str) -> Result<()> {
+pub(crate) fn expect_etag<C: Collection>(stored: &C::Item, etag: &str) -> Result<()> {
     let head = head_of(stored)?;
     if etag.is_empty() || etag == head.etag {
         return Ok(());
     }
     let said = format!("{} is at {}, not at {etag}: read it again and decide anew", head.name, head.etag);
-    Err(Error::new(Class::Aborted, "ETAG_MISMATCH", said).about(R::COLLECTION, head.name))
+    Err(Error::new(Class::Aborted, "ETAG_MISMATCH", said).about(C::COLLECTION, head.name))
 }
 
-pub(crate) fn expect_active<R: Resource>(stored: &R) -> Result<()> {
+pub(crate) fn expect_active<C: Collection>(stored: &C::Item) -> Result<()> {
     let head = head_of(stored)?;
     let said = match head.record_status() {
         RecordStatus::Duplicate => format!("{} was merged into {}: use that one", head.name, head.survivor),
         RecordStatus::Annulled => format!("{} was annulled", head.name),
         _ => return Ok(()),
     };
-    Err(Error::new(Class::Precondition, "RECORD_NOT_ACTIVE", said).about(R::COLLECTION, head.name))
+    Err(Error::new(Class::Precondition, "RECORD_NOT_ACTIVE", said).about(C::COLLECTION, head.name))
+}
+
+/// A resource as a caller may send it: without its output-only fields.
+pub fn inbound<C: Collection>(new: &C::Item) -> Result<C::Item> {
+    let kept = wire::only(&new.encode_to_vec(), |number| {
+        matches!(number, 1 | 3) || (number > HEAD_FIELDS && !C::OUTPUT_ONLY.contains(&C::shape().kind.field(number)))
+    })?;
+    resource::decode::<C>(&kept)
 }
 
 /// The fields that an update sets.
@@ -186,16 +209,16 @@ pub struct Mask(Vec<u32>);
 impl Mask {
     /// The fields of an `update_mask`. None at all: those that are not empty in the resource. `*`: all that can be
     /// written; of the sealed ones, which a reader cannot send back, only those that are set.
-    pub fn parse<R: Resource>(paths: &[String], resource: &R) -> Result<Self> {
-        let kind = &R::shape().kind;
-        let writable = |name: &str| !R::OUTPUT_ONLY.contains(&name);
+    pub fn parse<C: Collection>(paths: &[String], resource: &C::Item) -> Result<Self> {
+        let kind = &C::shape().kind;
+        let writable = |name: &str| !C::OUTPUT_ONLY.contains(&name);
         let set = wire::set(&resource.encode_to_vec())?;
         let all = kind.fields.iter().filter(|(number, name)| *number > HEAD_FIELDS && writable(name));
         if paths.is_empty() {
             return Ok(Self(all.map(|f| f.0).filter(|number| set.contains(number)).collect()));
         }
         if paths.iter().any(|path| path == "*") {
-            let hidden = resource::private::<R>();
+            let hidden = resource::private::<C>();
             return Ok(Self(all.map(|f| f.0).filter(|n| !hidden.contains(n) || set.contains(n)).collect()));
         }
         let (mut numbers, mut problems) = (Vec::new(), Vec::new());
@@ -215,14 +238,22 @@ impl Mask {
     }
 
     /// `stored` with the fields of the mask as they are in `new`.
-    pub fn apply<R: Resource>(&self, stored: &R, new: &R) -> Result<R> {
+    pub fn apply<C: Collection>(&self, stored: &C::Item, new: &C::Item) -> Result<C::Item> {
         let merged = wire::replace(&stored.encode_to_vec(), &new.encode_to_vec(), |number| self.0.contains(&number))?;
-        resource::decode(&merged)
+        resource::decode::<C>(&merged)
+    }
+
+    /// The mask with the output-only fields that preparing a resource has filled in.
+    #[must_use]
+    pub fn with_derived<C: Collection>(mut self, prepared: &C::Item) -> Result<Self> {
+        let derived = |number: &u32| C::OUTPUT_ONLY.contains(&C::shape().kind.field(*number));
+        self.0.extend(wire::set(&prepared.encode_to_vec())?.into_iter().filter(derived));
+        Ok(self)
     }
 
     /// `new` with nothing but the fields of the mask and its head.
-    pub fn only<R: Resource>(&self, new: &R) -> Result<R> {
+    pub fn only<C: Collection>(&self, new: &C::Item) -> Result<C::Item> {
         let kept = wire::only(&new.encode_to_vec(), |number| number <= HEAD_FIELDS || self.0.contains(&number))?;
-        resource::decode(&kept)
+        resource::decode::<C>(&kept)
     }
 }

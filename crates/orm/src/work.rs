@@ -14,7 +14,7 @@ use crate::cx::Cx;
 use crate::error::{Class, Error, Result};
 use crate::id::Id;
 use crate::ledger::Entry;
-use crate::resource::{self, HEAD_FIELDS, Head, Key, Kind, Resource, Row};
+use crate::resource::{self, HEAD_FIELDS, Head, Key, Kind, Collection, Row};
 use crate::vault::Vault;
 use crate::wire;
 
@@ -92,9 +92,14 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// An answer that is no resource: what an edit found, as a message.
+    pub fn of(message: &impl Message) -> Self {
+        Self { outcome: Outcome::Unchanged, name: String::new(), revision: 0, body: message.encode_to_vec() }
+    }
+
     /// Reads the resource.
-    pub fn decode<R: Resource>(&self) -> Result<R> {
-        resource::decode(&self.body)
+    pub fn decode<C: Collection>(&self) -> Result<C::Item> {
+        resource::decode::<C>(&self.body)
     }
 }
 
@@ -132,45 +137,58 @@ impl Work {
     }
 
     /// The resource with an id; `None` where there is none.
-    pub fn get<R: Resource>(&mut self, id: &str) -> Result<Option<R>> {
-        match self.whole(&R::shape().kind, id)? {
-            Some(whole) => Ok(Some(resource::decode(whole)?)),
+    pub fn get<C: Collection>(&mut self, id: &str) -> Result<Option<C::Item>> {
+        match self.whole(&C::shape().kind, id)? {
+            Some(whole) => Ok(Some(resource::decode::<C>(whole)?)),
             None => Ok(None),
         }
     }
 
     /// The resource with a name, or NOT_FOUND.
-    pub fn require<R: Resource>(&mut self, name: &str) -> Result<R> {
-        let kind = &R::shape().kind;
+    pub fn require<C: Collection>(&mut self, name: &str) -> Result<C::Item> {
+        let kind = &C::shape().kind;
         let missing = || Error::not_found(kind.collection, name);
-        let found = self.get::<R>(kind.id(name).ok_or_else(missing)?)?.ok_or_else(missing)?;
+        let found = self.get::<C>(kind.id(name).ok_or_else(missing)?)?.ok_or_else(missing)?;
         if head_of(&found)?.name == name { Ok(found) } else { Err(missing()) }
     }
 
     /// Like [`Work::get`], with the survivor in the place of a duplicate.
-    pub fn survivor<R: Resource>(&mut self, id: &str) -> Result<Option<R>> {
-        let kind = &R::shape().kind;
-        let mut found = self.get::<R>(id)?;
+    pub fn survivor<C: Collection>(&mut self, id: &str) -> Result<Option<C::Item>> {
+        let kind = &C::shape().kind;
+        let mut found = self.get::<C>(id)?;
         for _ in 0..100 {
             let Some(resource) = &found else { return Ok(None) };
             let head = head_of(resource)?;
             match kind.id(&head.survivor) {
-                Some(next) if head.record_status == RecordStatus::Duplicate as i32 => found = self.get::<R>(next)?,
+                Some(next) if head.record_status == RecordStatus::Duplicate as i32 => found = self.get::<C>(next)?,
                 _ => return Ok(found),
             }
         }
         Err(Error::internal("duplicates lead in a circle"))
     }
 
+    /// The active record with a name or, without a name, with a key; a survivor in the place of its duplicate.
+    pub fn find<C: Collection>(&mut self, name: &str, key: Option<&Key>) -> Result<Option<C::Item>> {
+        let kind = &C::shape().kind;
+        let id = match (kind.id(name), key) {
+            (Some(id), _) => Some(id.to_owned()),
+            (None, Some(key)) if name.is_empty() => self.owner::<C>(key)?,
+            _ => None,
+        };
+        let Some(id) = id else { return Ok(None) };
+        let found = self.survivor::<C>(&id)?;
+        Ok(found.filter(|r| head_of(r).is_ok_and(|h| h.record_status() == RecordStatus::Active)))
+    }
+
     /// The id of the record that holds a key.
-    pub fn owner<R: Resource>(&mut self, key: &Key) -> Result<Option<String>> {
+    pub fn owner<C: Collection>(&mut self, key: &Key) -> Result<Option<String>> {
         let stored = key.stored(self.vault.as_deref())?;
-        self.owner_of(&R::shape().kind, &stored)
+        self.owner_of(&C::shape().kind, &stored)
     }
 
     /// The ids of the records that have a whole name, folded.
-    pub fn named<R: Resource>(&mut self, name: &str) -> Result<Vec<String>> {
-        let kind = &R::shape().kind;
+    pub fn named<C: Collection>(&mut self, name: &str) -> Result<Vec<String>> {
+        let kind = &C::shape().kind;
         let at = (kind.table, resource::whole_name(name));
         let Some(found) = self.base.names.get(&at) else {
             self.asks.names.entry(kind.table).or_insert_with(|| (kind, BTreeSet::new())).1.insert(at.1);
@@ -186,14 +204,14 @@ impl Work {
     }
 
     /// Makes a resource with a new id.
-    pub fn create<R: Resource>(&mut self, cx: &Cx, stamp: &Stamp, resource: &R) -> Result<Answer> {
-        self.create_as(cx, stamp, resource, Id::new(cx.now))
+    pub fn create<C: Collection>(&mut self, cx: &Cx, stamp: &Stamp, resource: &C::Item) -> Result<Answer> {
+        self.create_as::<C>(cx, stamp, resource, Id::new(cx.now))
     }
 
     /// Makes a resource with this id.
-    pub fn create_as<R: Resource>(&mut self, cx: &Cx, stamp: &Stamp, resource: &R, id: Id) -> Result<Answer> {
-        let kind = &R::shape().kind;
-        let parent = kind.parent.and_then(|_| crate::id::Name::parse(resource.parent())).map(|p| p.id);
+    pub fn create_as<C: Collection>(&mut self, cx: &Cx, stamp: &Stamp, resource: &C::Item, id: Id) -> Result<Answer> {
+        let kind = &C::shape().kind;
+        let parent = kind.parent.and_then(|_| crate::id::Name::parse(C::parent(resource))).map(|p| p.id);
         if kind.parent.is_some() && parent.is_none() {
             return Err(Error::internal("a resource without its parent"));
         }
@@ -205,49 +223,49 @@ impl Work {
             record_status: RecordStatus::Active as i32,
             ..Head::default()
         };
-        self.write(cx, stamp, head, resource, None)
+        self.write::<C>(cx, stamp, head, resource, None)
     }
 
     /// Changes an active resource to this; its head stays as it is.
-    pub fn update<R: Resource>(&mut self, cx: &Cx, stamp: &Stamp, resource: &R) -> Result<Answer> {
+    pub fn update<C: Collection>(&mut self, cx: &Cx, stamp: &Stamp, resource: &C::Item) -> Result<Answer> {
         let head = head_of(resource)?;
-        self.change(cx, stamp, resource, head.record_status(), "")
+        self.change::<C>(cx, stamp, resource, head.record_status(), "")
     }
 
     /// Changes a resource to this, with another record status.
-    pub fn change<R: Resource>(
+    pub fn change<C: Collection>(
         &mut self,
         cx: &Cx,
         stamp: &Stamp,
-        resource: &R,
+        resource: &C::Item,
         status: RecordStatus,
         survivor: &str,
     ) -> Result<Answer> {
-        let kind = &R::shape().kind;
+        let kind = &C::shape().kind;
         let id = kind.id(&head_of(resource)?.name).ok_or_else(|| Error::internal("a resource without a name"))?.to_owned();
         let old = self.whole(kind, &id)?.ok_or_else(|| Error::internal("a change of what is not there"))?.to_vec();
         let mut head = resource::head(&old)?;
         head.record_status = status as i32;
         survivor.clone_into(&mut head.survivor);
-        self.write(cx, stamp, head, resource, Some(&old))
+        self.write::<C>(cx, stamp, head, resource, Some(&old))
     }
 
-    fn write<R: Resource>(
+    fn write<C: Collection>(
         &mut self,
         cx: &Cx,
         stamp: &Stamp,
         mut head: Head,
-        resource: &R,
+        resource: &C::Item,
         old: Option<&[u8]>,
     ) -> Result<Answer> {
-        let kind = &R::shape().kind;
+        let kind = &C::shape().kind;
         let fields = wire::only(&resource.encode_to_vec(), |number| number > HEAD_FIELDS)?;
         let with = |head: &Head| [head.encode_to_vec(), fields.clone()].concat();
         let changed = wire::changed(old.unwrap_or_default(), &with(&head))?;
         let changed: Vec<u32> = changed.into_iter().filter(|number| *number >= HEAD_FIELDS - 1).collect();
         let old_head = old.map(resource::head).transpose()?;
         if let (Some(old), true) = (old, changed.is_empty()) {
-            return answer::<R>(Outcome::Unchanged, &head, old);
+            return answer::<C>(Outcome::Unchanged, &head, old);
         }
         if let Some(old) = &old_head {
             head.revision = old.revision + 1;
@@ -256,18 +274,18 @@ impl Work {
         head.update_time = Some(timestamp(cx.now.max(latest)));
         head.etag = etag(head.revision);
         let whole = with(&head);
-        let new: R = resource::decode(&whole)?;
+        let new = resource::decode::<C>(&whole)?;
         let id = kind.id(&head.name).ok_or_else(|| Error::internal("a resource without a name"))?.to_owned();
 
-        let old_resource = old.map(resource::decode::<R>).transpose()?;
-        self.hold_keys(kind, &id, old_resource.as_ref().zip(old_head.as_ref()), (&new, &head))?;
-        if R::BY_NAME {
-            for name in new.searched() {
+        let old_resource = old.map(resource::decode::<C>).transpose()?;
+        self.hold_keys::<C>(kind, &id, old_resource.as_ref().zip(old_head.as_ref()), (&new, &head))?;
+        if C::BY_NAME {
+            for name in C::searched(&new) {
                 let at = (kind.table, resource::whole_name(name));
                 self.staged.names.entry(at).or_default().push(id.clone());
             }
         }
-        let answer = answer::<R>(if old.is_some() { Outcome::Updated } else { Outcome::Created }, &head, &whole)?;
+        let answer = answer::<C>(if old.is_some() { Outcome::Updated } else { Outcome::Created }, &head, &whole)?;
         self.staged.entries.push(Entry {
             kind,
             name: head.name.clone(),
@@ -280,25 +298,25 @@ impl Work {
             changed: changed.iter().map(|number| kind.field(*number).to_owned()).collect(),
             body: answer.body.clone(),
         });
-        self.staged.rows.insert((kind.table, id), Changed { whole, project: project::<R> });
+        self.staged.rows.insert((kind.table, id), Changed { whole, project: project::<C> });
         Ok(answer)
     }
 
     /// Takes the keys that are new and lets go those that are no more.
-    fn hold_keys<R: Resource>(
+    fn hold_keys<C: Collection>(
         &mut self,
         kind: &'static Kind,
         id: &str,
-        old: Option<(&R, &Head)>,
-        (new, head): (&R, &Head),
+        old: Option<(&C::Item, &Head)>,
+        (new, head): (&C::Item, &Head),
     ) -> Result<()> {
         let vault = self.vault.clone();
         let before = match old {
-            Some((old, head)) => resource::stored_keys(old, head, vault.as_deref())?,
+            Some((old, head)) => resource::stored_keys::<C>(old, head, vault.as_deref())?,
             None => BTreeSet::new(),
         };
         let mut after = BTreeSet::new();
-        let keys = if head.record_status == RecordStatus::Annulled as i32 { Vec::new() } else { new.keys() };
+        let keys = if head.record_status == RecordStatus::Annulled as i32 { Vec::new() } else { C::keys(new) };
         for key in keys {
             let stored = key.stored(vault.as_deref())?;
             if !before.contains(&stored)
@@ -389,9 +407,9 @@ impl Work {
 }
 
 /// A row from its whole message. The private part keeps its sealed form where it says the same.
-fn project<R: Resource>(whole: &[u8], sealed: Option<&[u8]>, vault: Option<&Vault>) -> Result<Row> {
-    let resource: R = resource::decode(whole)?;
-    resource::row(&resource, vault, |id, part| {
+fn project<C: Collection>(whole: &[u8], sealed: Option<&[u8]>, vault: Option<&Vault>) -> Result<Row> {
+    let resource = resource::decode::<C>(whole)?;
+    resource::row::<C>(&resource, vault, |id, part| {
         let vault = vault.ok_or_else(|| Error::internal("a private part needs a vault"))?;
         if let Some(sealed) = sealed
             && vault.open(id, sealed)? == part
@@ -402,14 +420,14 @@ fn project<R: Resource>(whole: &[u8], sealed: Option<&[u8]>, vault: Option<&Vaul
     })
 }
 
-fn answer<R: Resource>(outcome: Outcome, head: &Head, whole: &[u8]) -> Result<Answer> {
-    let hidden = resource::private::<R>();
+fn answer<C: Collection>(outcome: Outcome, head: &Head, whole: &[u8]) -> Result<Answer> {
+    let hidden = resource::private::<C>();
     let body = if hidden.is_empty() { whole.to_vec() } else { wire::only(whole, |number| !hidden.contains(&number))? };
     Ok(Answer { outcome, name: head.name.clone(), revision: head.revision, body })
 }
 
 /// The head of a resource.
-pub fn head_of<R: Resource>(resource: &R) -> Result<Head> {
+pub fn head_of(resource: &impl Message) -> Result<Head> {
     resource::head(&resource.encode_to_vec())
 }
 

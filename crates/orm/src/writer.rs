@@ -226,7 +226,7 @@ fn edit_all(work: &mut Work, jobs: &[Job], seen: &mut Seen) -> (Vec<Vec<Result<A
 }
 
 /// Runs one edit: its changes are kept, or none of them.
-pub(crate) fn apply(work: &mut Work, edit: &Edit) -> Result<Answer> {
+pub(crate) fn apply<T>(work: &mut Work, edit: impl Fn(&mut Work) -> Result<T>) -> Result<T> {
     let result = edit(work);
     if result.is_ok() && !work.is_waiting() {
         work.keep();

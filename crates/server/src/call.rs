@@ -96,21 +96,18 @@ fn now() -> i64 {
 /// The reason of a rule: `string.max_len` is `STRING_MAX_LEN`. Rules are few and stand in the contract, so that each
 /// name is made once and kept.
 fn reason(rule: &str) -> &'static str {
+    interned(&rule.replace('.', "_").to_uppercase())
+}
+
+/// A reason that another service gave, or one made of a rule's name. There are few of them, and each is kept.
+pub fn interned(name: &str) -> &'static str {
     static NAMES: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
-    let name: String = rule
-        .chars()
-        .map(|c| if c == '.' { '_' } else { c.to_ascii_uppercase() })
-        .collect();
-    let name = if name.is_empty() {
-        "RULE_BROKEN".to_owned()
-    } else {
-        name
-    };
+    let name = if name.is_empty() { "RULE_BROKEN" } else { name };
     let mut names = NAMES.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    if let Some(known) = names.get(name.as_str()) {
+    if let Some(known) = names.get(name) {
         return known;
     }
-    let kept: &'static str = Box::leak(name.into_boxed_str());
+    let kept: &'static str = Box::leak(name.to_owned().into_boxed_str());
     names.insert(kept);
     kept
 }

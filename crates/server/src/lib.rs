@@ -4,6 +4,10 @@
 pub mod boot;
 pub mod call;
 pub mod config;
+pub mod host;
+pub mod peers;
+pub mod references;
+pub mod rows;
 pub mod signal;
 pub mod status;
 pub mod telemetry;
@@ -22,3 +26,4 @@ mod size;
 pub use boot::{Bound, Server, StartError};
 pub use call::Principal;
 pub use config::Config;
+pub use host::{Failure, Flags, Host};

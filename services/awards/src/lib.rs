@@ -1,1 +1,62 @@
-//! .
+//! The awards service: schemes and awards.
+
+use mingce_client::{Labs, Talent};
+use mingce_orm::schema::{Ledger, prepare as prepare_tables};
+use mingce_orm::{Db, Result, Store};
+use mingce_proto::awards::award_service_server::AwardServiceServer;
+use mingce_server::Server;
+
+mod award;
+mod prepare;
+mod schema;
+mod scheme;
+mod service;
+
+pub use schema::Schema;
+
+/// What somebody at a terminal can try; `ADDRESS` stands for the address.
+pub const TRIES: [&str; 3] = [
+    "grpcurl -plaintext ADDRESS list",
+    r#"grpcurl -plaintext -d '{"filter": "year >= 2023"}' ADDRESS mingce.awards.v1.AwardService/ListAwards"#,
+    r#"grpcurl -plaintext -d '{"collection": "awards", "group_by": ["year", "level"]}' ADDRESS mingce.awards.v1.AwardService/ComputeStatistics"#,
+];
+
+/// The awards service over its store, and the services that it asks about organizations and persons.
+#[derive(Debug, Clone)]
+pub struct AwardRegister {
+    store: Store,
+    labs: Labs,
+    talent: Talent,
+}
+
+impl AwardRegister {
+    /// Brings the tables of the service to this version: made where there are none, changed only with `migrate`.
+    ///
+    /// # Errors
+    /// Where the database does not hold what this program knows.
+    pub async fn prepare(db: &Db, migrate: bool) -> Result<()> {
+        prepare_tables::<Ledger>(db, migrate).await?;
+        prepare_tables::<Schema>(db, migrate).await
+    }
+
+    /// Opens the service on a database with its tables.
+    pub fn open(db: Db, labs: Labs, talent: Talent) -> Self {
+        Self { store: Store::new(db, None), labs, talent }
+    }
+
+    /// Mounts the service.
+    #[must_use]
+    pub fn mount(&self, server: Server) -> Server {
+        server.add_service(self.server())
+    }
+
+    /// The service as the server mounts it.
+    fn server(&self) -> AwardServiceServer<Self> {
+        AwardServiceServer::new(self.clone())
+    }
+
+    /// Writes what waits.
+    pub async fn close(self) {
+        self.store.close().await;
+    }
+}

@@ -1,1 +1,62 @@
-//! .
+//! The labs service: organizations, key laboratories and their designations.
+
+use mingce_orm::schema::{Ledger, prepare as prepare_tables};
+use mingce_orm::{Db, Result, Store};
+use mingce_proto::labs::lab_service_server::LabServiceServer;
+use mingce_server::Server;
+
+mod designation;
+mod lab;
+mod organization;
+mod prepare;
+mod resolve;
+mod schema;
+mod service;
+
+pub use schema::Schema;
+
+/// What somebody at a terminal can try; `ADDRESS` stands for the address.
+pub const TRIES: [&str; 3] = [
+    "grpcurl -plaintext ADDRESS list",
+    r#"grpcurl -plaintext -d '{"query": "海洋"}' ADDRESS mingce.labs.v1.LabService/SearchLabs"#,
+    r#"grpcurl -plaintext -d '{"collection": "labs", "group_by": ["kind"]}' ADDRESS mingce.labs.v1.LabService/ComputeStatistics"#,
+];
+
+/// The labs service over its store.
+#[derive(Debug, Clone)]
+pub struct LabRegister {
+    store: Store,
+}
+
+impl LabRegister {
+    /// Brings the tables of the service to this version: made where there are none, changed only with `migrate`.
+    ///
+    /// # Errors
+    /// Where the database does not hold what this program knows.
+    pub async fn prepare(db: &Db, migrate: bool) -> Result<()> {
+        prepare_tables::<Ledger>(db, migrate).await?;
+        prepare_tables::<Schema>(db, migrate).await
+    }
+
+    /// Opens the service on a database with its tables.
+    pub fn open(db: Db) -> Self {
+        Self { store: Store::new(db, None) }
+    }
+
+    /// Mounts the service.
+    #[must_use]
+    pub fn mount(&self, server: Server) -> Server {
+        // Other services ask for all references of an import's piece at once.
+        server.add_service(self.server()).request_limit("/mingce.labs.v1.LabService/ResolveOrganizations", 4 << 20)
+    }
+
+    /// The service as the server mounts it.
+    fn server(&self) -> LabServiceServer<Self> {
+        LabServiceServer::new(self.clone())
+    }
+
+    /// Writes what waits.
+    pub async fn close(self) {
+        self.store.close().await;
+    }
+}

@@ -1,1 +1,55 @@
-fn main() {}
+//! The one binary: what it can do, by subcommand.
+
+mod export;
+mod import;
+mod sample;
+mod search;
+mod serve;
+mod wire;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use mingce_server::host;
+
+/// Mingce (名册): the register of key laboratories, talent and science awards. Without a command it serves.
+#[derive(Debug, Parser)]
+#[command(name = "mingce", version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: serve::ServeArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serves all services, or those that are named
+    Serve(serve::ServeArgs),
+    /// Loads a file into the register
+    Import(import::ImportArgs),
+    /// Writes a collection of the register to a file
+    Export(export::ExportArgs),
+    /// Finds resources by any of their names
+    Search(search::SearchArgs),
+    /// Brings the tables of a database to this version
+    Migrate(serve::MigrateArgs),
+}
+
+fn main() -> ExitCode {
+    host::main(std::env::args_os(), async |cli: Cli| match cli.command {
+        None => serve::run(cli.serve).await.map_err(|failure| failure.to_string()),
+        Some(Command::Serve(args)) => serve::run(args).await.map_err(|failure| failure.to_string()),
+        Some(Command::Migrate(args)) => serve::migrate(args).await.map_err(|failure| failure.to_string()),
+        Some(Command::Import(args)) => import::run(args).await.map_err(|error| format!("{error:#}")),
+        Some(Command::Export(args)) => export::run(args).await.map_err(|error| format!("{error:#}")),
+        Some(Command::Search(args)) => search::run(args).await.map_err(|error| format!("{error:#}")),
+    })
+}
+
+/// Says something on stdout.
+fn say(line: &str) {
+    // Nothing is left to do where stdout is closed.
+    let _ = writeln!(io::stdout(), "{line}");
+}

@@ -1,0 +1,238 @@
+//! A program that serves: its flags, its data folder, database and master key, what it prints, and how it ends.
+
+use std::ffi::OsString;
+use std::fs::{self, OpenOptions};
+use std::future::Future;
+use std::io::{self, ErrorKind, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::error::ErrorKind as Said;
+use mingce_orm::{Db, Error, Vault, schema};
+
+use crate::boot::{Server, StartError, loopback_url};
+use crate::config::Config;
+use crate::{signal, telemetry};
+
+/// The flags of every program that serves. Each can be given in the environment instead.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Flags {
+    /// Address and port to listen on; port 0 takes a free one
+    #[arg(long, env = "MINGCE_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:50051")]
+    pub listen: String,
+    /// Database: postgres://USER@HOST:PORT/NAME, or sqlite:PATH. Default: an SQLite file in the data folder
+    #[arg(long, env = "MINGCE_DATABASE", value_name = "URL", hide_env_values = true)]
+    pub database: Option<String>,
+    /// Folder of the register's files; made where there is none
+    #[arg(long, env = "MINGCE_DATA", value_name = "FOLDER", default_value = "mingce-data")]
+    pub data: PathBuf,
+    /// File of the master keys that personal data is sealed with. Default: master.key in the data folder, made at the first start
+    #[arg(long, env = "MINGCE_MASTER_KEY_FILE", value_name = "FILE")]
+    pub master_key: Option<PathBuf>,
+    /// Log as JSON lines instead of text for people
+    #[arg(long, env = "MINGCE_LOG_JSON")]
+    pub log_json: bool,
+}
+
+/// Why a program did not start, in one line.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The server cannot start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The register cannot be opened.
+    #[error("{}", one_line(.0))]
+    Register(#[from] Error),
+    /// A file or folder cannot be used.
+    #[error("{0}")]
+    Files(String),
+}
+
+fn one_line(error: &Error) -> String {
+    error.detail().unwrap_or(error.message()).replace('\n', " ")
+}
+
+/// Reads flags as `P` says and runs the program: exit 0, or one line on stderr and exit 1 (2 for wrong flags).
+pub fn main<P, F>(arguments: impl IntoIterator<Item = OsString>, run: impl FnOnce(P) -> F) -> ExitCode
+where
+    P: clap::Parser,
+    F: Future<Output = Result<ExitCode, String>>,
+{
+    let parsed = match P::try_parse_from(arguments) {
+        Ok(parsed) => parsed,
+        Err(error) if matches!(error.kind(), Said::DisplayHelp | Said::DisplayVersion) => {
+            let _ = error.print();
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            let text = error.to_string();
+            // The usage that follows is in --help.
+            let parts: Vec<_> = text.lines().map(str::trim).take_while(|l| !l.starts_with("Usage:")).collect();
+            let line = parts.into_iter().filter(|l| !l.is_empty()).collect::<Vec<_>>().join(" ");
+            complain(line.trim_start_matches("error: ").trim_end_matches("For more information, try '--help'.").trim());
+            return ExitCode::from(2);
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            complain(&format!("no threads can be started: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run(parsed)) {
+        Ok(code) => code,
+        Err(line) => {
+            complain(&line);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn complain(line: &str) {
+    // Nothing is left to do where stderr is closed.
+    let _ = writeln!(io::stderr(), "mingce: {line}");
+}
+
+/// A program on its way to serving: it has its port and its database, and nothing is written yet.
+#[derive(Debug)]
+pub struct Host {
+    server: Server,
+    address: SocketAddr,
+    flags: Flags,
+    db: Db,
+    place: String,
+}
+
+impl Host {
+    /// Starts the log, takes the port and opens the database, in this order, so that a used port writes nothing.
+    ///
+    /// # Errors
+    /// Where one of them cannot be had, or the database holds something else than a register.
+    pub async fn start(flags: Flags) -> Result<Self, Failure> {
+        telemetry::init(if flags.log_json { telemetry::Format::Json } else { telemetry::Format::Compact })?;
+        let mut server = Server::new(Config { listen: flags.listen.clone(), ..Config::default() });
+        let address = server.listen().await?;
+        let (db, place) = open(&flags).await?;
+        Ok(Self { server, address, flags, db, place })
+    }
+
+    /// The database.
+    pub fn db(&self) -> &Db {
+        &self.db
+    }
+
+    /// The address for services of this process to reach each other.
+    pub fn url(&self) -> String {
+        loopback_url(self.address)
+    }
+
+    /// The vault of the master key file, which is made where a new register has none.
+    ///
+    /// # Errors
+    /// Where the file cannot be read or made, or is missing although the register was sealed with one.
+    pub async fn vault(&self) -> Result<Arc<Vault>, Failure> {
+        let file = self.flags.master_key.clone().unwrap_or_else(|| self.flags.data.join("master.key"));
+        let failed = |error: io::Error| Failure::Files(format!("{}: {error}", file.display()));
+        let text = match fs::read_to_string(&file) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                if schema::is_sealed(&self.db).await? {
+                    let said = "the register's master key file is missing: put it there, or name it with --master-key";
+                    return Err(Failure::Files(format!("{}: {said}", file.display())));
+                }
+                let text = Vault::new_text();
+                make_folder(file.parent())?;
+                write_secret(&file, &text).map_err(failed)?;
+                text
+            }
+            Err(error) => return Err(failed(error)),
+        };
+        Ok(Arc::new(Vault::from_text(&text)?))
+    }
+
+    /// Changes the server, for example to mount a service.
+    #[must_use]
+    pub fn with(mut self, change: impl FnOnce(Server) -> Server) -> Self {
+        self.server = change(self.server);
+        self
+    }
+
+    /// Serves until a signal, and answers the database, to be closed when the services are. Prints where it listens,
+    /// where its data is and what to try (`ADDRESS` stands for the address). `beside` runs while it serves.
+    ///
+    /// # Errors
+    /// Where it cannot serve.
+    pub async fn serve(
+        self,
+        tries: &[&str],
+        beside: impl Future<Output = Result<(), String>> + Send + 'static,
+    ) -> Result<Db, Failure> {
+        let ended = signal::shutdown()?;
+        let bound = self.server.bind().await?;
+        let mut said = format!("listening on {}\ndata in {}\ntry:\n", self.address, self.place);
+        for line in tries {
+            said += &format!("  {}\n", line.replace("ADDRESS", &self.address.to_string()));
+        }
+        let mut out = io::stdout();
+        let _ = out.write_all(said.as_bytes()).and_then(|()| out.flush());
+        let beside = tokio::spawn(async move {
+            if let Err(line) = beside.await {
+                complain(&line);
+            }
+        });
+        bound.serve(ended).await?;
+        beside.abort();
+        Ok(self.db)
+    }
+}
+
+/// Opens the database that the flags name, and says where it is without how to get in.
+///
+/// # Errors
+/// Where it cannot be opened or holds something else than a register.
+pub async fn open(flags: &Flags) -> Result<(Db, String), Failure> {
+    if let Some(url) = flags.database.as_deref().filter(|url| url.starts_with("postgres")) {
+        let db = Db::open(url).await?;
+        schema::recognise(&db).await?;
+        return Ok((db, Db::place(url)));
+    }
+    let file = match flags.database.as_deref() {
+        None => flags.data.join("register.db"),
+        Some(url) => match url.strip_prefix("sqlite:") {
+            Some(path) => PathBuf::from(path.strip_prefix("//").unwrap_or(path)),
+            None => {
+                let said = format!("--database {url}: expected postgres://USER@HOST:PORT/NAME or sqlite:PATH");
+                return Err(Failure::Files(said));
+            }
+        },
+    };
+    schema::recognise_file(&file).await?;
+    make_folder(file.parent())?;
+    let file = file.parent().and_then(|p| if p.as_os_str().is_empty() { None } else { fs::canonicalize(p).ok() }).map_or(
+        file.clone(),
+        |folder| file.file_name().map_or(file.clone(), |name| folder.join(name)),
+    );
+    let db = Db::sqlite(&file).await?;
+    Ok((db, file.display().to_string()))
+}
+
+fn make_folder(folder: Option<&Path>) -> Result<(), Failure> {
+    let Some(folder) = folder.filter(|f| !f.as_os_str().is_empty()) else { return Ok(()) };
+    fs::create_dir_all(folder).map_err(|error| {
+        Failure::Files(format!("the folder {} cannot be made: {error}; name another with --data", folder.display()))
+    })
+}
+
+/// Writes a new file that only its owner can read.
+fn write_secret(file: &Path, text: &str) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(file)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}

@@ -1,0 +1,123 @@
+//! Asking the services that own what a request names: one batch call for all references of a piece of work.
+
+use std::collections::BTreeSet;
+
+use mingce_client::{Labs, Talent};
+use mingce_orm::{Cx, Error, identifier};
+use mingce_proto::labs::ResolveOrganizationsRequest;
+use mingce_proto::registry::row_outcome::Problem;
+use mingce_proto::registry::{AssumedRecord, Identifier, OrganizationReference, TalentReference};
+use mingce_proto::talent::ResolveTalentsRequest;
+
+use crate::boot::StartError;
+use crate::call::interned;
+use crate::references::Found;
+use crate::rows::Session;
+use crate::status::from_status;
+
+/// The labs service at an address.
+///
+/// # Errors
+/// Where the address is none.
+pub fn labs(url: &str) -> Result<Labs, StartError> {
+    Labs::lazy(url).map_err(|status| StartError::Contract(format!("the labs service at {url}: {}", status.message())))
+}
+
+/// The talent service at an address.
+///
+/// # Errors
+/// Where the address is none.
+pub fn talent(url: &str) -> Result<Talent, StartError> {
+    Talent::lazy(url).map_err(|status| StartError::Contract(format!("the talent service at {url}: {}", status.message())))
+}
+
+/// How many references one call asks for.
+const PIECE: usize = 5000;
+
+/// Resolves organizations with the labs service, and lets it make those that are missing where the session wants it.
+///
+/// # Errors
+/// UNAVAILABLE where the labs service cannot be asked.
+pub async fn organizations(
+    labs: &Labs,
+    cx: &Cx,
+    session: &mut Session,
+    references: Vec<OrganizationReference>,
+) -> Result<Vec<Found>, Error> {
+    let mut found = Vec::with_capacity(references.len());
+    for piece in references.chunks(PIECE) {
+        let named = |r: &OrganizationReference| (r.identifier.clone(), r.display_name.clone());
+        let request = ResolveOrganizationsRequest {
+            references: piece.to_vec(),
+            create_missing: session.create_missing,
+            validate_only: session.is_dry(),
+            source: session.settings.source.clone(),
+            assumed: assumed(session, "organizations", piece.iter().map(named)),
+        };
+        let answer = labs.resolve_organizations(cx.deadline, request).await.map_err(|s| from_status(s, "labs"))?;
+        for resolution in answer.resolutions {
+            if resolution.created {
+                session.note_created("organizations", &resolution.key, &resolution.display_name, &resolution.name);
+            }
+            found.push(means(resolution.name, resolution.display_name, resolution.problem));
+        }
+    }
+    Ok(found)
+}
+
+/// Resolves persons with the talent service.
+///
+/// # Errors
+/// UNAVAILABLE where the talent service cannot be asked.
+pub async fn talents(
+    talent: &Talent,
+    cx: &Cx,
+    session: &mut Session,
+    references: Vec<TalentReference>,
+) -> Result<Vec<Found>, Error> {
+    let mut found = Vec::with_capacity(references.len());
+    for piece in references.chunks(PIECE) {
+        let named = |r: &TalentReference| (r.identifier.clone(), String::new());
+        let request = ResolveTalentsRequest {
+            references: piece.to_vec(),
+            assumed: assumed(session, "talents", piece.iter().map(named)),
+        };
+        let answer = talent.resolve_talents(cx.deadline, request).await.map_err(|s| from_status(s, "talent"))?;
+        found.extend(answer.resolutions.into_iter().map(|r| means(r.name, r.display_name, r.problem)));
+    }
+    Ok(found)
+}
+
+fn means(name: String, display_name: String, problem: Option<Problem>) -> Found {
+    let problem = problem.map(|p| (p.field, interned(&p.reason), p.description));
+    Found { name, display_name, problem }
+}
+
+/// The assumed records that these references can mean.
+fn assumed(
+    session: &Session,
+    collection: &str,
+    named: impl Iterator<Item = (Option<Identifier>, String)>,
+) -> Vec<AssumedRecord> {
+    if session.settings.assumed.is_empty() {
+        return Vec::new();
+    }
+    let (mut identifiers, mut names) = (BTreeSet::new(), BTreeSet::new());
+    for (held, name) in named {
+        identifiers.extend(held.map(|i| canonical(&i)));
+        if !name.is_empty() {
+            names.insert(mingce_orm::text::fold(&name));
+        }
+    }
+    let wanted = |record: &&AssumedRecord| {
+        record.collection == collection
+            && (record.identifier.as_ref().is_some_and(|i| identifiers.contains(&canonical(i)))
+                || names.contains(&mingce_orm::text::fold(&record.display_name)))
+    };
+    session.settings.assumed.iter().filter(wanted).cloned().collect()
+}
+
+fn canonical(held: &Identifier) -> (String, String) {
+    let value = identifier::canonical(&held.scheme, &held.value).unwrap_or_else(|_| held.value.clone());
+    (held.scheme.clone(), value)
+}

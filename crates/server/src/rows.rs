@@ -1,0 +1,285 @@
+//! Resources on their way in: one from a create or update, or many from an import stream. All are prepared alike:
+//! checked by the rules of the contract, their references resolved, and only then given to the store.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+
+use mingce_orm::{Answer, Call, Cx, Edit, Error, Mask, Outcome, Collection, Store, Violation, Work, import};
+use mingce_orm::store::inbound;
+use mingce_proto::Validate;
+use mingce_proto::registry::row_outcome::{Outcome as Became, Problem};
+use mingce_proto::registry::{AssumedRecord, CreatedReference, ImportSettings, RowOutcome};
+use tonic::{Status, Streaming};
+
+use crate::call;
+use crate::status;
+
+/// How many rows are prepared and written together.
+const PIECE: usize = 500;
+
+/// A resource on its way in.
+#[derive(Debug)]
+pub struct Row<C: Collection> {
+    /// The row's number in its source.
+    pub number: i64,
+    /// What it says.
+    pub resource: C::Item,
+    /// What is wrong with it.
+    pub problems: Vec<Violation>,
+}
+
+/// Adds problems to their rows.
+pub fn note<C: Collection>(rows: &mut [Row<C>], problems: Vec<(usize, Violation)>) {
+    for (place, problem) in problems {
+        if let Some(row) = rows.get_mut(place) {
+            row.problems.push(problem);
+        }
+    }
+}
+
+/// What holds for all rows of a stream.
+#[derive(Debug, Default)]
+pub struct Session {
+    /// The stream's settings.
+    pub settings: ImportSettings,
+    /// Whether what is named and not found is made.
+    pub create_missing: bool,
+    /// In a dry run: the register with all that the run would have changed so far.
+    pub rehearsal: Option<Work>,
+    created: BTreeMap<(String, String), CreatedReference>,
+}
+
+impl Session {
+    /// For a single create or update: nothing is made by the way.
+    pub fn strict() -> Self {
+        Self::default()
+    }
+
+    /// Whether nothing is written.
+    pub fn is_dry(&self) -> bool {
+        self.rehearsal.is_some()
+    }
+
+    /// Notes a record that was made because a row named it.
+    pub fn note_created(&mut self, collection: &str, key: &str, display_name: &str, name: &str) {
+        let name = if self.is_dry() { String::new() } else { name.to_owned() };
+        self.created.entry((collection.to_owned(), key.to_owned())).or_insert_with(|| CreatedReference {
+            collection: collection.to_owned(),
+            key: key.to_owned(),
+            display_name: display_name.to_owned(),
+            name,
+        });
+    }
+}
+
+/// Resolves the references of resources, and adds what is wrong to their rows.
+pub trait Prepare<C: Collection>: Send + Sync {
+    /// The store that the resource is kept in.
+    fn store(&self) -> &Store;
+
+    /// Resolves the references of all rows at once.
+    fn prepare(&self, cx: &Cx, session: &mut Session, rows: &mut [Row<C>]) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// For a dry run: the edit that stands for a record that an earlier part of the run would have created.
+    fn assume(&self, _cx: &Cx, _record: &AssumedRecord) -> Option<Edit> {
+        None
+    }
+}
+
+/// Creates a resource, or records it as it was decided (`verb` says which), its references resolved.
+///
+/// # Errors
+/// With every wrong field.
+pub async fn create<C: Collection>(
+    service: &impl Prepare<C>,
+    cx: &Cx,
+    call: Call,
+    verb: &'static str,
+    resource: Option<C::Item>,
+) -> Result<C::Item, Error> {
+    let resource = prepared::<C>(service, cx, inbound::<C>(&resource.unwrap_or_default())?).await?;
+    service.store().create::<C>(cx, call, verb, resource).await
+}
+
+/// Updates the fields of a resource that a mask names, their references resolved.
+///
+/// # Errors
+/// With every wrong field.
+pub async fn update<C: Collection>(
+    service: &impl Prepare<C>,
+    cx: &Cx,
+    call: Call,
+    resource: Option<C::Item>,
+    paths: Option<prost_types::FieldMask>,
+) -> Result<C::Item, Error> {
+    let resource = resource.unwrap_or_default();
+    let mask = Mask::parse::<C>(&paths.unwrap_or_default().paths, &resource)?;
+    let resource = prepared::<C>(service, cx, mask.only::<C>(&resource)?).await?;
+    let mask = mask.with_derived::<C>(&resource)?;
+    service.store().update::<C>(cx, call, resource, mask).await
+}
+
+async fn prepared<C: Collection>(service: &impl Prepare<C>, cx: &Cx, resource: C::Item) -> Result<C::Item, Error> {
+    let mut rows = [Row::<C> { number: 1, resource, problems: Vec::new() }];
+    service.prepare(cx, &mut Session::strict(), &mut rows).await?;
+    let [row] = rows;
+    if row.problems.is_empty() {
+        return Ok(row.resource);
+    }
+    let below = |mut problem: Violation| {
+        problem.field = format!("{}.{}", C::SINGULAR, problem.field);
+        problem
+    };
+    Err(Error::invalid_all(row.problems.into_iter().map(below).collect()))
+}
+
+/// What an import answers: an outcome for each row, and what was made by the way.
+pub type Imported = (Vec<RowOutcome>, Vec<CreatedReference>);
+
+/// Takes a stream of rows. `open` takes a message apart: settings, row number, resource.
+///
+/// # Errors
+/// Where the settings are wrong, the stream breaks, or a service that owns a named record cannot be asked.
+#[allow(clippy::result_large_err)]
+pub async fn import<C, M>(
+    service: &impl Prepare<C>,
+    cx: &Cx,
+    mut stream: Streaming<M>,
+    open: fn(M) -> (Option<ImportSettings>, i64, Option<C::Item>),
+) -> Result<Imported, Status>
+where
+    C: Collection,
+    C::Item: Validate,
+{
+    let mut session = Session { create_missing: true, ..Session::default() };
+    let (mut outcomes, mut waiting, mut first) = (Vec::new(), Vec::new(), true);
+    while let Some(message) = stream.message().await? {
+        let (settings, number, resource) = open(message);
+        if let Some(settings) = settings {
+            begin(service, cx, &mut session, settings, first).await.map_err(status::from_error)?;
+        }
+        first = false;
+        if let Some(resource) = resource {
+            let problems = call::check(&resource, "");
+            let resource = inbound::<C>(&resource).map_err(status::from_error)?;
+            waiting.push(Row { number, resource, problems });
+        }
+        if waiting.len() == PIECE {
+            outcomes.extend(take(service, cx, &mut session, std::mem::take(&mut waiting)).await.map_err(status::from_error)?);
+        }
+    }
+    outcomes.extend(take(service, cx, &mut session, waiting).await.map_err(status::from_error)?);
+    Ok((outcomes, session.created.into_values().collect()))
+}
+
+async fn begin<C: Collection>(
+    service: &impl Prepare<C>,
+    cx: &Cx,
+    session: &mut Session,
+    settings: ImportSettings,
+    first: bool,
+) -> Result<(), Error> {
+    let broken = call::check(&settings, "settings");
+    if !broken.is_empty() {
+        return Err(Error::invalid_all(broken));
+    }
+    if first {
+        let mask = settings.update_mask.clone().unwrap_or_default();
+        Mask::parse::<C>(&mask.paths, &C::Item::default())?;
+        session.rehearsal = settings.validate_only.then(|| service.store().rehearsal());
+        session.settings = ImportSettings { assumed: Vec::new(), ..settings.clone() };
+    } else if (ImportSettings { assumed: settings.assumed.clone(), ..ImportSettings::default() }) != settings {
+        let said = "only the first message sets anything but `assumed`";
+        return Err(Error::invalid("settings", "SETTINGS_LATE", said));
+    }
+    if let Some(work) = &mut session.rehearsal {
+        for record in &settings.assumed {
+            if let Some(edit) = service.assume(cx, record) {
+                // A record that is there already needs no stand-in.
+                match service.store().rehearse(work, &edit).await {
+                    Err(error) if error.class() == mingce_orm::Class::Internal => return Err(error),
+                    _ => {}
+                }
+            }
+        }
+        session.settings.assumed.extend(settings.assumed);
+    }
+    Ok(())
+}
+
+async fn take<C: Collection>(
+    service: &impl Prepare<C>,
+    cx: &Cx,
+    session: &mut Session,
+    mut rows: Vec<Row<C>>,
+) -> Result<Vec<RowOutcome>, Error> {
+    service.prepare(cx, session, &mut rows).await?;
+    let paths = session.settings.update_mask.clone().unwrap_or_default().paths;
+    let mut outcomes: Vec<RowOutcome> = Vec::with_capacity(rows.len());
+    let (mut edits, mut places): (Vec<Edit>, Vec<usize>) = (Vec::new(), Vec::new());
+    for (place, row) in rows.into_iter().enumerate() {
+        let mut outcome = RowOutcome { row: row.number, ..RowOutcome::default() };
+        let edit = if row.problems.is_empty() {
+            import::row::<C>(cx, &session.settings.source, &paths, row.resource)
+        } else {
+            Err(Error::invalid_all(row.problems))
+        };
+        match edit {
+            Ok(edit) => {
+                edits.push(edit);
+                places.push(place);
+            }
+            Err(error) => refuse::<C>(&mut outcome, &error)?,
+        }
+        outcomes.push(outcome);
+    }
+    let answers = match &mut session.rehearsal {
+        None => service.store().change_each(cx, edits).await?,
+        Some(work) => {
+            let mut answers = Vec::with_capacity(edits.len());
+            for edit in &edits {
+                answers.push(service.store().rehearse(work, edit).await);
+            }
+            answers
+        }
+    };
+    for (place, answer) in places.into_iter().zip(answers) {
+        let Some(outcome) = outcomes.get_mut(place) else { continue };
+        match answer {
+            Ok(answer) => accept(outcome, answer, session.is_dry()),
+            Err(error) => refuse::<C>(outcome, &error)?,
+        }
+    }
+    Ok(outcomes)
+}
+
+fn accept(outcome: &mut RowOutcome, answer: Answer, dry: bool) {
+    outcome.set_outcome(match answer.outcome {
+        Outcome::Created => Became::Created,
+        Outcome::Updated => Became::Updated,
+        Outcome::Unchanged => Became::Unchanged,
+    });
+    if !(dry && answer.outcome == Outcome::Created) {
+        outcome.name = answer.name;
+    }
+}
+
+/// A row's own fault refuses the row; a fault of the register ends the import.
+fn refuse<C: Collection>(outcome: &mut RowOutcome, error: &Error) -> Result<(), Error> {
+    use mingce_orm::Class;
+    if matches!(error.class(), Class::Internal | Class::Unavailable | Class::Exhausted | Class::Aborted | Class::Deadline) {
+        return Err(error.clone());
+    }
+    outcome.set_outcome(Became::Refused);
+    let prefix = format!("{}.", C::SINGULAR);
+    let problem = |field: &str, reason: &str, description: &str| Problem {
+        field: field.strip_prefix(&prefix).unwrap_or(if field == C::SINGULAR { "" } else { field }).to_owned(),
+        reason: reason.to_owned(),
+        description: description.to_owned(),
+    };
+    outcome.problems = error.violations().iter().map(|v| problem(&v.field, v.reason, &v.description)).collect();
+    if outcome.problems.is_empty() {
+        outcome.problems.push(problem("", error.reason(), error.message()));
+    }
+    Ok(())
+}

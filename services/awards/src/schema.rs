@@ -1,0 +1,58 @@
+//! The tables of the awards service.
+
+use mingce_orm::schema::Sql::{Integer, Text};
+use mingce_orm::schema::{resource, run};
+use sea_orm_migration::prelude::*;
+
+/// The migrations of this service.
+#[derive(Debug)]
+pub struct Schema;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Schema {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(Tables)]
+    }
+    fn migration_table_name() -> DynIden {
+        "mingce_awards_migrations".into_iden()
+    }
+}
+
+struct Tables;
+
+impl MigrationName for Tables {
+    fn name(&self) -> &'static str {
+        "m20261124_000001_awards"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Tables {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let schemes = [
+            ("display_name", Text),
+            ("code", Text),
+            ("issuer", Text),
+            ("level", Integer),
+            ("category", Text),
+            ("subject", Integer),
+        ];
+        let awards = [
+            ("title", Text),
+            ("scheme", Text),
+            ("number", Text),
+            ("year", Integer),
+            ("grade", Text),
+            ("state", Integer),
+            ("level", Integer),
+            ("category", Text),
+            ("lead_organization", Text),
+            ("contributor_count", Integer),
+            ("document_number", Text),
+            ("decision_date", Text),
+            ("classified", Integer),
+        ];
+        run(manager, &resource("schemes", &schemes, false, &[])).await?;
+        run(manager, &resource("awards", &awards, false, &["scheme"])).await
+    }
+}

@@ -1,0 +1,80 @@
+//! Designations of labs (认定): the columns, keys and rules of the resource.
+
+use std::sync::LazyLock;
+
+use mingce_orm::names::{Problems, enum_values, year_of};
+use mingce_orm::{Collection, Column, Field, Key, Shape, Violation};
+use mingce_proto::labs::LabDesignation;
+
+fn lab(designation: &LabDesignation) -> &str {
+    designation.lab.as_ref().map_or("", |l| l.lab.as_str())
+}
+
+/// The collection.
+#[derive(Debug)]
+pub(crate) enum Designations {}
+
+impl Collection for Designations {
+    type Item = LabDesignation;
+    const MESSAGE: &'static str = "mingce.labs.v1.LabDesignation";
+    const COLLECTION: &'static str = "designations";
+    const PARENT: Option<(&'static str, &'static str)> = Some(("labs", "lab"));
+    const TABLE: &'static str = "lab_designations";
+    const SINGULAR: &'static str = "lab_designation";
+    const DEFAULT_ORDER: &'static str = "decision_date";
+    const OUTPUT_ONLY: &'static [&'static str] = &["year"];
+
+    fn shape() -> &'static Shape<Self> {
+        static SHAPE: LazyLock<Shape<Designations>> = LazyLock::new(|| {
+            let levels = enum_values("mingce.registry.v1.Level");
+            let platforms = enum_values("mingce.labs.v1.LabPlatform");
+            let states = enum_values("mingce.labs.v1.LabDesignationState");
+            Shape::new(vec![
+                Field { column: Column::resource("lab").dimension(), get: |d| lab(d).into() },
+                Field { column: Column::one_of("level", levels).dimension(), get: |d| d.level.into() },
+                Field { column: Column::text("programme").dimension(), get: |d| d.programme.as_str().into() },
+                Field { column: Column::one_of("platform", platforms).dimension(), get: |d| d.platform.into() },
+                Field { column: Column::one_of("state", states).dimension(), get: |d| d.state.into() },
+                Field { column: Column::text("number"), get: |d| d.number.as_str().into() },
+                Field { column: Column::text("round").dimension(), get: |d| d.round.as_str().into() },
+                Field { column: Column::text("document_number").dimension(), get: |d| d.document_number.as_str().into() },
+                Field { column: Column::text("issuer").dimension(), get: |d| d.issuer.as_str().into() },
+                Field { column: Column::date("decision_date"), get: |d| d.decision_date.as_str().into() },
+                Field { column: Column::date("start_date"), get: |d| d.start_date.as_str().into() },
+                Field { column: Column::date("end_date"), get: |d| d.end_date.as_str().into() },
+                Field { column: Column::integer("year").dimension(), get: |d| d.year.into() },
+            ])
+        });
+        &SHAPE
+    }
+
+    fn parent(item: &Self::Item) -> &str {
+        lab(item)
+    }
+
+    fn title(item: &Self::Item) -> &str {
+        &item.programme
+    }
+
+    /// One decision on one lab under one programme; and a number is given once per programme.
+    fn keys(item: &Self::Item) -> Vec<Key> {
+        let decision = [lab(item), &item.level.to_string(), &item.programme, &item.number, &item.decision_date].join("|");
+        let mut keys = vec![Key::new("decision", decision, "programme")];
+        if !item.number.is_empty() {
+            keys.push(Key::new("number", format!("{}|{}", item.programme, item.number), "number"));
+        }
+        keys
+    }
+
+    fn settle(item: &mut Self::Item) -> Vec<Violation> {
+        let mut problems = Problems::default();
+        for (field, value) in
+            [("decision_date", &item.decision_date), ("start_date", &item.start_date), ("end_date", &item.end_date)]
+        {
+            problems.date(field, value);
+        }
+        problems.period("end_date", &item.start_date, &item.end_date);
+        item.year = year_of(&item.decision_date);
+        problems.into_inner()
+    }
+}

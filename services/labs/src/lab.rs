@@ -1,0 +1,159 @@
+//! Labs (重点实验室, 技术创新中心): the columns, keys and rules of the resource.
+
+use std::sync::LazyLock;
+
+use mingce_orm::identifier;
+use mingce_orm::names::{
+    Problems, absorb_names, enum_values, identifier_keys, identifiers_differ, names_of, settle_identifiers, settle_names,
+    settle_ranks,
+};
+use mingce_orm::{Cell, Collection, Column, Field, Key, Shape, Violation, text};
+use mingce_proto::labs::{Lab, LabHost};
+use mingce_proto::registry::TalentReference;
+
+fn organization(host: &LabHost) -> &str {
+    host.organization.as_ref().map_or("", |o| o.organization.as_str())
+}
+
+fn successor(lab: &Lab) -> &str {
+    lab.successor.as_ref().map_or("", |s| s.lab.as_str())
+}
+
+/// A person by resource name, or by name where they are not in the register.
+fn person(person: &Option<TalentReference>) -> &str {
+    person.as_ref().map_or("", |p| if p.talent.is_empty() { p.display_name.as_str() } else { p.talent.as_str() })
+}
+
+/// The collection.
+#[derive(Debug)]
+pub(crate) enum Labs {}
+
+impl Collection for Labs {
+    type Item = Lab;
+    const MESSAGE: &'static str = "mingce.labs.v1.Lab";
+    const COLLECTION: &'static str = "labs";
+    const TABLE: &'static str = "labs";
+    const SINGULAR: &'static str = "lab";
+    const BY_NAME: bool = true;
+
+    fn shape() -> &'static Shape<Self> {
+        static SHAPE: LazyLock<Shape<Labs>> = LazyLock::new(|| {
+            let kinds = enum_values("mingce.labs.v1.LabKind");
+            let platforms = enum_values("mingce.labs.v1.LabPlatform");
+            let states = enum_values("mingce.labs.v1.OperatingState");
+            Shape::new(vec![
+                Field { column: Column::text("display_name"), get: |l| l.display_name.as_str().into() },
+                Field { column: Column::text("names").many(), get: |l| Cell::many(names_of(&l.display_name, &l.names)) },
+                Field {
+                    column: Column::text("identifiers").many(),
+                    get: |l| Cell::many(l.identifiers.iter().map(|i| i.value.as_str())),
+                },
+                Field { column: Column::one_of("kind", kinds).dimension(), get: |l| l.kind.into() },
+                Field { column: Column::one_of("platform", platforms).dimension(), get: |l| l.platform.into() },
+                Field { column: Column::one_of("state", states).dimension(), get: |l| l.state.into() },
+                Field { column: Column::text("field").dimension(), get: |l| l.field.as_str().into() },
+                Field { column: Column::text("discipline_code").dimension(), get: |l| l.discipline_code.as_str().into() },
+                Field {
+                    column: Column::resource("hosts").many().dimension(),
+                    get: |l| Cell::many(l.hosts.iter().map(organization)),
+                },
+                Field {
+                    column: Column::resource("lead_host").dimension(),
+                    get: |l| l.hosts.first().map_or("", organization).into(),
+                },
+                Field {
+                    column: Column::integer("host_count").dimension(),
+                    get: |l| i64::try_from(l.hosts.len()).unwrap_or(0).into(),
+                },
+                Field { column: Column::text("members").many(), get: |l| Cell::many(l.members.iter().map(|m| person(&m.person))) },
+                Field {
+                    column: Column::text("directors").many(),
+                    get: |l| Cell::many(l.directors.iter().map(|d| person(&d.person))),
+                },
+                Field { column: Column::text("city").dimension(), get: |l| l.city.as_str().into() },
+                Field { column: Column::text("division_code").dimension(), get: |l| l.division_code.as_str().into() },
+                Field { column: Column::integer("area_square_metres"), get: |l| l.area_square_metres.into() },
+                Field { column: Column::integer("equipment_value_fen"), get: |l| l.equipment_value_fen.into() },
+                Field { column: Column::integer("established_year").dimension(), get: |l| l.established_year.into() },
+                Field { column: Column::resource("successor"), get: |l| successor(l).into() },
+            ])
+        });
+        &SHAPE
+    }
+
+    fn title(item: &Self::Item) -> &str {
+        &item.display_name
+    }
+
+    fn searched(item: &Self::Item) -> Vec<&str> {
+        names_of(&item.display_name, &item.names).collect()
+    }
+
+    fn keys(item: &Self::Item) -> Vec<Key> {
+        identifier_keys(&item.identifiers).collect()
+    }
+
+    fn settle(item: &mut Self::Item) -> Vec<Violation> {
+        let mut problems = Problems::default();
+        item.display_name = item.display_name.trim().to_owned();
+        if item.display_name.is_empty() {
+            problems.add("display_name", "NAME_EMPTY", "a name has at least one character");
+        }
+        settle_names(&mut item.names, &mut problems);
+        settle_identifiers(&mut item.identifiers, &mut problems);
+        problems.division_code(&item.division_code);
+        if !item.discipline_code.is_empty() {
+            problems.check("discipline_code", identifier::discipline_code(&item.discipline_code));
+        }
+        settle_ranks(&mut item.hosts, "hosts", (|h| h.rank, |h, rank| h.rank = rank), &mut problems);
+        let mut seen = std::collections::BTreeSet::new();
+        for (place, host) in item.hosts.iter_mut().enumerate() {
+            host.lead = host.rank == 1;
+            let name = organization(host);
+            if !name.is_empty() && !seen.insert(name.to_owned()) {
+                problems.add(format!("hosts[{place}].organization"), "HOST_TWICE", "each host stands once");
+            }
+        }
+        for (place, director) in item.directors.iter().enumerate() {
+            term(&mut problems, &format!("directors[{place}]"), &director.person, &director.start_date, &director.end_date);
+        }
+        for (place, member) in item.members.iter().enumerate() {
+            term(&mut problems, &format!("members[{place}]"), &member.person, &member.start_date, &member.end_date);
+        }
+        if item.successor.as_ref().is_some_and(|s| !s.lab.is_empty() && s.lab == item.name) {
+            problems.add("successor", "REFERENCE_TO_ITSELF", "a lab does not take over from itself");
+        }
+        problems.into_inner()
+    }
+
+    fn shorten(item: &mut Self::Item) {
+        item.members.clear();
+        item.academic_committee.clear();
+        item.address.clear();
+    }
+
+    /// The same name in the same city, unless both have an identifier of one scheme and these differ.
+    fn is_same(item: &Self::Item, stored: &Self::Item) -> bool {
+        let city = item.city.is_empty() || stored.city.is_empty() || text::fold(&item.city) == text::fold(&stored.city);
+        let name = text::fold(&item.display_name);
+        let named = Self::searched(stored).iter().any(|other| text::fold(other) == name);
+        city && named && !identifiers_differ(&item.identifiers, &stored.identifiers)
+    }
+
+    fn absorb(item: &mut Self::Item, other: &Self::Item, from: &str) {
+        absorb_names(&mut item.names, &item.display_name, &other.display_name, &other.names, from);
+    }
+
+    fn release(item: &mut Self::Item, from: &str) {
+        item.names.retain(|name| name.merged_from != from);
+    }
+}
+
+fn term(problems: &mut Problems, at: &str, who: &Option<TalentReference>, start: &str, end: &str) {
+    if person(who).trim().is_empty() {
+        problems.add(format!("{at}.person"), "PERSON_MISSING", "give the person's resource name or their name");
+    }
+    problems.date(format!("{at}.start_date"), start);
+    problems.date(format!("{at}.end_date"), end);
+    problems.period(format!("{at}.end_date"), start, end);
+}

@@ -1,0 +1,108 @@
+//! Organizations (单位): the columns, keys and rules of the resource.
+
+use std::sync::LazyLock;
+
+use mingce_orm::names::{
+    Problems, absorb_names, enum_values, identifier_keys, identifiers_differ, names_of,
+    settle_identifiers, settle_names,
+};
+use mingce_orm::{Cell, Collection, Column, Field, Key, Shape, Violation, text};
+use mingce_proto::labs::Organization;
+
+
+/// The key that an unverified organization is told from others by: its name and city. It holds no other.
+pub(crate) fn unverified_key(display_name: &str, city: &str) -> Key {
+    Key::new("unverified", format!("{}|{}", text::fold(display_name), text::fold(city)), "display_name")
+}
+
+fn is_resource_name(name: &str) -> bool {
+    name.is_empty() || Organizations::shape().kind.id(name).is_some()
+}
+
+/// The collection.
+#[derive(Debug)]
+pub(crate) enum Organizations {}
+
+impl Collection for Organizations {
+    type Item = Organization;
+    const MESSAGE: &'static str = "mingce.labs.v1.Organization";
+    const COLLECTION: &'static str = "organizations";
+    const TABLE: &'static str = "organizations";
+    const SINGULAR: &'static str = "organization";
+    const BY_NAME: bool = true;
+
+    fn shape() -> &'static Shape<Self> {
+        static SHAPE: LazyLock<Shape<Organizations>> = LazyLock::new(|| {
+            let kinds = enum_values("mingce.labs.v1.OrganizationKind");
+            let states = enum_values("mingce.labs.v1.OperatingState");
+            Shape::new(vec![
+                Field { column: Column::text("display_name"), get: |o| o.display_name.as_str().into() },
+                Field { column: Column::text("names").many(), get: |o| Cell::many(names_of(&o.display_name, &o.names)) },
+                Field {
+                    column: Column::text("identifiers").many(),
+                    get: |o| Cell::many(o.identifiers.iter().map(|i| i.value.as_str())),
+                },
+                Field { column: Column::one_of("kind", kinds).dimension(), get: |o| o.kind.into() },
+                Field { column: Column::one_of("state", states).dimension(), get: |o| o.state.into() },
+                Field { column: Column::text("division_code").dimension(), get: |o| o.division_code.as_str().into() },
+                Field { column: Column::text("city").dimension(), get: |o| o.city.as_str().into() },
+                Field { column: Column::text("country_code").dimension(), get: |o| o.country_code.as_str().into() },
+                Field { column: Column::integer("established_year").dimension(), get: |o| o.established_year.into() },
+                Field { column: Column::resource("parent").dimension(), get: |o| o.parent.as_str().into() },
+                Field { column: Column::resource("successor"), get: |o| o.successor.as_str().into() },
+                Field { column: Column::boolean("unverified").dimension(), get: |o| o.unverified.into() },
+            ])
+        });
+        &SHAPE
+    }
+
+    fn title(item: &Self::Item) -> &str {
+        &item.display_name
+    }
+
+    fn searched(item: &Self::Item) -> Vec<&str> {
+        names_of(&item.display_name, &item.names).collect()
+    }
+
+    fn keys(item: &Self::Item) -> Vec<Key> {
+        let unverified = item.unverified && item.identifiers.is_empty();
+        identifier_keys(&item.identifiers)
+            .chain(unverified.then(|| unverified_key(&item.display_name, &item.city)))
+            .collect()
+    }
+
+    fn settle(item: &mut Self::Item) -> Vec<Violation> {
+        let mut problems = Problems::default();
+        item.display_name = item.display_name.trim().to_owned();
+        if item.display_name.is_empty() {
+            problems.add("display_name", "NAME_EMPTY", "a name has at least one character");
+        }
+        settle_names(&mut item.names, &mut problems);
+        settle_identifiers(&mut item.identifiers, &mut problems);
+        problems.division_code(&item.division_code);
+        for (field, value) in [("parent", &item.parent), ("successor", &item.successor)] {
+            if !is_resource_name(value) {
+                problems.add(field, "NAME_WRONG_KIND", "expected a resource name like organizations/{id}");
+            } else if !value.is_empty() && *value == item.name {
+                problems.add(field, "REFERENCE_TO_ITSELF", "an organization is not its own");
+            }
+        }
+        problems.into_inner()
+    }
+
+    /// The same name in the same city, unless both have an identifier of one scheme and these differ.
+    fn is_same(item: &Self::Item, stored: &Self::Item) -> bool {
+        let city = item.city.is_empty() || stored.city.is_empty() || text::fold(&item.city) == text::fold(&stored.city);
+        let name = text::fold(&item.display_name);
+        let named = Self::searched(stored).iter().any(|other| text::fold(other) == name);
+        city && named && !identifiers_differ(&item.identifiers, &stored.identifiers)
+    }
+
+    fn absorb(item: &mut Self::Item, other: &Self::Item, from: &str) {
+        absorb_names(&mut item.names, &item.display_name, &other.display_name, &other.names, from);
+    }
+
+    fn release(item: &mut Self::Item, from: &str) {
+        item.names.retain(|name| name.merged_from != from);
+    }
+}

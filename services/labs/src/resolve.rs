@@ -1,0 +1,176 @@
+//! Which organization or lab is meant: by resource name, else identifier, else name or former name narrowed by city.
+
+use mingce_orm::resource::imagined_id;
+use mingce_orm::work::head_of;
+use mingce_orm::{Collection, Cx, Key, Result, Stamp, Violation, Work, identifier, text};
+use mingce_proto::labs::resolve_organizations_response::Resolution;
+use mingce_proto::labs::{Lab, Organization};
+use mingce_proto::registry::row_outcome::Problem;
+use mingce_proto::registry::{AssumedRecord, Identifier, OrganizationReference, RecordStatus};
+
+use crate::lab::Labs;
+use crate::organization::Organizations;
+
+/// How organizations are resolved.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Resolving {
+    /// Makes what is not found and has a name.
+    pub create_missing: bool,
+    /// Where the names come from, for the ledger.
+    pub source: String,
+    /// Nothing will be written: what is made has an id that follows from its key.
+    pub dry: bool,
+}
+
+/// Resolves all references. What cannot be resolved says so in its answer.
+pub(crate) fn organizations(
+    work: &mut Work,
+    cx: &Cx,
+    references: &[OrganizationReference],
+    how: &Resolving,
+) -> Result<Vec<Resolution>> {
+    let mut resolutions = Vec::with_capacity(references.len());
+    let mut failed = None;
+    for reference in references {
+        match organization(work, cx, reference, how) {
+            Ok(resolution) => resolutions.push(resolution),
+            // Goes on, so that all that has to be loaded is asked for at once.
+            Err(error) => failed = Some(error),
+        }
+    }
+    failed.map_or(Ok(resolutions), Err)
+}
+
+fn organization(work: &mut Work, cx: &Cx, wanted: &OrganizationReference, how: &Resolving) -> Result<Resolution> {
+    if !wanted.organization.is_empty() {
+        return Ok(match work.find::<Organizations>(&wanted.organization, None)? {
+            Some(found) => resolution(&found)?,
+            None => problem("organization", "REFERENCE_NOT_FOUND", format!("{} does not exist", wanted.organization)),
+        });
+    }
+    let mut held = None;
+    if let Some(given) = &wanted.identifier {
+        let value = match identifier::canonical(&given.scheme, &given.value) {
+            Ok(value) => value,
+            Err(fault) => return Ok(problem("identifier", fault.reason, fault.description)),
+        };
+        let key = Key::identifier(&given.scheme, &value, "identifier");
+        if let Some(found) = work.find::<Organizations>("", Some(&key))? {
+            return resolution(&found);
+        }
+        held = Some(Identifier { scheme: given.scheme.clone(), value });
+    }
+    let name = wanted.display_name.trim();
+    if name.is_empty() {
+        let said = if held.is_some() {
+            "no organization has this identifier, and no name is given to make one"
+        } else {
+            "give a resource name, an identifier or a name"
+        };
+        return Ok(problem(if held.is_some() { "identifier" } else { "" }, "REFERENCE_NOT_FOUND", said));
+    }
+    let meant = Organization {
+        display_name: name.to_owned(),
+        city: wanted.city.clone(),
+        identifiers: held.iter().cloned().collect(),
+        unverified: true,
+        ..Organization::default()
+    };
+    let found = candidates(work, &meant)?;
+    if let [found] = found.as_slice() {
+        return resolution(found);
+    }
+    if !found.is_empty() {
+        let said = format!("{} organizations have this name: give an identifier, or a city that tells them apart", found.len());
+        return Ok(problem("display_name", "REFERENCE_AMBIGUOUS", said));
+    }
+    if !how.create_missing {
+        return Ok(problem("display_name", "REFERENCE_NOT_FOUND", "no organization has this name"));
+    }
+    let key = key_of(&meant);
+    let stamp = Stamp { verb: "import", reason: how.source.clone(), ..Stamp::default() };
+    let meant = match settled(&meant) {
+        Ok(meant) => meant,
+        Err(wrong) => return Ok(problem("display_name", wrong.reason, wrong.description)),
+    };
+    let answer = if how.dry {
+        work.create_as::<Organizations>(cx, &stamp, &meant, imagined_id(&key))?
+    } else {
+        work.create::<Organizations>(cx, &stamp, &meant)?
+    };
+    let made = Resolution { created: true, key, name: answer.name, display_name: meant.display_name, problem: None };
+    Ok(made)
+}
+
+/// Active organizations that a name means.
+fn candidates(work: &mut Work, meant: &Organization) -> Result<Vec<Organization>> {
+    let mut found: Vec<Organization> = Vec::new();
+    for id in work.named::<Organizations>(&meant.display_name)? {
+        let Some(candidate) = work.survivor::<Organizations>(&id)? else { continue };
+        let active = head_of(&candidate)?.record_status() == RecordStatus::Active;
+        if active && Organizations::is_same(meant, &candidate) && !found.contains(&candidate) {
+            found.push(candidate);
+        }
+    }
+    // Where a city is given, one that is known to be there comes before those of which no city is known.
+    if !meant.city.is_empty() {
+        let there = |o: &Organization| text::fold(&o.city) == text::fold(&meant.city);
+        if found.iter().any(there) {
+            found.retain(there);
+        }
+    }
+    Ok(found)
+}
+
+fn settled(organization: &Organization) -> Result<Organization, Violation> {
+    let mut organization = organization.clone();
+    match Organizations::settle(&mut organization).into_iter().next() {
+        Some(wrong) => Err(wrong),
+        None => Ok(organization),
+    }
+}
+
+/// Tells apart what one run makes: the same in a dry run and in the run itself.
+fn key_of(organization: &Organization) -> String {
+    match organization.identifiers.first() {
+        Some(held) => format!("{}:{}", held.scheme, held.value),
+        None => format!("{}|{}", text::fold(&organization.display_name), text::fold(&organization.city)),
+    }
+}
+
+fn resolution(found: &Organization) -> Result<Resolution> {
+    Ok(Resolution { name: head_of(found)?.name, display_name: found.display_name.clone(), ..Resolution::default() })
+}
+
+fn problem(field: &str, reason: &str, description: impl Into<String>) -> Resolution {
+    let problem = Problem { field: field.to_owned(), reason: reason.to_owned(), description: description.into() };
+    Resolution { problem: Some(problem), ..Resolution::default() }
+}
+
+/// Puts what an earlier part of a dry run would have created in the place of the record.
+pub(crate) fn assume(work: &mut Work, cx: &Cx, record: &AssumedRecord) -> Result<()> {
+    let identifiers: Vec<Identifier> = record.identifier.iter().cloned().collect();
+    let stamp = Stamp::new("import");
+    match record.collection.as_str() {
+        "organizations" => {
+            let assumed = Organization {
+                display_name: record.display_name.clone(),
+                city: record.city.clone(),
+                unverified: identifiers.is_empty(),
+                identifiers,
+                ..Organization::default()
+            };
+            let Ok(assumed) = settled(&assumed) else { return Ok(()) };
+            work.create_as::<Organizations>(cx, &stamp, &assumed, imagined_id(&key_of(&assumed)))?;
+        }
+        "labs" => {
+            let mut assumed = Lab { display_name: record.display_name.clone(), identifiers, ..Lab::default() };
+            if Labs::settle(&mut assumed).is_empty() {
+                let key = format!("lab|{}|{:?}", assumed.display_name, assumed.identifiers);
+                work.create_as::<Labs>(cx, &stamp, &assumed, imagined_id(&key))?;
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}

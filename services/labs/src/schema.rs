@@ -1,0 +1,79 @@
+//! The tables of the labs service.
+
+use mingce_orm::schema::Sql::{Integer, Text};
+use mingce_orm::schema::{resource, run};
+use sea_orm_migration::prelude::*;
+
+/// The migrations of this service.
+#[derive(Debug)]
+pub struct Schema;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Schema {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(Tables)]
+    }
+    fn migration_table_name() -> DynIden {
+        "mingce_labs_migrations".into_iden()
+    }
+}
+
+struct Tables;
+
+impl MigrationName for Tables {
+    fn name(&self) -> &'static str {
+        "m20261124_000001_labs"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Tables {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let organizations = [
+            ("display_name", Text),
+            ("kind", Integer),
+            ("state", Integer),
+            ("division_code", Text),
+            ("city", Text),
+            ("country_code", Text),
+            ("established_year", Integer),
+            ("parent", Text),
+            ("successor", Text),
+            ("unverified", Integer),
+        ];
+        let labs = [
+            ("display_name", Text),
+            ("kind", Integer),
+            ("platform", Integer),
+            ("state", Integer),
+            ("field", Text),
+            ("discipline_code", Text),
+            ("lead_host", Text),
+            ("host_count", Integer),
+            ("city", Text),
+            ("division_code", Text),
+            ("area_square_metres", Integer),
+            ("equipment_value_fen", Integer),
+            ("established_year", Integer),
+            ("successor", Text),
+        ];
+        let designations = [
+            ("lab", Text),
+            ("level", Integer),
+            ("programme", Text),
+            ("platform", Integer),
+            ("state", Integer),
+            ("number", Text),
+            ("round", Text),
+            ("document_number", Text),
+            ("issuer", Text),
+            ("decision_date", Text),
+            ("start_date", Text),
+            ("end_date", Text),
+            ("year", Integer),
+        ];
+        run(manager, &resource("organizations", &organizations, false, &[])).await?;
+        run(manager, &resource("labs", &labs, false, &[])).await?;
+        run(manager, &resource("lab_designations", &designations, false, &["lab", "decision_date"])).await
+    }
+}

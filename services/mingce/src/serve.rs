@@ -1,0 +1,121 @@
+//! `mingce serve`: all services in one process, or some of them.
+
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+use mingce_awards::AwardRegister;
+use mingce_labs::LabRegister;
+use mingce_server::{Failure, Flags, Host, host, peers};
+use mingce_talent::TalentRegister;
+
+/// A service of the register.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Service {
+    /// Organizations, key laboratories and their designations
+    Labs,
+    /// Persons, programmes and their designations
+    Talent,
+    /// Schemes and awards
+    Awards,
+}
+
+/// How to serve.
+#[derive(Debug, clap::Args)]
+pub struct ServeArgs {
+    /// Which services; none named: all
+    services: Vec<Service>,
+    #[command(flatten)]
+    flags: Flags,
+    /// Loads the invented sample register
+    #[arg(long)]
+    sample: bool,
+    /// Where the labs service is, if this process does not serve it
+    #[arg(long, env = "MINGCE_LABS_URL", value_name = "URL")]
+    labs_url: Option<String>,
+    /// Where the talent service is, if this process does not serve it
+    #[arg(long, env = "MINGCE_TALENT_URL", value_name = "URL")]
+    talent_url: Option<String>,
+}
+
+/// What somebody at a terminal can try when all services are there.
+const TRIES: [&str; 3] = [mingce_labs::TRIES[1], mingce_talent::TRIES[1], mingce_awards::TRIES[2]];
+
+/// Serves until a signal.
+pub async fn run(args: ServeArgs) -> Result<ExitCode, Failure> {
+    let serves = |service: Service| args.services.is_empty() || args.services.contains(&service);
+    let needed = |url: &Option<String>, service: Service, flag: &str| match url {
+        None if !serves(service) => Err(Failure::Files(format!("{flag} is needed where this process does not serve it"))),
+        url => Ok(url.clone()),
+    };
+    let (mut labs_url, mut talent_url) = (None, None);
+    if serves(Service::Talent) || serves(Service::Awards) {
+        labs_url = needed(&args.labs_url, Service::Labs, "--labs-url")?;
+    }
+    if serves(Service::Awards) {
+        talent_url = needed(&args.talent_url, Service::Talent, "--talent-url")?;
+    }
+    if args.sample && !args.services.is_empty() {
+        return Err(Failure::Files("--sample needs all services in one process".to_owned()));
+    }
+
+    let mut host = Host::start(args.flags.clone()).await?;
+    let (here, db) = (host.url(), host.db().clone());
+    let labs_at = labs_url.unwrap_or_else(|| here.clone());
+    let talent_at = talent_url.unwrap_or_else(|| here.clone());
+    let (mut labs, mut talent, mut awards) = (None, None, None);
+    if serves(Service::Labs) {
+        LabRegister::prepare(&db, false).await?;
+        let service = labs.insert(LabRegister::open(db.clone()));
+        host = host.with(|server| service.mount(server));
+    }
+    if serves(Service::Talent) {
+        TalentRegister::prepare(&db, false).await?;
+        let vault = host.vault().await?;
+        let service = talent.insert(TalentRegister::open(db.clone(), vault, peers::labs(&labs_at)?).await?);
+        host = host.with(|server| service.mount(server));
+    }
+    if serves(Service::Awards) {
+        AwardRegister::prepare(&db, false).await?;
+        let service = AwardRegister::open(db.clone(), peers::labs(&labs_at)?, peers::talent(&talent_at)?);
+        let service = awards.insert(service);
+        host = host.with(|server| service.mount(server));
+    }
+    let tries: &[&str] = match args.services.as_slice() {
+        [Service::Labs] => &mingce_labs::TRIES,
+        [Service::Talent] => &mingce_talent::TRIES,
+        [Service::Awards] => &mingce_awards::TRIES,
+        _ => &TRIES,
+    };
+    let sample = args.sample;
+    let load = async move { if sample { crate::sample::load(&here).await.map_err(|e| format!("{e:#}")) } else { Ok(()) } };
+    let db = host.serve(tries, load).await?;
+    if let Some(service) = awards {
+        service.close().await;
+    }
+    if let Some(service) = talent {
+        service.close().await;
+    }
+    if let Some(service) = labs {
+        service.close().await;
+    }
+    db.close().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// How to migrate.
+#[derive(Debug, clap::Args)]
+pub struct MigrateArgs {
+    #[command(flatten)]
+    flags: Flags,
+}
+
+/// Brings the tables of all services to this version.
+pub async fn migrate(args: MigrateArgs) -> Result<ExitCode, Failure> {
+    let (db, place) = host::open(&args.flags).await?;
+    LabRegister::prepare(&db, true).await?;
+    TalentRegister::prepare(&db, true).await?;
+    AwardRegister::prepare(&db, true).await?;
+    db.close().await;
+    crate::say(&format!("{place} has the tables of this version"));
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,56 @@
+//! Talent programmes: the columns, keys and rules of the resource.
+
+use std::sync::LazyLock;
+
+use mingce_orm::names::{Problems, enum_values};
+use mingce_orm::{Collection, Column, Field, Key, Shape, Violation};
+use mingce_proto::talent::Programme;
+
+/// The collection.
+#[derive(Debug)]
+pub(crate) enum Programmes {}
+
+/// The key of a programme's code.
+pub(crate) fn code_key(code: &str) -> Key {
+    Key::new("code", code, "code")
+}
+
+impl Collection for Programmes {
+    type Item = Programme;
+    const MESSAGE: &'static str = "mingce.talent.v1.Programme";
+    const COLLECTION: &'static str = "programmes";
+    const TABLE: &'static str = "programmes";
+    const SINGULAR: &'static str = "programme";
+
+    fn shape() -> &'static Shape<Self> {
+        static SHAPE: LazyLock<Shape<Programmes>> = LazyLock::new(|| {
+            let kinds = enum_values("mingce.talent.v1.ProgrammeKind");
+            let levels = enum_values("mingce.registry.v1.Level");
+            Shape::new(vec![
+                Field { column: Column::text("display_name"), get: |p| p.display_name.as_str().into() },
+                Field { column: Column::text("code"), get: |p| p.code.as_str().into() },
+                Field { column: Column::one_of("kind", kinds).dimension(), get: |p| p.kind.into() },
+                Field { column: Column::one_of("level", levels).dimension(), get: |p| p.level.into() },
+                Field { column: Column::text("family").dimension(), get: |p| p.family.as_str().into() },
+            ])
+        });
+        &SHAPE
+    }
+
+    fn title(item: &Programme) -> &str {
+        &item.display_name
+    }
+
+    fn keys(item: &Programme) -> Vec<Key> {
+        vec![code_key(&item.code)]
+    }
+
+    fn settle(item: &mut Programme) -> Vec<Violation> {
+        let mut problems = Problems::default();
+        item.display_name = item.display_name.trim().to_owned();
+        if item.display_name.is_empty() {
+            problems.add("display_name", "NAME_EMPTY", "a name has at least one character");
+        }
+        problems.into_inner()
+    }
+}
