@@ -79,12 +79,15 @@ fn the_key_laboratories_are_340_with_their_hosts_and_links() {
     assert_eq!(hosts, BTreeMap::from([(0, 19), (1, 301), (2, 16), (3, 4)]));
     let without_chinese = labs.messages.iter().filter(|l| l.display_name.is_ascii()).count();
     assert_eq!(without_chinese, 5);
-    let successors: Vec<_> = labs.messages.iter().filter_map(|l| l.successor.as_ref()).collect();
-    assert_eq!(successors.len(), 1);
+    assert!(labs.messages.iter().all(|l| l.successor.is_none()));
+    let links: Read<Lab> = read(&mapping, &mapping.parts()[1], &source);
+    assert_eq!((links.counts.resources, links.counts.skipped["no successor"]), (1, 339));
+    let successor = links.messages[0].successor.as_ref().unwrap();
     assert_eq!(
-        successors[0].identifier.as_ref().unwrap().value,
+        successor.identifier.as_ref().unwrap().value,
         "https://ror.org/012wsxz85"
     );
+    assert_eq!(links.rows[0].number, 275);
     let second = &labs.messages[1].hosts[1];
     let organization = second.organization.as_ref().unwrap();
     assert_eq!(organization.display_name, "Tongji University");

@@ -177,7 +177,7 @@ pub(crate) fn among(backend: DbBackend, column: &str) -> String {
     }
 }
 
-/// The list for [`among`] and [`rows_of`].
+/// The list for [`among`].
 pub(crate) fn list<T: AsRef<str>>(backend: DbBackend, items: impl IntoIterator<Item = T>) -> Value {
     let items = items.into_iter();
     match backend {
@@ -188,18 +188,25 @@ pub(crate) fn list<T: AsRef<str>>(backend: DbBackend, items: impl IntoIterator<I
     }
 }
 
-/// A table of so many text columns from as many bound lists of one length: `SELECT … FROM` this. Columns are `c0`, `c1`, ….
+/// A table of so many text columns `c0`, `c1`, … whose rows are bound by [`rows`]: `SELECT … FROM` this.
 pub(crate) fn rows_of(backend: DbBackend, columns: usize) -> String {
-    let name = |n: usize| format!("c{n}");
+    let columns = 0..columns;
     if backend == DbBackend::Postgres {
-        let lists = vec!["?::text[]"; columns].join(", ");
-        return format!("UNNEST({lists}) AS r({})", (0..columns).map(name).collect::<Vec<_>>().join(", "));
+        let lists: Vec<_> = columns.clone().map(|_| "?::text[]").collect();
+        let names: Vec<_> = columns.map(|n| format!("c{n}")).collect();
+        return format!("UNNEST({}) AS r({})", lists.join(", "), names.join(", "));
     }
-    let columns: Vec<_> = (0..columns)
-        .map(|n| if n == 0 { "j0.value AS c0".to_owned() } else { format!("j{n}.value AS c{n}") })
-        .collect();
-    let joins: String = (1..columns.len()).map(|n| format!(" JOIN json_each(?) j{n} ON j{n}.key = j0.key")).collect();
-    format!("(SELECT {} FROM json_each(?) j0{joins}) AS r", columns.join(", "))
+    let names: Vec<_> = columns.map(|n| format!("value->>{n} AS c{n}")).collect();
+    format!("(SELECT {} FROM json_each(?)) AS r", names.join(", "))
+}
+
+/// The rows for [`rows_of`]: a list for each column on PostgreSQL, one list of rows on SQLite.
+pub(crate) fn rows<const N: usize>(backend: DbBackend, rows: &[[&str; N]]) -> Vec<Value> {
+    if backend == DbBackend::Postgres {
+        return (0..N).map(|n| list(backend, rows.iter().map(|row| row[n]))).collect();
+    }
+    let rows: serde_json::Value = rows.iter().map(|row| serde_json::Value::from_iter(row.iter().copied())).collect();
+    vec![rows.to_string().into()]
 }
 
 /// The first column of each row.

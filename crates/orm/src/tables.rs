@@ -230,7 +230,7 @@ async fn insert<const N: usize>(
     let backend = tx.get_database_backend();
     let columns: Vec<_> = (0..N).map(|n| format!("c{n}")).collect();
     let text = format!("INSERT INTO {table} SELECT {} FROM {}", columns.join(", "), rows_of(backend, N));
-    tx.execute_raw(sql(backend, &text, lists(backend, rows))).await?;
+    tx.execute_raw(sql(backend, &text, crate::db::rows(backend, rows))).await?;
     Ok(())
 }
 
@@ -251,10 +251,6 @@ async fn remove<const N: usize>(
         picked.join(", "),
         rows_of(backend, N)
     );
-    tx.execute_raw(sql(backend, &text, lists(backend, rows))).await?;
+    tx.execute_raw(sql(backend, &text, crate::db::rows(backend, rows))).await?;
     Ok(())
-}
-
-fn lists<const N: usize>(backend: DbBackend, rows: &[[&str; N]]) -> Vec<Value> {
-    (0..N).map(|n| list(backend, rows.iter().map(|row| row[n]))).collect()
 }
