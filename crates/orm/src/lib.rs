@@ -15,6 +15,7 @@ pub mod names;
 pub mod order;
 pub mod page;
 pub mod read;
+mod reads;
 pub mod resource;
 pub mod schema;
 mod select;

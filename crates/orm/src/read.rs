@@ -1,7 +1,5 @@
 //! Reading resources: by name, in pages, by search, counted.
 
-use std::collections::HashMap;
-
 use mingce_proto::registry::{RecordStatus, View};
 use sea_orm::ConnectionTrait;
 use sea_orm::sea_query::Value;
@@ -13,6 +11,7 @@ use crate::field::{Column, Type};
 use crate::filter::{self, Expr};
 use crate::order;
 use crate::page::{self, Position};
+use crate::reads::bodies;
 use crate::resource::{self, Kind, Collection, whole_name};
 use crate::select::{Condition, after_position, columns_of, compile};
 use crate::store::Store;
@@ -50,36 +49,25 @@ pub struct Page<R> {
 
 impl Store {
     /// The resource with a name, whatever its record status.
-    pub async fn get<C: Collection>(&self, cx: &Cx, name: &str, view: i32) -> Result<C::Item> {
-        let mut found = self.batch_get::<C>(cx, std::slice::from_ref(&name), view).await?;
-        found.pop().ok_or_else(|| Error::internal("a batch of one answered none"))
+    pub async fn get<C: Collection>(&self, _cx: &Cx, name: &str, view: i32) -> Result<C::Item> {
+        let kind = &C::shape().kind;
+        let missing = || Error::not_found(kind.collection, name);
+        let body = self.reads.one(kind, kind.id(name).ok_or_else(missing)?).await?.ok_or_else(missing)?;
+        named::<C>(&body, name, view)
     }
 
     /// The resources with these names, in their order. NOT_FOUND names the first that does not exist.
     pub async fn batch_get<C: Collection>(&self, _cx: &Cx, names: &[impl AsRef<str>], view: i32) -> Result<Vec<C::Item>> {
         let kind = &C::shape().kind;
-        let ids: Vec<&str> = names.iter().filter_map(|name| kind.id(name.as_ref())).collect();
-        let bodies = self.bodies(kind, &ids).await?;
+        let found = bodies(&self.db, kind, names.iter().filter_map(|name| kind.id(name.as_ref()))).await?;
         names
             .iter()
             .map(|name| {
                 let name = name.as_ref();
                 let missing = || Error::not_found(kind.collection, name);
-                let body = bodies.get(kind.id(name).ok_or_else(missing)?).ok_or_else(missing)?;
-                if resource::head(body)?.name != name {
-                    return Err(missing());
-                }
-                show::<C>(body, view, View::Full)
+                named::<C>(found.get(kind.id(name).ok_or_else(missing)?).ok_or_else(missing)?, name, view)
             })
             .collect()
-    }
-
-    /// The encoded messages of these ids, as far as they exist.
-    async fn bodies(&self, kind: &Kind, ids: &[&str]) -> Result<HashMap<String, Vec<u8>>> {
-        let backend = self.db.backend();
-        let text = format!("SELECT id, body FROM {} WHERE {}", kind.table, among(backend, "id"));
-        let rows = self.db.read.query_all_raw(self.db.sql(&text, [list(backend, ids)])).await?;
-        rows.iter().map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).collect()
     }
 
     /// A page of a list.
@@ -258,6 +246,15 @@ pub(crate) fn selection(kind: &Kind, text: &str) -> Result<Condition> {
 /// Names sort by their pinyin key.
 fn sort_column(column: &Column, default: &str) -> &'static str {
     if column.name == default && matches!(column.name, "display_name" | "title") { "sort_key" } else { column.name }
+}
+
+/// A resource, if this is its name: a child's id under another parent is none.
+fn named<C: Collection>(body: &[u8], name: &str, view: i32) -> Result<C::Item> {
+    if resource::head(body)?.name == name {
+        show::<C>(body, view, View::Full)
+    } else {
+        Err(Error::not_found(C::COLLECTION, name))
+    }
 }
 
 fn limit(size: usize) -> Value {

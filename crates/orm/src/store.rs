@@ -10,6 +10,7 @@ use crate::cx::Cx;
 use crate::db::Db;
 use crate::error::{Class, Error, Result, Violation};
 use crate::ledger;
+use crate::reads::Reads;
 use crate::resource::{self, HEAD_FIELDS, Kind, Collection};
 use crate::tables;
 use crate::vault::Vault;
@@ -22,6 +23,7 @@ use crate::writer::{Edit, Once, Writers, apply};
 pub struct Store {
     pub(crate) db: Db,
     pub(crate) vault: Option<Arc<Vault>>,
+    pub(crate) reads: Arc<Reads>,
     writers: Arc<Writers>,
 }
 
@@ -55,7 +57,8 @@ impl Store {
     /// A store on a database whose schema is there. `vault`: for services that keep personal data.
     pub fn new(db: Db, vault: Option<Arc<Vault>>) -> Self {
         let writers = Arc::new(Writers::start(&db, vault.clone()));
-        Self { db, vault, writers }
+        let reads = Arc::new(Reads::start(&db));
+        Self { db, vault, reads, writers }
     }
 
     /// Writes what waits. For the last holder of the store.
@@ -81,7 +84,7 @@ impl Store {
         if edits.is_empty() {
             return Ok(Vec::new());
         }
-        self.writers.submit(cx, None, edits).await
+        self.writers.submit_in_turn(cx, edits).await
     }
 
     /// A view of the register in which edits can be tried, one upon the other, without being written.

@@ -76,6 +76,16 @@ impl Writers {
         answer.await.map_err(|_| Error::internal("a writer ended without an answer"))
     }
 
+    /// Does edits and answers after the commit; where the queue is full it waits for a place. For imports, which bring
+    /// their work in pieces and have time.
+    pub async fn submit_in_turn(&self, cx: &Cx, edits: Vec<Edit>) -> Result<Vec<Result<Answer>>> {
+        let (reply, answer) = oneshot::channel();
+        let job = Job { cx: cx.clone(), once: None, edits, reply };
+        let closed = || Error::new(Class::Unavailable, "SHUTTING_DOWN", "the register is shutting down: try again");
+        self.queue.send(job).await.map_err(|_| closed())?;
+        answer.await.map_err(|_| Error::internal("a writer ended without an answer"))
+    }
+
     /// Lets the writers finish what waits, and waits for them.
     pub async fn close(self) {
         drop(self.queue);

@@ -1,0 +1,88 @@
+//! Shared reads: calls that wait for one resource at the same moment become one statement.
+//!
+//! There is no timer: a reader takes what waits and asks for it at once, so a lone call waits for nobody, and while a
+//! statement runs the next calls gather. Two calls for one id both get it; a failed statement fails those that shared it.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use sea_orm::ConnectionTrait;
+use tokio::sync::{Mutex, mpsc, oneshot};
+
+use crate::db::{Db, among, list};
+use crate::error::{Class, Error, Result};
+use crate::resource::Kind;
+
+/// How many calls may wait, how many share a statement, and how many statements run at once.
+const WAITING: usize = 8192;
+const BATCH: usize = 256;
+const READERS: usize = 2;
+
+/// The encoded message of a resource. Calls that share a statement share it.
+pub(crate) type Body = Arc<[u8]>;
+
+struct Ask {
+    kind: &'static Kind,
+    id: String,
+    reply: oneshot::Sender<Result<Option<Body>>>,
+}
+
+/// The way to the readers. They end when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Reads(mpsc::Sender<Ask>);
+
+impl Reads {
+    pub fn start(db: &Db) -> Self {
+        let (queue, waiting) = mpsc::channel(WAITING);
+        let waiting = Arc::new(Mutex::new(waiting));
+        for _ in 0..READERS {
+            tokio::spawn(run(db.clone(), Arc::clone(&waiting)));
+        }
+        Self(queue)
+    }
+
+    /// The message of one id, where it exists.
+    pub async fn one(&self, kind: &'static Kind, id: &str) -> Result<Option<Body>> {
+        let (reply, answer) = oneshot::channel();
+        self.0.try_send(Ask { kind, id: id.to_owned(), reply }).map_err(|_| {
+            Error::new(Class::Exhausted, "READ_QUEUE_FULL", "too many reads wait: try again in a moment")
+        })?;
+        answer.await.map_err(|_| Error::internal("a reader ended without an answer"))?
+    }
+}
+
+async fn run(db: Db, waiting: Arc<Mutex<mpsc::Receiver<Ask>>>) {
+    loop {
+        let mut asks = Vec::new();
+        if waiting.lock().await.recv_many(&mut asks, BATCH).await == 0 {
+            return;
+        }
+        // Callers that have left cost nothing.
+        asks.retain(|ask| !ask.reply.is_closed());
+        let mut kinds: HashMap<&'static str, Vec<Ask>> = HashMap::new();
+        for ask in asks {
+            kinds.entry(ask.kind.table).or_default().push(ask);
+        }
+        for asks in kinds.into_values() {
+            let Some(kind) = asks.first().map(|ask| ask.kind) else { continue };
+            let ids: BTreeSet<&str> = asks.iter().map(|ask| ask.id.as_str()).collect();
+            let found = bodies(&db, kind, ids).await;
+            for ask in asks {
+                let answer = found.as_ref().map(|found| found.get(&ask.id).cloned()).map_err(Clone::clone);
+                let _ = ask.reply.send(answer);
+            }
+        }
+    }
+}
+
+/// The encoded messages of these ids, as far as they exist.
+pub(crate) async fn bodies<'a>(
+    db: &Db,
+    kind: &Kind,
+    ids: impl IntoIterator<Item = &'a str>,
+) -> Result<HashMap<String, Body>> {
+    let backend = db.backend();
+    let text = format!("SELECT id, body FROM {} WHERE {}", kind.table, among(backend, "id"));
+    let rows = db.read.query_all_raw(db.sql(&text, [list(backend, ids)])).await?;
+    rows.iter().map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index::<Vec<u8>>(1)?.into()))).collect()
+}
