@@ -5,9 +5,11 @@
 
 mod build;
 mod collection;
+mod compile;
 mod decode;
 mod delimited;
 mod error;
+mod locate;
 mod plain;
 mod reading;
 mod refused;

@@ -1,17 +1,17 @@
-//! A mapping as its TOML says it, checked against the contract: every wrong key is an error that names its place.
+//! What a mapping is: parts, fields and texts, as the compiler makes them of its TOML.
 
 use std::collections::HashMap;
 use std::path::Path;
 
-use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
+use prost_reflect::{FieldDescriptor, MessageDescriptor};
 use serde::Deserialize;
-use toml::{Table, Value as Toml};
 
 use crate::collection::Collection;
+use crate::compile::message_of;
 use crate::error::Error;
 use crate::source::Options;
 use crate::template::{Clean, Template};
-use crate::value::{DateForm, SHARE, convert};
+use crate::value::DateForm;
 
 /// The mappings that ship, by name.
 pub const SHIPPED: [(&str, &str); 3] = [
@@ -26,9 +26,9 @@ pub const SHIPPED: [(&str, &str); 3] = [
 /// What the columns of a kind of file mean.
 #[derive(Debug)]
 pub struct Mapping {
-    name: String,
-    options: Options,
-    parts: Vec<Part>,
+    pub(crate) name: String,
+    pub(crate) options: Options,
+    pub(crate) parts: Vec<Part>,
     pub(crate) columns: Columns,
     pub(crate) fill_down: Vec<usize>,
 }
@@ -131,92 +131,6 @@ pub(crate) struct Condition {
     pub(crate) because: String,
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum OneOrMany<T> {
-    One(T),
-    Many(Vec<T>),
-}
-
-impl<T> OneOrMany<T> {
-    fn into_vec(self) -> Vec<T> {
-        match self {
-            OneOrMany::One(one) => vec![one],
-            OneOrMany::Many(many) => many,
-        }
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FileSpec {
-    /// Words for people who read the mapping.
-    #[serde(rename = "about")]
-    _about: Option<String>,
-    encoding: Option<String>,
-    separator: Option<char>,
-    sheet: Option<String>,
-    header: Option<u64>,
-    #[serde(default)]
-    clean: Vec<Clean>,
-    #[serde(default)]
-    fill_down: Vec<String>,
-    #[serde(default)]
-    columns: Table,
-    #[serde(default)]
-    values: HashMap<String, HashMap<String, String>>,
-    #[serde(default)]
-    part: Vec<Table>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PartSpec {
-    collection: String,
-    join: Option<OneOrMany<String>>,
-    skip: Option<Toml>,
-    fields: Table,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TextSpec {
-    from: String,
-    #[serde(default)]
-    clean: Vec<Clean>,
-    values: Option<ValuesSpec>,
-    other: Option<String>,
-    date: Option<DateForm>,
-    times: Option<u64>,
-    split: Option<Toml>,
-    #[serde(default)]
-    rows: Rows,
-    skip: Option<Toml>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum ValuesSpec {
-    Shared(String),
-    Own(HashMap<String, String>),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ConditionSpec {
-    column: String,
-    is: Option<OneOrMany<String>>,
-    not: Option<OneOrMany<String>>,
-    because: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SplitSpec {
-    by: OneOrMany<String>,
-    columns: Option<Vec<String>>,
-}
-
 impl Mapping {
     /// The mapping that `--as` names: one that ships, a collection, or the path of a TOML file.
     pub fn find(name: &str) -> Result<Mapping, Error> {
@@ -255,49 +169,6 @@ impl Mapping {
         })
     }
 
-    /// Reads a mapping from the text of a TOML file.
-    pub fn parse(name: &str, text: &str) -> Result<Mapping, Error> {
-        let file: FileSpec = toml::from_str(text).map_err(|e| Error::mapping(name, e.to_string().trim_end()))?;
-        if file.part.is_empty() {
-            return Err(Error::mapping(name, "there is no [[part]]"));
-        }
-        let options = Options {
-            sheet: file.sheet,
-            encoding: file.encoding,
-            separator: file.separator,
-            header: file.header,
-        };
-        let mut compiler = Compiler {
-            columns: Columns {
-                clean: file.clean,
-                ..Columns::default()
-            },
-            values: file.values,
-            used: Vec::new(),
-        };
-        for name in file.columns.keys() {
-            compiler.column(name);
-        }
-        for (name, value) in file.columns {
-            let column = compiler.column(&name);
-            let texts = compiler.texts(value, &format!("columns.{name}"), None)?;
-            compiler.columns.set(column, texts);
-        }
-        compiler.columns.check_cycles()?;
-        let fill_down = file.fill_down.iter().map(|c| compiler.column(c)).collect();
-        let mut parts = Vec::new();
-        for (index, table) in file.part.into_iter().enumerate() {
-            parts.push(compiler.part(table, index + 1)?);
-        }
-        Ok(Mapping {
-            name: name.to_owned(),
-            options,
-            parts,
-            columns: compiler.columns,
-            fill_down,
-        })
-    }
-
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
@@ -314,14 +185,8 @@ impl Mapping {
     }
 }
 
-fn message_of(collection: &Collection) -> Result<MessageDescriptor, Error> {
-    collection
-        .message()
-        .ok_or_else(|| Error::mapping(collection.label, "the contract has no such message"))
-}
-
 impl Columns {
-    fn set(&mut self, column: usize, texts: Vec<Text>) {
+    pub(crate) fn set(&mut self, column: usize, texts: Vec<Text>) {
         if let Some(place) = self.derived.get_mut(column) {
             *place = Some(texts);
         }
@@ -349,7 +214,7 @@ impl Columns {
         }
     }
 
-    fn check_cycles(&self) -> Result<(), Error> {
+    pub(crate) fn check_cycles(&self) -> Result<(), Error> {
         fn walk(columns: &Columns, column: usize, path: &mut Vec<usize>) -> Result<(), Error> {
             if path.contains(&column) {
                 let place = format!("columns.{}", columns.name(column));
@@ -371,329 +236,4 @@ impl Columns {
         }
         (0..self.names.len()).try_for_each(|column| walk(self, column, &mut Vec::new()))
     }
-}
-
-struct Compiler {
-    columns: Columns,
-    values: HashMap<String, HashMap<String, String>>,
-    /// The columns that were named since this was last emptied.
-    used: Vec<usize>,
-}
-
-/// Keys of a message's table beside its fields.
-const ITEM_KEYS: [&str; 3] = ["split", "join", "skip"];
-
-impl Compiler {
-    fn column(&mut self, name: &str) -> usize {
-        let found = self.columns.names.iter().position(|n| n == name);
-        let column = found.unwrap_or_else(|| {
-            self.columns.names.push(name.to_owned());
-            self.columns.derived.push(None);
-            self.columns.names.len() - 1
-        });
-        self.used.push(column);
-        column
-    }
-
-    fn part(&mut self, table: Table, number: usize) -> Result<Part, Error> {
-        let place = format!("part {number}");
-        let spec: PartSpec = table.try_into().map_err(|e| wrong(&place, e))?;
-        let Some(collection) = Collection::find(&spec.collection) else {
-            let all = Collection::labels();
-            return Err(Error::mapping(
-                place,
-                format!("no collection {:?}; there are {all}", spec.collection),
-            ));
-        };
-        let place = format!("part {number} ({})", collection.label);
-        let message = message_of(collection)?;
-        let join = spec.join.map(OneOrMany::into_vec).unwrap_or_default();
-        let join = join.iter().map(|c| self.column(c)).collect();
-        let skip = self.conditions(spec.skip, &format!("{place}, skip"))?;
-        let fields = self.fields(spec.fields, &message, &format!("{place}, "), collection)?;
-        Ok(Part {
-            collection,
-            message,
-            content: Content::Mapped {
-                join,
-                group: Group { skip, fields },
-            },
-        })
-    }
-
-    fn fields(
-        &mut self,
-        table: Table,
-        message: &MessageDescriptor,
-        place: &str,
-        collection: &Collection,
-    ) -> Result<Vec<(FieldDescriptor, Filling)>, Error> {
-        let mut fields = Vec::new();
-        for (name, value) in table {
-            let place = format!("{place}{name}");
-            let Some(field) = message.get_field_by_name(&name) else {
-                let known: Vec<_> = message.fields().map(|f| f.name().to_owned()).collect();
-                let problem = format!("{} has no such field; it has {}", message.name(), known.join(", "));
-                return Err(Error::mapping(place, problem));
-            };
-            if collection.message().as_ref() == Some(message) && collection.is_output_only(&name) {
-                return Err(Error::mapping(place, "only the service sets this field"));
-            }
-            let filling = self.filling(value, &field, &place, collection)?;
-            fields.push((field, filling));
-        }
-        Ok(fields)
-    }
-
-    fn filling(
-        &mut self,
-        value: Toml,
-        field: &FieldDescriptor,
-        place: &str,
-        collection: &Collection,
-    ) -> Result<Filling, Error> {
-        let of_message = match field.kind() {
-            // A share can be told in one text, as `1/4`.
-            Kind::Message(m) if m.full_name() == SHARE && !value.is_table() => None,
-            Kind::Message(m) => Some(m),
-            _ => None,
-        };
-        match (of_message, field.is_list()) {
-            (None, false) => self.texts(value, place, Some(field)).map(Filling::Value),
-            (None, true) => {
-                let mut texts = self.texts_of_list(value, place, field)?;
-                Ok(Filling::List(texts.drain(..).map(Entry::Value).collect()))
-            }
-            (Some(message), false) => match self.item(value, &message, place, collection)? {
-                Entry::Message {
-                    group,
-                    split: None,
-                    join,
-                } if join.is_empty() => Ok(Filling::Message(group)),
-                _ => Err(Error::mapping(
-                    place,
-                    "one message: `split` and `join` are for fields of several",
-                )),
-            },
-            (Some(message), true) => {
-                let several = value.is_array();
-                let mut entries = Vec::new();
-                for (index, value) in many(value).into_iter().enumerate() {
-                    let place = if several {
-                        format!("{place}[{index}]")
-                    } else {
-                        place.to_owned()
-                    };
-                    entries.push(self.item(value, &message, &place, collection)?);
-                }
-                Ok(Filling::List(entries))
-            }
-        }
-    }
-
-    fn item(
-        &mut self,
-        value: Toml,
-        message: &MessageDescriptor,
-        place: &str,
-        collection: &Collection,
-    ) -> Result<Entry, Error> {
-        let Toml::Table(mut table) = value else {
-            return Err(Error::mapping(
-                place,
-                format!("{}: a table of its fields is expected", message.name()),
-            ));
-        };
-        let [split, join, skip] = ITEM_KEYS.map(|key| table.remove(key));
-        let before = std::mem::take(&mut self.used);
-        let fields = self.fields(table, message, &format!("{place}."), collection)?;
-        let named = std::mem::replace(&mut self.used, before);
-        self.used.extend(&named);
-        let split = split
-            .map(|s| self.split(s, &named, &format!("{place}.split")))
-            .transpose()?;
-        let skip = self.conditions(skip, &format!("{place}.skip"))?;
-        let join = match join {
-            Some(join) => {
-                let place = format!("{place}.join");
-                join.try_into::<OneOrMany<String>>()
-                    .map_err(|e| wrong(&place, e))?
-                    .into_vec()
-            }
-            None => Vec::new(),
-        };
-        let join = join.iter().map(|c| self.column(c)).collect();
-        Ok(Entry::Message {
-            group: Group { skip, fields },
-            split,
-            join,
-        })
-    }
-
-    /// Alternatives: the first that is not empty counts.
-    fn texts(&mut self, value: Toml, place: &str, field: Option<&FieldDescriptor>) -> Result<Vec<Text>, Error> {
-        let several = value.is_array();
-        let mut texts = Vec::new();
-        for (index, value) in many(value).into_iter().enumerate() {
-            let place = if several {
-                format!("{place}[{index}]")
-            } else {
-                place.to_owned()
-            };
-            let text = self.text(value, &place, field)?;
-            if text.split.is_some() {
-                return Err(Error::mapping(place, "one value: `split` is for fields of several"));
-            }
-            texts.push(text);
-        }
-        Ok(texts)
-    }
-
-    fn texts_of_list(&mut self, value: Toml, place: &str, field: &FieldDescriptor) -> Result<Vec<Text>, Error> {
-        let several = value.is_array();
-        let mut texts = Vec::new();
-        for (index, value) in many(value).into_iter().enumerate() {
-            let place = if several {
-                format!("{place}[{index}]")
-            } else {
-                place.to_owned()
-            };
-            texts.push(self.text(value, &place, Some(field))?);
-        }
-        Ok(texts)
-    }
-
-    fn text(&mut self, value: Toml, place: &str, field: Option<&FieldDescriptor>) -> Result<Text, Error> {
-        let spec = match value {
-            Toml::String(from) => TextSpec {
-                from,
-                clean: Vec::new(),
-                values: None,
-                other: None,
-                date: None,
-                times: None,
-                split: None,
-                rows: Rows::default(),
-                skip: None,
-            },
-            Toml::Table(table) => table.try_into().map_err(|e| wrong(place, e))?,
-            Toml::Integer(_) | Toml::Boolean(_) => {
-                return Err(Error::mapping(place, "put the fixed value in quotation marks"));
-            }
-            _ => return Err(Error::mapping(place, "a text or a table with `from` is expected")),
-        };
-        let before = std::mem::take(&mut self.used);
-        let from = Template::parse(&spec.from, &mut |name| self.column(name)).map_err(|p| Error::mapping(place, p))?;
-        let named = std::mem::replace(&mut self.used, before);
-        self.used.extend(&named);
-        let split = spec
-            .split
-            .map(|s| self.split(s, &named, &format!("{place}.split")))
-            .transpose()?;
-        let skip = self.conditions(spec.skip, &format!("{place}.skip"))?;
-        let values = match spec.values {
-            Some(ValuesSpec::Own(own)) => Some(own),
-            Some(ValuesSpec::Shared(name)) => match self.values.get(&name) {
-                Some(shared) => Some(shared.clone()),
-                None => {
-                    return Err(Error::mapping(
-                        format!("{place}.values"),
-                        format!("no table [values.{name}]"),
-                    ));
-                }
-            },
-            None if spec.other.is_some() => return Err(Error::mapping(place, "`other` needs `values`")),
-            None => None,
-        };
-        let times = spec.times.unwrap_or(1);
-        if let Some(field) = field {
-            if times != 1 && !matches!(field.kind(), Kind::Int32 | Kind::Int64) {
-                return Err(Error::mapping(place, "`times` is for whole numbers"));
-            }
-            // What does not come from a cell must fit the field now.
-            let fixed = values.iter().flat_map(|v| v.values()).chain(spec.other.as_ref());
-            let literal = (named.is_empty() && values.is_none()).then_some(&spec.from);
-            for text in fixed.chain(literal).filter(|t| !t.is_empty()) {
-                convert(text, &field.kind(), times)
-                    .map_err(|u| Error::mapping(place, format!("{text:?}: {}", u.description)))?;
-            }
-        }
-        Ok(Text {
-            from,
-            clean: spec.clean,
-            values,
-            other: spec.other,
-            date: spec.date,
-            times,
-            split,
-            rows: spec.rows,
-            skip,
-        })
-    }
-
-    fn split(&mut self, value: Toml, named: &[usize], place: &str) -> Result<Split, Error> {
-        let (by, columns) = match value {
-            Toml::Table(table) => {
-                let spec: SplitSpec = table.try_into().map_err(|e| wrong(place, e))?;
-                let columns = spec.columns.map(|c| c.iter().map(|c| self.column(c)).collect());
-                (spec.by.into_vec(), columns)
-            }
-            other => (
-                other
-                    .try_into::<OneOrMany<String>>()
-                    .map_err(|e| wrong(place, e))?
-                    .into_vec(),
-                None,
-            ),
-        };
-        if by.is_empty() || by.iter().any(String::is_empty) {
-            return Err(Error::mapping(place, "a separator is empty"));
-        }
-        let mut of_file = Vec::new();
-        let columns: Vec<usize> = columns.unwrap_or_else(|| named.to_vec());
-        columns.iter().for_each(|&c| self.columns.of_file(c, &mut of_file));
-        if of_file.is_empty() {
-            return Err(Error::mapping(place, "there is no column to split"));
-        }
-        Ok(Split { by, columns: of_file })
-    }
-
-    fn conditions(&mut self, value: Option<Toml>, place: &str) -> Result<Vec<Condition>, Error> {
-        let mut conditions = Vec::new();
-        for value in value.map(many).unwrap_or_default() {
-            let spec: ConditionSpec = value.try_into().map_err(|e| wrong(place, e))?;
-            let (values, equal) = match (spec.is, spec.not) {
-                (Some(is), None) => (is.into_vec(), true),
-                (None, Some(not)) => (not.into_vec(), false),
-                _ => return Err(Error::mapping(place, "either `is` or `not` is expected")),
-            };
-            let because = spec.because.unwrap_or_else(|| {
-                let values: Vec<_> = values.iter().map(|v| format!("{v:?}")).collect();
-                format!(
-                    "{} is {}{}",
-                    spec.column,
-                    if equal { "" } else { "not " },
-                    values.join(" or ")
-                )
-            });
-            conditions.push(Condition {
-                column: self.column(&spec.column),
-                values,
-                equal,
-                because,
-            });
-        }
-        Ok(conditions)
-    }
-}
-
-fn many(value: Toml) -> Vec<Toml> {
-    match value {
-        Toml::Array(values) => values,
-        one => vec![one],
-    }
-}
-
-fn wrong(place: &str, error: toml::de::Error) -> Error {
-    Error::mapping(place, error.message())
 }

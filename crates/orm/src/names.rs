@@ -124,11 +124,14 @@ pub fn absorb_names(names: &mut Vec<Name>, display_name: &str, other: &str, othe
     }
 }
 
+/// How the rank of a thing is read and set.
+pub type Rank<T> = (fn(&T) -> i32, fn(&mut T, i32));
+
 /// Ranks of things: all 0 (their order is their rank), or 1, 2, 3, … without gaps; then they are put in this order.
 pub fn settle_ranks<T>(
     items: &mut [T],
     field: &str,
-    (get, set): (fn(&T) -> i32, fn(&mut T, i32)),
+    (get, set): Rank<T>,
     problems: &mut Problems,
 ) {
     if items.iter().any(|item| get(item) != 0) {

@@ -247,7 +247,6 @@ impl Mask {
     }
 
     /// The mask with the output-only fields that preparing a resource has filled in.
-    #[must_use]
     pub fn with_derived<C: Collection>(mut self, prepared: &C::Item) -> Result<Self> {
         let derived = |number: &u32| C::OUTPUT_ONLY.contains(&C::shape().kind.field(*number));
         self.0.extend(wire::set(&prepared.encode_to_vec())?.into_iter().filter(derived));

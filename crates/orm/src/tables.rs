@@ -10,7 +10,7 @@ use crate::db::{among, list, rows_of, sql};
 use crate::error::Result;
 use crate::resource::{Cell, Kind, Row};
 use crate::vault::Vault;
-use crate::work::{Asks, Base, Loaded};
+use crate::work::{Asks, Base, Loaded, RowChange};
 
 /// How many rows one statement writes, the largest first.
 const PIECES: [usize; 4] = [64, 16, 4, 1];
@@ -97,7 +97,7 @@ fn take_row(kind: &Kind, row: &QueryResult, base: &mut Base, vault: Option<&Arc<
 }
 
 /// Writes changed rows with their side tables.
-pub(crate) async fn write(tx: &DatabaseTransaction, rows: &[(Option<Row>, Row)]) -> Result<(), sea_orm::DbErr> {
+pub(crate) async fn write(tx: &DatabaseTransaction, rows: &[RowChange]) -> Result<(), sea_orm::DbErr> {
     let none = BTreeSet::new();
     for of_kind in rows.chunk_by(|a, b| a.1.kind.table == b.1.kind.table) {
         let Some(kind) = of_kind.first().map(|r| r.1.kind) else { continue };
@@ -172,7 +172,7 @@ pub(crate) fn columns(kind: &Kind) -> Vec<&'static str> {
 async fn write_rows(
     tx: &DatabaseTransaction,
     kind: &Kind,
-    rows: &[(Option<Row>, Row)],
+    rows: &[RowChange],
 ) -> Result<(), sea_orm::DbErr> {
     let names = columns(kind);
     let set: Vec<_> = names.iter().skip(1).map(|n| format!("{n} = excluded.{n}")).collect();

@@ -51,11 +51,17 @@ pub(crate) struct Base {
     pub names: HashMap<(Table, String), Vec<String>>,
 }
 
+/// A row from its whole message and its sealed part.
+type Projection = fn(&[u8], Option<&[u8]>, Option<&Vault>) -> Result<Row>;
+
+/// A row as it was, if it was, and as it will be.
+pub(crate) type RowChange = (Option<Row>, Row);
+
 /// A changed row: its whole message, and how it is turned into what the tables hold.
 #[derive(Debug, Clone)]
 pub(crate) struct Changed {
     pub whole: Vec<u8>,
-    project: fn(&[u8], Option<&[u8]>, Option<&Vault>) -> Result<Row>,
+    project: Projection,
 }
 
 /// Changes on top of what was read.
@@ -392,7 +398,7 @@ impl Work {
     }
 
     /// The rows to write, each with what the tables hold of it now, and the entries for the ledger.
-    pub(crate) fn finish(self) -> Result<(Vec<(Option<Row>, Row)>, Vec<Entry>)> {
+    pub(crate) fn finish(self) -> Result<(Vec<RowChange>, Vec<Entry>)> {
         let vault = self.vault.as_deref();
         let mut rows = Vec::with_capacity(self.kept.rows.len());
         for (at, changed) in &self.kept.rows {

@@ -8,7 +8,7 @@ pub mod names;
 mod generated {
     include!(concat!(env!("OUT_DIR"), "/mod.rs"));
 }
-#[allow(clippy::all, clippy::pedantic)]
+#[allow(clippy::all, clippy::pedantic, clippy::expect_used)]
 mod rules {
     use super::mingce;
 

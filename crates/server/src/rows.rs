@@ -136,6 +136,9 @@ async fn prepared<C: Collection>(service: &impl Prepare<C>, cx: &Cx, resource: C
 /// What an import answers: an outcome for each row, and what was made by the way.
 pub type Imported = (Vec<RowOutcome>, Vec<CreatedReference>);
 
+/// A message of an import taken apart: settings, row number, resource.
+pub type Opened<R> = (Option<ImportSettings>, i64, Option<R>);
+
 /// Takes a stream of rows. `open` takes a message apart: settings, row number, resource.
 ///
 /// # Errors
@@ -145,7 +148,7 @@ pub async fn import<C, M>(
     service: &impl Prepare<C>,
     cx: &Cx,
     mut stream: Streaming<M>,
-    open: fn(M) -> (Option<ImportSettings>, i64, Option<C::Item>),
+    open: fn(M) -> Opened<C::Item>,
 ) -> Result<Imported, Status>
 where
     C: Collection,

@@ -103,9 +103,8 @@ impl Collection for Awards {
         }
         problems.date("decision_date", &item.decision_date);
         settle_ranks(&mut item.contributors, "contributors", (|c| c.rank, |c, rank| c.rank = rank), &mut problems);
-        let completing_ranks: (fn(&CompletingOrganization) -> i32, fn(&mut CompletingOrganization, i32)) =
-            (|c| c.rank, |c, rank| c.rank = rank);
-        settle_ranks(&mut item.completing_organizations, "completing_organizations", completing_ranks, &mut problems);
+        let organizations = &mut item.completing_organizations;
+        settle_ranks(organizations, "completing_organizations", (|c| c.rank, |c, rank| c.rank = rank), &mut problems);
         let mut seen = BTreeSet::new();
         for (place, one) in item.contributors.iter_mut().enumerate() {
             let at = format!("contributors[{place}]");

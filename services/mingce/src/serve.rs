@@ -43,6 +43,12 @@ const TRIES: [&str; 3] = [mingce_labs::TRIES[1], mingce_talent::TRIES[1], mingce
 /// Serves until a signal.
 pub async fn run(args: ServeArgs) -> Result<ExitCode, Failure> {
     let serves = |service: Service| args.services.is_empty() || args.services.contains(&service);
+    // A wrong address is said before anything is written.
+    for (flag, url) in [("--labs-url", &args.labs_url), ("--talent-url", &args.talent_url)] {
+        if let Some(url) = url {
+            peers::labs(url).map_err(|error| Failure::Files(format!("{flag}: {error}")))?;
+        }
+    }
     let needed = |url: &Option<String>, service: Service, flag: &str| match url {
         None if !serves(service) => Err(Failure::Files(format!("{flag} is needed where this process does not serve it"))),
         url => Ok(url.clone()),
