@@ -155,14 +155,22 @@ impl Register {
 
     /// Runs a command of the binary against it, for example `["import", "labs.csv", "--as", "labs"]`.
     pub fn cli(&self, args: &[&str]) -> Ran {
+        binary::run(&mut self.command(args))
+    }
+
+    /// The same command, to be run otherwise.
+    pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(mingce());
-        let server = format!("http://{}", self.address());
-        binary::run(
-            command
-                .args(args)
-                .args(["--server", &server])
-                .current_dir(self.folder.path()),
-        )
+        command
+            .args(args)
+            .args(["--server", &self.url()])
+            .current_dir(self.folder.path());
+        command
+    }
+
+    /// Its address as a URL.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address())
     }
 
     /// Runs statements on its database. An SQLite file must not be open in another process meanwhile: stop it first.

@@ -13,7 +13,8 @@ use crate::writer::Edit;
 
 /// The edit that a row of an import is. `paths`: the fields that the source speaks of; empty: those that are set.
 pub fn row<C: Collection>(cx: &Cx, source: &str, paths: &[String], resource: C::Item) -> Result<Edit> {
-    let mask = Mask::parse::<C>(paths, &resource)?.with_derived::<C>(&resource)?;
+    // An empty cell does not destroy what is sealed.
+    let mask = Mask::parse::<C>(paths, &resource)?.without_unset_private::<C>(&resource)?.with_derived::<C>(&resource)?;
     let cx = cx.clone();
     let stamp = Stamp { verb: "import", reason: source.to_owned(), request_id: String::new() };
     Ok(Box::new(move |work| place::<C>(work, &cx, &stamp, &mask, &resource)))

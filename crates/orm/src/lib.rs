@@ -17,6 +17,7 @@ pub mod page;
 pub mod read;
 mod reads;
 pub mod resource;
+pub mod rules;
 pub mod schema;
 mod select;
 pub mod store;

@@ -245,7 +245,8 @@ pub(crate) fn selection(kind: &Kind, text: &str) -> Result<Condition> {
 
 /// Names sort by their pinyin key.
 fn sort_column(column: &Column, default: &str) -> &'static str {
-    if column.name == default && matches!(column.name, "display_name" | "title") { "sort_key" } else { column.name }
+    let by_default = default.split(", ").any(|name| name == column.name);
+    if by_default && matches!(column.name, "display_name" | "title") { "sort_key" } else { column.name }
 }
 
 /// A resource, if this is its name: a child's id under another parent is none.

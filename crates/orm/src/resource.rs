@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use mingce_proto::Validate;
 use mingce_proto::registry::RecordStatus;
 use prost::Message;
 
@@ -201,8 +202,8 @@ impl<C: Collection> Shape<C> {
 }
 
 /// The message of a resource.
-pub trait Item: Message + Default + Clone + PartialEq + 'static {}
-impl<M: Message + Default + Clone + PartialEq + 'static> Item for M {}
+pub trait Item: Message + Validate + Default + Clone + PartialEq + 'static {}
+impl<M: Message + Validate + Default + Clone + PartialEq + 'static> Item for M {}
 
 /// A collection of the register, for example all labs: what its resources hold and by which rules. The type that
 /// implements it has no values; it belongs to the service that owns the collection, while the message is the contract's.

@@ -132,12 +132,15 @@ pub async fn prepare<M: MigratorTrait>(db: &Db, migrate: bool) -> Result<()> {
 
 /// Refuses a database that holds something else. Reads only.
 pub async fn recognise(db: &Db) -> Result<()> {
+    known(&tables(db).await?)
+}
+
+async fn tables(db: &Db) -> Result<Vec<String>> {
     let text = match db.backend() {
         DbBackend::Postgres => "SELECT table_name::text FROM information_schema.tables WHERE table_schema = current_schema()",
         _ => "SELECT name FROM sqlite_master WHERE type = 'table'",
     };
-    let tables = crate::db::first::<String>(&db.owner().query_all_raw(db.sql(text, [])).await?)?;
-    known(&tables)
+    crate::db::first::<String>(&db.owner().query_all_raw(db.sql(text, [])).await?)
 }
 
 /// The same for an SQLite file, before anything opens it for writing. A file that does not exist is fine.
@@ -164,8 +167,11 @@ fn known(tables: &[String]) -> Result<()> {
     Err(Error::new(Class::Precondition, "SCHEMA_UNKNOWN", said))
 }
 
-/// Whether the register has been sealed with a master key.
+/// Whether the register has been sealed with a master key. One without tables has not.
 pub async fn is_sealed(db: &Db) -> Result<bool> {
+    if !tables(db).await?.iter().any(|table| table == "settings") {
+        return Ok(false);
+    }
     let row = db.owner().query_one_raw(db.sql("SELECT value FROM settings WHERE name = 'vault'", [])).await?;
     Ok(row.is_some())
 }

@@ -11,6 +11,7 @@ use crate::db::Db;
 use crate::error::{Class, Error, Result, Violation};
 use crate::ledger;
 use crate::reads::Reads;
+use crate::rules;
 use crate::resource::{self, HEAD_FIELDS, Kind, Collection};
 use crate::tables;
 use crate::vault::Vault;
@@ -168,7 +169,10 @@ pub fn create<C: Collection>(work: &mut Work, cx: &Cx, stamp: &Stamp, resource: 
 /// The resource in its stored form, or what is wrong with it.
 pub(crate) fn settled<C: Collection>(resource: &C::Item) -> Result<C::Item> {
     let mut resource = resource.clone();
-    let mut problems = C::settle(&mut resource);
+    let mut problems = rules::check(&resource, "");
+    if problems.is_empty() {
+        problems = C::settle(&mut resource);
+    }
     if problems.is_empty() {
         return Ok(resource);
     }
@@ -221,8 +225,7 @@ impl Mask {
             return Ok(Self(all.map(|f| f.0).filter(|number| set.contains(number)).collect()));
         }
         if paths.iter().any(|path| path == "*") {
-            let hidden = resource::private::<C>();
-            return Ok(Self(all.map(|f| f.0).filter(|n| !hidden.contains(n) || set.contains(n)).collect()));
+            return Self(all.map(|f| f.0).collect()).without_unset_private::<C>(resource);
         }
         let (mut numbers, mut problems) = (Vec::new(), Vec::new());
         for path in paths {
@@ -244,6 +247,13 @@ impl Mask {
     pub fn apply<C: Collection>(&self, stored: &C::Item, new: &C::Item) -> Result<C::Item> {
         let merged = wire::replace(&stored.encode_to_vec(), &new.encode_to_vec(), |number| self.0.contains(&number))?;
         resource::decode::<C>(&merged)
+    }
+
+    /// The mask without the sealed fields that a resource leaves empty.
+    pub(crate) fn without_unset_private<C: Collection>(mut self, resource: &C::Item) -> Result<Self> {
+        let (hidden, set) = (resource::private::<C>(), wire::set(&resource.encode_to_vec())?);
+        self.0.retain(|number| !hidden.contains(number) || set.contains(number));
+        Ok(self)
     }
 
     /// The mask with the output-only fields that preparing a resource has filled in.

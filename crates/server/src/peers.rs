@@ -10,7 +10,7 @@ use mingce_proto::registry::{AssumedRecord, Identifier, OrganizationReference, T
 use mingce_proto::talent::ResolveTalentsRequest;
 
 use crate::boot::StartError;
-use crate::call::interned;
+use mingce_orm::rules::interned;
 use crate::references::Found;
 use crate::rows::Session;
 use crate::status::from_status;
@@ -109,10 +109,12 @@ fn assumed(
             names.insert(mingce_orm::text::fold(&name));
         }
     }
+    let named = |name: &str| names.contains(&mingce_orm::text::fold(name));
     let wanted = |record: &&AssumedRecord| {
         record.collection == collection
-            && (record.identifier.as_ref().is_some_and(|i| identifiers.contains(&canonical(i)))
-                || names.contains(&mingce_orm::text::fold(&record.display_name)))
+            && (record.identifiers.iter().any(|i| identifiers.contains(&canonical(i)))
+                || named(&record.display_name)
+                || record.names.iter().any(|name| named(name)))
     };
     session.settings.assumed.iter().filter(wanted).cloned().collect()
 }

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use std::future::Future;
 
 use mingce_orm::{Answer, Call, Cx, Edit, Error, Mask, Outcome, Collection, Store, Violation, Work, import};
+use mingce_orm::rules::check;
 use mingce_orm::store::inbound;
 use mingce_proto::Validate;
 use mingce_proto::registry::row_outcome::{Outcome as Became, Problem};
 use mingce_proto::registry::{AssumedRecord, CreatedReference, ImportSettings, RowOutcome};
 use tonic::{Status, Streaming};
 
-use crate::call;
 use crate::status;
 
 /// How many rows are prepared and written together.
@@ -114,6 +114,10 @@ pub async fn update<C: Collection>(
 ) -> Result<C::Item, Error> {
     let resource = resource.unwrap_or_default();
     let mask = Mask::parse::<C>(&paths.unwrap_or_default().paths, &resource)?;
+    let problems = inner_problems(&mask.only::<C>(&resource)?);
+    if !problems.is_empty() {
+        return Err(Error::invalid_all(problems.into_iter().map(below::<C>).collect()));
+    }
     let resource = prepared::<C>(service, cx, mask.only::<C>(&resource)?).await?;
     let mask = mask.with_derived::<C>(&resource)?;
     service.store().update::<C>(cx, call, resource, mask).await
@@ -126,11 +130,20 @@ async fn prepared<C: Collection>(service: &impl Prepare<C>, cx: &Cx, resource: C
     if row.problems.is_empty() {
         return Ok(row.resource);
     }
-    let below = |mut problem: Violation| {
-        problem.field = format!("{}.{}", C::SINGULAR, problem.field);
-        problem
-    };
-    Err(Error::invalid_all(row.problems.into_iter().map(below).collect()))
+    Err(Error::invalid_all(row.problems.into_iter().map(below::<C>).collect()))
+}
+
+fn below<C: Collection>(mut problem: Violation) -> Violation {
+    problem.field = format!("{}.{}", C::SINGULAR, problem.field);
+    problem
+}
+
+/// What is wrong inside the fields of a resource of which only some fields are given: a field that is missing here may
+/// well be there in what is stored, which is checked when both are put together.
+fn inner_problems(resource: &impl Validate) -> Vec<Violation> {
+    let mut problems = check(resource, "");
+    problems.retain(|problem| problem.field.contains(['.', '[']));
+    problems
 }
 
 /// What an import answers: an outcome for each row, and what was made by the way.
@@ -152,7 +165,6 @@ pub async fn import<C, M>(
 ) -> Result<Imported, Status>
 where
     C: Collection,
-    C::Item: Validate,
 {
     let mut session = Session { create_missing: true, ..Session::default() };
     let (mut outcomes, mut waiting, mut first) = (Vec::new(), Vec::new(), true);
@@ -163,7 +175,7 @@ where
         }
         first = false;
         if let Some(resource) = resource {
-            let problems = call::check(&resource, "");
+            let problems = inner_problems(&resource);
             let resource = inbound::<C>(&resource).map_err(status::from_error)?;
             waiting.push(Row { number, resource, problems });
         }
@@ -182,7 +194,7 @@ async fn begin<C: Collection>(
     settings: ImportSettings,
     first: bool,
 ) -> Result<(), Error> {
-    let broken = call::check(&settings, "settings");
+    let broken = check(&settings, "settings");
     if !broken.is_empty() {
         return Err(Error::invalid_all(broken));
     }

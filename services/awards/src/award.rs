@@ -39,7 +39,7 @@ impl Collection for Awards {
     const COLLECTION: &'static str = "awards";
     const TABLE: &'static str = "awards";
     const SINGULAR: &'static str = "award";
-    const DEFAULT_ORDER: &'static str = "title";
+    const DEFAULT_ORDER: &'static str = "year desc, title";
     const OUTPUT_ONLY: &'static [&'static str] = &["level", "category"];
 
     fn shape() -> &'static Shape<Self> {

@@ -63,7 +63,7 @@ impl Prepare<Awards> for AwardRegister {
     }
 
     fn assume(&self, cx: &Cx, record: &AssumedRecord) -> Option<Edit> {
-        let held = record.identifier.as_ref().filter(|_| record.collection == "schemes")?;
+        let held = record.identifiers.first().filter(|_| record.collection == "schemes")?;
         let scheme = Scheme { display_name: record.display_name.clone(), code: held.value.clone(), ..Scheme::default() };
         let cx = cx.clone();
         Some(Box::new(move |work| {

@@ -7,7 +7,7 @@ use mingce_proto::labs::{
     Lab, LabDesignation, LabReference, ResolveOrganizationsRequest, ResolveOrganizationsResponse,
 };
 use mingce_proto::registry::{AssumedRecord, OrganizationReference};
-use mingce_server::call::interned;
+use mingce_orm::rules::interned;
 use mingce_server::references::{Cited, Found, settle};
 use mingce_server::rows::{Prepare, Row, Session, note};
 use prost::Message;

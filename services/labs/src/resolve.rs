@@ -6,7 +6,7 @@ use mingce_orm::{Collection, Cx, Key, Result, Stamp, Violation, Work, identifier
 use mingce_proto::labs::resolve_organizations_response::Resolution;
 use mingce_proto::labs::{Lab, Organization};
 use mingce_proto::registry::row_outcome::Problem;
-use mingce_proto::registry::{AssumedRecord, Identifier, OrganizationReference, RecordStatus};
+use mingce_proto::registry::{AssumedRecord, Identifier, Name, OrganizationReference, RecordStatus};
 
 use crate::lab::Labs;
 use crate::organization::Organizations;
@@ -149,7 +149,8 @@ fn problem(field: &str, reason: &str, description: impl Into<String>) -> Resolut
 
 /// Puts what an earlier part of a dry run would have created in the place of the record.
 pub(crate) fn assume(work: &mut Work, cx: &Cx, record: &AssumedRecord) -> Result<()> {
-    let identifiers: Vec<Identifier> = record.identifier.iter().cloned().collect();
+    let identifiers = record.identifiers.clone();
+    let names: Vec<Name> = record.names.iter().map(|text| Name { text: text.clone(), ..Name::default() }).collect();
     let stamp = Stamp::new("import");
     match record.collection.as_str() {
         "organizations" => {
@@ -158,13 +159,15 @@ pub(crate) fn assume(work: &mut Work, cx: &Cx, record: &AssumedRecord) -> Result
                 city: record.city.clone(),
                 unverified: identifiers.is_empty(),
                 identifiers,
+                names,
                 ..Organization::default()
             };
             let Ok(assumed) = settled(&assumed) else { return Ok(()) };
             work.create_as::<Organizations>(cx, &stamp, &assumed, imagined_id(&key_of(&assumed)))?;
         }
         "labs" => {
-            let mut assumed = Lab { display_name: record.display_name.clone(), identifiers, ..Lab::default() };
+            let display_name = record.display_name.clone();
+            let mut assumed = Lab { display_name, identifiers, names, ..Lab::default() };
             if Labs::settle(&mut assumed).is_empty() {
                 let key = format!("lab|{}|{:?}", assumed.display_name, assumed.identifiers);
                 work.create_as::<Labs>(cx, &stamp, &assumed, imagined_id(&key))?;

@@ -69,14 +69,15 @@ pub async fn run(args: ServeArgs) -> Result<ExitCode, Failure> {
     let labs_at = labs_url.unwrap_or_else(|| here.clone());
     let talent_at = talent_url.unwrap_or_else(|| here.clone());
     let (mut labs, mut talent, mut awards) = (None, None, None);
+    // The key comes first: where its folder cannot be written, the database stays as it is.
+    let vault = if serves(Service::Talent) { Some(host.vault().await?) } else { None };
     if serves(Service::Labs) {
         LabRegister::prepare(&db, false).await?;
         let service = labs.insert(LabRegister::open(db.clone()));
         host = host.with(|server| service.mount(server));
     }
-    if serves(Service::Talent) {
+    if let Some(vault) = vault {
         TalentRegister::prepare(&db, false).await?;
-        let vault = host.vault().await?;
         let service = talent.insert(TalentRegister::open(db.clone(), vault, peers::labs(&labs_at)?).await?);
         host = host.with(|server| service.mount(server));
     }

@@ -25,8 +25,10 @@ fn main() -> ExitCode {
 
 async fn serve(program: Program) -> Result<(), Failure> {
     let host = Host::start(program.flags).await?;
+    // The key comes first: where its folder cannot be written, the database stays as it is.
+    let vault = host.vault().await?;
     TalentRegister::prepare(host.db(), false).await?;
-    let service = TalentRegister::open(host.db().clone(), host.vault().await?, labs(&program.labs_url)?).await?;
+    let service = TalentRegister::open(host.db().clone(), vault, labs(&program.labs_url)?).await?;
     let db = host.with(|server| service.mount(server)).serve(&TRIES, async { Ok(()) }).await?;
     service.close().await;
     db.close().await;

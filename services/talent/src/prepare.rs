@@ -180,11 +180,11 @@ fn assumed(cx: &Cx, record: &AssumedRecord) -> Edit {
     let (cx, record) = (cx.clone(), record.clone());
     Box::new(move |work| {
         let stamp = Stamp::new("import");
-        match (record.collection.as_str(), &record.identifier) {
+        match (record.collection.as_str(), record.identifiers.first()) {
             ("talents", Some(held)) => {
                 let mut person = Talent {
                     display_name: record.display_name.clone(),
-                    identifiers: vec![held.clone()],
+                    identifiers: record.identifiers.clone(),
                     ..Talent::default()
                 };
                 if Talents::settle(&mut person).is_empty() {

@@ -2,12 +2,13 @@
 
 use mingce_e2e::{Failure, Register, Store, failure, on_both_stores, wire};
 use mingce_proto::labs::{
-    CreateOrganizationRequest, GetOrganizationRequest, ListOrganizationsRequest, Organization,
-    UpdateOrganizationRequest,
+    CreateOrganizationRequest, GetOrganizationRequest, Organization, UpdateOrganizationRequest,
 };
 use mingce_proto::registry::Identifier;
 use prost::Message;
 use tonic::Code;
+
+use crate::made::{count, create, organization};
 
 const CREATE: &str = "mingce.labs.v1.LabService/CreateOrganization";
 const REQUEST_ID: &str = "0192f3a4-5b6c-7d8e-9f01-23456789abcd";
@@ -20,12 +21,6 @@ on_both_stores!(
     a_wrong_etag_changes_nothing,
     a_request_id_with_another_body_is_refused,
     a_repeated_request_answers_what_the_first_answered,
-    a_page_token_of_another_query_is_refused,
-    a_page_token_of_nobody_is_refused,
-    a_filter_that_does_not_parse_says_where,
-    a_filter_on_an_unknown_field_names_it,
-    an_order_by_an_unknown_field_is_refused,
-    a_negative_page_size_is_refused,
     a_name_of_the_wrong_kind_is_refused,
     a_name_that_nobody_has_is_not_found,
     an_update_mask_with_an_unknown_field_is_refused,
@@ -35,39 +30,6 @@ on_both_stores!(
     an_unknown_method_is_unimplemented,
     all_wrong_fields_are_named_at_once,
 );
-
-fn organization(display_name: &str) -> Organization {
-    Organization {
-        display_name: display_name.to_owned(),
-        ..Organization::default()
-    }
-}
-
-fn create(organization: Organization) -> CreateOrganizationRequest {
-    CreateOrganizationRequest {
-        organization: Some(organization),
-        ..CreateOrganizationRequest::default()
-    }
-}
-
-/// How many organizations there are, with a proof that the register still answers.
-async fn count(register: &Register) -> i64 {
-    let all = ListOrganizationsRequest {
-        include_total_size: true,
-        ..ListOrganizationsRequest::default()
-    };
-    register
-        .labs()
-        .list_organizations(all)
-        .await
-        .unwrap()
-        .into_inner()
-        .total_size
-}
-
-async fn listing(register: &Register, request: ListOrganizationsRequest) -> Failure {
-    failure(register.labs().list_organizations(request).await)
-}
 
 async fn bytes_that_are_no_text_are_refused(store: Store) {
     let register = Register::start(store).await;
@@ -208,114 +170,6 @@ async fn a_repeated_request_answers_what_the_first_answered(store: Store) {
         first
     );
     assert_eq!(count(&register).await, 1);
-}
-
-async fn a_page_token_of_another_query_is_refused(store: Store) {
-    let register = Register::start(store).await;
-    for name in ["青岛大学", "山东大学", "中国海洋大学"] {
-        register
-            .labs()
-            .create_organization(create(organization(name)))
-            .await
-            .unwrap();
-    }
-    let page = ListOrganizationsRequest {
-        page_size: 1,
-        ..ListOrganizationsRequest::default()
-    };
-    let first = register
-        .labs()
-        .list_organizations(page.clone())
-        .await
-        .unwrap()
-        .into_inner();
-    assert!(!first.next_page_token.is_empty());
-    let other = ListOrganizationsRequest {
-        page_token: first.next_page_token,
-        filter: "state = ACTIVE".to_owned(),
-        ..page
-    };
-    let refused = listing(&register, other).await;
-    assert_eq!(
-        refused.is(),
-        (Code::InvalidArgument, "PAGE_TOKEN_OTHER_QUERY"),
-        "{refused:?}"
-    );
-    assert_eq!(refused.fields, ["page_token"]);
-}
-
-async fn a_page_token_of_nobody_is_refused(store: Store) {
-    let register = Register::start(store).await;
-    for token in ["x", "AAAA", "名册", "' OR 1=1 --"] {
-        let request = ListOrganizationsRequest {
-            page_token: token.to_owned(),
-            ..ListOrganizationsRequest::default()
-        };
-        let refused = listing(&register, request).await;
-        assert_eq!(
-            refused.is(),
-            (Code::InvalidArgument, "PAGE_TOKEN_MALFORMED"),
-            "{token}: {refused:?}"
-        );
-        assert_eq!(refused.fields, ["page_token"]);
-    }
-}
-
-async fn a_filter_that_does_not_parse_says_where(store: Store) {
-    let register = Register::start(store).await;
-    for (filter, position) in [("city = ", "8"), ("city = \"Qingdao", "8"), ("(city = Qingdao", "16")] {
-        let request = ListOrganizationsRequest {
-            filter: filter.to_owned(),
-            ..ListOrganizationsRequest::default()
-        };
-        let refused = listing(&register, request).await;
-        assert_eq!(
-            refused.is(),
-            (Code::InvalidArgument, "FILTER_INVALID"),
-            "{filter}: {refused:?}"
-        );
-        assert_eq!(refused.fields, ["filter"]);
-        assert!(refused.descriptions[0].contains(position), "{filter}: {refused:?}");
-    }
-}
-
-async fn a_filter_on_an_unknown_field_names_it(store: Store) {
-    let register = Register::start(store).await;
-    let request = ListOrganizationsRequest {
-        filter: "colour = red".to_owned(),
-        ..ListOrganizationsRequest::default()
-    };
-    let refused = listing(&register, request).await;
-    assert_eq!(
-        refused.is(),
-        (Code::InvalidArgument, "FILTER_FIELD_UNKNOWN"),
-        "{refused:?}"
-    );
-    assert!(refused.descriptions[0].contains("colour"), "{refused:?}");
-}
-
-async fn an_order_by_an_unknown_field_is_refused(store: Store) {
-    let register = Register::start(store).await;
-    let request = ListOrganizationsRequest {
-        order_by: "colour desc".to_owned(),
-        ..ListOrganizationsRequest::default()
-    };
-    let refused = listing(&register, request).await;
-    assert_eq!(refused.is(), (Code::InvalidArgument, "ORDER_INVALID"), "{refused:?}");
-    assert_eq!(refused.fields, ["order_by"]);
-}
-
-async fn a_negative_page_size_is_refused(store: Store) {
-    let register = Register::start(store).await;
-    let request = ListOrganizationsRequest {
-        page_size: -1,
-        ..ListOrganizationsRequest::default()
-    };
-    let refused = listing(&register, request).await;
-    assert_eq!(
-        (refused.code, refused.fields),
-        (Code::InvalidArgument, vec!["page_size".to_owned()])
-    );
 }
 
 async fn a_name_of_the_wrong_kind_is_refused(store: Store) {

@@ -33,7 +33,7 @@ async fn an_organization_is_made_found_and_changed(store: Store) {
     );
     assert_eq!(labs(&register, "GetOrganization", &json!({"name": name})), made);
 
-    let change = json!({"organization": {"name": name, "city": "Qingdao"}, "update_mask": "city"});
+    let change = json!({"organization": {"name": name, "city": "Qingdao"}, "update_mask": {"paths": ["city"]}});
     let changed = labs(&register, "UpdateOrganization", &change);
     assert_eq!(
         (changed["city"].as_str(), changed["displayName"].as_str()),

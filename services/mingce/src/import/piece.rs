@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use mingce_mapping::{Collection, Mapping, Part, Refusal, Row};
 use mingce_proto::labs::ImportLabsResponse;
 use mingce_proto::registry::row_outcome::Outcome;
-use mingce_proto::registry::{AssumedRecord, CreatedReference, Identifier, ImportSettings, RowOutcome};
+use mingce_proto::registry::{AssumedRecord, CreatedReference, Identifier, ImportSettings, Name, RowOutcome};
 use prost_reflect::prost::Message;
 use prost_reflect::prost::bytes::Bytes;
 use prost_reflect::{DynamicMessage, Kind, MessageDescriptor, ReflectMessage, Value};
@@ -206,13 +206,11 @@ pub fn assumed(collection: &Collection, message: &DynamicMessage) -> AssumedReco
         Some(Value::String(text)) => text.clone(),
         _ => String::new(),
     };
-    let first = match message.get_field_by_name("identifiers").as_deref() {
-        Some(Value::List(items)) => items
-            .first()
-            .and_then(Value::as_message)
-            .and_then(|m| m.transcode_to().ok()),
-        _ => None,
+    let items = |name: &str| match message.get_field_by_name(name).as_deref() {
+        Some(Value::List(items)) => items.iter().filter_map(Value::as_message).cloned().collect(),
+        _ => Vec::new(),
     };
+    let identifiers = items("identifiers").into_iter().filter_map(|m| m.transcode_to().ok());
     // Schemes and programmes are named by their code.
     let code = Some(text("code")).filter(|c| !c.is_empty()).map(|value| Identifier {
         scheme: "code".to_owned(),
@@ -220,7 +218,8 @@ pub fn assumed(collection: &Collection, message: &DynamicMessage) -> AssumedReco
     });
     AssumedRecord {
         collection: collection.segment.to_owned(),
-        identifier: first.or(code),
+        identifiers: identifiers.chain(code).collect(),
+        names: items("names").iter().filter_map(|m| m.transcode_to().ok()).map(|name: Name| name.text).collect(),
         display_name: text("display_name"),
         city: if message.descriptor().name() == "Organization" {
             text("city")
@@ -241,7 +240,7 @@ pub fn assumed_reference(made: &CreatedReference) -> AssumedRecord {
     match (made.key.rsplit_once('|'), made.key.split_once(':')) {
         (Some((_, city)), _) => record.city = city.to_owned(),
         (None, Some((scheme, value))) => {
-            record.identifier = Some(Identifier {
+            record.identifiers.push(Identifier {
                 scheme: scheme.to_owned(),
                 value: value.to_owned(),
             });
@@ -350,7 +349,7 @@ mod tests {
             (record.collection.as_str(), record.display_name.as_str()),
             ("labs", "甲实验室")
         );
-        assert_eq!(record.identifier.unwrap().scheme, "ror");
+        assert_eq!(record.identifiers[0].scheme, "ror");
         let made = |key: &str| CreatedReference {
             collection: "organizations".to_owned(),
             key: key.to_owned(),
@@ -358,7 +357,7 @@ mod tests {
             name: String::new(),
         };
         assert_eq!(
-            assumed_reference(&made("ror:00cmhce21")).identifier.unwrap().value,
+            assumed_reference(&made("ror:00cmhce21")).identifiers[0].value,
             "00cmhce21"
         );
         assert_eq!(assumed_reference(&made("university: x|berkeley")).city, "berkeley");

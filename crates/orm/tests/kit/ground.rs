@@ -1,0 +1,195 @@
+//! What the tests stand on: databases with the toy tables, stores on them, calls, and properties over async tests.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use mingce_e2e::postgres::Database;
+use mingce_orm::schema::Sql::{Integer, Text};
+use mingce_orm::schema::{Ledger, prepare, resource, run};
+use mingce_orm::{Call, Collection, Cx, Db, Store, Vault};
+use proptest::prelude::*;
+use proptest::test_runner::{TestCaseError, TestError, TestRunner};
+use prost::Message;
+use sea_orm::{ConnectionTrait, QueryResult, Statement};
+use sea_orm_migration::prelude::*;
+use tempfile::TempDir;
+
+/// The tables of the toy collections.
+#[derive(Debug)]
+pub struct Toys;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Toys {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(Tables)]
+    }
+    fn migration_table_name() -> DynIden {
+        "mingce_toys_migrations".into_iden()
+    }
+}
+
+pub struct Tables;
+
+impl MigrationName for Tables {
+    fn name(&self) -> &'static str {
+        "m20261124_000001_toys"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Tables {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let institutes = [("display_name", Text), ("city", Text)];
+        let persons = [("display_name", Text), ("title", Text)];
+        let prizes = [
+            ("title", Text),
+            ("scheme", Text),
+            ("number", Text),
+            ("year", Integer),
+            ("grade", Text),
+            ("state", Integer),
+            ("contributor_count", Integer),
+            ("decision_date", Text),
+            ("classified", Integer),
+        ];
+        run(manager, &resource("institutes", &institutes, false, &[])).await?;
+        run(manager, &resource("persons", &persons, true, &[])).await?;
+        run(manager, &resource("prizes", &prizes, false, &["year"])).await
+    }
+}
+
+/// One of the two kinds of databases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+/// A database of one test.
+#[derive(Debug)]
+pub enum Ground {
+    Sqlite(TempDir),
+    Postgres(Database),
+}
+
+impl Ground {
+    /// A database without tables.
+    pub async fn bare(kind: Kind) -> Self {
+        match kind {
+            Kind::Sqlite => Self::Sqlite(tempfile::tempdir().unwrap()),
+            Kind::Postgres => Self::Postgres(Database::create().await),
+        }
+    }
+
+    /// A database with the toy tables, and a door to it.
+    pub async fn new(kind: Kind) -> (Self, Db) {
+        let ground = Self::bare(kind).await;
+        let db = ground.open().await;
+        prepare::<Ledger>(&db, false).await.unwrap();
+        prepare::<Toys>(&db, false).await.unwrap();
+        (ground, db)
+    }
+
+    /// Another door to the database, with pools of its own, as another process has them.
+    pub async fn open(&self) -> Db {
+        Db::open(&self.url()).await.unwrap()
+    }
+
+    pub fn url(&self) -> String {
+        match self {
+            Self::Sqlite(_) => format!("sqlite:{}", self.file().display()),
+            Self::Postgres(database) => database.url(),
+        }
+    }
+
+    /// The file of an SQLite database.
+    pub fn file(&self) -> PathBuf {
+        match self {
+            Self::Sqlite(folder) => folder.path().join("register.db"),
+            Self::Postgres(_) => panic!("PostgreSQL has no file"),
+        }
+    }
+}
+
+/// Takes out all that the tables hold.
+pub async fn empty(db: &Db) {
+    let sides = ["", "_keys", "_values", "_tokens"];
+    for table in ["institutes", "persons", "prizes"] {
+        for side in sides {
+            execute(db, &format!("DELETE FROM {table}{side}")).await;
+        }
+    }
+    for statement in ["DELETE FROM ledger", "DELETE FROM requests", "UPDATE ledger_head SET sequence = 0"] {
+        execute(db, statement).await;
+    }
+}
+
+pub async fn execute(db: &Db, statement: &str) {
+    db.owner().execute_unprepared(statement).await.unwrap();
+}
+
+pub async fn query(db: &Db, text: &str) -> Vec<QueryResult> {
+    db.owner().query_all_raw(Statement::from_string(db.backend(), text)).await.unwrap()
+}
+
+pub async fn number(db: &Db, text: &str) -> i64 {
+    query(db, text).await[0].try_get_by_index(0).unwrap()
+}
+
+/// A store without a vault.
+pub fn store(db: &Db) -> Store {
+    Store::new(db.clone(), None)
+}
+
+/// A vault with a key of its own.
+pub fn vault() -> Arc<Vault> {
+    Arc::new(Vault::from_text(&Vault::new_text()).unwrap())
+}
+
+/// The context of the next call: time goes on with each.
+pub fn cx(actor: &str) -> Cx {
+    static NOW: AtomicI64 = AtomicI64::new(1_790_000_000_000_000);
+    Cx { actor: actor.to_owned(), now: NOW.fetch_add(1_000, Ordering::Relaxed), deadline: None }
+}
+
+/// A call that is done as often as it is made.
+pub fn call() -> Call {
+    Call::default()
+}
+
+/// A call with a request id.
+pub fn once(method: &str, id: &str, request: &impl Message) -> Call {
+    Call::new(method, id, false, request)
+}
+
+/// Makes a resource.
+pub async fn make<C: Collection>(store: &Store, item: C::Item) -> C::Item {
+    store.create::<C>(&cx("user:maker"), call(), "create", item).await.unwrap()
+}
+
+/// Runs a test to its end.
+pub fn wait<T>(test: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(test)
+}
+
+/// Tries an async test on random values, and shrinks what fails.
+pub fn property<S: Strategy, F: Future<Output = Result<(), TestCaseError>>>(
+    cases: u32,
+    values: S,
+    runtime: &tokio::runtime::Runtime,
+    test: impl Fn(S::Value) -> F,
+) {
+    let config = ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 300, ..ProptestConfig::default() };
+    match TestRunner::new(config).run(&values, |value| runtime.block_on(test(value))) {
+        Ok(()) => {}
+        Err(TestError::Fail(why, value)) => panic!("{why}\nwith {value:#?}"),
+        Err(TestError::Abort(why)) => panic!("{why}"),
+    }
+}
+
+/// A runtime for [`property`].
+pub fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}

@@ -1,0 +1,16 @@
+//! The kit on toy collections, on both databases: what every service may count on.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod audit;
+mod collections;
+mod figures;
+mod filters;
+mod ground;
+mod history;
+mod model;
+mod pages;
+mod room;
+mod schema;
+mod sealed;
+mod search;
+mod writers;
