@@ -4,13 +4,13 @@
 //! the commit, so numbers follow the order of commits and a rollback gives them back (docs/adr/0004-sequence.md).
 
 use mingce_proto::registry::Revision;
-use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
 
 use crate::db::{Db, sql};
 use crate::error::{Error, Result};
 use crate::page::{self, Position};
 use crate::resource::Kind;
+use crate::tables::insert_values;
 use crate::work::timestamp;
 
 /// One entry, before it has its number.
@@ -28,8 +28,6 @@ pub(crate) struct Entry {
     pub body: Vec<u8>,
 }
 
-/// How many entries one statement writes, the largest first. Few sizes, so that statements stay prepared.
-const PIECES: [usize; 3] = [64, 8, 1];
 const COLUMNS: &str =
     "sequence, resource, revision, verb, actor, reason, request_id, create_time, changed_fields, message, snapshot";
 
@@ -43,33 +41,22 @@ pub(crate) async fn append(tx: &DatabaseTransaction, entries: &[Entry]) -> Resul
     let draw = "UPDATE ledger_head SET sequence = sequence + ? WHERE id = 1 RETURNING sequence";
     let row = tx.query_one_raw(sql(backend, draw, [count.into()])).await?;
     let last: i64 = row.ok_or_else(|| sea_orm::DbErr::RecordNotFound("ledger_head".into()))?.try_get_by_index(0)?;
-    let mut sequence = last - count;
-    let mut rest = entries;
-    while !rest.is_empty() {
-        let piece = PIECES.into_iter().find(|p| *p <= rest.len()).unwrap_or(1);
-        let (now, later) = rest.split_at(piece);
-        rest = later;
-        let mut values: Vec<Value> = Vec::with_capacity(piece * 11);
-        for entry in now {
-            sequence += 1;
-            values.extend([
-                sequence.into(),
-                entry.name.as_str().into(),
-                entry.revision.into(),
-                entry.verb.as_str().into(),
-                entry.actor.as_str().into(),
-                entry.reason.as_str().into(),
-                entry.request_id.as_str().into(),
-                entry.time.into(),
-                entry.changed.join(",").into(),
-                entry.kind.message.into(),
-                entry.body.clone().into(),
-            ]);
-        }
-        let marks = vec!["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"; piece].join(", ");
-        tx.execute_raw(sql(backend, &format!("INSERT INTO ledger ({COLUMNS}) VALUES {marks}"), values)).await?;
-    }
-    Ok(())
+    let rows = entries.iter().zip(last - count + 1..).map(|(entry, sequence)| {
+        vec![
+            sequence.into(),
+            entry.name.as_str().into(),
+            entry.revision.into(),
+            entry.verb.as_str().into(),
+            entry.actor.as_str().into(),
+            entry.reason.as_str().into(),
+            entry.request_id.as_str().into(),
+            entry.time.into(),
+            entry.changed.join(",").into(),
+            entry.kind.message.into(),
+            entry.body.clone().into(),
+        ]
+    });
+    insert_values(tx, &format!("ledger ({COLUMNS})"), "", rows.collect()).await
 }
 
 /// A page of the history of one resource, the newest entry first, and the token for the next page.

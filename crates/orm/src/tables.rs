@@ -176,20 +176,23 @@ async fn write_rows(
 ) -> Result<(), sea_orm::DbErr> {
     let names = columns(kind);
     let set: Vec<_> = names.iter().skip(1).map(|n| format!("{n} = excluded.{n}")).collect();
-    let marks = format!("({})", vec!["?"; names.len()].join(", "));
-    let mut rest = rows;
-    while !rest.is_empty() {
-        let piece = PIECES.into_iter().find(|p| *p <= rest.len()).unwrap_or(1);
-        let (now, later) = rest.split_at(piece);
-        rest = later;
-        let text = format!(
-            "INSERT INTO {} ({}) VALUES {} ON CONFLICT (id) DO UPDATE SET {}",
-            kind.table,
-            names.join(", "),
-            vec![marks.as_str(); piece].join(", "),
-            set.join(", ")
-        );
-        let values = now.iter().flat_map(|(_, row)| values(row));
+    let into = format!("{} ({})", kind.table, names.join(", "));
+    let tail = format!(" ON CONFLICT (id) DO UPDATE SET {}", set.join(", "));
+    insert_values(tx, &into, &tail, rows.iter().map(|(_, row)| values(row)).collect()).await
+}
+
+/// Inserts rows of bound values with statements of several rows: few sizes, so that statements stay prepared.
+pub(crate) async fn insert_values(
+    tx: &DatabaseTransaction,
+    into: &str,
+    tail: &str,
+    mut rows: Vec<Vec<Value>>,
+) -> Result<(), sea_orm::DbErr> {
+    while let Some(first) = rows.first() {
+        let marks = format!("({})", vec!["?"; first.len()].join(", "));
+        let piece = PIECES.into_iter().find(|p| *p <= rows.len()).unwrap_or(1);
+        let text = format!("INSERT INTO {into} VALUES {}{tail}", vec![marks.as_str(); piece].join(", "));
+        let values: Vec<Value> = rows.drain(..piece).flatten().collect();
         tx.execute_raw(sql(tx.get_database_backend(), &text, values)).await?;
     }
     Ok(())

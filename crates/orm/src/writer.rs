@@ -277,20 +277,17 @@ async fn requests(tx: &DatabaseTransaction, jobs: &[Job]) -> Result<Seen, Fault>
 }
 
 async fn remember(tx: &DatabaseTransaction, jobs: &[Job], fresh: &Fresh, seen: &Seen) -> Result<(), sea_orm::DbErr> {
-    let backend = tx.get_database_backend();
-    for (at, place) in fresh {
-        let (Some((digest, answer)), Some(job)) = (seen.get(at), jobs.get(*place)) else { continue };
-        let text = "INSERT INTO requests (actor, request_id, digest, resource, revision, create_time) \
-                    VALUES (?, ?, ?, ?, ?, ?)";
-        let values = [
+    let rows = fresh.iter().filter_map(|(at, place)| {
+        let ((digest, answer), job) = (seen.get(at)?, jobs.get(*place)?);
+        Some(vec![
             at.0.as_str().into(),
             at.1.as_str().into(),
             digest.clone().into(),
             answer.name.as_str().into(),
             answer.revision.into(),
             job.cx.now.into(),
-        ];
-        tx.execute_raw(sql(backend, text, values)).await?;
-    }
-    Ok(())
+        ])
+    });
+    let into = "requests (actor, request_id, digest, resource, revision, create_time)";
+    tables::insert_values(tx, into, "", rows.collect()).await
 }

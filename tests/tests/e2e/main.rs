@@ -11,6 +11,7 @@ mod merge;
 mod pages;
 mod real_files;
 mod records;
+mod sample;
 mod sealed;
 mod services;
 mod start_stop;

@@ -119,7 +119,7 @@ async fn every_figure_is_what_the_documentation_says(store: Store) {
     for (service, collection, filter, counted, distinct, looser) in [
         ("labs", "designations", "level = DISTRICT AND platform = KEY_LABORATORY", "lab", true, 32),
         ("labs", "designations", "level = MUNICIPAL AND platform = TECHNOLOGY_INNOVATION_CENTRE", "", false, 18),
-        ("labs", "designations", "decision_date >= 2024-01-01 AND decision_date <= 2024-06-30", "", false, 25),
+        ("labs", "designations", "decision_date >= 2024-01-01 AND decision_date <= 2024-06-30", "", false, 33),
         ("talent", "designations", "kind = LEADING_TALENT AND level != DISTRICT", "talent", true, 94),
         (
             "talent",
