@@ -37,7 +37,8 @@ impl Db {
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(10))
             .statement_cache_capacity(300)
-            .pragma("cache_size", "-32768")
+            .pragma("cache_size", "-65536")
+            .pragma("wal_autocheckpoint", "8000")
             .pragma("temp_store", "memory");
         let write = SqlitePoolOptions::new()
             .max_connections(1)
@@ -224,6 +225,21 @@ pub(crate) fn is_unique(error: &sea_orm::DbErr) -> bool {
     matches!(code(error).as_deref(), Some("23505" | "1555" | "2067"))
 }
 
+/// Whether another process keeps an SQLite database locked for longer than we wait.
+pub(crate) fn is_locked(error: &sea_orm::DbErr) -> bool {
+    matches!(code(error).as_deref(), Some("5" | "6" | "261"))
+}
+
+/// Whether the database has no room left on its disk. What was not committed is undone.
+pub(crate) fn is_full(error: &sea_orm::DbErr) -> bool {
+    matches!(code(error).as_deref(), Some("13" | "53100"))
+}
+
+/// Whether there is no connection to the database.
+pub(crate) fn is_unreachable(error: &sea_orm::DbErr) -> bool {
+    matches!(error, sea_orm::DbErr::ConnectionAcquire(_) | sea_orm::DbErr::Conn(_))
+}
+
 fn code(error: &sea_orm::DbErr) -> Option<String> {
     let (sea_orm::DbErr::Exec(runtime) | sea_orm::DbErr::Query(runtime) | sea_orm::DbErr::Conn(runtime)) = error else {
         return None;
@@ -239,11 +255,13 @@ impl From<sea_orm::DbErr> for Error {
         if wants_retry(&error) {
             return Error::new(Class::Aborted, "CONCURRENT_CHANGE", "another change came first: try again");
         }
-        match &error {
-            sea_orm::DbErr::ConnectionAcquire(_) | sea_orm::DbErr::Conn(_) => {
-                Error::new(Class::Unavailable, "DATABASE_UNREACHABLE", "the database does not answer: try again")
-            }
-            _ => Error::internal(error),
+        if is_full(&error) {
+            let said = "the disk of the database is full: nothing was written, make room and try again";
+            return Error::new(Class::Exhausted, "DATABASE_FULL", said);
         }
+        if is_unreachable(&error) {
+            return Error::new(Class::Unavailable, "DATABASE_UNREACHABLE", "the database does not answer: try again");
+        }
+        Error::internal(error)
     }
 }

@@ -46,6 +46,10 @@ pub(crate) async fn load(
     names.sort_by_key(|(kind, _)| kind.table);
     for (kind, wanted) in names {
         let table = kind.table;
+        if lock && backend == DbBackend::Postgres {
+            // No unique key keeps two imports from making the same name at the same moment: they go one after the other.
+            connection.execute_raw(sql(backend, "SELECT pg_advisory_xact_lock(hashtext(?))", [table.into()])).await?;
+        }
         let text = format!(
             "SELECT t.id, t.body{}, n.token FROM {table}_tokens n JOIN {table} t ON t.id = n.id WHERE {} ORDER BY t.id{tail}",
             sealed(kind),

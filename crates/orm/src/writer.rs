@@ -9,11 +9,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use crate::cx::Cx;
-use crate::db::{Db, is_unique, sql, wants_retry};
+use crate::db::{Db, is_full, is_locked, is_unique, is_unreachable, sql, wants_retry};
 use crate::error::{Class, Error, Result};
 use crate::vault::Vault;
 use crate::work::{Answer, Outcome, Work};
@@ -103,7 +103,10 @@ async fn run(db: Db, vault: Option<Arc<Vault>>, waiting: Arc<Mutex<mpsc::Receive
         }
         let results = match write(&db, vault.as_ref(), &jobs).await {
             Ok(results) => results,
-            Err(fault) if jobs.len() == 1 => vec![vec![Err(fault.into())]],
+            Err(fault) if jobs.len() == 1 || !fault.may_be_of_one_job() => {
+                let error = Error::from(fault);
+                jobs.iter().map(|_| vec![Err(error.clone())]).collect()
+            }
             Err(fault) => {
                 tracing::debug!(jobs = jobs.len(), "a batch was refused, its jobs are done one by one: {fault}");
                 let mut results = Vec::with_capacity(jobs.len());
@@ -139,6 +142,18 @@ enum Fault {
     Commit(sea_orm::DbErr),
 }
 
+impl Fault {
+    /// Whether the other jobs of the batch may succeed without the one that is at fault. Not where the database is away
+    /// or locked, and never where the batch may be written already: doing it again would do it twice.
+    fn may_be_of_one_job(&self) -> bool {
+        match self {
+            Self::Database(error) => !is_unreachable(error) && !is_locked(error),
+            Self::Kit(_) => true,
+            Self::Commit(error) => wants_retry(error) && !is_locked(error),
+        }
+    }
+}
+
 impl From<Fault> for Error {
     fn from(fault: Fault) -> Self {
         match fault {
@@ -147,7 +162,7 @@ impl From<Fault> for Error {
             }
             Fault::Database(error) => error.into(),
             Fault::Kit(error) => error,
-            Fault::Commit(error) if wants_retry(&error) => error.into(),
+            Fault::Commit(error) if wants_retry(&error) || is_full(&error) => error.into(),
             Fault::Commit(error) => {
                 tracing::warn!("a commit has no answer: {error}");
                 let said = "the connection to the database was lost while the change was committed: it may be done or not; \
@@ -197,6 +212,9 @@ async fn transaction(db: &Db, vault: Option<&Arc<Vault>>, jobs: &[Job]) -> Resul
         let asks = std::mem::take(&mut work.asks);
         tables::load(&tx, asks, &mut work.base, vault, true).await?;
     };
+    if overtaken(&tx, jobs, &results, &seen).await? {
+        return Err(Error::new(Class::Aborted, "CONCURRENT_CHANGE", "the same request is being done: try again").into());
+    }
     let (rows, entries) = work.finish()?;
     if entries.is_empty() && fresh.is_empty() {
         tx.rollback().await?;
@@ -274,6 +292,16 @@ async fn requests(tx: &DatabaseTransaction, jobs: &[Job]) -> Result<Seen, Fault>
         seen.insert((row.try_get_by_index(0)?, row.try_get_by_index(1)?), (row.try_get_by_index(2)?, answer));
     }
     Ok(seen)
+}
+
+/// Whether a call failed because its first try was committed after [`requests`] looked for it: what it found in its way
+/// is its own doing. SQLite lets nobody write meanwhile.
+async fn overtaken(tx: &DatabaseTransaction, jobs: &[Job], results: &[Vec<Result<Answer>>], seen: &Seen) -> Result<bool, Fault> {
+    let failed = |(job, result): (&Job, &Vec<Result<Answer>>)| job.once.is_some() && matches!(result.as_slice(), [Err(_)]);
+    if tx.get_database_backend() != DbBackend::Postgres || !jobs.iter().zip(results).any(failed) {
+        return Ok(false);
+    }
+    Ok(requests(tx, jobs).await?.keys().any(|at| !seen.contains_key(at)))
 }
 
 async fn remember(tx: &DatabaseTransaction, jobs: &[Job], fresh: &Fresh, seen: &Seen) -> Result<(), sea_orm::DbErr> {

@@ -15,7 +15,7 @@ use tonic::{Status, Streaming};
 use crate::status;
 
 /// How many rows are prepared and written together.
-const PIECE: usize = 500;
+const PIECE: usize = 2000;
 
 /// A resource on its way in.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use mingce_mapping::{Mapping, Source};
 
-use crate::import::{self, Servers};
+use crate::import::{self, Servers, Tally};
 
 /// A file of the sample and the mapping that reads it, both as text.
 struct File {
@@ -42,33 +42,43 @@ const FILES: [File; 8] = files![
 /// # Errors
 /// Where the server fails, or refuses a row.
 pub async fn load(server: &str) -> Result<()> {
-    let servers = Servers { server: server.to_owned(), labs_url: None, talent_url: None, awards_url: None };
+    let servers = Servers {
+        server: server.to_owned(),
+        labs_url: None,
+        talent_url: None,
+        awards_url: None,
+    };
     let mut loaded = Vec::new();
     let (mut created, mut updated, mut unchanged) = (0, 0, 0);
     for file in &FILES {
         let collection = file.collection;
-        let mapping = Mapping::parse(collection, file.mapping)?;
-        // The ledger gives this name as the reason of what is written.
-        let name = format!("示例 {collection}.csv");
-        let source = Source::from_bytes(&name, file.rows.as_bytes().to_vec(), &mapping.options())?;
-        mapping.check(&source)?;
-        let summary = import::load(&Arc::new(mapping), &Arc::new(source), &servers, false, false)
+        let tally = load_file(file, &servers)
             .await
-            .context("the sample was not loaded")?;
-        if let Some(refusal) = summary.refusals.first() {
-            let (row, reason, said) = (refusal.row, &refusal.reason, &refusal.description);
-            bail!("the sample was not loaded: {collection}.csv, row {row}: {reason}: {said}");
-        }
-        for tally in &summary.tallies {
-            loaded.push(format!("{} {collection}", tally.created + tally.updated + tally.unchanged));
-            created += tally.created;
-            updated += tally.updated;
-            unchanged += tally.unchanged;
-        }
+            .with_context(|| format!("the sample was not loaded: {collection}.csv"))?;
+        let records = tally.created + tally.updated + tally.unchanged;
+        loaded.push(format!("{records} {collection}"));
+        created += tally.created;
+        updated += tally.updated;
+        unchanged += tally.unchanged;
     }
     let loaded = loaded.join(", ");
-    crate::say(&format!("sample loaded: {loaded} ({created} created, {updated} updated, {unchanged} unchanged)"));
+    let became = format!("{created} created, {updated} updated, {unchanged} unchanged");
+    crate::say(&format!("sample loaded: {loaded} ({became})"));
     Ok(())
+}
+
+async fn load_file(file: &File, servers: &Servers) -> Result<Tally> {
+    let mapping = Mapping::parse(file.collection, file.mapping)?;
+    // The ledger gives this name as the reason of what is written.
+    let name = format!("示例 {}.csv", file.collection);
+    let source = Source::from_bytes(&name, file.rows.as_bytes().to_vec(), &mapping.options())?;
+    mapping.check(&source)?;
+    let mut summary = import::load(&Arc::new(mapping), &Arc::new(source), servers, false, false).await?;
+    if let Some(refusal) = summary.refusals.first() {
+        let (row, reason, said) = (refusal.row, &refusal.reason, &refusal.description);
+        bail!("row {row}: {reason}: {said}");
+    }
+    summary.tallies.pop().context("the mapping has no part")
 }
 
 #[cfg(test)]
@@ -78,7 +88,12 @@ mod tests {
     /// The register's own checks come with the import; these hold what marks the sample as invented.
     #[test]
     fn every_row_is_read_and_marked_as_invented() {
-        for File { collection, rows, mapping } in &FILES {
+        for File {
+            collection,
+            rows,
+            mapping,
+        } in &FILES
+        {
             let mark = match *collection {
                 "organizations" | "labs" => "示例",
                 "lab-designations" | "talent-designations" | "awards" => "虚构",
@@ -93,7 +108,11 @@ mod tests {
             mapping.check(&source).unwrap();
             for part in mapping.parts() {
                 let counts = part.read(&mapping, &source, &mut |_| Ok(true)).unwrap();
-                assert_eq!((counts.resources, counts.refused), (rows.lines().count() as u64 - 1, 0), "{collection}");
+                assert_eq!(
+                    (counts.resources, counts.refused),
+                    (rows.lines().count() as u64 - 1, 0),
+                    "{collection}"
+                );
             }
         }
     }

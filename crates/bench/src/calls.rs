@@ -1,0 +1,130 @@
+//! The calls that are measured. Each looks at its answer: a wrong one is an error, however fast it came.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use mingce_proto::talent::talent_service_client::TalentServiceClient;
+use mingce_proto::talent::{
+    CreateTalentRequest, GetTalentRequest, ListTalentsRequest, SearchTalentsRequest, Talent,
+};
+use serde::Serialize;
+use tonic::transport::{Channel, Endpoint};
+
+use crate::persons::{self, Chance};
+
+/// Rows of a page, and of what a search answers at most.
+const PAGE: i32 = 50;
+const FOUND: i32 = 20;
+
+/// Longer than this no call takes.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// One person by name.
+    Get,
+    /// A page of 50 from anywhere in the list.
+    Page,
+    /// Two characters of a name, the first 20.
+    Search,
+    /// A new person.
+    Create,
+    /// Of ten calls eight gets, a page and a create.
+    Mixed,
+}
+
+/// What is known of a filled register.
+#[derive(Debug, Default)]
+pub struct Register {
+    /// Names of its persons.
+    pub names: Vec<String>,
+    /// Tokens of pages all over the list; the empty one is the first page.
+    pub tokens: Vec<String>,
+    /// The number of the next person to be made.
+    pub next: AtomicU64,
+}
+
+/// Connections to a server at `host:port`.
+///
+/// # Errors
+/// Where it cannot be reached.
+pub async fn connect(address: &str, connections: usize, time: Duration) -> Result<Vec<TalentServiceClient<Channel>>> {
+    let endpoint = Endpoint::from_shared(format!("http://{address}"))?.tcp_nodelay(true).timeout(time);
+    let mut clients = Vec::with_capacity(connections);
+    for _ in 0..connections {
+        let channel = endpoint.connect().await.with_context(|| format!("cannot connect to {address}"))?;
+        clients.push(TalentServiceClient::new(channel));
+    }
+    Ok(clients)
+}
+
+/// Makes one call and checks what it answers.
+///
+/// # Errors
+/// Where it fails or answers something wrong.
+pub async fn call(
+    kind: Kind,
+    client: &mut TalentServiceClient<Channel>,
+    register: &Register,
+    chance: &mut Chance,
+) -> Result<()> {
+    match kind {
+        Kind::Get => get(client, register, chance).await,
+        Kind::Page => page(client, register, chance).await,
+        Kind::Search => search(client, register, chance).await,
+        Kind::Create => create(client, register).await,
+        Kind::Mixed => match chance.below(10) {
+            0 => create(client, register).await,
+            1 => page(client, register, chance).await,
+            _ => get(client, register, chance).await,
+        },
+    }
+}
+
+async fn get(client: &mut TalentServiceClient<Channel>, register: &Register, chance: &mut Chance) -> Result<()> {
+    let name = one(&register.names, chance)?.clone();
+    let request = GetTalentRequest { name: name.clone(), ..GetTalentRequest::default() };
+    let person = client.get_talent(request).await?.into_inner();
+    ensure!(person.name == name && !person.display_name.is_empty(), "asked for {name}, got {}", person.name);
+    Ok(())
+}
+
+async fn page(client: &mut TalentServiceClient<Channel>, register: &Register, chance: &mut Chance) -> Result<()> {
+    let page_token = one(&register.tokens, chance)?.clone();
+    let request = ListTalentsRequest { page_size: PAGE, page_token, ..ListTalentsRequest::default() };
+    let answer = client.list_talents(request).await?.into_inner();
+    let rows = answer.talents.len();
+    ensure!(rows == PAGE as usize, "a page of {PAGE} has {rows} rows");
+    Ok(())
+}
+
+async fn search(client: &mut TalentServiceClient<Channel>, register: &Register, chance: &mut Chance) -> Result<()> {
+    let query = persons::query(chance.below(register.names.len() as u64));
+    let request = SearchTalentsRequest { query: query.clone(), page_size: FOUND, ..SearchTalentsRequest::default() };
+    let answer = client.search_talents(request).await?.into_inner();
+    ensure!(
+        !answer.talents.is_empty() && answer.talents.iter().all(|person| person.display_name.contains(&query)),
+        "a search for {query} finds {} rows, or others",
+        answer.talents.len()
+    );
+    Ok(())
+}
+
+async fn create(client: &mut TalentServiceClient<Channel>, register: &Register) -> Result<()> {
+    let number = register.next.fetch_add(1, Ordering::Relaxed);
+    let talent = persons::talent(number);
+    let wanted = talent.display_name.clone();
+    let request_id = persons::request_id(number);
+    let request = CreateTalentRequest { talent: Some(talent), request_id, ..CreateTalentRequest::default() };
+    let made: Talent = client.create_talent(request).await?.into_inner();
+    ensure!(made.display_name == wanted && made.revision == 1, "a create answered {}", made.name);
+    Ok(())
+}
+
+fn one<'a, T>(list: &'a [T], chance: &mut Chance) -> Result<&'a T> {
+    let place = usize::try_from(chance.below(list.len() as u64))?;
+    list.get(place).context("the register is empty")
+}

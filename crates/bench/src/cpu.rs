@@ -1,0 +1,143 @@
+//! What processes have used of the machine, and what everybody else has, from `/proc`.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+/// Microseconds of a tick, the unit of `/proc` on Linux.
+const TICK: f64 = 10_000.0;
+
+/// More than this part of the machine used by others, and a measurement is disturbed.
+pub const DISTURBED: f64 = 0.2;
+
+/// The processes that a measurement is about.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Watch {
+    /// The server under load.
+    pub server: Option<u32>,
+    /// The database's first process, whose children count too.
+    pub database: Option<u32>,
+}
+
+/// Ticks used so far.
+#[derive(Debug, Clone, Copy)]
+struct Ticks {
+    at: Instant,
+    machine: u64,
+    server: u64,
+    database: u64,
+    own: u64,
+}
+
+/// What was used between two moments.
+#[derive(Debug, Clone, Copy)]
+pub struct Used {
+    /// How long it was.
+    pub time: Duration,
+    /// CPU of the server in µs.
+    pub server: f64,
+    /// CPU of the database's processes in µs.
+    pub database: f64,
+    /// CPU of the load generator in µs, with the programs that it ran to their end.
+    pub own: f64,
+    /// The part of all processors that others used, 0 to 1.
+    pub others: f64,
+}
+
+impl Watch {
+    /// Begins to count.
+    ///
+    /// # Errors
+    /// Where `/proc` says nothing.
+    pub fn begin(self) -> Result<Counting> {
+        Ok(Counting { watch: self, from: self.ticks()? })
+    }
+
+    fn ticks(self) -> Result<Ticks> {
+        Ok(Ticks {
+            at: Instant::now(),
+            machine: machine()?,
+            server: self.server.map_or(0, |pid| of(pid).map_or(0, |p| p.own)),
+            database: self.database.map_or(0, family),
+            own: of_file("/proc/self/stat").map(|p| p.own + p.reaped).context("/proc/self/stat cannot be read")?,
+        })
+    }
+}
+
+/// A count that has begun.
+#[derive(Debug, Clone, Copy)]
+pub struct Counting {
+    watch: Watch,
+    from: Ticks,
+}
+
+impl Counting {
+    /// What was used since the beginning.
+    ///
+    /// # Errors
+    /// Where `/proc` says nothing.
+    pub fn end(self) -> Result<Used> {
+        let (from, to) = (self.from, self.watch.ticks()?);
+        let time = to.at.duration_since(from.at);
+        let (server, database, own) = (
+            to.server.saturating_sub(from.server),
+            to.database.saturating_sub(from.database),
+            to.own.saturating_sub(from.own),
+        );
+        let others = to.machine.saturating_sub(from.machine).saturating_sub(server + database + own);
+        let all = time.as_secs_f64() * 1e6 / TICK * processors() as f64;
+        Ok(Used {
+            time,
+            server: server as f64 * TICK,
+            database: database as f64 * TICK,
+            own: own as f64 * TICK,
+            others: (others as f64 / all.max(1.0)).min(1.0),
+        })
+    }
+}
+
+/// How many processors there are.
+pub fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, Into::into)
+}
+
+/// Ticks in which a processor of the machine was busy, for whomever.
+fn machine() -> Result<u64> {
+    let text = fs::read_to_string("/proc/stat").context("/proc/stat cannot be read")?;
+    let line = text.lines().next().and_then(|line| line.strip_prefix("cpu ")).context("/proc/stat has no total")?;
+    let fields: Vec<u64> = line.split_whitespace().filter_map(|field| field.parse().ok()).collect();
+    // user, nice, system, idle, iowait, irq, softirq, steal; guests are in user already.
+    Ok([0, 1, 2, 5, 6, 7].into_iter().filter_map(|place| fields.get(place)).sum())
+}
+
+struct Process {
+    parent: u32,
+    own: u64,
+    reaped: u64,
+}
+
+fn of(pid: u32) -> Option<Process> {
+    of_file(&format!("/proc/{pid}/stat"))
+}
+
+fn of_file(path: &str) -> Option<Process> {
+    let text = fs::read_to_string(path).ok()?;
+    // The name stands in brackets and may hold anything.
+    let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
+    let number = |place: usize| fields.get(place)?.parse::<u64>().ok();
+    Some(Process {
+        parent: u32::try_from(number(1)?).ok()?,
+        own: number(11)? + number(12)?,
+        reaped: number(13)? + number(14)?,
+    })
+}
+
+/// A process with its children, also those that have ended.
+fn family(first: u32) -> u64 {
+    let children = fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(|entry| {
+        let pid = entry.file_name().to_str()?.parse().ok()?;
+        of(pid).filter(|process| process.parent == first).map(|process| process.own)
+    });
+    of(first).map_or(0, |process| process.own + process.reaped) + children.sum::<u64>()
+}

@@ -1,0 +1,122 @@
+//! The load: so many calls in flight, one after the other each, for a time, over the same connections.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use mingce_proto::talent::talent_service_client::TalentServiceClient;
+use tokio::task::JoinSet;
+use tonic::transport::Channel;
+
+use crate::calls::{self, Kind, PATIENCE, Register};
+use crate::cpu::{Used, Watch};
+use crate::persons::Chance;
+
+const WARMING: u8 = 0;
+const COUNTING: u8 = 1;
+const ENDING: u8 = 2;
+
+/// What all workers of a measurement share.
+#[derive(Debug, Default)]
+struct Shared {
+    phase: AtomicU8,
+    counted: AtomicU64,
+}
+
+/// What was measured.
+#[derive(Debug)]
+pub struct Measured {
+    /// Calls that were answered within the time.
+    pub requests: u64,
+    /// Calls that failed, at any time.
+    pub errors: u64,
+    /// What the first of them said.
+    pub error: Option<String>,
+    /// The time of each counted call in µs, the shortest first.
+    times: Vec<u32>,
+    /// What was used of the machine.
+    pub used: Used,
+}
+
+impl Measured {
+    /// The time within which a part of the calls were answered, in milliseconds.
+    pub fn within(&self, part: f64) -> Option<f64> {
+        let last = self.times.len().checked_sub(1)?;
+        let place = (last as f64 * part).round() as usize;
+        self.times.get(place).map(|time| f64::from(*time) / 1000.0)
+    }
+}
+
+/// Calls a server at an address with so many calls in flight for a time.
+///
+/// # Errors
+/// Where the server cannot be reached, or not one call is answered.
+pub async fn measure(
+    kind: Kind,
+    clients: &[TalentServiceClient<Channel>],
+    register: &Arc<Register>,
+    in_flight: usize,
+    time: Duration,
+    watch: Watch,
+) -> Result<Measured> {
+    ensure!(!clients.is_empty(), "no connection");
+    let shared = Arc::new(Shared::default());
+    let mut workers = JoinSet::new();
+    for (number, client) in clients.iter().cycle().take(in_flight).enumerate() {
+        let (client, register, shared) = (client.clone(), Arc::clone(register), Arc::clone(&shared));
+        let chance = Chance::new((number as u64 + 1) << 32 | in_flight as u64);
+        workers.spawn(work(kind, client, register, shared, chance));
+    }
+    tokio::time::sleep(time / 10).await;
+    let counting = watch.begin()?;
+    shared.phase.store(COUNTING, Ordering::SeqCst);
+    tokio::time::sleep(time).await;
+    // A machine that is busy with other things may need longer for the first answer.
+    let until = Instant::now() + PATIENCE;
+    while shared.counted.load(Ordering::Relaxed) == 0 && Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    shared.phase.store(ENDING, Ordering::SeqCst);
+    let used = counting.end()?;
+
+    let mut measured = Measured { requests: 0, errors: 0, error: None, times: Vec::new(), used };
+    while let Some(worker) = workers.join_next().await {
+        let (times, errors, error) = worker.context("a worker ended by itself")?;
+        measured.times.extend(times);
+        measured.errors += errors;
+        measured.error = measured.error.or(error);
+    }
+    measured.times.sort_unstable();
+    measured.requests = measured.times.len() as u64;
+    Ok(measured)
+}
+
+async fn work(
+    kind: Kind,
+    mut client: TalentServiceClient<Channel>,
+    register: Arc<Register>,
+    shared: Arc<Shared>,
+    mut chance: Chance,
+) -> (Vec<u32>, u64, Option<String>) {
+    let (mut times, mut errors, mut first) = (Vec::new(), 0, None);
+    while shared.phase.load(Ordering::Relaxed) != ENDING {
+        let begun = Instant::now();
+        match calls::call(kind, &mut client, &register, &mut chance).await {
+            Ok(()) => {
+                if shared.phase.load(Ordering::Relaxed) == COUNTING {
+                    times.push(u32::try_from(begun.elapsed().as_micros()).unwrap_or(u32::MAX));
+                    shared.counted.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+            Err(error) => {
+                errors += 1;
+                first.get_or_insert_with(|| format!("{error:#}"));
+                // Whoever fails at once does not fail a million times.
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
+    }
+    debug_assert_ne!(shared.phase.load(Ordering::Relaxed), WARMING);
+    (times, errors, first)
+}

@@ -1,0 +1,149 @@
+//! `mingce-bench`: how fast the register is, beside what its parts can do on the same machine in the same run.
+//!
+//! docs/performance.md says how to run it and what its columns mean.
+
+mod calls;
+mod child;
+mod cpu;
+mod echo;
+mod figures;
+mod fill;
+mod load;
+mod persons;
+mod pgbench;
+mod postgres;
+mod run;
+mod sqlite;
+mod table;
+mod targets;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use clap::{Parser, Subcommand, ValueEnum};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Measures the register
+#[derive(Debug, Parser)]
+#[command(name = "mingce-bench", version, args_conflicts_with_subcommands = true)]
+struct Args {
+    #[command(subcommand)]
+    hidden: Option<Hidden>,
+    /// How many persons the register is filled with; several sizes are measured one after the other
+    #[arg(long, value_name = "COUNT", value_delimiter = ',')]
+    talents: Vec<u64>,
+    /// On which database
+    #[arg(long, value_enum, default_value_t = Databases::Both)]
+    database: Databases,
+    /// How long each measurement takes. Default: 5, with --short 1
+    #[arg(long, value_name = "SECONDS")]
+    seconds: Option<u64>,
+    /// A trial of everything with 2,000 persons, in less than two minutes; its figures say nothing
+    #[arg(long)]
+    short: bool,
+    /// The register's program. Default: `mingce` beside this program
+    #[arg(long, value_name = "PATH")]
+    binary: Option<PathBuf>,
+    /// Where the databases are put meanwhile, on the kind of disk that is to be measured
+    #[arg(long, value_name = "FOLDER")]
+    data: Option<PathBuf>,
+    /// Also writes bench.md and bench.json there
+    #[arg(long, value_name = "FOLDER")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Hidden {
+    /// Serves the echo
+    #[command(hide = true)]
+    Echo,
+}
+
+/// The databases of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Databases {
+    /// The file in the data folder
+    Sqlite,
+    /// A PostgreSQL server of this run
+    Postgres,
+    /// One after the other
+    Both,
+}
+
+impl Args {
+    fn plan(&self) -> Result<run::Plan> {
+        let own = std::env::current_exe().context("this program does not know where it is")?;
+        let binary = self.binary.clone().unwrap_or_else(|| own.with_file_name("mingce"));
+        ensure!(
+            binary.exists(),
+            "{} does not exist: build it with `cargo build --release -p mingce`, or name it with --binary",
+            binary.display()
+        );
+        let talents = match (self.talents.as_slice(), self.short) {
+            ([], true) => vec![2_000],
+            ([], false) => vec![100_000],
+            (talents, _) => talents.to_vec(),
+        };
+        ensure!(talents.iter().all(|count| *count >= 1000), "--talents: 1000 or more, so that a page has a place to begin");
+        let seconds = self.seconds.unwrap_or(if self.short { 1 } else { 5 });
+        ensure!((1..=60).contains(&seconds), "--seconds: 1 to 60");
+        Ok(run::Plan {
+            own,
+            binary: binary.canonicalize().with_context(|| binary.display().to_string())?,
+            talents,
+            sqlite: self.database != Databases::Postgres,
+            postgres: self.database != Databases::Sqlite,
+            time: Duration::from_secs(seconds),
+            short: self.short,
+            data: self.data.clone().unwrap_or_else(std::env::temp_dir),
+        })
+    }
+}
+
+async fn bench(args: &Args) -> Result<ExitCode> {
+    let plan = args.plan()?;
+    if let Some(out) = &args.out {
+        // Not only after minutes of measuring.
+        std::fs::create_dir_all(out).with_context(|| out.display().to_string())?;
+    }
+    let report = run::run(&plan).await?;
+    let (markdown, json) = (table::markdown(&report), serde_json::to_string_pretty(&report)?);
+    if let Some(out) = &args.out {
+        std::fs::write(out.join("bench.md"), &markdown).with_context(|| out.display().to_string())?;
+        std::fs::write(out.join("bench.json"), json + "\n").with_context(|| out.display().to_string())?;
+    }
+    std::io::stdout().write_all(markdown.as_bytes())?;
+    let lacks = report.lacks();
+    for lack in &lacks {
+        writeln!(std::io::stderr(), "mingce-bench: {lack}")?;
+    }
+    Ok(if lacks.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn ended() -> Result<()> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    tokio::select! {
+        _ = interrupt.recv() => Ok(()),
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args = Args::parse();
+    let result = match args.hidden {
+        Some(Hidden::Echo) => echo::serve().await.map(|()| ExitCode::SUCCESS),
+        None => tokio::select! {
+            result = bench(&args) => result,
+            // What was started ends as the run is dropped.
+            ended = ended() => ended.map(|()| ExitCode::from(130)),
+        },
+    };
+    result.unwrap_or_else(|error| {
+        let _ = writeln!(std::io::stderr(), "mingce-bench: {error:#}");
+        ExitCode::FAILURE
+    })
+}

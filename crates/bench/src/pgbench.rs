@@ -1,0 +1,104 @@
+//! What PostgreSQL alone can do: pgbench with the statements that the register sends for one call, on a copy of its rows.
+//!
+//! The copy's ids and sort keys are numbers, so that pgbench can choose any row. Its rows lie in the order of the
+//! register's, and it has the same indexes.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::calls::Kind;
+use crate::cpu::{Used, Watch};
+use crate::postgres::Postgres;
+
+const COPY: &str = "
+CREATE SCHEMA limits;
+CREATE TABLE limits.talents (LIKE public.talents INCLUDING ALL);
+CREATE TABLE limits.ledger (LIKE public.ledger INCLUDING ALL);
+CREATE SEQUENCE limits.ledger_sequence;
+CREATE SEQUENCE limits.person START 1000000000;
+CREATE TEMP TABLE numbered AS SELECT id,
+    row_number() OVER (ORDER BY id) AS number, row_number() OVER (ORDER BY sort_key, id) AS place FROM public.talents;
+CREATE INDEX ON numbered (id);
+ANALYZE numbered;
+CREATE TEMP TABLE copied AS SELECT t.*, n.number, n.place FROM public.talents t JOIN numbered n ON n.id = t.id ORDER BY n.number;
+UPDATE copied SET id = lpad(number::text, 26, '0'), sort_key = lpad(place::text, 26, '0');
+ALTER TABLE copied DROP COLUMN number, DROP COLUMN place;
+INSERT INTO limits.talents SELECT * FROM copied ORDER BY id;
+VACUUM ANALYZE limits.talents;
+CHECKPOINT;
+";
+
+const GET: &str = "
+\\set n random(1, :persons)
+SELECT t.id, t.body FROM limits.talents t WHERE t.id = lpad(:n::text, 26, '0');
+";
+
+const PAGE: &str = "
+\\set n random(0, :persons - 51)
+SELECT t.body, t.sort_key, t.id FROM limits.talents t WHERE t.record_status = 1
+AND (t.sort_key, t.id) > (lpad(:n::text, 26, '0'), '') ORDER BY t.sort_key, t.id LIMIT 51;
+";
+
+/// A new row with the size of the others: that of row `n` under another id.
+const CREATE: &str = "
+\\set n random(1, :persons)
+BEGIN;
+INSERT INTO limits.talents SELECT (jsonb_populate_record(t, jsonb_build_object('id', lpad(nextval('limits.person')::text, 26, '0')))).*
+FROM limits.talents t WHERE t.id = lpad(:n::text, 26, '0');
+COMMIT;
+";
+
+/// Copies the register's persons for [`measure`], and answers how many there are.
+///
+/// # Errors
+/// Where a statement fails.
+pub async fn prepare(postgres: &Postgres, database: &str) -> Result<u64> {
+    postgres.psql(database, COPY).await?;
+    let count = postgres.psql(database, "SELECT count(*) FROM limits.talents").await?;
+    count.trim().parse().context("the copy cannot be counted")
+}
+
+/// What pgbench said.
+#[derive(Debug)]
+pub struct Said {
+    /// Transactions.
+    pub transactions: u64,
+    /// Transactions per second, without the time of connecting.
+    pub per_second: f64,
+    /// What was used of the machine.
+    pub used: Used,
+}
+
+/// Runs the statements of a call with so many clients.
+///
+/// # Errors
+/// Where pgbench or a transaction of it fails.
+pub async fn measure(
+    postgres: &Postgres,
+    database: &str,
+    kind: Kind,
+    clients: usize,
+    time: Duration,
+    persons: u64,
+) -> Result<Said> {
+    let create = create_script(postgres, database).await?;
+    let script = match kind {
+        Kind::Get => GET,
+        Kind::Page => PAGE,
+        _ => &create,
+    };
+    let counting = Watch { server: None, database: Some(postgres.pid()) }.begin()?;
+    let said = postgres.pgbench(database, script, clients, time, persons).await?;
+    let used = counting.end()?;
+    let transactions = number(&said, "number of transactions actually processed: ")?;
+    let failed = number(&said, "number of failed transactions: ").unwrap_or(0.0);
+    ensure!(failed == 0.0 && transactions > 0.0, "pgbench had failures\n{said}");
+    Ok(Said { transactions: transactions as u64, per_second: number(&said, "tps = ")?, used })
+}
+
+fn number(said: &str, before: &str) -> Result<f64> {
+    let line = said.lines().find_map(|line| line.strip_prefix(before));
+    let word = line.and_then(|rest| rest.split([' ', '/']).next());
+    word.and_then(|word| word.parse().ok()).with_context(|| format!("pgbench did not say {before:?}\n{said}"))
+}

@@ -1,0 +1,103 @@
+//! What must hold of the tables at any time: a ledger without gaps, and side tables that say just what the bodies say.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mingce_orm::work::{etag, head_of, micros};
+use mingce_orm::{Collection, Db, text};
+use mingce_proto::labs::Organization;
+use mingce_proto::registry::RecordStatus;
+use prost::Message;
+
+use crate::collections::Institutes;
+use crate::ground::{number, query};
+
+/// One entry of the ledger.
+#[derive(Debug)]
+pub struct Entry {
+    pub sequence: i64,
+    pub resource: String,
+    pub revision: i64,
+    pub verb: String,
+    pub actor: String,
+    pub changed: String,
+    pub snapshot: Vec<u8>,
+}
+
+/// The whole ledger in its order.
+pub async fn ledger(db: &Db) -> Vec<Entry> {
+    let text = "SELECT sequence, resource, revision, verb, actor, changed_fields, snapshot FROM ledger ORDER BY sequence";
+    let read = |row: &sea_orm::QueryResult| Entry {
+        sequence: row.try_get_by_index(0).unwrap(),
+        resource: row.try_get_by_index(1).unwrap(),
+        revision: row.try_get_by_index(2).unwrap(),
+        verb: row.try_get_by_index(3).unwrap(),
+        actor: row.try_get_by_index(4).unwrap(),
+        changed: row.try_get_by_index(5).unwrap(),
+        snapshot: row.try_get_by_index(6).unwrap(),
+    };
+    query(db, text).await.iter().map(read).collect()
+}
+
+async fn pairs(db: &Db, text: &str) -> BTreeSet<(String, String)> {
+    let rows = query(db, text).await;
+    let found: BTreeSet<_> =
+        rows.iter().map(|r| (r.try_get_by_index(0).unwrap(), r.try_get_by_index(1).unwrap())).collect();
+    assert_eq!(found.len(), rows.len(), "a row stands twice: {text}");
+    found
+}
+
+/// Checks the ledger and the tables of [`Institutes`], and answers the resources.
+pub async fn check(db: &Db) -> Vec<Organization> {
+    let entries = ledger(db).await;
+    let mut last: BTreeMap<&str, &Entry> = BTreeMap::new();
+    for (entry, place) in entries.iter().zip(1..) {
+        assert_eq!(entry.sequence, place, "the ledger has a gap");
+        let before = last.insert(&entry.resource, entry).map_or(0, |e| e.revision);
+        assert_eq!(entry.revision, before + 1, "revisions of {} do not follow each other", entry.resource);
+        assert!(!entry.changed.is_empty(), "an entry without a change: {entry:?}");
+    }
+    let drawn = number(db, "SELECT sequence FROM ledger_head").await;
+    assert_eq!(drawn, i64::try_from(entries.len()).unwrap(), "numbers were drawn without entries");
+
+    let (mut keys, mut tokens, mut values) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    let mut items = Vec::new();
+    let text = "SELECT id, name, revision, record_status, survivor, create_time, update_time, sort_key, display_name, city, \
+                body FROM institutes ORDER BY id";
+    for row in query(db, text).await {
+        let words = |place: usize| row.try_get_by_index::<String>(place).unwrap();
+        let whole = |place: usize| row.try_get_by_index::<i64>(place).unwrap();
+        let body: Vec<u8> = row.try_get_by_index(10).unwrap();
+        let item = Organization::decode(body.as_slice()).unwrap();
+        let head = head_of(&item).unwrap();
+        let id = words(0);
+        assert_eq!(item.name, format!("organizations/{id}"));
+        assert_eq!(item.etag, etag(item.revision));
+        let time = |time: Option<prost_types::Timestamp>| micros(&time.unwrap());
+        assert_eq!(
+            (words(1), whole(2), whole(3), words(4)),
+            (item.name.clone(), item.revision, item.record_status.into(), item.survivor.clone())
+        );
+        assert_eq!((whole(5), whole(6)), (time(head.create_time), time(head.update_time)));
+        assert_eq!(
+            (words(7), words(8), words(9)),
+            (text::sort_key(&item.display_name), item.display_name.clone(), item.city.clone())
+        );
+        let entry = last.remove(item.name.as_str()).expect("a resource without an entry");
+        assert_eq!((entry.revision, &entry.snapshot), (item.revision, &body), "the last entry is another resource");
+
+        if item.record_status() != RecordStatus::Annulled {
+            keys.extend(Institutes::keys(&item).into_iter().map(|k| (format!("{}/{}", k.space, k.value), id.clone())));
+        }
+        let names = Institutes::searched(&item);
+        tokens.extend(text::tokens(names.iter().copied()).into_iter().map(|token| (token, id.clone())));
+        tokens.extend(names.iter().map(|name| (format!("={}", text::fold(name)), id.clone())));
+        values.extend(names.iter().map(|name| (format!("names {name}"), id.clone())));
+        values.extend(item.identifiers.iter().map(|held| (format!("identifiers {}", held.value), id.clone())));
+        items.push(item);
+    }
+    assert!(last.is_empty(), "entries without a resource: {last:?}");
+    assert_eq!(pairs(db, "SELECT key, id FROM institutes_keys").await, keys);
+    assert_eq!(pairs(db, "SELECT token, id FROM institutes_tokens").await, tokens);
+    assert_eq!(pairs(db, "SELECT field || ' ' || value, id FROM institutes_values").await, values);
+    items
+}

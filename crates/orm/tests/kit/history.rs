@@ -1,0 +1,345 @@
+//! Random histories against the model: one after the other and many at once, by one store and by two.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use mingce_orm::{Mask, Store, import};
+use mingce_proto::labs::Organization;
+use mingce_proto::registry::RecordStatus;
+use proptest::prelude::*;
+use proptest::sample::Index;
+use proptest::test_runner::TestCaseError;
+use sea_orm::DbBackend;
+use tokio::task::JoinSet;
+
+use crate::audit;
+use crate::collections::Institutes;
+use crate::ground::{self, Ground, Kind, cx, once};
+use crate::model::{Model, Op, Record, Said};
+
+/// A change in a history, before it is known which records there are.
+#[derive(Debug, Clone)]
+enum Step {
+    Create(Said),
+    Update(Index, Etag, Said),
+    Annul(Index, Etag),
+    Merge(Index, Index, Etag),
+    Unmerge(Index, Etag),
+    Import(Said),
+    /// An earlier call, or one of the same burst, again.
+    Again(Index),
+    /// Another call under the request id of an earlier one.
+    Reuse(Index),
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Etag {
+    None,
+    Fresh,
+    Stale,
+}
+
+fn said() -> impl Strategy<Value = Said> {
+    let names = prop::sample::select(vec!["Alpha", "ALPHA", "beta", "甲 研究所", "甲研究所", "乙", " ", "γ", "δ", "epsilon"]);
+    let held = prop::collection::vec(prop::sample::select(vec!["1", "2", "3", "4", "5", "6", "7"]), 0..3);
+    let city = prop::sample::select(vec!["", "青岛", "Berlin"]);
+    let owned = |list: Vec<&str>| list.into_iter().map(str::to_owned).collect();
+    (prop::option::weighted(0.8, names), prop::option::of(held), prop::option::of(city)).prop_map(move |(name, held, city)| {
+        Said { display_name: name.map(str::to_owned), identifiers: held.map(owned), city: city.map(str::to_owned) }
+    })
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let etag = || prop_oneof![3 => Just(Etag::None), 3 => Just(Etag::Fresh), 1 => Just(Etag::Stale)];
+    let some = any::<Index>;
+    prop_oneof![
+        4 => said().prop_map(Step::Create),
+        4 => (some(), etag(), said()).prop_map(|(at, etag, said)| Step::Update(at, etag, said)),
+        1 => (some(), etag()).prop_map(|(at, etag)| Step::Annul(at, etag)),
+        3 => (some(), some(), etag()).prop_map(|(at, into, etag)| Step::Merge(at, into, etag)),
+        2 => (some(), etag()).prop_map(|(at, etag)| Step::Unmerge(at, etag)),
+        3 => said().prop_map(Step::Import),
+        3 => some().prop_map(Step::Again),
+        1 => some().prop_map(Step::Reuse),
+    ]
+}
+
+/// Bursts: the steps of one are sent at the same moment.
+fn bursts() -> impl Strategy<Value = Vec<Vec<Step>>> {
+    let burst = prop_oneof![2 => prop::collection::vec(step(), 1), 1 => prop::collection::vec(step(), 2..12)];
+    prop::collection::vec(burst, 1..30)
+}
+
+/// A call of a history. Its actor is its own, so that the ledger tells what it did; a retry has the same.
+#[derive(Debug, Clone)]
+struct Request {
+    actor: String,
+    op: Op,
+}
+
+/// What became of a call.
+type Answer = Result<Record, &'static str>;
+
+async fn send(store: &Store, request: &Request) -> Answer {
+    let cx = cx(&request.actor);
+    let call = once("history", &request.actor, &Organization { city: format!("{:?}", request.op), ..Organization::default() });
+    let done = match request.op.clone() {
+        Op::Create(said) => store.create::<Institutes>(&cx, call, "create", said.item()).await,
+        Op::Update { name, etag, said } => {
+            let item = Organization { name, etag, ..said.item() };
+            let mask = Mask::parse::<Institutes>(&said.paths(), &item).unwrap();
+            store.update::<Institutes>(&cx, call, item, mask).await
+        }
+        Op::Annul { name, etag } => store.annul::<Institutes>(&cx, call, &name, &etag, "why").await,
+        Op::Merge { name, survivor, etag } => store.merge::<Institutes>(&cx, call, (&name, &survivor), &etag, "why").await,
+        Op::Unmerge { name, etag } => store.unmerge::<Institutes>(&cx, call, &name, &etag, "why").await,
+        Op::Import(said) => {
+            let edit = import::row::<Institutes>(&cx, "a file", &[], said.item()).unwrap();
+            let mut done = store.change_each(&cx, vec![edit]).await.unwrap();
+            done.pop().unwrap().and_then(|answer| answer.decode::<Institutes>())
+        }
+    };
+    done.map(Record::from).map_err(|error| {
+        assert!(error.detail().is_none(), "{}", error.detail().unwrap_or_default());
+        error.reason()
+    })
+}
+
+/// A history under way: what was sent, and what the model says of it.
+struct History {
+    stores: Vec<Arc<Store>>,
+    model: Model,
+    sent: Vec<Request>,
+    /// What calls with a request id were answered for good.
+    answered: BTreeMap<String, (Op, Record)>,
+    entries: usize,
+}
+
+impl History {
+    fn request(&self, step: &Step, in_burst: &[Request], alone: bool) -> Option<Request> {
+        let names: Vec<_> = self.model.0.keys().cloned().collect();
+        // One more than there are: a name that leads nowhere.
+        let pick = |at: &Index| {
+            let at = at.index(names.len() + 1);
+            names.get(at).cloned().unwrap_or_else(|| format!("organizations/{}", "0".repeat(26)))
+        };
+        let etag = |etag: &Etag, name: &str| match etag {
+            Etag::None => String::new(),
+            Etag::Stale => "\"r0\"".to_owned(),
+            Etag::Fresh => self.model.0.get(name).map_or(String::new(), |r| format!("\"r{}\"", r.revision)),
+        };
+        let earlier = |at: &Index| {
+            let all: Vec<_> = self.sent.iter().chain(in_burst).filter(|r| !matches!(r.op, Op::Import(_))).collect();
+            if all.is_empty() { None } else { Some(all[at.index(all.len())].clone()) }
+        };
+        let op = match step {
+            Step::Create(said) => Op::Create(said.clone()),
+            Step::Import(said) => Op::Import(said.clone()),
+            Step::Update(at, e, said) => Op::Update { name: pick(at), etag: etag(e, &pick(at)), said: said.clone() },
+            Step::Annul(at, e) => Op::Annul { name: pick(at), etag: etag(e, &pick(at)) },
+            Step::Merge(at, into, e) => Op::Merge { name: pick(at), survivor: pick(into), etag: etag(e, &pick(at)) },
+            Step::Unmerge(at, e) => Op::Unmerge { name: pick(at), etag: etag(e, &pick(at)) },
+            Step::Again(at) => return earlier(at),
+            Step::Reuse(at) if alone => {
+                let op = Op::Create(Said { display_name: Some("reused".into()), ..Said::default() });
+                return earlier(at).map(|request| Request { op, ..request });
+            }
+            Step::Reuse(_) => return None,
+        };
+        Some(Request { actor: format!("user:{}-{}", self.sent.len(), in_burst.len()), op })
+    }
+
+    /// Sends the steps of a burst at once, and looks for an order of them that explains every answer.
+    async fn burst(&mut self, db: &mingce_orm::Db, steps: &[Step]) -> Result<(), TestCaseError> {
+        // PostgreSQL keeps imports apart that look for names, but not from a call that makes or takes a name without looking.
+        let is_import = |step: &Step| matches!(step, Step::Import(_));
+        let imports_only = db.backend() == DbBackend::Postgres && steps.iter().any(is_import);
+        let mut requests: Vec<Request> = Vec::new();
+        for step in steps.iter().filter(|step| !imports_only || is_import(step)) {
+            let next = self.request(step, &requests, steps.len() == 1);
+            requests.extend(next);
+        }
+        let mut tasks = JoinSet::new();
+        for (place, request) in requests.iter().cloned().enumerate() {
+            let store = Arc::clone(&self.stores[place % self.stores.len()]);
+            tasks.spawn(async move { (place, send(&store, &request).await) });
+        }
+        let mut answers: Vec<Option<Answer>> = vec![None; requests.len()];
+        while let Some(done) = tasks.join_next().await {
+            let (place, answer) = done.unwrap();
+            answers[place] = Some(answer);
+        }
+        let answers: Vec<Answer> = answers.into_iter().map(Option::unwrap).collect();
+
+        // Replays what the ledger says was done, in its order; between them lie all states that anybody can have seen.
+        let entries = audit::ledger(db).await;
+        let mut states = vec![self.model.clone()];
+        let mut done: BTreeMap<&str, (usize, Record)> = BTreeMap::new();
+        let mut new = &entries[self.entries..];
+        while let Some(first) = new.first() {
+            let length = new.iter().take_while(|e| e.actor == first.actor).count();
+            let (own, rest) = new.split_at(length);
+            let Some(request) = requests.iter().find(|r| r.actor == first.actor) else {
+                return Err(TestCaseError::fail(format!("nobody asked for {first:?}")));
+            };
+            let before = &states[states.len() - 1];
+            let mut after = before.clone();
+            let answer = after.apply(&request.op, &first.resource);
+            let Ok(record) = answer else {
+                return Err(TestCaseError::fail(format!("{request:?} was done, but is {answer:?}")));
+            };
+            let changed: BTreeSet<_> = after.0.values().filter(|r| before.0.get(&r.name) != Some(r)).map(|r| &r.name).collect();
+            prop_assert_eq!(changed, own.iter().map(|e| &e.resource).collect::<BTreeSet<_>>(), "{:?}", request);
+            prop_assert_eq!(own.len(), own.iter().map(|e| &e.resource).collect::<BTreeSet<_>>().len());
+            prop_assert!(done.insert(&request.actor, (states.len(), record)).is_none(), "done twice: {:?}", request);
+            states.push(after);
+            new = rest;
+        }
+        self.entries = entries.len();
+
+        for (request, answer) in requests.iter().zip(&answers) {
+            // This is told from the request alone, before its id is looked up.
+            let of_itself = matches!(&request.op, Op::Merge { name, survivor, .. } if name == survivor);
+            if let Some((op, first)) = self.answered.get(&request.actor).filter(|_| !of_itself) {
+                let expected = if *op == request.op { Ok(first.clone()) } else { Err("REQUEST_ID_REUSED") };
+                prop_assert_eq!(answer, &expected, "{:?}", request);
+                continue;
+            }
+            match (answer, done.get(request.actor.as_str())) {
+                (Ok(record), Some((_, expected))) => prop_assert_eq!(record, expected, "{:?}", request),
+                (Ok(record), None) => {
+                    let so_already = |state: &Model| state.clone().apply(&request.op, "").is_ok_and(|r| r == *record);
+                    let unchanged = |state: &Model| {
+                        let mut after = state.clone();
+                        after.apply(&request.op, "").is_ok() && after == *state
+                    };
+                    prop_assert!(states.iter().any(|s| so_already(s) && unchanged(s)), "{:?}: {:?}", request, record);
+                }
+                (Err(reason), at) => {
+                    // One that was done cannot fail afterwards.
+                    let seen = at.map_or(states.len(), |(at, _)| *at);
+                    let fails = |state: &Model| state.clone().apply(&request.op, "").err() == Some(reason);
+                    prop_assert!(states[..seen].iter().any(fails), "{:?}: {} in none of {:#?}", request, reason, states);
+                }
+            }
+        }
+        for (request, answer) in requests.into_iter().zip(answers) {
+            if let (Ok(record), false) = (answer, matches!(request.op, Op::Import(_))) {
+                self.answered.entry(request.actor.clone()).or_insert_with(|| (request.op.clone(), record));
+            }
+            self.sent.push(request);
+        }
+        self.model = states.pop().unwrap();
+        Ok(())
+    }
+}
+
+fn histories(kind: Kind, stores: usize, cases: u32) {
+    let runtime = ground::runtime();
+    let (ground, db) = runtime.block_on(Ground::new(kind));
+    let doors: Vec<_> = (1..stores).map(|_| runtime.block_on(ground.open())).chain([db.clone()]).collect();
+    let stores: Vec<_> = runtime.block_on(async { doors.iter().map(|db| Arc::new(ground::store(db))).collect() });
+    ground::property(cases, bursts(), &runtime, |bursts| {
+        let (db, stores) = (db.clone(), stores.clone());
+        async move {
+            ground::empty(&db).await;
+            let (model, sent, answered) = (Model::default(), Vec::new(), BTreeMap::new());
+            let mut history = History { stores, model, sent, answered, entries: 0 };
+            for steps in &bursts {
+                history.burst(&db, steps).await?;
+            }
+            let items = audit::check(&db).await;
+            let found: BTreeMap<_, _> = items.into_iter().map(|item| (item.name.clone(), Record::from(item))).collect();
+            prop_assert_eq!(found, history.model.0);
+            Ok(())
+        }
+    });
+}
+
+#[test]
+fn a_history_on_sqlite_is_what_the_rules_say() {
+    histories(Kind::Sqlite, 1, 40);
+}
+
+#[test]
+fn a_history_on_postgres_is_what_the_rules_say() {
+    histories(Kind::Postgres, 1, 25);
+}
+
+#[test]
+fn two_stores_on_one_sqlite_database_are_as_one() {
+    histories(Kind::Sqlite, 2, 25);
+}
+
+#[test]
+fn two_stores_on_one_postgres_database_are_as_one() {
+    histories(Kind::Postgres, 2, 25);
+}
+
+#[test]
+fn a_retry_that_overtakes_its_first_call_is_answered_the_same() {
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        ground::wait(async {
+            let (ground, db) = Ground::new(kind).await;
+            let stores = [Arc::new(ground::store(&db)), Arc::new(ground::store(&ground.open().await))];
+            for round in 0..60 {
+                let said = Said { display_name: Some("A".into()), identifiers: Some(vec![round.to_string()]), city: None };
+                let request = Request { actor: format!("user:{round}"), op: Op::Create(said) };
+                let mut tasks = JoinSet::new();
+                for place in 0..4 {
+                    let (store, request) = (Arc::clone(&stores[place % 2]), request.clone());
+                    tasks.spawn(async move { send(&store, &request).await });
+                }
+                let answers = tasks.join_all().await;
+                assert!(answers.iter().all(|a| a.is_ok() && *a == answers[0]), "{kind:?} {round}: {answers:#?}");
+            }
+            assert_eq!(audit::check(&db).await.len(), 60);
+        });
+    }
+}
+
+#[test]
+fn rows_of_one_import_see_each_other() {
+    ground::wait(async {
+        let (_ground, db) = Ground::new(Kind::Sqlite).await;
+        let store = ground::store(&db);
+        let said = |name: &str, held: &[&str]| Said {
+            display_name: Some(name.into()),
+            identifiers: Some(held.iter().map(|h| (*h).to_owned()).collect()),
+            city: None,
+        };
+        let rows = [said("A", &["1"]), said("B", &["1"]), said("C", &["2"]), said("D", &["1", "2"]), said("b", &[]), said("", &[])];
+        let mut edits = Vec::new();
+        for row in &rows {
+            edits.push(import::row::<Institutes>(&cx("user:importer"), "a file", &[], row.item()).unwrap());
+        }
+        let done = store.change_each(&cx("user:importer"), edits).await.unwrap();
+        let told: Vec<_> = done.iter().map(|d| d.as_ref().map(|a| a.revision).map_err(|e| e.reason())).collect();
+        assert_eq!(told, [Ok(1), Ok(2), Ok(1), Err("RECORDS_DISAGREE"), Ok(3), Err("STRING_MIN_LEN")]);
+        let names: Vec<_> = audit::check(&db).await.into_iter().map(|o| o.display_name).collect();
+        assert_eq!(names.len(), 2);
+        assert!(names.contains(&"b".to_owned()) && names.contains(&"C".to_owned()));
+    });
+}
+
+#[test]
+fn taking_back_a_merge_leaves_a_survivor_that_is_itself_a_duplicate_as_it_is() {
+    ground::wait(async {
+        let (_ground, db) = Ground::new(Kind::Sqlite).await;
+        let store = ground::store(&db);
+        let named = |name: &str| Organization { display_name: name.into(), ..Organization::default() };
+        let mut made = Vec::new();
+        for name in ["A", "B", "C"] {
+            made.push(ground::make::<Institutes>(&store, named(name)).await.name);
+        }
+        for (name, into) in [(&made[0], &made[1]), (&made[1], &made[2])] {
+            store.merge::<Institutes>(&cx("user:x"), ground::call(), (name, into), "", "same").await.unwrap();
+        }
+        let back = store.unmerge::<Institutes>(&cx("user:x"), ground::call(), &made[0], "", "not same").await.unwrap();
+        assert_eq!((back.record_status(), back.survivor.as_str()), (RecordStatus::Active, ""));
+        let between = store.get::<Institutes>(&cx("user:x"), &made[1], 0).await.unwrap();
+        assert_eq!((between.record_status(), &between.survivor), (RecordStatus::Duplicate, &made[2]));
+        assert!(between.names.is_empty());
+        audit::check(&db).await;
+    });
+}

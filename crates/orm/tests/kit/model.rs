@@ -1,0 +1,246 @@
+//! The rules of [`Institutes`] told a second time, over a list in memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mingce_orm::text::fold;
+use mingce_proto::labs::Organization;
+use mingce_proto::registry::{Identifier, RecordStatus};
+
+/// What a test looks at in a resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    pub name: String,
+    pub revision: i64,
+    pub status: RecordStatus,
+    pub survivor: String,
+    pub display_name: String,
+    /// Text, and the duplicate that it came with.
+    pub names: Vec<(String, String)>,
+    pub identifiers: Vec<String>,
+    pub city: String,
+}
+
+impl From<Organization> for Record {
+    fn from(item: Organization) -> Self {
+        assert_eq!(item.etag, format!("\"r{}\"", item.revision));
+        Self {
+            status: item.record_status(),
+            name: item.name,
+            revision: item.revision,
+            survivor: item.survivor,
+            display_name: item.display_name,
+            names: item.names.into_iter().map(|n| (n.text, n.merged_from)).collect(),
+            identifiers: item.identifiers.into_iter().map(|i| i.value).collect(),
+            city: item.city,
+        }
+    }
+}
+
+/// What a caller says of a record.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Said {
+    pub display_name: Option<String>,
+    pub identifiers: Option<Vec<String>>,
+    pub city: Option<String>,
+}
+
+impl Said {
+    pub fn item(&self) -> Organization {
+        let held = |value: &String| Identifier { scheme: "toy".into(), value: value.clone() };
+        Organization {
+            display_name: self.display_name.clone().unwrap_or_default(),
+            identifiers: self.identifiers.iter().flatten().map(held).collect(),
+            city: self.city.clone().unwrap_or_default(),
+            ..Organization::default()
+        }
+    }
+
+    /// The mask that names what is said.
+    pub fn paths(&self) -> Vec<String> {
+        let said = [
+            ("display_name", self.display_name.is_some()),
+            ("identifiers", self.identifiers.is_some()),
+            ("city", self.city.is_some() || *self == Self::default()),
+        ];
+        said.iter().filter(|(_, said)| *said).map(|(path, _)| (*path).to_owned()).collect()
+    }
+
+    /// Without what a message cannot tell from not said.
+    fn set(&self) -> Self {
+        Self {
+            display_name: self.display_name.clone().filter(|n| !n.is_empty()),
+            identifiers: self.identifiers.clone().filter(|i| !i.is_empty()),
+            city: self.city.clone().filter(|c| !c.is_empty()),
+        }
+    }
+}
+
+/// One change that a caller wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Op {
+    Create(Said),
+    Update { name: String, etag: String, said: Said },
+    Annul { name: String, etag: String },
+    Merge { name: String, survivor: String, etag: String },
+    Unmerge { name: String, etag: String },
+    Import(Said),
+}
+
+/// All records by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Model(pub BTreeMap<String, Record>);
+
+type Answer = Result<Record, &'static str>;
+
+impl Model {
+    /// Does one change and answers what the register must answer. A new record gets the name `new`.
+    pub fn apply(&mut self, op: &Op, new: &str) -> Answer {
+        let mut next = self.clone();
+        let answer = next.change(op, new)?;
+        *self = next;
+        Ok(answer)
+    }
+
+    fn change(&mut self, op: &Op, new: &str) -> Answer {
+        match op {
+            Op::Create(said) => self.create(said, new),
+            Op::Update { name, etag, said } => {
+                let stored = self.expect(name, etag)?;
+                active(&stored)?;
+                let empty = Said { city: Some(String::new()), ..Said::default() };
+                self.put(&stored, if *said == Said::default() { &empty } else { said })
+            }
+            Op::Annul { name, etag } => {
+                let stored = self.expect(name, etag)?;
+                active(&stored)?;
+                self.write(Record { status: RecordStatus::Annulled, ..stored })
+            }
+            Op::Merge { name, survivor, etag } => {
+                if name == survivor {
+                    return Err("SURVIVOR_IS_SAME");
+                }
+                let duplicate = self.0.get(name).cloned().ok_or("RESOURCE_NOT_FOUND")?;
+                let mut stays = self.expect(survivor, "")?;
+                let duplicate = self.expect(&duplicate.name, etag)?;
+                active(&duplicate)?;
+                active(&stays)?;
+                let known: BTreeSet<_> = stays.names.iter().map(|n| n.0.clone()).collect();
+                let mut known: BTreeSet<_> = known.into_iter().chain([stays.display_name.clone()]).collect();
+                for text in std::iter::once(&duplicate.display_name).chain(duplicate.names.iter().map(|n| &n.0)) {
+                    if known.insert(text.clone()) {
+                        stays.names.push((text.clone(), name.clone()));
+                    }
+                }
+                self.write(Record { status: RecordStatus::Duplicate, survivor: survivor.clone(), ..duplicate })?;
+                self.write(stays)
+            }
+            Op::Unmerge { name, etag } => {
+                let duplicate = self.expect(name, etag)?;
+                if duplicate.status != RecordStatus::Duplicate {
+                    return Err("RECORD_NOT_DUPLICATE");
+                }
+                let mut survivor = self.0[&duplicate.survivor].clone();
+                survivor.names.retain(|n| n.1 != *name);
+                self.write(survivor)?;
+                self.write(Record { status: RecordStatus::Active, survivor: String::new(), ..duplicate })
+            }
+            Op::Import(said) => {
+                let row = said.set();
+                let mut meant = BTreeSet::new();
+                for held in row.identifiers.iter().flatten() {
+                    meant.extend(self.holder(held).map(|holder| self.stands_for(holder)));
+                }
+                if meant.is_empty() {
+                    let is_same = |r: &&Record| {
+                        let names = std::iter::once(&r.display_name).chain(r.names.iter().map(|n| &n.0));
+                        let named = names.into_iter().any(|n| fold(n) == fold(row.display_name.as_deref().unwrap_or("")));
+                        let city = row.city.as_ref().is_none_or(|c| r.city.is_empty() || *c == r.city);
+                        named && city && r.status == RecordStatus::Active
+                    };
+                    meant.extend(self.0.values().filter(is_same).map(|r| r.name.clone()));
+                }
+                match meant.len() {
+                    0 => self.create(&row, new),
+                    1 => {
+                        let stored = self.0[meant.first().unwrap()].clone();
+                        active(&stored)?;
+                        let trimmed = row.display_name.as_ref().map(|n| n.trim().to_owned());
+                        self.put(&stored, &Said { display_name: trimmed, ..row })
+                    }
+                    _ => Err("RECORDS_DISAGREE"),
+                }
+            }
+        }
+    }
+
+    fn create(&mut self, said: &Said, new: &str) -> Answer {
+        let empty = Record {
+            name: new.to_owned(),
+            revision: 0,
+            status: RecordStatus::Active,
+            survivor: String::new(),
+            display_name: String::new(),
+            names: Vec::new(),
+            identifiers: Vec::new(),
+            city: String::new(),
+        };
+        self.put(&empty, said)
+    }
+
+    fn put(&mut self, stored: &Record, said: &Said) -> Answer {
+        let mut record = stored.clone();
+        if let Some(name) = &said.display_name {
+            record.display_name.clone_from(name);
+        }
+        // The contract's own rule comes first.
+        if record.display_name.is_empty() {
+            return Err("STRING_MIN_LEN");
+        }
+        record.display_name = record.display_name.trim().to_owned();
+        if let Some(held) = &said.identifiers {
+            let mut seen = BTreeSet::new();
+            record.identifiers = held.iter().filter(|i| seen.insert(*i)).cloned().collect();
+        }
+        if let Some(city) = &said.city {
+            record.city.clone_from(city);
+        }
+        if record.display_name.is_empty() {
+            return Err("NAME_EMPTY");
+        }
+        if record.identifiers.iter().any(|held| self.holder(held).is_some_and(|holder| holder != record.name)) {
+            return Err("IDENTIFIER_TAKEN");
+        }
+        self.write(record)
+    }
+
+    fn write(&mut self, mut record: Record) -> Answer {
+        if self.0.get(&record.name) != Some(&record) {
+            record.revision += 1;
+            self.0.insert(record.name.clone(), record.clone());
+        }
+        Ok(record)
+    }
+
+    fn expect(&self, name: &str, etag: &str) -> Answer {
+        let stored = self.0.get(name).ok_or("RESOURCE_NOT_FOUND")?;
+        let fits = etag.is_empty() || etag == format!("\"r{}\"", stored.revision);
+        if fits { Ok(stored.clone()) } else { Err("ETAG_MISMATCH") }
+    }
+
+    fn holder(&self, identifier: &String) -> Option<&str> {
+        let holds = |r: &&Record| r.status != RecordStatus::Annulled && r.identifiers.contains(identifier);
+        self.0.values().find(holds).map(|r| r.name.as_str())
+    }
+
+    fn stands_for(&self, name: &str) -> String {
+        let mut record = &self.0[name];
+        while record.status == RecordStatus::Duplicate {
+            record = &self.0[&record.survivor];
+        }
+        record.name.clone()
+    }
+}
+
+fn active(record: &Record) -> Result<(), &'static str> {
+    if record.status == RecordStatus::Active { Ok(()) } else { Err("RECORD_NOT_ACTIVE") }
+}

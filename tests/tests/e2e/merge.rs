@@ -1,0 +1,226 @@
+//! Duplicates: merged into the record that stays, found through it, and taken apart again.
+
+use mingce_e2e::{Register, Store, failure, on_both_stores};
+use mingce_proto::labs::{
+    ListRevisionsRequest, MergeOrganizationsRequest, Organization, ResolveOrganizationsRequest,
+    SearchOrganizationsRequest, UnmergeOrganizationRequest, UpdateOrganizationRequest,
+};
+use mingce_proto::registry::{Name, OrganizationReference, RecordStatus};
+use tonic::{Code, Status};
+
+use crate::made::{count, create, identifier, made, organization, read};
+
+on_both_stores!(
+    a_merge_leads_names_and_identifiers_to_the_survivor,
+    an_unmerge_gives_back_what_came_with_the_merge,
+    merges_of_merges_lead_to_the_last_survivor,
+    a_merge_into_itself_is_refused,
+    a_duplicate_can_neither_be_changed_nor_merged_again,
+    an_unmerge_of_what_is_no_duplicate_is_refused,
+    each_step_stands_in_the_history,
+);
+
+fn alias(text: &str) -> Name {
+    Name {
+        text: text.to_owned(),
+        ..Name::default()
+    }
+}
+
+/// Two records of one university.
+async fn two(register: &Register) -> (Organization, Organization) {
+    let stays = Organization {
+        identifiers: vec![identifier("stays")],
+        ..organization("青岛海洋学院")
+    };
+    let goes = Organization {
+        identifiers: vec![identifier("goes")],
+        names: vec![alias("蓝校"), alias("青岛海洋学院")],
+        ..organization("滨海学院")
+    };
+    (made(register, stays).await, made(register, goes).await)
+}
+
+async fn try_merge(register: &Register, name: &str, survivor: &str) -> Result<Organization, Status> {
+    let request = MergeOrganizationsRequest {
+        name: name.to_owned(),
+        survivor: survivor.to_owned(),
+        reason: "one university, recorded twice".to_owned(),
+        ..MergeOrganizationsRequest::default()
+    };
+    register.labs().merge_organizations(request).await.map(tonic::Response::into_inner)
+}
+
+async fn merged(register: &Register, name: &str, survivor: &str) -> Organization {
+    try_merge(register, name, survivor).await.unwrap()
+}
+
+async fn unmerge(register: &Register, name: &str) -> Result<Organization, Status> {
+    let request = UnmergeOrganizationRequest {
+        name: name.to_owned(),
+        reason: "two universities after all".to_owned(),
+        ..UnmergeOrganizationRequest::default()
+    };
+    register.labs().unmerge_organization(request).await.map(tonic::Response::into_inner)
+}
+
+/// The resource names that a search finds.
+async fn search(register: &Register, query: &str) -> Vec<String> {
+    let request = SearchOrganizationsRequest {
+        query: query.to_owned(),
+        ..SearchOrganizationsRequest::default()
+    };
+    let found = register.labs().search_organizations(request).await.unwrap().into_inner();
+    found.organizations.into_iter().map(|o| o.name).collect()
+}
+
+/// What references resolve to: by resource name, by identifier and by name.
+async fn resolve(register: &Register, name: &str, number: &str, display_name: &str) -> Vec<String> {
+    let references = vec![
+        OrganizationReference {
+            organization: name.to_owned(),
+            ..OrganizationReference::default()
+        },
+        OrganizationReference {
+            identifier: Some(identifier(number)),
+            ..OrganizationReference::default()
+        },
+        OrganizationReference {
+            display_name: display_name.to_owned(),
+            ..OrganizationReference::default()
+        },
+    ];
+    let request = ResolveOrganizationsRequest {
+        references,
+        ..ResolveOrganizationsRequest::default()
+    };
+    let answer = register.labs().resolve_organizations(request).await.unwrap().into_inner();
+    answer.resolutions.into_iter().map(|r| r.name).collect()
+}
+
+async fn a_merge_leads_names_and_identifiers_to_the_survivor(store: Store) {
+    let register = Register::start(store).await;
+    let (stays, goes) = two(&register).await;
+    let after = merged(&register, &goes.name, &stays.name).await;
+    assert_eq!(after.name, stays.name);
+    let names: Vec<_> = after.names.iter().map(|n| (n.text.as_str(), n.merged_from.as_str())).collect();
+    assert_eq!(names, [("滨海学院", goes.name.as_str()), ("蓝校", goes.name.as_str())]);
+    let duplicate = read(&register, &goes.name).await;
+    assert_eq!(
+        (duplicate.record_status(), duplicate.survivor.as_str(), duplicate.display_name.as_str()),
+        (RecordStatus::Duplicate, stays.name.as_str(), "滨海学院")
+    );
+    assert_eq!(count(&register).await, 1);
+    for query in ["滨海学院", "lanxiao", "bhxy", "青岛海洋"] {
+        assert_eq!(search(&register, query).await, [stays.name.as_str()], "{query}");
+    }
+    assert_eq!(resolve(&register, &goes.name, "goes", "滨海学院").await, vec![stays.name.clone(); 3]);
+    let taken = Organization {
+        identifiers: vec![identifier("goes")],
+        ..organization("另一个")
+    };
+    let refused = failure(register.labs().create_organization(create(taken)).await);
+    assert_eq!(refused.is(), (Code::AlreadyExists, "IDENTIFIER_TAKEN"), "{refused:?}");
+}
+
+async fn an_unmerge_gives_back_what_came_with_the_merge(store: Store) {
+    let register = Register::start(store).await;
+    let (stays, goes) = two(&register).await;
+    merged(&register, &goes.name, &stays.name).await;
+    let back = unmerge(&register, &goes.name).await.unwrap();
+    assert_eq!(
+        (back.name.as_str(), back.record_status(), back.survivor.as_str()),
+        (goes.name.as_str(), RecordStatus::Active, "")
+    );
+    assert_eq!((&back.names, &back.identifiers), (&goes.names, &goes.identifiers));
+    assert_eq!(read(&register, &stays.name).await.names, []);
+    assert_eq!(count(&register).await, 2);
+    assert_eq!(search(&register, "蓝校").await, [goes.name.as_str()]);
+    assert_eq!(resolve(&register, &goes.name, "goes", "滨海学院").await, vec![goes.name.clone(); 3]);
+    assert_eq!(resolve(&register, &stays.name, "stays", "滨海学院").await[..2], vec![stays.name.clone(); 2]);
+    // And again, as if it had never been.
+    merged(&register, &goes.name, &stays.name).await;
+    assert_eq!(search(&register, "蓝校").await, [stays.name.as_str()]);
+}
+
+async fn merges_of_merges_lead_to_the_last_survivor(store: Store) {
+    let register = Register::start(store).await;
+    let (stays, goes) = two(&register).await;
+    let last = made(&register, organization("中国海洋学院")).await;
+    merged(&register, &goes.name, &stays.name).await;
+    merged(&register, &stays.name, &last.name).await;
+    assert_eq!(search(&register, "蓝校").await, [last.name.as_str()]);
+    assert_eq!(resolve(&register, &goes.name, "goes", "滨海学院").await, vec![last.name.clone(); 3]);
+    // The names of the first would stay with the last: the later merge has to go first.
+    let refused = failure(unmerge(&register, &goes.name).await);
+    assert_eq!(refused.is(), (Code::FailedPrecondition, "RECORD_NOT_ACTIVE"), "{refused:?}");
+    assert!(refused.message.contains(&stays.name), "{refused:?}");
+    unmerge(&register, &stays.name).await.unwrap();
+    unmerge(&register, &goes.name).await.unwrap();
+    assert_eq!(search(&register, "蓝校").await, [goes.name.as_str()]);
+    assert_eq!(read(&register, &last.name).await.names, []);
+    assert_eq!(count(&register).await, 3);
+}
+
+async fn a_merge_into_itself_is_refused(store: Store) {
+    let register = Register::start(store).await;
+    let (stays, _) = two(&register).await;
+    let refused = failure(try_merge(&register, &stays.name, &stays.name).await);
+    assert_eq!(refused.code, Code::InvalidArgument, "{refused:?}");
+    assert_eq!(refused.fields, ["survivor"]);
+    assert_eq!(read(&register, &stays.name).await, stays);
+}
+
+async fn a_duplicate_can_neither_be_changed_nor_merged_again(store: Store) {
+    let register = Register::start(store).await;
+    let (stays, goes) = two(&register).await;
+    let third = made(&register, organization("第三")).await;
+    merged(&register, &goes.name, &stays.name).await;
+    let change = Organization {
+        name: goes.name.clone(),
+        city: "青岛".to_owned(),
+        ..Organization::default()
+    };
+    let request = UpdateOrganizationRequest {
+        organization: Some(change),
+        ..UpdateOrganizationRequest::default()
+    };
+    for refused in [
+        failure(register.labs().update_organization(request).await),
+        failure(try_merge(&register, &goes.name, &third.name).await),
+        failure(try_merge(&register, &third.name, &goes.name).await),
+    ] {
+        assert_eq!(refused.is(), (Code::FailedPrecondition, "RECORD_NOT_ACTIVE"), "{refused:?}");
+        assert!(refused.message.contains(&stays.name), "it should name the survivor: {refused:?}");
+    }
+}
+
+async fn an_unmerge_of_what_is_no_duplicate_is_refused(store: Store) {
+    let register = Register::start(store).await;
+    let (stays, _) = two(&register).await;
+    let refused = failure(unmerge(&register, &stays.name).await);
+    assert_eq!(refused.is(), (Code::FailedPrecondition, "RECORD_NOT_DUPLICATE"), "{refused:?}");
+}
+
+async fn each_step_stands_in_the_history(store: Store) {
+    let register = Register::start(store).await;
+    let (stays, goes) = two(&register).await;
+    merged(&register, &goes.name, &stays.name).await;
+    unmerge(&register, &goes.name).await.unwrap();
+    for name in [&stays.name, &goes.name] {
+        let request = ListRevisionsRequest {
+            name: name.clone(),
+            ..ListRevisionsRequest::default()
+        };
+        let told = register.labs().list_revisions(request).await.unwrap().into_inner().revisions;
+        let steps: Vec<_> = told.iter().map(|r| (r.verb.as_str(), r.reason.as_str())).collect();
+        assert_eq!(
+            steps,
+            [
+                ("unmerge", "two universities after all"),
+                ("merge", "one university, recorded twice"),
+                ("create", "")
+            ]
+        );
+    }
+}
