@@ -70,9 +70,15 @@ impl Register {
     /// Starts it on the data that it has.
     #[track_caller]
     pub fn restart(&mut self) {
+        self.restart_at("127.0.0.1:0");
+    }
+
+    /// The same on an address that others know already.
+    #[track_caller]
+    pub fn restart_at(&mut self, listen: &str) {
         assert!(self.running.is_none(), "it still runs");
         let child = self
-            .serve("127.0.0.1:0")
+            .serve(listen)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

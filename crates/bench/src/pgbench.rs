@@ -40,13 +40,23 @@ SELECT t.body, t.sort_key, t.id FROM limits.talents t WHERE t.record_status = 1
 AND (t.sort_key, t.id) > (lpad(:n::text, 26, '0'), '') ORDER BY t.sort_key, t.id LIMIT 51;
 ";
 
-/// A new row with the size of the others: that of row `n` under another id.
-const CREATE: &str = "
-\\set n random(1, :persons)
-BEGIN;
-INSERT INTO limits.talents SELECT (jsonb_populate_record(t, jsonb_build_object('id', lpad(nextval('limits.person')::text, 26, '0')))).*
-FROM limits.talents t WHERE t.id = lpad(:n::text, 26, '0');
-COMMIT;
+/// Makes the script of a create: a row and its ledger entry, in one transaction. The register's ledger numbers come from
+/// one row that every writer must lock; here they come from a sequence, which no other transaction waits for.
+const CREATE: &str = r"
+SELECT 'BEGIN;';
+SELECT format($$SELECT 'INSERT INTO limits.%1$s (%2$s) VALUES (' || concat_ws(', ', %3$s) || ');' FROM public.%1$s t LIMIT 1$$,
+    table_name,
+    string_agg(column_name, ', ' ORDER BY ordinal_position),
+    string_agg(CASE table_name || '.' || column_name
+        WHEN 'talents.id' THEN $$'lpad(nextval(''limits.person'')::text, 26, ''0'')'$$
+        WHEN 'talents.sort_key' THEN $$'lpad((random() * :persons)::bigint::text, 26, ''0'')'$$
+        WHEN 'ledger.sequence' THEN $$'nextval(''limits.ledger_sequence'')'$$
+        WHEN 'ledger.resource' THEN $$'''talents/'' || lpad(currval(''limits.person'')::text, 26, ''0'')'$$
+        ELSE format('quote_nullable(t.%I::text)', column_name) END, ', ' ORDER BY ordinal_position))
+FROM information_schema.columns WHERE table_schema = 'public' AND table_name IN ('talents', 'ledger')
+GROUP BY table_name ORDER BY table_name DESC
+\gexec
+SELECT 'COMMIT;';
 ";
 
 /// Copies the register's persons for [`measure`], and answers how many there are.
@@ -82,14 +92,13 @@ pub async fn measure(
     time: Duration,
     persons: u64,
 ) -> Result<Said> {
-    let create = create_script(postgres, database).await?;
     let script = match kind {
-        Kind::Get => GET,
-        Kind::Page => PAGE,
-        _ => &create,
+        Kind::Get => GET.to_owned(),
+        Kind::Page => PAGE.to_owned(),
+        _ => postgres.psql(database, CREATE).await?,
     };
     let counting = Watch { server: None, database: Some(postgres.pid()) }.begin()?;
-    let said = postgres.pgbench(database, script, clients, time, persons).await?;
+    let said = postgres.pgbench(database, &script, clients, time, persons).await?;
     let used = counting.end()?;
     let transactions = number(&said, "number of transactions actually processed: ")?;
     let failed = number(&said, "number of failed transactions: ").unwrap_or(0.0);

@@ -61,11 +61,9 @@ pub async fn copy(register: &Path, folder: &Path) -> Result<Copied> {
         let columns = texts(&mut db, &format!("SELECT name FROM pragma_table_info('{table}', 'register')")).await?;
         ensure!(!columns.is_empty(), "the register has no table {table}");
         let columns = columns.join(", ");
-        let made = texts(
-            &mut db,
-            &format!("SELECT sql FROM register.sqlite_master WHERE tbl_name = '{table}' AND sql IS NOT NULL ORDER BY type DESC"),
-        );
-        for statement in made.await? {
+        let made =
+            format!("SELECT sql FROM register.sqlite_master WHERE tbl_name = '{table}' AND sql IS NOT NULL ORDER BY type DESC");
+        for statement in texts(&mut db, &made).await? {
             execute(&mut db, &statement).await?;
         }
         let order = if table == "ledger" { "r.sequence" } else { "p.place" };

@@ -49,6 +49,13 @@ impl Store {
                 return Err(Error::new(Class::Precondition, "RECORD_NOT_DUPLICATE", said).about(C::COLLECTION, name.clone()));
             }
             let mut survivor = work.require::<C>(&head.survivor)?;
+            let further = head_of(&survivor)?;
+            if further.record_status() == RecordStatus::Duplicate {
+                // Its names have gone on with the survivor's: from there they cannot be told apart again.
+                let (stands, last) = (further.name, further.survivor);
+                let said = format!("{stands}, which stands for it, was merged into {last}: take that merge back first");
+                return Err(Error::new(Class::Precondition, "RECORD_NOT_ACTIVE", said).about(C::COLLECTION, stands));
+            }
             C::release(&mut survivor, &name);
             work.update::<C>(&at, &stamp, &survivor)?;
             work.change::<C>(&at, &stamp, &duplicate, RecordStatus::Active, "")

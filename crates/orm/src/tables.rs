@@ -30,8 +30,10 @@ pub(crate) async fn load(
     keys.sort_by_key(|(kind, _)| kind.table);
     for (kind, wanted) in keys {
         let table = kind.table;
+        // The key is locked too: while one waits for its row, the row may let the key go.
+        let and_key = if tail.is_empty() { "" } else { ", k" };
         let text = format!(
-            "SELECT t.id, t.body{}, k.key FROM {table}_keys k JOIN {table} t ON t.id = k.id WHERE {} ORDER BY t.id{tail}",
+            "SELECT t.id, t.body{}, k.key FROM {table}_keys k JOIN {table} t ON t.id = k.id WHERE {} ORDER BY t.id{tail}{and_key}",
             sealed(kind),
             among(backend, "k.key")
         );

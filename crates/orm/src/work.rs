@@ -232,10 +232,10 @@ impl Work {
         self.write::<C>(cx, stamp, head, resource, None)
     }
 
-    /// Changes an active resource to this; its head stays as it is.
+    /// Changes a resource to this; its head stays as it is.
     pub fn update<C: Collection>(&mut self, cx: &Cx, stamp: &Stamp, resource: &C::Item) -> Result<Answer> {
         let head = head_of(resource)?;
-        self.change::<C>(cx, stamp, resource, head.record_status(), "")
+        self.change::<C>(cx, stamp, resource, head.record_status(), &head.survivor)
     }
 
     /// Changes a resource to this, with another record status.

@@ -103,7 +103,7 @@ async fn sealed_fields_appear_nowhere(store: Store) {
     };
     answers.push(talent.list_talents(list).await.unwrap().into_inner().encode_to_vec());
     let search = SearchTalentsRequest {
-        query: "zhangsan".to_owned(),
+        query: "Zhang San".to_owned(),
         view,
         ..SearchTalentsRequest::default()
     };
