@@ -4,17 +4,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use mingce_proto::registry::View;
 use mingce_proto::talent::talent_service_client::TalentServiceClient;
-use mingce_proto::talent::{
-    CreateTalentRequest, GetTalentRequest, ListTalentsRequest, SearchTalentsRequest, Talent,
-};
+use mingce_proto::talent::{CreateTalentRequest, GetTalentRequest, ListTalentsRequest, SearchTalentsRequest, Talent};
 use serde::Serialize;
 use tonic::transport::{Channel, Endpoint};
 
 use crate::persons::{self, Chance};
 
-/// Rows of a page, and of what a search answers at most.
+/// Rows of a page, of a large one, and of what a search answers at most.
 const PAGE: i32 = 50;
+const LARGE_PAGE: i32 = 1000;
 const FOUND: i32 = 20;
 
 /// Longer than this no call takes.
@@ -28,6 +28,8 @@ pub enum Kind {
     Get,
     /// A page of 50 from anywhere in the list.
     Page,
+    /// A page of 1,000 from anywhere in the list, with all of each person.
+    LargePage,
     /// Two characters of a name, the first 20.
     Search,
     /// A new person.
@@ -52,10 +54,15 @@ pub struct Register {
 /// # Errors
 /// Where it cannot be reached.
 pub async fn connect(address: &str, connections: usize, time: Duration) -> Result<Vec<TalentServiceClient<Channel>>> {
-    let endpoint = Endpoint::from_shared(format!("http://{address}"))?.tcp_nodelay(true).timeout(time);
+    let endpoint = Endpoint::from_shared(format!("http://{address}"))?
+        .tcp_nodelay(true)
+        .timeout(time);
     let mut clients = Vec::with_capacity(connections);
     for _ in 0..connections {
-        let channel = endpoint.connect().await.with_context(|| format!("cannot connect to {address}"))?;
+        let channel = endpoint
+            .connect()
+            .await
+            .with_context(|| format!("cannot connect to {address}"))?;
         clients.push(TalentServiceClient::new(channel));
     }
     Ok(clients)
@@ -73,12 +80,13 @@ pub async fn call(
 ) -> Result<()> {
     match kind {
         Kind::Get => get(client, register, chance).await,
-        Kind::Page => page(client, register, chance).await,
+        Kind::Page => page(client, register, chance, PAGE).await,
+        Kind::LargePage => page(client, register, chance, LARGE_PAGE).await,
         Kind::Search => search(client, register, chance).await,
         Kind::Create => create(client, register).await,
         Kind::Mixed => match chance.below(10) {
             0 => create(client, register).await,
-            1 => page(client, register, chance).await,
+            1 => page(client, register, chance, PAGE).await,
             _ => get(client, register, chance).await,
         },
     }
@@ -86,24 +94,50 @@ pub async fn call(
 
 async fn get(client: &mut TalentServiceClient<Channel>, register: &Register, chance: &mut Chance) -> Result<()> {
     let name = one(&register.names, chance)?.clone();
-    let request = GetTalentRequest { name: name.clone(), ..GetTalentRequest::default() };
+    let request = GetTalentRequest {
+        name: name.clone(),
+        ..GetTalentRequest::default()
+    };
     let person = client.get_talent(request).await?.into_inner();
-    ensure!(person.name == name && !person.display_name.is_empty(), "asked for {name}, got {}", person.name);
+    ensure!(
+        person.name == name && !person.display_name.is_empty(),
+        "asked for {name}, got {}",
+        person.name
+    );
     Ok(())
 }
 
-async fn page(client: &mut TalentServiceClient<Channel>, register: &Register, chance: &mut Chance) -> Result<()> {
+async fn page(
+    client: &mut TalentServiceClient<Channel>,
+    register: &Register,
+    chance: &mut Chance,
+    page_size: i32,
+) -> Result<()> {
     let page_token = one(&register.tokens, chance)?.clone();
-    let request = ListTalentsRequest { page_size: PAGE, page_token, ..ListTalentsRequest::default() };
+    let view = if page_size == PAGE { View::Basic } else { View::Full }.into();
+    let request = ListTalentsRequest {
+        page_size,
+        page_token,
+        view,
+        ..ListTalentsRequest::default()
+    };
     let answer = client.list_talents(request).await?.into_inner();
     let rows = answer.talents.len();
-    ensure!(rows == PAGE as usize, "a page of {PAGE} has {rows} rows");
+    // A small register has no thousand rows everywhere.
+    ensure!(
+        rows == page_size as usize || (rows > 0 && page_size == LARGE_PAGE),
+        "a page of {page_size} has {rows} rows"
+    );
     Ok(())
 }
 
 async fn search(client: &mut TalentServiceClient<Channel>, register: &Register, chance: &mut Chance) -> Result<()> {
     let query = persons::query(chance.below(register.names.len() as u64));
-    let request = SearchTalentsRequest { query: query.clone(), page_size: FOUND, ..SearchTalentsRequest::default() };
+    let request = SearchTalentsRequest {
+        query: query.clone(),
+        page_size: FOUND,
+        ..SearchTalentsRequest::default()
+    };
     let answer = client.search_talents(request).await?.into_inner();
     ensure!(
         !answer.talents.is_empty() && answer.talents.iter().all(|person| person.display_name.contains(&query)),
@@ -118,9 +152,17 @@ async fn create(client: &mut TalentServiceClient<Channel>, register: &Register) 
     let talent = persons::talent(number);
     let wanted = talent.display_name.clone();
     let request_id = persons::request_id(number);
-    let request = CreateTalentRequest { talent: Some(talent), request_id, ..CreateTalentRequest::default() };
+    let request = CreateTalentRequest {
+        talent: Some(talent),
+        request_id,
+        ..CreateTalentRequest::default()
+    };
     let made: Talent = client.create_talent(request).await?.into_inner();
-    ensure!(made.display_name == wanted && made.revision == 1, "a create answered {}", made.name);
+    ensure!(
+        made.display_name == wanted && made.revision == 1,
+        "a create answered {}",
+        made.name
+    );
     Ok(())
 }
 

@@ -24,7 +24,9 @@ impl Running {
     /// Where it cannot be started.
     pub fn start(command: &mut Command, signal: &'static str) -> Result<Self> {
         let program = command.get_program().to_string_lossy().into_owned();
-        let child = command.spawn().with_context(|| format!("{program} cannot be started"))?;
+        let child = command
+            .spawn()
+            .with_context(|| format!("{program} cannot be started"))?;
         Ok(Self { child, signal })
     }
 
@@ -104,13 +106,28 @@ pub async fn server(command: &mut Command, log: &Path) -> Result<(Running, Strin
     }
 }
 
+/// Keeps what the environment sets for the register and for PostgreSQL away from a process.
+pub fn forget_settings(command: &mut Command) {
+    for (variable, _) in std::env::vars_os() {
+        if variable
+            .to_str()
+            .is_some_and(|v| v.starts_with("MINGCE_") || v.starts_with("PG") || v == "RUST_LOG")
+        {
+            command.env_remove(variable);
+        }
+    }
+}
+
 /// Runs a program to its end and answers its standard output.
 ///
 /// # Errors
 /// Where it fails or takes too long.
 pub async fn run(command: &mut Command, folder: &Path, at_most: Duration) -> Result<String> {
     let program = command.get_program().to_string_lossy().into_owned();
-    let (out, err) = (tempfile::NamedTempFile::new_in(folder)?, tempfile::NamedTempFile::new_in(folder)?);
+    let (out, err) = (
+        tempfile::NamedTempFile::new_in(folder)?,
+        tempfile::NamedTempFile::new_in(folder)?,
+    );
     command.stdin(Stdio::null()).stdout(out.reopen()?).stderr(err.reopen()?);
     let mut running = Running::start(command, "TERM")?;
     let status = running.wait(at_most).await;
@@ -125,7 +142,13 @@ pub async fn run(command: &mut Command, folder: &Path, at_most: Duration) -> Res
 
 /// The last lines of a file.
 pub fn tail(path: &Path) -> String {
-    let text = std::fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+    let text = std::fs::read(path)
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        .unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
-    lines.iter().skip(lines.len().saturating_sub(20)).map(|line| format!("{line}\n")).collect()
+    lines
+        .iter()
+        .skip(lines.len().saturating_sub(20))
+        .map(|line| format!("{line}\n"))
+        .collect()
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 /// Microseconds of a tick, the unit of `/proc` on Linux.
-const TICK: f64 = 10_000.0;
+const TICK: u64 = 10_000;
 
 /// More than this part of the machine used by others, and a measurement is disturbed.
 pub const DISTURBED: f64 = 0.2;
@@ -20,9 +20,9 @@ pub struct Watch {
     pub database: Option<u32>,
 }
 
-/// Ticks used so far.
+/// CPU used so far, in µs.
 #[derive(Debug, Clone, Copy)]
-struct Ticks {
+struct Spent {
     at: Instant,
     machine: u64,
     server: u64,
@@ -51,16 +51,21 @@ impl Watch {
     /// # Errors
     /// Where `/proc` says nothing.
     pub fn begin(self) -> Result<Counting> {
-        Ok(Counting { watch: self, from: self.ticks()? })
+        Ok(Counting {
+            watch: self,
+            from: self.spent()?,
+        })
     }
 
-    fn ticks(self) -> Result<Ticks> {
-        Ok(Ticks {
+    fn spent(self) -> Result<Spent> {
+        Ok(Spent {
             at: Instant::now(),
             machine: machine()?,
             server: self.server.map_or(0, |pid| of(pid).map_or(0, |p| p.own)),
             database: self.database.map_or(0, family),
-            own: of_file("/proc/self/stat").map(|p| p.own + p.reaped).context("/proc/self/stat cannot be read")?,
+            own: of_file("/proc/self/stat")
+                .map(|p| p.own + p.reaped)
+                .context("/proc/self/stat cannot be read")?,
         })
     }
 }
@@ -69,7 +74,7 @@ impl Watch {
 #[derive(Debug, Clone, Copy)]
 pub struct Counting {
     watch: Watch,
-    from: Ticks,
+    from: Spent,
 }
 
 impl Counting {
@@ -78,20 +83,23 @@ impl Counting {
     /// # Errors
     /// Where `/proc` says nothing.
     pub fn end(self) -> Result<Used> {
-        let (from, to) = (self.from, self.watch.ticks()?);
+        let (from, to) = (self.from, self.watch.spent()?);
         let time = to.at.duration_since(from.at);
         let (server, database, own) = (
             to.server.saturating_sub(from.server),
             to.database.saturating_sub(from.database),
             to.own.saturating_sub(from.own),
         );
-        let others = to.machine.saturating_sub(from.machine).saturating_sub(server + database + own);
-        let all = time.as_secs_f64() * 1e6 / TICK * processors() as f64;
+        let others = to
+            .machine
+            .saturating_sub(from.machine)
+            .saturating_sub(server + database + own);
+        let all = time.as_micros() as f64 * processors() as f64;
         Ok(Used {
             time,
-            server: server as f64 * TICK,
-            database: database as f64 * TICK,
-            own: own as f64 * TICK,
+            server: server as f64,
+            database: database as f64,
+            own: own as f64,
             others: (others as f64 / all.max(1.0)).min(1.0),
         })
     }
@@ -102,17 +110,26 @@ pub fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, Into::into)
 }
 
-/// Ticks in which a processor of the machine was busy, for whomever.
+/// Spent in which a processor of the machine was busy, for whomever.
 fn machine() -> Result<u64> {
     let text = fs::read_to_string("/proc/stat").context("/proc/stat cannot be read")?;
-    let line = text.lines().next().and_then(|line| line.strip_prefix("cpu ")).context("/proc/stat has no total")?;
+    let line = text
+        .lines()
+        .next()
+        .and_then(|line| line.strip_prefix("cpu "))
+        .context("/proc/stat has no total")?;
     let fields: Vec<u64> = line.split_whitespace().filter_map(|field| field.parse().ok()).collect();
     // user, nice, system, idle, iowait, irq, softirq, steal; guests are in user already.
-    Ok([0, 1, 2, 5, 6, 7].into_iter().filter_map(|place| fields.get(place)).sum())
+    Ok([0, 1, 2, 5, 6, 7]
+        .into_iter()
+        .filter_map(|place| fields.get(place))
+        .sum::<u64>()
+        * TICK)
 }
 
 struct Process {
     parent: u32,
+    /// µs of its own, and of its children that have ended.
     own: u64,
     reaped: u64,
 }
@@ -126,18 +143,76 @@ fn of_file(path: &str) -> Option<Process> {
     // The name stands in brackets and may hold anything.
     let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
     let number = |place: usize| fields.get(place)?.parse::<u64>().ok();
+    let mut own = (number(11)? + number(12)?) * TICK;
+    // A process of one thread, as those of PostgreSQL are, is told to the nanosecond elsewhere.
+    if number(17)? == 1
+        && let Ok(exact) = fs::read_to_string(path.replace("/stat", "/schedstat"))
+        && let Some(exact) = exact.split(' ').next().and_then(|first| first.parse::<u64>().ok())
+    {
+        own = exact / 1000;
+    }
     Some(Process {
         parent: u32::try_from(number(1)?).ok()?,
-        own: number(11)? + number(12)?,
-        reaped: number(13)? + number(14)?,
+        own,
+        reaped: (number(13)? + number(14)?) * TICK,
     })
 }
 
 /// A process with its children, also those that have ended.
 fn family(first: u32) -> u64 {
-    let children = fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(|entry| {
-        let pid = entry.file_name().to_str()?.parse().ok()?;
-        of(pid).filter(|process| process.parent == first).map(|process| process.own)
-    });
+    let children = fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| {
+            let pid = entry.file_name().to_str()?.parse().ok()?;
+            of(pid)
+                .filter(|process| process.parent == first)
+                .map(|process| process.own)
+        });
     of(first).map_or(0, |process| process.own + process.reaped) + children.sum::<u64>()
+}
+
+/// The most memory that a process has used, in MiB.
+pub fn memory(pid: u32) -> Option<f64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.split_whitespace()
+        .next()?
+        .parse::<f64>()
+        .ok()
+        .map(|kib| kib / 1024.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_busy_thread_is_counted_as_own_and_not_as_others() {
+        let counting = Watch::default().begin().unwrap();
+        let until = Instant::now() + Duration::from_millis(300);
+        let mut sum = 0_u64;
+        while Instant::now() < until {
+            sum = std::hint::black_box(sum.wrapping_add(1));
+        }
+        let used = counting.end().unwrap();
+        // However busy the machine is, some of the time was ours.
+        assert!(used.own > 20_000.0, "{used:?}");
+        assert!((0.0..=1.0).contains(&used.others), "{used:?}");
+    }
+
+    #[test]
+    fn a_child_counts_with_its_parent_and_still_does_when_it_has_ended() {
+        let before = family(std::process::id());
+        let spin = "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done";
+        assert!(
+            std::process::Command::new("sh")
+                .args(["-c", spin])
+                .status()
+                .unwrap()
+                .success()
+        );
+        assert!(family(std::process::id()) - before >= TICK);
+    }
 }

@@ -31,7 +31,10 @@ impl UnaryService<GetTalentRequest> for Echo {
         let person = Arc::clone(&self.0);
         Box::pin(async move {
             let name = request.into_inner().name;
-            Ok(Response::new(Talent { name, ..Talent::clone(&person) }))
+            Ok(Response::new(Talent {
+                name,
+                ..Talent::clone(&person)
+            }))
         })
     }
 }
@@ -48,7 +51,9 @@ impl Service<http::Request<Body>> for Echo {
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         let method = self.clone();
         Box::pin(async move {
-            Ok(Grpc::new(Checked::<Talent, GetTalentRequest>::default()).unary(method, request).await)
+            Ok(Grpc::new(Checked::<Talent, GetTalentRequest>::default())
+                .unary(method, request)
+                .await)
         })
     }
 }

@@ -28,6 +28,8 @@ pub struct Figure {
     pub p50_ms: Option<f64>,
     /// 99 of 100 calls took at most so many milliseconds.
     pub p99_ms: Option<f64>,
+    /// No call took longer than so many milliseconds.
+    pub longest_ms: Option<f64>,
     /// Calls that failed or answered something wrong.
     pub errors: u64,
     /// What the first of them said.
@@ -44,6 +46,17 @@ pub struct Figure {
     pub disturbed: bool,
 }
 
+/// The most memory that the server used.
+#[derive(Debug, Clone, Serialize)]
+pub struct Memory {
+    /// The database.
+    pub database: &'static str,
+    /// Persons that the register was filled with.
+    pub talents: u64,
+    /// MiB.
+    pub mib: f64,
+}
+
 impl Figure {
     /// A row of what was counted and used. `server` and `database` say whether there was such a process.
     pub fn new(what: &str, in_flight: usize, requests: u64, used: &Used, server: bool, database: bool) -> Self {
@@ -58,6 +71,7 @@ impl Figure {
             per_second: requests as f64 / used.time.max(Duration::from_micros(1)).as_secs_f64(),
             p50_ms: None,
             p99_ms: None,
+            longest_ms: None,
             errors: 0,
             error: None,
             server_us: server.then(|| each(used.server)),
@@ -73,6 +87,7 @@ impl Figure {
         Self {
             p50_ms: measured.within(0.5),
             p99_ms: measured.within(0.99),
+            longest_ms: measured.within(1.0),
             errors: measured.errors,
             error: measured.error.clone(),
             ..Self::new(what, in_flight, measured.requests, &measured.used, true, database)
@@ -81,7 +96,11 @@ impl Figure {
 
     /// The same for a register on a database with so many persons.
     pub fn on(self, database: &'static str, talents: u64) -> Self {
-        Self { database, talents, ..self }
+        Self {
+            database,
+            talents,
+            ..self
+        }
     }
 
     /// CPU of server and database for each call, in µs.

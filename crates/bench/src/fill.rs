@@ -1,5 +1,6 @@
 //! Fills a register through its own import, and finds its way around in it.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -7,8 +8,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use mingce_proto::registry::ImportSettings;
 use mingce_proto::registry::row_outcome::Outcome;
+use mingce_proto::talent::talent_service_client::TalentServiceClient;
 use mingce_proto::talent::{ImportTalentsRequest, ListTalentsRequest};
 use tokio::task::JoinSet;
+use tonic::transport::Channel;
 
 use crate::calls::{Register, connect};
 use crate::cpu::{Used, Watch};
@@ -44,19 +47,7 @@ pub async fn import(address: &str, count: u64, watch: Watch) -> Result<(Vec<Stri
                 if from >= count {
                     return Ok::<_, anyhow::Error>(names);
                 }
-                let settings = ImportSettings { source: "benchmark".to_owned(), ..ImportSettings::default() };
-                let first = ImportTalentsRequest { settings: Some(settings), ..ImportTalentsRequest::default() };
-                let rest = (from..count.min(from + rows)).map(|number| ImportTalentsRequest {
-                    row: i64::try_from(number + 1).unwrap_or(i64::MAX),
-                    talent: Some(persons::talent(number)),
-                    ..ImportTalentsRequest::default()
-                });
-                let messages = tokio_stream::iter(std::iter::once(first).chain(rest));
-                let answer = client.import_talents(messages).await.context("an import failed")?.into_inner();
-                for outcome in answer.outcomes {
-                    ensure!(outcome.outcome() == Outcome::Created, "row {} was not created: {outcome:?}", outcome.row);
-                    names.push(outcome.name);
-                }
+                names.append(&mut stream(&mut client, from..count.min(from + rows)).await?);
             }
         });
     }
@@ -67,10 +58,52 @@ pub async fn import(address: &str, count: u64, watch: Watch) -> Result<(Vec<Stri
         }
         Ok::<_, anyhow::Error>(names)
     };
-    let names = tokio::time::timeout(WHOLE_TIME, all).await.context("the import takes too long")??;
+    let names = tokio::time::timeout(WHOLE_TIME, all)
+        .await
+        .context("the import takes too long")??;
     let used = counting.end()?;
-    ensure!(names.len() as u64 == count, "{count} rows were sent and {} answered", names.len());
+    ensure!(
+        names.len() as u64 == count,
+        "{count} rows were sent and {} answered",
+        names.len()
+    );
     Ok((names, used))
+}
+
+/// Imports the persons of some numbers in one stream, and answers their names.
+///
+/// # Errors
+/// Where the stream fails or a row is not created.
+pub async fn stream(client: &mut TalentServiceClient<Channel>, numbers: Range<u64>) -> Result<Vec<String>> {
+    let settings = ImportSettings {
+        source: "benchmark".to_owned(),
+        ..ImportSettings::default()
+    };
+    let first = ImportTalentsRequest {
+        settings: Some(settings),
+        ..ImportTalentsRequest::default()
+    };
+    let rest = numbers.map(|number| ImportTalentsRequest {
+        row: i64::try_from(number + 1).unwrap_or(i64::MAX),
+        talent: Some(persons::talent(number)),
+        ..ImportTalentsRequest::default()
+    });
+    let messages = tokio_stream::iter(std::iter::once(first).chain(rest));
+    let answer = client
+        .import_talents(messages)
+        .await
+        .context("an import failed")?
+        .into_inner();
+    let mut names = Vec::with_capacity(answer.outcomes.len());
+    for outcome in answer.outcomes {
+        ensure!(
+            outcome.outcome() == Outcome::Created,
+            "row {} was not created: {outcome:?}",
+            outcome.row
+        );
+        names.push(outcome.name);
+    }
+    Ok(names)
 }
 
 /// Walks through the whole list for tokens of pages all over it, and counts.
@@ -78,15 +111,26 @@ pub async fn import(address: &str, count: u64, watch: Watch) -> Result<(Vec<Stri
 /// # Errors
 /// Where a page fails, or the list does not hold every person once.
 pub async fn look_around(address: &str, names: Vec<String>) -> Result<Register> {
-    let mut client = connect(address, 1, Duration::from_secs(60)).await?.pop().context("no connection")?;
+    let mut client = connect(address, 1, Duration::from_secs(60))
+        .await?
+        .pop()
+        .context("no connection")?;
     client = client.max_decoding_message_size(16 << 20);
     let count = names.len();
     // Even a small register has several pages.
     let page_size = LARGEST_PAGE.min(i32::try_from(count / 8)?).max(1);
     let (mut tokens, mut seen) = (vec![String::new()], 0);
     while let Some(page_token) = tokens.last().cloned() {
-        let request = ListTalentsRequest { page_size, page_token, ..ListTalentsRequest::default() };
-        let answer = client.list_talents(request).await.context("a page failed")?.into_inner();
+        let request = ListTalentsRequest {
+            page_size,
+            page_token,
+            ..ListTalentsRequest::default()
+        };
+        let answer = client
+            .list_talents(request)
+            .await
+            .context("a page failed")?
+            .into_inner();
         seen += answer.talents.len();
         if answer.next_page_token.is_empty() {
             break;
@@ -98,5 +142,9 @@ pub async fn look_around(address: &str, names: Vec<String>) -> Result<Register> 
     if tokens.len() > 2 {
         tokens.truncate(tokens.len() - 2);
     }
-    Ok(Register { next: AtomicU64::new(count as u64), names, tokens })
+    Ok(Register {
+        next: AtomicU64::new(count as u64),
+        names,
+        tokens,
+    })
 }

@@ -80,7 +80,13 @@ pub async fn measure(
     shared.phase.store(ENDING, Ordering::SeqCst);
     let used = counting.end()?;
 
-    let mut measured = Measured { requests: 0, errors: 0, error: None, times: Vec::new(), used };
+    let mut measured = Measured {
+        requests: 0,
+        errors: 0,
+        error: None,
+        times: Vec::new(),
+        used,
+    };
     while let Some(worker) = workers.join_next().await {
         let (times, errors, error) = worker.context("a worker ended by itself")?;
         measured.times.extend(times);

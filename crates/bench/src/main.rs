@@ -5,6 +5,7 @@
 mod calls;
 mod child;
 mod cpu;
+mod crowd;
 mod echo;
 mod figures;
 mod fill;
@@ -87,7 +88,10 @@ impl Args {
             ([], false) => vec![100_000],
             (talents, _) => talents.to_vec(),
         };
-        ensure!(talents.iter().all(|count| *count >= 1000), "--talents: 1000 or more, so that a page has a place to begin");
+        ensure!(
+            talents.iter().all(|count| *count >= 1000),
+            "--talents: 1000 or more, so that a page has a place to begin"
+        );
         let seconds = self.seconds.unwrap_or(if self.short { 1 } else { 5 });
         ensure!((1..=60).contains(&seconds), "--seconds: 1 to 60");
         Ok(run::Plan {
@@ -120,7 +124,11 @@ async fn bench(args: &Args) -> Result<ExitCode> {
     for lack in &lacks {
         writeln!(std::io::stderr(), "mingce-bench: {lack}")?;
     }
-    Ok(if lacks.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if lacks.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 async fn ended() -> Result<()> {

@@ -3,36 +3,54 @@
 //! Names are put together from small lists of surnames and characters, the first of a list far more often than its
 //! last: a pair of characters is borne by very many or by few, as it is in a real register.
 
+use std::sync::LazyLock;
+
 use mingce_proto::registry::{Identifier, Name, NameKind};
 use mingce_proto::talent::Talent;
 
-const SURNAMES: [(&str, &str); 50] = [
-    ("王", "Wang"), ("李", "Li"), ("张", "Zhang"), ("刘", "Liu"), ("陈", "Chen"), ("杨", "Yang"), ("黄", "Huang"),
-    ("赵", "Zhao"), ("吴", "Wu"), ("周", "Zhou"), ("徐", "Xu"), ("孙", "Sun"), ("马", "Ma"), ("朱", "Zhu"), ("胡", "Hu"),
-    ("郭", "Guo"), ("何", "He"), ("高", "Gao"), ("林", "Lin"), ("罗", "Luo"), ("郑", "Zheng"), ("梁", "Liang"),
-    ("谢", "Xie"), ("宋", "Song"), ("唐", "Tang"), ("许", "Xu"), ("韩", "Han"), ("冯", "Feng"), ("邓", "Deng"),
-    ("曹", "Cao"), ("彭", "Peng"), ("曾", "Zeng"), ("肖", "Xiao"), ("田", "Tian"), ("董", "Dong"), ("袁", "Yuan"),
-    ("潘", "Pan"), ("于", "Yu"), ("蒋", "Jiang"), ("蔡", "Cai"), ("余", "Yu"), ("杜", "Du"), ("叶", "Ye"),
-    ("程", "Cheng"), ("苏", "Su"), ("魏", "Wei"), ("吕", "Lyu"), ("丁", "Ding"), ("任", "Ren"), ("沈", "Shen"),
-];
+/// Characters, each with its sound.
+type Sounded = LazyLock<Vec<(&'static str, &'static str)>>;
 
-const CHARACTERS: [(&str, &str); 80] = [
-    ("明", "ming"), ("文", "wen"), ("华", "hua"), ("伟", "wei"), ("建", "jian"), ("国", "guo"), ("志", "zhi"),
-    ("丽", "li"), ("晓", "xiao"), ("海", "hai"), ("军", "jun"), ("平", "ping"), ("红", "hong"), ("玉", "yu"),
-    ("春", "chun"), ("杰", "jie"), ("林", "lin"), ("永", "yong"), ("敏", "min"), ("静", "jing"), ("强", "qiang"),
-    ("芳", "fang"), ("磊", "lei"), ("洋", "yang"), ("勇", "yong"), ("艳", "yan"), ("娟", "juan"), ("涛", "tao"),
-    ("超", "chao"), ("霞", "xia"), ("刚", "gang"), ("桂", "gui"), ("辉", "hui"), ("玲", "ling"), ("梅", "mei"),
-    ("波", "bo"), ("宇", "yu"), ("浩", "hao"), ("欣", "xin"), ("雪", "xue"), ("婷", "ting"), ("琳", "lin"),
-    ("佳", "jia"), ("嘉", "jia"), ("子", "zi"), ("晨", "chen"), ("思", "si"), ("雨", "yu"), ("泽", "ze"),
-    ("俊", "jun"), ("凯", "kai"), ("鑫", "xin"), ("鹏", "peng"), ("飞", "fei"), ("龙", "long"), ("云", "yun"),
-    ("兰", "lan"), ("凤", "feng"), ("荣", "rong"), ("德", "de"), ("光", "guang"), ("庆", "qing"), ("成", "cheng"),
-    ("东", "dong"), ("峰", "feng"), ("松", "song"), ("宁", "ning"), ("安", "an"), ("然", "ran"), ("悦", "yue"),
-    ("博", "bo"), ("睿", "rui"), ("诗", "shi"), ("梦", "meng"), ("瑞", "rui"), ("锦", "jin"), ("毅", "yi"),
-    ("恒", "heng"), ("英", "ying"), ("秀", "xiu"),
-];
+fn sounded(words: &'static str) -> Vec<(&'static str, &'static str)> {
+    words
+        .split(' ')
+        .filter_map(|word| Some(word.split_at(word.chars().next()?.len_utf8())))
+        .collect()
+}
+
+/// Surnames, the commonest first.
+static SURNAMES: Sounded = LazyLock::new(|| {
+    sounded(
+        "王Wang 李Li 张Zhang 刘Liu 陈Chen 杨Yang 黄Huang 赵Zhao 吴Wu 周Zhou 徐Xu 孙Sun 马Ma 朱Zhu 胡Hu 郭Guo \
+         何He 高Gao 林Lin 罗Luo 郑Zheng 梁Liang 谢Xie 宋Song 唐Tang 许Xu 韩Han 冯Feng 邓Deng 曹Cao 彭Peng \
+         曾Zeng 肖Xiao 田Tian 董Dong 袁Yuan 潘Pan 于Yu 蒋Jiang 蔡Cai 余Yu 杜Du 叶Ye 程Cheng 苏Su 魏Wei 吕Lyu \
+         丁Ding 任Ren 沈Shen",
+    )
+});
+
+/// Characters of given names, in the order of how often they are drawn.
+static CHARACTERS: Sounded = LazyLock::new(|| {
+    sounded(
+        "明ming 文wen 华hua 伟wei 建jian 国guo 志zhi 丽li 晓xiao 海hai 军jun 平ping 红hong 玉yu 春chun 杰jie \
+         林lin 永yong 敏min 静jing 强qiang 芳fang 磊lei 洋yang 勇yong 艳yan 娟juan 涛tao 超chao 霞xia 刚gang \
+         桂gui 辉hui 玲ling 梅mei 波bo 宇yu 浩hao 欣xin 雪xue 婷ting 琳lin 佳jia 嘉jia 子zi 晨chen 思si 雨yu \
+         泽ze 俊jun 凯kai 鑫xin 鹏peng 飞fei 龙long 云yun 兰lan 凤feng 荣rong 德de 光guang 庆qing 成cheng \
+         东dong 峰feng 松song 宁ning 安an 然ran 悦yue 博bo 睿rui 诗shi 梦meng 瑞rui 锦jin 毅yi 恒heng 英ying \
+         秀xiu",
+    )
+});
 
 const DISCIPLINES: [&str; 10] = [
-    "材料科学", "海洋科学", "机械工程", "计算机科学", "化学工程", "临床医学", "农学", "物理学", "控制科学", "生物学",
+    "材料科学",
+    "海洋科学",
+    "机械工程",
+    "计算机科学",
+    "化学工程",
+    "临床医学",
+    "农学",
+    "物理学",
+    "控制科学",
+    "生物学",
 ];
 const TITLES: [&str; 5] = ["教授", "副教授", "研究员", "高级工程师", "讲师"];
 const EDUCATIONS: [&str; 3] = ["博士", "硕士", "本科"];
@@ -88,7 +106,10 @@ pub fn talent(number: u64) -> Talent {
         given += character;
         latin += sound;
     }
-    let latin: String = latin.char_indices().map(|(at, c)| if at == 0 { c.to_ascii_uppercase() } else { c }).collect();
+    let latin: String = latin
+        .char_indices()
+        .map(|(at, c)| if at == 0 { c.to_ascii_uppercase() } else { c })
+        .collect();
     Talent {
         display_name: format!("{surname}{given}"),
         names: vec![Name {
@@ -97,7 +118,10 @@ pub fn talent(number: u64) -> Talent {
             kind: NameKind::Official.into(),
             ..Name::default()
         }],
-        identifiers: vec![Identifier { scheme: "staff-number".to_owned(), value: staff_number(number) }],
+        identifiers: vec![Identifier {
+            scheme: "staff-number".to_owned(),
+            value: staff_number(number),
+        }],
         birth_date: format!("{}-{:02}", 1940 + chance.below(60), 1 + chance.below(12)),
         nationality: "CN".to_owned(),
         education: chance.any(&EDUCATIONS),
@@ -126,5 +150,60 @@ pub fn query(number: u64) -> String {
 pub fn request_id(number: u64) -> String {
     let mut chance = Chance::new(number ^ 0x5bd1_e995_9e37_79b9);
     let (a, b) = (chance.number(), chance.number());
-    format!("{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}", a >> 32, a >> 16 & 0xffff, a & 0xfff, b >> 52, b & 0xffff_ffff_ffff)
+    format!(
+        "{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}",
+        a >> 32,
+        a >> 16 & 0xffff,
+        a & 0xfff,
+        b >> 52,
+        b & 0xffff_ffff_ffff
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{HashMap, HashSet};
+
+    use super::*;
+
+    #[test]
+    fn a_number_is_the_same_person_each_time_and_no_two_share_an_identifier_or_a_request() {
+        assert_eq!(talent(7), talent(7));
+        let numbers = (0..20_000).chain(1_000_000..1_020_000);
+        let (mut identifiers, mut requests) = (HashSet::new(), HashSet::new());
+        for number in numbers {
+            assert!(identifiers.insert(staff_number(number)), "{number}");
+            assert!(requests.insert(request_id(number)), "{number}");
+        }
+        let id = request_id(7);
+        let parts: Vec<usize> = id.split('-').map(str::len).collect();
+        assert_eq!(parts, [8, 4, 4, 4, 12], "{id}");
+    }
+
+    #[test]
+    fn some_pairs_of_characters_are_borne_by_many_and_others_by_few() {
+        let mut borne: HashMap<String, u32> = HashMap::new();
+        for number in 0..50_000 {
+            *borne.entry(query(number)).or_default() += 1;
+        }
+        let mut counts: Vec<u32> = borne.into_values().collect();
+        counts.sort_unstable_by(|a, b| b.cmp(a));
+        assert!(counts.len() > 3000, "{} pairs", counts.len());
+        assert!(
+            counts[0] > 150 && counts[counts.len() / 2] < 20,
+            "{} and {}",
+            counts[0],
+            counts[counts.len() / 2]
+        );
+    }
+
+    #[test]
+    fn names_have_two_or_three_characters_and_a_latin_form() {
+        for number in 0..1000 {
+            let person = talent(number);
+            assert!((2..=3).contains(&person.display_name.chars().count()), "{person:?}");
+            assert!(person.names[0].text.split(' ').count() == 2, "{person:?}");
+            assert!(person.display_name.ends_with(&query(number)) && query(number).chars().count() == 2);
+        }
+    }
 }

@@ -97,17 +97,36 @@ pub async fn measure(
         Kind::Page => PAGE.to_owned(),
         _ => postgres.psql(database, CREATE).await?,
     };
-    let counting = Watch { server: None, database: Some(postgres.pid()) }.begin()?;
+    let counting = Watch {
+        server: None,
+        database: Some(postgres.pid()),
+    }
+    .begin()?;
     let said = postgres.pgbench(database, &script, clients, time, persons).await?;
     let used = counting.end()?;
     let transactions = number(&said, "number of transactions actually processed: ")?;
     let failed = number(&said, "number of failed transactions: ").unwrap_or(0.0);
     ensure!(failed == 0.0 && transactions > 0.0, "pgbench had failures\n{said}");
-    Ok(Said { transactions: transactions as u64, per_second: number(&said, "tps = ")?, used })
+    if kind == Kind::Create {
+        let count = "SELECT (SELECT count(*) FROM limits.ledger), (SELECT count(*) FROM limits.talents)";
+        let counted = postgres.psql(database, count).await?;
+        let counted: Vec<u64> = counted.trim().split('|').filter_map(|word| word.parse().ok()).collect();
+        let all = matches!(counted.as_slice(), [l, t] if *l == t - persons && *l >= transactions as u64);
+        ensure!(
+            all,
+            "{transactions} transactions left {counted:?} rows in ledger and talents"
+        );
+    }
+    Ok(Said {
+        transactions: transactions as u64,
+        per_second: number(&said, "tps = ")?,
+        used,
+    })
 }
 
 fn number(said: &str, before: &str) -> Result<f64> {
     let line = said.lines().find_map(|line| line.strip_prefix(before));
     let word = line.and_then(|rest| rest.split([' ', '/']).next());
-    word.and_then(|word| word.parse().ok()).with_context(|| format!("pgbench did not say {before:?}\n{said}"))
+    word.and_then(|word| word.parse().ok())
+        .with_context(|| format!("pgbench did not say {before:?}\n{said}"))
 }

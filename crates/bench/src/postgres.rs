@@ -35,12 +35,14 @@ impl Postgres {
     /// Where PostgreSQL is not installed or does not start.
     pub async fn start(below: &Path) -> Result<Self> {
         let programs = programs()?;
-        let folder = tempfile::Builder::new().prefix("mingce-bench-postgres.").tempdir_in(below)?;
+        let folder = tempfile::Builder::new()
+            .prefix("mingce-bench-postgres.")
+            .tempdir_in(below)?;
         let at = folder.path();
         // PostgreSQL refuses to run as root.
         let owner = owner(at)?;
         let password = at.join("password");
-        let secret = format!("{:016x}", rand_from_system()?);
+        let secret = format!("{:016x}", secret_number()?);
         fs::write(&password, &secret)?;
         let pass = at.join("pgpass");
         fs::write(&pass, format!("127.0.0.1:*:*:mingce:{secret}\n"))?;
@@ -54,7 +56,12 @@ impl Postgres {
         let data = at.join("data");
         let mut initdb = command_as(owner, &programs.join("initdb"));
         initdb.arg("-D").arg(&data).arg("--pwfile").arg(&password);
-        initdb.args(["--username=mingce", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8"]);
+        initdb.args([
+            "--username=mingce",
+            "--auth=scram-sha-256",
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
+        ]);
         child::run(&mut initdb, at, Duration::from_secs(120)).await?;
         let settings = data.join("postgresql.conf");
         let given = fs::read_to_string(&settings)?;
@@ -75,7 +82,13 @@ impl Postgres {
                 let mut asked = Command::new(programs.join("pg_isready"));
                 asked.args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()]);
                 if child::run(&mut asked, at, Duration::from_secs(10)).await.is_ok() {
-                    return Ok(Self { server, programs, port, password: pass, folder });
+                    return Ok(Self {
+                        server,
+                        programs,
+                        port,
+                        password: pass,
+                        folder,
+                    });
                 }
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
@@ -91,7 +104,10 @@ impl Postgres {
     /// Its version, for example `PostgreSQL 15.14`.
     pub async fn version(&self) -> Result<String> {
         let said = self.psql("postgres", "SHOW server_version").await?;
-        Ok(format!("PostgreSQL {}", said.split_whitespace().next().unwrap_or_default()))
+        Ok(format!(
+            "PostgreSQL {}",
+            said.split_whitespace().next().unwrap_or_default()
+        ))
     }
 
     /// A new database, and the URL that opens it.
@@ -106,18 +122,34 @@ impl Postgres {
     pub async fn psql(&self, database: &str, statements: &str) -> Result<String> {
         let script = self.script(statements)?;
         let mut psql = self.program("psql");
-        psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", database, "-f"]).arg(script.path());
+        psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", database, "-f"])
+            .arg(script.path());
         child::run(&mut psql, self.folder.path(), Duration::from_secs(600)).await
     }
 
     /// Runs pgbench with a script and answers what it says.
-    pub async fn pgbench(&self, database: &str, script: &str, clients: usize, time: Duration, persons: u64) -> Result<String> {
+    pub async fn pgbench(
+        &self,
+        database: &str,
+        script: &str,
+        clients: usize,
+        time: Duration,
+        persons: u64,
+    ) -> Result<String> {
         let script = self.script(script)?;
         let seconds = time.as_secs().max(1);
         let mut pgbench = self.program("pgbench");
         pgbench.args(["-n", "-M", "prepared", "-c", &clients.to_string()]);
-        pgbench.args(["-j", &clients.min(crate::cpu::processors()).to_string(), "-T", &seconds.to_string()]);
-        pgbench.args(["-D", &format!("persons={persons}"), "-f"]).arg(script.path()).arg(database);
+        pgbench.args([
+            "-j",
+            &clients.min(crate::cpu::processors()).to_string(),
+            "-T",
+            &seconds.to_string(),
+        ]);
+        pgbench
+            .args(["-D", &format!("persons={persons}"), "-f"])
+            .arg(script.path())
+            .arg(database);
         child::run(&mut pgbench, self.folder.path(), time + Duration::from_secs(60)).await
     }
 
@@ -129,8 +161,14 @@ impl Postgres {
 
     fn program(&self, name: &str) -> Command {
         let mut command = Command::new(self.programs.join(name));
-        command.env("PGHOST", "127.0.0.1").env("PGPORT", self.port.to_string()).env("PGUSER", "mingce");
-        command.env("PGPASSFILE", &self.password).env("PGCLIENTENCODING", "UTF8");
+        child::forget_settings(&mut command);
+        command
+            .env("PGHOST", "127.0.0.1")
+            .env("PGPORT", self.port.to_string())
+            .env("PGUSER", "mingce");
+        command
+            .env("PGPASSFILE", &self.password)
+            .env("PGCLIENTENCODING", "UTF8");
         command
     }
 }
@@ -145,7 +183,9 @@ fn programs() -> Result<PathBuf> {
         .filter(|(_, programs)| programs.join("pgbench").exists() && programs.join("initdb").exists())
         .collect();
     found.sort();
-    let newest = found.pop().context("PostgreSQL is not installed: take Debian's package postgresql, or --database sqlite")?;
+    let newest = found
+        .pop()
+        .context("PostgreSQL is not installed: take Debian's package postgresql, or --database sqlite")?;
     Ok(newest.1)
 }
 
@@ -155,7 +195,10 @@ fn owner(folder: &Path) -> Result<Option<(u32, u32)>> {
         return Ok(None);
     }
     let users = fs::read_to_string("/etc/passwd")?;
-    let line = users.lines().find(|line| line.starts_with("postgres:")).context("there is no user postgres")?;
+    let line = users
+        .lines()
+        .find(|line| line.starts_with("postgres:"))
+        .context("there is no user postgres")?;
     let mut ids = line.split(':').skip(2).map(str::parse);
     match (ids.next(), ids.next()) {
         (Some(Ok(user)), Some(Ok(group))) => Ok(Some((user, group))),
@@ -165,6 +208,7 @@ fn owner(folder: &Path) -> Result<Option<(u32, u32)>> {
 
 fn command_as(owner: Option<(u32, u32)>, program: &Path) -> Command {
     let mut command = Command::new(program);
+    child::forget_settings(&mut command);
     command.current_dir("/");
     if let Some((user, group)) = owner {
         command.uid(user).gid(group);
@@ -173,7 +217,7 @@ fn command_as(owner: Option<(u32, u32)>, program: &Path) -> Command {
 }
 
 /// A number that nobody can guess.
-fn rand_from_system() -> Result<u64> {
+fn secret_number() -> Result<u64> {
     let mut bytes = [0; 8];
     std::io::Read::read_exact(&mut fs::File::open("/dev/urandom")?, &mut bytes)?;
     Ok(u64::from_ne_bytes(bytes))

@@ -10,15 +10,18 @@ use anyhow::{Context, Result};
 use crate::calls::{Kind, PATIENCE, Register, connect};
 use crate::child::{self, Running};
 use crate::cpu::Watch;
-use crate::figures::Figure;
+use crate::crowd::Crowd;
+use crate::figures::{Figure, Memory};
 use crate::postgres::Postgres;
 use crate::table::{Machine, Report};
-use crate::{fill, load, pgbench, sqlite, targets};
+use crate::{cpu, fill, load, pgbench, sqlite, targets};
 
 /// Connections over which the load comes.
 pub const CONNECTIONS: usize = 8;
 /// Calls in flight.
 pub const IN_FLIGHT: [usize; 3] = [1, 8, 64];
+/// Gets in flight while a crowd is about.
+pub const CROWDED: usize = 8;
 /// What is measured of the register. Reads come first: creates change what they read.
 const KINDS: [Kind; 5] = [Kind::Get, Kind::Page, Kind::Search, Kind::Mixed, Kind::Create];
 /// What is measured of pgbench.
@@ -59,7 +62,10 @@ impl Plan {
 
 /// Where measurements go as they come.
 #[derive(Debug, Default)]
-pub struct Figures(pub Vec<Figure>);
+struct Figures {
+    rows: Vec<Figure>,
+    memory: Vec<Memory>,
+}
 
 impl Figures {
     fn add(&mut self, figure: Figure) {
@@ -72,7 +78,7 @@ impl Figures {
             figure.errors,
             figure.others * 100.0
         ));
-        self.0.push(figure);
+        self.rows.push(figure);
     }
 }
 
@@ -89,7 +95,11 @@ pub async fn run(plan: &Plan) -> Result<Report> {
     let mut figures = Figures::default();
     let mut machine = Machine::look(&plan.data);
     echo(plan, &mut figures).await?;
-    let postgres = if plan.postgres { Some(Postgres::start(&plan.data).await?) } else { None };
+    let postgres = if plan.postgres {
+        Some(Postgres::start(&plan.data).await?)
+    } else {
+        None
+    };
     if let Some(postgres) = &postgres {
         machine.postgres = Some(postgres.version().await?);
     }
@@ -99,10 +109,12 @@ pub async fn run(plan: &Plan) -> Result<Report> {
         }
         if let Some(postgres) = &postgres {
             let database = format!("bench_{size}");
-            on_postgres(plan, postgres, &database, talents, &mut figures).await.context("on PostgreSQL")?;
+            on_postgres(plan, postgres, &database, talents, &mut figures)
+                .await
+                .context("on PostgreSQL")?;
         }
     }
-    let targets = targets::hold(&figures.0, plan.unjudged());
+    let targets = targets::hold(&figures.rows, plan.unjudged());
     Ok(Report {
         machine,
         time: jiff::Timestamp::now().to_string(),
@@ -111,7 +123,8 @@ pub async fn run(plan: &Plan) -> Result<Report> {
         connections: CONNECTIONS,
         import_streams: fill::STREAMS,
         seconds: plan.time.as_secs(),
-        figures: figures.0,
+        memory: figures.memory,
+        figures: figures.rows,
         targets,
     })
 }
@@ -121,10 +134,16 @@ async fn echo(plan: &Plan, figures: &mut Figures) -> Result<()> {
     let mut command = Command::new(&plan.own);
     command.arg("echo").stdin(Stdio::piped());
     let (server, address) = child::server(&mut command, &folder.path().join("log")).await?;
-    let register = Register { names: vec!["talents/01jd2k3m4n5p6q7r8s9t0v1w2x".to_owned()], ..Register::default() };
+    let register = Register {
+        names: vec!["talents/01jd2k3m4n5p6q7r8s9t0v1w2x".to_owned()],
+        ..Register::default()
+    };
     let register = Arc::new(register);
     let clients = connect(&address, CONNECTIONS, PATIENCE).await?;
-    let watch = Watch { server: Some(server.pid()), database: None };
+    let watch = Watch {
+        server: Some(server.pid()),
+        database: None,
+    };
     for in_flight in IN_FLIGHT {
         let measured = load::measure(Kind::Get, &clients, &register, in_flight, plan.time, watch).await?;
         figures.add(Figure::of_calls("echo", in_flight, measured, false));
@@ -137,19 +156,17 @@ async fn on_sqlite(plan: &Plan, talents: u64, figures: &mut Figures) -> Result<(
     let folder = folder(plan)?;
     let data = folder.path().join("data");
     let (server, address) = serve(plan, folder.path(), None).await?;
-    let watch = Watch { server: Some(server.pid()), database: None };
+    let watch = Watch {
+        server: Some(server.pid()),
+        database: None,
+    };
     let (names, used) = fill::import(&address, talents, watch).await?;
     figures.add(Figure::new("import", fill::STREAMS, talents, &used, true, false).on("sqlite", talents));
     measure(plan, &address, names, watch, "sqlite", talents, figures).await?;
     // Nobody else may open the file while the server has it.
     server.stop().await;
-    let counting = Watch::default().begin()?;
-    let copied = sqlite::copy(&data.join("register.db"), folder.path()).await?;
-    let mut figure = Figure::new("sqlite import", 1, u64::try_from(copied.persons)?, &counting.end()?, false, false);
-    // The count of what was used has the preparation in it.
-    figure.seconds = copied.seconds;
-    figure.per_second = copied.persons as f64 / copied.seconds.max(1e-6);
-    figure.load_us = None;
+    let (persons, used) = sqlite::copy(&data.join("register.db"), folder.path()).await?;
+    let figure = Figure::new("sqlite import", 1, persons, &used, false, false);
     figures.add(figure.on("sqlite", talents));
     Ok(())
 }
@@ -164,7 +181,10 @@ async fn on_postgres(
     let folder = folder(plan)?;
     let url = postgres.create(database).await?;
     let (server, address) = serve(plan, folder.path(), Some(&url)).await?;
-    let watch = Watch { server: Some(server.pid()), database: Some(postgres.pid()) };
+    let watch = Watch {
+        server: Some(server.pid()),
+        database: Some(postgres.pid()),
+    };
     let (names, used) = fill::import(&address, talents, watch).await?;
     figures.add(Figure::new("import", fill::STREAMS, talents, &used, true, true).on("postgres", talents));
     // What autovacuum does by itself on a register that has stood for a while.
@@ -203,6 +223,20 @@ async fn measure(
             figures.add(figure.on(database, talents));
         }
     }
+    let crowd = Crowd::gather(address, &register).await?;
+    let measured = load::measure(Kind::Get, &clients, &register, CROWDED, plan.time, watch).await?;
+    let mut figure = Figure::of_calls("get beside a crowd", CROWDED, measured, watch.database.is_some());
+    if crowd.errors() > 0 {
+        figure.errors += crowd.errors();
+        figure
+            .error
+            .get_or_insert_with(|| "the crowd's calls failed".to_owned());
+    }
+    figures.add(figure.on(database, talents));
+    drop(crowd);
+    if let Some(mib) = watch.server.and_then(cpu::memory) {
+        figures.memory.push(Memory { database, talents, mib });
+    }
     Ok(())
 }
 
@@ -211,6 +245,7 @@ pub fn name(kind: Kind) -> &'static str {
     match kind {
         Kind::Get => "get",
         Kind::Page => "page of 50",
+        Kind::LargePage => "page of 1000",
         Kind::Search => "search",
         Kind::Create => "create",
         Kind::Mixed => "mixed",
@@ -220,16 +255,14 @@ pub fn name(kind: Kind) -> &'static str {
 /// Starts the register as its users do: nothing is set but the address, the data folder and the database.
 async fn serve(plan: &Plan, folder: &Path, database: Option<&str>) -> Result<(Running, String)> {
     let mut command = Command::new(&plan.binary);
-    command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(folder.join("data")).stdin(Stdio::null());
+    command
+        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .arg(folder.join("data"))
+        .stdin(Stdio::null());
     if let Some(url) = database {
         command.args(["--database", url]);
     }
-    for (variable, _) in std::env::vars_os() {
-        let own = variable.to_str().is_some_and(|v| v.starts_with("MINGCE_") || v.starts_with("PG") || v == "RUST_LOG");
-        if own {
-            command.env_remove(variable);
-        }
-    }
+    child::forget_settings(&mut command);
     child::server(&mut command, &folder.join("log")).await
 }
 
@@ -246,13 +279,17 @@ pub fn wanted(figures: &[Figure]) -> Vec<(&'static str, String, usize)> {
     all.extend(each("none", "echo"));
     for database in ["sqlite", "postgres"].into_iter().filter(|database| has(database)) {
         all.push((database, "import".to_owned(), fill::STREAMS));
+        all.push((database, "get beside a crowd".to_owned(), CROWDED));
         all.extend(KINDS.into_iter().flat_map(|kind| each(database, name(kind))));
         if database == "sqlite" {
             all.push((database, "sqlite import".to_owned(), 1));
         } else {
-            all.extend(LIMITS.into_iter().flat_map(|kind| each(database, &format!("pgbench {}", name(kind)))));
+            all.extend(
+                LIMITS
+                    .into_iter()
+                    .flat_map(|kind| each(database, &format!("pgbench {}", name(kind)))),
+            );
         }
     }
     all
 }
-

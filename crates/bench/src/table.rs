@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::figures::Figure;
+use crate::figures::{Figure, Memory};
 use crate::run::wanted;
 use crate::targets::Target;
 
@@ -27,6 +27,8 @@ pub struct Report {
     pub import_streams: usize,
     /// Seconds of a measurement.
     pub seconds: u64,
+    /// How much memory the server used, all measurements of a database together.
+    pub memory: Vec<Memory>,
     /// What was measured.
     pub figures: Vec<Figure>,
     /// What was to be reached.
@@ -56,16 +58,25 @@ impl Machine {
         let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
         let field = |text: &str, name: &str| {
             let line = text.lines().find(|line| line.starts_with(name));
-            line.and_then(|line| line.split_once(':')).map(|(_, value)| value.trim().to_owned()).unwrap_or_default()
+            line.and_then(|line| line.split_once(':'))
+                .map(|(_, value)| value.trim().to_owned())
+                .unwrap_or_default()
         };
         let memory = field(&read("/proc/meminfo"), "MemTotal");
-        let kib: u64 = memory.split(' ').next().and_then(|kib| kib.parse().ok()).unwrap_or_default();
+        let kib: u64 = memory
+            .split(' ')
+            .next()
+            .and_then(|kib| kib.parse().ok())
+            .unwrap_or_default();
         Self {
             processor: field(&read("/proc/cpuinfo"), "model name"),
             processors: crate::cpu::processors(),
             memory_mib: kib / 1024,
             kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
-            file_system: file_system(&read("/proc/mounts"), &data.canonicalize().unwrap_or_else(|_| data.to_owned())),
+            file_system: file_system(
+                &read("/proc/mounts"),
+                &data.canonicalize().unwrap_or_else(|_| data.to_owned()),
+            ),
             postgres: None,
         }
     }
@@ -77,7 +88,9 @@ fn file_system(mounts: &str, folder: &Path) -> String {
         let mut words = line.split(' ').skip(1);
         Some((words.next()?, words.next()?))
     });
-    let above = mounts.filter(|(point, _)| folder.starts_with(point)).max_by_key(|(point, _)| point.len());
+    let above = mounts
+        .filter(|(point, _)| folder.starts_with(point))
+        .max_by_key(|(point, _)| point.len());
     above.map_or_else(String::new, |(_, kind)| kind.to_owned())
 }
 
@@ -85,7 +98,12 @@ impl Report {
     /// What is missing or went wrong; empty for a complete report.
     pub fn lacks(&self) -> Vec<String> {
         let mut lacks = Vec::new();
-        let mut sizes: Vec<u64> = self.figures.iter().map(|f| f.talents).filter(|talents| *talents > 0).collect();
+        let mut sizes: Vec<u64> = self
+            .figures
+            .iter()
+            .map(|f| f.talents)
+            .filter(|talents| *talents > 0)
+            .collect();
         sizes.sort_unstable();
         sizes.dedup();
         for talents in sizes {
@@ -95,14 +113,19 @@ impl Report {
                     size && f.database == database && f.what == what && f.in_flight == in_flight
                 });
                 if found.is_none_or(|figure| figure.requests == 0) {
-                    lacks.push(format!("{database}, {talents} persons: {what} at {in_flight} was not measured"));
+                    lacks.push(format!(
+                        "{database}, {talents} persons: {what} at {in_flight} was not measured"
+                    ));
                 }
             }
         }
         for figure in self.figures.iter().filter(|figure| figure.errors > 0) {
             let first = figure.error.as_deref().unwrap_or_default();
             let (what, at, errors) = (&figure.what, figure.in_flight, figure.errors);
-            lacks.push(format!("{}: {what} at {at} had {errors} errors, the first: {first}", figure.database));
+            lacks.push(format!(
+                "{}: {what} at {at} had {errors} errors, the first: {first}",
+                figure.database
+            ));
         }
         lacks
     }
@@ -127,7 +150,11 @@ fn write(report: &Report, out: &mut String) -> std::fmt::Result {
         machine.memory_mib,
         machine.kernel,
         machine.file_system,
-        machine.postgres.as_ref().map(|version| format!(", {version}")).unwrap_or_default()
+        machine
+            .postgres
+            .as_ref()
+            .map(|version| format!(", {version}"))
+            .unwrap_or_default()
     )?;
     writeln!(
         out,
@@ -137,12 +164,18 @@ fn write(report: &Report, out: &mut String) -> std::fmt::Result {
     if let Some(why) = report.unjudged {
         writeln!(out, "\n**Not to be quoted: {why}.**")?;
     }
-    writeln!(out, "\nPersons are invented. Figures in brackets were disturbed: others used more than a fifth of the machine.\n")?;
     writeln!(
         out,
-        "| persons | database | what | in flight | /s | p50 ms | p99 ms | errors | server µs | database µs | load µs | others |"
+        "\nPersons are invented. Figures in brackets were disturbed: others used more than a fifth of the machine.\n"
     )?;
-    writeln!(out, "| --: | --- | --- | --: | --: | --: | --: | --: | --: | --: | --: | --: |")?;
+    writeln!(
+        out,
+        "| persons | database | what | in flight | /s | p50 ms | p99 ms | longest ms | errors | server µs | database µs | load µs | others |"
+    )?;
+    writeln!(
+        out,
+        "| --: | --- | --- | --: | --: | --: | --: | --: | --: | --: | --: | --: |"
+    )?;
     for figure in &report.figures {
         row(figure, out)?;
     }
@@ -150,20 +183,26 @@ fn write(report: &Report, out: &mut String) -> std::fmt::Result {
     writeln!(out, "| persons | database | what | measured | target | |")?;
     writeln!(out, "| --: | --- | --- | --: | --: | --- |")?;
     for target in &report.targets {
-        let measured = target.measured.map_or_else(|| "–".to_owned(), |value| format!("{} {}", number(value), target.unit));
-        let sign = if target.at_least { "≥" } else { "≤" };
-        let (wanted, said) = if target.wanted == 0.0 {
-            (String::new(), target.unjudged.unwrap_or_default())
-        } else {
-            let said = match target.reached {
-                Some(true) => "reached",
-                Some(false) => "missed",
-                None => target.unjudged.unwrap_or("not measured"),
-            };
-            (format!("{sign} {} {}", number(target.wanted), target.unit), said)
+        let said = match target.reached {
+            Some(true) => "reached",
+            Some(false) => "missed",
+            None if target.measured.is_none() => "not measured",
+            None => target.unjudged.unwrap_or_default(),
         };
-        let (measured, wanted) = (measured.trim(), wanted.trim());
-        writeln!(out, "| {} | {} | {} | {measured} | {wanted} | {said} |", target.talents, target.database, target.what)?;
+        let measured = target.measured.map(|value| target.aim.show(value)).unwrap_or_default();
+        let (database, what, wanted) = (target.database, &target.what, target.aim.wanted());
+        writeln!(
+            out,
+            "| {} | {database} | {what} | {measured} | {wanted} | {said} |",
+            target.talents
+        )?;
+    }
+    for memory in &report.memory {
+        let (mib, database, talents) = (number(memory.mib), memory.database, memory.talents);
+        writeln!(
+            out,
+            "\nThe server used at most {mib} MiB of memory on {database} with {talents} persons."
+        )?;
     }
     Ok(())
 }
@@ -174,7 +213,11 @@ fn row(figure: &Figure, out: &mut String) -> std::fmt::Result {
         Some(value) if figure.disturbed => format!("({})", number(value)),
         Some(value) => number(value),
     };
-    let persons = if figure.talents == 0 { String::new() } else { figure.talents.to_string() };
+    let persons = if figure.talents == 0 {
+        String::new()
+    } else {
+        figure.talents.to_string()
+    };
     let database = if figure.database == "none" { "" } else { figure.database };
     let cells = [
         persons,
@@ -184,6 +227,7 @@ fn row(figure: &Figure, out: &mut String) -> std::fmt::Result {
         shown(Some(figure.per_second)),
         shown(figure.p50_ms),
         shown(figure.p99_ms),
+        shown(figure.longest_ms),
         figure.errors.to_string(),
         shown(figure.server_us),
         shown(figure.database_us),
@@ -194,10 +238,30 @@ fn row(figure: &Figure, out: &mut String) -> std::fmt::Result {
 }
 
 /// Three digits that count, and no more behind the point than that takes.
-fn number(value: f64) -> String {
+pub fn number(value: f64) -> String {
     match value.abs() {
         size if size >= 100.0 => format!("{value:.0}"),
         size if size >= 10.0 => format!("{value:.1}"),
         _ => format!("{value:.2}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_three_digits_that_count() {
+        assert_eq!(
+            ["0.00", "1.23", "12.3", "123", "12346"].map(str::to_owned),
+            [0.0, 1.234, 12.34, 123.4, 12345.6].map(number)
+        );
+    }
+
+    #[test]
+    fn a_folder_lies_on_the_file_system_of_the_longest_mount_point_above_it() {
+        let mounts = "/dev/a / ext4 rw 0 0\ntmpfs /tmp tmpfs rw 0 0\ntmpfs /tm proc rw 0 0\n";
+        assert_eq!(file_system(mounts, Path::new("/tmp/x")), "tmpfs");
+        assert_eq!(file_system(mounts, Path::new("/var")), "ext4");
     }
 }

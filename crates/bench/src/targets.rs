@@ -4,182 +4,338 @@ use serde::Serialize;
 
 use crate::figures::Figure;
 use crate::fill;
+use crate::run::CROWDED;
+use crate::table::number;
 
 /// Calls in flight for which targets hold.
 const AT: usize = 64;
+
+/// What is to be reached.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Aim {
+    /// This or more, in a unit; a ratio has none.
+    AtLeast(f64, &'static str),
+    /// This or less.
+    AtMost(f64, &'static str),
+    /// Nothing: to know it is enough.
+    Known,
+}
+
+impl Aim {
+    fn reached(self, value: f64) -> Option<bool> {
+        match self {
+            Self::AtLeast(wanted, _) => Some(value >= wanted),
+            Self::AtMost(wanted, _) => Some(value <= wanted),
+            Self::Known => None,
+        }
+    }
+
+    /// A measured value with its unit.
+    pub fn show(self, value: f64) -> String {
+        let unit = match self {
+            Self::AtLeast(_, unit) | Self::AtMost(_, unit) => unit,
+            Self::Known => "",
+        };
+        format!("{} {unit}", number(value)).trim().to_owned()
+    }
+
+    /// What is wanted, for the table.
+    pub fn wanted(self) -> String {
+        match self {
+            Self::AtLeast(wanted, _) => format!("≥ {}", self.show(wanted)),
+            Self::AtMost(wanted, _) => format!("≤ {}", self.show(wanted)),
+            Self::Known => String::new(),
+        }
+    }
+}
 
 /// A target and how far it was reached.
 #[derive(Debug, Clone, Serialize)]
 pub struct Target {
     /// The database.
     pub database: &'static str,
-    /// Persons; for growth those of the larger register.
+    /// Persons; for growth those of the largest register.
     pub talents: u64,
     /// What is held against what.
     pub what: String,
-    /// The number to reach.
-    pub wanted: f64,
-    /// Whether more is better.
-    pub at_least: bool,
-    /// The number that was measured.
+    /// What is to be reached.
+    pub aim: Aim,
+    /// What was measured.
     pub measured: Option<f64>,
-    /// The unit; empty for a ratio.
-    pub unit: &'static str,
     /// Whether it was reached; none where nothing can be said.
     pub reached: Option<bool>,
     /// Why nothing can be said.
     pub unjudged: Option<&'static str>,
 }
 
+/// Holds the figures against the targets. `unjudged` says why that would mean nothing.
+pub fn hold(figures: &[Figure], unjudged: Option<&'static str>) -> Vec<Target> {
+    let mut sizes: Vec<u64> = figures
+        .iter()
+        .map(|figure| figure.talents)
+        .filter(|talents| *talents > 0)
+        .collect();
+    sizes.sort_unstable();
+    sizes.dedup();
+    let mut targets = Vec::new();
+    for database in ["sqlite", "postgres"] {
+        for talents in sizes.iter().copied() {
+            let mut held = Held {
+                figures,
+                unjudged,
+                database,
+                talents,
+                targets: Vec::new(),
+            };
+            if !figures
+                .iter()
+                .any(|figure| figure.database == database && figure.talents == talents)
+            {
+                continue;
+            }
+            if database == "sqlite" {
+                held.sqlite()
+            } else {
+                held.postgres()
+            }
+            if let Some(first) = sizes
+                .first()
+                .filter(|first| **first != talents && sizes.last() == Some(&talents))
+            {
+                held.growth_from(*first);
+            }
+            targets.append(&mut held.targets);
+        }
+    }
+    targets
+}
+
+/// The figures of one database and size, held against the targets.
 struct Held<'a> {
     figures: &'a [Figure],
     unjudged: Option<&'static str>,
+    database: &'static str,
+    talents: u64,
     targets: Vec<Target>,
 }
 
-/// Holds the figures against the targets. `unjudged` says why that would mean nothing.
-pub fn hold(figures: &[Figure], unjudged: Option<&'static str>) -> Vec<Target> {
-    let mut held = Held { figures, unjudged, targets: Vec::new() };
-    let mut sizes: Vec<u64> = figures.iter().map(|figure| figure.talents).filter(|talents| *talents > 0).collect();
-    sizes.sort_unstable();
-    sizes.dedup();
-    for talents in sizes.iter().copied() {
-        if held.has("sqlite", talents) {
-            held.sqlite(talents);
-        }
-        if held.has("postgres", talents) {
-            held.postgres(talents);
-        }
-    }
-    if let ([first, .., last], 2..) = (sizes.as_slice(), sizes.len()) {
-        for database in ["sqlite", "postgres"] {
-            if held.has(database, *last) {
-                held.growth(database, *first, *last);
-            }
-        }
-    }
-    held.targets
-}
-
-impl Held<'_> {
-    fn has(&self, database: &str, talents: u64) -> bool {
-        self.figures.iter().any(|figure| figure.database == database && figure.talents == talents)
+impl<'a> Held<'a> {
+    fn sqlite(&mut self) {
+        self.share(
+            "get beside the echo",
+            self.find("get", AT),
+            self.echo(AT),
+            Aim::AtLeast(0.80, ""),
+        );
+        self.cpu("page of 50", 250.0);
+        let create = self.find("create", AT);
+        self.add(
+            "create",
+            Aim::AtLeast(5000.0, "/s"),
+            create.map(|f| f.per_second),
+            &[create],
+        );
+        self.add(
+            "create, p99",
+            Aim::AtMost(20.0, "ms"),
+            create.and_then(|f| f.p99_ms),
+            &[create],
+        );
+        self.on_both();
+        let (ours, own) = (self.find("import", fill::STREAMS), self.find("sqlite import", 1));
+        self.share("import beside SQLite's own", ours, own, Aim::Known);
     }
 
-    fn find(&self, database: &str, talents: u64, what: &str, in_flight: usize) -> Option<&Figure> {
-        self.figures.iter().find(|f| {
-            f.database == database && f.talents == talents && f.what == what && f.in_flight == in_flight
-        })
-    }
-
-    fn sqlite(&mut self, talents: u64) {
-        let d = "sqlite";
-        self.get_beside_echo(d, talents, 0.80);
-        self.cpu(d, talents, "page of 50", 250.0);
-        let create = self.find(d, talents, "create", AT).cloned();
-        self.add(d, talents, "create", 5000.0, true, "/s", create.as_ref().map(|f| f.per_second), &[create.as_ref()]);
-        let p99 = create.as_ref().and_then(|f| f.p99_ms);
-        self.add(d, talents, "create, p99", 20.0, false, "ms", p99, &[create.as_ref()]);
-        self.search(d, talents);
-        self.import(d, talents);
-        let (ours, own) = (self.find(d, talents, "import", fill::STREAMS), self.find(d, talents, "sqlite import", 1));
-        let (ours, own) = (ours.cloned(), own.cloned());
-        self.share(d, talents, "import beside SQLite's own", None, ours.as_ref(), own.as_ref());
-    }
-
-    fn postgres(&mut self, talents: u64) {
-        let d = "postgres";
-        self.get_beside_echo(d, talents, 0.65);
-        let (get, echo) = (self.find(d, talents, "get", AT).cloned(), self.find("none", 0, "echo", AT).cloned());
-        let cpu = get.as_ref().and_then(Figure::cpu_us).zip(echo.as_ref().and_then(Figure::cpu_us));
+    fn postgres(&mut self) {
+        let (get, echo) = (self.find("get", AT), self.echo(AT));
+        self.share("get beside the echo", get, echo, Aim::AtLeast(0.65, ""));
+        let cpu = get.and_then(Figure::cpu_us).zip(echo.and_then(Figure::cpu_us));
         let times = cpu.map(|(get, echo)| get / echo.max(1.0));
         // 85 µs where the echo takes 42.
-        let what = "get, CPU of server and database, as a multiple of the echo's";
-        self.add(d, talents, what, 85.0 / 42.0, false, "", times, &[get.as_ref(), echo.as_ref()]);
-        self.beside_pgbench(d, talents, "page of 50", Some(0.28));
-        self.cpu(d, talents, "page of 50", 330.0);
-        self.beside_pgbench(d, talents, "create", Some(1.2));
-        self.beside_pgbench(d, talents, "get", None);
-        self.search(d, talents);
-        self.import(d, talents);
+        self.add(
+            "CPU of a get in those of the echo",
+            Aim::AtMost(85.0 / 42.0, ""),
+            times,
+            &[get, echo],
+        );
+        self.share(
+            "page of 50 beside pgbench",
+            self.find("page of 50", AT),
+            self.pgbench("page of 50"),
+            Aim::AtLeast(0.28, ""),
+        );
+        self.cpu("page of 50", 330.0);
+        self.share(
+            "create beside pgbench",
+            self.find("create", AT),
+            self.pgbench("create"),
+            Aim::AtLeast(1.2, ""),
+        );
+        self.on_both();
+        self.share("get beside pgbench", get, self.pgbench("get"), Aim::Known);
     }
 
-    fn get_beside_echo(&mut self, database: &'static str, talents: u64, wanted: f64) {
-        let (get, echo) = (self.find(database, talents, "get", AT).cloned(), self.find("none", 0, "echo", AT).cloned());
-        self.share(database, talents, "get beside the echo", Some(wanted), get.as_ref(), echo.as_ref());
-    }
-
-    /// Beside the best that pgbench did with at most as many clients.
-    fn beside_pgbench(&mut self, database: &'static str, talents: u64, what: &str, wanted: Option<f64>) {
-        let limit = format!("pgbench {what}");
-        let of_limit = self.figures.iter().filter(|f| f.talents == talents && f.database == database && f.what == limit);
-        let best = of_limit.max_by(|a, b| a.per_second.total_cmp(&b.per_second)).cloned();
-        let ours = self.find(database, talents, what, AT).cloned();
-        self.share(database, talents, &format!("{what} beside pgbench"), wanted, ours.as_ref(), best.as_ref());
-    }
-
-    fn cpu(&mut self, database: &'static str, talents: u64, what: &str, wanted: f64) {
-        let ours = self.find(database, talents, what, AT).cloned();
-        let cpu = ours.as_ref().and_then(Figure::cpu_us);
-        self.add(database, talents, &format!("{what}, CPU of server and database"), wanted, false, "µs", cpu, &[ours.as_ref()]);
-    }
-
-    /// The whole call alone, less what the echo takes for its way, is an upper bound of the time in SQL.
-    fn search(&mut self, database: &'static str, talents: u64) {
-        let (search, echo) = (self.find(database, talents, "search", 1).cloned(), self.find("none", 0, "echo", 1).cloned());
-        let times = search.as_ref().and_then(|f| f.p50_ms).zip(echo.as_ref().and_then(|f| f.p50_ms));
+    fn on_both(&mut self) {
+        // The whole call, less what the echo takes for its way, is an upper bound of the time in SQL.
+        let (search, echo) = (self.find("search", 1), self.echo(1));
+        let times = search.and_then(|f| f.p50_ms).zip(echo.and_then(|f| f.p50_ms));
         let more = times.map(|(search, echo)| (search - echo).max(0.0));
-        let what = "search alone, p50 less the echo's";
-        self.add(database, talents, what, 1.0, false, "ms", more, &[search.as_ref(), echo.as_ref()]);
+        self.add(
+            "search alone, p50 less the echo's",
+            Aim::AtMost(1.0, "ms"),
+            more,
+            &[search, echo],
+        );
+        let import = self.find("import", fill::STREAMS);
+        self.add(
+            "import",
+            Aim::AtLeast(25_000.0, "rows/s"),
+            import.map(|f| f.per_second),
+            &[import],
+        );
+        let crowded = self.find("get beside a crowd", CROWDED);
+        let longest = crowded.and_then(|f| f.longest_ms);
+        self.add(
+            "get beside a crowd, the longest",
+            Aim::AtMost(50.0, "ms"),
+            longest,
+            &[crowded],
+        );
     }
 
-    fn import(&mut self, database: &'static str, talents: u64) {
-        let ours = self.find(database, talents, "import", fill::STREAMS).cloned();
-        let rate = ours.as_ref().map(|f| f.per_second);
-        self.add(database, talents, "import", 25_000.0, true, "rows/s", rate, &[ours.as_ref()]);
-    }
-
-    fn growth(&mut self, database: &'static str, first: u64, last: u64) {
+    fn growth_from(&mut self, first: u64) {
         for what in ["get", "page of 50", "search"] {
-            let (small, large) = (self.find(database, first, what, AT).cloned(), self.find(database, last, what, AT).cloned());
-            let cpu = small.as_ref().and_then(Figure::cpu_us).zip(large.as_ref().and_then(Figure::cpu_us));
+            let (small, large) = (self.find_at(first, what, AT), self.find(what, AT));
+            let cpu = small.and_then(Figure::cpu_us).zip(large.and_then(Figure::cpu_us));
             let times = cpu.map(|(small, large)| large / small.max(1.0));
-            let said = format!("{what}, CPU at {last} persons as a multiple of that at {first}");
-            self.add(database, last, &said, 1.5, false, "", times, &[small.as_ref(), large.as_ref()]);
+            self.add(
+                &format!("{what}, CPU in those at {first} persons"),
+                Aim::AtMost(1.5, ""),
+                times,
+                &[small, large],
+            );
         }
     }
 
-    fn share(
-        &mut self,
-        database: &'static str,
-        talents: u64,
-        what: &str,
-        wanted: Option<f64>,
-        ours: Option<&Figure>,
-        limit: Option<&Figure>,
-    ) {
-        let ratio = ours.zip(limit).map(|(ours, limit)| ours.per_second / limit.per_second.max(1e-9));
-        self.add(database, talents, what, wanted.unwrap_or_default(), true, "", ratio, &[ours, limit]);
+    fn find(&self, what: &str, in_flight: usize) -> Option<&'a Figure> {
+        self.find_at(self.talents, what, in_flight)
     }
 
-    #[allow(clippy::too_many_arguments)]
-    fn add(
-        &mut self,
-        database: &'static str,
-        talents: u64,
-        what: &str,
-        wanted: f64,
-        at_least: bool,
-        unit: &'static str,
-        measured: Option<f64>,
-        of: &[Option<&Figure>],
-    ) {
+    fn find_at(&self, talents: u64, what: &str, in_flight: usize) -> Option<&'a Figure> {
+        let of_size = self
+            .figures
+            .iter()
+            .filter(|f| f.database == self.database && f.talents == talents);
+        of_size.into_iter().find(|f| f.what == what && f.in_flight == in_flight)
+    }
+
+    fn echo(&self, in_flight: usize) -> Option<&'a Figure> {
+        self.figures
+            .iter()
+            .find(|f| f.what == "echo" && f.in_flight == in_flight)
+    }
+
+    /// The best that pgbench did, with however many clients.
+    fn pgbench(&self, what: &str) -> Option<&'a Figure> {
+        let what = format!("pgbench {what}");
+        let of_size = self
+            .figures
+            .iter()
+            .filter(|f| f.talents == self.talents && f.what == what);
+        of_size.max_by(|a, b| a.per_second.total_cmp(&b.per_second))
+    }
+
+    fn cpu(&mut self, what: &str, wanted: f64) {
+        let ours = self.find(what, AT);
+        self.add(
+            &format!("{what}, CPU"),
+            Aim::AtMost(wanted, "µs"),
+            ours.and_then(Figure::cpu_us),
+            &[ours],
+        );
+    }
+
+    fn share(&mut self, what: &str, ours: Option<&Figure>, limit: Option<&Figure>, aim: Aim) {
+        let ratio = ours
+            .zip(limit)
+            .map(|(ours, limit)| ours.per_second / limit.per_second.max(1e-9));
+        self.add(what, aim, ratio, &[ours, limit]);
+    }
+
+    fn add(&mut self, what: &str, aim: Aim, measured: Option<f64>, of: &[Option<&Figure>]) {
         let disturbed = of.iter().flatten().any(|figure| figure.disturbed);
         let unjudged = self.unjudged.or(disturbed.then_some("disturbed"));
-        let no_target = wanted == 0.0;
-        let reached = measured.filter(|_| unjudged.is_none() && !no_target);
-        let reached = reached.map(|value| if at_least { value >= wanted } else { value <= wanted });
-        let what = what.to_owned();
-        self.targets.push(Target { database, talents, what, wanted, at_least, measured, unit, reached, unjudged });
+        let reached = measured
+            .filter(|_| unjudged.is_none())
+            .and_then(|value| aim.reached(value));
+        let (database, talents, what) = (self.database, self.talents, what.to_owned());
+        self.targets.push(Target {
+            database,
+            talents,
+            what,
+            aim,
+            measured,
+            reached,
+            unjudged,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::Used;
+
+    fn figure(what: &str, in_flight: usize, requests: u64, others: f64) -> Figure {
+        let time = std::time::Duration::from_secs(1);
+        let used = Used {
+            time,
+            server: 1e6,
+            database: 0.0,
+            own: 1e6,
+            others,
+        };
+        Figure::new(what, in_flight, requests, &used, true, false)
+    }
+
+    fn get_beside_echo(get: u64, others: f64, unjudged: Option<&'static str>) -> Target {
+        let figures = [
+            figure("echo", AT, 1000, 0.0),
+            figure("get", AT, get, others).on("sqlite", 10),
+        ];
+        hold(&figures, unjudged)
+            .into_iter()
+            .find(|target| target.what == "get beside the echo")
+            .unwrap()
+    }
+
+    #[test]
+    fn a_share_is_held_against_its_target() {
+        let reached = get_beside_echo(800, 0.1, None);
+        assert_eq!((reached.measured, reached.reached), (Some(0.8), Some(true)));
+        assert_eq!(get_beside_echo(799, 0.1, None).reached, Some(false));
+    }
+
+    #[test]
+    fn a_disturbed_or_a_short_run_is_not_judged() {
+        let disturbed = get_beside_echo(900, 0.21, None);
+        assert_eq!(
+            (disturbed.measured, disturbed.reached, disturbed.unjudged),
+            (Some(0.9), None, Some("disturbed"))
+        );
+        assert_eq!(get_beside_echo(900, 0.0, Some("short")).reached, None);
+    }
+
+    #[test]
+    fn growth_is_held_from_the_smallest_register_to_the_largest() {
+        let figures = [10, 100, 1000].map(|size| figure("get", AT, 2000 - size, 0.0).on("sqlite", size));
+        let targets = hold(&figures, None);
+        let growth: Vec<_> = targets
+            .iter()
+            .filter(|t| t.what == "get, CPU in those at 10 persons")
+            .collect();
+        assert_eq!(growth.len(), 1);
+        assert_eq!((growth[0].talents, growth[0].reached), (1000, Some(false)));
     }
 }

@@ -142,22 +142,25 @@ impl Store {
         let arguments = ["search", kind.table, query];
         let size = page::size(page_size);
         let mut position = page::decode(page_token, &arguments)?;
-        let mut items = Vec::new();
+        let (mut items, mut shown_last) = (Vec::new(), None);
         // Tokens find a little too much; what the recheck leaves out is made up for by reading on.
         loop {
-            let rows = self.found(kind, &parsed, position.as_deref(), size - items.len()).await?;
-            for (body, place) in &rows {
-                let resource = resource::decode::<C>(body)?;
-                if parsed.accepts(C::searched(&resource)) {
-                    if items.len() == size {
-                        let token = position.map_or(String::new(), |p| page::encode(&arguments, &p));
-                        return Ok(Page { items, next_page_token: token, total_size: 0 });
-                    }
-                    items.push(shown::<C>(resource, view, View::Basic));
-                }
+            let rows = self.found(kind, &parsed, position.as_deref(), size).await?;
+            let is_end = rows.len() <= size;
+            for (body, place) in rows {
+                let resource = resource::decode::<C>(&body)?;
                 position = Some(place.clone());
+                if !parsed.accepts(C::searched(&resource)) {
+                    continue;
+                }
+                if items.len() == size {
+                    let next_page_token = shown_last.map_or(String::new(), |last: Vec<_>| page::encode(&arguments, &last));
+                    return Ok(Page { items, next_page_token, total_size: 0 });
+                }
+                items.push(shown::<C>(resource, view, View::Basic));
+                shown_last = Some(place);
             }
-            if rows.len() <= size - items.len() && rows.is_empty() {
+            if is_end {
                 return Ok(Page { items, next_page_token: String::new(), total_size: 0 });
             }
         }

@@ -1,9 +1,7 @@
 //! Wrong requests: each gets the right code, reason and detail, nothing is lost, and nothing internal is shown.
 
 use mingce_e2e::{Failure, Register, Store, failure, on_both_stores, wire};
-use mingce_proto::labs::{
-    CreateOrganizationRequest, GetOrganizationRequest, Organization, UpdateOrganizationRequest,
-};
+use mingce_proto::labs::{CreateOrganizationRequest, GetOrganizationRequest, Organization, UpdateOrganizationRequest};
 use mingce_proto::registry::Identifier;
 use prost::Message;
 use tonic::Code;

@@ -1,13 +1,17 @@
 //! The tests of whole processes, in one program so that they are linked once.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod again;
 mod bad_input;
 mod bad_query;
 mod by_hand;
 mod contract;
+mod files;
 mod harness;
+mod ledger;
 mod made;
 mod merge;
+mod once;
 mod pages;
 mod real_files;
 mod records;

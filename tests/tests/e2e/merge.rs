@@ -48,7 +48,11 @@ async fn try_merge(register: &Register, name: &str, survivor: &str) -> Result<Or
         reason: "one university, recorded twice".to_owned(),
         ..MergeOrganizationsRequest::default()
     };
-    register.labs().merge_organizations(request).await.map(tonic::Response::into_inner)
+    register
+        .labs()
+        .merge_organizations(request)
+        .await
+        .map(tonic::Response::into_inner)
 }
 
 async fn merged(register: &Register, name: &str, survivor: &str) -> Organization {
@@ -61,7 +65,11 @@ async fn unmerge(register: &Register, name: &str) -> Result<Organization, Status
         reason: "two universities after all".to_owned(),
         ..UnmergeOrganizationRequest::default()
     };
-    register.labs().unmerge_organization(request).await.map(tonic::Response::into_inner)
+    register
+        .labs()
+        .unmerge_organization(request)
+        .await
+        .map(tonic::Response::into_inner)
 }
 
 /// The resource names that a search finds.
@@ -70,7 +78,12 @@ async fn search(register: &Register, query: &str) -> Vec<String> {
         query: query.to_owned(),
         ..SearchOrganizationsRequest::default()
     };
-    let found = register.labs().search_organizations(request).await.unwrap().into_inner();
+    let found = register
+        .labs()
+        .search_organizations(request)
+        .await
+        .unwrap()
+        .into_inner();
     found.organizations.into_iter().map(|o| o.name).collect()
 }
 
@@ -94,7 +107,12 @@ async fn resolve(register: &Register, name: &str, number: &str, display_name: &s
         references,
         ..ResolveOrganizationsRequest::default()
     };
-    let answer = register.labs().resolve_organizations(request).await.unwrap().into_inner();
+    let answer = register
+        .labs()
+        .resolve_organizations(request)
+        .await
+        .unwrap()
+        .into_inner();
     answer.resolutions.into_iter().map(|r| r.name).collect()
 }
 
@@ -103,18 +121,29 @@ async fn a_merge_leads_names_and_identifiers_to_the_survivor(store: Store) {
     let (stays, goes) = two(&register).await;
     let after = merged(&register, &goes.name, &stays.name).await;
     assert_eq!(after.name, stays.name);
-    let names: Vec<_> = after.names.iter().map(|n| (n.text.as_str(), n.merged_from.as_str())).collect();
+    let names: Vec<_> = after
+        .names
+        .iter()
+        .map(|n| (n.text.as_str(), n.merged_from.as_str()))
+        .collect();
     assert_eq!(names, [("滨海学院", goes.name.as_str()), ("蓝校", goes.name.as_str())]);
     let duplicate = read(&register, &goes.name).await;
     assert_eq!(
-        (duplicate.record_status(), duplicate.survivor.as_str(), duplicate.display_name.as_str()),
+        (
+            duplicate.record_status(),
+            duplicate.survivor.as_str(),
+            duplicate.display_name.as_str()
+        ),
         (RecordStatus::Duplicate, stays.name.as_str(), "滨海学院")
     );
     assert_eq!(count(&register).await, 1);
     for query in ["滨海学院", "lanxiao", "bhxy", "青岛海洋"] {
         assert_eq!(search(&register, query).await, [stays.name.as_str()], "{query}");
     }
-    assert_eq!(resolve(&register, &goes.name, "goes", "滨海学院").await, vec![stays.name.clone(); 3]);
+    assert_eq!(
+        resolve(&register, &goes.name, "goes", "滨海学院").await,
+        vec![stays.name.clone(); 3]
+    );
     let taken = Organization {
         identifiers: vec![identifier("goes")],
         ..organization("另一个")
@@ -136,8 +165,14 @@ async fn an_unmerge_gives_back_what_came_with_the_merge(store: Store) {
     assert_eq!(read(&register, &stays.name).await.names, []);
     assert_eq!(count(&register).await, 2);
     assert_eq!(search(&register, "蓝校").await, [goes.name.as_str()]);
-    assert_eq!(resolve(&register, &goes.name, "goes", "滨海学院").await, vec![goes.name.clone(); 3]);
-    assert_eq!(resolve(&register, &stays.name, "stays", "滨海学院").await[..2], vec![stays.name.clone(); 2]);
+    assert_eq!(
+        resolve(&register, &goes.name, "goes", "滨海学院").await,
+        vec![goes.name.clone(); 3]
+    );
+    assert_eq!(
+        resolve(&register, &stays.name, "stays", "滨海学院").await[..2],
+        vec![stays.name.clone(); 2]
+    );
     // And again, as if it had never been.
     merged(&register, &goes.name, &stays.name).await;
     assert_eq!(search(&register, "蓝校").await, [stays.name.as_str()]);
@@ -150,10 +185,17 @@ async fn merges_of_merges_lead_to_the_last_survivor(store: Store) {
     merged(&register, &goes.name, &stays.name).await;
     merged(&register, &stays.name, &last.name).await;
     assert_eq!(search(&register, "蓝校").await, [last.name.as_str()]);
-    assert_eq!(resolve(&register, &goes.name, "goes", "滨海学院").await, vec![last.name.clone(); 3]);
+    assert_eq!(
+        resolve(&register, &goes.name, "goes", "滨海学院").await,
+        vec![last.name.clone(); 3]
+    );
     // The names of the first would stay with the last: the later merge has to go first.
     let refused = failure(unmerge(&register, &goes.name).await);
-    assert_eq!(refused.is(), (Code::FailedPrecondition, "RECORD_NOT_ACTIVE"), "{refused:?}");
+    assert_eq!(
+        refused.is(),
+        (Code::FailedPrecondition, "RECORD_NOT_ACTIVE"),
+        "{refused:?}"
+    );
     assert!(refused.message.contains(&stays.name), "{refused:?}");
     unmerge(&register, &stays.name).await.unwrap();
     unmerge(&register, &goes.name).await.unwrap();
@@ -190,8 +232,15 @@ async fn a_duplicate_can_neither_be_changed_nor_merged_again(store: Store) {
         failure(try_merge(&register, &goes.name, &third.name).await),
         failure(try_merge(&register, &third.name, &goes.name).await),
     ] {
-        assert_eq!(refused.is(), (Code::FailedPrecondition, "RECORD_NOT_ACTIVE"), "{refused:?}");
-        assert!(refused.message.contains(&stays.name), "it should name the survivor: {refused:?}");
+        assert_eq!(
+            refused.is(),
+            (Code::FailedPrecondition, "RECORD_NOT_ACTIVE"),
+            "{refused:?}"
+        );
+        assert!(
+            refused.message.contains(&stays.name),
+            "it should name the survivor: {refused:?}"
+        );
     }
 }
 
@@ -199,7 +248,11 @@ async fn an_unmerge_of_what_is_no_duplicate_is_refused(store: Store) {
     let register = Register::start(store).await;
     let (stays, _) = two(&register).await;
     let refused = failure(unmerge(&register, &stays.name).await);
-    assert_eq!(refused.is(), (Code::FailedPrecondition, "RECORD_NOT_DUPLICATE"), "{refused:?}");
+    assert_eq!(
+        refused.is(),
+        (Code::FailedPrecondition, "RECORD_NOT_DUPLICATE"),
+        "{refused:?}"
+    );
 }
 
 async fn each_step_stands_in_the_history(store: Store) {
@@ -212,7 +265,13 @@ async fn each_step_stands_in_the_history(store: Store) {
             name: name.clone(),
             ..ListRevisionsRequest::default()
         };
-        let told = register.labs().list_revisions(request).await.unwrap().into_inner().revisions;
+        let told = register
+            .labs()
+            .list_revisions(request)
+            .await
+            .unwrap()
+            .into_inner()
+            .revisions;
         let steps: Vec<_> = told.iter().map(|r| (r.verb.as_str(), r.reason.as_str())).collect();
         assert_eq!(
             steps,

@@ -101,7 +101,10 @@ async fn pages_of_any_size_make_up_the_whole_list(store: Store) {
         }
     }
     let some = walk(&register, list("state = ACTIVE", "city", 4)).await.concat();
-    assert_eq!(some, walk(&register, list("state = ACTIVE", "city", 1000)).await.concat());
+    assert_eq!(
+        some,
+        walk(&register, list("state = ACTIVE", "city", 1000)).await.concat()
+    );
 }
 
 async fn lists_are_in_the_order_that_was_asked_for(store: Store) {
@@ -111,14 +114,21 @@ async fn lists_are_in_the_order_that_was_asked_for(store: Store) {
     let orders: [(&str, &dyn Fn(&Organization, &Organization) -> Ordering); 4] = [
         ("city", &|a, b| a.city.cmp(&b.city)),
         ("city desc", &|a, b| b.city.cmp(&a.city)),
-        ("established_year desc, city", &|a, b| by_year(a, b).then(a.city.cmp(&b.city))),
-        ("kind, state desc", &|a, b| a.kind.cmp(&b.kind).then(b.state.cmp(&a.state))),
+        ("established_year desc, city", &|a, b| {
+            by_year(a, b).then(a.city.cmp(&b.city))
+        }),
+        ("kind, state desc", &|a, b| {
+            a.kind.cmp(&b.kind).then(b.state.cmp(&a.state))
+        }),
     ];
     for (order, compare) in orders {
         let listed = walk(&register, list("", order, 1000)).await.concat();
         // What is equal by the order is in the order of ids.
         let full = |a: &Organization, b: &Organization| compare(a, b).then(a.name.cmp(&b.name));
-        assert!(listed.is_sorted_by(|a, b| full(a, b) == Ordering::Less), "{order}: {listed:#?}");
+        assert!(
+            listed.is_sorted_by(|a, b| full(a, b) == Ordering::Less),
+            "{order}: {listed:#?}"
+        );
     }
     // Chinese names stand in the order of their pinyin, among the Latin ones.
     let mut listed: Vec<_> = walk(&register, list("", "", 1000)).await.concat();
@@ -163,11 +173,14 @@ async fn filters_keep_what_they_say(store: Store) {
             o.state() == OperatingState::Active && !kind(o, OrganizationKind::University)
         }),
         ("unverified = true", &|o| o.unverified),
-        ("NOT (unverified = true OR established_year = 2001) AND city = Qingdao", &|o| {
-            !(o.unverified || o.established_year == 2001) && o.city == "Qingdao"
-        }),
+        (
+            "NOT (unverified = true OR established_year = 2001) AND city = Qingdao",
+            &|o| !(o.unverified || o.established_year == 2001) && o.city == "Qingdao",
+        ),
         ("names = \"alias 2\"", &|o| o.names.iter().any(|n| n.text == "alias 2")),
-        ("names != \"alias 2\"", &|o| !o.names.iter().any(|n| n.text == "alias 2")),
+        ("names != \"alias 2\"", &|o| {
+            !o.names.iter().any(|n| n.text == "alias 2")
+        }),
         // OR binds tighter than AND (AIP-160).
         ("state = ACTIVE AND city = 青岛 OR city = 济南", &|o| {
             o.state() == OperatingState::Active && (o.city == "青岛" || o.city == "济南")
@@ -182,7 +195,10 @@ async fn filters_keep_what_they_say(store: Store) {
         let expected: Vec<_> = all.iter().filter(|o| keeps(o)).map(|o| o.name.as_str()).collect();
         let mut listed: Vec<_> = page.organizations.iter().map(|o| o.name.as_str()).collect();
         listed.sort_unstable();
-        assert!(!expected.is_empty() && expected.len() < 30, "{filter} tells nothing apart");
+        assert!(
+            !expected.is_empty() && expected.len() < 30,
+            "{filter} tells nothing apart"
+        );
         assert_eq!(listed, expected, "{filter}");
         assert_eq!(usize::try_from(page.total_size).unwrap(), expected.len(), "{filter}");
     }
@@ -194,7 +210,12 @@ async fn a_page_that_is_walked_while_records_come_shows_each_old_one_once(store:
     let mut request = list("", "", 4);
     let mut seen = Vec::new();
     for n in 100.. {
-        let page = register.labs().list_organizations(request.clone()).await.unwrap().into_inner();
+        let page = register
+            .labs()
+            .list_organizations(request.clone())
+            .await
+            .unwrap()
+            .into_inner();
         seen.extend(page.organizations.into_iter().map(|o| o.name));
         if page.next_page_token.is_empty() {
             break;

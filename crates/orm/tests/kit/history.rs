@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use mingce_orm::{Mask, Store, import};
+use mingce_orm::{Call, Mask, Store, import};
 use mingce_proto::labs::Organization;
 use mingce_proto::registry::RecordStatus;
 use proptest::prelude::*;
@@ -326,23 +326,30 @@ fn rows_of_one_import_see_each_other() {
 }
 
 #[test]
-fn taking_back_a_merge_leaves_a_survivor_that_is_itself_a_duplicate_as_it_is() {
+fn merges_are_taken_back_in_the_opposite_order() {
     ground::wait(async {
         let (_ground, db) = Ground::new(Kind::Sqlite).await;
         let store = ground::store(&db);
         let named = |name: &str| Organization { display_name: name.into(), ..Organization::default() };
         let mut made = Vec::new();
         for name in ["A", "B", "C"] {
-            made.push(ground::make::<Institutes>(&store, named(name)).await.name);
+            made.push(ground::make::<Institutes>(&store, named(name)).await);
         }
-        for (name, into) in [(&made[0], &made[1]), (&made[1], &made[2])] {
-            store.merge::<Institutes>(&cx("user:x"), ground::call(), (name, into), "", "same").await.unwrap();
+        let cx = cx("user:x");
+        for (name, into) in [(0, 1), (1, 2)] {
+            let names = (made[name].name.as_str(), made[into].name.as_str());
+            store.merge::<Institutes>(&cx, Call::default(), names, "", "same").await.unwrap();
         }
-        let back = store.unmerge::<Institutes>(&cx("user:x"), ground::call(), &made[0], "", "not same").await.unwrap();
-        assert_eq!((back.record_status(), back.survivor.as_str()), (RecordStatus::Active, ""));
-        let between = store.get::<Institutes>(&cx("user:x"), &made[1], 0).await.unwrap();
-        assert_eq!((between.record_status(), &between.survivor), (RecordStatus::Duplicate, &made[2]));
-        assert!(between.names.is_empty());
+        let back = store.unmerge::<Institutes>(&cx, Call::default(), &made[0].name, "", "not same").await;
+        assert_eq!(back.unwrap_err().reason(), "RECORD_NOT_ACTIVE");
+        for name in [1, 0] {
+            store.unmerge::<Institutes>(&cx, Call::default(), &made[name].name, "", "not same").await.unwrap();
+        }
+        for before in &made {
+            let after = store.get::<Institutes>(&cx, &before.name, 0).await.unwrap();
+            let fields = |o: &Organization| (o.record_status, o.survivor.clone(), o.display_name.clone(), o.names.clone());
+            assert_eq!(fields(&after), fields(before));
+        }
         audit::check(&db).await;
     });
 }

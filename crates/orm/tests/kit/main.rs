@@ -3,14 +3,14 @@
 
 mod audit;
 mod collections;
-// mod figures;
-// mod filters;
+mod figures;
+mod filters;
 mod ground;
 mod history;
 mod model;
-// mod pages;
+mod pages;
 // mod room;
-// mod schema;
-// mod sealed;
-// mod search;
+mod schema;
+mod sealed;
+mod search;
 // mod writers;

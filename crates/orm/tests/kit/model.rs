@@ -140,6 +140,9 @@ impl Model {
                     return Err("RECORD_NOT_DUPLICATE");
                 }
                 let mut survivor = self.0[&duplicate.survivor].clone();
+                if survivor.status == RecordStatus::Duplicate {
+                    return Err("RECORD_NOT_ACTIVE");
+                }
                 survivor.names.retain(|n| n.1 != *name);
                 self.write(survivor)?;
                 self.write(Record { status: RecordStatus::Active, survivor: String::new(), ..duplicate })

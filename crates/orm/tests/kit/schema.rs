@@ -1,0 +1,163 @@
+//! Migrations, and databases that are not ours.
+
+use mingce_orm::schema::{Ledger, differences, is_sealed, prepare, recognise, recognise_file};
+use mingce_orm::{Collection, Db};
+use sea_orm_migration::prelude::*;
+
+use crate::collections::{Institutes, Persons, Prizes};
+use crate::ground::{Ground, Kind, Tables, Toys, execute, number, query, wait};
+
+/// The toys of a later program.
+struct LaterToys;
+
+#[async_trait::async_trait]
+impl MigratorTrait for LaterToys {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(Tables), Box::new(More)]
+    }
+    fn migration_table_name() -> DynIden {
+        Toys::migration_table_name()
+    }
+}
+
+struct More;
+
+impl MigrationName for More {
+    fn name(&self) -> &'static str {
+        "m20270101_000001_more"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for More {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.get_connection().execute_unprepared("CREATE TABLE more (id BIGINT NOT NULL PRIMARY KEY)").await.map(|_| ())
+    }
+}
+
+const KINDS: [Kind; 2] = [Kind::Sqlite, Kind::Postgres];
+
+async fn tables(db: &Db) -> Vec<String> {
+    let text = match db.backend() {
+        sea_orm::DbBackend::Postgres => {
+            "SELECT table_name || ' ' || column_name || ' ' || data_type || ' ' || COALESCE(collation_name, '') \
+             FROM information_schema.columns WHERE table_schema = 'public' ORDER BY 1"
+        }
+        _ => "SELECT name || ' ' || COALESCE(sql, '') FROM sqlite_master ORDER BY 1",
+    };
+    query(db, text).await.iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
+}
+
+#[test]
+fn a_fresh_database_gets_its_tables_and_a_second_start_changes_nothing() {
+    for kind in KINDS {
+        wait(async {
+            let (ground, db) = Ground::new(kind).await;
+            let before = tables(&db).await;
+            assert!(!before.is_empty());
+            db.close().await;
+            let db = ground.open().await;
+            recognise(&db).await.unwrap();
+            prepare::<Ledger>(&db, false).await.unwrap();
+            prepare::<Toys>(&db, false).await.unwrap();
+            assert_eq!(tables(&db).await, before);
+            for kind in [&Institutes::shape().kind, &Persons::shape().kind, &Prizes::shape().kind] {
+                assert_eq!(differences(&db, kind).await.unwrap(), Vec::<String>::new());
+            }
+        });
+    }
+}
+
+#[test]
+fn processes_that_start_together_make_the_tables_once() {
+    for kind in KINDS {
+        wait(async {
+            let ground = Ground::bare(kind).await;
+            let start = async || {
+                let db = ground.open().await;
+                prepare::<Ledger>(&db, false).await.unwrap();
+                prepare::<Toys>(&db, false).await.unwrap();
+                number(&db, "SELECT COUNT(*) FROM mingce_toys_migrations").await
+            };
+            assert_eq!(tokio::join!(start(), start(), start()), (1, 1, 1), "{kind:?}");
+        });
+    }
+}
+
+#[test]
+fn a_column_too_many_or_too_few_is_told() {
+    for kind in KINDS {
+        wait(async {
+            let (_ground, db) = Ground::new(kind).await;
+            execute(&db, "ALTER TABLE prizes ADD COLUMN unknown BIGINT").await;
+            assert_eq!(differences(&db, &Prizes::shape().kind).await.unwrap(), ["prizes.unknown is declared nowhere"]);
+            execute(&db, "ALTER TABLE persons DROP COLUMN title").await;
+            assert_eq!(differences(&db, &Persons::shape().kind).await.unwrap().len(), 1);
+        });
+    }
+}
+
+#[test]
+fn a_database_of_a_later_program_is_refused_and_one_of_an_earlier_waits_for_migrate() {
+    for kind in KINDS {
+        wait(async {
+            let (_ground, db) = Ground::new(kind).await;
+            let refused = prepare::<LaterToys>(&db, false).await.unwrap_err();
+            assert_eq!(refused.reason(), "SCHEMA_OUTDATED");
+            prepare::<LaterToys>(&db, true).await.unwrap();
+            prepare::<LaterToys>(&db, false).await.unwrap();
+            let before = tables(&db).await;
+            for migrate in [false, true] {
+                let refused = prepare::<Toys>(&db, migrate).await.unwrap_err();
+                assert_eq!(refused.reason(), "SCHEMA_UNKNOWN");
+            }
+            assert_eq!(tables(&db).await, before);
+        });
+    }
+}
+
+#[test]
+fn other_tables_are_refused_and_left_as_they_are() {
+    for kind in KINDS {
+        wait(async {
+            let ground = Ground::bare(kind).await;
+            let db = ground.open().await;
+            recognise(&db).await.unwrap();
+            assert!(!is_sealed(&db).await.unwrap());
+            execute(&db, "CREATE TABLE shop (id BIGINT NOT NULL PRIMARY KEY)").await;
+            let before = tables(&db).await;
+            assert_eq!(recognise(&db).await.unwrap_err().reason(), "SCHEMA_UNKNOWN");
+            assert_eq!(tables(&db).await, before);
+        });
+    }
+}
+
+#[test]
+fn a_file_that_is_no_register_is_refused_and_keeps_every_byte() {
+    wait(async {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("other.db");
+        recognise_file(&path).await.unwrap();
+        assert!(!path.exists());
+
+        std::fs::write(&path, "this is a letter, and no database at all. ".repeat(200)).unwrap();
+        let before = std::fs::read(&path).unwrap();
+        assert_eq!(recognise_file(&path).await.unwrap_err().reason(), "SCHEMA_UNKNOWN");
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+
+        std::fs::remove_file(&path).unwrap();
+        let other = Db::sqlite(&path).await.unwrap();
+        execute(&other, "PRAGMA journal_mode = DELETE").await;
+        execute(&other, "CREATE TABLE shop (id BIGINT NOT NULL PRIMARY KEY)").await;
+        other.close().await;
+        let before = std::fs::read(&path).unwrap();
+        assert_eq!(recognise_file(&path).await.unwrap_err().reason(), "SCHEMA_UNKNOWN");
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+        let files = std::fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(files, 1, "files were laid beside it");
+
+        let (ground, db) = Ground::new(Kind::Sqlite).await;
+        db.close().await;
+        recognise_file(&ground.file()).await.unwrap();
+    });
+}
