@@ -17,14 +17,19 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let mut resolver = ChainFileResolver::new();
     resolver.add(IncludeFileResolver::new(root.clone()));
-    resolver.add(DescriptorSetFileResolver::decode(prost_protovalidate_types::DESCRIPTOR_POOL.encode_to_vec().as_slice())?);
+    resolver.add(DescriptorSetFileResolver::decode(
+        prost_protovalidate_types::DESCRIPTOR_POOL.encode_to_vec().as_slice(),
+    )?);
     resolver.add(GoogleFileResolver::new());
 
     let mut files = Vec::new();
     sources(&root, &root, &mut files)?;
     files.sort();
     let mut compiler = Compiler::with_file_resolver(resolver);
-    compiler.include_imports(true).include_source_info(true).open_files(&files)?;
+    compiler
+        .include_imports(true)
+        .include_source_info(true)
+        .open_files(&files)?;
     let encoded = compiler.encode_file_descriptor_set();
     fs::write(out.join("descriptors.bin"), without_source(&encoded)?)?;
 
@@ -60,7 +65,9 @@ fn without_source(encoded: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
     let mut set = Vec::new();
     for file in pool.files() {
         // Dynamic messages keep the extensions (permissions, rules) that the generated types would drop.
-        let descriptor = pool.get_message_by_name("google.protobuf.FileDescriptorProto").ok_or("no descriptor.proto")?;
+        let descriptor = pool
+            .get_message_by_name("google.protobuf.FileDescriptorProto")
+            .ok_or("no descriptor.proto")?;
         let mut dynamic = prost_reflect::DynamicMessage::decode(descriptor, file.encode_to_vec().as_slice())?;
         dynamic.clear_field_by_name("source_code_info");
         let body = prost::Message::encode_to_vec(&dynamic);

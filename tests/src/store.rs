@@ -18,17 +18,20 @@ pub enum Store {
 }
 
 /// Makes of each `async fn name(store: Store)` two tests, `sqlite::name` and `postgres::name`.
+///
+/// Connections are served by a thread of their own: a test that waits for the end of its register would otherwise keep its
+/// connections from closing, and the register waits for those.
 #[macro_export]
 macro_rules! on_both_stores {
     ($($name:ident),* $(,)?) => {
         mod sqlite {
-            $(#[tokio::test]
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
             async fn $name() {
                 super::$name($crate::Store::Sqlite).await;
             })*
         }
         mod postgres {
-            $(#[tokio::test]
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
             async fn $name() {
                 super::$name($crate::Store::Postgres).await;
             })*

@@ -12,7 +12,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, Row};
 use crate::cpu::{Used, Watch};
 
 /// Persons of a transaction.
-const PIECE: i64 = 500;
+const PIECE: i64 = 2000;
 /// The most persons that are copied.
 const MOST: i64 = 100_000;
 /// The tables of a person, and where each has the person's id.

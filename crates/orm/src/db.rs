@@ -45,7 +45,13 @@ impl Db {
             .test_before_acquire(false)
             .connect_with(options.clone())
             .await
-            .map_err(|e| Error::new(Class::Unavailable, "DATABASE_UNREACHABLE", format!("{}: the database cannot be opened: {e}", path.display())))?;
+            .map_err(|e| {
+                Error::new(
+                    Class::Unavailable,
+                    "DATABASE_UNREACHABLE",
+                    format!("{}: the database cannot be opened: {e}", path.display()),
+                )
+            })?;
         let read = SqlitePoolOptions::new()
             .max_connections(4)
             .test_before_acquire(false)
@@ -55,24 +61,37 @@ impl Db {
             write: SqlxSqliteConnector::from_sqlx_sqlite_pool(write),
             writers: 1,
         };
-        let row = db.write.query_one_raw(Statement::from_string(DbBackend::Sqlite, "SELECT sqlite_version()")).await?;
+        let row = db
+            .write
+            .query_one_raw(Statement::from_string(DbBackend::Sqlite, "SELECT sqlite_version()"))
+            .await?;
         let version: String = row.map(|r| r.try_get_by_index(0)).transpose()?.unwrap_or_default();
-        let number = version.split('.').filter_map(|part| part.parse::<u32>().ok()).fold(0, |n, part| n * 1000 + part);
+        let number = version
+            .split('.')
+            .filter_map(|part| part.parse::<u32>().ok())
+            .fold(0, |n, part| n * 1000 + part);
         if number < SQLITE_AT_LEAST.0 {
-            return Err(Error::internal(format!("SQLite {version} is older than {}", SQLITE_AT_LEAST.1)));
+            return Err(Error::internal(format!(
+                "SQLite {version} is older than {}",
+                SQLITE_AT_LEAST.1
+            )));
         }
         Ok(db)
     }
 
     /// Connects to PostgreSQL, for example `postgres://user@127.0.0.1:5432/mingce`.
     pub async fn postgres(url: &str) -> Result<Self> {
-        let options: PgConnectOptions =
-            url.parse().map_err(|e| Error::new(Class::Invalid, "DATABASE_URL_INVALID", format!("the database URL: {e}")))?;
-        let options = options.application_name("mingce").statement_cache_capacity(300).options([
-            ("statement_timeout", "30000"),
-            ("idle_in_transaction_session_timeout", "30000"),
-            ("lock_timeout", "10000"),
-        ]);
+        let options: PgConnectOptions = url
+            .parse()
+            .map_err(|e| Error::new(Class::Invalid, "DATABASE_URL_INVALID", format!("the database URL: {e}")))?;
+        let options = options
+            .application_name("mingce")
+            .statement_cache_capacity(300)
+            .options([
+                ("statement_timeout", "30000"),
+                ("idle_in_transaction_session_timeout", "30000"),
+                ("lock_timeout", "10000"),
+            ]);
         let pool = |most: u32| {
             PgPoolOptions::new()
                 .max_connections(most)
@@ -82,7 +101,11 @@ impl Db {
                 .idle_timeout(Duration::from_secs(60))
         };
         let write = pool(5).connect_with(options.clone()).await.map_err(|e| {
-            Error::new(Class::Unavailable, "DATABASE_UNREACHABLE", format!("the database does not answer: {e}"))
+            Error::new(
+                Class::Unavailable,
+                "DATABASE_UNREACHABLE",
+                format!("the database does not answer: {e}"),
+            )
         })?;
         let read = pool(8).connect_lazy_with(options);
         let db = Self {
@@ -92,7 +115,11 @@ impl Db {
         };
         let row = db.write.query_one_raw(db.sql("SHOW transaction_read_only", [])).await?;
         if row.map(|r| r.try_get_by_index::<String>(0)).transpose()?.as_deref() == Some("on") {
-            return Err(Error::new(Class::Unavailable, "DATABASE_READ_ONLY", "the database is a standby: name the primary"));
+            return Err(Error::new(
+                Class::Unavailable,
+                "DATABASE_READ_ONLY",
+                "the database is a standby: name the primary",
+            ));
         }
         Ok(db)
     }
@@ -102,14 +129,24 @@ impl Db {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             return Self::postgres(url).await;
         }
-        Self::sqlite(Path::new(url.trim_start_matches("sqlite://").trim_start_matches("sqlite:"))).await
+        Self::sqlite(Path::new(
+            url.trim_start_matches("sqlite://").trim_start_matches("sqlite:"),
+        ))
+        .await
     }
 
     /// Where the database of a PostgreSQL URL is, without how to get in.
     pub fn place(url: &str) -> String {
         url.parse::<PgConnectOptions>().map_or_else(
             |_| "postgres".to_owned(),
-            |o| format!("postgres://{}:{}/{}", o.get_host(), o.get_port(), o.get_database().unwrap_or_default()),
+            |o| {
+                format!(
+                    "postgres://{}:{}/{}",
+                    o.get_host(),
+                    o.get_port(),
+                    o.get_database().unwrap_or_default()
+                )
+            },
         )
     }
 
@@ -182,10 +219,13 @@ pub(crate) fn among(backend: DbBackend, column: &str) -> String {
 pub(crate) fn list<T: AsRef<str>>(backend: DbBackend, items: impl IntoIterator<Item = T>) -> Value {
     let items = items.into_iter();
     match backend {
-        DbBackend::Postgres => {
-            Value::Array(ArrayType::String, Some(Box::new(items.map(|i| i.as_ref().to_owned().into()).collect())))
-        }
-        _ => serde_json::Value::from_iter(items.map(|i| i.as_ref().to_owned())).to_string().into(),
+        DbBackend::Postgres => Value::Array(
+            ArrayType::String,
+            Some(Box::new(items.map(|i| i.as_ref().to_owned().into()).collect())),
+        ),
+        _ => serde_json::Value::from_iter(items.map(|i| i.as_ref().to_owned()))
+            .to_string()
+            .into(),
     }
 }
 
@@ -206,7 +246,10 @@ pub(crate) fn rows<const N: usize>(backend: DbBackend, rows: &[[&str; N]]) -> Ve
     if backend == DbBackend::Postgres {
         return (0..N).map(|n| list(backend, rows.iter().map(|row| row[n]))).collect();
     }
-    let rows: serde_json::Value = rows.iter().map(|row| serde_json::Value::from_iter(row.iter().copied())).collect();
+    let rows: serde_json::Value = rows
+        .iter()
+        .map(|row| serde_json::Value::from_iter(row.iter().copied()))
+        .collect();
     vec![rows.to_string().into()]
 }
 
@@ -217,7 +260,10 @@ pub(crate) fn first<T: sea_orm::TryGetable>(rows: &[QueryResult]) -> Result<Vec<
 
 /// Whether the database asks to try the whole transaction again: a serialization failure, a deadlock, SQLite busy.
 pub(crate) fn wants_retry(error: &sea_orm::DbErr) -> bool {
-    matches!(code(error).as_deref(), Some("40001" | "40P01" | "5" | "6" | "517" | "261"))
+    matches!(
+        code(error).as_deref(),
+        Some("40001" | "40P01" | "5" | "6" | "517" | "261")
+    )
 }
 
 /// Whether a unique key was taken meanwhile.
@@ -235,9 +281,17 @@ pub(crate) fn is_full(error: &sea_orm::DbErr) -> bool {
     matches!(code(error).as_deref(), Some("13" | "53100"))
 }
 
-/// Whether there is no connection to the database.
+/// Whether there is no connection to the database, or it broke: an input or output error, or the server going away
+/// (classes 57P and 08 of SQLSTATE).
 pub(crate) fn is_unreachable(error: &sea_orm::DbErr) -> bool {
-    matches!(error, sea_orm::DbErr::ConnectionAcquire(_) | sea_orm::DbErr::Conn(_))
+    let code = code(error).unwrap_or_default();
+    let gone = code.starts_with("57P") || (code.len() == 5 && code.starts_with("08"));
+    let broken = matches!(
+        error,
+        sea_orm::DbErr::Exec(sea_orm::RuntimeErr::SqlxError(inner)) | sea_orm::DbErr::Query(sea_orm::RuntimeErr::SqlxError(inner))
+            if matches!(**inner, sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed)
+    );
+    gone || broken || matches!(error, sea_orm::DbErr::ConnectionAcquire(_) | sea_orm::DbErr::Conn(_))
 }
 
 fn code(error: &sea_orm::DbErr) -> Option<String> {
@@ -253,14 +307,22 @@ fn code(error: &sea_orm::DbErr) -> Option<String> {
 impl From<sea_orm::DbErr> for Error {
     fn from(error: sea_orm::DbErr) -> Self {
         if wants_retry(&error) {
-            return Error::new(Class::Aborted, "CONCURRENT_CHANGE", "another change came first: try again");
+            return Error::new(
+                Class::Aborted,
+                "CONCURRENT_CHANGE",
+                "another change came first: try again",
+            );
         }
         if is_full(&error) {
             let said = "the disk of the database is full: nothing was written, make room and try again";
             return Error::new(Class::Exhausted, "DATABASE_FULL", said);
         }
         if is_unreachable(&error) {
-            return Error::new(Class::Unavailable, "DATABASE_UNREACHABLE", "the database does not answer: try again");
+            return Error::new(
+                Class::Unavailable,
+                "DATABASE_UNREACHABLE",
+                "the database does not answer: try again",
+            );
         }
         Error::internal(error)
     }

@@ -67,20 +67,35 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error of a class, with a machine-readable reason in UPPER_SNAKE_CASE and a sentence for people.
     pub fn new(class: Class, reason: &'static str, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner { class, reason, message: message.into(), violations: Vec::new(), about: None, internal: None }))
+        Self(Box::new(Inner {
+            class,
+            reason,
+            message: message.into(),
+            violations: Vec::new(),
+            about: None,
+            internal: None,
+        }))
     }
 
     /// A wrong field of the request.
     pub fn invalid(field: impl Into<String>, reason: &'static str, description: impl Into<String>) -> Self {
         let (field, description) = (field.into(), description.into());
         let mut error = Self::new(Class::Invalid, reason, format!("{field}: {description}"));
-        error.0.violations.push(Violation { field, reason, description });
+        error.0.violations.push(Violation {
+            field,
+            reason,
+            description,
+        });
         error
     }
 
     /// Several wrong fields. `violations` is not empty.
     pub fn invalid_all(violations: Vec<Violation>) -> Self {
-        let message = violations.iter().map(|v| format!("{}: {}", v.field, v.description)).collect::<Vec<_>>().join("; ");
+        let message = violations
+            .iter()
+            .map(|v| format!("{}: {}", v.field, v.description))
+            .collect::<Vec<_>>()
+            .join("; ");
         let reason = violations.first().map_or("INVALID", |v| v.reason);
         let mut error = Self::new(Class::Invalid, reason, message);
         error.0.violations = violations;
@@ -95,7 +110,11 @@ impl Error {
 
     /// A fault of ours or of the database: `detail` is for the log, the caller learns nothing from it.
     pub fn internal(detail: impl fmt::Display) -> Self {
-        let mut error = Self::new(Class::Internal, "INTERNAL", "the register could not do this; its log says why");
+        let mut error = Self::new(
+            Class::Internal,
+            "INTERNAL",
+            "the register could not do this; its log says why",
+        );
         error.0.internal = Some(detail.to_string());
         error
     }
@@ -103,7 +122,10 @@ impl Error {
     /// Names the resource that the error is about.
     #[must_use]
     pub fn about(mut self, collection: &'static str, name: impl Into<String>) -> Self {
-        self.0.about = Some(About { collection, name: name.into() });
+        self.0.about = Some(About {
+            collection,
+            name: name.into(),
+        });
         self
     }
 
@@ -111,7 +133,11 @@ impl Error {
     #[must_use]
     pub fn at(mut self, field: impl Into<String>, description: impl Into<String>) -> Self {
         let reason = self.0.reason;
-        self.0.violations.push(Violation { field: field.into(), reason, description: description.into() });
+        self.0.violations.push(Violation {
+            field: field.into(),
+            reason,
+            description: description.into(),
+        });
         self
     }
 

@@ -9,13 +9,17 @@ use crate::cx::Cx;
 use crate::error::{Error, Result};
 use crate::field::{Column, Type, find};
 use crate::read::selection;
-use crate::resource::{Kind, Collection};
+use crate::resource::{Collection, Kind};
 use crate::select::{Condition, columns_of};
 use crate::store::Store;
 
 impl Store {
     /// Counts the resources of a collection, or the values of one of their fields.
-    pub async fn count<C: Collection>(&self, _cx: &Cx, wanted: &ComputeStatisticsRequest) -> Result<ComputeStatisticsResponse> {
+    pub async fn count<C: Collection>(
+        &self,
+        _cx: &Cx,
+        wanted: &ComputeStatisticsRequest,
+    ) -> Result<ComputeStatisticsResponse> {
         let kind = &C::shape().kind;
         let columns = columns_of(kind);
         let mut dimensions = Vec::new();
@@ -27,15 +31,29 @@ impl Store {
             name => Some(*dimension(&columns, name, "count", |c| c.dimension || c.many)?),
         };
         let condition = selection(kind, &wanted.filter)?;
-        let query = Counting { kind, condition, counted, distinct: wanted.distinct };
+        let query = Counting {
+            kind,
+            condition,
+            counted,
+            distinct: wanted.distinct,
+        };
 
         let total = query.statement(&[]);
-        let rows = self.db.read.query_all_raw(self.db.sql(&total.text, total.values)).await?;
+        let rows = self
+            .db
+            .read
+            .query_all_raw(self.db.sql(&total.text, total.values))
+            .await?;
         let total_count = rows.first().map(|r| r.try_get_by_index(0)).transpose()?.unwrap_or(0);
         let mut groups = Vec::new();
         if !dimensions.is_empty() {
             let divided = query.statement(&dimensions);
-            for row in self.db.read.query_all_raw(self.db.sql(&divided.text, divided.values)).await? {
+            for row in self
+                .db
+                .read
+                .query_all_raw(self.db.sql(&divided.text, divided.values))
+                .await?
+            {
                 let mut values = Vec::new();
                 for (place, column) in dimensions.iter().enumerate() {
                     values.push(if column.many || is_text(column) {
@@ -44,7 +62,10 @@ impl Store {
                         worded(column, row.try_get_by_index(place + 1)?)
                     });
                 }
-                groups.push(Group { values, count: row.try_get_by_index(0)? });
+                groups.push(Group {
+                    values,
+                    count: row.try_get_by_index(0)?,
+                });
             }
             groups.retain(|group| group.count > 0);
             groups.sort_by(|a, b| a.values.cmp(&b.values));
@@ -96,10 +117,17 @@ impl Counting<'_> {
                 }
             }
         };
-        let grouped = if named.is_empty() { String::new() } else { format!(" GROUP BY {}", named.join(", ")) };
+        let grouped = if named.is_empty() {
+            String::new()
+        } else {
+            format!(" GROUP BY {}", named.join(", "))
+        };
         let selected: String = named.iter().map(|name| format!(", {name}")).collect();
         values.extend(condition.values);
-        let text = format!("SELECT {count}{selected} FROM {table} t{joins} WHERE {}{grouped}", condition.text);
+        let text = format!(
+            "SELECT {count}{selected} FROM {table} t{joins} WHERE {}{grouped}",
+            condition.text
+        );
         Condition { text, values }
     }
 }
@@ -124,6 +152,10 @@ fn worded(column: &Column, number: i64) -> String {
 fn dimension<'a>(columns: &'a [Column], name: &str, field: &str, fits: fn(&Column) -> bool) -> Result<&'a Column> {
     find(columns, name).filter(|c| fits(c)).ok_or_else(|| {
         let known: Vec<_> = columns.iter().filter(|c| fits(c)).map(|c| c.name).collect();
-        Error::invalid(field, "DIMENSION_UNKNOWN", format!("{name:?} is none: use {}", known.join(", ")))
+        Error::invalid(
+            field,
+            "DIMENSION_UNKNOWN",
+            format!("{name:?} is none: use {}", known.join(", ")),
+        )
     })
 }

@@ -86,10 +86,20 @@ impl<'a> Name<'a> {
         let (collection, id) = (parts.next()?, parts.next()?);
         id.parse::<Id>().ok()?;
         match (parts.next(), parts.next(), parts.next()) {
-            (None, None, None) => Some(Self { parent_collection: None, parent: None, collection, id }),
+            (None, None, None) => Some(Self {
+                parent_collection: None,
+                parent: None,
+                collection,
+                id,
+            }),
             (Some(below), Some(own), None) => {
                 own.parse::<Id>().ok()?;
-                Some(Self { parent_collection: Some(collection), parent: Some(id), collection: below, id: own })
+                Some(Self {
+                    parent_collection: Some(collection),
+                    parent: Some(id),
+                    collection: below,
+                    id: own,
+                })
             }
             _ => None,
         }
@@ -121,7 +131,14 @@ mod tests {
         let id = Id::new(0).to_string();
         assert!(Name::parse(&format!("labs/{id}")).is_some());
         assert!(Name::parse(&format!("labs/{id}/designations/{id}")).is_some());
-        for wrong in ["", "labs", "labs/", "labs/x", &format!("labs/{id}/designations"), &format!("labs/{id}/a/{id}/b")] {
+        for wrong in [
+            "",
+            "labs",
+            "labs/",
+            "labs/x",
+            &format!("labs/{id}/designations"),
+            &format!("labs/{id}/a/{id}/b"),
+        ] {
             assert!(Name::parse(wrong).is_none(), "{wrong}");
         }
     }

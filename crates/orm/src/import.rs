@@ -14,9 +14,15 @@ use crate::writer::Edit;
 /// The edit that a row of an import is. `paths`: the fields that the source speaks of; empty: those that are set.
 pub fn row<C: Collection>(cx: &Cx, source: &str, paths: &[String], resource: C::Item) -> Result<Edit> {
     // An empty cell does not destroy what is sealed.
-    let mask = Mask::parse::<C>(paths, &resource)?.without_unset_private::<C>(&resource)?.with_derived::<C>(&resource)?;
+    let mask = Mask::parse::<C>(paths, &resource)?
+        .without_unset_private::<C>(&resource)?
+        .with_derived::<C>(&resource)?;
     let cx = cx.clone();
-    let stamp = Stamp { verb: "import", reason: source.to_owned(), request_id: String::new() };
+    let stamp = Stamp {
+        verb: "import",
+        reason: source.to_owned(),
+        request_id: String::new(),
+    };
     Ok(Box::new(move |work| place::<C>(work, &cx, &stamp, &mask, &resource)))
 }
 
@@ -26,7 +32,8 @@ fn place<C: Collection>(work: &mut Work, cx: &Cx, stamp: &Stamp, mask: &Mask, re
     let problems = C::settle(&mut canonical);
     let Some(stored) = find::<C>(work, &canonical)? else {
         if problems.is_empty() && !C::BY_NAME && C::keys(&canonical).is_empty() {
-            let said = "the row has nothing by which it can be told from others when it is loaded again: give an identifier";
+            let said =
+                "the row has nothing by which it can be told from others when it is loaded again: give an identifier";
             return Err(Error::invalid(C::SINGULAR, "IDENTIFIER_MISSING", said));
         }
         return create::<C>(work, cx, stamp, resource);
@@ -68,7 +75,9 @@ fn find<C: Collection>(work: &mut Work, row: &C::Item) -> Result<Option<C::Item>
             active::<C>(work, named).map(Some)
         }
         (Some(one), Some(other)) => {
-            let said = format!("the row means {one} by one of its identifiers or names and {other} by another: merge them or mend the row");
+            let said = format!(
+                "the row means {one} by one of its identifiers or names and {other} by another: merge them or mend the row"
+            );
             Err(Error::new(Class::Invalid, "RECORDS_DISAGREE", said).at(C::SINGULAR, "means more than one record"))
         }
     }

@@ -40,7 +40,9 @@ pub(crate) async fn append(tx: &DatabaseTransaction, entries: &[Entry]) -> Resul
     let count = i64::try_from(entries.len()).unwrap_or(i64::MAX);
     let draw = "UPDATE ledger_head SET sequence = sequence + ? WHERE id = 1 RETURNING sequence";
     let row = tx.query_one_raw(sql(backend, draw, [count.into()])).await?;
-    let last: i64 = row.ok_or_else(|| sea_orm::DbErr::RecordNotFound("ledger_head".into()))?.try_get_by_index(0)?;
+    let last: i64 = row
+        .ok_or_else(|| sea_orm::DbErr::RecordNotFound("ledger_head".into()))?
+        .try_get_by_index(0)?;
     let rows = entries.iter().zip(last - count + 1..).map(|(entry, sequence)| {
         vec![
             sequence.into(),
@@ -66,11 +68,21 @@ pub(crate) async fn history(db: &Db, name: &str, page_size: i32, page_token: &st
     let from = match page::decode(page_token, &arguments)?.as_deref() {
         None => i64::MAX,
         Some([Position::Integer(revision)]) => *revision,
-        Some(_) => return Err(Error::invalid("page_token", "PAGE_TOKEN_MALFORMED", "not a token of this list")),
+        Some(_) => {
+            return Err(Error::invalid(
+                "page_token",
+                "PAGE_TOKEN_MALFORMED",
+                "not a token of this list",
+            ));
+        }
     };
-    let text = format!("SELECT {COLUMNS} FROM ledger WHERE resource = ? AND revision < ? ORDER BY revision DESC LIMIT ?");
+    let text =
+        format!("SELECT {COLUMNS} FROM ledger WHERE resource = ? AND revision < ? ORDER BY revision DESC LIMIT ?");
     let limit = i64::try_from(size + 1).unwrap_or(i64::MAX);
-    let rows = db.read.query_all_raw(db.sql(&text, [name.into(), from.into(), limit.into()])).await?;
+    let rows = db
+        .read
+        .query_all_raw(db.sql(&text, [name.into(), from.into(), limit.into()]))
+        .await?;
     let mut revisions = Vec::with_capacity(rows.len());
     for row in rows.iter().take(size) {
         let text = |index: usize| row.try_get_by_index::<String>(index);
@@ -84,7 +96,11 @@ pub(crate) async fn history(db: &Db, name: &str, page_size: i32, page_token: &st
             reason: text(5)?,
             request_id: text(6)?,
             create_time: Some(timestamp(row.try_get_by_index(7)?)),
-            changed_fields: changed.split(',').filter(|f| !f.is_empty()).map(str::to_owned).collect(),
+            changed_fields: changed
+                .split(',')
+                .filter(|f| !f.is_empty())
+                .map(str::to_owned)
+                .collect(),
             snapshot: Some(prost_types::Any {
                 type_url: format!("type.googleapis.com/{}", text(9)?),
                 value: row.try_get_by_index::<Vec<u8>>(10)?,
@@ -93,6 +109,8 @@ pub(crate) async fn history(db: &Db, name: &str, page_size: i32, page_token: &st
     }
     let more = rows.len() > size;
     let last = revisions.last().filter(|_| more);
-    let token = last.map_or(String::new(), |r| page::encode(&arguments, &[Position::Integer(r.revision)]));
+    let token = last.map_or(String::new(), |r| {
+        page::encode(&arguments, &[Position::Integer(r.revision)])
+    });
     Ok((revisions, token))
 }

@@ -19,47 +19,68 @@ impl Store {
         reason: &str,
     ) -> Result<C::Item> {
         if name == survivor {
-            return Err(Error::invalid("survivor", "SURVIVOR_IS_SAME", "a record cannot be merged into itself"));
+            return Err(Error::invalid(
+                "survivor",
+                "SURVIVOR_IS_SAME",
+                "a record cannot be merged into itself",
+            ));
         }
         let (stamp, at) = (call.stamp("merge", reason), cx.clone());
         let (name, survivor, etag) = (name.to_owned(), survivor.to_owned(), etag.to_owned());
-        self.change::<C>(cx, call, Box::new(move |work| {
-            let duplicate = work.require::<C>(&name)?;
-            let mut stays = work.require::<C>(&survivor)?;
-            expect_etag::<C>(&duplicate, &etag)?;
-            expect_active::<C>(&duplicate)?;
-            expect_active::<C>(&stays)?;
-            work.change::<C>(&at, &stamp, &duplicate, RecordStatus::Duplicate, &survivor)?;
-            C::absorb(&mut stays, &duplicate, &name);
-            work.update::<C>(&at, &stamp, &stays)
-        }))
+        self.change::<C>(
+            cx,
+            call,
+            Box::new(move |work| {
+                let duplicate = work.require::<C>(&name)?;
+                let mut stays = work.require::<C>(&survivor)?;
+                expect_etag::<C>(&duplicate, &etag)?;
+                expect_active::<C>(&duplicate)?;
+                expect_active::<C>(&stays)?;
+                work.change::<C>(&at, &stamp, &duplicate, RecordStatus::Duplicate, &survivor)?;
+                C::absorb(&mut stays, &duplicate, &name);
+                work.update::<C>(&at, &stamp, &stays)
+            }),
+        )
         .await
     }
 
     /// Takes a merge back and answers the record that was the duplicate.
-    pub async fn unmerge<C: Collection>(&self, cx: &Cx, call: Call, name: &str, etag: &str, reason: &str) -> Result<C::Item> {
+    pub async fn unmerge<C: Collection>(
+        &self,
+        cx: &Cx,
+        call: Call,
+        name: &str,
+        etag: &str,
+        reason: &str,
+    ) -> Result<C::Item> {
         let (stamp, at) = (call.stamp("unmerge", reason), cx.clone());
         let (name, etag) = (name.to_owned(), etag.to_owned());
-        self.change::<C>(cx, call, Box::new(move |work| {
-            let duplicate = work.require::<C>(&name)?;
-            expect_etag::<C>(&duplicate, &etag)?;
-            let head = head_of(&duplicate)?;
-            if head.record_status() != RecordStatus::Duplicate {
-                let said = format!("{name} is not a duplicate: there is no merge to take back");
-                return Err(Error::new(Class::Precondition, "RECORD_NOT_DUPLICATE", said).about(C::COLLECTION, name.clone()));
-            }
-            let mut survivor = work.require::<C>(&head.survivor)?;
-            let further = head_of(&survivor)?;
-            if further.record_status() == RecordStatus::Duplicate {
-                // Its names have gone on with the survivor's: from there they cannot be told apart again.
-                let (stands, last) = (further.name, further.survivor);
-                let said = format!("{stands}, which stands for it, was merged into {last}: take that merge back first");
-                return Err(Error::new(Class::Precondition, "RECORD_NOT_ACTIVE", said).about(C::COLLECTION, stands));
-            }
-            C::release(&mut survivor, &name);
-            work.update::<C>(&at, &stamp, &survivor)?;
-            work.change::<C>(&at, &stamp, &duplicate, RecordStatus::Active, "")
-        }))
+        self.change::<C>(
+            cx,
+            call,
+            Box::new(move |work| {
+                let duplicate = work.require::<C>(&name)?;
+                expect_etag::<C>(&duplicate, &etag)?;
+                let head = head_of(&duplicate)?;
+                if head.record_status() != RecordStatus::Duplicate {
+                    let said = format!("{name} is not a duplicate: there is no merge to take back");
+                    return Err(Error::new(Class::Precondition, "RECORD_NOT_DUPLICATE", said)
+                        .about(C::COLLECTION, name.clone()));
+                }
+                let mut survivor = work.require::<C>(&head.survivor)?;
+                let further = head_of(&survivor)?;
+                if further.record_status() == RecordStatus::Duplicate {
+                    // Its names have gone on with the survivor's: from there they cannot be told apart again.
+                    let (stands, last) = (further.name, further.survivor);
+                    let said =
+                        format!("{stands}, which stands for it, was merged into {last}: take that merge back first");
+                    return Err(Error::new(Class::Precondition, "RECORD_NOT_ACTIVE", said).about(C::COLLECTION, stands));
+                }
+                C::release(&mut survivor, &name);
+                work.update::<C>(&at, &stamp, &survivor)?;
+                work.change::<C>(&at, &stamp, &duplicate, RecordStatus::Active, "")
+            }),
+        )
         .await
     }
 }

@@ -15,7 +15,11 @@ pub struct Problems(Vec<Violation>);
 impl Problems {
     /// Adds a wrong field.
     pub fn add(&mut self, field: impl Into<String>, reason: &'static str, description: impl Into<String>) {
-        self.0.push(Violation { field: field.into(), reason, description: description.into() });
+        self.0.push(Violation {
+            field: field.into(),
+            reason,
+            description: description.into(),
+        });
     }
 
     /// Adds what an identifier check found.
@@ -43,7 +47,11 @@ impl Problems {
     pub fn period(&mut self, field: impl Into<String>, start: &str, end: &str) {
         let shared = start.len().min(end.len());
         if shared > 0 && end.get(..shared) < start.get(..shared) {
-            self.add(field, "PERIOD_REVERSED", format!("{end} is before {start}: the end comes after the beginning"));
+            self.add(
+                field,
+                "PERIOD_REVERSED",
+                format!("{end} is before {start}: the end comes after the beginning"),
+            );
         }
     }
 
@@ -68,7 +76,12 @@ pub fn settle_names(names: &mut Vec<Name>, problems: &mut Problems) {
         if name.kind() == NameKind::Unspecified {
             name.set_kind(NameKind::Alias);
         }
-        seen.insert((name.text.clone(), name.language.clone(), name.kind, name.merged_from.clone()))
+        seen.insert((
+            name.text.clone(),
+            name.language.clone(),
+            name.kind,
+            name.merged_from.clone(),
+        ))
     });
     for (place, name) in names.iter().enumerate() {
         let at = format!("names[{place}]");
@@ -104,7 +117,10 @@ pub fn identifier_keys(identifiers: &[Identifier]) -> impl Iterator<Item = Key> 
 /// Whether two records hold different identifiers of one scheme, so that they cannot be the same.
 pub fn identifiers_differ(one: &[Identifier], other: &[Identifier]) -> bool {
     let values = |of: &[Identifier], scheme: &str| -> BTreeSet<String> {
-        of.iter().filter(|i| i.scheme == scheme).map(|i| i.value.clone()).collect()
+        of.iter()
+            .filter(|i| i.scheme == scheme)
+            .map(|i| i.value.clone())
+            .collect()
     };
     one.iter().map(|i| i.scheme.as_str()).any(|scheme| {
         let (a, b) = (values(one, scheme), values(other, scheme));
@@ -116,10 +132,17 @@ pub fn identifiers_differ(one: &[Identifier], other: &[Identifier]) -> bool {
 pub fn absorb_names(names: &mut Vec<Name>, display_name: &str, other: &str, others: &[Name], from: &str) {
     let mut known: BTreeSet<String> = names.iter().map(|n| n.text.clone()).collect();
     known.insert(display_name.to_owned());
-    let own = Name { text: other.to_owned(), kind: NameKind::Alias as i32, ..Name::default() };
+    let own = Name {
+        text: other.to_owned(),
+        kind: NameKind::Alias as i32,
+        ..Name::default()
+    };
     for name in std::iter::once(&own).chain(others) {
         if known.insert(name.text.clone()) {
-            names.push(Name { merged_from: from.to_owned(), ..name.clone() });
+            names.push(Name {
+                merged_from: from.to_owned(),
+                ..name.clone()
+            });
         }
     }
 }
@@ -128,16 +151,14 @@ pub fn absorb_names(names: &mut Vec<Name>, display_name: &str, other: &str, othe
 pub type Rank<T> = (fn(&T) -> i32, fn(&mut T, i32));
 
 /// Ranks of things: all 0 (their order is their rank), or 1, 2, 3, … without gaps; then they are put in this order.
-pub fn settle_ranks<T>(
-    items: &mut [T],
-    field: &str,
-    (get, set): Rank<T>,
-    problems: &mut Problems,
-) {
+pub fn settle_ranks<T>(items: &mut [T], field: &str, (get, set): Rank<T>, problems: &mut Problems) {
     if items.iter().any(|item| get(item) != 0) {
         items.sort_by_key(get);
         if !items.iter().map(get).eq((1..).take(items.len())) {
-            let said = format!("ranks are 1 to {} without gaps, each once, or all 0 for their order", items.len());
+            let said = format!(
+                "ranks are 1 to {} without gaps, each once, or all 0 for their order",
+                items.len()
+            );
             problems.add(field, "RANKS_NOT_CONTIGUOUS", said);
         }
         return;
@@ -149,7 +170,9 @@ pub fn settle_ranks<T>(
 
 /// Name and number of each value of an enum of the contract. Called once for each column.
 pub fn enum_values(name: &str) -> &'static [(&'static str, i32)] {
-    let values = mingce_proto::names::values(name).into_iter().map(|(name, number)| (&*name.leak(), number));
+    let values = mingce_proto::names::values(name)
+        .into_iter()
+        .map(|(name, number)| (&*name.leak(), number));
     Vec::leak(values.collect())
 }
 

@@ -12,7 +12,7 @@ use crate::filter::{self, Expr};
 use crate::order;
 use crate::page::{self, Position};
 use crate::reads::bodies;
-use crate::resource::{self, Kind, Collection, whole_name};
+use crate::resource::{self, Collection, Kind, whole_name};
 use crate::select::{Condition, after_position, columns_of, compile};
 use crate::store::Store;
 use crate::text::Query;
@@ -52,12 +52,21 @@ impl Store {
     pub async fn get<C: Collection>(&self, _cx: &Cx, name: &str, view: i32) -> Result<C::Item> {
         let kind = &C::shape().kind;
         let missing = || Error::not_found(kind.collection, name);
-        let body = self.reads.one(kind, kind.id(name).ok_or_else(missing)?).await?.ok_or_else(missing)?;
+        let body = self
+            .reads
+            .one(kind, kind.id(name).ok_or_else(missing)?)
+            .await?
+            .ok_or_else(missing)?;
         named::<C>(&body, name, view)
     }
 
     /// The resources with these names, in their order. NOT_FOUND names the first that does not exist.
-    pub async fn batch_get<C: Collection>(&self, _cx: &Cx, names: &[impl AsRef<str>], view: i32) -> Result<Vec<C::Item>> {
+    pub async fn batch_get<C: Collection>(
+        &self,
+        _cx: &Cx,
+        names: &[impl AsRef<str>],
+        view: i32,
+    ) -> Result<Vec<C::Item>> {
         let kind = &C::shape().kind;
         let found = bodies(&self.db, kind, names.iter().filter_map(|name| kind.id(name.as_ref()))).await?;
         names
@@ -65,7 +74,11 @@ impl Store {
             .map(|name| {
                 let name = name.as_ref();
                 let missing = || Error::not_found(kind.collection, name);
-                named::<C>(found.get(kind.id(name).ok_or_else(missing)?).ok_or_else(missing)?, name, view)
+                named::<C>(
+                    found.get(kind.id(name).ok_or_else(missing)?).ok_or_else(missing)?,
+                    name,
+                    view,
+                )
             })
             .collect()
     }
@@ -74,28 +87,43 @@ impl Store {
     pub async fn list<C: Collection>(&self, _cx: &Cx, wanted: List<'_>) -> Result<Page<C::Item>> {
         let kind = &C::shape().kind;
         let columns = columns_of(kind);
-        let (mut condition, order) = (selection(kind, wanted.filter)?, order::parse(wanted.order_by, &columns, C::DEFAULT_ORDER)?);
+        let (mut condition, order) = (
+            selection(kind, wanted.filter)?,
+            order::parse(wanted.order_by, &columns, C::DEFAULT_ORDER)?,
+        );
         if let (Some((_, column)), false) = (kind.parent, wanted.parents.is_empty()) {
-            condition.and(&among(self.db.backend(), &format!("t.{column}")), [list(self.db.backend(), wanted.parents)]);
+            condition.and(
+                &among(self.db.backend(), &format!("t.{column}")),
+                [list(self.db.backend(), wanted.parents)],
+            );
         }
         let total_size = if wanted.count {
             let text = format!("SELECT COUNT(*) FROM {} t WHERE {}", kind.table, condition.text);
-            let row = self.db.read.query_one_raw(self.db.sql(&text, condition.values.clone())).await?;
+            let row = self
+                .db
+                .read
+                .query_one_raw(self.db.sql(&text, condition.values.clone()))
+                .await?;
             row.map(|r| r.try_get_by_index(0)).transpose()?.unwrap_or(0)
         } else {
             0
         };
         let parents = wanted.parents.join(",");
         let arguments = [kind.table, wanted.filter, wanted.order_by, parents.as_str()];
-        let keys: Vec<(&str, Type, bool)> = order.iter().map(|k| (sort_column(&k.column, C::DEFAULT_ORDER), k.column.kind, k.descending)).collect();
+        let keys: Vec<(&str, Type, bool)> = order
+            .iter()
+            .map(|k| (sort_column(&k.column, C::DEFAULT_ORDER), k.column.kind, k.descending))
+            .collect();
         if let Some(position) = page::decode(wanted.page_token, &arguments)? {
             condition.extend(after_position(&keys, &position)?);
         }
         let size = page::size(wanted.page_size);
         let mut names: Vec<String> = keys.iter().map(|(name, ..)| format!("t.{name}")).collect();
         names.push("t.id".into());
-        let ordered: Vec<String> =
-            keys.iter().map(|(name, _, descending)| format!("t.{name}{}", if *descending { " DESC" } else { "" })).collect();
+        let ordered: Vec<String> = keys
+            .iter()
+            .map(|(name, _, descending)| format!("t.{name}{}", if *descending { " DESC" } else { "" }))
+            .collect();
         let text = format!(
             "SELECT t.body, {} FROM {} t WHERE {} ORDER BY {}, t.id LIMIT ?",
             names.join(", "),
@@ -123,7 +151,11 @@ impl Store {
             let body: Vec<u8> = row.try_get_by_index(0)?;
             show::<C>(&body, wanted.view, View::Basic)
         });
-        Ok(Page { items: items.collect::<Result<_>>()?, next_page_token, total_size })
+        Ok(Page {
+            items: items.collect::<Result<_>>()?,
+            next_page_token,
+            total_size,
+        })
     }
 
     /// A page of what a search finds: whole names first, then in the order of names.
@@ -137,7 +169,11 @@ impl Store {
     ) -> Result<Page<C::Item>> {
         let kind = &C::shape().kind;
         let Some(parsed) = Query::parse(query) else {
-            return Err(Error::invalid("query", "QUERY_EMPTY", "give at least one letter, digit or Chinese character"));
+            return Err(Error::invalid(
+                "query",
+                "QUERY_EMPTY",
+                "give at least one letter, digit or Chinese character",
+            ));
         };
         let arguments = ["search", kind.table, query];
         let size = page::size(page_size);
@@ -154,14 +190,23 @@ impl Store {
                     continue;
                 }
                 if items.len() == size {
-                    let next_page_token = shown_last.map_or(String::new(), |last: Vec<_>| page::encode(&arguments, &last));
-                    return Ok(Page { items, next_page_token, total_size: 0 });
+                    let next_page_token =
+                        shown_last.map_or(String::new(), |last: Vec<_>| page::encode(&arguments, &last));
+                    return Ok(Page {
+                        items,
+                        next_page_token,
+                        total_size: 0,
+                    });
                 }
                 items.push(shown::<C>(resource, view, View::Basic));
                 shown_last = Some(place);
             }
             if is_end {
-                return Ok(Page { items, next_page_token: String::new(), total_size: 0 });
+                return Ok(Page {
+                    items,
+                    next_page_token: String::new(),
+                    total_size: 0,
+                });
             }
         }
     }
@@ -175,17 +220,25 @@ impl Store {
         most: usize,
     ) -> Result<Vec<(Vec<u8>, Vec<Position>)>> {
         let table = kind.table;
-        let exact = format!("CASE WHEN EXISTS (SELECT 1 FROM {table}_tokens w WHERE w.token = ? AND w.id = t.id) THEN 0 ELSE 1 END");
+        let exact = format!(
+            "CASE WHEN EXISTS (SELECT 1 FROM {table}_tokens w WHERE w.token = ? AND w.id = t.id) THEN 0 ELSE 1 END"
+        );
         let whole: Value = whole_name(query.whole()).into();
         let mut condition = Condition::new("t.record_status = 1", []);
         for term in query.terms() {
             // Half-open ranges on the token: an index serves them on both databases.
             let (test, values): (&str, Vec<Value>) = if term.prefix {
-                ("s.token >= ? AND s.token < ?", vec![term.text.as_str().into(), format!("{}\u{10ffff}", term.text).into()])
+                (
+                    "s.token >= ? AND s.token < ?",
+                    vec![term.text.as_str().into(), format!("{}\u{10ffff}", term.text).into()],
+                )
             } else {
                 ("s.token = ?", vec![term.text.as_str().into()])
             };
-            condition.and(&format!("t.id IN (SELECT s.id FROM {table}_tokens s WHERE {test})"), values);
+            condition.and(
+                &format!("t.id IN (SELECT s.id FROM {table}_tokens s WHERE {test})"),
+                values,
+            );
         }
         let mut outer = Condition::new("1 = 1", []);
         match position {
@@ -194,7 +247,13 @@ impl Store {
                 let values: Vec<Value> = vec![(*rank).into(), sort.as_str().into(), id.as_str().into()];
                 outer.and("(f.rank, f.sort_key, f.id) > (?, ?, ?)", values);
             }
-            Some(_) => return Err(Error::invalid("page_token", "PAGE_TOKEN_MALFORMED", "not a token of this search")),
+            Some(_) => {
+                return Err(Error::invalid(
+                    "page_token",
+                    "PAGE_TOKEN_MALFORMED",
+                    "not a token of this search",
+                ));
+            }
         }
         let text = format!(
             "SELECT f.body, f.rank, f.sort_key, f.id FROM (SELECT t.body, {exact} AS rank, t.sort_key, t.id FROM {table} t WHERE {}) f \
@@ -220,7 +279,10 @@ impl Store {
 
     /// The name of a record and those of all records that were merged into it.
     pub async fn family<C: Collection>(&self, _cx: &Cx, name: &str) -> Result<Vec<String>> {
-        let text = format!("SELECT name FROM {} WHERE survivor = ? AND survivor <> ''", C::shape().kind.table);
+        let text = format!(
+            "SELECT name FROM {} WHERE survivor = ? AND survivor <> ''",
+            C::shape().kind.table
+        );
         let mut names = vec![name.to_owned()];
         let mut next = 0;
         while let Some(name) = names.get(next).cloned() {
@@ -235,7 +297,9 @@ impl Store {
 /// The condition of a filter. Active records only, unless the filter names `record_status`.
 pub(crate) fn selection(kind: &Kind, text: &str) -> Result<Condition> {
     let parsed = filter::parse(text, &columns_of(kind))?;
-    let all = parsed.as_ref().is_some_and(|expr: &Expr| filter::mentions(expr, "record_status"));
+    let all = parsed
+        .as_ref()
+        .is_some_and(|expr: &Expr| filter::mentions(expr, "record_status"));
     let mut condition = Condition::new("1 = 1", []);
     if !all {
         condition.and("t.record_status = ?", [i64::from(RecordStatus::Active as i32).into()]);
@@ -249,7 +313,11 @@ pub(crate) fn selection(kind: &Kind, text: &str) -> Result<Condition> {
 /// Names sort by their pinyin key.
 fn sort_column(column: &Column, default: &str) -> &'static str {
     let by_default = default.split(", ").any(|name| name == column.name);
-    if by_default && matches!(column.name, "display_name" | "title") { "sort_key" } else { column.name }
+    if by_default && matches!(column.name, "display_name" | "title") {
+        "sort_key"
+    } else {
+        column.name
+    }
 }
 
 /// A resource, if this is its name: a child's id under another parent is none.
@@ -270,7 +338,10 @@ fn show<C: Collection>(body: &[u8], view: i32, default: View) -> Result<C::Item>
 }
 
 fn shown<C: Collection>(mut resource: C::Item, view: i32, default: View) -> C::Item {
-    let view = View::try_from(view).ok().filter(|v| *v != View::Unspecified).unwrap_or(default);
+    let view = View::try_from(view)
+        .ok()
+        .filter(|v| *v != View::Unspecified)
+        .unwrap_or(default);
     if view == View::Basic {
         C::shorten(&mut resource);
     }

@@ -44,10 +44,22 @@ impl Reads {
     /// The message of one id, where it exists.
     pub async fn one(&self, kind: &'static Kind, id: &str) -> Result<Option<Body>> {
         let (reply, answer) = oneshot::channel();
-        self.0.try_send(Ask { kind, id: id.to_owned(), reply }).map_err(|_| {
-            Error::new(Class::Exhausted, "READ_QUEUE_FULL", "too many reads wait: try again in a moment")
-        })?;
-        answer.await.map_err(|_| Error::internal("a reader ended without an answer"))?
+        self.0
+            .try_send(Ask {
+                kind,
+                id: id.to_owned(),
+                reply,
+            })
+            .map_err(|_| {
+                Error::new(
+                    Class::Exhausted,
+                    "READ_QUEUE_FULL",
+                    "too many reads wait: try again in a moment",
+                )
+            })?;
+        answer
+            .await
+            .map_err(|_| Error::internal("a reader ended without an answer"))?
     }
 }
 
@@ -64,11 +76,16 @@ async fn run(db: Db, waiting: Arc<Mutex<mpsc::Receiver<Ask>>>) {
             kinds.entry(ask.kind.table).or_default().push(ask);
         }
         for asks in kinds.into_values() {
-            let Some(kind) = asks.first().map(|ask| ask.kind) else { continue };
+            let Some(kind) = asks.first().map(|ask| ask.kind) else {
+                continue;
+            };
             let ids: BTreeSet<&str> = asks.iter().map(|ask| ask.id.as_str()).collect();
             let found = bodies(&db, kind, ids).await;
             for ask in asks {
-                let answer = found.as_ref().map(|found| found.get(&ask.id).cloned()).map_err(Clone::clone);
+                let answer = found
+                    .as_ref()
+                    .map(|found| found.get(&ask.id).cloned())
+                    .map_err(Clone::clone);
                 let _ = ask.reply.send(answer);
             }
         }
@@ -84,5 +101,7 @@ pub(crate) async fn bodies<'a>(
     let backend = db.backend();
     let text = format!("SELECT id, body FROM {} WHERE {}", kind.table, among(backend, "id"));
     let rows = db.read.query_all_raw(db.sql(&text, [list(backend, ids)])).await?;
-    rows.iter().map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index::<Vec<u8>>(1)?.into()))).collect()
+    rows.iter()
+        .map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index::<Vec<u8>>(1)?.into())))
+        .collect()
 }

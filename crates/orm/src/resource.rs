@@ -79,7 +79,13 @@ impl From<bool> for Cell {
 impl Cell {
     /// The values of a column with several; empty ones are left out.
     pub fn many<'a>(values: impl IntoIterator<Item = &'a str>) -> Self {
-        Self::Many(values.into_iter().filter(|v| !v.is_empty()).map(str::to_owned).collect())
+        Self::Many(
+            values
+                .into_iter()
+                .filter(|v| !v.is_empty())
+                .map(str::to_owned)
+                .collect(),
+        )
     }
 }
 
@@ -108,7 +114,12 @@ pub struct Key {
 impl Key {
     /// A key that anybody may see.
     pub fn new(space: impl Into<String>, value: impl Into<String>, field: impl Into<String>) -> Self {
-        Self { space: space.into(), value: value.into(), private: false, field: field.into() }
+        Self {
+            space: space.into(),
+            value: value.into(),
+            private: false,
+            field: field.into(),
+        }
     }
 
     /// The key of an identifier. One in `identifiers` and one in a reference meet here.
@@ -159,14 +170,19 @@ impl Kind {
     /// The id in a resource name of this kind.
     pub fn id<'a>(&self, name: &'a str) -> Option<&'a str> {
         let parsed = crate::id::Name::parse(name)?;
-        (parsed.collection == self.collection && parsed.parent_collection == self.parent.map(|p| p.0)).then_some(parsed.id)
+        (parsed.collection == self.collection && parsed.parent_collection == self.parent.map(|p| p.0))
+            .then_some(parsed.id)
     }
 
     /// The id in a resource name, or an error that says what a name looks like.
     pub fn expect<'a>(&self, name: &'a str, field: &str) -> Result<&'a str> {
         self.id(name).ok_or_else(|| {
             let like = self.name(self.parent.map(|_| "{id}"), "{id}");
-            Error::invalid(field, "NAME_WRONG_KIND", format!("expected a resource name like {like}"))
+            Error::invalid(
+                field,
+                "NAME_WRONG_KIND",
+                format!("expected a resource name like {like}"),
+            )
         })
     }
 
@@ -197,7 +213,10 @@ impl<C: Collection> Shape<C> {
             fields: mingce_proto::names::fields(C::MESSAGE),
             message: C::MESSAGE,
         };
-        Self { kind, get: fields.into_iter().map(|f| f.get).collect() }
+        Self {
+            kind,
+            get: fields.into_iter().map(|f| f.get).collect(),
+        }
     }
 }
 
@@ -293,7 +312,11 @@ pub(crate) fn decode<C: Collection>(message: &[u8]) -> Result<C::Item> {
 /// Numbers of the private fields of a resource.
 pub(crate) fn private<C: Collection>() -> Vec<u32> {
     let fields = &C::shape().kind.fields;
-    fields.iter().filter(|(_, name)| C::PRIVATE.contains(&name.as_str())).map(|(number, _)| *number).collect()
+    fields
+        .iter()
+        .filter(|(_, name)| C::PRIVATE.contains(&name.as_str()))
+        .map(|(number, _)| *number)
+        .collect()
 }
 
 /// The tokens of a resource: those of its names, and each whole name.
@@ -305,7 +328,11 @@ pub(crate) fn tokens<C: Collection>(resource: &C::Item) -> BTreeSet<String> {
 }
 
 /// The keys of a resource as the database holds them: none once it is annulled.
-pub(crate) fn stored_keys<C: Collection>(resource: &C::Item, head: &Head, vault: Option<&Vault>) -> Result<BTreeSet<String>> {
+pub(crate) fn stored_keys<C: Collection>(
+    resource: &C::Item,
+    head: &Head,
+    vault: Option<&Vault>,
+) -> Result<BTreeSet<String>> {
     if head.record_status == RecordStatus::Annulled as i32 {
         return Ok(BTreeSet::new());
     }
@@ -321,12 +348,19 @@ pub(crate) fn row<C: Collection>(
     let shape = C::shape();
     let whole = resource.encode_to_vec();
     let head = head(&whole)?;
-    let id = shape.kind.id(&head.name).ok_or_else(|| Error::internal("a resource without a name"))?.to_owned();
+    let id = shape
+        .kind
+        .id(&head.name)
+        .ok_or_else(|| Error::internal("a resource without a name"))?
+        .to_owned();
     let hidden = private::<C>();
     let (body, part) = if hidden.is_empty() {
         (whole, Vec::new())
     } else {
-        (wire::only(&whole, |n| !hidden.contains(&n))?, wire::only(&whole, |n| hidden.contains(&n))?)
+        (
+            wire::only(&whole, |n| !hidden.contains(&n))?,
+            wire::only(&whole, |n| hidden.contains(&n))?,
+        )
     };
     Ok(Row {
         kind: &shape.kind,

@@ -31,7 +31,9 @@ pub async fn run(manager: &SchemaManager<'_>, statements: &[String]) -> Result<(
         _ => [("$TEXT", "TEXT"), ("$BYTES", "BLOB"), ("$COMPACT", " WITHOUT ROWID")],
     };
     for statement in statements {
-        let text = words.iter().fold(statement.clone(), |text, (word, name)| text.replace(word, name));
+        let text = words
+            .iter()
+            .fold(statement.clone(), |text, (word, name)| text.replace(word, name));
         connection.execute_unprepared(&text).await?;
     }
     Ok(())
@@ -41,7 +43,12 @@ pub async fn run(manager: &SchemaManager<'_>, statements: &[String]) -> Result<(
 pub fn resource(table: &str, columns: &[(&str, Sql)], sealed: bool, indexed: &[&str]) -> Vec<String> {
     let own: String = columns
         .iter()
-        .map(|(name, kind)| format!("{name} {} NOT NULL, ", if *kind == Sql::Text { "$TEXT" } else { "BIGINT" }))
+        .map(|(name, kind)| {
+            format!(
+                "{name} {} NOT NULL, ",
+                if *kind == Sql::Text { "$TEXT" } else { "BIGINT" }
+            )
+        })
         .collect();
     let sealed = if sealed { ", sealed $BYTES" } else { "" };
     let mut statements = vec![
@@ -57,9 +64,15 @@ pub fn resource(table: &str, columns: &[(&str, Sql)], sealed: bool, indexed: &[&
              PRIMARY KEY (field, value, id))$COMPACT"
         ),
         format!("CREATE TABLE {table}_keys (key $TEXT NOT NULL PRIMARY KEY, id $TEXT NOT NULL)$COMPACT"),
-        format!("CREATE TABLE {table}_tokens (token $TEXT NOT NULL, id $TEXT NOT NULL, PRIMARY KEY (token, id))$COMPACT"),
+        format!(
+            "CREATE TABLE {table}_tokens (token $TEXT NOT NULL, id $TEXT NOT NULL, PRIMARY KEY (token, id))$COMPACT"
+        ),
     ];
-    statements.extend(indexed.iter().map(|column| format!("CREATE INDEX {table}_by_{column} ON {table} ({column}, id)")));
+    statements.extend(
+        indexed
+            .iter()
+            .map(|column| format!("CREATE INDEX {table}_by_{column} ON {table} ({column}, id)")),
+    );
     statements
 }
 
@@ -108,10 +121,14 @@ impl MigrationTrait for LedgerTables {
 pub async fn prepare<M: MigratorTrait>(db: &Db, migrate: bool) -> Result<()> {
     let mut attempt = 0;
     loop {
-        let status = M::get_migration_with_status_read_only(db.owner()).await.map_err(|error| {
-            let said = format!("the database has tables that this version of mingce does not know ({error}): use a newer version");
-            Error::new(Class::Precondition, "SCHEMA_UNKNOWN", said)
-        })?;
+        let status = M::get_migration_with_status_read_only(db.owner())
+            .await
+            .map_err(|error| {
+                let said = format!(
+                    "the database has tables that this version of mingce does not know ({error}): use a newer version"
+                );
+                Error::new(Class::Precondition, "SCHEMA_UNKNOWN", said)
+            })?;
         let pending = status.iter().filter(|m| m.status() == MigrationStatus::Pending).count();
         if pending == 0 {
             return Ok(());
@@ -137,7 +154,9 @@ pub async fn recognise(db: &Db) -> Result<()> {
 
 async fn tables(db: &Db) -> Result<Vec<String>> {
     let text = match db.backend() {
-        DbBackend::Postgres => "SELECT table_name::text FROM information_schema.tables WHERE table_schema = current_schema()",
+        DbBackend::Postgres => {
+            "SELECT table_name::text FROM information_schema.tables WHERE table_schema = current_schema()"
+        }
         _ => "SELECT name FROM sqlite_master WHERE type = 'table'",
     };
     crate::db::first::<String>(&db.owner().query_all_raw(db.sql(text, [])).await?)
@@ -149,12 +168,19 @@ pub async fn recognise_file(path: &Path) -> Result<()> {
         return Ok(());
     }
     let other = |what: String| {
-        Error::new(Class::Precondition, "SCHEMA_UNKNOWN", format!("{} is not a register of mingce: {what}", path.display()))
+        Error::new(
+            Class::Precondition,
+            "SCHEMA_UNKNOWN",
+            format!("{} is not a register of mingce: {what}", path.display()),
+        )
     };
     let options = SqliteConnectOptions::new().filename(path).read_only(true);
-    let mut connection = SqliteConnection::connect_with(&options).await.map_err(|e| other(e.to_string()))?;
-    let tables: Result<Vec<String>, _> =
-        sqlx::query_scalar("SELECT name FROM sqlite_master WHERE type = 'table'").fetch_all(&mut connection).await;
+    let mut connection = SqliteConnection::connect_with(&options)
+        .await
+        .map_err(|e| other(e.to_string()))?;
+    let tables: Result<Vec<String>, _> = sqlx::query_scalar("SELECT name FROM sqlite_master WHERE type = 'table'")
+        .fetch_all(&mut connection)
+        .await;
     let _ = connection.close().await;
     known(&tables.map_err(|e| other(e.to_string()))?)
 }
@@ -172,15 +198,23 @@ pub async fn is_sealed(db: &Db) -> Result<bool> {
     if !tables(db).await?.iter().any(|table| table == "settings") {
         return Ok(false);
     }
-    let row = db.owner().query_one_raw(db.sql("SELECT value FROM settings WHERE name = 'vault'", [])).await?;
+    let row = db
+        .owner()
+        .query_one_raw(db.sql("SELECT value FROM settings WHERE name = 'vault'", []))
+        .await?;
     Ok(row.is_some())
 }
 
 /// Notes which master key a register is sealed with, or refuses another one.
 pub async fn expect_vault(db: &Db, vault: &Vault) -> Result<()> {
     let note = "INSERT INTO settings (name, value) VALUES ('vault', ?) ON CONFLICT (name) DO NOTHING";
-    db.owner().execute_raw(db.sql(note, [vault.fingerprint().into()])).await?;
-    let row = db.owner().query_one_raw(db.sql("SELECT value FROM settings WHERE name = 'vault'", [])).await?;
+    db.owner()
+        .execute_raw(db.sql(note, [vault.fingerprint().into()]))
+        .await?;
+    let row = db
+        .owner()
+        .query_one_raw(db.sql("SELECT value FROM settings WHERE name = 'vault'", []))
+        .await?;
     let noted: Option<String> = row.map(|r| r.try_get_by_index(0)).transpose()?;
     if noted.as_deref() == Some(&vault.fingerprint()) {
         return Ok(());
@@ -191,7 +225,11 @@ pub async fn expect_vault(db: &Db, vault: &Vault) -> Result<()> {
 
 /// Whether the tables of a resource have just the columns that it declares. For tests of services.
 pub async fn differences(db: &Db, kind: &crate::resource::Kind) -> Result<Vec<String>> {
-    let text = format!("SELECT {} FROM {} LIMIT 0", crate::tables::columns(kind).join(", "), kind.table);
+    let text = format!(
+        "SELECT {} FROM {} LIMIT 0",
+        crate::tables::columns(kind).join(", "),
+        kind.table
+    );
     let mut wrong = Vec::new();
     if let Err(error) = db.read.query_all_raw(db.sql(&text, [])).await {
         wrong.push(error.to_string());

@@ -18,7 +18,10 @@ pub(crate) struct Condition {
 
 impl Condition {
     pub fn new(text: &str, values: impl IntoIterator<Item = Value>) -> Self {
-        Self { text: text.to_owned(), values: values.into_iter().collect() }
+        Self {
+            text: text.to_owned(),
+            values: values.into_iter().collect(),
+        }
     }
 
     /// Adds a condition that has to hold too.
@@ -57,17 +60,31 @@ pub(crate) fn compile(filter: &Expr, table: &str) -> Condition {
         Expr::Or(parts) => joined(parts, table, " OR "),
         Expr::Not(part) => {
             let part = compile(part, table);
-            Condition { text: format!("NOT {}", part.text), values: part.values }
+            Condition {
+                text: format!("NOT {}", part.text),
+                values: part.values,
+            }
         }
-        Expr::Compare { column, operator, value } if column.many => one_of_many(table, column, *operator, value),
-        Expr::Compare { column, operator, value } => single(column, *operator, value),
+        Expr::Compare {
+            column,
+            operator,
+            value,
+        } if column.many => one_of_many(table, column, *operator, value),
+        Expr::Compare {
+            column,
+            operator,
+            value,
+        } => single(column, *operator, value),
     }
 }
 
 fn joined(parts: &[Expr], table: &str, with: &str) -> Condition {
     let parts: Vec<_> = parts.iter().map(|part| compile(part, table)).collect();
     let text = parts.iter().map(|p| p.text.as_str()).collect::<Vec<_>>().join(with);
-    Condition { text: format!("({text})"), values: parts.into_iter().flat_map(|p| p.values).collect() }
+    Condition {
+        text: format!("({text})"),
+        values: parts.into_iter().flat_map(|p| p.values).collect(),
+    }
 }
 
 fn single(column: &Column, operator: Operator, value: &Wanted) -> Condition {
@@ -120,7 +137,10 @@ fn one_of_many(table: &str, column: &Column, operator: Operator, value: &Wanted)
         value => (" AND v.value = ?", vec![text_of(value).into()]),
     };
     values.insert(0, column.name.into());
-    Condition::new(&format!("(t.id {not}IN (SELECT v.id FROM {table}_values v WHERE v.field = ?{test}))"), values)
+    Condition::new(
+        &format!("(t.id {not}IN (SELECT v.id FROM {table}_values v WHERE v.field = ?{test}))"),
+        values,
+    )
 }
 
 fn bound(value: &Wanted) -> Value {
@@ -155,7 +175,10 @@ pub(crate) fn after_position(keys: &[(&str, Type, bool)], position: &[Position])
     let mut choices = Vec::new();
     let mut values: Vec<Value> = Vec::new();
     for (place, (name, descending, _)) in columns.iter().enumerate() {
-        let mut parts: Vec<String> = columns[..place].iter().map(|(before, ..)| format!("t.{before} = ?")).collect();
+        let mut parts: Vec<String> = columns[..place]
+            .iter()
+            .map(|(before, ..)| format!("t.{before} = ?"))
+            .collect();
         parts.push(format!("t.{name} {} ?", if *descending { "<" } else { ">" }));
         choices.push(format!("({})", parts.join(" AND ")));
         for (value, (_, _, is_text)) in position[..=place].iter().zip(&columns) {
@@ -166,5 +189,8 @@ pub(crate) fn after_position(keys: &[(&str, Type, bool)], position: &[Position])
             });
         }
     }
-    Ok(Condition { text: format!("({})", choices.join(" OR ")), values })
+    Ok(Condition {
+        text: format!("({})", choices.join(" OR ")),
+        values,
+    })
 }

@@ -11,8 +11,8 @@ use crate::db::Db;
 use crate::error::{Class, Error, Result, Violation};
 use crate::ledger;
 use crate::reads::Reads;
+use crate::resource::{self, Collection, HEAD_FIELDS, Kind};
 use crate::rules;
-use crate::resource::{self, HEAD_FIELDS, Kind, Collection};
 use crate::tables;
 use crate::vault::Vault;
 use crate::wire;
@@ -43,14 +43,21 @@ impl Call {
             digest.update(method.as_bytes());
             digest.update([0]);
             digest.update(request.encode_to_vec());
-            Once { request_id: request_id.to_lowercase(), digest: digest.finalize().to_vec() }
+            Once {
+                request_id: request_id.to_lowercase(),
+                digest: digest.finalize().to_vec(),
+            }
         });
         Self { once, validate_only }
     }
 
     pub(crate) fn stamp(&self, verb: &'static str, reason: &str) -> Stamp {
         let request_id = self.once.as_ref().map_or(String::new(), |once| once.request_id.clone());
-        Stamp { verb, reason: reason.to_owned(), request_id }
+        Stamp {
+            verb,
+            reason: reason.to_owned(),
+            request_id,
+        }
     }
 }
 
@@ -59,7 +66,12 @@ impl Store {
     pub fn new(db: Db, vault: Option<Arc<Vault>>) -> Self {
         let writers = Arc::new(Writers::start(&db, vault.clone()));
         let reads = Arc::new(Reads::start(&db));
-        Self { db, vault, reads, writers }
+        Self {
+            db,
+            vault,
+            reads,
+            writers,
+        }
     }
 
     /// Writes what waits. For the last holder of the store.
@@ -75,7 +87,9 @@ impl Store {
             self.rehearse(&mut self.rehearsal(), &edit).await?
         } else {
             let mut answers = self.writers.submit(cx, call.once, vec![edit]).await?;
-            answers.pop().ok_or_else(|| Error::internal("a writer answered nothing"))??
+            answers
+                .pop()
+                .ok_or_else(|| Error::internal("a writer answered nothing"))??
         };
         answer.decode::<C>()
     }
@@ -106,9 +120,20 @@ impl Store {
     }
 
     /// Makes a resource.
-    pub async fn create<C: Collection>(&self, cx: &Cx, call: Call, verb: &'static str, resource: C::Item) -> Result<C::Item> {
+    pub async fn create<C: Collection>(
+        &self,
+        cx: &Cx,
+        call: Call,
+        verb: &'static str,
+        resource: C::Item,
+    ) -> Result<C::Item> {
         let (stamp, at) = (call.stamp(verb, ""), cx.clone());
-        self.change::<C>(cx, call, Box::new(move |work| create::<C>(work, &at, &stamp, &resource))).await
+        self.change::<C>(
+            cx,
+            call,
+            Box::new(move |work| create::<C>(work, &at, &stamp, &resource)),
+        )
+        .await
     }
 
     /// Changes the fields that the mask names to what they are in `resource`.
@@ -116,26 +141,41 @@ impl Store {
         let (stamp, at) = (call.stamp("update", ""), cx.clone());
         let head = head_of(&resource)?;
         C::shape().kind.expect(&head.name, &format!("{}.name", C::SINGULAR))?;
-        self.change::<C>(cx, call, Box::new(move |work| {
-            let stored = work.require::<C>(&head.name)?;
-            expect_etag::<C>(&stored, &head.etag)?;
-            expect_active::<C>(&stored)?;
-            let merged = settled::<C>(&mask.apply::<C>(&stored, &resource)?)?;
-            work.update::<C>(&at, &stamp, &merged)
-        }))
+        self.change::<C>(
+            cx,
+            call,
+            Box::new(move |work| {
+                let stored = work.require::<C>(&head.name)?;
+                expect_etag::<C>(&stored, &head.etag)?;
+                expect_active::<C>(&stored)?;
+                let merged = settled::<C>(&mask.apply::<C>(&stored, &resource)?)?;
+                work.update::<C>(&at, &stamp, &merged)
+            }),
+        )
         .await
     }
 
     /// Marks a resource as one that should not have been made.
-    pub async fn annul<C: Collection>(&self, cx: &Cx, call: Call, name: &str, etag: &str, reason: &str) -> Result<C::Item> {
+    pub async fn annul<C: Collection>(
+        &self,
+        cx: &Cx,
+        call: Call,
+        name: &str,
+        etag: &str,
+        reason: &str,
+    ) -> Result<C::Item> {
         let (stamp, at) = (call.stamp("annul", reason), cx.clone());
         let (name, etag) = (name.to_owned(), etag.to_owned());
-        self.change::<C>(cx, call, Box::new(move |work| {
-            let stored = work.require::<C>(&name)?;
-            expect_etag::<C>(&stored, &etag)?;
-            expect_active::<C>(&stored)?;
-            work.change::<C>(&at, &stamp, &stored, RecordStatus::Annulled, "")
-        }))
+        self.change::<C>(
+            cx,
+            call,
+            Box::new(move |work| {
+                let stored = work.require::<C>(&name)?;
+                expect_etag::<C>(&stored, &etag)?;
+                expect_active::<C>(&stored)?;
+                work.change::<C>(&at, &stamp, &stored, RecordStatus::Annulled, "")
+            }),
+        )
         .await
     }
 
@@ -187,7 +227,10 @@ pub(crate) fn expect_etag<C: Collection>(stored: &C::Item, etag: &str) -> Result
     if etag.is_empty() || etag == head.etag {
         return Ok(());
     }
-    let said = format!("{} is at {}, not at {etag}: read it again and decide anew", head.name, head.etag);
+    let said = format!(
+        "{} is at {}, not at {etag}: read it again and decide anew",
+        head.name, head.etag
+    );
     Err(Error::new(Class::Aborted, "ETAG_MISMATCH", said).about(C::COLLECTION, head.name))
 }
 
@@ -220,7 +263,10 @@ impl Mask {
         let kind = &C::shape().kind;
         let writable = |name: &str| !C::OUTPUT_ONLY.contains(&name);
         let set = wire::set(&resource.encode_to_vec())?;
-        let all = kind.fields.iter().filter(|(number, name)| *number > HEAD_FIELDS && writable(name));
+        let all = kind
+            .fields
+            .iter()
+            .filter(|(number, name)| *number > HEAD_FIELDS && writable(name));
         if paths.is_empty() {
             return Ok(Self(all.map(|f| f.0).filter(|number| set.contains(number)).collect()));
         }
@@ -229,7 +275,11 @@ impl Mask {
         }
         let (mut numbers, mut problems) = (Vec::new(), Vec::new());
         for path in paths {
-            let wrong = |reason, description: String| Violation { field: "update_mask".into(), reason, description };
+            let wrong = |reason, description: String| Violation {
+                field: "update_mask".into(),
+                reason,
+                description,
+            };
             match kind.fields.iter().find(|(_, name)| name == path) {
                 Some((number, name)) if *number > HEAD_FIELDS && writable(name) => numbers.push(*number),
                 Some(_) => problems.push(wrong("MASK_FIELD_OUTPUT_ONLY", format!("{path} cannot be written"))),
@@ -240,12 +290,18 @@ impl Mask {
                 }
             }
         }
-        if problems.is_empty() { Ok(Self(numbers)) } else { Err(Error::invalid_all(problems)) }
+        if problems.is_empty() {
+            Ok(Self(numbers))
+        } else {
+            Err(Error::invalid_all(problems))
+        }
     }
 
     /// `stored` with the fields of the mask as they are in `new`.
     pub fn apply<C: Collection>(&self, stored: &C::Item, new: &C::Item) -> Result<C::Item> {
-        let merged = wire::replace(&stored.encode_to_vec(), &new.encode_to_vec(), |number| self.0.contains(&number))?;
+        let merged = wire::replace(&stored.encode_to_vec(), &new.encode_to_vec(), |number| {
+            self.0.contains(&number)
+        })?;
         resource::decode::<C>(&merged)
     }
 
@@ -259,13 +315,16 @@ impl Mask {
     /// The mask with the output-only fields that preparing a resource has filled in.
     pub fn with_derived<C: Collection>(mut self, prepared: &C::Item) -> Result<Self> {
         let derived = |number: &u32| C::OUTPUT_ONLY.contains(&C::shape().kind.field(*number));
-        self.0.extend(wire::set(&prepared.encode_to_vec())?.into_iter().filter(derived));
+        self.0
+            .extend(wire::set(&prepared.encode_to_vec())?.into_iter().filter(derived));
         Ok(self)
     }
 
     /// `new` with nothing but the fields of the mask and its head.
     pub fn only<C: Collection>(&self, new: &C::Item) -> Result<C::Item> {
-        let kept = wire::only(&new.encode_to_vec(), |number| number <= HEAD_FIELDS || self.0.contains(&number))?;
+        let kept = wire::only(&new.encode_to_vec(), |number| {
+            number <= HEAD_FIELDS || self.0.contains(&number)
+        })?;
         resource::decode::<C>(&kept)
     }
 }

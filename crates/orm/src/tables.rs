@@ -24,7 +24,11 @@ pub(crate) async fn load(
     lock: bool,
 ) -> Result<()> {
     let backend = connection.get_database_backend();
-    let tail = if lock && backend == DbBackend::Postgres { " FOR UPDATE OF t" } else { "" };
+    let tail = if lock && backend == DbBackend::Postgres {
+        " FOR UPDATE OF t"
+    } else {
+        ""
+    };
     // In the order of tables and ids, so that two writers lock in the same order.
     let mut keys: Vec<_> = asks.keys.into_values().collect();
     keys.sort_by_key(|(kind, _)| kind.table);
@@ -37,7 +41,9 @@ pub(crate) async fn load(
             sealed(kind),
             among(backend, "k.key")
         );
-        let found = connection.query_all_raw(sql(backend, &text, [list(backend, &wanted)])).await?;
+        let found = connection
+            .query_all_raw(sql(backend, &text, [list(backend, &wanted)]))
+            .await?;
         base.keys.extend(wanted.into_iter().map(|key| ((table, key), None)));
         for row in &found {
             let id = take_row(kind, row, base, vault)?;
@@ -50,18 +56,30 @@ pub(crate) async fn load(
         let table = kind.table;
         if lock && backend == DbBackend::Postgres {
             // No unique key keeps two imports from making the same name at the same moment: they go one after the other.
-            connection.execute_raw(sql(backend, "SELECT pg_advisory_xact_lock(hashtext(?))", [table.into()])).await?;
+            connection
+                .execute_raw(sql(
+                    backend,
+                    "SELECT pg_advisory_xact_lock(hashtext(?))",
+                    [table.into()],
+                ))
+                .await?;
         }
         let text = format!(
             "SELECT t.id, t.body{}, n.token FROM {table}_tokens n JOIN {table} t ON t.id = n.id WHERE {} ORDER BY t.id{tail}",
             sealed(kind),
             among(backend, "n.token")
         );
-        let found = connection.query_all_raw(sql(backend, &text, [list(backend, &wanted)])).await?;
-        base.names.extend(wanted.into_iter().map(|name| ((table, name), Vec::new())));
+        let found = connection
+            .query_all_raw(sql(backend, &text, [list(backend, &wanted)]))
+            .await?;
+        base.names
+            .extend(wanted.into_iter().map(|name| ((table, name), Vec::new())));
         for row in &found {
             let id = take_row(kind, row, base, vault)?;
-            base.names.entry((table, row.try_get_by_index(after(kind))?)).or_default().push(id);
+            base.names
+                .entry((table, row.try_get_by_index(after(kind))?))
+                .or_default()
+                .push(id);
         }
     }
     let mut rows: Vec<_> = asks.rows.into_values().collect();
@@ -73,7 +91,9 @@ pub(crate) async fn load(
             sealed(kind),
             among(backend, "t.id")
         );
-        let found = connection.query_all_raw(sql(backend, &text, [list(backend, &wanted)])).await?;
+        let found = connection
+            .query_all_raw(sql(backend, &text, [list(backend, &wanted)]))
+            .await?;
         base.rows.extend(wanted.into_iter().map(|id| ((table, id), None)));
         for row in &found {
             take_row(kind, row, base, vault)?;
@@ -98,7 +118,8 @@ fn take_row(kind: &Kind, row: &QueryResult, base: &mut Base, vault: Option<&Arc<
     if let (Some(sealed), Some(vault)) = (&sealed, vault) {
         whole.extend(vault.open(&id, sealed)?);
     }
-    base.rows.insert((kind.table, id.clone()), Some(Loaded { whole, sealed }));
+    base.rows
+        .insert((kind.table, id.clone()), Some(Loaded { whole, sealed }));
     Ok(id)
 }
 
@@ -106,14 +127,17 @@ fn take_row(kind: &Kind, row: &QueryResult, base: &mut Base, vault: Option<&Arc<
 pub(crate) async fn write(tx: &DatabaseTransaction, rows: &[RowChange]) -> Result<(), sea_orm::DbErr> {
     let none = BTreeSet::new();
     for of_kind in rows.chunk_by(|a, b| a.1.kind.table == b.1.kind.table) {
-        let Some(kind) = of_kind.first().map(|r| r.1.kind) else { continue };
+        let Some(kind) = of_kind.first().map(|r| r.1.kind) else {
+            continue;
+        };
         write_rows(tx, kind, of_kind).await?;
         let mut side = Side::default();
         for (before, after) in of_kind {
             let id = after.id.as_str();
             let old = before.as_ref();
             side.keys.difference(id, old.map_or(&none, |r| &r.keys), &after.keys);
-            side.tokens.difference(id, old.map_or(&none, |r| &r.tokens), &after.tokens);
+            side.tokens
+                .difference(id, old.map_or(&none, |r| &r.tokens), &after.tokens);
             for (place, column) in kind.columns.iter().enumerate().filter(|(_, c)| c.many) {
                 let was = old.and_then(|r| many(r, place)).unwrap_or(&none);
                 let is = many(after, place).unwrap_or(&none);
@@ -130,7 +154,13 @@ pub(crate) async fn write(tx: &DatabaseTransaction, rows: &[RowChange]) -> Resul
         insert(tx, &format!("{table}_keys (key, id)"), &side.keys.new).await?;
         remove(tx, &format!("{table}_tokens"), ["token", "id"], &side.tokens.gone).await?;
         insert(tx, &format!("{table}_tokens (token, id)"), &side.tokens.new).await?;
-        remove(tx, &format!("{table}_values"), ["field", "value", "id"], &side.values_gone).await?;
+        remove(
+            tx,
+            &format!("{table}_values"),
+            ["field", "value", "id"],
+            &side.values_gone,
+        )
+        .await?;
         insert(tx, &format!("{table}_values (field, value, id)"), &side.values_new).await?;
     }
     Ok(())
@@ -166,7 +196,16 @@ fn many(row: &Row, place: usize) -> Option<&BTreeSet<String>> {
 
 /// Names of the columns of a resource's own table.
 pub(crate) fn columns(kind: &Kind) -> Vec<&'static str> {
-    let mut names = vec!["id", "name", "revision", "record_status", "survivor", "create_time", "update_time", "sort_key"];
+    let mut names = vec![
+        "id",
+        "name",
+        "revision",
+        "record_status",
+        "survivor",
+        "create_time",
+        "update_time",
+        "sort_key",
+    ];
     names.extend(kind.columns.iter().filter(|c| !c.many).map(|c| c.name));
     names.push("body");
     if kind.sealed {
@@ -175,11 +214,7 @@ pub(crate) fn columns(kind: &Kind) -> Vec<&'static str> {
     names
 }
 
-async fn write_rows(
-    tx: &DatabaseTransaction,
-    kind: &Kind,
-    rows: &[RowChange],
-) -> Result<(), sea_orm::DbErr> {
+async fn write_rows(tx: &DatabaseTransaction, kind: &Kind, rows: &[RowChange]) -> Result<(), sea_orm::DbErr> {
     let names = columns(kind);
     let set: Vec<_> = names.iter().skip(1).map(|n| format!("{n} = excluded.{n}")).collect();
     let into = format!("{} ({})", kind.table, names.join(", "));
@@ -197,7 +232,10 @@ pub(crate) async fn insert_values(
     while let Some(first) = rows.first() {
         let marks = format!("({})", vec!["?"; first.len()].join(", "));
         let piece = PIECES.into_iter().find(|p| *p <= rows.len()).unwrap_or(1);
-        let text = format!("INSERT INTO {into} VALUES {}{tail}", vec![marks.as_str(); piece].join(", "));
+        let text = format!(
+            "INSERT INTO {into} VALUES {}{tail}",
+            vec![marks.as_str(); piece].join(", ")
+        );
         let values: Vec<Value> = rows.drain(..piece).flatten().collect();
         tx.execute_raw(sql(tx.get_database_backend(), &text, values)).await?;
     }
@@ -238,8 +276,13 @@ async fn insert<const N: usize>(
     }
     let backend = tx.get_database_backend();
     let columns: Vec<_> = (0..N).map(|n| format!("c{n}")).collect();
-    let text = format!("INSERT INTO {table} SELECT {} FROM {}", columns.join(", "), rows_of(backend, N));
-    tx.execute_raw(sql(backend, &text, crate::db::rows(backend, rows))).await?;
+    let text = format!(
+        "INSERT INTO {table} SELECT {} FROM {}",
+        columns.join(", "),
+        rows_of(backend, N)
+    );
+    tx.execute_raw(sql(backend, &text, crate::db::rows(backend, rows)))
+        .await?;
     Ok(())
 }
 
@@ -260,6 +303,7 @@ async fn remove<const N: usize>(
         picked.join(", "),
         rows_of(backend, N)
     );
-    tx.execute_raw(sql(backend, &text, crate::db::rows(backend, rows))).await?;
+    tx.execute_raw(sql(backend, &text, crate::db::rows(backend, rows)))
+        .await?;
     Ok(())
 }

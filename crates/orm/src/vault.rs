@@ -32,15 +32,29 @@ impl Vault {
     /// A vault from a key file's text: one key of 64 hexadecimal digits a line, the current one first. The blind index
     /// stays with the last line, the oldest key.
     pub fn from_text(text: &str) -> Result<Self> {
-        let wrong = |what: &str| Error::new(Class::Invalid, "MASTER_KEY_INVALID", format!("the master key file: {what}"));
+        let wrong = |what: &str| {
+            Error::new(
+                Class::Invalid,
+                "MASTER_KEY_INVALID",
+                format!("the master key file: {what}"),
+            )
+        };
         let mut keys = Vec::new();
         for line in text.lines().map(str::trim).filter(|l| !l.is_empty()) {
-            let bytes = HEXLOWER.decode(line.as_bytes()).map_err(|_| wrong("expected 64 hexadecimal digits a line"))?;
+            let bytes = HEXLOWER
+                .decode(line.as_bytes())
+                .map_err(|_| wrong("expected 64 hexadecimal digits a line"))?;
             keys.push(<[u8; 32]>::try_from(bytes).map_err(|_| wrong("expected 64 hexadecimal digits a line"))?);
         }
         let oldest = keys.last().ok_or_else(|| wrong("it holds no key"))?;
-        let masters = keys.iter().map(|key| (id(key), XChaCha20Poly1305::new(key.into()))).collect();
-        Ok(Self { masters, blind: derive(oldest, b"mingce blind index") })
+        let masters = keys
+            .iter()
+            .map(|key| (id(key), XChaCha20Poly1305::new(key.into())))
+            .collect();
+        Ok(Self {
+            masters,
+            blind: derive(oldest, b"mingce blind index"),
+        })
     }
 
     /// A new key file's text.
@@ -61,13 +75,25 @@ impl Vault {
 
     /// Seals a record's private part under a data key of its own.
     pub(crate) fn seal(&self, owner: &str, part: &[u8]) -> Result<Vec<u8>> {
-        let (master_id, master) = self.masters.first().ok_or_else(|| Error::internal("a vault without keys"))?;
+        let (master_id, master) = self
+            .masters
+            .first()
+            .ok_or_else(|| Error::internal("a vault without keys"))?;
         let data_key: [u8; 32] = rand::random();
         let mut sealed = vec![VERSION];
         sealed.extend_from_slice(master_id);
-        for (cipher, message) in [(master, data_key.as_slice()), (&XChaCha20Poly1305::new((&data_key).into()), part)] {
+        for (cipher, message) in [
+            (master, data_key.as_slice()),
+            (&XChaCha20Poly1305::new((&data_key).into()), part),
+        ] {
             let nonce: [u8; NONCE] = rand::random();
-            let text = cipher.encrypt(&XNonce::from(nonce), Payload { msg: message, aad: owner.as_bytes() });
+            let text = cipher.encrypt(
+                &XNonce::from(nonce),
+                Payload {
+                    msg: message,
+                    aad: owner.as_bytes(),
+                },
+            );
             sealed.extend_from_slice(&nonce);
             sealed.extend(text.map_err(|_| Error::internal("sealing failed"))?);
         }
@@ -77,13 +103,17 @@ impl Vault {
     /// Opens what [`Vault::seal`] made for the same owner.
     pub(crate) fn open(&self, owner: &str, sealed: &[u8]) -> Result<Vec<u8>> {
         let fault = |what: &str| Error::internal(format!("the sealed part of {owner}: {what}"));
-        let (head, rest) = sealed.split_at_checked(1 + MASTER_ID).ok_or_else(|| fault("too short"))?;
+        let (head, rest) = sealed
+            .split_at_checked(1 + MASTER_ID)
+            .ok_or_else(|| fault("too short"))?;
         if head[0] != VERSION {
             return Err(fault("of an unknown version"));
         }
         let master = self.masters.iter().find(|(id, _)| id.as_slice() == &head[1..]);
         let (_, master) = master.ok_or_else(|| fault("its master key is not in the key file"))?;
-        let (wrapped, rest) = rest.split_at_checked(NONCE + WRAPPED).ok_or_else(|| fault("too short"))?;
+        let (wrapped, rest) = rest
+            .split_at_checked(NONCE + WRAPPED)
+            .ok_or_else(|| fault("too short"))?;
         let data_key = decrypt(master, owner, wrapped).ok_or_else(|| fault("its data key does not open"))?;
         let data_key = <[u8; 32]>::try_from(data_key).map_err(|_| fault("its data key is malformed"))?;
         decrypt(&XChaCha20Poly1305::new((&data_key).into()), owner, rest).ok_or_else(|| fault("it does not open"))
@@ -93,7 +123,15 @@ impl Vault {
 fn decrypt(cipher: &XChaCha20Poly1305, owner: &str, text: &[u8]) -> Option<Vec<u8>> {
     let (nonce, text) = text.split_at_checked(NONCE)?;
     let nonce = <[u8; NONCE]>::try_from(nonce).ok()?;
-    cipher.decrypt(&XNonce::from(nonce), Payload { msg: text, aad: owner.as_bytes() }).ok()
+    cipher
+        .decrypt(
+            &XNonce::from(nonce),
+            Payload {
+                msg: text,
+                aad: owner.as_bytes(),
+            },
+        )
+        .ok()
 }
 
 fn id(key: &[u8; 32]) -> [u8; MASTER_ID] {
@@ -145,7 +183,11 @@ mod tests {
     #[test]
     fn a_key_file_that_is_none_is_refused() {
         for text in ["", "\n", "abc", "zz", &"0".repeat(63)] {
-            assert_eq!(Vault::from_text(text).err().map(|e| e.reason()), Some("MASTER_KEY_INVALID"), "{text:?}");
+            assert_eq!(
+                Vault::from_text(text).err().map(|e| e.reason()),
+                Some("MASTER_KEY_INVALID"),
+                "{text:?}"
+            );
         }
     }
 }

@@ -15,12 +15,18 @@ fn split(mut rest: &[u8]) -> Result<Vec<(u32, &[u8])>> {
             1 => 8,
             2 => {
                 let (length, digits) = varint(&rest[head..])?;
-                usize::try_from(length).ok().and_then(|l| l.checked_add(digits)).ok_or_else(broken)?
+                usize::try_from(length)
+                    .ok()
+                    .and_then(|l| l.checked_add(digits))
+                    .ok_or_else(broken)?
             }
             5 => 4,
             _ => return Err(broken()),
         };
-        let end = head.checked_add(body).filter(|end| *end <= rest.len()).ok_or_else(broken)?;
+        let end = head
+            .checked_add(body)
+            .filter(|end| *end <= rest.len())
+            .ok_or_else(broken)?;
         fields.push((u32::try_from(key >> 3).map_err(|_| broken())?, &rest[..end]));
         rest = &rest[end..];
     }
@@ -44,10 +50,13 @@ fn broken() -> Error {
 
 /// The message with only the fields that `keep` says.
 pub(crate) fn only(message: &[u8], keep: impl Fn(u32) -> bool) -> Result<Vec<u8>> {
-    Ok(split(message)?.into_iter().filter(|(number, _)| keep(*number)).fold(Vec::new(), |mut kept, (_, bytes)| {
-        kept.extend_from_slice(bytes);
-        kept
-    }))
+    Ok(split(message)?
+        .into_iter()
+        .filter(|(number, _)| keep(*number))
+        .fold(Vec::new(), |mut kept, (_, bytes)| {
+            kept.extend_from_slice(bytes);
+            kept
+        }))
 }
 
 /// `old` with the fields that `taken` names as they are in `new`, also where they are empty there.
@@ -89,15 +98,26 @@ mod tests {
     use prost::Message;
 
     fn name(text: &str, language: &str) -> Vec<u8> {
-        Name { text: text.into(), language: language.into(), ..Name::default() }.encode_to_vec()
+        Name {
+            text: text.into(),
+            language: language.into(),
+            ..Name::default()
+        }
+        .encode_to_vec()
     }
 
     #[test]
     fn a_mask_takes_its_fields_and_no_other() -> Result<()> {
         let merged = replace(&name("北大", "zh"), &name("PKU", "en"), |number| number == 1)?;
-        assert_eq!(Name::decode(merged.as_slice()).ok().map(|n| (n.text, n.language)), Some(("PKU".into(), "zh".into())));
+        assert_eq!(
+            Name::decode(merged.as_slice()).ok().map(|n| (n.text, n.language)),
+            Some(("PKU".into(), "zh".into()))
+        );
         let emptied = replace(&name("北大", "zh"), &name("PKU", ""), |number| number == 2)?;
-        assert_eq!(Name::decode(emptied.as_slice()).ok().map(|n| n.language), Some(String::new()));
+        assert_eq!(
+            Name::decode(emptied.as_slice()).ok().map(|n| n.language),
+            Some(String::new())
+        );
         assert_eq!(changed(&name("北大", "zh"), &merged)?, vec![1]);
         Ok(())
     }

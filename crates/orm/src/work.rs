@@ -14,7 +14,7 @@ use crate::cx::Cx;
 use crate::error::{Class, Error, Result};
 use crate::id::Id;
 use crate::ledger::Entry;
-use crate::resource::{self, HEAD_FIELDS, Head, Key, Kind, Collection, Row};
+use crate::resource::{self, Collection, HEAD_FIELDS, Head, Key, Kind, Row};
 use crate::vault::Vault;
 use crate::wire;
 
@@ -100,7 +100,12 @@ pub struct Answer {
 impl Answer {
     /// An answer that is no resource: what an edit found, as a message.
     pub fn of(message: &impl Message) -> Self {
-        Self { outcome: Outcome::Unchanged, name: String::new(), revision: 0, body: message.encode_to_vec() }
+        Self {
+            outcome: Outcome::Unchanged,
+            name: String::new(),
+            revision: 0,
+            body: message.encode_to_vec(),
+        }
     }
 
     /// Reads the resource.
@@ -123,7 +128,10 @@ pub struct Stamp {
 impl Stamp {
     /// A change without a reason.
     pub fn new(verb: &'static str) -> Self {
-        Self { verb, ..Self::default() }
+        Self {
+            verb,
+            ..Self::default()
+        }
     }
 }
 
@@ -139,7 +147,10 @@ pub struct Work {
 
 impl Work {
     pub(crate) fn new(vault: Option<Arc<Vault>>) -> Self {
-        Self { vault, ..Self::default() }
+        Self {
+            vault,
+            ..Self::default()
+        }
     }
 
     /// The resource with an id; `None` where there is none.
@@ -155,7 +166,11 @@ impl Work {
         let kind = &C::shape().kind;
         let missing = || Error::not_found(kind.collection, name);
         let found = self.get::<C>(kind.id(name).ok_or_else(missing)?)?.ok_or_else(missing)?;
-        if head_of(&found)?.name == name { Ok(found) } else { Err(missing()) }
+        if head_of(&found)?.name == name {
+            Ok(found)
+        } else {
+            Err(missing())
+        }
     }
 
     /// Like [`Work::get`], with the survivor in the place of a duplicate.
@@ -197,7 +212,12 @@ impl Work {
         let kind = &C::shape().kind;
         let at = (kind.table, resource::whole_name(name));
         let Some(found) = self.base.names.get(&at) else {
-            self.asks.names.entry(kind.table).or_insert_with(|| (kind, BTreeSet::new())).1.insert(at.1);
+            self.asks
+                .names
+                .entry(kind.table)
+                .or_insert_with(|| (kind, BTreeSet::new()))
+                .1
+                .insert(at.1);
             return Err(not_loaded());
         };
         let mut ids = found.clone();
@@ -217,7 +237,10 @@ impl Work {
     /// Makes a resource with this id.
     pub fn create_as<C: Collection>(&mut self, cx: &Cx, stamp: &Stamp, resource: &C::Item, id: Id) -> Result<Answer> {
         let kind = &C::shape().kind;
-        let parent = kind.parent.and_then(|_| crate::id::Name::parse(C::parent(resource))).map(|p| p.id);
+        let parent = kind
+            .parent
+            .and_then(|_| crate::id::Name::parse(C::parent(resource)))
+            .map(|p| p.id);
         if kind.parent.is_some() && parent.is_none() {
             return Err(Error::internal("a resource without its parent"));
         }
@@ -248,8 +271,14 @@ impl Work {
         survivor: &str,
     ) -> Result<Answer> {
         let kind = &C::shape().kind;
-        let id = kind.id(&head_of(resource)?.name).ok_or_else(|| Error::internal("a resource without a name"))?.to_owned();
-        let old = self.whole(kind, &id)?.ok_or_else(|| Error::internal("a change of what is not there"))?.to_vec();
+        let id = kind
+            .id(&head_of(resource)?.name)
+            .ok_or_else(|| Error::internal("a resource without a name"))?
+            .to_owned();
+        let old = self
+            .whole(kind, &id)?
+            .ok_or_else(|| Error::internal("a change of what is not there"))?
+            .to_vec();
         let mut head = resource::head(&old)?;
         head.record_status = status as i32;
         survivor.clone_into(&mut head.survivor);
@@ -268,7 +297,10 @@ impl Work {
         let fields = wire::only(&resource.encode_to_vec(), |number| number > HEAD_FIELDS)?;
         let with = |head: &Head| [head.encode_to_vec(), fields.clone()].concat();
         let changed = wire::changed(old.unwrap_or_default(), &with(&head))?;
-        let changed: Vec<u32> = changed.into_iter().filter(|number| *number >= HEAD_FIELDS - 1).collect();
+        let changed: Vec<u32> = changed
+            .into_iter()
+            .filter(|number| *number >= HEAD_FIELDS - 1)
+            .collect();
         let old_head = old.map(resource::head).transpose()?;
         if let (Some(old), true) = (old, changed.is_empty()) {
             return answer::<C>(Outcome::Unchanged, &head, old);
@@ -276,12 +308,18 @@ impl Work {
         if let Some(old) = &old_head {
             head.revision = old.revision + 1;
         }
-        let latest = old_head.as_ref().and_then(|h| h.update_time).map_or(i64::MIN, |t| micros(&t));
+        let latest = old_head
+            .as_ref()
+            .and_then(|h| h.update_time)
+            .map_or(i64::MIN, |t| micros(&t));
         head.update_time = Some(timestamp(cx.now.max(latest)));
         head.etag = etag(head.revision);
         let whole = with(&head);
         let new = resource::decode::<C>(&whole)?;
-        let id = kind.id(&head.name).ok_or_else(|| Error::internal("a resource without a name"))?.to_owned();
+        let id = kind
+            .id(&head.name)
+            .ok_or_else(|| Error::internal("a resource without a name"))?
+            .to_owned();
 
         let old_resource = old.map(resource::decode::<C>).transpose()?;
         self.hold_keys::<C>(kind, &id, old_resource.as_ref().zip(old_head.as_ref()), (&new, &head))?;
@@ -291,7 +329,15 @@ impl Work {
                 self.staged.names.entry(at).or_default().push(id.clone());
             }
         }
-        let answer = answer::<C>(if old.is_some() { Outcome::Updated } else { Outcome::Created }, &head, &whole)?;
+        let answer = answer::<C>(
+            if old.is_some() {
+                Outcome::Updated
+            } else {
+                Outcome::Created
+            },
+            &head,
+            &whole,
+        )?;
         self.staged.entries.push(Entry {
             kind,
             name: head.name.clone(),
@@ -304,7 +350,13 @@ impl Work {
             changed: changed.iter().map(|number| kind.field(*number).to_owned()).collect(),
             body: answer.body.clone(),
         });
-        self.staged.rows.insert((kind.table, id), Changed { whole, project: project::<C> });
+        self.staged.rows.insert(
+            (kind.table, id),
+            Changed {
+                whole,
+                project: project::<C>,
+            },
+        );
         Ok(answer)
     }
 
@@ -322,18 +374,30 @@ impl Work {
             None => BTreeSet::new(),
         };
         let mut after = BTreeSet::new();
-        let keys = if head.record_status == RecordStatus::Annulled as i32 { Vec::new() } else { C::keys(new) };
+        let keys = if head.record_status == RecordStatus::Annulled as i32 {
+            Vec::new()
+        } else {
+            C::keys(new)
+        };
         for key in keys {
             let stored = key.stored(vault.as_deref())?;
             if !before.contains(&stored)
                 && let Some(owner) = self.owner_of(kind, &stored)?
                 && owner != id
             {
-                let holder = self.whole(kind, &owner)?.map(resource::head).transpose()?.map_or(String::new(), |h| h.name);
+                let holder = self
+                    .whole(kind, &owner)?
+                    .map(resource::head)
+                    .transpose()?
+                    .map_or(String::new(), |h| h.name);
                 let said = format!("{holder} has it already");
-                return Err(Error::new(Class::AlreadyExists, "IDENTIFIER_TAKEN", format!("{}: {said}", key.field))
-                    .at(format!("{}.{}", kind.singular, key.field), said)
-                    .about(kind.collection, holder));
+                return Err(Error::new(
+                    Class::AlreadyExists,
+                    "IDENTIFIER_TAKEN",
+                    format!("{}: {said}", key.field),
+                )
+                .at(format!("{}.{}", kind.singular, key.field), said)
+                .about(kind.collection, holder));
             }
             after.insert(stored);
         }
@@ -341,19 +405,38 @@ impl Work {
             self.staged.keys.insert((kind.table, gone.clone()), None);
         }
         for taken in after.difference(&before) {
-            self.staged.keys.insert((kind.table, taken.clone()), Some(id.to_owned()));
+            self.staged
+                .keys
+                .insert((kind.table, taken.clone()), Some(id.to_owned()));
         }
         Ok(())
     }
 
     fn whole(&mut self, kind: &'static Kind, id: &str) -> Result<Option<&[u8]>> {
         let at = (kind.table, id.to_owned());
-        if !self.staged.rows.contains_key(&at) && !self.kept.rows.contains_key(&at) && !self.base.rows.contains_key(&at) {
-            self.asks.rows.entry(kind.table).or_insert_with(|| (kind, BTreeSet::new())).1.insert(at.1);
+        if !self.staged.rows.contains_key(&at) && !self.kept.rows.contains_key(&at) && !self.base.rows.contains_key(&at)
+        {
+            self.asks
+                .rows
+                .entry(kind.table)
+                .or_insert_with(|| (kind, BTreeSet::new()))
+                .1
+                .insert(at.1);
             return Err(not_loaded());
         }
-        let changed = self.staged.rows.get(&at).or_else(|| self.kept.rows.get(&at)).map(|c| c.whole.as_slice());
-        Ok(changed.or_else(|| self.base.rows.get(&at).and_then(Option::as_ref).map(|l| l.whole.as_slice())))
+        let changed = self
+            .staged
+            .rows
+            .get(&at)
+            .or_else(|| self.kept.rows.get(&at))
+            .map(|c| c.whole.as_slice());
+        Ok(changed.or_else(|| {
+            self.base
+                .rows
+                .get(&at)
+                .and_then(Option::as_ref)
+                .map(|l| l.whole.as_slice())
+        }))
     }
 
     fn owner_of(&mut self, kind: &'static Kind, stored: &str) -> Result<Option<String>> {
@@ -366,7 +449,12 @@ impl Work {
         if let Some(owner) = self.base.keys.get(&at) {
             return Ok(owner.clone());
         }
-        self.asks.keys.entry(kind.table).or_insert_with(|| (kind, BTreeSet::new())).1.insert(at.1);
+        self.asks
+            .keys
+            .entry(kind.table)
+            .or_insert_with(|| (kind, BTreeSet::new()))
+            .1
+            .insert(at.1);
         Err(not_loaded())
     }
 
@@ -428,8 +516,17 @@ fn project<C: Collection>(whole: &[u8], sealed: Option<&[u8]>, vault: Option<&Va
 
 fn answer<C: Collection>(outcome: Outcome, head: &Head, whole: &[u8]) -> Result<Answer> {
     let hidden = resource::private::<C>();
-    let body = if hidden.is_empty() { whole.to_vec() } else { wire::only(whole, |number| !hidden.contains(&number))? };
-    Ok(Answer { outcome, name: head.name.clone(), revision: head.revision, body })
+    let body = if hidden.is_empty() {
+        whole.to_vec()
+    } else {
+        wire::only(whole, |number| !hidden.contains(&number))?
+    };
+    Ok(Answer {
+        outcome,
+        name: head.name.clone(),
+        revision: head.revision,
+        body,
+    })
 }
 
 /// The head of a resource.
@@ -445,12 +542,17 @@ pub fn etag(revision: i64) -> String {
 /// A time in microseconds as the contract writes it.
 pub fn timestamp(micros: i64) -> prost_types::Timestamp {
     let nanos = i32::try_from(micros.rem_euclid(1_000_000)).unwrap_or_default() * 1000;
-    prost_types::Timestamp { seconds: micros.div_euclid(1_000_000), nanos }
+    prost_types::Timestamp {
+        seconds: micros.div_euclid(1_000_000),
+        nanos,
+    }
 }
 
 /// A time of the contract in microseconds.
 pub fn micros(time: &prost_types::Timestamp) -> i64 {
-    time.seconds.saturating_mul(1_000_000).saturating_add(i64::from(time.nanos) / 1000)
+    time.seconds
+        .saturating_mul(1_000_000)
+        .saturating_add(i64::from(time.nanos) / 1000)
 }
 
 fn not_loaded() -> Error {

@@ -6,6 +6,7 @@
 //! deadline ends, cancels nothing.
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,25 +66,51 @@ impl Writers {
     /// Does edits and answers after the commit.
     pub async fn submit(&self, cx: &Cx, once: Option<Once>, edits: Vec<Edit>) -> Result<Vec<Result<Answer>>> {
         let (reply, answer) = oneshot::channel();
-        self.queue.try_send(Job { cx: cx.clone(), once, edits, reply }).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => {
-                Error::new(Class::Exhausted, "WRITE_QUEUE_FULL", "too many writes wait: try again in a moment")
-            }
-            mpsc::error::TrySendError::Closed(_) => {
-                Error::new(Class::Unavailable, "SHUTTING_DOWN", "the register is shutting down: try again")
-            }
-        })?;
-        answer.await.map_err(|_| Error::internal("a writer ended without an answer"))
+        self.queue
+            .try_send(Job {
+                cx: cx.clone(),
+                once,
+                edits,
+                reply,
+            })
+            .map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => Error::new(
+                    Class::Exhausted,
+                    "WRITE_QUEUE_FULL",
+                    "too many writes wait: try again in a moment",
+                ),
+                mpsc::error::TrySendError::Closed(_) => Error::new(
+                    Class::Unavailable,
+                    "SHUTTING_DOWN",
+                    "the register is shutting down: try again",
+                ),
+            })?;
+        answer
+            .await
+            .map_err(|_| Error::internal("a writer ended without an answer"))
     }
 
     /// Does edits and answers after the commit; where the queue is full it waits for a place. For imports, which bring
     /// their work in pieces and have time.
     pub async fn submit_in_turn(&self, cx: &Cx, edits: Vec<Edit>) -> Result<Vec<Result<Answer>>> {
         let (reply, answer) = oneshot::channel();
-        let job = Job { cx: cx.clone(), once: None, edits, reply };
-        let closed = || Error::new(Class::Unavailable, "SHUTTING_DOWN", "the register is shutting down: try again");
+        let job = Job {
+            cx: cx.clone(),
+            once: None,
+            edits,
+            reply,
+        };
+        let closed = || {
+            Error::new(
+                Class::Unavailable,
+                "SHUTTING_DOWN",
+                "the register is shutting down: try again",
+            )
+        };
         self.queue.send(job).await.map_err(|_| closed())?;
-        answer.await.map_err(|_| Error::internal("a writer ended without an answer"))
+        answer
+            .await
+            .map_err(|_| Error::internal("a writer ended without an answer"))
     }
 
     /// Lets the writers finish what waits, and waits for them.
@@ -108,7 +135,10 @@ async fn run(db: Db, vault: Option<Arc<Vault>>, waiting: Arc<Mutex<mpsc::Receive
                 jobs.iter().map(|_| vec![Err(error.clone())]).collect()
             }
             Err(fault) => {
-                tracing::debug!(jobs = jobs.len(), "a batch was refused, its jobs are done one by one: {fault}");
+                tracing::debug!(
+                    jobs = jobs.len(),
+                    "a batch was refused, its jobs are done one by one: {fault}"
+                );
                 let mut results = Vec::with_capacity(jobs.len());
                 for job in &jobs {
                     let alone = write(&db, vault.as_ref(), std::slice::from_ref(job)).await;
@@ -157,9 +187,11 @@ impl Fault {
 impl From<Fault> for Error {
     fn from(fault: Fault) -> Self {
         match fault {
-            Fault::Database(error) if is_unique(&error) => {
-                Error::new(Class::Aborted, "CONCURRENT_CHANGE", "another change came first: try again")
-            }
+            Fault::Database(error) if is_unique(&error) => Error::new(
+                Class::Aborted,
+                "CONCURRENT_CHANGE",
+                "another change came first: try again",
+            ),
             Fault::Database(error) => error.into(),
             Fault::Kit(error) => error,
             Fault::Commit(error) if wants_retry(&error) || is_full(&error) => error.into(),
@@ -213,7 +245,12 @@ async fn transaction(db: &Db, vault: Option<&Arc<Vault>>, jobs: &[Job]) -> Resul
         tables::load(&tx, asks, &mut work.base, vault, true).await?;
     };
     if overtaken(&tx, jobs, &results, &seen).await? {
-        return Err(Error::new(Class::Aborted, "CONCURRENT_CHANGE", "the same request is being done: try again").into());
+        return Err(Error::new(
+            Class::Aborted,
+            "CONCURRENT_CHANGE",
+            "the same request is being done: try again",
+        )
+        .into());
     }
     let (rows, entries) = work.finish()?;
     if entries.is_empty() && fresh.is_empty() {
@@ -236,11 +273,18 @@ fn edit_all(work: &mut Work, jobs: &[Job], seen: &mut Seen) -> (Vec<Vec<Result<A
     let mut fresh = Vec::new();
     let mut results = Vec::with_capacity(jobs.len());
     for (place, job) in jobs.iter().enumerate() {
-        let at = job.once.as_ref().map(|once| (job.cx.actor.clone(), once.request_id.clone()));
+        let at = job
+            .once
+            .as_ref()
+            .map(|once| (job.cx.actor.clone(), once.request_id.clone()));
         if let (Some(at), Some(once)) = (&at, &job.once)
             && let Some((digest, answer)) = seen.get(at)
         {
-            results.push(vec![if *digest == once.digest { Ok(answer.clone()) } else { Err(reused()) }]);
+            results.push(vec![if *digest == once.digest {
+                Ok(answer.clone())
+            } else {
+                Err(reused())
+            }]);
             continue;
         }
         let result: Vec<_> = job.edits.iter().map(|edit| apply(work, edit)).collect();
@@ -255,7 +299,9 @@ fn edit_all(work: &mut Work, jobs: &[Job], seen: &mut Seen) -> (Vec<Vec<Result<A
 
 /// Runs one edit: its changes are kept, or none of them.
 pub(crate) fn apply<T>(work: &mut Work, edit: impl Fn(&mut Work) -> Result<T>) -> Result<T> {
-    let result = edit(work);
+    // A writer outlives the fault of one edit; what it staged is dropped with it.
+    let result = catch_unwind(AssertUnwindSafe(|| edit(work)))
+        .unwrap_or_else(|_| Err(Error::internal("an edit panicked, see the log before this")));
     if result.is_ok() && !work.is_waiting() {
         work.keep();
     } else {
@@ -273,7 +319,11 @@ fn reused() -> Error {
 async fn requests(tx: &DatabaseTransaction, jobs: &[Job]) -> Result<Seen, Fault> {
     let mut seen = Seen::new();
     let backend = tx.get_database_backend();
-    let ids: Vec<&str> = jobs.iter().filter_map(|j| j.once.as_ref()).map(|o| o.request_id.as_str()).collect();
+    let ids: Vec<&str> = jobs
+        .iter()
+        .filter_map(|j| j.once.as_ref())
+        .map(|o| o.request_id.as_str())
+        .collect();
     if ids.is_empty() {
         return Ok(seen);
     }
@@ -282,22 +332,34 @@ async fn requests(tx: &DatabaseTransaction, jobs: &[Job]) -> Result<Seen, Fault>
          JOIN ledger l ON l.resource = r.resource AND l.revision = r.revision WHERE {}",
         crate::db::among(backend, "r.request_id")
     );
-    for row in tx.query_all_raw(sql(backend, &text, [crate::db::list(backend, ids)])).await? {
+    for row in tx
+        .query_all_raw(sql(backend, &text, [crate::db::list(backend, ids)]))
+        .await?
+    {
         let answer = Answer {
             outcome: Outcome::Unchanged,
             name: row.try_get_by_index(3)?,
             revision: row.try_get_by_index(4)?,
             body: row.try_get_by_index(5)?,
         };
-        seen.insert((row.try_get_by_index(0)?, row.try_get_by_index(1)?), (row.try_get_by_index(2)?, answer));
+        seen.insert(
+            (row.try_get_by_index(0)?, row.try_get_by_index(1)?),
+            (row.try_get_by_index(2)?, answer),
+        );
     }
     Ok(seen)
 }
 
 /// Whether a call failed because its first try was committed after [`requests`] looked for it: what it found in its way
 /// is its own doing. SQLite lets nobody write meanwhile.
-async fn overtaken(tx: &DatabaseTransaction, jobs: &[Job], results: &[Vec<Result<Answer>>], seen: &Seen) -> Result<bool, Fault> {
-    let failed = |(job, result): (&Job, &Vec<Result<Answer>>)| job.once.is_some() && matches!(result.as_slice(), [Err(_)]);
+async fn overtaken(
+    tx: &DatabaseTransaction,
+    jobs: &[Job],
+    results: &[Vec<Result<Answer>>],
+    seen: &Seen,
+) -> Result<bool, Fault> {
+    let failed =
+        |(job, result): (&Job, &Vec<Result<Answer>>)| job.once.is_some() && matches!(result.as_slice(), [Err(_)]);
     if tx.get_database_backend() != DbBackend::Postgres || !jobs.iter().zip(results).any(failed) {
         return Ok(false);
     }

@@ -20,7 +20,12 @@ use crate::{signal, telemetry};
 #[derive(Debug, Clone, clap::Args)]
 pub struct Flags {
     /// Address and port to listen on; port 0 takes a free one
-    #[arg(long, env = "MINGCE_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:50051")]
+    #[arg(
+        long,
+        env = "MINGCE_LISTEN",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:50051"
+    )]
     pub listen: String,
     /// Database: postgres://USER@HOST:PORT/NAME, or sqlite:PATH. Default: an SQLite file in the data folder
     #[arg(long, env = "MINGCE_DATABASE", value_name = "URL", hide_env_values = true)]
@@ -32,7 +37,7 @@ pub struct Flags {
     #[arg(long, env = "MINGCE_MASTER_KEY_FILE", value_name = "FILE")]
     pub master_key: Option<PathBuf>,
     /// Log as JSON lines instead of text for people
-    #[arg(long, env = "MINGCE_LOG_JSON")]
+    #[arg(long, env = "MINGCE_LOG_JSON", value_parser = clap::builder::BoolishValueParser::new())]
     pub log_json: bool,
 }
 
@@ -69,9 +74,21 @@ where
         Err(error) => {
             let text = error.to_string();
             // The usage that follows is in --help.
-            let parts: Vec<_> = text.lines().map(str::trim).take_while(|l| !l.starts_with("Usage:")).collect();
-            let line = parts.into_iter().filter(|l| !l.is_empty()).collect::<Vec<_>>().join(" ");
-            complain(line.trim_start_matches("error: ").trim_end_matches("For more information, try '--help'.").trim());
+            let parts: Vec<_> = text
+                .lines()
+                .map(str::trim)
+                .take_while(|l| !l.starts_with("Usage:"))
+                .collect();
+            let line = parts
+                .into_iter()
+                .filter(|l| !l.is_empty())
+                .collect::<Vec<_>>()
+                .join(" ");
+            complain(
+                line.trim_start_matches("error: ")
+                    .trim_end_matches("For more information, try '--help'.")
+                    .trim(),
+            );
             return ExitCode::from(2);
         }
     };
@@ -112,11 +129,24 @@ impl Host {
     /// # Errors
     /// Where one of them cannot be had, or the database holds something else than a register.
     pub async fn start(flags: Flags) -> Result<Self, Failure> {
-        telemetry::init(if flags.log_json { telemetry::Format::Json } else { telemetry::Format::Compact })?;
-        let mut server = Server::new(Config { listen: flags.listen.clone(), ..Config::default() });
+        telemetry::init(if flags.log_json {
+            telemetry::Format::Json
+        } else {
+            telemetry::Format::Compact
+        })?;
+        let mut server = Server::new(Config {
+            listen: flags.listen.clone(),
+            ..Config::default()
+        });
         let address = server.listen().await?;
         let (db, place) = open(&flags).await?;
-        Ok(Self { server, address, flags, db, place })
+        Ok(Self {
+            server,
+            address,
+            flags,
+            db,
+            place,
+        })
     }
 
     /// The database.
@@ -134,7 +164,11 @@ impl Host {
     /// # Errors
     /// Where the file cannot be read or made, or is missing although the register was sealed with one.
     pub async fn vault(&self) -> Result<Arc<Vault>, Failure> {
-        let file = self.flags.master_key.clone().unwrap_or_else(|| self.flags.data.join("master.key"));
+        let file = self
+            .flags
+            .master_key
+            .clone()
+            .unwrap_or_else(|| self.flags.data.join("master.key"));
         let failed = |error: io::Error| Failure::Files(format!("{}: {error}", file.display()));
         let text = match fs::read_to_string(&file) {
             Ok(text) => text,
@@ -211,18 +245,36 @@ pub async fn open(flags: &Flags) -> Result<(Db, String), Failure> {
     };
     schema::recognise_file(&file).await?;
     make_folder(file.parent())?;
-    let file = file.parent().and_then(|p| if p.as_os_str().is_empty() { None } else { fs::canonicalize(p).ok() }).map_or(
-        file.clone(),
-        |folder| file.file_name().map_or(file.clone(), |name| folder.join(name)),
-    );
+    let file = file
+        .parent()
+        .and_then(|p| {
+            if p.as_os_str().is_empty() {
+                None
+            } else {
+                fs::canonicalize(p).ok()
+            }
+        })
+        .map_or(file.clone(), |folder| {
+            file.file_name().map_or(file.clone(), |name| folder.join(name))
+        });
     let db = Db::sqlite(&file).await?;
     Ok((db, file.display().to_string()))
 }
 
 fn make_folder(folder: Option<&Path>) -> Result<(), Failure> {
-    let Some(folder) = folder.filter(|f| !f.as_os_str().is_empty()) else { return Ok(()) };
-    fs::create_dir_all(folder).map_err(|error| {
-        Failure::Files(format!("the folder {} cannot be made: {error}; name another with --data", folder.display()))
+    let Some(folder) = folder.filter(|f| !f.as_os_str().is_empty()) else {
+        return Ok(());
+    };
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    // What it holds is for its owner alone.
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder).map_err(|error| {
+        Failure::Files(format!(
+            "the folder {} cannot be made: {error}; name another with --data",
+            folder.display()
+        ))
     })
 }
 

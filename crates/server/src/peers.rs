@@ -10,10 +10,10 @@ use mingce_proto::registry::{AssumedRecord, Identifier, OrganizationReference, T
 use mingce_proto::talent::ResolveTalentsRequest;
 
 use crate::boot::StartError;
-use mingce_orm::rules::interned;
 use crate::references::Found;
 use crate::rows::Session;
 use crate::status::from_status;
+use mingce_orm::rules::interned;
 
 /// The labs service at an address.
 ///
@@ -28,7 +28,8 @@ pub fn labs(url: &str) -> Result<Labs, StartError> {
 /// # Errors
 /// Where the address is none.
 pub fn talent(url: &str) -> Result<Talent, StartError> {
-    Talent::lazy(url).map_err(|status| StartError::Contract(format!("the talent service at {url}: {}", status.message())))
+    Talent::lazy(url)
+        .map_err(|status| StartError::Contract(format!("the talent service at {url}: {}", status.message())))
 }
 
 /// How many references one call asks for.
@@ -54,10 +55,18 @@ pub async fn organizations(
             source: session.settings.source.clone(),
             assumed: assumed(session, "organizations", piece.iter().map(named)),
         };
-        let answer = labs.resolve_organizations(cx.deadline, request).await.map_err(|s| from_status(s, "labs"))?;
+        let answer = labs
+            .resolve_organizations(cx.deadline, request)
+            .await
+            .map_err(|s| from_status(s, "labs"))?;
         for resolution in answer.resolutions {
             if resolution.created {
-                session.note_created("organizations", &resolution.key, &resolution.display_name, &resolution.name);
+                session.note_created(
+                    "organizations",
+                    &resolution.key,
+                    &resolution.display_name,
+                    &resolution.name,
+                );
             }
             found.push(means(resolution.name, resolution.display_name, resolution.problem));
         }
@@ -82,15 +91,27 @@ pub async fn talents(
             references: piece.to_vec(),
             assumed: assumed(session, "talents", piece.iter().map(named)),
         };
-        let answer = talent.resolve_talents(cx.deadline, request).await.map_err(|s| from_status(s, "talent"))?;
-        found.extend(answer.resolutions.into_iter().map(|r| means(r.name, r.display_name, r.problem)));
+        let answer = talent
+            .resolve_talents(cx.deadline, request)
+            .await
+            .map_err(|s| from_status(s, "talent"))?;
+        found.extend(
+            answer
+                .resolutions
+                .into_iter()
+                .map(|r| means(r.name, r.display_name, r.problem)),
+        );
     }
     Ok(found)
 }
 
 fn means(name: String, display_name: String, problem: Option<Problem>) -> Found {
     let problem = problem.map(|p| (p.field, interned(&p.reason), p.description));
-    Found { name, display_name, problem }
+    Found {
+        name,
+        display_name,
+        problem,
+    }
 }
 
 /// The assumed records that these references can mean.

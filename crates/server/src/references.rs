@@ -21,8 +21,16 @@ macro_rules! reference {
         impl Reference for $type {
             fn put(&mut self, name: &str, display_name: &str) {
                 let given = std::mem::take(&mut self.display_name);
-                let display_name = if given.is_empty() { display_name.to_owned() } else { given };
-                *self = Self { $name: name.to_owned(), display_name, ..Self::default() };
+                let display_name = if given.is_empty() {
+                    display_name.to_owned()
+                } else {
+                    given
+                };
+                *self = Self {
+                    $name: name.to_owned(),
+                    display_name,
+                    ..Self::default()
+                };
             }
         }
     };
@@ -58,7 +66,10 @@ pub struct Found {
 impl Found {
     /// Nothing was found.
     pub fn missing(field: &str, description: impl Into<String>) -> Self {
-        Self { problem: Some((field.to_owned(), "REFERENCE_NOT_FOUND", description.into())), ..Self::default() }
+        Self {
+            problem: Some((field.to_owned(), "REFERENCE_NOT_FOUND", description.into())),
+            ..Self::default()
+        }
     }
 }
 
@@ -91,15 +102,29 @@ where
     let count = wanted.len();
     let found = ask(wanted).await?;
     if found.len() != count {
-        return Err(Error::internal(format!("{count} references were asked for and {} answered", found.len())));
+        return Err(Error::internal(format!(
+            "{count} references were asked for and {} answered",
+            found.len()
+        )));
     }
     let mut problems = Vec::new();
     for (one, place) in cited.into_iter().zip(which) {
         let Some(found) = found.get(place) else { continue };
         match &found.problem {
             Some((field, reason, description)) => {
-                let field = if field.is_empty() { one.path } else { format!("{}.{field}", one.path) };
-                problems.push((one.row, Violation { field, reason, description: description.clone() }));
+                let field = if field.is_empty() {
+                    one.path
+                } else {
+                    format!("{}.{field}", one.path)
+                };
+                problems.push((
+                    one.row,
+                    Violation {
+                        field,
+                        reason,
+                        description: description.clone(),
+                    },
+                ));
             }
             None => one.reference.put(&found.name, &found.display_name),
         }

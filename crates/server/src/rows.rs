@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 
-use mingce_orm::{Answer, Call, Cx, Edit, Error, Mask, Outcome, Collection, Store, Violation, Work, import};
 use mingce_orm::rules::check;
 use mingce_orm::store::inbound;
+use mingce_orm::{Answer, Call, Collection, Cx, Edit, Error, Mask, Outcome, Store, Violation, Work, import};
 use mingce_proto::Validate;
 use mingce_proto::registry::row_outcome::{Outcome as Became, Problem};
 use mingce_proto::registry::{AssumedRecord, CreatedReference, ImportSettings, RowOutcome};
@@ -63,12 +63,14 @@ impl Session {
     /// Notes a record that was made because a row named it.
     pub fn note_created(&mut self, collection: &str, key: &str, display_name: &str, name: &str) {
         let name = if self.is_dry() { String::new() } else { name.to_owned() };
-        self.created.entry((collection.to_owned(), key.to_owned())).or_insert_with(|| CreatedReference {
-            collection: collection.to_owned(),
-            key: key.to_owned(),
-            display_name: display_name.to_owned(),
-            name,
-        });
+        self.created
+            .entry((collection.to_owned(), key.to_owned()))
+            .or_insert_with(|| CreatedReference {
+                collection: collection.to_owned(),
+                key: key.to_owned(),
+                display_name: display_name.to_owned(),
+                name,
+            });
     }
 }
 
@@ -78,7 +80,12 @@ pub trait Prepare<C: Collection>: Send + Sync {
     fn store(&self) -> &Store;
 
     /// Resolves the references of all rows at once.
-    fn prepare(&self, cx: &Cx, session: &mut Session, rows: &mut [Row<C>]) -> impl Future<Output = Result<(), Error>> + Send;
+    fn prepare(
+        &self,
+        cx: &Cx,
+        session: &mut Session,
+        rows: &mut [Row<C>],
+    ) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// For a dry run: the edit that stands for a record that an earlier part of the run would have created.
     fn assume(&self, _cx: &Cx, _record: &AssumedRecord) -> Option<Edit> {
@@ -124,7 +131,11 @@ pub async fn update<C: Collection>(
 }
 
 async fn prepared<C: Collection>(service: &impl Prepare<C>, cx: &Cx, resource: C::Item) -> Result<C::Item, Error> {
-    let mut rows = [Row::<C> { number: 1, resource, problems: Vec::new() }];
+    let mut rows = [Row::<C> {
+        number: 1,
+        resource,
+        problems: Vec::new(),
+    }];
     service.prepare(cx, &mut Session::strict(), &mut rows).await?;
     let [row] = rows;
     if row.problems.is_empty() {
@@ -166,24 +177,45 @@ pub async fn import<C, M>(
 where
     C: Collection,
 {
-    let mut session = Session { create_missing: true, ..Session::default() };
+    let mut session = Session {
+        create_missing: true,
+        ..Session::default()
+    };
     let (mut outcomes, mut waiting, mut first) = (Vec::new(), Vec::new(), true);
     while let Some(message) = stream.message().await? {
         let (settings, number, resource) = open(message);
         if let Some(settings) = settings {
-            begin(service, cx, &mut session, settings, first).await.map_err(status::from_error)?;
+            begin(service, cx, &mut session, settings, first)
+                .await
+                .map_err(status::from_error)?;
         }
         first = false;
+        if number < 0 {
+            let error = Error::invalid("row", "INT64_GTE", "the row's number is 1 or more");
+            return Err(status::from_error(error));
+        }
         if let Some(resource) = resource {
             let problems = inner_problems(&resource);
             let resource = inbound::<C>(&resource).map_err(status::from_error)?;
-            waiting.push(Row { number, resource, problems });
+            waiting.push(Row {
+                number,
+                resource,
+                problems,
+            });
         }
         if waiting.len() == PIECE {
-            outcomes.extend(take(service, cx, &mut session, std::mem::take(&mut waiting)).await.map_err(status::from_error)?);
+            outcomes.extend(
+                take(service, cx, &mut session, std::mem::take(&mut waiting))
+                    .await
+                    .map_err(status::from_error)?,
+            );
         }
     }
-    outcomes.extend(take(service, cx, &mut session, waiting).await.map_err(status::from_error)?);
+    outcomes.extend(
+        take(service, cx, &mut session, waiting)
+            .await
+            .map_err(status::from_error)?,
+    );
     Ok((outcomes, session.created.into_values().collect()))
 }
 
@@ -202,8 +234,15 @@ async fn begin<C: Collection>(
         let mask = settings.update_mask.clone().unwrap_or_default();
         Mask::parse::<C>(&mask.paths, &C::Item::default())?;
         session.rehearsal = settings.validate_only.then(|| service.store().rehearsal());
-        session.settings = ImportSettings { assumed: Vec::new(), ..settings.clone() };
-    } else if (ImportSettings { assumed: settings.assumed.clone(), ..ImportSettings::default() }) != settings {
+        session.settings = ImportSettings {
+            assumed: Vec::new(),
+            ..settings.clone()
+        };
+    } else if (ImportSettings {
+        assumed: settings.assumed.clone(),
+        ..ImportSettings::default()
+    }) != settings
+    {
         let said = "only the first message sets anything but `assumed`";
         return Err(Error::invalid("settings", "SETTINGS_LATE", said));
     }
@@ -233,7 +272,10 @@ async fn take<C: Collection>(
     let mut outcomes: Vec<RowOutcome> = Vec::with_capacity(rows.len());
     let (mut edits, mut places): (Vec<Edit>, Vec<usize>) = (Vec::new(), Vec::new());
     for (place, row) in rows.into_iter().enumerate() {
-        let mut outcome = RowOutcome { row: row.number, ..RowOutcome::default() };
+        let mut outcome = RowOutcome {
+            row: row.number,
+            ..RowOutcome::default()
+        };
         let edit = if row.problems.is_empty() {
             import::row::<C>(cx, &session.settings.source, &paths, row.resource)
         } else {
@@ -259,7 +301,9 @@ async fn take<C: Collection>(
         }
     };
     for (place, answer) in places.into_iter().zip(answers) {
-        let Some(outcome) = outcomes.get_mut(place) else { continue };
+        let Some(outcome) = outcomes.get_mut(place) else {
+            continue;
+        };
         match answer {
             Ok(answer) => accept(outcome, answer, session.is_dry()),
             Err(error) => refuse::<C>(outcome, &error)?,
@@ -282,17 +326,27 @@ fn accept(outcome: &mut RowOutcome, answer: Answer, dry: bool) {
 /// A row's own fault refuses the row; a fault of the register ends the import.
 fn refuse<C: Collection>(outcome: &mut RowOutcome, error: &Error) -> Result<(), Error> {
     use mingce_orm::Class;
-    if matches!(error.class(), Class::Internal | Class::Unavailable | Class::Exhausted | Class::Aborted | Class::Deadline) {
+    if matches!(
+        error.class(),
+        Class::Internal | Class::Unavailable | Class::Exhausted | Class::Aborted | Class::Deadline
+    ) {
         return Err(error.clone());
     }
     outcome.set_outcome(Became::Refused);
     let prefix = format!("{}.", C::SINGULAR);
     let problem = |field: &str, reason: &str, description: &str| Problem {
-        field: field.strip_prefix(&prefix).unwrap_or(if field == C::SINGULAR { "" } else { field }).to_owned(),
+        field: field
+            .strip_prefix(&prefix)
+            .unwrap_or(if field == C::SINGULAR { "" } else { field })
+            .to_owned(),
         reason: reason.to_owned(),
         description: description.to_owned(),
     };
-    outcome.problems = error.violations().iter().map(|v| problem(&v.field, v.reason, &v.description)).collect();
+    outcome.problems = error
+        .violations()
+        .iter()
+        .map(|v| problem(&v.field, v.reason, &v.description))
+        .collect();
     if outcome.problems.is_empty() {
         outcome.problems.push(problem("", error.reason(), error.message()));
     }

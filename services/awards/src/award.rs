@@ -47,21 +47,52 @@ impl Collection for Awards {
             let levels = enum_values("mingce.registry.v1.Level");
             let states = enum_values("mingce.awards.v1.AwardState");
             Shape::new(vec![
-                Field { column: Column::text("title"), get: |a| a.title.as_str().into() },
-                Field { column: Column::resource("scheme").dimension(), get: |a| scheme(a).into() },
-                Field { column: Column::text("number"), get: |a| a.number.as_str().into() },
-                Field { column: Column::integer("year").dimension(), get: |a| a.year.into() },
-                Field { column: Column::text("grade").dimension(), get: |a| a.grade.as_str().into() },
-                Field { column: Column::one_of("state", states).dimension(), get: |a| a.state.into() },
-                Field { column: Column::one_of("level", levels).dimension(), get: |a| a.level.into() },
-                Field { column: Column::text("category").dimension(), get: |a| a.category.as_str().into() },
+                Field {
+                    column: Column::text("title"),
+                    get: |a| a.title.as_str().into(),
+                },
+                Field {
+                    column: Column::resource("scheme").dimension(),
+                    get: |a| scheme(a).into(),
+                },
+                Field {
+                    column: Column::text("number"),
+                    get: |a| a.number.as_str().into(),
+                },
+                Field {
+                    column: Column::integer("year").dimension(),
+                    get: |a| a.year.into(),
+                },
+                Field {
+                    column: Column::text("grade").dimension(),
+                    get: |a| a.grade.as_str().into(),
+                },
+                Field {
+                    column: Column::one_of("state", states).dimension(),
+                    get: |a| a.state.into(),
+                },
+                Field {
+                    column: Column::one_of("level", levels).dimension(),
+                    get: |a| a.level.into(),
+                },
+                Field {
+                    column: Column::text("category").dimension(),
+                    get: |a| a.category.as_str().into(),
+                },
                 Field {
                     column: Column::text("contributors").many().dimension(),
                     get: |a| Cell::many(a.contributors.iter().map(contributor)),
                 },
                 Field {
                     column: Column::resource("organizations").many().dimension(),
-                    get: |a| Cell::many(a.contributors.iter().flat_map(|c| &c.organizations).map(|o| o.organization.as_str())),
+                    get: |a| {
+                        Cell::many(
+                            a.contributors
+                                .iter()
+                                .flat_map(|c| &c.organizations)
+                                .map(|o| o.organization.as_str()),
+                        )
+                    },
                 },
                 Field {
                     column: Column::resource("completing_organizations").many().dimension(),
@@ -75,9 +106,18 @@ impl Collection for Awards {
                     column: Column::integer("contributor_count").dimension(),
                     get: |a| i64::try_from(a.contributors.len()).unwrap_or(0).into(),
                 },
-                Field { column: Column::text("document_number").dimension(), get: |a| a.document_number.as_str().into() },
-                Field { column: Column::date("decision_date"), get: |a| a.decision_date.as_str().into() },
-                Field { column: Column::boolean("classified").dimension(), get: |a| a.classified.into() },
+                Field {
+                    column: Column::text("document_number").dimension(),
+                    get: |a| a.document_number.as_str().into(),
+                },
+                Field {
+                    column: Column::date("decision_date"),
+                    get: |a| a.decision_date.as_str().into(),
+                },
+                Field {
+                    column: Column::boolean("classified").dimension(),
+                    get: |a| a.classified.into(),
+                },
             ])
         });
         &SHAPE
@@ -92,7 +132,11 @@ impl Collection for Awards {
     }
 
     fn keys(item: &Award) -> Vec<Key> {
-        vec![Key::new("number", format!("{}|{}", scheme(item), item.number), "number")]
+        vec![Key::new(
+            "number",
+            format!("{}|{}", scheme(item), item.number),
+            "number",
+        )]
     }
 
     fn settle(item: &mut Award) -> Vec<Violation> {
@@ -102,16 +146,34 @@ impl Collection for Awards {
             problems.add("title", "NAME_EMPTY", "a title has at least one character");
         }
         problems.date("decision_date", &item.decision_date);
-        settle_ranks(&mut item.contributors, "contributors", (|c| c.rank, |c, rank| c.rank = rank), &mut problems);
+        settle_ranks(
+            &mut item.contributors,
+            "contributors",
+            (|c| c.rank, |c, rank| c.rank = rank),
+            &mut problems,
+        );
         let organizations = &mut item.completing_organizations;
-        settle_ranks(organizations, "completing_organizations", (|c| c.rank, |c, rank| c.rank = rank), &mut problems);
+        settle_ranks(
+            organizations,
+            "completing_organizations",
+            (|c| c.rank, |c, rank| c.rank = rank),
+            &mut problems,
+        );
         let mut seen = BTreeSet::new();
         for (place, one) in item.contributors.iter_mut().enumerate() {
             let at = format!("contributors[{place}]");
             if one.talent.is_some() == one.laureate_organization.is_some() {
-                problems.add(&at, "CONTRIBUTOR_KIND", "a contributor is either a person or an organization");
+                problems.add(
+                    &at,
+                    "CONTRIBUTOR_KIND",
+                    "a contributor is either a person or an organization",
+                );
             } else if contributor(one).is_empty() {
-                problems.add(format!("{at}.talent"), "PERSON_MISSING", "give the person's resource name or their name");
+                problems.add(
+                    format!("{at}.talent"),
+                    "PERSON_MISSING",
+                    "give the person's resource name or their name",
+                );
             } else if contributor(one).contains('/') && !seen.insert(contributor(one).to_owned()) {
                 problems.add(&at, "CONTRIBUTOR_TWICE", "each contributor stands once");
             }
@@ -142,11 +204,22 @@ fn settle_shares(contributors: &[Contributor], problems: &mut Problems) {
     // In parts of the product of the different denominators; 1000 each, so i128 is enough for any real prize.
     let denominators: BTreeSet<i128> = shares.iter().map(|s| i128::from(s.denominator.max(1))).collect();
     let Some(whole) = denominators.iter().try_fold(1i128, |all, d| all.checked_mul(*d)) else {
-        problems.add("contributors", "SHARES_UNCLEAR", "write the shares with fewer different denominators");
+        problems.add(
+            "contributors",
+            "SHARES_UNCLEAR",
+            "write the shares with fewer different denominators",
+        );
         return;
     };
-    let sum: i128 = shares.iter().map(|s| i128::from(s.numerator) * (whole / i128::from(s.denominator.max(1)))).sum();
+    let sum: i128 = shares
+        .iter()
+        .map(|s| i128::from(s.numerator) * (whole / i128::from(s.denominator.max(1))))
+        .sum();
     if sum > whole {
-        problems.add("contributors", "SHARES_EXCEED_WHOLE", "the shares add up to more than 1");
+        problems.add(
+            "contributors",
+            "SHARES_EXCEED_WHOLE",
+            "the shares add up to more than 1",
+        );
     }
 }

@@ -41,7 +41,11 @@ impl AwardRegister {
 
     /// Opens the service on a database with its tables.
     pub fn open(db: Db, labs: Labs, talent: Talent) -> Self {
-        Self { store: Store::new(db, None), labs, talent }
+        Self {
+            store: Store::new(db, None),
+            labs,
+            talent,
+        }
     }
 
     /// Mounts the service.
@@ -58,5 +62,26 @@ impl AwardRegister {
     /// Writes what waits.
     pub async fn close(self) {
         self.store.close().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mingce_orm::Collection;
+    use mingce_orm::schema::differences;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_tables_have_the_columns_that_the_collections_declare() -> Result<()> {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::sqlite(&folder.path().join("register.db")).await?;
+        AwardRegister::prepare(&db, false).await?;
+        let mut wrong: Vec<String> = Vec::new();
+        wrong.extend(differences(&db, &crate::scheme::Schemes::shape().kind).await?);
+        wrong.extend(differences(&db, &crate::award::Awards::shape().kind).await?);
+        assert_eq!(wrong, Vec::<String>::new());
+        db.close().await;
+        Ok(())
     }
 }

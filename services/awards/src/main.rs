@@ -22,15 +22,25 @@ struct Program {
 
 fn main() -> ExitCode {
     host::main(std::env::args_os(), async |program: Program| {
-        serve(program).await.map(|()| ExitCode::SUCCESS).map_err(|failure| failure.to_string())
+        serve(program)
+            .await
+            .map(|()| ExitCode::SUCCESS)
+            .map_err(|failure| failure.to_string())
     })
 }
 
 async fn serve(program: Program) -> Result<(), Failure> {
     let host = Host::start(program.flags).await?;
     AwardRegister::prepare(host.db(), false).await?;
-    let service = AwardRegister::open(host.db().clone(), labs(&program.labs_url)?, talent(&program.talent_url)?);
-    let db = host.with(|server| service.mount(server)).serve(&TRIES, async { Ok(()) }).await?;
+    let service = AwardRegister::open(
+        host.db().clone(),
+        labs(&program.labs_url)?,
+        talent(&program.talent_url)?,
+    );
+    let db = host
+        .with(|server| service.mount(server))
+        .serve(&TRIES, async { Ok(()) })
+        .await?;
     service.close().await;
     db.close().await;
     Ok(())

@@ -29,7 +29,10 @@ impl Prepare<Awards> for AwardRegister {
     }
 
     async fn prepare(&self, cx: &Cx, session: &mut Session, rows: &mut [Row<Awards>]) -> Result<()> {
-        let problems = settle(organizations(rows), |wanted| peers::organizations(&self.labs, cx, session, wanted)).await?;
+        let problems = settle(organizations(rows), |wanted| {
+            peers::organizations(&self.labs, cx, session, wanted)
+        })
+        .await?;
         note(rows, problems);
 
         let mut persons = Vec::new();
@@ -39,7 +42,11 @@ impl Prepare<Awards> for AwardRegister {
                 if let Some(reference) = &mut contributor.talent
                     && (!reference.talent.is_empty() || reference.identifier.is_some())
                 {
-                    persons.push(Cited { row, path: format!("contributors[{place}].talent"), reference });
+                    persons.push(Cited {
+                        row,
+                        path: format!("contributors[{place}].talent"),
+                        reference,
+                    });
                 }
             }
         }
@@ -49,10 +56,18 @@ impl Prepare<Awards> for AwardRegister {
         let mut fresh = self.store.rehearsal();
         let work = session.rehearsal.as_mut().unwrap_or(&mut fresh);
         for row in rows.iter_mut() {
-            let Some(reference) = row.resource.scheme.clone() else { continue };
+            let Some(reference) = row.resource.scheme.clone() else {
+                continue;
+            };
             let (found, scheme) = self.store.rehearse(work, |work| find_scheme(work, &reference)).await?;
             let cited = row.resource.scheme.iter_mut();
-            let cited = cited.map(|reference| Cited { row: 0, path: "scheme".to_owned(), reference }).collect();
+            let cited = cited
+                .map(|reference| Cited {
+                    row: 0,
+                    path: "scheme".to_owned(),
+                    reference,
+                })
+                .collect();
             let problems = settle(cited, async |_: Vec<SchemeReference>| Ok(vec![found])).await?;
             row.problems.extend(problems.into_iter().map(|(_, problem)| problem));
             if let Some(scheme) = scheme {
@@ -64,7 +79,11 @@ impl Prepare<Awards> for AwardRegister {
 
     fn assume(&self, cx: &Cx, record: &AssumedRecord) -> Option<Edit> {
         let held = record.identifiers.first().filter(|_| record.collection == "schemes")?;
-        let scheme = Scheme { display_name: record.display_name.clone(), code: held.value.clone(), ..Scheme::default() };
+        let scheme = Scheme {
+            display_name: record.display_name.clone(),
+            code: held.value.clone(),
+            ..Scheme::default()
+        };
         let cx = cx.clone();
         Some(Box::new(move |work| {
             let id = imagined_id(&format!("schemes/{}", scheme.code));
@@ -81,15 +100,27 @@ fn organizations(rows: &mut [Row<Awards>]) -> Vec<Cited<'_, OrganizationReferenc
         for (place, contributor) in award.resource.contributors.iter_mut().enumerate() {
             let at = format!("contributors[{place}]");
             if let Some(reference) = &mut contributor.laureate_organization {
-                cited.push(Cited { row, path: format!("{at}.laureate_organization"), reference });
+                cited.push(Cited {
+                    row,
+                    path: format!("{at}.laureate_organization"),
+                    reference,
+                });
             }
             for (place, reference) in contributor.organizations.iter_mut().enumerate() {
-                cited.push(Cited { row, path: format!("{at}.organizations[{place}]"), reference });
+                cited.push(Cited {
+                    row,
+                    path: format!("{at}.organizations[{place}]"),
+                    reference,
+                });
             }
         }
         for (place, completing) in award.resource.completing_organizations.iter_mut().enumerate() {
             let reference = completing.organization.get_or_insert_default();
-            cited.push(Cited { row, path: format!("completing_organizations[{place}].organization"), reference });
+            cited.push(Cited {
+                row,
+                path: format!("completing_organizations[{place}].organization"),
+                reference,
+            });
         }
     }
     cited
@@ -100,11 +131,24 @@ fn find_scheme(work: &mut Work, wanted: &SchemeReference) -> Result<(Found, Opti
     Ok(match work.find::<Schemes>(&wanted.scheme, key.as_ref())? {
         Some(found) => {
             let name = head_of(&found)?.name;
-            (Found { name, display_name: found.display_name.clone(), problem: None }, Some(found))
+            (
+                Found {
+                    name,
+                    display_name: found.display_name.clone(),
+                    problem: None,
+                },
+                Some(found),
+            )
         }
-        None if key.is_some() => (Found::missing("code", format!("no scheme has the code {:?}", wanted.code)), None),
+        None if key.is_some() => (
+            Found::missing("code", format!("no scheme has the code {:?}", wanted.code)),
+            None,
+        ),
         None if wanted.scheme.is_empty() => (Found::missing("scheme", "give the scheme's resource name"), None),
-        None => (Found::missing("scheme", format!("{} does not exist", wanted.scheme)), None),
+        None => (
+            Found::missing("scheme", format!("{} does not exist", wanted.scheme)),
+            None,
+        ),
     })
 }
 
@@ -115,6 +159,10 @@ fn apply_scheme(row: &mut Row<Awards>, scheme: &Scheme) {
     let grades: Vec<_> = scheme.grades.iter().map(|g| g.grade.as_str()).collect();
     if !row.resource.grade.is_empty() && !grades.is_empty() && !grades.contains(&row.resource.grade.as_str()) {
         let description = format!("{} has the grades {}", scheme.display_name, grades.join(", "));
-        row.problems.push(Violation { field: "grade".to_owned(), reason: "GRADE_UNKNOWN", description });
+        row.problems.push(Violation {
+            field: "grade".to_owned(),
+            reason: "GRADE_UNKNOWN",
+            description,
+        });
     }
 }

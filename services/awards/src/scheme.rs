@@ -28,12 +28,30 @@ impl Collection for Schemes {
             let levels = enum_values("mingce.registry.v1.Level");
             let subjects = enum_values("mingce.awards.v1.SchemeSubject");
             Shape::new(vec![
-                Field { column: Column::text("display_name"), get: |s| s.display_name.as_str().into() },
-                Field { column: Column::text("code"), get: |s| s.code.as_str().into() },
-                Field { column: Column::text("issuer").dimension(), get: |s| s.issuer.as_str().into() },
-                Field { column: Column::one_of("level", levels).dimension(), get: |s| s.level.into() },
-                Field { column: Column::text("category").dimension(), get: |s| s.category.as_str().into() },
-                Field { column: Column::one_of("subject", subjects).dimension(), get: |s| s.subject.into() },
+                Field {
+                    column: Column::text("display_name"),
+                    get: |s| s.display_name.as_str().into(),
+                },
+                Field {
+                    column: Column::text("code"),
+                    get: |s| s.code.as_str().into(),
+                },
+                Field {
+                    column: Column::text("issuer").dimension(),
+                    get: |s| s.issuer.as_str().into(),
+                },
+                Field {
+                    column: Column::one_of("level", levels).dimension(),
+                    get: |s| s.level.into(),
+                },
+                Field {
+                    column: Column::text("category").dimension(),
+                    get: |s| s.category.as_str().into(),
+                },
+                Field {
+                    column: Column::one_of("subject", subjects).dimension(),
+                    get: |s| s.subject.into(),
+                },
             ])
         });
         &SHAPE
@@ -56,7 +74,11 @@ impl Collection for Schemes {
         let mut seen = BTreeSet::new();
         for (place, grade) in item.grades.iter().enumerate() {
             if !seen.insert(&grade.grade) {
-                problems.add(format!("grades[{place}].grade"), "GRADE_TWICE", "each grade stands once");
+                problems.add(
+                    format!("grades[{place}].grade"),
+                    "GRADE_TWICE",
+                    "each grade stands once",
+                );
             }
         }
         problems.into_inner()

@@ -19,13 +19,19 @@ impl AwardService for AwardRegister {
         reply(self.store.get::<Schemes>(&cx, &r.name, r.view).await)
     }
 
-    async fn batch_get_schemes(&self, request: Request<BatchGetSchemesRequest>) -> Result<Response<BatchGetSchemesResponse>, Status> {
+    async fn batch_get_schemes(
+        &self,
+        request: Request<BatchGetSchemesRequest>,
+    ) -> Result<Response<BatchGetSchemesResponse>, Status> {
         let (cx, r) = open(request)?;
         let schemes = self.store.batch_get::<Schemes>(&cx, &r.names, r.view).await;
         reply(schemes.map(|schemes| BatchGetSchemesResponse { schemes }))
     }
 
-    async fn list_schemes(&self, request: Request<ListSchemesRequest>) -> Result<Response<ListSchemesResponse>, Status> {
+    async fn list_schemes(
+        &self,
+        request: Request<ListSchemesRequest>,
+    ) -> Result<Response<ListSchemesResponse>, Status> {
         let (cx, r) = open(request)?;
         let page = self.store.list::<Schemes>(&cx, wanted!(r)).await;
         reply(page.map(|p| ListSchemesResponse {
@@ -47,17 +53,27 @@ impl AwardService for AwardRegister {
         reply(rows::update::<Schemes>(self, &cx, call, r.scheme, r.update_mask).await)
     }
 
-    async fn import_schemes(&self, request: Request<Streaming<ImportSchemesRequest>>) -> Result<Response<ImportSchemesResponse>, Status> {
+    async fn import_schemes(
+        &self,
+        request: Request<Streaming<ImportSchemesRequest>>,
+    ) -> Result<Response<ImportSchemesResponse>, Status> {
         let (cx, rows) = (context(&request), request.into_inner());
         let (outcomes, created_references) =
             rows::import::<Schemes, _>(self, &cx, rows, |r| (r.settings, r.row, r.scheme)).await?;
-        Ok(Response::new(ImportSchemesResponse { outcomes, created_references }))
+        Ok(Response::new(ImportSchemesResponse {
+            outcomes,
+            created_references,
+        }))
     }
 
     async fn annul_scheme(&self, request: Request<AnnulSchemeRequest>) -> Result<Response<Scheme>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("AnnulScheme", &r.request_id, r.validate_only, &r);
-        reply(self.store.annul::<Schemes>(&cx, call, &r.name, &r.etag, &r.reason).await)
+        reply(
+            self.store
+                .annul::<Schemes>(&cx, call, &r.name, &r.etag, &r.reason)
+                .await,
+        )
     }
 
     async fn get_award(&self, request: Request<GetAwardRequest>) -> Result<Response<Award>, Status> {
@@ -65,7 +81,10 @@ impl AwardService for AwardRegister {
         reply(self.store.get::<Awards>(&cx, &r.name, r.view).await)
     }
 
-    async fn batch_get_awards(&self, request: Request<BatchGetAwardsRequest>) -> Result<Response<BatchGetAwardsResponse>, Status> {
+    async fn batch_get_awards(
+        &self,
+        request: Request<BatchGetAwardsRequest>,
+    ) -> Result<Response<BatchGetAwardsResponse>, Status> {
         let (cx, r) = open(request)?;
         let awards = self.store.batch_get::<Awards>(&cx, &r.names, r.view).await;
         reply(awards.map(|awards| BatchGetAwardsResponse { awards }))
@@ -81,10 +100,19 @@ impl AwardService for AwardRegister {
         }))
     }
 
-    async fn search_awards(&self, request: Request<SearchAwardsRequest>) -> Result<Response<SearchAwardsResponse>, Status> {
+    async fn search_awards(
+        &self,
+        request: Request<SearchAwardsRequest>,
+    ) -> Result<Response<SearchAwardsResponse>, Status> {
         let (cx, r) = open(request)?;
-        let page = self.store.search::<Awards>(&cx, &r.query, r.page_size, &r.page_token, r.view).await;
-        reply(page.map(|p| SearchAwardsResponse { awards: p.items, next_page_token: p.next_page_token }))
+        let page = self
+            .store
+            .search::<Awards>(&cx, &r.query, r.page_size, &r.page_token, r.view)
+            .await;
+        reply(page.map(|p| SearchAwardsResponse {
+            awards: p.items,
+            next_page_token: p.next_page_token,
+        }))
     }
 
     async fn record_award(&self, request: Request<RecordAwardRequest>) -> Result<Response<Award>, Status> {
@@ -99,11 +127,17 @@ impl AwardService for AwardRegister {
         reply(rows::update::<Awards>(self, &cx, call, r.award, r.update_mask).await)
     }
 
-    async fn import_awards(&self, request: Request<Streaming<ImportAwardsRequest>>) -> Result<Response<ImportAwardsResponse>, Status> {
+    async fn import_awards(
+        &self,
+        request: Request<Streaming<ImportAwardsRequest>>,
+    ) -> Result<Response<ImportAwardsResponse>, Status> {
         let (cx, rows) = (context(&request), request.into_inner());
         let (outcomes, created_references) =
             rows::import::<Awards, _>(self, &cx, rows, |r| (r.settings, r.row, r.award)).await?;
-        Ok(Response::new(ImportAwardsResponse { outcomes, created_references }))
+        Ok(Response::new(ImportAwardsResponse {
+            outcomes,
+            created_references,
+        }))
     }
 
     async fn annul_award(&self, request: Request<AnnulAwardRequest>) -> Result<Response<Award>, Status> {
@@ -120,14 +154,27 @@ impl AwardService for AwardRegister {
         reply(match r.collection.as_str() {
             "schemes" => self.store.count::<Schemes>(&cx, &r).await,
             "awards" => self.store.count::<Awards>(&cx, &r).await,
-            _ => Err(Error::invalid("collection", "COLLECTION_UNKNOWN", "this service counts schemes, awards")),
+            _ => Err(Error::invalid(
+                "collection",
+                "COLLECTION_UNKNOWN",
+                "this service counts schemes, awards",
+            )),
         })
     }
 
-    async fn list_revisions(&self, request: Request<ListRevisionsRequest>) -> Result<Response<ListRevisionsResponse>, Status> {
+    async fn list_revisions(
+        &self,
+        request: Request<ListRevisionsRequest>,
+    ) -> Result<Response<ListRevisionsResponse>, Status> {
         let (cx, r) = open(request)?;
         let kinds = [&Schemes::shape().kind, &Awards::shape().kind];
-        let history = self.store.history(&cx, &kinds, &r.name, r.page_size, &r.page_token).await;
-        reply(history.map(|(revisions, next_page_token)| ListRevisionsResponse { revisions, next_page_token }))
+        let history = self
+            .store
+            .history(&cx, &kinds, &r.name, r.page_size, &r.page_token)
+            .await;
+        reply(history.map(|(revisions, next_page_token)| ListRevisionsResponse {
+            revisions,
+            next_page_token,
+        }))
     }
 }

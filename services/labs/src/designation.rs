@@ -30,19 +30,58 @@ impl Collection for Designations {
             let platforms = enum_values("mingce.labs.v1.LabPlatform");
             let states = enum_values("mingce.labs.v1.LabDesignationState");
             Shape::new(vec![
-                Field { column: Column::resource("lab").dimension(), get: |d| lab(d).into() },
-                Field { column: Column::one_of("level", levels).dimension(), get: |d| d.level.into() },
-                Field { column: Column::text("programme").dimension(), get: |d| d.programme.as_str().into() },
-                Field { column: Column::one_of("platform", platforms).dimension(), get: |d| d.platform.into() },
-                Field { column: Column::one_of("state", states).dimension(), get: |d| d.state.into() },
-                Field { column: Column::text("number"), get: |d| d.number.as_str().into() },
-                Field { column: Column::text("round").dimension(), get: |d| d.round.as_str().into() },
-                Field { column: Column::text("document_number").dimension(), get: |d| d.document_number.as_str().into() },
-                Field { column: Column::text("issuer").dimension(), get: |d| d.issuer.as_str().into() },
-                Field { column: Column::date("decision_date"), get: |d| d.decision_date.as_str().into() },
-                Field { column: Column::date("start_date"), get: |d| d.start_date.as_str().into() },
-                Field { column: Column::date("end_date"), get: |d| d.end_date.as_str().into() },
-                Field { column: Column::integer("year").dimension(), get: |d| d.year.into() },
+                Field {
+                    column: Column::resource("lab").dimension(),
+                    get: |d| lab(d).into(),
+                },
+                Field {
+                    column: Column::one_of("level", levels).dimension(),
+                    get: |d| d.level.into(),
+                },
+                Field {
+                    column: Column::text("programme").dimension(),
+                    get: |d| d.programme.as_str().into(),
+                },
+                Field {
+                    column: Column::one_of("platform", platforms).dimension(),
+                    get: |d| d.platform.into(),
+                },
+                Field {
+                    column: Column::one_of("state", states).dimension(),
+                    get: |d| d.state.into(),
+                },
+                Field {
+                    column: Column::text("number"),
+                    get: |d| d.number.as_str().into(),
+                },
+                Field {
+                    column: Column::text("round").dimension(),
+                    get: |d| d.round.as_str().into(),
+                },
+                Field {
+                    column: Column::text("document_number").dimension(),
+                    get: |d| d.document_number.as_str().into(),
+                },
+                Field {
+                    column: Column::text("issuer").dimension(),
+                    get: |d| d.issuer.as_str().into(),
+                },
+                Field {
+                    column: Column::date("decision_date"),
+                    get: |d| d.decision_date.as_str().into(),
+                },
+                Field {
+                    column: Column::date("start_date"),
+                    get: |d| d.start_date.as_str().into(),
+                },
+                Field {
+                    column: Column::date("end_date"),
+                    get: |d| d.end_date.as_str().into(),
+                },
+                Field {
+                    column: Column::integer("year").dimension(),
+                    get: |d| d.year.into(),
+                },
             ])
         });
         &SHAPE
@@ -58,19 +97,32 @@ impl Collection for Designations {
 
     /// One decision on one lab under one programme; and a number is given once per programme.
     fn keys(item: &Self::Item) -> Vec<Key> {
-        let decision = [lab(item), &item.level.to_string(), &item.programme, &item.number, &item.decision_date].join("|");
+        let decision = [
+            lab(item),
+            &item.level.to_string(),
+            &item.programme,
+            &item.number,
+            &item.decision_date,
+        ]
+        .join("|");
         let mut keys = vec![Key::new("decision", decision, "programme")];
         if !item.number.is_empty() {
-            keys.push(Key::new("number", format!("{}|{}", item.programme, item.number), "number"));
+            keys.push(Key::new(
+                "number",
+                format!("{}|{}", item.programme, item.number),
+                "number",
+            ));
         }
         keys
     }
 
     fn settle(item: &mut Self::Item) -> Vec<Violation> {
         let mut problems = Problems::default();
-        for (field, value) in
-            [("decision_date", &item.decision_date), ("start_date", &item.start_date), ("end_date", &item.end_date)]
-        {
+        for (field, value) in [
+            ("decision_date", &item.decision_date),
+            ("start_date", &item.start_date),
+            ("end_date", &item.end_date),
+        ] {
             problems.date(field, value);
         }
         problems.period("end_date", &item.start_date, &item.end_date);

@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use mingce_orm::identifier;
 use mingce_orm::names::{
-    Problems, absorb_names, enum_values, identifier_keys, identifiers_differ, names_of, settle_identifiers, settle_names,
-    settle_ranks,
+    Problems, absorb_names, enum_values, identifier_keys, identifiers_differ, names_of, settle_identifiers,
+    settle_names, settle_ranks,
 };
 use mingce_orm::{Cell, Collection, Column, Field, Key, Shape, Violation, text};
 use mingce_proto::labs::{Lab, LabHost};
@@ -21,7 +21,13 @@ fn successor(lab: &Lab) -> &str {
 
 /// A person by resource name, or by name where they are not in the register.
 fn person(person: &Option<TalentReference>) -> &str {
-    person.as_ref().map_or("", |p| if p.talent.is_empty() { p.display_name.as_str() } else { p.talent.as_str() })
+    person.as_ref().map_or("", |p| {
+        if p.talent.is_empty() {
+            p.display_name.as_str()
+        } else {
+            p.talent.as_str()
+        }
+    })
 }
 
 /// The collection.
@@ -42,17 +48,38 @@ impl Collection for Labs {
             let platforms = enum_values("mingce.labs.v1.LabPlatform");
             let states = enum_values("mingce.labs.v1.OperatingState");
             Shape::new(vec![
-                Field { column: Column::text("display_name"), get: |l| l.display_name.as_str().into() },
-                Field { column: Column::text("names").many(), get: |l| Cell::many(names_of(&l.display_name, &l.names)) },
+                Field {
+                    column: Column::text("display_name"),
+                    get: |l| l.display_name.as_str().into(),
+                },
+                Field {
+                    column: Column::text("names").many(),
+                    get: |l| Cell::many(names_of(&l.display_name, &l.names)),
+                },
                 Field {
                     column: Column::text("identifiers").many(),
                     get: |l| Cell::many(l.identifiers.iter().map(|i| i.value.as_str())),
                 },
-                Field { column: Column::one_of("kind", kinds).dimension(), get: |l| l.kind.into() },
-                Field { column: Column::one_of("platform", platforms).dimension(), get: |l| l.platform.into() },
-                Field { column: Column::one_of("state", states).dimension(), get: |l| l.state.into() },
-                Field { column: Column::text("field").dimension(), get: |l| l.field.as_str().into() },
-                Field { column: Column::text("discipline_code").dimension(), get: |l| l.discipline_code.as_str().into() },
+                Field {
+                    column: Column::one_of("kind", kinds).dimension(),
+                    get: |l| l.kind.into(),
+                },
+                Field {
+                    column: Column::one_of("platform", platforms).dimension(),
+                    get: |l| l.platform.into(),
+                },
+                Field {
+                    column: Column::one_of("state", states).dimension(),
+                    get: |l| l.state.into(),
+                },
+                Field {
+                    column: Column::text("field").dimension(),
+                    get: |l| l.field.as_str().into(),
+                },
+                Field {
+                    column: Column::text("discipline_code").dimension(),
+                    get: |l| l.discipline_code.as_str().into(),
+                },
                 Field {
                     column: Column::resource("hosts").many().dimension(),
                     get: |l| Cell::many(l.hosts.iter().map(organization)),
@@ -65,17 +92,38 @@ impl Collection for Labs {
                     column: Column::integer("host_count").dimension(),
                     get: |l| i64::try_from(l.hosts.len()).unwrap_or(0).into(),
                 },
-                Field { column: Column::text("members").many(), get: |l| Cell::many(l.members.iter().map(|m| person(&m.person))) },
+                Field {
+                    column: Column::text("members").many(),
+                    get: |l| Cell::many(l.members.iter().map(|m| person(&m.person))),
+                },
                 Field {
                     column: Column::text("directors").many(),
                     get: |l| Cell::many(l.directors.iter().map(|d| person(&d.person))),
                 },
-                Field { column: Column::text("city").dimension(), get: |l| l.city.as_str().into() },
-                Field { column: Column::text("division_code").dimension(), get: |l| l.division_code.as_str().into() },
-                Field { column: Column::integer("area_square_metres"), get: |l| l.area_square_metres.into() },
-                Field { column: Column::integer("equipment_value_fen"), get: |l| l.equipment_value_fen.into() },
-                Field { column: Column::integer("established_year").dimension(), get: |l| l.established_year.into() },
-                Field { column: Column::resource("successor"), get: |l| successor(l).into() },
+                Field {
+                    column: Column::text("city").dimension(),
+                    get: |l| l.city.as_str().into(),
+                },
+                Field {
+                    column: Column::text("division_code").dimension(),
+                    get: |l| l.division_code.as_str().into(),
+                },
+                Field {
+                    column: Column::integer("area_square_metres"),
+                    get: |l| l.area_square_metres.into(),
+                },
+                Field {
+                    column: Column::integer("equipment_value_fen"),
+                    get: |l| l.equipment_value_fen.into(),
+                },
+                Field {
+                    column: Column::integer("established_year").dimension(),
+                    get: |l| l.established_year.into(),
+                },
+                Field {
+                    column: Column::resource("successor"),
+                    get: |l| successor(l).into(),
+                },
             ])
         });
         &SHAPE
@@ -105,23 +153,52 @@ impl Collection for Labs {
         if !item.discipline_code.is_empty() {
             problems.check("discipline_code", identifier::discipline_code(&item.discipline_code));
         }
-        settle_ranks(&mut item.hosts, "hosts", (|h| h.rank, |h, rank| h.rank = rank), &mut problems);
+        settle_ranks(
+            &mut item.hosts,
+            "hosts",
+            (|h| h.rank, |h, rank| h.rank = rank),
+            &mut problems,
+        );
         let mut seen = std::collections::BTreeSet::new();
         for (place, host) in item.hosts.iter_mut().enumerate() {
             host.lead = host.rank == 1;
             let name = organization(host);
             if !name.is_empty() && !seen.insert(name.to_owned()) {
-                problems.add(format!("hosts[{place}].organization"), "HOST_TWICE", "each host stands once");
+                problems.add(
+                    format!("hosts[{place}].organization"),
+                    "HOST_TWICE",
+                    "each host stands once",
+                );
             }
         }
         for (place, director) in item.directors.iter().enumerate() {
-            term(&mut problems, &format!("directors[{place}]"), &director.person, &director.start_date, &director.end_date);
+            term(
+                &mut problems,
+                &format!("directors[{place}]"),
+                &director.person,
+                &director.start_date,
+                &director.end_date,
+            );
         }
         for (place, member) in item.members.iter().enumerate() {
-            term(&mut problems, &format!("members[{place}]"), &member.person, &member.start_date, &member.end_date);
+            term(
+                &mut problems,
+                &format!("members[{place}]"),
+                &member.person,
+                &member.start_date,
+                &member.end_date,
+            );
         }
-        if item.successor.as_ref().is_some_and(|s| !s.lab.is_empty() && s.lab == item.name) {
-            problems.add("successor", "REFERENCE_TO_ITSELF", "a lab does not take over from itself");
+        if item
+            .successor
+            .as_ref()
+            .is_some_and(|s| !s.lab.is_empty() && s.lab == item.name)
+        {
+            problems.add(
+                "successor",
+                "REFERENCE_TO_ITSELF",
+                "a lab does not take over from itself",
+            );
         }
         problems.into_inner()
     }
@@ -141,7 +218,13 @@ impl Collection for Labs {
     }
 
     fn absorb(item: &mut Self::Item, other: &Self::Item, from: &str) {
-        absorb_names(&mut item.names, &item.display_name, &other.display_name, &other.names, from);
+        absorb_names(
+            &mut item.names,
+            &item.display_name,
+            &other.display_name,
+            &other.names,
+            from,
+        );
     }
 
     fn release(item: &mut Self::Item, from: &str) {
@@ -151,7 +234,11 @@ impl Collection for Labs {
 
 fn term(problems: &mut Problems, at: &str, who: &Option<TalentReference>, start: &str, end: &str) {
     if person(who).trim().is_empty() {
-        problems.add(format!("{at}.person"), "PERSON_MISSING", "give the person's resource name or their name");
+        problems.add(
+            format!("{at}.person"),
+            "PERSON_MISSING",
+            "give the person's resource name or their name",
+        );
     }
     problems.date(format!("{at}.start_date"), start);
     problems.date(format!("{at}.end_date"), end);

@@ -40,14 +40,18 @@ impl LabRegister {
 
     /// Opens the service on a database with its tables.
     pub fn open(db: Db) -> Self {
-        Self { store: Store::new(db, None) }
+        Self {
+            store: Store::new(db, None),
+        }
     }
 
     /// Mounts the service.
     #[must_use]
     pub fn mount(&self, server: Server) -> Server {
         // Other services ask for all references of an import's piece at once.
-        server.add_service(self.server()).request_limit("/mingce.labs.v1.LabService/ResolveOrganizations", 4 << 20)
+        server
+            .add_service(self.server())
+            .request_limit("/mingce.labs.v1.LabService/ResolveOrganizations", 4 << 20)
     }
 
     /// The service as the server mounts it.
@@ -58,5 +62,27 @@ impl LabRegister {
     /// Writes what waits.
     pub async fn close(self) {
         self.store.close().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mingce_orm::Collection;
+    use mingce_orm::schema::differences;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_tables_have_the_columns_that_the_collections_declare() -> Result<()> {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::sqlite(&folder.path().join("register.db")).await?;
+        LabRegister::prepare(&db, false).await?;
+        let mut wrong: Vec<String> = Vec::new();
+        wrong.extend(differences(&db, &crate::organization::Organizations::shape().kind).await?);
+        wrong.extend(differences(&db, &crate::lab::Labs::shape().kind).await?);
+        wrong.extend(differences(&db, &crate::designation::Designations::shape().kind).await?);
+        assert_eq!(wrong, Vec::<String>::new());
+        db.close().await;
+        Ok(())
     }
 }

@@ -15,7 +15,10 @@ struct Program {
 
 fn main() -> ExitCode {
     host::main(std::env::args_os(), async |program: Program| {
-        serve(program).await.map(|()| ExitCode::SUCCESS).map_err(|failure| failure.to_string())
+        serve(program)
+            .await
+            .map(|()| ExitCode::SUCCESS)
+            .map_err(|failure| failure.to_string())
     })
 }
 
@@ -23,7 +26,10 @@ async fn serve(program: Program) -> Result<(), Failure> {
     let host = Host::start(program.flags).await?;
     LabRegister::prepare(host.db(), false).await?;
     let service = LabRegister::open(host.db().clone());
-    let db = host.with(|server| service.mount(server)).serve(&TRIES, async { Ok(()) }).await?;
+    let db = host
+        .with(|server| service.mount(server))
+        .serve(&TRIES, async { Ok(()) })
+        .await?;
     service.close().await;
     db.close().await;
     Ok(())

@@ -3,16 +3,19 @@
 use std::sync::LazyLock;
 
 use mingce_orm::names::{
-    Problems, absorb_names, enum_values, identifier_keys, identifiers_differ, names_of,
-    settle_identifiers, settle_names,
+    Problems, absorb_names, enum_values, identifier_keys, identifiers_differ, names_of, settle_identifiers,
+    settle_names,
 };
 use mingce_orm::{Cell, Collection, Column, Field, Key, Shape, Violation, text};
 use mingce_proto::labs::Organization;
 
-
 /// The key that an unverified organization is told from others by: its name and city. It holds no other.
 pub(crate) fn unverified_key(display_name: &str, city: &str) -> Key {
-    Key::new("unverified", format!("{}|{}", text::fold(display_name), text::fold(city)), "display_name")
+    Key::new(
+        "unverified",
+        format!("{}|{}", text::fold(display_name), text::fold(city)),
+        "display_name",
+    )
 }
 
 fn is_resource_name(name: &str) -> bool {
@@ -36,21 +39,54 @@ impl Collection for Organizations {
             let kinds = enum_values("mingce.labs.v1.OrganizationKind");
             let states = enum_values("mingce.labs.v1.OperatingState");
             Shape::new(vec![
-                Field { column: Column::text("display_name"), get: |o| o.display_name.as_str().into() },
-                Field { column: Column::text("names").many(), get: |o| Cell::many(names_of(&o.display_name, &o.names)) },
+                Field {
+                    column: Column::text("display_name"),
+                    get: |o| o.display_name.as_str().into(),
+                },
+                Field {
+                    column: Column::text("names").many(),
+                    get: |o| Cell::many(names_of(&o.display_name, &o.names)),
+                },
                 Field {
                     column: Column::text("identifiers").many(),
                     get: |o| Cell::many(o.identifiers.iter().map(|i| i.value.as_str())),
                 },
-                Field { column: Column::one_of("kind", kinds).dimension(), get: |o| o.kind.into() },
-                Field { column: Column::one_of("state", states).dimension(), get: |o| o.state.into() },
-                Field { column: Column::text("division_code").dimension(), get: |o| o.division_code.as_str().into() },
-                Field { column: Column::text("city").dimension(), get: |o| o.city.as_str().into() },
-                Field { column: Column::text("country_code").dimension(), get: |o| o.country_code.as_str().into() },
-                Field { column: Column::integer("established_year").dimension(), get: |o| o.established_year.into() },
-                Field { column: Column::resource("parent").dimension(), get: |o| o.parent.as_str().into() },
-                Field { column: Column::resource("successor"), get: |o| o.successor.as_str().into() },
-                Field { column: Column::boolean("unverified").dimension(), get: |o| o.unverified.into() },
+                Field {
+                    column: Column::one_of("kind", kinds).dimension(),
+                    get: |o| o.kind.into(),
+                },
+                Field {
+                    column: Column::one_of("state", states).dimension(),
+                    get: |o| o.state.into(),
+                },
+                Field {
+                    column: Column::text("division_code").dimension(),
+                    get: |o| o.division_code.as_str().into(),
+                },
+                Field {
+                    column: Column::text("city").dimension(),
+                    get: |o| o.city.as_str().into(),
+                },
+                Field {
+                    column: Column::text("country_code").dimension(),
+                    get: |o| o.country_code.as_str().into(),
+                },
+                Field {
+                    column: Column::integer("established_year").dimension(),
+                    get: |o| o.established_year.into(),
+                },
+                Field {
+                    column: Column::resource("parent").dimension(),
+                    get: |o| o.parent.as_str().into(),
+                },
+                Field {
+                    column: Column::resource("successor"),
+                    get: |o| o.successor.as_str().into(),
+                },
+                Field {
+                    column: Column::boolean("unverified").dimension(),
+                    get: |o| o.unverified.into(),
+                },
             ])
         });
         &SHAPE
@@ -82,7 +118,11 @@ impl Collection for Organizations {
         problems.division_code(&item.division_code);
         for (field, value) in [("parent", &item.parent), ("successor", &item.successor)] {
             if !is_resource_name(value) {
-                problems.add(field, "NAME_WRONG_KIND", "expected a resource name like organizations/{id}");
+                problems.add(
+                    field,
+                    "NAME_WRONG_KIND",
+                    "expected a resource name like organizations/{id}",
+                );
             } else if !value.is_empty() && *value == item.name {
                 problems.add(field, "REFERENCE_TO_ITSELF", "an organization is not its own");
             }
@@ -99,7 +139,13 @@ impl Collection for Organizations {
     }
 
     fn absorb(item: &mut Self::Item, other: &Self::Item, from: &str) {
-        absorb_names(&mut item.names, &item.display_name, &other.display_name, &other.names, from);
+        absorb_names(
+            &mut item.names,
+            &item.display_name,
+            &other.display_name,
+            &other.names,
+            from,
+        );
     }
 
     fn release(item: &mut Self::Item, from: &str) {

@@ -1,13 +1,13 @@
 //! Resources of this service on their way in: their references are resolved here.
 
+use mingce_orm::rules::interned;
 use mingce_orm::work::head_of;
-use mingce_orm::{Answer, Class, Cx, Edit, Collection, Error, Key, Result, Store, Work, identifier};
+use mingce_orm::{Answer, Class, Collection, Cx, Edit, Error, Key, Result, Store, Work, identifier};
 use mingce_proto::labs::resolve_organizations_response::Resolution;
 use mingce_proto::labs::{
     Lab, LabDesignation, LabReference, ResolveOrganizationsRequest, ResolveOrganizationsResponse,
 };
 use mingce_proto::registry::{AssumedRecord, OrganizationReference};
-use mingce_orm::rules::interned;
 use mingce_server::references::{Cited, Found, settle};
 use mingce_server::rows::{Prepare, Row, Session, note};
 use prost::Message;
@@ -28,11 +28,16 @@ impl LabRegister {
         how: Resolving,
     ) -> Result<Vec<Resolution>> {
         if let Some(work) = work {
-            return self.store.rehearse(work, |work| resolve::organizations(work, cx, &references, &how)).await;
+            return self
+                .store
+                .rehearse(work, |work| resolve::organizations(work, cx, &references, &how))
+                .await;
         }
         let mut view = self.store.rehearsal();
-        let resolutions =
-            self.store.rehearse(&mut view, |work| resolve::organizations(work, cx, &references, &how)).await?;
+        let resolutions = self
+            .store
+            .rehearse(&mut view, |work| resolve::organizations(work, cx, &references, &how))
+            .await?;
         if !resolutions.iter().any(|r| r.created) {
             return Ok(resolutions);
         }
@@ -43,12 +48,18 @@ impl LabRegister {
         });
         let answer = self.store.change_each(cx, vec![edit]).await?.pop();
         let answer = answer.ok_or_else(|| Error::internal("a writer answered nothing"))??;
-        ResolveOrganizationsResponse::decode(answer.body.as_slice()).map(|r| r.resolutions).map_err(Error::internal)
+        ResolveOrganizationsResponse::decode(answer.body.as_slice())
+            .map(|r| r.resolutions)
+            .map_err(Error::internal)
     }
 
     /// Resolves organizations for another service.
     pub(crate) async fn resolve_for_others(&self, cx: &Cx, r: ResolveOrganizationsRequest) -> Result<Vec<Resolution>> {
-        let how = Resolving { create_missing: r.create_missing, source: r.source, dry: r.validate_only };
+        let how = Resolving {
+            create_missing: r.create_missing,
+            source: r.source,
+            dry: r.validate_only,
+        };
         if !r.validate_only {
             return self.resolve(cx, None, r.references, how).await;
         }
@@ -111,12 +122,19 @@ fn find_lab(work: &mut Work, wanted: &LabReference) -> Result<Found> {
             Ok(value) => key = Some(Key::identifier(&given.scheme, &value, "identifier")),
             Err(fault) => {
                 let problem = Some(("identifier".to_owned(), fault.reason, fault.description));
-                return Ok(Found { problem, ..Found::default() });
+                return Ok(Found {
+                    problem,
+                    ..Found::default()
+                });
             }
         }
     }
     Ok(match work.find::<Labs>(&wanted.lab, key.as_ref())? {
-        Some(lab) => Found { name: head_of(&lab)?.name, display_name: lab.display_name, problem: None },
+        Some(lab) => Found {
+            name: head_of(&lab)?.name,
+            display_name: lab.display_name,
+            problem: None,
+        },
         None if key.is_some() => Found::missing("identifier", "no lab has this identifier"),
         None if wanted.lab.is_empty() => Found::missing("lab", "give the lab's resource name"),
         None => Found::missing("lab", format!("{} does not exist", wanted.lab)),
@@ -134,14 +152,21 @@ impl Prepare<Organizations> for LabRegister {
         for (place, row) in rows.iter().enumerate() {
             for (field, name) in [("parent", &row.resource.parent), ("successor", &row.resource.successor)] {
                 if !name.is_empty() {
-                    let reference = OrganizationReference { organization: name.clone(), ..Default::default() };
+                    let reference = OrganizationReference {
+                        organization: name.clone(),
+                        ..Default::default()
+                    };
                     wanted.push((place, field, reference));
                 }
             }
         }
         let cited = wanted
             .iter_mut()
-            .map(|(row, path, reference)| Cited { row: *row, path: (*path).to_owned(), reference })
+            .map(|(row, path, reference)| Cited {
+                row: *row,
+                path: (*path).to_owned(),
+                reference,
+            })
             .collect();
         let mut problems = settle(cited, |references| self.ask(cx, session, references)).await?;
         for (_, problem) in &mut problems {
@@ -166,7 +191,11 @@ impl Prepare<Labs> for LabRegister {
         for (row, lab) in rows.iter_mut().enumerate() {
             for (place, host) in lab.resource.hosts.iter_mut().enumerate() {
                 let reference = host.organization.get_or_insert_default();
-                hosts.push(Cited { row, path: format!("hosts[{place}].organization"), reference });
+                hosts.push(Cited {
+                    row,
+                    path: format!("hosts[{place}].organization"),
+                    reference,
+                });
             }
         }
         let problems = settle(hosts, |references| self.ask(cx, session, references)).await?;
@@ -174,7 +203,11 @@ impl Prepare<Labs> for LabRegister {
         let mut successors = Vec::new();
         for (row, lab) in rows.iter_mut().enumerate() {
             if let Some(reference) = &mut lab.resource.successor {
-                successors.push(Cited { row, path: "successor".to_owned(), reference });
+                successors.push(Cited {
+                    row,
+                    path: "successor".to_owned(),
+                    reference,
+                });
             }
         }
         let problems = settle(successors, |references| self.ask_labs(session, references)).await?;
@@ -200,15 +233,25 @@ impl Prepare<Designations> for LabRegister {
                 designation.resource.lab = Some(LabReference::default());
             }
             if let Some(reference) = &mut designation.resource.lab {
-                labs.push(Cited { row, path: "lab".to_owned(), reference });
+                labs.push(Cited {
+                    row,
+                    path: "lab".to_owned(),
+                    reference,
+                });
             }
         }
         let problems = settle(labs, |references| self.ask_labs(session, references)).await?;
         note(rows, problems);
         let mut fresh = self.store.rehearsal();
         let work = session.rehearsal.as_mut().unwrap_or(&mut fresh);
-        for designation in rows.iter_mut().map(|row| &mut row.resource).filter(|d| d.platform == 0 && d.name.is_empty()) {
-            let Some(name) = designation.lab.as_ref().map(|l| l.lab.clone()) else { continue };
+        for designation in rows
+            .iter_mut()
+            .map(|row| &mut row.resource)
+            .filter(|d| d.platform == 0 && d.name.is_empty())
+        {
+            let Some(name) = designation.lab.as_ref().map(|l| l.lab.clone()) else {
+                continue;
+            };
             let lab: Option<Lab> = self.store.rehearse(work, |work| work.find::<Labs>(&name, None)).await?;
             designation.platform = lab.map_or(0, |lab| lab.platform);
         }
@@ -240,5 +283,9 @@ pub(crate) fn under(parent: &str, designation: Option<LabDesignation>) -> Result
         return Ok(designation);
     }
     let said = format!("the parent is {parent}: leave this out, or say the same");
-    Err(Error::invalid(format!("{}.lab.lab", Designations::SINGULAR), "PARENT_DIFFERS", said))
+    Err(Error::invalid(
+        format!("{}.lab.lab", Designations::SINGULAR),
+        "PARENT_DIFFERS",
+        said,
+    ))
 }

@@ -45,7 +45,11 @@ fn organization(work: &mut Work, cx: &Cx, wanted: &OrganizationReference, how: &
     if !wanted.organization.is_empty() {
         return Ok(match work.find::<Organizations>(&wanted.organization, None)? {
             Some(found) => resolution(&found)?,
-            None => problem("organization", "REFERENCE_NOT_FOUND", format!("{} does not exist", wanted.organization)),
+            None => problem(
+                "organization",
+                "REFERENCE_NOT_FOUND",
+                format!("{} does not exist", wanted.organization),
+            ),
         });
     }
     let mut held = None;
@@ -58,7 +62,10 @@ fn organization(work: &mut Work, cx: &Cx, wanted: &OrganizationReference, how: &
         if let Some(found) = work.find::<Organizations>("", Some(&key))? {
             return resolution(&found);
         }
-        held = Some(Identifier { scheme: given.scheme.clone(), value });
+        held = Some(Identifier {
+            scheme: given.scheme.clone(),
+            value,
+        });
     }
     let name = wanted.display_name.trim();
     if name.is_empty() {
@@ -67,7 +74,11 @@ fn organization(work: &mut Work, cx: &Cx, wanted: &OrganizationReference, how: &
         } else {
             "give a resource name, an identifier or a name"
         };
-        return Ok(problem(if held.is_some() { "identifier" } else { "" }, "REFERENCE_NOT_FOUND", said));
+        return Ok(problem(
+            if held.is_some() { "identifier" } else { "" },
+            "REFERENCE_NOT_FOUND",
+            said,
+        ));
     }
     let meant = Organization {
         display_name: name.to_owned(),
@@ -81,14 +92,25 @@ fn organization(work: &mut Work, cx: &Cx, wanted: &OrganizationReference, how: &
         return resolution(found);
     }
     if !found.is_empty() {
-        let said = format!("{} organizations have this name: give an identifier, or a city that tells them apart", found.len());
+        let said = format!(
+            "{} organizations have this name: give an identifier, or a city that tells them apart",
+            found.len()
+        );
         return Ok(problem("display_name", "REFERENCE_AMBIGUOUS", said));
     }
     if !how.create_missing {
-        return Ok(problem("display_name", "REFERENCE_NOT_FOUND", "no organization has this name"));
+        return Ok(problem(
+            "display_name",
+            "REFERENCE_NOT_FOUND",
+            "no organization has this name",
+        ));
     }
     let key = key_of(&meant);
-    let stamp = Stamp { verb: "import", reason: how.source.clone(), ..Stamp::default() };
+    let stamp = Stamp {
+        verb: "import",
+        reason: how.source.clone(),
+        ..Stamp::default()
+    };
     let meant = match settled(&meant) {
         Ok(meant) => meant,
         Err(wrong) => return Ok(problem("display_name", wrong.reason, wrong.description)),
@@ -98,7 +120,13 @@ fn organization(work: &mut Work, cx: &Cx, wanted: &OrganizationReference, how: &
     } else {
         work.create::<Organizations>(cx, &stamp, &meant)?
     };
-    let made = Resolution { created: true, key, name: answer.name, display_name: meant.display_name, problem: None };
+    let made = Resolution {
+        created: true,
+        key,
+        name: answer.name,
+        display_name: meant.display_name,
+        problem: None,
+    };
     Ok(made)
 }
 
@@ -106,7 +134,9 @@ fn organization(work: &mut Work, cx: &Cx, wanted: &OrganizationReference, how: &
 fn candidates(work: &mut Work, meant: &Organization) -> Result<Vec<Organization>> {
     let mut found: Vec<Organization> = Vec::new();
     for id in work.named::<Organizations>(&meant.display_name)? {
-        let Some(candidate) = work.survivor::<Organizations>(&id)? else { continue };
+        let Some(candidate) = work.survivor::<Organizations>(&id)? else {
+            continue;
+        };
         let active = head_of(&candidate)?.record_status() == RecordStatus::Active;
         if active && Organizations::is_same(meant, &candidate) && !found.contains(&candidate) {
             found.push(candidate);
@@ -134,23 +164,45 @@ fn settled(organization: &Organization) -> Result<Organization, Violation> {
 fn key_of(organization: &Organization) -> String {
     match organization.identifiers.first() {
         Some(held) => format!("{}:{}", held.scheme, held.value),
-        None => format!("{}|{}", text::fold(&organization.display_name), text::fold(&organization.city)),
+        None => format!(
+            "{}|{}",
+            text::fold(&organization.display_name),
+            text::fold(&organization.city)
+        ),
     }
 }
 
 fn resolution(found: &Organization) -> Result<Resolution> {
-    Ok(Resolution { name: head_of(found)?.name, display_name: found.display_name.clone(), ..Resolution::default() })
+    Ok(Resolution {
+        name: head_of(found)?.name,
+        display_name: found.display_name.clone(),
+        ..Resolution::default()
+    })
 }
 
 fn problem(field: &str, reason: &str, description: impl Into<String>) -> Resolution {
-    let problem = Problem { field: field.to_owned(), reason: reason.to_owned(), description: description.into() };
-    Resolution { problem: Some(problem), ..Resolution::default() }
+    let problem = Problem {
+        field: field.to_owned(),
+        reason: reason.to_owned(),
+        description: description.into(),
+    };
+    Resolution {
+        problem: Some(problem),
+        ..Resolution::default()
+    }
 }
 
 /// Puts what an earlier part of a dry run would have created in the place of the record.
 pub(crate) fn assume(work: &mut Work, cx: &Cx, record: &AssumedRecord) -> Result<()> {
     let identifiers = record.identifiers.clone();
-    let names: Vec<Name> = record.names.iter().map(|text| Name { text: text.clone(), ..Name::default() }).collect();
+    let names: Vec<Name> = record
+        .names
+        .iter()
+        .map(|text| Name {
+            text: text.clone(),
+            ..Name::default()
+        })
+        .collect();
     let stamp = Stamp::new("import");
     match record.collection.as_str() {
         "organizations" => {
@@ -167,7 +219,12 @@ pub(crate) fn assume(work: &mut Work, cx: &Cx, record: &AssumedRecord) -> Result
         }
         "labs" => {
             let display_name = record.display_name.clone();
-            let mut assumed = Lab { display_name, identifiers, names, ..Lab::default() };
+            let mut assumed = Lab {
+                display_name,
+                identifiers,
+                names,
+                ..Lab::default()
+            };
             if Labs::settle(&mut assumed).is_empty() {
                 let key = format!("lab|{}|{:?}", assumed.display_name, assumed.identifiers);
                 work.create_as::<Labs>(cx, &stamp, &assumed, imagined_id(&key))?;

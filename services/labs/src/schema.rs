@@ -74,6 +74,10 @@ impl MigrationTrait for Tables {
         ];
         run(manager, &resource("organizations", &organizations, false, &[])).await?;
         run(manager, &resource("labs", &labs, false, &[])).await?;
-        run(manager, &resource("lab_designations", &designations, false, &["lab", "decision_date"])).await
+        run(
+            manager,
+            &resource("lab_designations", &designations, false, &["lab", "decision_date"]),
+        )
+        .await
     }
 }

@@ -17,18 +17,27 @@ use crate::prepare::under;
 
 #[tonic::async_trait]
 impl LabService for LabRegister {
-    async fn get_organization(&self, request: Request<GetOrganizationRequest>) -> Result<Response<Organization>, Status> {
+    async fn get_organization(
+        &self,
+        request: Request<GetOrganizationRequest>,
+    ) -> Result<Response<Organization>, Status> {
         let (cx, r) = open(request)?;
         reply(self.store.get::<Organizations>(&cx, &r.name, r.view).await)
     }
 
-    async fn batch_get_organizations(&self, request: Request<BatchGetOrganizationsRequest>) -> Result<Response<BatchGetOrganizationsResponse>, Status> {
+    async fn batch_get_organizations(
+        &self,
+        request: Request<BatchGetOrganizationsRequest>,
+    ) -> Result<Response<BatchGetOrganizationsResponse>, Status> {
         let (cx, r) = open(request)?;
         let organizations = self.store.batch_get::<Organizations>(&cx, &r.names, r.view).await;
         reply(organizations.map(|organizations| BatchGetOrganizationsResponse { organizations }))
     }
 
-    async fn list_organizations(&self, request: Request<ListOrganizationsRequest>) -> Result<Response<ListOrganizationsResponse>, Status> {
+    async fn list_organizations(
+        &self,
+        request: Request<ListOrganizationsRequest>,
+    ) -> Result<Response<ListOrganizationsResponse>, Status> {
         let (cx, r) = open(request)?;
         let page = self.store.list::<Organizations>(&cx, wanted!(r)).await;
         reply(page.map(|p| ListOrganizationsResponse {
@@ -38,47 +47,89 @@ impl LabService for LabRegister {
         }))
     }
 
-    async fn search_organizations(&self, request: Request<SearchOrganizationsRequest>) -> Result<Response<SearchOrganizationsResponse>, Status> {
+    async fn search_organizations(
+        &self,
+        request: Request<SearchOrganizationsRequest>,
+    ) -> Result<Response<SearchOrganizationsResponse>, Status> {
         let (cx, r) = open(request)?;
-        let page = self.store.search::<Organizations>(&cx, &r.query, r.page_size, &r.page_token, r.view).await;
-        reply(page.map(|p| SearchOrganizationsResponse { organizations: p.items, next_page_token: p.next_page_token }))
+        let page = self
+            .store
+            .search::<Organizations>(&cx, &r.query, r.page_size, &r.page_token, r.view)
+            .await;
+        reply(page.map(|p| SearchOrganizationsResponse {
+            organizations: p.items,
+            next_page_token: p.next_page_token,
+        }))
     }
 
-    async fn create_organization(&self, request: Request<CreateOrganizationRequest>) -> Result<Response<Organization>, Status> {
+    async fn create_organization(
+        &self,
+        request: Request<CreateOrganizationRequest>,
+    ) -> Result<Response<Organization>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("CreateOrganization", &r.request_id, r.validate_only, &r);
         reply(rows::create::<Organizations>(self, &cx, call, "create", r.organization).await)
     }
 
-    async fn update_organization(&self, request: Request<UpdateOrganizationRequest>) -> Result<Response<Organization>, Status> {
+    async fn update_organization(
+        &self,
+        request: Request<UpdateOrganizationRequest>,
+    ) -> Result<Response<Organization>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("UpdateOrganization", &r.request_id, r.validate_only, &r);
         reply(rows::update::<Organizations>(self, &cx, call, r.organization, r.update_mask).await)
     }
 
-    async fn import_organizations(&self, request: Request<Streaming<ImportOrganizationsRequest>>) -> Result<Response<ImportOrganizationsResponse>, Status> {
+    async fn import_organizations(
+        &self,
+        request: Request<Streaming<ImportOrganizationsRequest>>,
+    ) -> Result<Response<ImportOrganizationsResponse>, Status> {
         let (cx, rows) = (context(&request), request.into_inner());
         let (outcomes, created_references) =
             rows::import::<Organizations, _>(self, &cx, rows, |r| (r.settings, r.row, r.organization)).await?;
-        Ok(Response::new(ImportOrganizationsResponse { outcomes, created_references }))
+        Ok(Response::new(ImportOrganizationsResponse {
+            outcomes,
+            created_references,
+        }))
     }
 
-    async fn merge_organizations(&self, request: Request<MergeOrganizationsRequest>) -> Result<Response<Organization>, Status> {
+    async fn merge_organizations(
+        &self,
+        request: Request<MergeOrganizationsRequest>,
+    ) -> Result<Response<Organization>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("MergeOrganizations", &r.request_id, r.validate_only, &r);
-        reply(self.store.merge::<Organizations>(&cx, call, (&r.name, &r.survivor), &r.etag, &r.reason).await)
+        reply(
+            self.store
+                .merge::<Organizations>(&cx, call, (&r.name, &r.survivor), &r.etag, &r.reason)
+                .await,
+        )
     }
 
-    async fn unmerge_organization(&self, request: Request<UnmergeOrganizationRequest>) -> Result<Response<Organization>, Status> {
+    async fn unmerge_organization(
+        &self,
+        request: Request<UnmergeOrganizationRequest>,
+    ) -> Result<Response<Organization>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("UnmergeOrganization", &r.request_id, r.validate_only, &r);
-        reply(self.store.unmerge::<Organizations>(&cx, call, &r.name, &r.etag, &r.reason).await)
+        reply(
+            self.store
+                .unmerge::<Organizations>(&cx, call, &r.name, &r.etag, &r.reason)
+                .await,
+        )
     }
 
-    async fn annul_organization(&self, request: Request<AnnulOrganizationRequest>) -> Result<Response<Organization>, Status> {
+    async fn annul_organization(
+        &self,
+        request: Request<AnnulOrganizationRequest>,
+    ) -> Result<Response<Organization>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("AnnulOrganization", &r.request_id, r.validate_only, &r);
-        reply(self.store.annul::<Organizations>(&cx, call, &r.name, &r.etag, &r.reason).await)
+        reply(
+            self.store
+                .annul::<Organizations>(&cx, call, &r.name, &r.etag, &r.reason)
+                .await,
+        )
     }
 
     async fn resolve_organizations(
@@ -95,7 +146,10 @@ impl LabService for LabRegister {
         reply(self.store.get::<Labs>(&cx, &r.name, r.view).await)
     }
 
-    async fn batch_get_labs(&self, request: Request<BatchGetLabsRequest>) -> Result<Response<BatchGetLabsResponse>, Status> {
+    async fn batch_get_labs(
+        &self,
+        request: Request<BatchGetLabsRequest>,
+    ) -> Result<Response<BatchGetLabsResponse>, Status> {
         let (cx, r) = open(request)?;
         let labs = self.store.batch_get::<Labs>(&cx, &r.names, r.view).await;
         reply(labs.map(|labs| BatchGetLabsResponse { labs }))
@@ -113,8 +167,14 @@ impl LabService for LabRegister {
 
     async fn search_labs(&self, request: Request<SearchLabsRequest>) -> Result<Response<SearchLabsResponse>, Status> {
         let (cx, r) = open(request)?;
-        let page = self.store.search::<Labs>(&cx, &r.query, r.page_size, &r.page_token, r.view).await;
-        reply(page.map(|p| SearchLabsResponse { labs: p.items, next_page_token: p.next_page_token }))
+        let page = self
+            .store
+            .search::<Labs>(&cx, &r.query, r.page_size, &r.page_token, r.view)
+            .await;
+        reply(page.map(|p| SearchLabsResponse {
+            labs: p.items,
+            next_page_token: p.next_page_token,
+        }))
     }
 
     async fn create_lab(&self, request: Request<CreateLabRequest>) -> Result<Response<Lab>, Status> {
@@ -129,17 +189,27 @@ impl LabService for LabRegister {
         reply(rows::update::<Labs>(self, &cx, call, r.lab, r.update_mask).await)
     }
 
-    async fn import_labs(&self, request: Request<Streaming<ImportLabsRequest>>) -> Result<Response<ImportLabsResponse>, Status> {
+    async fn import_labs(
+        &self,
+        request: Request<Streaming<ImportLabsRequest>>,
+    ) -> Result<Response<ImportLabsResponse>, Status> {
         let (cx, rows) = (context(&request), request.into_inner());
         let (outcomes, created_references) =
             rows::import::<Labs, _>(self, &cx, rows, |r| (r.settings, r.row, r.lab)).await?;
-        Ok(Response::new(ImportLabsResponse { outcomes, created_references }))
+        Ok(Response::new(ImportLabsResponse {
+            outcomes,
+            created_references,
+        }))
     }
 
     async fn merge_labs(&self, request: Request<MergeLabsRequest>) -> Result<Response<Lab>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("MergeLabs", &r.request_id, r.validate_only, &r);
-        reply(self.store.merge::<Labs>(&cx, call, (&r.name, &r.survivor), &r.etag, &r.reason).await)
+        reply(
+            self.store
+                .merge::<Labs>(&cx, call, (&r.name, &r.survivor), &r.etag, &r.reason)
+                .await,
+        )
     }
 
     async fn unmerge_lab(&self, request: Request<UnmergeLabRequest>) -> Result<Response<Lab>, Status> {
@@ -154,21 +224,39 @@ impl LabService for LabRegister {
         reply(self.store.annul::<Labs>(&cx, call, &r.name, &r.etag, &r.reason).await)
     }
 
-    async fn get_lab_designation(&self, request: Request<GetLabDesignationRequest>) -> Result<Response<LabDesignation>, Status> {
+    async fn get_lab_designation(
+        &self,
+        request: Request<GetLabDesignationRequest>,
+    ) -> Result<Response<LabDesignation>, Status> {
         let (cx, r) = open(request)?;
         reply(self.store.get::<Designations>(&cx, &r.name, r.view).await)
     }
 
-    async fn batch_get_lab_designations(&self, request: Request<BatchGetLabDesignationsRequest>) -> Result<Response<BatchGetLabDesignationsResponse>, Status> {
+    async fn batch_get_lab_designations(
+        &self,
+        request: Request<BatchGetLabDesignationsRequest>,
+    ) -> Result<Response<BatchGetLabDesignationsResponse>, Status> {
         let (cx, r) = open(request)?;
         let lab_designations = self.store.batch_get::<Designations>(&cx, &r.names, r.view).await;
         reply(lab_designations.map(|lab_designations| BatchGetLabDesignationsResponse { lab_designations }))
     }
 
-    async fn list_lab_designations(&self, request: Request<ListLabDesignationsRequest>) -> Result<Response<ListLabDesignationsResponse>, Status> {
+    async fn list_lab_designations(
+        &self,
+        request: Request<ListLabDesignationsRequest>,
+    ) -> Result<Response<ListLabDesignationsResponse>, Status> {
         let (cx, r) = open(request)?;
         let parents = self.parents(&cx, &r.parent).await.map_err(from_error)?;
-        let page = self.store.list::<Designations>(&cx, List { parents: &parents, ..wanted!(r) }).await;
+        let page = self
+            .store
+            .list::<Designations>(
+                &cx,
+                List {
+                    parents: &parents,
+                    ..wanted!(r)
+                },
+            )
+            .await;
         reply(page.map(|p| ListLabDesignationsResponse {
             lab_designations: p.items,
             next_page_token: p.next_page_token,
@@ -176,30 +264,49 @@ impl LabService for LabRegister {
         }))
     }
 
-    async fn record_lab_designation(&self, request: Request<RecordLabDesignationRequest>) -> Result<Response<LabDesignation>, Status> {
+    async fn record_lab_designation(
+        &self,
+        request: Request<RecordLabDesignationRequest>,
+    ) -> Result<Response<LabDesignation>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("RecordLabDesignation", &r.request_id, r.validate_only, &r);
         let lab_designation = under(&r.parent, r.lab_designation).map_err(from_error)?;
         reply(rows::create::<Designations>(self, &cx, call, "record", Some(lab_designation)).await)
     }
 
-    async fn update_lab_designation(&self, request: Request<UpdateLabDesignationRequest>) -> Result<Response<LabDesignation>, Status> {
+    async fn update_lab_designation(
+        &self,
+        request: Request<UpdateLabDesignationRequest>,
+    ) -> Result<Response<LabDesignation>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("UpdateLabDesignation", &r.request_id, r.validate_only, &r);
         reply(rows::update::<Designations>(self, &cx, call, r.lab_designation, r.update_mask).await)
     }
 
-    async fn import_lab_designations(&self, request: Request<Streaming<ImportLabDesignationsRequest>>) -> Result<Response<ImportLabDesignationsResponse>, Status> {
+    async fn import_lab_designations(
+        &self,
+        request: Request<Streaming<ImportLabDesignationsRequest>>,
+    ) -> Result<Response<ImportLabDesignationsResponse>, Status> {
         let (cx, rows) = (context(&request), request.into_inner());
         let (outcomes, created_references) =
             rows::import::<Designations, _>(self, &cx, rows, |r| (r.settings, r.row, r.lab_designation)).await?;
-        Ok(Response::new(ImportLabDesignationsResponse { outcomes, created_references }))
+        Ok(Response::new(ImportLabDesignationsResponse {
+            outcomes,
+            created_references,
+        }))
     }
 
-    async fn annul_lab_designation(&self, request: Request<AnnulLabDesignationRequest>) -> Result<Response<LabDesignation>, Status> {
+    async fn annul_lab_designation(
+        &self,
+        request: Request<AnnulLabDesignationRequest>,
+    ) -> Result<Response<LabDesignation>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("AnnulLabDesignation", &r.request_id, r.validate_only, &r);
-        reply(self.store.annul::<Designations>(&cx, call, &r.name, &r.etag, &r.reason).await)
+        reply(
+            self.store
+                .annul::<Designations>(&cx, call, &r.name, &r.etag, &r.reason)
+                .await,
+        )
     }
 
     async fn compute_statistics(
@@ -211,14 +318,31 @@ impl LabService for LabRegister {
             "organizations" => self.store.count::<Organizations>(&cx, &r).await,
             "labs" => self.store.count::<Labs>(&cx, &r).await,
             "designations" => self.store.count::<Designations>(&cx, &r).await,
-            _ => Err(Error::invalid("collection", "COLLECTION_UNKNOWN", "this service counts organizations, labs, designations")),
+            _ => Err(Error::invalid(
+                "collection",
+                "COLLECTION_UNKNOWN",
+                "this service counts organizations, labs, designations",
+            )),
         })
     }
 
-    async fn list_revisions(&self, request: Request<ListRevisionsRequest>) -> Result<Response<ListRevisionsResponse>, Status> {
+    async fn list_revisions(
+        &self,
+        request: Request<ListRevisionsRequest>,
+    ) -> Result<Response<ListRevisionsResponse>, Status> {
         let (cx, r) = open(request)?;
-        let kinds = [&Organizations::shape().kind, &Labs::shape().kind, &Designations::shape().kind];
-        let history = self.store.history(&cx, &kinds, &r.name, r.page_size, &r.page_token).await;
-        reply(history.map(|(revisions, next_page_token)| ListRevisionsResponse { revisions, next_page_token }))
+        let kinds = [
+            &Organizations::shape().kind,
+            &Labs::shape().kind,
+            &Designations::shape().kind,
+        ];
+        let history = self
+            .store
+            .history(&cx, &kinds, &r.name, r.page_size, &r.page_token)
+            .await;
+        reply(history.map(|(revisions, next_page_token)| ListRevisionsResponse {
+            revisions,
+            next_page_token,
+        }))
     }
 }

@@ -42,9 +42,25 @@ fn main() -> ExitCode {
         None => serve::run(cli.serve).await.map_err(|failure| failure.to_string()),
         Some(Command::Serve(args)) => serve::run(args).await.map_err(|failure| failure.to_string()),
         Some(Command::Migrate(args)) => serve::migrate(args).await.map_err(|failure| failure.to_string()),
-        Some(Command::Import(args)) => import::run(args).await.map_err(|error| format!("{error:#}")),
-        Some(Command::Export(args)) => export::run(args).await.map_err(|error| format!("{error:#}")),
-        Some(Command::Search(args)) => search::run(args).await.map_err(|error| format!("{error:#}")),
+        Some(Command::Import(args)) => ended(import::run(args).await),
+        Some(Command::Export(args)) => ended(export::run(args).await),
+        Some(Command::Search(args)) => ended(search::run(args).await),
+    })
+}
+
+/// How a command ended. A reader who has seen enough (`| head`) is no failure.
+fn ended(result: anyhow::Result<ExitCode>) -> Result<ExitCode, String> {
+    result.or_else(|error| {
+        let closed = |cause: &(dyn std::error::Error + 'static)| {
+            cause
+                .downcast_ref::<io::Error>()
+                .is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
+        };
+        if error.chain().any(closed) {
+            Ok(ExitCode::SUCCESS)
+        } else {
+            Err(format!("{error:#}"))
+        }
     })
 }
 

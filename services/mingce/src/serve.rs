@@ -50,7 +50,9 @@ pub async fn run(args: ServeArgs) -> Result<ExitCode, Failure> {
         }
     }
     let needed = |url: &Option<String>, service: Service, flag: &str| match url {
-        None if !serves(service) => Err(Failure::Files(format!("{flag} is needed where this process does not serve it"))),
+        None if !serves(service) => Err(Failure::Files(format!(
+            "{flag} is needed where this process does not serve it"
+        ))),
         url => Ok(url.clone()),
     };
     let (mut labs_url, mut talent_url) = (None, None);
@@ -70,7 +72,11 @@ pub async fn run(args: ServeArgs) -> Result<ExitCode, Failure> {
     let talent_at = talent_url.unwrap_or_else(|| here.clone());
     let (mut labs, mut talent, mut awards) = (None, None, None);
     // The key comes first: where its folder cannot be written, the database stays as it is.
-    let vault = if serves(Service::Talent) { Some(host.vault().await?) } else { None };
+    let vault = if serves(Service::Talent) {
+        Some(host.vault().await?)
+    } else {
+        None
+    };
     if serves(Service::Labs) {
         LabRegister::prepare(&db, false).await?;
         let service = labs.insert(LabRegister::open(db.clone()));
@@ -94,7 +100,13 @@ pub async fn run(args: ServeArgs) -> Result<ExitCode, Failure> {
         _ => &TRIES,
     };
     let sample = args.sample;
-    let load = async move { if sample { crate::sample::load(&here).await.map_err(|e| format!("{e:#}")) } else { Ok(()) } };
+    let load = async move {
+        if sample {
+            crate::sample::load(&here).await.map_err(|e| format!("{e:#}"))
+        } else {
+            Ok(())
+        }
+    };
     let db = host.serve(tries, load).await?;
     if let Some(service) = awards {
         service.close().await;

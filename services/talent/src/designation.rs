@@ -38,20 +38,62 @@ impl Collection for Designations {
             let kinds = enum_values("mingce.talent.v1.ProgrammeKind");
             let states = enum_values("mingce.talent.v1.TalentDesignationState");
             Shape::new(vec![
-                Field { column: Column::resource("talent").dimension(), get: |d| talent(d).into() },
-                Field { column: Column::resource("programme").dimension(), get: |d| programme(d).into() },
-                Field { column: Column::one_of("level", levels).dimension(), get: |d| d.level.into() },
-                Field { column: Column::one_of("kind", kinds).dimension(), get: |d| d.kind.into() },
-                Field { column: Column::one_of("state", states).dimension(), get: |d| d.state.into() },
-                Field { column: Column::resource("employer").dimension(), get: |d| employer(d).into() },
-                Field { column: Column::text("number"), get: |d| d.number.as_str().into() },
-                Field { column: Column::text("round").dimension(), get: |d| d.round.as_str().into() },
-                Field { column: Column::text("document_number").dimension(), get: |d| d.document_number.as_str().into() },
-                Field { column: Column::text("issuer").dimension(), get: |d| d.issuer.as_str().into() },
-                Field { column: Column::date("decision_date"), get: |d| d.decision_date.as_str().into() },
-                Field { column: Column::date("start_date"), get: |d| d.start_date.as_str().into() },
-                Field { column: Column::date("end_date"), get: |d| d.end_date.as_str().into() },
-                Field { column: Column::integer("year").dimension(), get: |d| d.year.into() },
+                Field {
+                    column: Column::resource("talent").dimension(),
+                    get: |d| talent(d).into(),
+                },
+                Field {
+                    column: Column::resource("programme").dimension(),
+                    get: |d| programme(d).into(),
+                },
+                Field {
+                    column: Column::one_of("level", levels).dimension(),
+                    get: |d| d.level.into(),
+                },
+                Field {
+                    column: Column::one_of("kind", kinds).dimension(),
+                    get: |d| d.kind.into(),
+                },
+                Field {
+                    column: Column::one_of("state", states).dimension(),
+                    get: |d| d.state.into(),
+                },
+                Field {
+                    column: Column::resource("employer").dimension(),
+                    get: |d| employer(d).into(),
+                },
+                Field {
+                    column: Column::text("number"),
+                    get: |d| d.number.as_str().into(),
+                },
+                Field {
+                    column: Column::text("round").dimension(),
+                    get: |d| d.round.as_str().into(),
+                },
+                Field {
+                    column: Column::text("document_number").dimension(),
+                    get: |d| d.document_number.as_str().into(),
+                },
+                Field {
+                    column: Column::text("issuer").dimension(),
+                    get: |d| d.issuer.as_str().into(),
+                },
+                Field {
+                    column: Column::date("decision_date"),
+                    get: |d| d.decision_date.as_str().into(),
+                },
+                Field {
+                    column: Column::date("start_date"),
+                    get: |d| d.start_date.as_str().into(),
+                },
+                Field {
+                    column: Column::date("end_date"),
+                    get: |d| d.end_date.as_str().into(),
+                },
+                Field {
+                    column: Column::integer("year").dimension(),
+                    get: |d| d.year.into(),
+                },
             ])
         });
         &SHAPE
@@ -70,16 +112,22 @@ impl Collection for Designations {
         let decision = [talent(item), programme(item), &item.number, &item.decision_date].join("|");
         let mut keys = vec![Key::new("decision", decision, "programme")];
         if !item.number.is_empty() {
-            keys.push(Key::new("number", format!("{}|{}", programme(item), item.number), "number"));
+            keys.push(Key::new(
+                "number",
+                format!("{}|{}", programme(item), item.number),
+                "number",
+            ));
         }
         keys
     }
 
     fn settle(item: &mut TalentDesignation) -> Vec<Violation> {
         let mut problems = Problems::default();
-        for (field, value) in
-            [("decision_date", &item.decision_date), ("start_date", &item.start_date), ("end_date", &item.end_date)]
-        {
+        for (field, value) in [
+            ("decision_date", &item.decision_date),
+            ("start_date", &item.start_date),
+            ("end_date", &item.end_date),
+        ] {
             problems.date(field, value);
         }
         problems.period("end_date", &item.start_date, &item.end_date);

@@ -47,14 +47,19 @@ impl TalentRegister {
     /// Where the register was sealed with another master key.
     pub async fn open(db: Db, vault: Arc<Vault>, labs: Labs) -> Result<Self> {
         expect_vault(&db, &vault).await?;
-        Ok(Self { store: Store::new(db, Some(vault)), labs })
+        Ok(Self {
+            store: Store::new(db, Some(vault)),
+            labs,
+        })
     }
 
     /// Mounts the service.
     #[must_use]
     pub fn mount(&self, server: Server) -> Server {
         // Other services ask for all references of an import's piece at once.
-        server.add_service(self.server()).request_limit("/mingce.talent.v1.TalentService/ResolveTalents", 4 << 20)
+        server
+            .add_service(self.server())
+            .request_limit("/mingce.talent.v1.TalentService/ResolveTalents", 4 << 20)
     }
 
     /// The service as the server mounts it.
@@ -65,5 +70,27 @@ impl TalentRegister {
     /// Writes what waits.
     pub async fn close(self) {
         self.store.close().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mingce_orm::Collection;
+    use mingce_orm::schema::differences;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_tables_have_the_columns_that_the_collections_declare() -> Result<()> {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::sqlite(&folder.path().join("register.db")).await?;
+        TalentRegister::prepare(&db, false).await?;
+        let mut wrong: Vec<String> = Vec::new();
+        wrong.extend(differences(&db, &crate::talent::Talents::shape().kind).await?);
+        wrong.extend(differences(&db, &crate::programme::Programmes::shape().kind).await?);
+        wrong.extend(differences(&db, &crate::designation::Designations::shape().kind).await?);
+        assert_eq!(wrong, Vec::<String>::new());
+        db.close().await;
+        Ok(())
     }
 }

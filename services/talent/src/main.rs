@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use mingce_talent::{TalentRegister, TRIES};
 use mingce_server::peers::labs;
 use mingce_server::{Failure, Flags, Host, host};
+use mingce_talent::{TRIES, TalentRegister};
 
 /// The talent service of the register (名册) alone
 #[derive(Debug, clap::Parser)]
@@ -19,7 +19,10 @@ struct Program {
 
 fn main() -> ExitCode {
     host::main(std::env::args_os(), async |program: Program| {
-        serve(program).await.map(|()| ExitCode::SUCCESS).map_err(|failure| failure.to_string())
+        serve(program)
+            .await
+            .map(|()| ExitCode::SUCCESS)
+            .map_err(|failure| failure.to_string())
     })
 }
 
@@ -29,7 +32,10 @@ async fn serve(program: Program) -> Result<(), Failure> {
     let vault = host.vault().await?;
     TalentRegister::prepare(host.db(), false).await?;
     let service = TalentRegister::open(host.db().clone(), vault, labs(&program.labs_url)?).await?;
-    let db = host.with(|server| service.mount(server)).serve(&TRIES, async { Ok(()) }).await?;
+    let db = host
+        .with(|server| service.mount(server))
+        .serve(&TRIES, async { Ok(()) })
+        .await?;
     service.close().await;
     db.close().await;
     Ok(())

@@ -31,7 +31,11 @@ impl TalentRegister {
         let resolution = |found: Found| Resolution {
             name: found.name,
             display_name: found.display_name,
-            problem: found.problem.map(|(field, reason, description)| Problem { field, reason: reason.into(), description }),
+            problem: found.problem.map(|(field, reason, description)| Problem {
+                field,
+                reason: reason.into(),
+                description,
+            }),
             ..Resolution::default()
         };
         Ok(found.into_iter().map(resolution).collect())
@@ -50,7 +54,10 @@ impl TalentRegister {
         self.store
             .rehearse(work, |work| {
                 // Goes on after a miss, so that all that has to be loaded is asked for at once.
-                let found: Vec<_> = references.iter().map(|reference| find_talent(work, reference)).collect();
+                let found: Vec<_> = references
+                    .iter()
+                    .map(|reference| find_talent(work, reference))
+                    .collect();
                 found.into_iter().collect()
             })
             .await
@@ -64,14 +71,23 @@ fn find_talent(work: &mut Work, wanted: &TalentReference) -> Result<Found> {
             Ok(value) => key = Some(Key::identifier(&given.scheme, &value, "identifier")),
             Err(fault) => {
                 let problem = Some(("identifier".to_owned(), fault.reason, fault.description));
-                return Ok(Found { problem, ..Found::default() });
+                return Ok(Found {
+                    problem,
+                    ..Found::default()
+                });
             }
         }
     }
     Ok(match work.find::<Talents>(&wanted.talent, key.as_ref())? {
-        Some(person) => Found { name: head_of(&person)?.name, display_name: person.display_name, problem: None },
+        Some(person) => Found {
+            name: head_of(&person)?.name,
+            display_name: person.display_name,
+            problem: None,
+        },
         None if key.is_some() => Found::missing("identifier", "nobody in the register has this identifier"),
-        None if wanted.talent.is_empty() => Found::missing("talent", "give the person's resource name or an identifier"),
+        None if wanted.talent.is_empty() => {
+            Found::missing("talent", "give the person's resource name or an identifier")
+        }
         None => Found::missing("talent", format!("{} does not exist", wanted.talent)),
     })
 }
@@ -81,11 +97,26 @@ fn find_programme(work: &mut Work, wanted: &ProgrammeReference) -> Result<(Found
     Ok(match work.find::<Programmes>(&wanted.programme, key.as_ref())? {
         Some(found) => {
             let name = head_of(&found)?.name;
-            (Found { name, display_name: found.display_name.clone(), problem: None }, Some(found))
+            (
+                Found {
+                    name,
+                    display_name: found.display_name.clone(),
+                    problem: None,
+                },
+                Some(found),
+            )
         }
-        None if key.is_some() => (Found::missing("code", format!("no programme has the code {:?}", wanted.code)), None),
-        None if wanted.programme.is_empty() => (Found::missing("programme", "give the programme's resource name"), None),
-        None => (Found::missing("programme", format!("{} does not exist", wanted.programme)), None),
+        None if key.is_some() => (
+            Found::missing("code", format!("no programme has the code {:?}", wanted.code)),
+            None,
+        ),
+        None if wanted.programme.is_empty() => {
+            (Found::missing("programme", "give the programme's resource name"), None)
+        }
+        None => (
+            Found::missing("programme", format!("{} does not exist", wanted.programme)),
+            None,
+        ),
     })
 }
 
@@ -99,10 +130,17 @@ impl Prepare<Talents> for TalentRegister {
         for (row, person) in rows.iter_mut().enumerate() {
             for (place, employment) in person.resource.employments.iter_mut().enumerate() {
                 let reference = employment.organization.get_or_insert_default();
-                employers.push(Cited { row, path: format!("employments[{place}].organization"), reference });
+                employers.push(Cited {
+                    row,
+                    path: format!("employments[{place}].organization"),
+                    reference,
+                });
             }
         }
-        let problems = settle(employers, |wanted| peers::organizations(&self.labs, cx, session, wanted)).await?;
+        let problems = settle(employers, |wanted| {
+            peers::organizations(&self.labs, cx, session, wanted)
+        })
+        .await?;
         note(rows, problems);
         Ok(())
     }
@@ -131,10 +169,17 @@ impl Prepare<Designations> for TalentRegister {
         let mut employers = Vec::new();
         for (row, designation) in rows.iter_mut().enumerate() {
             if let Some(reference) = &mut designation.resource.employer {
-                employers.push(Cited { row, path: "employer".to_owned(), reference });
+                employers.push(Cited {
+                    row,
+                    path: "employer".to_owned(),
+                    reference,
+                });
             }
         }
-        let problems = settle(employers, |wanted| peers::organizations(&self.labs, cx, session, wanted)).await?;
+        let problems = settle(employers, |wanted| {
+            peers::organizations(&self.labs, cx, session, wanted)
+        })
+        .await?;
         note(rows, problems);
 
         let mut fresh = self.store.rehearsal();
@@ -146,18 +191,36 @@ impl Prepare<Designations> for TalentRegister {
                 designation.resource.talent = Some(TalentReference::default());
             }
             if let Some(reference) = &mut designation.resource.talent {
-                persons.push(Cited { row, path: "talent".to_owned(), reference });
+                persons.push(Cited {
+                    row,
+                    path: "talent".to_owned(),
+                    reference,
+                });
             }
         }
-        let problems = settle(persons, async |wanted: Vec<TalentReference>| self.find_talents(work, &wanted).await).await?;
+        let problems = settle(persons, async |wanted: Vec<TalentReference>| {
+            self.find_talents(work, &wanted).await
+        })
+        .await?;
         note(rows, problems);
 
         // The level and kind come from the programme.
         for row in rows.iter_mut() {
-            let Some(reference) = row.resource.programme.clone() else { continue };
-            let (found, programme) = self.store.rehearse(work, |work| find_programme(work, &reference)).await?;
+            let Some(reference) = row.resource.programme.clone() else {
+                continue;
+            };
+            let (found, programme) = self
+                .store
+                .rehearse(work, |work| find_programme(work, &reference))
+                .await?;
             let cited = row.resource.programme.iter_mut();
-            let cited = cited.map(|reference| Cited { row: 0, path: "programme".to_owned(), reference }).collect();
+            let cited = cited
+                .map(|reference| Cited {
+                    row: 0,
+                    path: "programme".to_owned(),
+                    reference,
+                })
+                .collect();
             let problems = settle(cited, async |_: Vec<ProgrammeReference>| Ok(vec![found])).await?;
             row.problems.extend(problems.into_iter().map(|(_, problem)| problem));
             if let Some(programme) = programme {
@@ -194,7 +257,11 @@ fn assumed(cx: &Cx, record: &AssumedRecord) -> Edit {
             }
             ("programmes", Some(held)) => {
                 let (display_name, code) = (record.display_name.clone(), held.value.clone());
-                let programme = Programme { display_name, code, ..Programme::default() };
+                let programme = Programme {
+                    display_name,
+                    code,
+                    ..Programme::default()
+                };
                 let id = imagined_id(&format!("programmes/{}", programme.code));
                 work.create_as::<Programmes>(&cx, &stamp, &programme, id)?;
             }
@@ -216,5 +283,9 @@ pub(crate) fn under(parent: &str, designation: Option<TalentDesignation>) -> Res
         return Ok(designation);
     }
     let said = format!("the parent is {parent}: leave this out, or say the same");
-    Err(Error::invalid(format!("{}.talent.talent", Designations::SINGULAR), "PARENT_DIFFERS", said))
+    Err(Error::invalid(
+        format!("{}.talent.talent", Designations::SINGULAR),
+        "PARENT_DIFFERS",
+        said,
+    ))
 }

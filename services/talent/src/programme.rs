@@ -27,11 +27,26 @@ impl Collection for Programmes {
             let kinds = enum_values("mingce.talent.v1.ProgrammeKind");
             let levels = enum_values("mingce.registry.v1.Level");
             Shape::new(vec![
-                Field { column: Column::text("display_name"), get: |p| p.display_name.as_str().into() },
-                Field { column: Column::text("code"), get: |p| p.code.as_str().into() },
-                Field { column: Column::one_of("kind", kinds).dimension(), get: |p| p.kind.into() },
-                Field { column: Column::one_of("level", levels).dimension(), get: |p| p.level.into() },
-                Field { column: Column::text("family").dimension(), get: |p| p.family.as_str().into() },
+                Field {
+                    column: Column::text("display_name"),
+                    get: |p| p.display_name.as_str().into(),
+                },
+                Field {
+                    column: Column::text("code"),
+                    get: |p| p.code.as_str().into(),
+                },
+                Field {
+                    column: Column::one_of("kind", kinds).dimension(),
+                    get: |p| p.kind.into(),
+                },
+                Field {
+                    column: Column::one_of("level", levels).dimension(),
+                    get: |p| p.level.into(),
+                },
+                Field {
+                    column: Column::text("family").dimension(),
+                    get: |p| p.family.as_str().into(),
+                },
             ])
         });
         &SHAPE

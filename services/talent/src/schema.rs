@@ -62,6 +62,15 @@ impl MigrationTrait for Tables {
         ];
         run(manager, &resource("talents", &talents, true, &[])).await?;
         run(manager, &resource("programmes", &programmes, false, &[])).await?;
-        run(manager, &resource("talent_designations", &designations, false, &["talent", "decision_date"])).await
+        run(
+            manager,
+            &resource(
+                "talent_designations",
+                &designations,
+                false,
+                &["talent", "decision_date"],
+            ),
+        )
+        .await
     }
 }

@@ -1,9 +1,9 @@
 //! The rpcs of the talent service. Each opens its request and calls one verb.
 
 use mingce_orm::{Call, Collection, Error, List, wanted};
+use mingce_proto::registry::{ComputeStatisticsRequest, ComputeStatisticsResponse};
 use mingce_proto::talent::talent_service_server::TalentService;
 use mingce_proto::talent::*;
-use mingce_proto::registry::{ComputeStatisticsRequest, ComputeStatisticsResponse};
 use mingce_server::call::{context, open, reply};
 use mingce_server::rows;
 use mingce_server::status::from_error;
@@ -11,9 +11,9 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::TalentRegister;
 use crate::designation::Designations;
+use crate::prepare::under;
 use crate::programme::Programmes;
 use crate::talent::Talents;
-use crate::prepare::under;
 
 #[tonic::async_trait]
 impl TalentService for TalentRegister {
@@ -22,13 +22,19 @@ impl TalentService for TalentRegister {
         reply(self.store.get::<Talents>(&cx, &r.name, r.view).await)
     }
 
-    async fn batch_get_talents(&self, request: Request<BatchGetTalentsRequest>) -> Result<Response<BatchGetTalentsResponse>, Status> {
+    async fn batch_get_talents(
+        &self,
+        request: Request<BatchGetTalentsRequest>,
+    ) -> Result<Response<BatchGetTalentsResponse>, Status> {
         let (cx, r) = open(request)?;
         let talents = self.store.batch_get::<Talents>(&cx, &r.names, r.view).await;
         reply(talents.map(|talents| BatchGetTalentsResponse { talents }))
     }
 
-    async fn list_talents(&self, request: Request<ListTalentsRequest>) -> Result<Response<ListTalentsResponse>, Status> {
+    async fn list_talents(
+        &self,
+        request: Request<ListTalentsRequest>,
+    ) -> Result<Response<ListTalentsResponse>, Status> {
         let (cx, r) = open(request)?;
         let page = self.store.list::<Talents>(&cx, wanted!(r)).await;
         reply(page.map(|p| ListTalentsResponse {
@@ -38,10 +44,19 @@ impl TalentService for TalentRegister {
         }))
     }
 
-    async fn search_talents(&self, request: Request<SearchTalentsRequest>) -> Result<Response<SearchTalentsResponse>, Status> {
+    async fn search_talents(
+        &self,
+        request: Request<SearchTalentsRequest>,
+    ) -> Result<Response<SearchTalentsResponse>, Status> {
         let (cx, r) = open(request)?;
-        let page = self.store.search::<Talents>(&cx, &r.query, r.page_size, &r.page_token, r.view).await;
-        reply(page.map(|p| SearchTalentsResponse { talents: p.items, next_page_token: p.next_page_token }))
+        let page = self
+            .store
+            .search::<Talents>(&cx, &r.query, r.page_size, &r.page_token, r.view)
+            .await;
+        reply(page.map(|p| SearchTalentsResponse {
+            talents: p.items,
+            next_page_token: p.next_page_token,
+        }))
     }
 
     async fn create_talent(&self, request: Request<CreateTalentRequest>) -> Result<Response<Talent>, Status> {
@@ -56,29 +71,47 @@ impl TalentService for TalentRegister {
         reply(rows::update::<Talents>(self, &cx, call, r.talent, r.update_mask).await)
     }
 
-    async fn import_talents(&self, request: Request<Streaming<ImportTalentsRequest>>) -> Result<Response<ImportTalentsResponse>, Status> {
+    async fn import_talents(
+        &self,
+        request: Request<Streaming<ImportTalentsRequest>>,
+    ) -> Result<Response<ImportTalentsResponse>, Status> {
         let (cx, rows) = (context(&request), request.into_inner());
         let (outcomes, created_references) =
             rows::import::<Talents, _>(self, &cx, rows, |r| (r.settings, r.row, r.talent)).await?;
-        Ok(Response::new(ImportTalentsResponse { outcomes, created_references }))
+        Ok(Response::new(ImportTalentsResponse {
+            outcomes,
+            created_references,
+        }))
     }
 
     async fn merge_talents(&self, request: Request<MergeTalentsRequest>) -> Result<Response<Talent>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("MergeTalents", &r.request_id, r.validate_only, &r);
-        reply(self.store.merge::<Talents>(&cx, call, (&r.name, &r.survivor), &r.etag, &r.reason).await)
+        reply(
+            self.store
+                .merge::<Talents>(&cx, call, (&r.name, &r.survivor), &r.etag, &r.reason)
+                .await,
+        )
     }
 
     async fn unmerge_talent(&self, request: Request<UnmergeTalentRequest>) -> Result<Response<Talent>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("UnmergeTalent", &r.request_id, r.validate_only, &r);
-        reply(self.store.unmerge::<Talents>(&cx, call, &r.name, &r.etag, &r.reason).await)
+        reply(
+            self.store
+                .unmerge::<Talents>(&cx, call, &r.name, &r.etag, &r.reason)
+                .await,
+        )
     }
 
     async fn annul_talent(&self, request: Request<AnnulTalentRequest>) -> Result<Response<Talent>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("AnnulTalent", &r.request_id, r.validate_only, &r);
-        reply(self.store.annul::<Talents>(&cx, call, &r.name, &r.etag, &r.reason).await)
+        reply(
+            self.store
+                .annul::<Talents>(&cx, call, &r.name, &r.etag, &r.reason)
+                .await,
+        )
     }
 
     async fn resolve_talents(
@@ -95,13 +128,19 @@ impl TalentService for TalentRegister {
         reply(self.store.get::<Programmes>(&cx, &r.name, r.view).await)
     }
 
-    async fn batch_get_programmes(&self, request: Request<BatchGetProgrammesRequest>) -> Result<Response<BatchGetProgrammesResponse>, Status> {
+    async fn batch_get_programmes(
+        &self,
+        request: Request<BatchGetProgrammesRequest>,
+    ) -> Result<Response<BatchGetProgrammesResponse>, Status> {
         let (cx, r) = open(request)?;
         let programmes = self.store.batch_get::<Programmes>(&cx, &r.names, r.view).await;
         reply(programmes.map(|programmes| BatchGetProgrammesResponse { programmes }))
     }
 
-    async fn list_programmes(&self, request: Request<ListProgrammesRequest>) -> Result<Response<ListProgrammesResponse>, Status> {
+    async fn list_programmes(
+        &self,
+        request: Request<ListProgrammesRequest>,
+    ) -> Result<Response<ListProgrammesResponse>, Status> {
         let (cx, r) = open(request)?;
         let page = self.store.list::<Programmes>(&cx, wanted!(r)).await;
         reply(page.map(|p| ListProgrammesResponse {
@@ -123,34 +162,62 @@ impl TalentService for TalentRegister {
         reply(rows::update::<Programmes>(self, &cx, call, r.programme, r.update_mask).await)
     }
 
-    async fn import_programmes(&self, request: Request<Streaming<ImportProgrammesRequest>>) -> Result<Response<ImportProgrammesResponse>, Status> {
+    async fn import_programmes(
+        &self,
+        request: Request<Streaming<ImportProgrammesRequest>>,
+    ) -> Result<Response<ImportProgrammesResponse>, Status> {
         let (cx, rows) = (context(&request), request.into_inner());
         let (outcomes, created_references) =
             rows::import::<Programmes, _>(self, &cx, rows, |r| (r.settings, r.row, r.programme)).await?;
-        Ok(Response::new(ImportProgrammesResponse { outcomes, created_references }))
+        Ok(Response::new(ImportProgrammesResponse {
+            outcomes,
+            created_references,
+        }))
     }
 
     async fn annul_programme(&self, request: Request<AnnulProgrammeRequest>) -> Result<Response<Programme>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("AnnulProgramme", &r.request_id, r.validate_only, &r);
-        reply(self.store.annul::<Programmes>(&cx, call, &r.name, &r.etag, &r.reason).await)
+        reply(
+            self.store
+                .annul::<Programmes>(&cx, call, &r.name, &r.etag, &r.reason)
+                .await,
+        )
     }
 
-    async fn get_talent_designation(&self, request: Request<GetTalentDesignationRequest>) -> Result<Response<TalentDesignation>, Status> {
+    async fn get_talent_designation(
+        &self,
+        request: Request<GetTalentDesignationRequest>,
+    ) -> Result<Response<TalentDesignation>, Status> {
         let (cx, r) = open(request)?;
         reply(self.store.get::<Designations>(&cx, &r.name, r.view).await)
     }
 
-    async fn batch_get_talent_designations(&self, request: Request<BatchGetTalentDesignationsRequest>) -> Result<Response<BatchGetTalentDesignationsResponse>, Status> {
+    async fn batch_get_talent_designations(
+        &self,
+        request: Request<BatchGetTalentDesignationsRequest>,
+    ) -> Result<Response<BatchGetTalentDesignationsResponse>, Status> {
         let (cx, r) = open(request)?;
         let talent_designations = self.store.batch_get::<Designations>(&cx, &r.names, r.view).await;
         reply(talent_designations.map(|talent_designations| BatchGetTalentDesignationsResponse { talent_designations }))
     }
 
-    async fn list_talent_designations(&self, request: Request<ListTalentDesignationsRequest>) -> Result<Response<ListTalentDesignationsResponse>, Status> {
+    async fn list_talent_designations(
+        &self,
+        request: Request<ListTalentDesignationsRequest>,
+    ) -> Result<Response<ListTalentDesignationsResponse>, Status> {
         let (cx, r) = open(request)?;
         let parents = self.parents(&cx, &r.parent).await.map_err(from_error)?;
-        let page = self.store.list::<Designations>(&cx, List { parents: &parents, ..wanted!(r) }).await;
+        let page = self
+            .store
+            .list::<Designations>(
+                &cx,
+                List {
+                    parents: &parents,
+                    ..wanted!(r)
+                },
+            )
+            .await;
         reply(page.map(|p| ListTalentDesignationsResponse {
             talent_designations: p.items,
             next_page_token: p.next_page_token,
@@ -158,30 +225,49 @@ impl TalentService for TalentRegister {
         }))
     }
 
-    async fn record_talent_designation(&self, request: Request<RecordTalentDesignationRequest>) -> Result<Response<TalentDesignation>, Status> {
+    async fn record_talent_designation(
+        &self,
+        request: Request<RecordTalentDesignationRequest>,
+    ) -> Result<Response<TalentDesignation>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("RecordTalentDesignation", &r.request_id, r.validate_only, &r);
         let talent_designation = under(&r.parent, r.talent_designation).map_err(from_error)?;
         reply(rows::create::<Designations>(self, &cx, call, "record", Some(talent_designation)).await)
     }
 
-    async fn update_talent_designation(&self, request: Request<UpdateTalentDesignationRequest>) -> Result<Response<TalentDesignation>, Status> {
+    async fn update_talent_designation(
+        &self,
+        request: Request<UpdateTalentDesignationRequest>,
+    ) -> Result<Response<TalentDesignation>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("UpdateTalentDesignation", &r.request_id, r.validate_only, &r);
         reply(rows::update::<Designations>(self, &cx, call, r.talent_designation, r.update_mask).await)
     }
 
-    async fn import_talent_designations(&self, request: Request<Streaming<ImportTalentDesignationsRequest>>) -> Result<Response<ImportTalentDesignationsResponse>, Status> {
+    async fn import_talent_designations(
+        &self,
+        request: Request<Streaming<ImportTalentDesignationsRequest>>,
+    ) -> Result<Response<ImportTalentDesignationsResponse>, Status> {
         let (cx, rows) = (context(&request), request.into_inner());
         let (outcomes, created_references) =
             rows::import::<Designations, _>(self, &cx, rows, |r| (r.settings, r.row, r.talent_designation)).await?;
-        Ok(Response::new(ImportTalentDesignationsResponse { outcomes, created_references }))
+        Ok(Response::new(ImportTalentDesignationsResponse {
+            outcomes,
+            created_references,
+        }))
     }
 
-    async fn annul_talent_designation(&self, request: Request<AnnulTalentDesignationRequest>) -> Result<Response<TalentDesignation>, Status> {
+    async fn annul_talent_designation(
+        &self,
+        request: Request<AnnulTalentDesignationRequest>,
+    ) -> Result<Response<TalentDesignation>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("AnnulTalentDesignation", &r.request_id, r.validate_only, &r);
-        reply(self.store.annul::<Designations>(&cx, call, &r.name, &r.etag, &r.reason).await)
+        reply(
+            self.store
+                .annul::<Designations>(&cx, call, &r.name, &r.etag, &r.reason)
+                .await,
+        )
     }
 
     async fn compute_statistics(
@@ -193,14 +279,31 @@ impl TalentService for TalentRegister {
             "talents" => self.store.count::<Talents>(&cx, &r).await,
             "programmes" => self.store.count::<Programmes>(&cx, &r).await,
             "designations" => self.store.count::<Designations>(&cx, &r).await,
-            _ => Err(Error::invalid("collection", "COLLECTION_UNKNOWN", "this service counts talents, programmes, designations")),
+            _ => Err(Error::invalid(
+                "collection",
+                "COLLECTION_UNKNOWN",
+                "this service counts talents, programmes, designations",
+            )),
         })
     }
 
-    async fn list_revisions(&self, request: Request<ListRevisionsRequest>) -> Result<Response<ListRevisionsResponse>, Status> {
+    async fn list_revisions(
+        &self,
+        request: Request<ListRevisionsRequest>,
+    ) -> Result<Response<ListRevisionsResponse>, Status> {
         let (cx, r) = open(request)?;
-        let kinds = [&Talents::shape().kind, &Programmes::shape().kind, &Designations::shape().kind];
-        let history = self.store.history(&cx, &kinds, &r.name, r.page_size, &r.page_token).await;
-        reply(history.map(|(revisions, next_page_token)| ListRevisionsResponse { revisions, next_page_token }))
+        let kinds = [
+            &Talents::shape().kind,
+            &Programmes::shape().kind,
+            &Designations::shape().kind,
+        ];
+        let history = self
+            .store
+            .history(&cx, &kinds, &r.name, r.page_size, &r.page_token)
+            .await;
+        reply(history.map(|(revisions, next_page_token)| ListRevisionsResponse {
+            revisions,
+            next_page_token,
+        }))
     }
 }

@@ -3,9 +3,7 @@
 use std::sync::LazyLock;
 
 use mingce_orm::identifier::{mask_document, resident_id};
-use mingce_orm::names::{
-    Problems, absorb_names, identifier_keys, names_of, settle_identifiers, settle_names, year_of,
-};
+use mingce_orm::names::{Problems, absorb_names, identifier_keys, names_of, settle_identifiers, settle_names, year_of};
 use mingce_orm::{Cell, Collection, Column, Field, Key, Shape, Violation};
 use mingce_proto::talent::{Employment, Talent};
 
@@ -29,16 +27,34 @@ impl Collection for Talents {
     fn shape() -> &'static Shape<Self> {
         static SHAPE: LazyLock<Shape<Talents>> = LazyLock::new(|| {
             Shape::new(vec![
-                Field { column: Column::text("display_name"), get: |t| t.display_name.as_str().into() },
-                Field { column: Column::text("names").many(), get: |t| Cell::many(names_of(&t.display_name, &t.names)) },
+                Field {
+                    column: Column::text("display_name"),
+                    get: |t| t.display_name.as_str().into(),
+                },
+                Field {
+                    column: Column::text("names").many(),
+                    get: |t| Cell::many(names_of(&t.display_name, &t.names)),
+                },
                 Field {
                     column: Column::text("identifiers").many(),
                     get: |t| Cell::many(t.identifiers.iter().map(|i| i.value.as_str())),
                 },
-                Field { column: Column::integer("birth_year").dimension(), get: |t| t.birth_year.into() },
-                Field { column: Column::text("nationality").dimension(), get: |t| t.nationality.as_str().into() },
-                Field { column: Column::text("education").dimension(), get: |t| t.education.as_str().into() },
-                Field { column: Column::text("title").dimension(), get: |t| t.title.as_str().into() },
+                Field {
+                    column: Column::integer("birth_year").dimension(),
+                    get: |t| t.birth_year.into(),
+                },
+                Field {
+                    column: Column::text("nationality").dimension(),
+                    get: |t| t.nationality.as_str().into(),
+                },
+                Field {
+                    column: Column::text("education").dimension(),
+                    get: |t| t.education.as_str().into(),
+                },
+                Field {
+                    column: Column::text("title").dimension(),
+                    get: |t| t.title.as_str().into(),
+                },
                 Field {
                     column: Column::text("disciplines").many().dimension(),
                     get: |t| Cell::many(t.disciplines.iter().map(String::as_str)),
@@ -47,7 +63,10 @@ impl Collection for Talents {
                     column: Column::resource("employers").many().dimension(),
                     get: |t| Cell::many(t.employments.iter().map(employer)),
                 },
-                Field { column: Column::boolean("deceased").dimension(), get: |t| t.deceased.into() },
+                Field {
+                    column: Column::boolean("deceased").dimension(),
+                    get: |t| t.deceased.into(),
+                },
             ])
         });
         &SHAPE
@@ -64,7 +83,11 @@ impl Collection for Talents {
     fn keys(item: &Talent) -> Vec<Key> {
         let mut keys: Vec<Key> = identifier_keys(&item.identifiers).collect();
         if !item.identity_document.is_empty() {
-            let key = Key::new("identity_document", item.identity_document.as_str(), "identity_document");
+            let key = Key::new(
+                "identity_document",
+                item.identity_document.as_str(),
+                "identity_document",
+            );
             keys.push(Key { private: true, ..key });
         }
         keys
@@ -99,7 +122,13 @@ impl Collection for Talents {
     }
 
     fn absorb(item: &mut Talent, other: &Talent, from: &str) {
-        absorb_names(&mut item.names, &item.display_name, &other.display_name, &other.names, from);
+        absorb_names(
+            &mut item.names,
+            &item.display_name,
+            &other.display_name,
+            &other.names,
+            from,
+        );
     }
 
     fn release(item: &mut Talent, from: &str) {

@@ -219,7 +219,11 @@ pub fn assumed(collection: &Collection, message: &DynamicMessage) -> AssumedReco
     AssumedRecord {
         collection: collection.segment.to_owned(),
         identifiers: identifiers.chain(code).collect(),
-        names: items("names").iter().filter_map(|m| m.transcode_to().ok()).map(|name: Name| name.text).collect(),
+        names: items("names")
+            .iter()
+            .filter_map(|m| m.transcode_to().ok())
+            .map(|name: Name| name.text)
+            .collect(),
         display_name: text("display_name"),
         city: if message.descriptor().name() == "Organization" {
             text("city")

@@ -1,0 +1,92 @@
+//! A database that is locked by another process, or has no room left.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mingce_orm::Class;
+use tokio::task::JoinSet;
+
+use crate::audit;
+use crate::collections::Institutes;
+use crate::ground::{self, Ground, Kind, call, cx, execute, number, wait};
+use crate::writers::{hold, named};
+
+#[test]
+fn writes_wait_for_another_process_and_each_is_done_once() {
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        wait(async {
+            let (ground, db) = Ground::new(kind).await;
+            let stores = [Arc::new(ground::store(&db)), Arc::new(ground::store(&ground.open().await))];
+            let other = ground.open().await;
+            let held = hold(&other).await;
+            let begun = Instant::now();
+            let mut calls = JoinSet::new();
+            for place in 0..40 {
+                let store = Arc::clone(&stores[place % 2]);
+                calls.spawn(async move {
+                    let item = named(&format!("n{place}"), &[&place.to_string()]);
+                    let made = store.create::<Institutes>(&cx("user:x"), call(), "create", item).await;
+                    made.map(|made| (made.name, Instant::now())).map_err(|e| (e.reason(), e.class()))
+                });
+            }
+            tokio::time::sleep(Duration::from_millis(700)).await;
+            // Readers wait for nobody.
+            let page = stores[0].list::<Institutes>(&cx("user:reader"), mingce_orm::List::default()).await.unwrap();
+            assert!(page.items.is_empty());
+            held.rollback().await.unwrap();
+            let mut made = Vec::new();
+            for done in calls.join_all().await {
+                match done {
+                    Ok((name, at)) => {
+                        assert!(at.duration_since(begun) > Duration::from_millis(600), "written through the lock");
+                        made.push(name);
+                    }
+                    Err(told) => assert_eq!(told, ("CONCURRENT_CHANGE", Class::Aborted)),
+                }
+            }
+            made.sort();
+            let mut there: Vec<_> = audit::check(&db).await.into_iter().map(|o| o.name).collect();
+            there.sort();
+            assert_eq!(there, made, "lost or doubled");
+            assert!(!made.is_empty());
+        });
+    }
+}
+
+#[test]
+fn a_full_disk_is_told_leaves_nothing_half_written_and_is_over_when_there_is_room() {
+    wait(async {
+        let (_ground, db) = Ground::new(Kind::Sqlite).await;
+        let store = Arc::new(ground::store(&db));
+        let pages = number(&db, "PRAGMA page_count").await;
+        execute(&db, &format!("PRAGMA max_page_count = {}", pages + 20)).await;
+        let mut calls = JoinSet::new();
+        for place in 0..300 {
+            let store = Arc::clone(&store);
+            calls.spawn(async move {
+                let item = named(&format!("{place} {}", "a long name ".repeat(20)), &[&place.to_string()]);
+                store.create::<Institutes>(&cx("user:x"), call(), "create", item).await.map(|made| made.name)
+            });
+        }
+        let (mut made, mut refused) = (Vec::new(), 0);
+        for done in calls.join_all().await {
+            match done {
+                Ok(name) => made.push(name),
+                Err(error) => {
+                    assert_eq!((error.reason(), error.class()), ("DATABASE_FULL", Class::Exhausted), "{:?}", error.detail());
+                    refused += 1;
+                }
+            }
+        }
+        assert!(refused > 0, "the disk never was full");
+        made.sort();
+        let mut there: Vec<_> = audit::check(&db).await.into_iter().map(|o| o.name).collect();
+        there.sort();
+        assert_eq!(there, made);
+
+        execute(&db, "PRAGMA max_page_count = 1000000").await;
+        let after = named("after", &["after"]);
+        store.create::<Institutes>(&cx("user:x"), call(), "create", after).await.unwrap();
+        assert_eq!(audit::check(&db).await.len(), made.len() + 1);
+    });
+}

@@ -1,0 +1,296 @@
+//! The write queue: what shares a transaction, what fails in it alone, what waits, and what nobody waits for any more.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mingce_orm::{Call, Class, Db, Edit, Error, Mask, Store};
+use mingce_proto::labs::Organization;
+use mingce_proto::registry::Identifier;
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, SqliteTransactionMode, TransactionOptions, TransactionTrait};
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::audit;
+use crate::collections::Institutes;
+use crate::ground::{self, Ground, Kind, call, cx, execute, make, number, once, query, wait};
+
+const KINDS: [Kind; 2] = [Kind::Sqlite, Kind::Postgres];
+
+pub fn named(name: &str, held: &[&str]) -> Organization {
+    let identifier = |value: &&str| Identifier { scheme: "toy".into(), value: (*value).to_owned() };
+    let identifiers = held.iter().map(identifier).collect();
+    Organization { display_name: name.into(), identifiers, ..Organization::default() }
+}
+
+/// Another process at work in the database: no write comes to its end until this is rolled back.
+pub async fn hold(other: &Db) -> DatabaseTransaction {
+    let mode = Some(SqliteTransactionMode::Immediate);
+    let options = TransactionOptions { sqlite_transaction_mode: mode, ..TransactionOptions::default() };
+    let held = other.owner().begin_with_options(options).await.unwrap();
+    if other.backend() == DbBackend::Postgres {
+        held.execute_unprepared("SELECT sequence FROM ledger_head FOR UPDATE").await.unwrap();
+    }
+    held
+}
+
+type Waiting = JoinHandle<Result<Organization, Error>>;
+
+/// Sends a call and gives it time to reach the queue.
+async fn queue(call: impl Future<Output = Result<Organization, Error>> + Send + 'static) -> Waiting {
+    let waiting = tokio::spawn(call);
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    waiting
+}
+
+fn creating(store: &Arc<Store>, how: Call, item: Organization) -> impl Future<Output = Result<Organization, Error>> + Send + 'static {
+    let store = Arc::clone(store);
+    async move { store.create::<Institutes>(&cx("user:x"), how, "create", item).await }
+}
+
+/// Keeps all writers busy: what is queued after this shares a transaction.
+async fn occupy(db: &Db, store: &Arc<Store>) -> Vec<Waiting> {
+    let writers = if db.backend() == DbBackend::Postgres { 2 } else { 1 };
+    let mut busy = Vec::new();
+    for writer in 0..writers {
+        busy.push(queue(creating(store, call(), named(&format!("busy {writer}"), &[]))).await);
+        tokio::time::sleep(Duration::from_millis(80)).await;
+    }
+    busy
+}
+
+#[test]
+fn each_call_of_a_batch_gets_its_own_answer() {
+    for kind in KINDS {
+        wait(async {
+            let (ground, db) = Ground::new(kind).await;
+            let store = Arc::new(ground::store(&db));
+            let there = make::<Institutes>(&store, named("there", &["9"])).await;
+            let other = ground.open().await;
+            let held = hold(&other).await;
+            let busy = occupy(&db, &store).await;
+
+            let first = queue(creating(&store, call(), named("first", &["1"]))).await;
+            let taken = queue(creating(&store, call(), named("taken", &["1"]))).await;
+            let updating = |name: String, item: Organization| {
+                let store = Arc::clone(&store);
+                let item = Organization { name, ..item };
+                let mask = Mask::parse::<Institutes>(&["display_name".into()], &item).unwrap();
+                async move { store.update::<Institutes>(&cx("user:x"), call(), item, mask).await }
+            };
+            let asks = queue(updating(there.name.clone(), named("changed", &[]))).await;
+            let missing = queue(updating(format!("organizations/{}", "0".repeat(26)), named("none", &[]))).await;
+            let id = "0a0b0c0d-0000-7000-8000-000000000001";
+            let item = named("once", &["2"]);
+            let made = queue(creating(&store, once("create", id, &item), item.clone())).await;
+            let again = queue(creating(&store, once("create", &id.to_uppercase(), &item), item.clone())).await;
+            let reused = queue(creating(&store, once("create", id, &named("else", &[])), named("else", &[]))).await;
+            held.rollback().await.unwrap();
+
+            for waiting in busy {
+                waiting.await.unwrap().unwrap();
+            }
+            let first = first.await.unwrap().unwrap();
+            let refused = taken.await.unwrap().unwrap_err();
+            assert_eq!((refused.reason(), refused.class()), ("IDENTIFIER_TAKEN", Class::AlreadyExists));
+            assert_eq!(refused.resource().unwrap().name, first.name);
+            let changed = asks.await.unwrap().unwrap();
+            assert_eq!((changed.display_name.as_str(), changed.revision), ("changed", 2));
+            assert_eq!(missing.await.unwrap().unwrap_err().reason(), "RESOURCE_NOT_FOUND");
+            let made = made.await.unwrap().unwrap();
+            assert_eq!(again.await.unwrap().unwrap(), made);
+            assert_eq!(reused.await.unwrap().unwrap_err().reason(), "REQUEST_ID_REUSED");
+            assert_eq!(audit::check(&db).await.len(), 3 + if kind == Kind::Postgres { 2 } else { 1 });
+            if kind == Kind::Postgres {
+                let text = "SELECT COUNT(DISTINCT xmin::text) FROM institutes WHERE display_name NOT LIKE 'busy%'";
+                assert_eq!(number(&db, text).await, 1, "they did not share a transaction");
+            }
+        });
+    }
+}
+
+#[test]
+fn what_the_database_refuses_fails_alone() {
+    for kind in KINDS {
+        wait(async {
+            let (ground, db) = Ground::new(kind).await;
+            let refuse = match kind {
+                Kind::Postgres => "ALTER TABLE institutes ADD CHECK (display_name <> 'poison')",
+                Kind::Sqlite => {
+                    "CREATE TRIGGER poison BEFORE INSERT ON institutes WHEN NEW.display_name = 'poison' \
+                     BEGIN SELECT RAISE(ABORT, 'no'); END"
+                }
+            };
+            execute(&db, refuse).await;
+            let store = Arc::new(ground::store(&db));
+            let held = hold(&ground.open().await).await;
+            let busy = occupy(&db, &store).await;
+            let before = queue(creating(&store, call(), named("before", &[]))).await;
+            let poison = queue(creating(&store, call(), named("poison", &[]))).await;
+            let item = named("after", &["1"]);
+            let after = queue(creating(&store, once("create", "1", &item), item.clone())).await;
+            held.rollback().await.unwrap();
+            for waiting in busy.into_iter().chain([before]) {
+                waiting.await.unwrap().unwrap();
+            }
+            let after = after.await.unwrap().unwrap();
+            assert_eq!(creating(&store, once("create", "1", &item), item.clone()).await.unwrap(), after);
+            let refused = poison.await.unwrap().unwrap_err();
+            assert_eq!(refused.class(), Class::Internal);
+            assert!(!refused.message().contains("poison"), "{refused}");
+            let names: Vec<_> = audit::check(&db).await.into_iter().map(|o| o.display_name).filter(|n| !n.contains("busy")).collect();
+            assert_eq!(names.len(), 2);
+        });
+    }
+}
+
+#[test]
+fn a_batch_whose_commit_has_no_answer_is_not_done_again() {
+    wait(async {
+        let (ground, db) = Ground::new(Kind::Postgres).await;
+        for statement in [
+            "CREATE SEQUENCE commits",
+            "CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM nextval('commits'); \
+             PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(1); RETURN NULL; END $$",
+            "CREATE CONSTRAINT TRIGGER cut AFTER INSERT ON institutes DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION cut()",
+        ] {
+            execute(&db, statement).await;
+        }
+        let store = Arc::new(ground::store(&db));
+        let other = ground.open().await;
+        let held = hold(&other).await;
+        let mut all = occupy(&db, &store).await;
+        for place in 0..12 {
+            all.push(queue(creating(&store, call(), named(&format!("n{place}"), &[]))).await);
+        }
+        held.rollback().await.unwrap();
+        for waiting in all {
+            let refused = waiting.await.unwrap().unwrap_err();
+            assert_eq!((refused.reason(), refused.class()), ("COMMIT_UNKNOWN", Class::Unavailable));
+        }
+        // Two that kept the writers busy, and the batches behind them.
+        let commits = number(&other, "SELECT last_value FROM commits").await;
+        assert!((3..=4).contains(&commits), "{commits} commits");
+        execute(&other, "DROP TRIGGER cut ON institutes").await;
+        assert!(audit::check(&other).await.is_empty());
+        creating(&store, call(), named("well again", &[])).await.unwrap();
+    });
+}
+
+#[test]
+fn a_full_queue_says_so_at_once_and_answers_all_that_it_took() {
+    wait(async {
+        let (ground, db) = Ground::new(Kind::Sqlite).await;
+        let store = Arc::new(ground::store(&db));
+        let held = hold(&ground.open().await).await;
+        let busy = occupy(&db, &store).await;
+        let mut calls = JoinSet::new();
+        let begun = Instant::now();
+        for _ in 0..4200 {
+            let store = Arc::clone(&store);
+            calls.spawn(async move {
+                let refuse: Edit = Box::new(|_| Err(Error::new(Class::Precondition, "REFUSED", "no")));
+                let reason = store.change::<Institutes>(&cx("user:x"), call(), refuse).await.unwrap_err().reason();
+                (reason, Instant::now())
+            });
+        }
+        let mut told = Vec::new();
+        while let Ok(Some(done)) = tokio::time::timeout(Duration::from_millis(500), calls.join_next()).await {
+            told.push(done.unwrap());
+        }
+        assert_eq!(told.len(), 4200 - 4096);
+        assert!(told.iter().all(|(reason, at)| *reason == "WRITE_QUEUE_FULL" && at.duration_since(begun) < Duration::from_secs(3)));
+        held.rollback().await.unwrap();
+        let rest = calls.join_all().await;
+        assert!(rest.len() == 4096 && rest.iter().all(|(reason, _)| *reason == "REFUSED"));
+        for waiting in busy {
+            waiting.await.unwrap().unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_write_that_nobody_waits_for_ends_whole_and_closing_waits_for_it() {
+    for kind in KINDS {
+        wait(async {
+            let (_ground, db) = Ground::new(kind).await;
+            let store = Arc::new(ground::store(&db));
+            for place in 0..60 {
+                let call = creating(&store, call(), named(&format!("left {place}"), &[&place.to_string()]));
+                // Polled once, so that it is in the queue, then dropped.
+                tokio::select! {
+                    biased;
+                    done = call => panic!("it cannot be done yet: {done:?}"),
+                    () = std::future::ready(()) => {}
+                }
+            }
+            Arc::into_inner(store).unwrap().close().await;
+            let items = audit::check(&db).await;
+            assert_eq!(items.len(), 60);
+        });
+    }
+}
+
+#[test]
+fn an_edit_that_fails_late_leaves_nothing() {
+    for kind in KINDS {
+        wait(async {
+            let (_ground, db) = Ground::new(kind).await;
+            let store = ground::store(&db);
+            let at = cx("user:x");
+            let failing: Edit = Box::new(move |work| {
+                let stamp = mingce_orm::Stamp::new("create");
+                work.create::<Institutes>(&at, &stamp, &named("first", &["1"]))?;
+                work.create::<Institutes>(&at, &stamp, &named("second", &["1"]))
+            });
+            let at = cx("user:x");
+            let next: Edit =
+                Box::new(move |work| work.create::<Institutes>(&at, &mingce_orm::Stamp::new("create"), &named("third", &["1"])));
+            let done = store.change_each(&cx("user:x"), vec![failing, next]).await.unwrap();
+            let told: Vec<_> = done.iter().map(|d| d.as_ref().map(|a| a.revision).map_err(|e| e.reason())).collect();
+            assert_eq!(told, [Err("IDENTIFIER_TAKEN"), Ok(1)]);
+            let names: Vec<_> = audit::check(&db).await.into_iter().map(|o| o.display_name).collect();
+            assert_eq!(names, ["third"]);
+        });
+    }
+}
+
+#[test]
+fn a_rehearsal_writes_nothing_and_builds_on_itself() {
+    for kind in KINDS {
+        wait(async {
+            let (_ground, db) = Ground::new(kind).await;
+            let store = ground::store(&db);
+            let mut work = store.rehearsal();
+            let at = cx("user:x");
+            let mut told = Vec::new();
+            for name in ["first", "second"] {
+                let item = named(name, &["1"]);
+                let edit = |work: &mut mingce_orm::Work| work.create::<Institutes>(&at, &mingce_orm::Stamp::new("create"), &item);
+                told.push(store.rehearse(&mut work, edit).await.map(|a| a.revision).map_err(|e| e.reason()));
+            }
+            assert_eq!(told, [Ok(1), Err("IDENTIFIER_TAKEN")]);
+            let item = named("only tried", &["1"]);
+            let tried = Call::new("create", "some-id", true, &item);
+            let answer = store.create::<Institutes>(&cx("user:x"), tried, "create", item).await.unwrap();
+            assert_eq!(answer.display_name, "only tried");
+            assert!(audit::check(&db).await.is_empty());
+            assert!(query(&db, "SELECT request_id FROM requests").await.is_empty());
+        });
+    }
+}
+
+#[test]
+fn an_edit_that_panics_fails_alone_and_the_writers_go_on() {
+    for kind in KINDS {
+        wait(async {
+            let (_ground, db) = Ground::new(kind).await;
+            let store = ground::store(&db);
+            for _ in 0..3 {
+                let panics: Edit = Box::new(|_| panic!("this is a test"));
+                let refused = store.change::<Institutes>(&cx("user:x"), call(), panics).await.unwrap_err();
+                assert_eq!(refused.class(), Class::Internal);
+            }
+            make::<Institutes>(&store, named("after", &[])).await;
+            assert_eq!(audit::check(&db).await.len(), 1);
+        });
+    }
+}
