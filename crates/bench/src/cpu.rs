@@ -160,17 +160,27 @@ fn of_file(path: &str) -> Option<Process> {
 
 /// A process with its children, also those that have ended.
 fn family(first: u32) -> u64 {
-    let children = fs::read_dir("/proc")
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| {
-            let pid = entry.file_name().to_str()?.parse().ok()?;
-            of(pid)
-                .filter(|process| process.parent == first)
-                .map(|process| process.own)
-        });
-    of(first).map_or(0, |process| process.own + process.reaped) + children.sum::<u64>()
+    let mut last = of(first);
+    // A child that ends meanwhile moves from its own entry to its parent's: then this is read again.
+    for _ in 0..20 {
+        let children = fs::read_dir("/proc")
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter_map(|entry| {
+                let pid = entry.file_name().to_str()?.parse().ok()?;
+                of(pid)
+                    .filter(|process| process.parent == first)
+                    .map(|process| process.own)
+            });
+        let children: u64 = children.sum();
+        let Some(now) = of(first) else { return children };
+        if last.as_ref().is_some_and(|last| last.reaped == now.reaped) {
+            return now.own + now.reaped + children;
+        }
+        last = Some(now);
+    }
+    last.map_or(0, |process| process.own + process.reaped)
 }
 
 /// The most memory that a process has used, in MiB.

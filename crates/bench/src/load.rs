@@ -21,7 +21,7 @@ const ENDING: u8 = 2;
 #[derive(Debug, Default)]
 struct Shared {
     phase: AtomicU8,
-    counted: AtomicU64,
+    answered: AtomicU64,
 }
 
 /// What was measured.
@@ -51,7 +51,7 @@ impl Measured {
 /// Calls a server at an address with so many calls in flight for a time.
 ///
 /// # Errors
-/// Where the server cannot be reached, or not one call is answered.
+/// Where there is no connection, or `/proc` says nothing.
 pub async fn measure(
     kind: Kind,
     clients: &[TalentServiceClient<Channel>],
@@ -74,7 +74,7 @@ pub async fn measure(
     tokio::time::sleep(time).await;
     // A machine that is busy with other things may need longer for the first answer.
     let until = Instant::now() + PATIENCE;
-    while shared.counted.load(Ordering::Relaxed) == 0 && Instant::now() < until {
+    while shared.answered.load(Ordering::Relaxed) == 0 && Instant::now() < until {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     shared.phase.store(ENDING, Ordering::SeqCst);
@@ -112,11 +112,12 @@ async fn work(
             Ok(()) => {
                 if shared.phase.load(Ordering::Relaxed) == COUNTING {
                     times.push(u32::try_from(begun.elapsed().as_micros()).unwrap_or(u32::MAX));
-                    shared.counted.fetch_add(1, Ordering::Relaxed);
+                    shared.answered.fetch_add(1, Ordering::Relaxed);
                 }
             }
             Err(error) => {
                 errors += 1;
+                shared.answered.fetch_add(1, Ordering::Relaxed);
                 first.get_or_insert_with(|| format!("{error:#}"));
                 // Whoever fails at once does not fail a million times.
                 tokio::time::sleep(Duration::from_millis(5)).await;

@@ -142,6 +142,8 @@ pub struct Work {
     kept: Layer,
     staged: Layer,
     pub(crate) asks: Asks,
+    /// What was read at different moments contradicts itself: the transaction has to begin anew.
+    pub(crate) is_stale: bool,
     pub(crate) vault: Option<Arc<Vault>>,
 }
 
@@ -402,6 +404,10 @@ impl Work {
             after.insert(stored);
         }
         for gone in before.difference(&after) {
+            // Looked up before another transaction gave the key to this record, which was read after that.
+            self.is_stale |= self
+                .known_owner(kind, gone)
+                .is_some_and(|owner| owner.as_deref() != Some(id));
             self.staged.keys.insert((kind.table, gone.clone()), None);
         }
         for taken in after.difference(&before) {
@@ -439,16 +445,18 @@ impl Work {
         }))
     }
 
-    fn owner_of(&mut self, kind: &'static Kind, stored: &str) -> Result<Option<String>> {
+    /// Who holds a key, as far as that was looked up.
+    fn known_owner(&self, kind: &'static Kind, stored: &str) -> Option<&Option<String>> {
         let at = (kind.table, stored.to_owned());
-        for layer in [&self.staged, &self.kept] {
-            if let Some(owner) = layer.keys.get(&at) {
-                return Ok(owner.clone());
-            }
-        }
-        if let Some(owner) = self.base.keys.get(&at) {
+        let changed = self.staged.keys.get(&at).or_else(|| self.kept.keys.get(&at));
+        changed.or_else(|| self.base.keys.get(&at))
+    }
+
+    fn owner_of(&mut self, kind: &'static Kind, stored: &str) -> Result<Option<String>> {
+        if let Some(owner) = self.known_owner(kind, stored) {
             return Ok(owner.clone());
         }
+        let at = (kind.table, stored.to_owned());
         self.asks
             .keys
             .entry(kind.table)

@@ -244,11 +244,11 @@ async fn transaction(db: &Db, vault: Option<&Arc<Vault>>, jobs: &[Job]) -> Resul
         let asks = std::mem::take(&mut work.asks);
         tables::load(&tx, asks, &mut work.base, vault, true).await?;
     };
-    if overtaken(&tx, jobs, &results, &seen).await? {
+    if work.is_stale || overtaken(&tx, jobs, &results, &seen).await? {
         return Err(Error::new(
             Class::Aborted,
             "CONCURRENT_CHANGE",
-            "the same request is being done: try again",
+            "another change came first: try again",
         )
         .into());
     }

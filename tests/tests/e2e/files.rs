@@ -15,6 +15,7 @@ pub const FILES: [(&str, &str); 3] = [
 ];
 
 /// The folder of the files, where there is one.
+#[allow(clippy::print_stdout)]
 pub fn folder() -> Option<PathBuf> {
     let folder = workspace().join("../shared/data");
     if folder.is_dir() {

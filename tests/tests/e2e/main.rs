@@ -6,6 +6,7 @@ mod bad_input;
 mod bad_query;
 mod by_hand;
 mod contract;
+mod declared;
 mod files;
 mod harness;
 mod ledger;

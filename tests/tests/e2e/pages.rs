@@ -15,6 +15,12 @@ on_both_stores!(
     a_page_that_is_walked_while_records_come_shows_each_old_one_once,
 );
 
+/// How two organizations stand to each other in an order.
+type Compares<'a> = &'a dyn Fn(&Organization, &Organization) -> Ordering;
+
+/// Whether a filter keeps an organization.
+type Keeps<'a> = &'a dyn Fn(&Organization) -> bool;
+
 const NAMES: [&str; 10] = [
     "青岛大学",
     "中国海洋大学",
@@ -111,7 +117,7 @@ async fn lists_are_in_the_order_that_was_asked_for(store: Store) {
     let register = Register::start(store).await;
     thirty(&register).await;
     let by_year = |a: &Organization, b: &Organization| b.established_year.cmp(&a.established_year);
-    let orders: [(&str, &dyn Fn(&Organization, &Organization) -> Ordering); 4] = [
+    let orders: [(&str, Compares<'_>); 4] = [
         ("city", &|a, b| a.city.cmp(&b.city)),
         ("city desc", &|a, b| b.city.cmp(&a.city)),
         ("established_year desc, city", &|a, b| {
@@ -155,7 +161,7 @@ async fn filters_keep_what_they_say(store: Store) {
     let register = Register::start(store).await;
     let all = thirty(&register).await;
     let kind = |o: &Organization, kind: OrganizationKind| o.kind() == kind;
-    let filters: [(&str, &dyn Fn(&Organization) -> bool); 17] = [
+    let filters: [(&str, Keeps<'_>); 17] = [
         ("city = 青岛", &|o| o.city == "青岛"),
         ("city != \"青岛\"", &|o| o.city != "青岛"),
         ("city = \"\"", &|o| o.city.is_empty()),

@@ -25,7 +25,8 @@ pub struct Entry {
 
 /// The whole ledger in its order.
 pub async fn ledger(db: &Db) -> Vec<Entry> {
-    let text = "SELECT sequence, resource, revision, verb, actor, changed_fields, snapshot FROM ledger ORDER BY sequence";
+    let text =
+        "SELECT sequence, resource, revision, verb, actor, changed_fields, snapshot FROM ledger ORDER BY sequence";
     let read = |row: &sea_orm::QueryResult| Entry {
         sequence: row.try_get_by_index(0).unwrap(),
         resource: row.try_get_by_index(1).unwrap(),
@@ -40,8 +41,10 @@ pub async fn ledger(db: &Db) -> Vec<Entry> {
 
 async fn pairs(db: &Db, text: &str) -> BTreeSet<(String, String)> {
     let rows = query(db, text).await;
-    let found: BTreeSet<_> =
-        rows.iter().map(|r| (r.try_get_by_index(0).unwrap(), r.try_get_by_index(1).unwrap())).collect();
+    let found: BTreeSet<_> = rows
+        .iter()
+        .map(|r| (r.try_get_by_index(0).unwrap(), r.try_get_by_index(1).unwrap()))
+        .collect();
     assert_eq!(found.len(), rows.len(), "a row stands twice: {text}");
     found
 }
@@ -53,11 +56,20 @@ pub async fn check(db: &Db) -> Vec<Organization> {
     for (entry, place) in entries.iter().zip(1..) {
         assert_eq!(entry.sequence, place, "the ledger has a gap");
         let before = last.insert(&entry.resource, entry).map_or(0, |e| e.revision);
-        assert_eq!(entry.revision, before + 1, "revisions of {} do not follow each other", entry.resource);
+        assert_eq!(
+            entry.revision,
+            before + 1,
+            "revisions of {} do not follow each other",
+            entry.resource
+        );
         assert!(!entry.changed.is_empty(), "an entry without a change: {entry:?}");
     }
     let drawn = number(db, "SELECT sequence FROM ledger_head").await;
-    assert_eq!(drawn, i64::try_from(entries.len()).unwrap(), "numbers were drawn without entries");
+    assert_eq!(
+        drawn,
+        i64::try_from(entries.len()).unwrap(),
+        "numbers were drawn without entries"
+    );
 
     let (mut keys, mut tokens, mut values) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     let mut items = Vec::new();
@@ -75,29 +87,57 @@ pub async fn check(db: &Db) -> Vec<Organization> {
         let time = |time: Option<prost_types::Timestamp>| micros(&time.unwrap());
         assert_eq!(
             (words(1), whole(2), whole(3), words(4)),
-            (item.name.clone(), item.revision, item.record_status.into(), item.survivor.clone())
+            (
+                item.name.clone(),
+                item.revision,
+                item.record_status.into(),
+                item.survivor.clone()
+            )
         );
         assert_eq!((whole(5), whole(6)), (time(head.create_time), time(head.update_time)));
         assert_eq!(
             (words(7), words(8), words(9)),
-            (text::sort_key(&item.display_name), item.display_name.clone(), item.city.clone())
+            (
+                text::sort_key(&item.display_name),
+                item.display_name.clone(),
+                item.city.clone()
+            )
         );
         let entry = last.remove(item.name.as_str()).expect("a resource without an entry");
-        assert_eq!((entry.revision, &entry.snapshot), (item.revision, &body), "the last entry is another resource");
+        assert_eq!(
+            (entry.revision, &entry.snapshot),
+            (item.revision, &body),
+            "the last entry is another resource"
+        );
 
         if item.record_status() != RecordStatus::Annulled {
-            keys.extend(Institutes::keys(&item).into_iter().map(|k| (format!("{}/{}", k.space, k.value), id.clone())));
+            keys.extend(
+                Institutes::keys(&item)
+                    .into_iter()
+                    .map(|k| (format!("{}/{}", k.space, k.value), id.clone())),
+            );
         }
         let names = Institutes::searched(&item);
-        tokens.extend(text::tokens(names.iter().copied()).into_iter().map(|token| (token, id.clone())));
+        tokens.extend(
+            text::tokens(names.iter().copied())
+                .into_iter()
+                .map(|token| (token, id.clone())),
+        );
         tokens.extend(names.iter().map(|name| (format!("={}", text::fold(name)), id.clone())));
         values.extend(names.iter().map(|name| (format!("names {name}"), id.clone())));
-        values.extend(item.identifiers.iter().map(|held| (format!("identifiers {}", held.value), id.clone())));
+        values.extend(
+            item.identifiers
+                .iter()
+                .map(|held| (format!("identifiers {}", held.value), id.clone())),
+        );
         items.push(item);
     }
     assert!(last.is_empty(), "entries without a resource: {last:?}");
     assert_eq!(pairs(db, "SELECT key, id FROM institutes_keys").await, keys);
     assert_eq!(pairs(db, "SELECT token, id FROM institutes_tokens").await, tokens);
-    assert_eq!(pairs(db, "SELECT field || ' ' || value, id FROM institutes_values").await, values);
+    assert_eq!(
+        pairs(db, "SELECT field || ' ' || value, id FROM institutes_values").await,
+        values
+    );
     items
 }

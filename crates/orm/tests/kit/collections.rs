@@ -12,8 +12,16 @@ use mingce_proto::talent::Talent;
 fn named(display_name: &mut String) -> Vec<Violation> {
     *display_name = display_name.trim().to_owned();
     let description = "a name has at least one character".to_owned();
-    let problem = Violation { field: "display_name".into(), reason: "NAME_EMPTY", description };
-    if display_name.is_empty() { vec![problem] } else { Vec::new() }
+    let problem = Violation {
+        field: "display_name".into(),
+        reason: "NAME_EMPTY",
+        description,
+    };
+    if display_name.is_empty() {
+        vec![problem]
+    } else {
+        Vec::new()
+    }
 }
 
 /// Organizations, matched by name in an import.
@@ -31,7 +39,10 @@ impl Collection for Institutes {
     fn shape() -> &'static Shape<Self> {
         static SHAPE: LazyLock<Shape<Institutes>> = LazyLock::new(|| {
             Shape::new(vec![
-                Field { column: Column::text("display_name"), get: |o| o.display_name.as_str().into() },
+                Field {
+                    column: Column::text("display_name"),
+                    get: |o| o.display_name.as_str().into(),
+                },
                 Field {
                     column: Column::text("names").many(),
                     get: |o| Cell::many(names_of(&o.display_name, &o.names)),
@@ -40,7 +51,10 @@ impl Collection for Institutes {
                     column: Column::text("identifiers").many(),
                     get: |o| Cell::many(o.identifiers.iter().map(|i| i.value.as_str())),
                 },
-                Field { column: Column::text("city").dimension(), get: |o| o.city.as_str().into() },
+                Field {
+                    column: Column::text("city").dimension(),
+                    get: |o| o.city.as_str().into(),
+                },
             ])
         });
         &SHAPE
@@ -56,15 +70,24 @@ impl Collection for Institutes {
     }
     fn settle(item: &mut Organization) -> Vec<Violation> {
         let mut seen = BTreeSet::new();
-        item.identifiers.retain(|held| seen.insert((held.scheme.clone(), held.value.clone())));
+        item.identifiers
+            .retain(|held| seen.insert((held.scheme.clone(), held.value.clone())));
         named(&mut item.display_name)
     }
     fn is_same(row: &Organization, stored: &Organization) -> bool {
-        let named = Self::searched(stored).iter().any(|name| text::fold(name) == text::fold(&row.display_name));
+        let named = Self::searched(stored)
+            .iter()
+            .any(|name| text::fold(name) == text::fold(&row.display_name));
         named && (row.city.is_empty() || stored.city.is_empty() || row.city == stored.city)
     }
     fn absorb(item: &mut Organization, other: &Organization, from: &str) {
-        absorb_names(&mut item.names, &item.display_name, &other.display_name, &other.names, from);
+        absorb_names(
+            &mut item.names,
+            &item.display_name,
+            &other.display_name,
+            &other.names,
+            from,
+        );
     }
     fn release(item: &mut Organization, from: &str) {
         item.names.retain(|name| name.merged_from != from);
@@ -86,8 +109,14 @@ impl Collection for Persons {
     fn shape() -> &'static Shape<Self> {
         static SHAPE: LazyLock<Shape<Persons>> = LazyLock::new(|| {
             Shape::new(vec![
-                Field { column: Column::text("display_name"), get: |t| t.display_name.as_str().into() },
-                Field { column: Column::text("title"), get: |t| t.title.as_str().into() },
+                Field {
+                    column: Column::text("display_name"),
+                    get: |t| t.display_name.as_str().into(),
+                },
+                Field {
+                    column: Column::text("title"),
+                    get: |t| t.title.as_str().into(),
+                },
             ])
         });
         &SHAPE
@@ -98,13 +127,23 @@ impl Collection for Persons {
     fn keys(item: &Talent) -> Vec<Key> {
         let document = item.identity_document.as_str();
         let key = Key::new("identity_document", document, "identity_document");
-        if document.is_empty() { Vec::new() } else { vec![Key { private: true, ..key }] }
+        if document.is_empty() {
+            Vec::new()
+        } else {
+            vec![Key { private: true, ..key }]
+        }
     }
     fn settle(item: &mut Talent) -> Vec<Violation> {
         named(&mut item.display_name)
     }
     fn absorb(item: &mut Talent, other: &Talent, from: &str) {
-        absorb_names(&mut item.names, &item.display_name, &other.display_name, &other.names, from);
+        absorb_names(
+            &mut item.names,
+            &item.display_name,
+            &other.display_name,
+            &other.names,
+            from,
+        );
     }
 }
 
@@ -124,19 +163,46 @@ impl Collection for Prizes {
         static SHAPE: LazyLock<Shape<Prizes>> = LazyLock::new(|| {
             let states = enum_values("mingce.awards.v1.AwardState");
             Shape::new(vec![
-                Field { column: Column::text("title"), get: |a| a.title.as_str().into() },
-                Field { column: Column::resource("scheme").dimension(), get: |a| scheme(a).into() },
-                Field { column: Column::text("number"), get: |a| a.number.as_str().into() },
-                Field { column: Column::integer("year").dimension(), get: |a| a.year.into() },
-                Field { column: Column::text("grade").dimension(), get: |a| a.grade.as_str().into() },
-                Field { column: Column::one_of("state", states).dimension(), get: |a| a.state.into() },
-                Field { column: Column::text("evidence").many().dimension(), get: |a| Cell::many(evidence(a)) },
+                Field {
+                    column: Column::text("title"),
+                    get: |a| a.title.as_str().into(),
+                },
+                Field {
+                    column: Column::resource("scheme").dimension(),
+                    get: |a| scheme(a).into(),
+                },
+                Field {
+                    column: Column::text("number"),
+                    get: |a| a.number.as_str().into(),
+                },
+                Field {
+                    column: Column::integer("year").dimension(),
+                    get: |a| a.year.into(),
+                },
+                Field {
+                    column: Column::text("grade").dimension(),
+                    get: |a| a.grade.as_str().into(),
+                },
+                Field {
+                    column: Column::one_of("state", states).dimension(),
+                    get: |a| a.state.into(),
+                },
+                Field {
+                    column: Column::text("evidence").many().dimension(),
+                    get: |a| Cell::many(evidence(a)),
+                },
                 Field {
                     column: Column::integer("contributor_count").dimension(),
                     get: |a| i64::try_from(a.contributors.len()).unwrap().into(),
                 },
-                Field { column: Column::date("decision_date"), get: |a| a.decision_date.as_str().into() },
-                Field { column: Column::boolean("classified").dimension(), get: |a| a.classified.into() },
+                Field {
+                    column: Column::date("decision_date"),
+                    get: |a| a.decision_date.as_str().into(),
+                },
+                Field {
+                    column: Column::boolean("classified").dimension(),
+                    get: |a| a.classified.into(),
+                },
             ])
         });
         &SHAPE

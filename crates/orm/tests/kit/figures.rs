@@ -10,7 +10,15 @@ use crate::collections::{Prizes, evidence, scheme};
 use crate::filters::{all, ask, award, both, fill};
 use crate::ground::{self, cx};
 
-const DIMENSIONS: &[&str] = &["scheme", "year", "grade", "state", "evidence", "contributor_count", "classified"];
+const DIMENSIONS: &[&str] = &[
+    "scheme",
+    "year",
+    "grade",
+    "state",
+    "evidence",
+    "contributor_count",
+    "classified",
+];
 const COUNTED: &[&str] = &["", "scheme", "year", "grade", "state", "evidence"];
 
 /// The values of a field as answers write them; one empty value where it has none.
@@ -38,7 +46,11 @@ fn counted(award: &Award, field: &str, distinct: bool) -> Vec<(String, String)> 
         return vec![(award.name.clone(), String::new())];
     }
     let own = if distinct { String::new() } else { award.name.clone() };
-    values(award, field).into_iter().filter(|v| !v.is_empty()).map(|v| (own.clone(), v)).collect()
+    values(award, field)
+        .into_iter()
+        .filter(|v| !v.is_empty())
+        .map(|v| (own.clone(), v))
+        .collect()
 }
 
 #[test]
@@ -46,7 +58,12 @@ fn statistics_are_what_a_plain_count_says() {
     let runtime = ground::runtime();
     let (_grounds, stores) = runtime.block_on(both());
     let group_by = prop::collection::vec(prop::sample::select(DIMENSIONS), 0..3);
-    let wanted = (group_by, prop::sample::select(COUNTED), any::<bool>(), prop::option::of(ask()));
+    let wanted = (
+        group_by,
+        prop::sample::select(COUNTED),
+        any::<bool>(),
+        prop::option::of(ask()),
+    );
     let cases = (prop::collection::vec(award(), 1..25), prop::collection::vec(wanted, 10));
     ground::property(30, cases, &runtime, |(awards, requests)| {
         let stores = &stores;
@@ -55,8 +72,10 @@ fn statistics_are_what_a_plain_count_says() {
             let everything = all(&stores[0].1, "record_status:*", "", 1000).await.unwrap();
             for (group_by, count, distinct, ask) in &requests {
                 let is_active = |a: &Award| a.record_status() == mingce_proto::registry::RecordStatus::Active;
-                let picked: Vec<_> =
-                    everything.iter().filter(|a| ask.as_ref().map_or(is_active(a), |ask| ask.picks(a))).collect();
+                let picked: Vec<_> = everything
+                    .iter()
+                    .filter(|a| ask.as_ref().map_or(is_active(a), |ask| ask.picks(a)))
+                    .collect();
                 let total: BTreeSet<_> = picked.iter().flat_map(|a| counted(a, count, *distinct)).collect();
                 let mut groups: BTreeMap<Vec<String>, BTreeSet<_>> = BTreeMap::new();
                 for award in &picked {
@@ -64,7 +83,9 @@ fn statistics_are_what_a_plain_count_says() {
                     for field in group_by {
                         let longer = |key: &Vec<String>| {
                             let key = key.clone();
-                            values(award, field).into_iter().map(move |v| [key.clone(), vec![v]].concat())
+                            values(award, field)
+                                .into_iter()
+                                .map(move |v| [key.clone(), vec![v]].concat())
                         };
                         keys = keys.iter().flat_map(longer).collect();
                     }
@@ -88,7 +109,13 @@ fn statistics_are_what_a_plain_count_says() {
                     let answer = store.count::<Prizes>(&cx("user:reader"), &request).await;
                     let answer = answer.unwrap_or_else(|e| panic!("{request:?}: {e} {:?}", e.detail()));
                     let found: Vec<_> = answer.groups.into_iter().map(|g| (g.values, g.count)).collect();
-                    prop_assert_eq!(answer.total_count, i64::try_from(total.len()).unwrap(), "{:?} {:?}", db.backend(), request);
+                    prop_assert_eq!(
+                        answer.total_count,
+                        i64::try_from(total.len()).unwrap(),
+                        "{:?} {:?}",
+                        db.backend(),
+                        request
+                    );
                     prop_assert_eq!(&found, &wanted, "{:?} {:?}", db.backend(), request);
                 }
             }
@@ -102,14 +129,26 @@ fn a_dimension_that_is_none_is_refused_with_those_that_are() {
     let runtime = ground::runtime();
     let (_grounds, stores) = runtime.block_on(both());
     runtime.block_on(async {
-        for (field, wrong) in [("group_by", "title"), ("group_by", "nonsense"), ("count", "number"), ("count", "create_time")] {
+        for (field, wrong) in [
+            ("group_by", "title"),
+            ("group_by", "nonsense"),
+            ("count", "number"),
+            ("count", "create_time"),
+        ] {
             let mut request = ComputeStatisticsRequest::default();
             match field {
                 "group_by" => request.group_by.push(wrong.to_owned()),
                 _ => wrong.clone_into(&mut request.count),
             }
-            let refused = stores[0].1.count::<Prizes>(&cx("user:reader"), &request).await.unwrap_err();
-            assert_eq!((refused.reason(), refused.violations()[0].field.as_str()), ("DIMENSION_UNKNOWN", field));
+            let refused = stores[0]
+                .1
+                .count::<Prizes>(&cx("user:reader"), &request)
+                .await
+                .unwrap_err();
+            assert_eq!(
+                (refused.reason(), refused.violations()[0].field.as_str()),
+                ("DIMENSION_UNKNOWN", field)
+            );
             assert!(refused.message().contains("grade"), "{refused}");
         }
     });

@@ -10,7 +10,9 @@ use proptest::test_runner::TestCaseError;
 use crate::collections::{Prizes, evidence, scheme};
 use crate::ground::{self, Ground, Kind, cx};
 
-const WORDS: &[&str] = &["", "Abc", "abc", "a%c", "a_c", "A\\c", "青岛", "青", "É", "é", "z'\"z", "AND", "*"];
+const WORDS: &[&str] = &[
+    "", "Abc", "abc", "a%c", "a_c", "A\\c", "青岛", "青", "É", "é", "z'\"z", "AND", "*",
+];
 const DATES: &[&str] = &["", "2019-12-31", "2020-01-01", "2020-02-29", "2020-12-31", "2021-01-01"];
 
 fn schemes() -> Vec<String> {
@@ -25,15 +27,41 @@ fn word() -> impl Strategy<Value = String> {
 /// An award with its place among its like, and whether it is annulled.
 pub fn award() -> impl Strategy<Value = (Award, bool)> {
     let words = (word(), word(), word(), prop::collection::vec(word(), 0..3));
-    let numbers = (prop::sample::select(vec![0, 1999, 2000, 2024]), 0..4i32, 0..3usize, any::<bool>());
-    let names = (prop::sample::select(schemes()), prop::sample::select(DATES), prop::bool::weighted(0.15));
-    (words, numbers, names).prop_map(|((title, number, grade, evidence), (year, state, people, classified), (scheme, day, annulled))| {
-        let scheme = (!scheme.is_empty()).then(|| SchemeReference { scheme, ..SchemeReference::default() });
-        let contributors = vec![Contributor::default(); people];
-        let decision_date = day.to_owned();
-        let award = Award { title, number, grade, evidence, year, state, contributors, classified, scheme, decision_date, ..Award::default() };
-        (award, annulled)
-    })
+    let numbers = (
+        prop::sample::select(vec![0, 1999, 2000, 2024]),
+        0..4i32,
+        0..3usize,
+        any::<bool>(),
+    );
+    let names = (
+        prop::sample::select(schemes()),
+        prop::sample::select(DATES),
+        prop::bool::weighted(0.15),
+    );
+    (words, numbers, names).prop_map(
+        |((title, number, grade, evidence), (year, state, people, classified), (scheme, day, annulled))| {
+            let scheme = (!scheme.is_empty()).then(|| SchemeReference {
+                scheme,
+                ..SchemeReference::default()
+            });
+            let contributors = vec![Contributor::default(); people];
+            let decision_date = day.to_owned();
+            let award = Award {
+                title,
+                number,
+                grade,
+                evidence,
+                year,
+                state,
+                contributors,
+                classified,
+                scheme,
+                decision_date,
+                ..Award::default()
+            };
+            (award, annulled)
+        },
+    )
 }
 
 /// Writes awards with the same ids into each database.
@@ -96,8 +124,26 @@ pub fn ask() -> impl Strategy<Value = Ask> {
     let equal = || prop::sample::select(vec!["=", "!=", ":"]);
     let full = || word().prop_filter("has needs words", |w| !w.is_empty());
     let text_field = prop::sample::select(vec!["title", "number", "grade"]);
-    let days = vec!["2020", "2019", "2020-02", "2020-12", "2020-02-29", "2020-01-01", "2019-12-31"];
-    let fields = vec!["title", "scheme", "number", "year", "grade", "state", "evidence", "decision_date", "classified"];
+    let days = vec![
+        "2020",
+        "2019",
+        "2020-02",
+        "2020-12",
+        "2020-02-29",
+        "2020-01-01",
+        "2019-12-31",
+    ];
+    let fields = vec![
+        "title",
+        "scheme",
+        "number",
+        "year",
+        "grade",
+        "state",
+        "evidence",
+        "decision_date",
+        "classified",
+    ];
     let one = prop_oneof![
         3 => (text_field.clone(), operator(), word()).prop_map(|(f, o, w)| Ask::Text(f, o, w)),
         2 => (text_field, full()).prop_map(|(f, w)| Ask::Text(f, ":", w)),
@@ -124,7 +170,13 @@ impl Ask {
     /// As a caller writes it.
     pub fn text(&self) -> String {
         let quoted = |word: &str| format!("\"{}\"", word.replace('\\', "\\\\").replace('"', "\\\""));
-        let joined = |parts: &[Self], word: &str| parts.iter().map(|p| format!("({})", p.text())).collect::<Vec<_>>().join(word);
+        let joined = |parts: &[Self], word: &str| {
+            parts
+                .iter()
+                .map(|p| format!("({})", p.text()))
+                .collect::<Vec<_>>()
+                .join(word)
+        };
         match self {
             Self::All(parts) => joined(parts, " AND "),
             Self::Any(parts) => joined(parts, " OR "),
@@ -168,7 +220,9 @@ impl Ask {
             Self::Text(field, ":", word) => text(field).to_ascii_lowercase().contains(&word.to_ascii_lowercase()),
             Self::Text(field, operator, word) => compare(operator, text(field), word.as_str(), ""),
             Self::Number("year", operator, number) => compare(operator, award.year, *number, 0),
-            Self::Number(_, operator, number) => compare(operator, i32::try_from(award.contributors.len()).unwrap(), *number, 0),
+            Self::Number(_, operator, number) => {
+                compare(operator, i32::try_from(award.contributors.len()).unwrap(), *number, 0)
+            }
             Self::State(operator, state) => {
                 let number = STATES.iter().find(|s| s.0 == *state).unwrap().1;
                 (award.state == number) == (*operator != "!=")
@@ -178,7 +232,10 @@ impl Ask {
                 // What a year or a month begins and ends with.
                 let stored = award.decision_date.as_str();
                 let (first, last) = (format!("{day}-01-01"), format!("{day}-12-31"));
-                let (first, last) = (&first[..10.max(day.len())], if day.len() == 7 { format!("{day}-31") } else { last });
+                let (first, last) = (
+                    &first[..10.max(day.len())],
+                    if day.len() == 7 { format!("{day}-31") } else { last },
+                );
                 let within = stored.starts_with(day);
                 match *operator {
                     "=" | ":" => within,
@@ -221,10 +278,20 @@ fn compare<T: PartialOrd>(operator: &str, stored: T, value: T, unknown: T) -> bo
 pub async fn all(store: &Store, filter: &str, order_by: &str, page_size: i32) -> mingce_orm::Result<Vec<Award>> {
     let (mut found, mut token) = (Vec::new(), String::new());
     loop {
-        let wanted = List { page_size, page_token: &token, filter, order_by, count: true, ..List::default() };
+        let wanted = List {
+            page_size,
+            page_token: &token,
+            filter,
+            order_by,
+            count: true,
+            ..List::default()
+        };
         let page = store.list::<Prizes>(&cx("user:reader"), wanted).await?;
         let size = usize::try_from(page_size).unwrap();
-        assert!(page.items.len() == size || (page.items.len() < size && page.next_page_token.is_empty()), "a short page");
+        assert!(
+            page.items.len() == size || (page.items.len() < size && page.next_page_token.is_empty()),
+            "a short page"
+        );
         found.extend(page.items);
         if page.next_page_token.is_empty() {
             assert_eq!(page.total_size, i64::try_from(found.len()).unwrap());
@@ -236,8 +303,14 @@ pub async fn all(store: &Store, filter: &str, order_by: &str, page_size: i32) ->
 
 #[test]
 fn a_filter_finds_what_it_says_on_both_databases() {
-    let states: Vec<_> = STATES.iter().map(|s| AwardState::try_from(s.1).unwrap().as_str_name()).collect();
-    assert_eq!(states, ["AWARD_STATE_APPROVED", "AWARD_STATE_CONFERRED", "AWARD_STATE_REVOKED"]);
+    let states: Vec<_> = STATES
+        .iter()
+        .map(|s| AwardState::try_from(s.1).unwrap().as_str_name())
+        .collect();
+    assert_eq!(
+        states,
+        ["AWARD_STATE_APPROVED", "AWARD_STATE_CONFERRED", "AWARD_STATE_REVOKED"]
+    );
     let runtime = ground::runtime();
     let (_grounds, stores) = runtime.block_on(both());
     let values = (prop::collection::vec(award(), 1..25), prop::collection::vec(ask(), 20));
@@ -246,7 +319,10 @@ fn a_filter_finds_what_it_says_on_both_databases() {
         async move {
             fill(stores, &awards).await;
             let everything = "record_status:*";
-            let (first, second) = (all(&stores[0].1, everything, "", 1000).await, all(&stores[1].1, everything, "", 1000).await);
+            let (first, second) = (
+                all(&stores[0].1, everything, "", 1000).await,
+                all(&stores[1].1, everything, "", 1000).await,
+            );
             let (first, second) = (first.unwrap(), second.unwrap());
             prop_assert_eq!(&first, &second);
             prop_assert_eq!(first.len(), awards.len());
@@ -254,7 +330,8 @@ fn a_filter_finds_what_it_says_on_both_databases() {
                 let wanted: Vec<_> = first.iter().filter(|a| ask.picks(a)).map(|a| a.name.as_str()).collect();
                 for (_, store) in stores {
                     let found = all(store, &ask.text(), "", 1000).await;
-                    let found = found.map_err(|e| TestCaseError::fail(format!("{}: {e} {:?}", ask.text(), e.detail())))?;
+                    let found =
+                        found.map_err(|e| TestCaseError::fail(format!("{}: {e} {:?}", ask.text(), e.detail())))?;
                     let found: Vec<_> = found.iter().map(|a| a.name.as_str()).collect();
                     prop_assert_eq!(&found, &wanted, "{}", ask.text());
                 }

@@ -120,7 +120,11 @@ pub async fn empty(db: &Db) {
             execute(db, &format!("DELETE FROM {table}{side}")).await;
         }
     }
-    for statement in ["DELETE FROM ledger", "DELETE FROM requests", "UPDATE ledger_head SET sequence = 0"] {
+    for statement in [
+        "DELETE FROM ledger",
+        "DELETE FROM requests",
+        "UPDATE ledger_head SET sequence = 0",
+    ] {
         execute(db, statement).await;
     }
 }
@@ -130,7 +134,10 @@ pub async fn execute(db: &Db, statement: &str) {
 }
 
 pub async fn query(db: &Db, text: &str) -> Vec<QueryResult> {
-    db.owner().query_all_raw(Statement::from_string(db.backend(), text)).await.unwrap()
+    db.owner()
+        .query_all_raw(Statement::from_string(db.backend(), text))
+        .await
+        .unwrap()
 }
 
 pub async fn number(db: &Db, text: &str) -> i64 {
@@ -150,7 +157,11 @@ pub fn vault() -> Arc<Vault> {
 /// The context of the next call: time goes on with each.
 pub fn cx(actor: &str) -> Cx {
     static NOW: AtomicI64 = AtomicI64::new(1_790_000_000_000_000);
-    Cx { actor: actor.to_owned(), now: NOW.fetch_add(1_000, Ordering::Relaxed), deadline: None }
+    Cx {
+        actor: actor.to_owned(),
+        now: NOW.fetch_add(1_000, Ordering::Relaxed),
+        deadline: None,
+    }
 }
 
 /// A call that is done as often as it is made.
@@ -165,12 +176,19 @@ pub fn once(method: &str, id: &str, request: &impl Message) -> Call {
 
 /// Makes a resource.
 pub async fn make<C: Collection>(store: &Store, item: C::Item) -> C::Item {
-    store.create::<C>(&cx("user:maker"), call(), "create", item).await.unwrap()
+    store
+        .create::<C>(&cx("user:maker"), call(), "create", item)
+        .await
+        .unwrap()
 }
 
 /// Runs a test to its end.
 pub fn wait<T>(test: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(test)
 }
 
@@ -181,7 +199,12 @@ pub fn property<S: Strategy, F: Future<Output = Result<(), TestCaseError>>>(
     runtime: &tokio::runtime::Runtime,
     test: impl Fn(S::Value) -> F,
 ) {
-    let config = ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 300, ..ProptestConfig::default() };
+    let config = ProptestConfig {
+        cases,
+        failure_persistence: None,
+        max_shrink_iters: 300,
+        ..ProptestConfig::default()
+    };
     match TestRunner::new(config).run(&values, |value| runtime.block_on(test(value))) {
         Ok(()) => {}
         Err(TestError::Fail(why, value)) => panic!("{why}\nwith {value:#?}"),
@@ -191,5 +214,9 @@ pub fn property<S: Strategy, F: Future<Output = Result<(), TestCaseError>>>(
 
 /// A runtime for [`property`].
 pub fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap()
 }

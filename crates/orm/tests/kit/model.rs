@@ -46,7 +46,10 @@ pub struct Said {
 
 impl Said {
     pub fn item(&self) -> Organization {
-        let held = |value: &String| Identifier { scheme: "toy".into(), value: value.clone() };
+        let held = |value: &String| Identifier {
+            scheme: "toy".into(),
+            value: value.clone(),
+        };
         Organization {
             display_name: self.display_name.clone().unwrap_or_default(),
             identifiers: self.identifiers.iter().flatten().map(held).collect(),
@@ -62,7 +65,10 @@ impl Said {
             ("identifiers", self.identifiers.is_some()),
             ("city", self.city.is_some() || *self == Self::default()),
         ];
-        said.iter().filter(|(_, said)| *said).map(|(path, _)| (*path).to_owned()).collect()
+        said.iter()
+            .filter(|(_, said)| *said)
+            .map(|(path, _)| (*path).to_owned())
+            .collect()
     }
 
     /// Without what a message cannot tell from not said.
@@ -79,10 +85,24 @@ impl Said {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Op {
     Create(Said),
-    Update { name: String, etag: String, said: Said },
-    Annul { name: String, etag: String },
-    Merge { name: String, survivor: String, etag: String },
-    Unmerge { name: String, etag: String },
+    Update {
+        name: String,
+        etag: String,
+        said: Said,
+    },
+    Annul {
+        name: String,
+        etag: String,
+    },
+    Merge {
+        name: String,
+        survivor: String,
+        etag: String,
+    },
+    Unmerge {
+        name: String,
+        etag: String,
+    },
     Import(Said),
 }
 
@@ -107,13 +127,19 @@ impl Model {
             Op::Update { name, etag, said } => {
                 let stored = self.expect(name, etag)?;
                 active(&stored)?;
-                let empty = Said { city: Some(String::new()), ..Said::default() };
+                let empty = Said {
+                    city: Some(String::new()),
+                    ..Said::default()
+                };
                 self.put(&stored, if *said == Said::default() { &empty } else { said })
             }
             Op::Annul { name, etag } => {
                 let stored = self.expect(name, etag)?;
                 active(&stored)?;
-                self.write(Record { status: RecordStatus::Annulled, ..stored })
+                self.write(Record {
+                    status: RecordStatus::Annulled,
+                    ..stored
+                })
             }
             Op::Merge { name, survivor, etag } => {
                 if name == survivor {
@@ -131,7 +157,11 @@ impl Model {
                         stays.names.push((text.clone(), name.clone()));
                     }
                 }
-                self.write(Record { status: RecordStatus::Duplicate, survivor: survivor.clone(), ..duplicate })?;
+                self.write(Record {
+                    status: RecordStatus::Duplicate,
+                    survivor: survivor.clone(),
+                    ..duplicate
+                })?;
                 self.write(stays)
             }
             Op::Unmerge { name, etag } => {
@@ -145,7 +175,11 @@ impl Model {
                 }
                 survivor.names.retain(|n| n.1 != *name);
                 self.write(survivor)?;
-                self.write(Record { status: RecordStatus::Active, survivor: String::new(), ..duplicate })
+                self.write(Record {
+                    status: RecordStatus::Active,
+                    survivor: String::new(),
+                    ..duplicate
+                })
             }
             Op::Import(said) => {
                 let row = said.set();
@@ -156,7 +190,9 @@ impl Model {
                 if meant.is_empty() {
                     let is_same = |r: &&Record| {
                         let names = std::iter::once(&r.display_name).chain(r.names.iter().map(|n| &n.0));
-                        let named = names.into_iter().any(|n| fold(n) == fold(row.display_name.as_deref().unwrap_or("")));
+                        let named = names
+                            .into_iter()
+                            .any(|n| fold(n) == fold(row.display_name.as_deref().unwrap_or("")));
                         let city = row.city.as_ref().is_none_or(|c| r.city.is_empty() || *c == r.city);
                         named && city && r.status == RecordStatus::Active
                     };
@@ -168,7 +204,13 @@ impl Model {
                         let stored = self.0[meant.first().unwrap()].clone();
                         active(&stored)?;
                         let trimmed = row.display_name.as_ref().map(|n| n.trim().to_owned());
-                        self.put(&stored, &Said { display_name: trimmed, ..row })
+                        self.put(
+                            &stored,
+                            &Said {
+                                display_name: trimmed,
+                                ..row
+                            },
+                        )
                     }
                     _ => Err("RECORDS_DISAGREE"),
                 }
@@ -210,7 +252,11 @@ impl Model {
         if record.display_name.is_empty() {
             return Err("NAME_EMPTY");
         }
-        if record.identifiers.iter().any(|held| self.holder(held).is_some_and(|holder| holder != record.name)) {
+        if record
+            .identifiers
+            .iter()
+            .any(|held| self.holder(held).is_some_and(|holder| holder != record.name))
+        {
             return Err("IDENTIFIER_TAKEN");
         }
         self.write(record)
@@ -245,5 +291,9 @@ impl Model {
 }
 
 fn active(record: &Record) -> Result<(), &'static str> {
-    if record.status == RecordStatus::Active { Ok(()) } else { Err("RECORD_NOT_ACTIVE") }
+    if record.status == RecordStatus::Active {
+        Ok(())
+    } else {
+        Err("RECORD_NOT_ACTIVE")
+    }
 }

@@ -11,7 +11,17 @@ use crate::collections::{Prizes, scheme};
 use crate::filters::{all, ask, award, both, fill};
 use crate::ground::{self, Ground, Kind, cx, make};
 
-const FIELDS: &[&str] = &["title", "scheme", "number", "year", "grade", "state", "decision_date", "classified", "create_time"];
+const FIELDS: &[&str] = &[
+    "title",
+    "scheme",
+    "number",
+    "year",
+    "grade",
+    "state",
+    "decision_date",
+    "classified",
+    "create_time",
+];
 
 fn order() -> impl Strategy<Value = Vec<(&'static str, bool)>> {
     let keys = prop::sample::subsequence(FIELDS, 0..=3).prop_shuffle();
@@ -46,17 +56,30 @@ fn pages_make_the_whole_list_in_its_order() {
             let everything = all(&stores[0].1, "record_status:*", "", 1000).await.unwrap();
             for (order, ask, size) in &walks {
                 let filter = ask.as_ref().map_or("record_status = ACTIVE".to_owned(), |a| a.text());
-                let words: Vec<_> = order.iter().map(|(f, down)| format!("{f}{}", if *down { " desc" } else { "" })).collect();
-                let keys = if order.is_empty() { &vec![("year", true), ("title", false)] } else { order };
+                let words: Vec<_> = order
+                    .iter()
+                    .map(|(f, down)| format!("{f}{}", if *down { " desc" } else { "" }))
+                    .collect();
+                let keys = if order.is_empty() {
+                    &vec![("year", true), ("title", false)]
+                } else {
+                    order
+                };
                 let is_active = |a: &&Award| a.record_status() == mingce_proto::registry::RecordStatus::Active;
-                let mut wanted: Vec<_> =
-                    everything.iter().filter(|a| ask.as_ref().map_or(is_active(a), |ask| ask.picks(a))).cloned().collect();
+                let mut wanted: Vec<_> = everything
+                    .iter()
+                    .filter(|a| ask.as_ref().map_or(is_active(a), |ask| ask.picks(a)))
+                    .cloned()
+                    .collect();
                 wanted.sort_by(|one, other| {
                     let by_key = |(field, down): &(&str, bool)| {
                         let way = compare(field, one, other);
                         if *down { way.reverse() } else { way }
                     };
-                    keys.iter().map(by_key).find(|o| o.is_ne()).unwrap_or_else(|| one.name.cmp(&other.name))
+                    keys.iter()
+                        .map(by_key)
+                        .find(|o| o.is_ne())
+                        .unwrap_or_else(|| one.name.cmp(&other.name))
                 });
                 for (db, store) in stores {
                     let found = all(store, &filter, &words.join(", "), *size).await.unwrap();
@@ -75,18 +98,36 @@ fn what_was_there_all_along_is_on_one_page_just_once() {
         let (_ground, db) = runtime.block_on(Ground::new(kind));
         let store = runtime.block_on(async { ground::store(&db) });
         let stores = [(db, store)];
-        let values = (prop::collection::vec(award(), 2..20), prop::collection::vec(award(), 1..10), order(), 1..5i32);
+        let values = (
+            prop::collection::vec(award(), 2..20),
+            prop::collection::vec(award(), 1..10),
+            order(),
+            1..5i32,
+        );
         ground::property(15, values, &runtime, |(awards, later, order, page_size)| {
             let stores = &stores;
             async move {
                 fill(stores, &awards).await;
                 let store = &stores[0].1;
-                let words: Vec<_> = order.iter().map(|(f, down)| format!("{f}{}", if *down { " desc" } else { "" })).collect();
+                let words: Vec<_> = order
+                    .iter()
+                    .map(|(f, down)| format!("{f}{}", if *down { " desc" } else { "" }))
+                    .collect();
                 let (order_by, mut later) = (words.join(", "), later.into_iter());
-                let before: BTreeSet<_> = all(store, "", "", 1000).await.unwrap().into_iter().map(|a| a.name).collect();
+                let before: BTreeSet<_> = all(store, "", "", 1000)
+                    .await
+                    .unwrap()
+                    .into_iter()
+                    .map(|a| a.name)
+                    .collect();
                 let (mut found, mut token) = (Vec::new(), String::new());
                 loop {
-                    let wanted = List { page_size, page_token: &token, order_by: &order_by, ..List::default() };
+                    let wanted = List {
+                        page_size,
+                        page_token: &token,
+                        order_by: &order_by,
+                        ..List::default()
+                    };
                     let page = store.list::<Prizes>(&cx("user:reader"), wanted).await.unwrap();
                     found.extend(page.items.into_iter().map(|a| a.name));
                     token = page.next_page_token;
@@ -121,31 +162,71 @@ fn a_token_is_good_for_its_own_list_only() {
     ground::wait(async {
         let (_ground, db) = Ground::new(Kind::Sqlite).await;
         let stores = [(db.clone(), ground::store(&db))];
-        let award = Award { title: "A".repeat(300), grade: "B".repeat(60), number: "青".repeat(100), ..Award::default() };
-        fill(&stores, &[(award.clone(), false), (award.clone(), false), (award, false)]).await;
+        let award = Award {
+            title: "A".repeat(300),
+            grade: "B".repeat(60),
+            number: "青".repeat(100),
+            ..Award::default()
+        };
+        fill(
+            &stores,
+            &[(award.clone(), false), (award.clone(), false), (award, false)],
+        )
+        .await;
         let store = &stores[0].1;
-        let first = List { page_size: 1, order_by: "title, grade, number", ..List::default() };
+        let first = List {
+            page_size: 1,
+            order_by: "title, grade, number",
+            ..List::default()
+        };
         let cx = cx("user:reader");
         let token = store.list::<Prizes>(&cx, first).await.unwrap().next_page_token;
-        let second = List { page_token: &token, ..first };
+        let second = List {
+            page_token: &token,
+            ..first
+        };
         assert_eq!(store.list::<Prizes>(&cx, second).await.unwrap().items.len(), 1);
         let others = [
-            List { order_by: "title, grade", ..second },
-            List { order_by: "title, grade, number desc", ..second },
-            List { filter: "year = 2000", ..second },
-            List { parents: &["schemes/x".to_owned()], ..second },
+            List {
+                order_by: "title, grade",
+                ..second
+            },
+            List {
+                order_by: "title, grade, number desc",
+                ..second
+            },
+            List {
+                filter: "year = 2000",
+                ..second
+            },
+            List {
+                parents: &["schemes/x".to_owned()],
+                ..second
+            },
         ];
         for other in others {
             let refused = store.list::<Prizes>(&cx, other).await.unwrap_err();
-            assert_eq!((refused.reason(), refused.violations()[0].field.as_str()), ("PAGE_TOKEN_OTHER_QUERY", "page_token"));
+            assert_eq!(
+                (refused.reason(), refused.violations()[0].field.as_str()),
+                ("PAGE_TOKEN_OTHER_QUERY", "page_token")
+            );
         }
         for refused in [
             store.search::<Prizes>(&cx, "A", 1, &token, 0).await.unwrap_err(),
-            store.search::<crate::collections::Persons>(&cx, "A", 1, &token, 0).await.unwrap_err(),
+            store
+                .search::<crate::collections::Persons>(&cx, "A", 1, &token, 0)
+                .await
+                .unwrap_err(),
         ] {
             assert_eq!(refused.reason(), "PAGE_TOKEN_OTHER_QUERY");
         }
-        let broken = List { page_token: "no token", ..first };
-        assert_eq!(store.list::<Prizes>(&cx, broken).await.unwrap_err().reason(), "PAGE_TOKEN_MALFORMED");
+        let broken = List {
+            page_token: "no token",
+            ..first
+        };
+        assert_eq!(
+            store.list::<Prizes>(&cx, broken).await.unwrap_err().reason(),
+            "PAGE_TOKEN_MALFORMED"
+        );
     });
 }

@@ -16,7 +16,10 @@ fn writes_wait_for_another_process_and_each_is_done_once() {
     for kind in [Kind::Sqlite, Kind::Postgres] {
         wait(async {
             let (ground, db) = Ground::new(kind).await;
-            let stores = [Arc::new(ground::store(&db)), Arc::new(ground::store(&ground.open().await))];
+            let stores = [
+                Arc::new(ground::store(&db)),
+                Arc::new(ground::store(&ground.open().await)),
+            ];
             let other = ground.open().await;
             let held = hold(&other).await;
             let begun = Instant::now();
@@ -26,19 +29,26 @@ fn writes_wait_for_another_process_and_each_is_done_once() {
                 calls.spawn(async move {
                     let item = named(&format!("n{place}"), &[&place.to_string()]);
                     let made = store.create::<Institutes>(&cx("user:x"), call(), "create", item).await;
-                    made.map(|made| (made.name, Instant::now())).map_err(|e| (e.reason(), e.class()))
+                    made.map(|made| (made.name, Instant::now()))
+                        .map_err(|e| (e.reason(), e.class()))
                 });
             }
             tokio::time::sleep(Duration::from_millis(700)).await;
             // Readers wait for nobody.
-            let page = stores[0].list::<Institutes>(&cx("user:reader"), mingce_orm::List::default()).await.unwrap();
+            let page = stores[0]
+                .list::<Institutes>(&cx("user:reader"), mingce_orm::List::default())
+                .await
+                .unwrap();
             assert!(page.items.is_empty());
             held.rollback().await.unwrap();
             let mut made = Vec::new();
             for done in calls.join_all().await {
                 match done {
                     Ok((name, at)) => {
-                        assert!(at.duration_since(begun) > Duration::from_millis(600), "written through the lock");
+                        assert!(
+                            at.duration_since(begun) > Duration::from_millis(600),
+                            "written through the lock"
+                        );
                         made.push(name);
                     }
                     Err(told) => assert_eq!(told, ("CONCURRENT_CHANGE", Class::Aborted)),
@@ -65,7 +75,10 @@ fn a_full_disk_is_told_leaves_nothing_half_written_and_is_over_when_there_is_roo
             let store = Arc::clone(&store);
             calls.spawn(async move {
                 let item = named(&format!("{place} {}", "a long name ".repeat(20)), &[&place.to_string()]);
-                store.create::<Institutes>(&cx("user:x"), call(), "create", item).await.map(|made| made.name)
+                store
+                    .create::<Institutes>(&cx("user:x"), call(), "create", item)
+                    .await
+                    .map(|made| made.name)
             });
         }
         let (mut made, mut refused) = (Vec::new(), 0);
@@ -73,7 +86,12 @@ fn a_full_disk_is_told_leaves_nothing_half_written_and_is_over_when_there_is_roo
             match done {
                 Ok(name) => made.push(name),
                 Err(error) => {
-                    assert_eq!((error.reason(), error.class()), ("DATABASE_FULL", Class::Exhausted), "{:?}", error.detail());
+                    assert_eq!(
+                        (error.reason(), error.class()),
+                        ("DATABASE_FULL", Class::Exhausted),
+                        "{:?}",
+                        error.detail()
+                    );
                     refused += 1;
                 }
             }
@@ -86,7 +104,10 @@ fn a_full_disk_is_told_leaves_nothing_half_written_and_is_over_when_there_is_roo
 
         execute(&db, "PRAGMA max_page_count = 1000000").await;
         let after = named("after", &["after"]);
-        store.create::<Institutes>(&cx("user:x"), call(), "create", after).await.unwrap();
+        store
+            .create::<Institutes>(&cx("user:x"), call(), "create", after)
+            .await
+            .unwrap();
         assert_eq!(audit::check(&db).await.len(), made.len() + 1);
     });
 }

@@ -31,7 +31,11 @@ impl MigrationName for More {
 #[async_trait::async_trait]
 impl MigrationTrait for More {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager.get_connection().execute_unprepared("CREATE TABLE more (id BIGINT NOT NULL PRIMARY KEY)").await.map(|_| ())
+        manager
+            .get_connection()
+            .execute_unprepared("CREATE TABLE more (id BIGINT NOT NULL PRIMARY KEY)")
+            .await
+            .map(|_| ())
     }
 }
 
@@ -45,7 +49,11 @@ async fn tables(db: &Db) -> Vec<String> {
         }
         _ => "SELECT name || ' ' || COALESCE(sql, '') FROM sqlite_master ORDER BY 1",
     };
-    query(db, text).await.iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
+    query(db, text)
+        .await
+        .iter()
+        .map(|row| row.try_get_by_index(0).unwrap())
+        .collect()
 }
 
 #[test]
@@ -90,7 +98,10 @@ fn a_column_too_many_or_too_few_is_told() {
         wait(async {
             let (_ground, db) = Ground::new(kind).await;
             execute(&db, "ALTER TABLE prizes ADD COLUMN unknown BIGINT").await;
-            assert_eq!(differences(&db, &Prizes::shape().kind).await.unwrap(), ["prizes.unknown is declared nowhere"]);
+            assert_eq!(
+                differences(&db, &Prizes::shape().kind).await.unwrap(),
+                ["prizes.unknown is declared nowhere"]
+            );
             execute(&db, "ALTER TABLE persons DROP COLUMN title").await;
             assert_eq!(differences(&db, &Persons::shape().kind).await.unwrap().len(), 1);
         });

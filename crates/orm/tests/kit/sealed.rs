@@ -17,13 +17,21 @@ const BIRTH: &str = "1949-07-31";
 
 fn person(name: &str, document: &str) -> Talent {
     let (display_name, identity_document, birth_date) = (name.to_owned(), document.to_owned(), BIRTH.to_owned());
-    Talent { display_name, identity_document, birth_date, ..Talent::default() }
+    Talent {
+        display_name,
+        identity_document,
+        birth_date,
+        ..Talent::default()
+    }
 }
 
 /// All that the tables hold, blobs as hexadecimal digits.
 async fn dump(db: &Db) -> String {
     let (names, columns) = match db.backend() {
-        DbBackend::Postgres => ("SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public'", None),
+        DbBackend::Postgres => (
+            "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public'",
+            None,
+        ),
         _ => ("SELECT name FROM sqlite_master WHERE type = 'table'", Some(())),
     };
     let mut all = String::new();
@@ -34,7 +42,10 @@ async fn dump(db: &Db) -> String {
         } else {
             let columns = query(db, &format!("SELECT name FROM pragma_table_info('{table}')")).await;
             let quoted = |row: &sea_orm::QueryResult| format!("quote({})", row.try_get_by_index::<String>(0).unwrap());
-            format!("SELECT {} FROM {table}", columns.iter().map(quoted).collect::<Vec<_>>().join(" || ' ' || "))
+            format!(
+                "SELECT {} FROM {table}",
+                columns.iter().map(quoted).collect::<Vec<_>>().join(" || ' ' || ")
+            )
         };
         for row in query(db, &line).await {
             all += &row.try_get_by_index::<String>(0).unwrap();
@@ -49,14 +60,21 @@ async fn expect_hidden(db: &Db) {
     assert!(dump.contains("zhang") || dump.contains("talents/"), "the dump is empty");
     for secret in [DOCUMENT, BIRTH] {
         let digits: String = secret.bytes().map(|b| format!("{b:02x}")).collect();
-        assert!(!dump.contains(&secret.to_lowercase()) && !dump.contains(&digits), "{secret} can be read");
+        assert!(
+            !dump.contains(&secret.to_lowercase()) && !dump.contains(&digits),
+            "{secret} can be read"
+        );
     }
 }
 
 /// The person with the sealed fields opened.
 async fn whole(store: &Store, name: &str) -> Talent {
     let id = Persons::shape().kind.id(name).unwrap().to_owned();
-    store.rehearse(&mut store.rehearsal(), move |work| work.get::<Persons>(&id)).await.unwrap().unwrap()
+    store
+        .rehearse(&mut store.rehearsal(), move |work| work.get::<Persons>(&id))
+        .await
+        .unwrap()
+        .unwrap()
 }
 
 async fn sealed_part(db: &Db, name: &str) -> Option<Vec<u8>> {
@@ -74,65 +92,133 @@ async fn sealed_fields_stay(kind: Kind) {
     let store = Store::new(db.clone(), Some(Arc::clone(&vault)));
     let cx = cx("user:clerk");
     let asked = person("张三 Zhang", DOCUMENT);
-    let made = store.create::<Persons>(&cx, once("create", "1", &asked), "create", asked.clone()).await.unwrap();
+    let made = store
+        .create::<Persons>(&cx, once("create", "1", &asked), "create", asked.clone())
+        .await
+        .unwrap();
     assert!(bare(&made));
-    let again = store.create::<Persons>(&cx, once("create", "1", &asked), "create", asked.clone()).await.unwrap();
+    let again = store
+        .create::<Persons>(&cx, once("create", "1", &asked), "create", asked.clone())
+        .await
+        .unwrap();
     assert_eq!(again, made);
     let first = sealed_part(&db, &made.name).await.unwrap();
     assert_eq!(whole(&store, &made.name).await.identity_document, DOCUMENT);
 
     // Its key is taken, and the error does not tell it.
-    let taken = store.create::<Persons>(&cx, call(), "create", person("李四", DOCUMENT)).await.unwrap_err();
+    let taken = store
+        .create::<Persons>(&cx, call(), "create", person("李四", DOCUMENT))
+        .await
+        .unwrap_err();
     assert_eq!(taken.reason(), "IDENTIFIER_TAKEN");
     assert!(!format!("{taken:?}").contains(DOCUMENT));
 
     // Another field changes: the sealed part is the same, byte for byte.
-    let change = Talent { title: "professor".into(), ..made.clone() };
+    let change = Talent {
+        title: "professor".into(),
+        ..made.clone()
+    };
     let mask = Mask::parse::<Persons>(&["title".into()], &change).unwrap();
     let changed = store.update::<Persons>(&cx, call(), change, mask).await.unwrap();
     assert!(bare(&changed) && changed.title == "professor");
     assert_eq!(sealed_part(&db, &made.name).await.unwrap(), first);
     // What a reader sends back whole takes nothing away either.
     let mask = Mask::parse::<Persons>(&["*".into()], &changed).unwrap();
-    assert_eq!(store.update::<Persons>(&cx, call(), changed.clone(), mask).await.unwrap(), changed);
+    assert_eq!(
+        store
+            .update::<Persons>(&cx, call(), changed.clone(), mask)
+            .await
+            .unwrap(),
+        changed
+    );
     assert_eq!(sealed_part(&db, &made.name).await.unwrap(), first);
 
     // A merge keeps both parts, and the duplicate's key.
     let other = make::<Persons>(&store, person("Zhang San", "another")).await;
-    let stays = store.merge::<Persons>(&cx, call(), (&made.name, &other.name), "", "same").await.unwrap();
+    let stays = store
+        .merge::<Persons>(&cx, call(), (&made.name, &other.name), "", "same")
+        .await
+        .unwrap();
     assert!(bare(&stays) && stays.names.len() == 1);
     let duplicate = whole(&store, &made.name).await;
-    assert_eq!((duplicate.record_status(), duplicate.identity_document.as_str()), (RecordStatus::Duplicate, DOCUMENT));
+    assert_eq!(
+        (duplicate.record_status(), duplicate.identity_document.as_str()),
+        (RecordStatus::Duplicate, DOCUMENT)
+    );
     assert_eq!(whole(&store, &other.name).await.identity_document, "another");
-    let taken = store.create::<Persons>(&cx, call(), "create", person("李四", DOCUMENT)).await.unwrap_err();
+    let taken = store
+        .create::<Persons>(&cx, call(), "create", person("李四", DOCUMENT))
+        .await
+        .unwrap_err();
     assert_eq!(taken.reason(), "IDENTIFIER_TAKEN");
 
     // Reads of every way.
-    let all = List { filter: "record_status:*", view: 2, ..List::default() };
+    let all = List {
+        filter: "record_status:*",
+        view: 2,
+        ..List::default()
+    };
     let mut read = store.list::<Persons>(&cx, all).await.unwrap().items;
     read.push(store.get::<Persons>(&cx, &made.name, 2).await.unwrap());
     read.extend(store.search::<Persons>(&cx, "zhang", 0, "", 2).await.unwrap().items);
     assert!(read.len() >= 4 && read.iter().all(bare));
-    let (history, _) = store.history(&cx, &[&Persons::shape().kind], &made.name, 0, "").await.unwrap();
+    let (history, _) = store
+        .history(&cx, &[&Persons::shape().kind], &made.name, 0, "")
+        .await
+        .unwrap();
     assert_eq!(history.len(), 3);
     for revision in &history {
-        assert!(bare(&Talent::decode(revision.snapshot.as_ref().unwrap().value.as_slice()).unwrap()));
+        assert!(bare(
+            &Talent::decode(revision.snapshot.as_ref().unwrap().value.as_slice()).unwrap()
+        ));
     }
-    assert_eq!(history[2].changed_fields.iter().filter(|f| *f == "identity_document").count(), 1);
-    let refused = store.list::<Persons>(&cx, List { filter: "identity_document = x", ..List::default() }).await.unwrap_err();
+    assert_eq!(
+        history[2]
+            .changed_fields
+            .iter()
+            .filter(|f| *f == "identity_document")
+            .count(),
+        1
+    );
+    let refused = store
+        .list::<Persons>(
+            &cx,
+            List {
+                filter: "identity_document = x",
+                ..List::default()
+            },
+        )
+        .await
+        .unwrap_err();
     assert_eq!(refused.reason(), "FILTER_FIELD_UNKNOWN");
     expect_hidden(&db).await;
 
     // A new document is sealed anew and frees the old key; emptied fields leave no part.
-    store.unmerge::<Persons>(&cx, call(), &made.name, "", "not same").await.unwrap();
-    let change = Talent { name: made.name.clone(), identity_document: "third".into(), ..Talent::default() };
+    store
+        .unmerge::<Persons>(&cx, call(), &made.name, "", "not same")
+        .await
+        .unwrap();
+    let change = Talent {
+        name: made.name.clone(),
+        identity_document: "third".into(),
+        ..Talent::default()
+    };
     let paths = ["identity_document".to_owned(), "birth_date".to_owned()];
     let mask = Mask::parse::<Persons>(&paths, &change).unwrap();
-    store.update::<Persons>(&cx, call(), change.clone(), mask.clone()).await.unwrap();
+    store
+        .update::<Persons>(&cx, call(), change.clone(), mask.clone())
+        .await
+        .unwrap();
     let opened = whole(&store, &made.name).await;
-    assert_eq!((opened.identity_document.as_str(), opened.birth_date.as_str()), ("third", ""));
+    assert_eq!(
+        (opened.identity_document.as_str(), opened.birth_date.as_str()),
+        ("third", "")
+    );
     make::<Persons>(&store, person("李四", DOCUMENT)).await;
-    let change = Talent { identity_document: String::new(), ..change };
+    let change = Talent {
+        identity_document: String::new(),
+        ..change
+    };
     store.update::<Persons>(&cx, call(), change, mask).await.unwrap();
     assert_eq!(sealed_part(&db, &made.name).await, None);
     expect_hidden(&db).await;
@@ -160,19 +246,33 @@ fn another_master_key_is_refused_and_a_newer_before_the_old_is_not() {
             assert!(is_sealed(&db).await.unwrap());
             expect_vault(&db, &opened(&old)).await.unwrap();
             for wrong in [other.clone(), format!("{old}{other}")] {
-                assert_eq!(expect_vault(&db, &opened(&wrong)).await.unwrap_err().reason(), "MASTER_KEY_OTHER");
+                assert_eq!(
+                    expect_vault(&db, &opened(&wrong)).await.unwrap_err().reason(),
+                    "MASTER_KEY_OTHER"
+                );
             }
             expect_vault(&db, &opened(&format!("{other}{old}"))).await.unwrap();
 
             // What was sealed before opens with both keys, and is not lost where the key is missing.
-            let made = make::<Persons>(&Store::new(db.clone(), Some(Arc::new(opened(&old)))), person("A", DOCUMENT)).await;
+            let made = make::<Persons>(
+                &Store::new(db.clone(), Some(Arc::new(opened(&old)))),
+                person("A", DOCUMENT),
+            )
+            .await;
             let both = Store::new(db.clone(), Some(Arc::new(opened(&format!("{other}{old}")))));
             assert_eq!(whole(&both, &made.name).await.identity_document, DOCUMENT);
             let wrong = Store::new(db.clone(), Some(Arc::new(opened(&other))));
             let before = sealed_part(&db, &made.name).await;
-            let change = Talent { name: made.name.clone(), title: "x".into(), ..Talent::default() };
+            let change = Talent {
+                name: made.name.clone(),
+                title: "x".into(),
+                ..Talent::default()
+            };
             let mask = Mask::parse::<Persons>(&["title".into()], &change).unwrap();
-            let refused = wrong.update::<Persons>(&cx("user:x"), call(), change, mask).await.unwrap_err();
+            let refused = wrong
+                .update::<Persons>(&cx("user:x"), call(), change, mask)
+                .await
+                .unwrap_err();
             assert_eq!(refused.reason(), "INTERNAL");
             assert!(refused.detail().unwrap().contains("master key"));
             assert_eq!(sealed_part(&db, &made.name).await, before);

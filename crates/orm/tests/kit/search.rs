@@ -12,12 +12,29 @@ use crate::ground::{self, Ground, Kind, call, cx};
 
 /// Names out of few parts: many of them share their tokens and hold a query none the less only in part.
 fn name() -> impl Strategy<Value = String> {
-    let part = prop::sample::select(vec!["青岛", "岛屿", "大学", "学院", "海", "ocean", "Ocean lab", "Xi'an", "5g", "重庆", " ", "·"]);
-    prop::collection::vec(part, 1..4).prop_map(|parts| parts.concat()).prop_filter("a name", |n| !text::fold(n).is_empty())
+    let part = prop::sample::select(vec![
+        "青岛",
+        "岛屿",
+        "大学",
+        "学院",
+        "海",
+        "ocean",
+        "Ocean lab",
+        "Xi'an",
+        "5g",
+        "重庆",
+        " ",
+        "·",
+    ]);
+    prop::collection::vec(part, 1..4)
+        .prop_map(|parts| parts.concat())
+        .prop_filter("a name", |n| !text::fold(n).is_empty())
 }
 
 fn query() -> impl Strategy<Value = String> {
-    let part = prop::sample::select(vec!["青岛", "岛大", "学", "海", "oc", "ocean", "lab", "xian", "qingdao", "qd", "dx", "5g", "chong", " "]);
+    let part = prop::sample::select(vec![
+        "青岛", "岛大", "学", "海", "oc", "ocean", "lab", "xian", "qingdao", "qd", "dx", "5g", "chong", " ",
+    ]);
     let words = prop::collection::vec(part, 1..3).prop_map(|parts| parts.concat());
     prop_oneof![words, name()].prop_filter("a query", |q| Query::parse(q).is_some())
 }
@@ -25,9 +42,15 @@ fn query() -> impl Strategy<Value = String> {
 async fn found(store: &Store, query: &str, size: i32) -> Vec<Organization> {
     let (mut found, mut token) = (Vec::new(), String::new());
     loop {
-        let page = store.search::<Institutes>(&cx("user:reader"), query, size, &token, 0).await.unwrap();
+        let page = store
+            .search::<Institutes>(&cx("user:reader"), query, size, &token, 0)
+            .await
+            .unwrap();
         let full = page.items.len() == usize::try_from(size).unwrap();
-        assert!(full || page.next_page_token.is_empty(), "a short page that is not the last");
+        assert!(
+            full || page.next_page_token.is_empty(),
+            "a short page that is not the last"
+        );
         assert!(!page.items.is_empty() || found.is_empty(), "an empty page after others");
         found.extend(page.items);
         token = page.next_page_token;
@@ -41,18 +64,34 @@ fn searches(kind: Kind, cases: u32) {
     let runtime = ground::runtime();
     let (_ground, db) = runtime.block_on(Ground::new(kind));
     let store = runtime.block_on(async { ground::store(&db) });
-    let names = prop::collection::vec((name(), prop::collection::vec(name(), 0..2), prop::bool::weighted(0.1)), 1..30);
+    let names = prop::collection::vec(
+        (name(), prop::collection::vec(name(), 0..2), prop::bool::weighted(0.1)),
+        1..30,
+    );
     let values = (names, prop::collection::vec((query(), 1..5i32), 8));
     ground::property(cases, values, &runtime, |(names, queries)| {
         let (db, store) = (&db, &store);
         async move {
             ground::empty(db).await;
             for (display_name, others, annulled) in names {
-                let names = others.into_iter().map(|text| Name { text, ..Name::default() }).collect();
-                let made = Organization { display_name, names, ..Organization::default() };
+                let names = others
+                    .into_iter()
+                    .map(|text| Name {
+                        text,
+                        ..Name::default()
+                    })
+                    .collect();
+                let made = Organization {
+                    display_name,
+                    names,
+                    ..Organization::default()
+                };
                 let made = ground::make::<Institutes>(store, made).await;
                 if annulled {
-                    store.annul::<Institutes>(&cx("user:x"), call(), &made.name, "", "why").await.unwrap();
+                    store
+                        .annul::<Institutes>(&cx("user:x"), call(), &made.name, "", "why")
+                        .await
+                        .unwrap();
                 }
             }
             let everything = audit::check(db).await;
@@ -64,7 +103,9 @@ fn searches(kind: Kind, cases: u32) {
                     .cloned()
                     .collect();
                 wanted.sort_by_cached_key(|o| {
-                    let whole = Institutes::searched(o).iter().any(|name| text::fold(name) == text::fold(&query));
+                    let whole = Institutes::searched(o)
+                        .iter()
+                        .any(|name| text::fold(name) == text::fold(&query));
                     (!whole, text::sort_key(&o.display_name), o.name.clone())
                 });
                 prop_assert_eq!(&found(store, &query, size).await, &wanted, "{:?} by {}", query, size);
@@ -88,7 +129,13 @@ fn every_hit_is_on_one_page_and_whole_names_come_first_on_postgres() {
 fn a_query_without_a_letter_is_refused() {
     ground::wait(async {
         let (_ground, db) = Ground::new(Kind::Sqlite).await;
-        let refused = ground::store(&db).search::<Institutes>(&cx("user:reader"), " ·!", 0, "", 0).await.unwrap_err();
-        assert_eq!((refused.reason(), refused.violations()[0].field.as_str()), ("QUERY_EMPTY", "query"));
+        let refused = ground::store(&db)
+            .search::<Institutes>(&cx("user:reader"), " ·!", 0, "", 0)
+            .await
+            .unwrap_err();
+        assert_eq!(
+            (refused.reason(), refused.violations()[0].field.as_str()),
+            ("QUERY_EMPTY", "query")
+        );
     });
 }

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use mingce_orm::{Call, Class, Db, Edit, Error, Mask, Store};
 use mingce_proto::labs::Organization;
 use mingce_proto::registry::Identifier;
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, SqliteTransactionMode, TransactionOptions, TransactionTrait};
+use sea_orm::{
+    ConnectionTrait, DatabaseTransaction, DbBackend, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::audit;
@@ -16,18 +18,30 @@ use crate::ground::{self, Ground, Kind, call, cx, execute, make, number, once, q
 const KINDS: [Kind; 2] = [Kind::Sqlite, Kind::Postgres];
 
 pub fn named(name: &str, held: &[&str]) -> Organization {
-    let identifier = |value: &&str| Identifier { scheme: "toy".into(), value: (*value).to_owned() };
+    let identifier = |value: &&str| Identifier {
+        scheme: "toy".into(),
+        value: (*value).to_owned(),
+    };
     let identifiers = held.iter().map(identifier).collect();
-    Organization { display_name: name.into(), identifiers, ..Organization::default() }
+    Organization {
+        display_name: name.into(),
+        identifiers,
+        ..Organization::default()
+    }
 }
 
 /// Another process at work in the database: no write comes to its end until this is rolled back.
 pub async fn hold(other: &Db) -> DatabaseTransaction {
     let mode = Some(SqliteTransactionMode::Immediate);
-    let options = TransactionOptions { sqlite_transaction_mode: mode, ..TransactionOptions::default() };
+    let options = TransactionOptions {
+        sqlite_transaction_mode: mode,
+        ..TransactionOptions::default()
+    };
     let held = other.owner().begin_with_options(options).await.unwrap();
     if other.backend() == DbBackend::Postgres {
-        held.execute_unprepared("SELECT sequence FROM ledger_head FOR UPDATE").await.unwrap();
+        held.execute_unprepared("SELECT sequence FROM ledger_head FOR UPDATE")
+            .await
+            .unwrap();
     }
     held
 }
@@ -41,7 +55,11 @@ async fn queue(call: impl Future<Output = Result<Organization, Error>> + Send + 
     waiting
 }
 
-fn creating(store: &Arc<Store>, how: Call, item: Organization) -> impl Future<Output = Result<Organization, Error>> + Send + 'static {
+fn creating(
+    store: &Arc<Store>,
+    how: Call,
+    item: Organization,
+) -> impl Future<Output = Result<Organization, Error>> + Send + 'static {
     let store = Arc::clone(store);
     async move { store.create::<Institutes>(&cx("user:x"), how, "create", item).await }
 }
@@ -77,12 +95,26 @@ fn each_call_of_a_batch_gets_its_own_answer() {
                 async move { store.update::<Institutes>(&cx("user:x"), call(), item, mask).await }
             };
             let asks = queue(updating(there.name.clone(), named("changed", &[]))).await;
-            let missing = queue(updating(format!("organizations/{}", "0".repeat(26)), named("none", &[]))).await;
+            let missing = queue(updating(
+                format!("organizations/{}", "0".repeat(26)),
+                named("none", &[]),
+            ))
+            .await;
             let id = "0a0b0c0d-0000-7000-8000-000000000001";
             let item = named("once", &["2"]);
             let made = queue(creating(&store, once("create", id, &item), item.clone())).await;
-            let again = queue(creating(&store, once("create", &id.to_uppercase(), &item), item.clone())).await;
-            let reused = queue(creating(&store, once("create", id, &named("else", &[])), named("else", &[]))).await;
+            let again = queue(creating(
+                &store,
+                once("create", &id.to_uppercase(), &item),
+                item.clone(),
+            ))
+            .await;
+            let reused = queue(creating(
+                &store,
+                once("create", id, &named("else", &[])),
+                named("else", &[]),
+            ))
+            .await;
             held.rollback().await.unwrap();
 
             for waiting in busy {
@@ -90,7 +122,10 @@ fn each_call_of_a_batch_gets_its_own_answer() {
             }
             let first = first.await.unwrap().unwrap();
             let refused = taken.await.unwrap().unwrap_err();
-            assert_eq!((refused.reason(), refused.class()), ("IDENTIFIER_TAKEN", Class::AlreadyExists));
+            assert_eq!(
+                (refused.reason(), refused.class()),
+                ("IDENTIFIER_TAKEN", Class::AlreadyExists)
+            );
             assert_eq!(refused.resource().unwrap().name, first.name);
             let changed = asks.await.unwrap().unwrap();
             assert_eq!((changed.display_name.as_str(), changed.revision), ("changed", 2));
@@ -98,7 +133,10 @@ fn each_call_of_a_batch_gets_its_own_answer() {
             let made = made.await.unwrap().unwrap();
             assert_eq!(again.await.unwrap().unwrap(), made);
             assert_eq!(reused.await.unwrap().unwrap_err().reason(), "REQUEST_ID_REUSED");
-            assert_eq!(audit::check(&db).await.len(), 3 + if kind == Kind::Postgres { 2 } else { 1 });
+            assert_eq!(
+                audit::check(&db).await.len(),
+                3 + if kind == Kind::Postgres { 2 } else { 1 }
+            );
             if kind == Kind::Postgres {
                 let text = "SELECT COUNT(DISTINCT xmin::text) FROM institutes WHERE display_name NOT LIKE 'busy%'";
                 assert_eq!(number(&db, text).await, 1, "they did not share a transaction");
@@ -132,11 +170,21 @@ fn what_the_database_refuses_fails_alone() {
                 waiting.await.unwrap().unwrap();
             }
             let after = after.await.unwrap().unwrap();
-            assert_eq!(creating(&store, once("create", "1", &item), item.clone()).await.unwrap(), after);
+            assert_eq!(
+                creating(&store, once("create", "1", &item), item.clone())
+                    .await
+                    .unwrap(),
+                after
+            );
             let refused = poison.await.unwrap().unwrap_err();
             assert_eq!(refused.class(), Class::Internal);
             assert!(!refused.message().contains("poison"), "{refused}");
-            let names: Vec<_> = audit::check(&db).await.into_iter().map(|o| o.display_name).filter(|n| !n.contains("busy")).collect();
+            let names: Vec<_> = audit::check(&db)
+                .await
+                .into_iter()
+                .map(|o| o.display_name)
+                .filter(|n| !n.contains("busy"))
+                .collect();
             assert_eq!(names.len(), 2);
         });
     }
@@ -164,7 +212,10 @@ fn a_batch_whose_commit_has_no_answer_is_not_done_again() {
         held.rollback().await.unwrap();
         for waiting in all {
             let refused = waiting.await.unwrap().unwrap_err();
-            assert_eq!((refused.reason(), refused.class()), ("COMMIT_UNKNOWN", Class::Unavailable));
+            assert_eq!(
+                (refused.reason(), refused.class()),
+                ("COMMIT_UNKNOWN", Class::Unavailable)
+            );
         }
         // Two that kept the writers busy, and the batches behind them.
         let commits = number(&other, "SELECT last_value FROM commits").await;
@@ -188,7 +239,11 @@ fn a_full_queue_says_so_at_once_and_answers_all_that_it_took() {
             let store = Arc::clone(&store);
             calls.spawn(async move {
                 let refuse: Edit = Box::new(|_| Err(Error::new(Class::Precondition, "REFUSED", "no")));
-                let reason = store.change::<Institutes>(&cx("user:x"), call(), refuse).await.unwrap_err().reason();
+                let reason = store
+                    .change::<Institutes>(&cx("user:x"), call(), refuse)
+                    .await
+                    .unwrap_err()
+                    .reason();
                 (reason, Instant::now())
             });
         }
@@ -197,7 +252,10 @@ fn a_full_queue_says_so_at_once_and_answers_all_that_it_took() {
             told.push(done.unwrap());
         }
         assert_eq!(told.len(), 4200 - 4096);
-        assert!(told.iter().all(|(reason, at)| *reason == "WRITE_QUEUE_FULL" && at.duration_since(begun) < Duration::from_secs(3)));
+        assert!(
+            told.iter()
+                .all(|(reason, at)| *reason == "WRITE_QUEUE_FULL" && at.duration_since(begun) < Duration::from_secs(3))
+        );
         held.rollback().await.unwrap();
         let rest = calls.join_all().await;
         assert!(rest.len() == 4096 && rest.iter().all(|(reason, _)| *reason == "REFUSED"));
@@ -242,10 +300,14 @@ fn an_edit_that_fails_late_leaves_nothing() {
                 work.create::<Institutes>(&at, &stamp, &named("second", &["1"]))
             });
             let at = cx("user:x");
-            let next: Edit =
-                Box::new(move |work| work.create::<Institutes>(&at, &mingce_orm::Stamp::new("create"), &named("third", &["1"])));
+            let next: Edit = Box::new(move |work| {
+                work.create::<Institutes>(&at, &mingce_orm::Stamp::new("create"), &named("third", &["1"]))
+            });
             let done = store.change_each(&cx("user:x"), vec![failing, next]).await.unwrap();
-            let told: Vec<_> = done.iter().map(|d| d.as_ref().map(|a| a.revision).map_err(|e| e.reason())).collect();
+            let told: Vec<_> = done
+                .iter()
+                .map(|d| d.as_ref().map(|a| a.revision).map_err(|e| e.reason()))
+                .collect();
             assert_eq!(told, [Err("IDENTIFIER_TAKEN"), Ok(1)]);
             let names: Vec<_> = audit::check(&db).await.into_iter().map(|o| o.display_name).collect();
             assert_eq!(names, ["third"]);
@@ -264,13 +326,24 @@ fn a_rehearsal_writes_nothing_and_builds_on_itself() {
             let mut told = Vec::new();
             for name in ["first", "second"] {
                 let item = named(name, &["1"]);
-                let edit = |work: &mut mingce_orm::Work| work.create::<Institutes>(&at, &mingce_orm::Stamp::new("create"), &item);
-                told.push(store.rehearse(&mut work, edit).await.map(|a| a.revision).map_err(|e| e.reason()));
+                let edit = |work: &mut mingce_orm::Work| {
+                    work.create::<Institutes>(&at, &mingce_orm::Stamp::new("create"), &item)
+                };
+                told.push(
+                    store
+                        .rehearse(&mut work, edit)
+                        .await
+                        .map(|a| a.revision)
+                        .map_err(|e| e.reason()),
+                );
             }
             assert_eq!(told, [Ok(1), Err("IDENTIFIER_TAKEN")]);
             let item = named("only tried", &["1"]);
             let tried = Call::new("create", "some-id", true, &item);
-            let answer = store.create::<Institutes>(&cx("user:x"), tried, "create", item).await.unwrap();
+            let answer = store
+                .create::<Institutes>(&cx("user:x"), tried, "create", item)
+                .await
+                .unwrap();
             assert_eq!(answer.display_name, "only tried");
             assert!(audit::check(&db).await.is_empty());
             assert!(query(&db, "SELECT request_id FROM requests").await.is_empty());
@@ -286,7 +359,10 @@ fn an_edit_that_panics_fails_alone_and_the_writers_go_on() {
             let store = ground::store(&db);
             for _ in 0..3 {
                 let panics: Edit = Box::new(|_| panic!("this is a test"));
-                let refused = store.change::<Institutes>(&cx("user:x"), call(), panics).await.unwrap_err();
+                let refused = store
+                    .change::<Institutes>(&cx("user:x"), call(), panics)
+                    .await
+                    .unwrap_err();
                 assert_eq!(refused.class(), Class::Internal);
             }
             make::<Institutes>(&store, named("after", &[])).await;
