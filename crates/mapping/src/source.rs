@@ -93,6 +93,12 @@ impl Content {
     }
 }
 
+/// Whether a file's name says that it holds JSON lines: one without any line says nothing itself.
+fn is_lines(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name.ends_with(".jsonl") || name.ends_with(".ndjson")
+}
+
 impl Source {
     /// Recognises the file at `path` and reads its headers.
     pub fn open(path: &Path, options: &Options) -> Result<Source, Error> {
@@ -129,7 +135,7 @@ impl Source {
                 &name,
                 "an .xls workbook of the old format; save it as .xlsx or CSV",
             ));
-        } else if first_sign(&start) == Some(b'{') {
+        } else if first_sign(&start) == Some(b'{') || (first_sign(&start).is_none() && is_lines(&name)) {
             Kind::Lines
         } else {
             let fixed = options.encoding.as_deref().map(|e| named(e, "encoding")).transpose()?;

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use mingce_proto::registry::RecordStatus;
 
+use crate::answer::{Answer, Stamp};
 use crate::cx::Cx;
 use crate::error::{Class, Error, Result};
 use crate::resource::Collection;
 use crate::store::{Mask, create, settled};
-use crate::work::{Answer, Stamp, Work, head_of};
+use crate::work::{Work, head_of};
 use crate::writer::Edit;
 
 /// The edit that a row of an import is. `paths`: the fields that the source speaks of; empty: those that are set.
@@ -30,7 +31,7 @@ fn place<C: Collection>(work: &mut Work, cx: &Cx, stamp: &Stamp, mask: &Mask, re
     // Keys are compared in their canonical form. What else is wrong is said when it is clear what the row makes.
     let mut canonical = resource.clone();
     let problems = C::settle(&mut canonical);
-    let Some(stored) = find::<C>(work, &canonical)? else {
+    let Some((stored, merged_away)) = find::<C>(work, &canonical)? else {
         if problems.is_empty() && !C::BY_NAME && C::keys(&canonical).is_empty() {
             let said =
                 "the row has nothing by which it can be told from others when it is loaded again: give an identifier";
@@ -38,25 +39,37 @@ fn place<C: Collection>(work: &mut Work, cx: &Cx, stamp: &Stamp, mask: &Mask, re
         }
         return create::<C>(work, cx, stamp, resource);
     };
-    let merged = settled::<C>(&mask.apply::<C>(&stored, &canonical)?)?;
+    if merged_away {
+        // The source still lists a record that a clerk has merged: the decision stands.
+        return work.update::<C>(cx, stamp, &stored);
+    }
+    let mut merged = mask.apply::<C>(&stored, &canonical)?;
+    C::keep(&mut merged, &stored);
+    let merged = settled::<C>(&merged)?;
     work.update::<C>(cx, stamp, &merged)
 }
 
-/// The active record that a row means.
-fn find<C: Collection>(work: &mut Work, row: &C::Item) -> Result<Option<C::Item>> {
+/// The active record that a row means, and whether all that the row says of it leads there through a merge.
+fn find<C: Collection>(work: &mut Work, row: &C::Item) -> Result<Option<(C::Item, bool)>> {
+    let kind = &C::shape().kind;
     let name = head_of(row)?.name;
     if !name.is_empty() {
         let named = work.require::<C>(&name)?;
-        return active::<C>(work, named).map(Some);
+        let found = active::<C>(work, named)?;
+        let merged_away = head_of(&found)?.name != name;
+        return Ok(Some((found, merged_away)));
     }
-    let mut ids = BTreeSet::new();
+    let (mut ids, mut merged_away) = (BTreeSet::new(), true);
     for key in C::keys(row) {
         if let Some(id) = work.owner::<C>(&key)?
             && let Some(found) = work.survivor::<C>(&id)?
         {
-            ids.insert(head_of(&found)?.name);
+            let name = head_of(&found)?.name;
+            merged_away &= kind.id(&name) != Some(id.as_str());
+            ids.insert(name);
         }
     }
+    merged_away &= !ids.is_empty();
     if ids.is_empty() && C::BY_NAME {
         for id in work.named::<C>(C::title(row))? {
             if let Some(found) = work.survivor::<C>(&id)?
@@ -72,7 +85,8 @@ fn find<C: Collection>(work: &mut Work, row: &C::Item) -> Result<Option<C::Item>
         (None, _) => Ok(None),
         (Some(name), None) => {
             let named = work.require::<C>(&name)?;
-            active::<C>(work, named).map(Some)
+            let found = active::<C>(work, named)?;
+            Ok(Some((found, merged_away)))
         }
         (Some(one), Some(other)) => {
             let said = format!(

@@ -1,5 +1,6 @@
 //! The kit of all services: one write path, ledger, pages, filters, search, figures, identifiers, migrations.
 
+pub mod answer;
 pub mod cx;
 pub mod db;
 pub mod error;
@@ -9,6 +10,7 @@ pub mod filter;
 pub mod id;
 pub mod identifier;
 pub mod import;
+mod layer;
 mod ledger;
 mod merge;
 pub mod names;
@@ -28,6 +30,7 @@ mod wire;
 pub mod work;
 mod writer;
 
+pub use answer::{Answer, Outcome, Stamp};
 pub use cx::Cx;
 pub use db::Db;
 pub use error::{Class, Error, Result, Violation};
@@ -36,5 +39,5 @@ pub use read::{List, Page};
 pub use resource::{Cell, Collection, Field, Item, Key, Shape};
 pub use store::{Call, Mask, Store};
 pub use vault::Vault;
-pub use work::{Answer, Outcome, Stamp, Work};
+pub use work::Work;
 pub use writer::Edit;

@@ -128,6 +128,27 @@ pub fn identifiers_differ(one: &[Identifier], other: &[Identifier]) -> bool {
     })
 }
 
+/// Keeps stored identifiers of the schemes that a source does not give, in the stored order.
+pub fn keep_identifiers(given: &mut Vec<Identifier>, stored: &[Identifier]) {
+    let speaks = |held: &Identifier| given.iter().any(|g| g.scheme == held.scheme);
+    let mut kept: Vec<Identifier> = stored
+        .iter()
+        .filter(|held| !speaks(held) || given.contains(held))
+        .cloned()
+        .collect();
+    kept.extend(given.drain(..).filter(|g| !stored.contains(g)));
+    *given = kept;
+}
+
+/// Keeps stored names that came with a merge.
+pub fn keep_names(given: &mut Vec<Name>, stored: &[Name]) {
+    let merged = stored
+        .iter()
+        .filter(|name| !name.merged_from.is_empty() && !given.contains(name));
+    let merged: Vec<Name> = merged.cloned().collect();
+    given.extend(merged);
+}
+
 /// Takes over the names of a duplicate, marked with where they come from.
 pub fn absorb_names(names: &mut Vec<Name>, display_name: &str, other: &str, others: &[Name], from: &str) {
     let mut known: BTreeSet<String> = names.iter().map(|n| n.text.clone()).collect();

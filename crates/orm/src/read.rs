@@ -224,7 +224,7 @@ impl Store {
             "CASE WHEN EXISTS (SELECT 1 FROM {table}_tokens w WHERE w.token = ? AND w.id = t.id) THEN 0 ELSE 1 END"
         );
         let whole: Value = whole_name(query.whole()).into();
-        let mut condition = Condition::new("t.record_status = 1", []);
+        let mut condition = Condition::new("+t.record_status = 1", []);
         for term in query.terms() {
             // Half-open ranges on the token: an index serves them on both databases.
             let (test, values): (&str, Vec<Value>) = if term.prefix {

@@ -271,6 +271,9 @@ pub trait Collection: Send + Sync + Sized + 'static {
     fn is_same(_row: &Self::Item, _stored: &Self::Item) -> bool {
         false
     }
+    /// Keeps, in what an import makes of a stored resource, what its source does not speak of: identifiers of other
+    /// schemes, names that came with a merge.
+    fn keep(_merged: &mut Self::Item, _stored: &Self::Item) {}
     /// Takes the names of a resource that is merged into this one, marked with where they come from.
     fn absorb(_item: &mut Self::Item, _other: &Self::Item, _from: &str) {}
     /// Gives back what came with a merge.

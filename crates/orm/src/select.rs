@@ -161,36 +161,47 @@ fn text_of(value: &Wanted) -> String {
     }
 }
 
-/// All rows after a position, in an order of columns that may each run down; ids always run up.
+/// All rows after a position, in an order of columns that may each run down; ids always run up. Where all run up, the
+/// databases compare whole rows, which an index serves; where not, the first column still bounds what is looked at.
 pub(crate) fn after_position(keys: &[(&str, Type, bool)], position: &[Position]) -> Result<Condition> {
     let malformed = || Error::invalid("page_token", "PAGE_TOKEN_MALFORMED", "not a token of this list");
     if position.len() != keys.len() + 1 {
         return Err(malformed());
     }
-    let mut columns: Vec<(&str, bool, bool)> = keys
-        .iter()
-        .map(|(name, kind, descending)| (*name, *descending, matches!(kind, Type::Text | Type::Date | Type::Name)))
-        .collect();
-    columns.push(("id", false, true));
+    let is_text = |kind: Type| matches!(kind, Type::Text | Type::Date | Type::Name);
+    let mut columns: Vec<(&str, bool)> = keys.iter().map(|(name, _, down)| (*name, *down)).collect();
+    columns.push(("id", false));
+    let kinds = keys.iter().map(|(_, kind, _)| is_text(*kind)).chain([true]);
+    let mut bound: Vec<Value> = Vec::new();
+    for (value, text) in position.iter().zip(kinds) {
+        bound.push(match (value, text) {
+            (Position::Text(text), true) => text.as_str().into(),
+            (Position::Integer(number), false) => (*number).into(),
+            _ => return Err(malformed()),
+        });
+    }
+    if columns.iter().all(|(_, down)| !down) {
+        let names: Vec<_> = columns.iter().map(|(name, _)| format!("t.{name}")).collect();
+        let marks = vec!["?"; names.len()].join(", ");
+        return Ok(Condition::new(&format!("({}) > ({marks})", names.join(", ")), bound));
+    }
     let mut choices = Vec::new();
-    let mut values: Vec<Value> = Vec::new();
-    for (place, (name, descending, _)) in columns.iter().enumerate() {
+    let mut values = Vec::new();
+    for (place, (name, down)) in columns.iter().enumerate() {
         let mut parts: Vec<String> = columns[..place]
             .iter()
-            .map(|(before, ..)| format!("t.{before} = ?"))
+            .map(|(before, _)| format!("t.{before} = ?"))
             .collect();
-        parts.push(format!("t.{name} {} ?", if *descending { "<" } else { ">" }));
+        parts.push(format!("t.{name} {} ?", if *down { "<" } else { ">" }));
         choices.push(format!("({})", parts.join(" AND ")));
-        for (value, (_, _, is_text)) in position[..=place].iter().zip(&columns) {
-            values.push(match (value, is_text) {
-                (Position::Text(text), true) => text.as_str().into(),
-                (Position::Integer(number), false) => (*number).into(),
-                _ => return Err(malformed()),
-            });
-        }
+        values.extend_from_slice(&bound[..=place]);
     }
-    Ok(Condition {
-        text: format!("({})", choices.join(" OR ")),
-        values,
-    })
+    let (first, down) = columns[0];
+    let text = format!(
+        "(t.{first} {} ? AND ({}))",
+        if down { "<=" } else { ">=" },
+        choices.join(" OR ")
+    );
+    values.insert(0, bound[0].clone());
+    Ok(Condition { text, values })
 }

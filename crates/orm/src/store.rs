@@ -6,6 +6,7 @@ use mingce_proto::registry::{RecordStatus, Revision};
 use prost::Message;
 use sha2::{Digest, Sha256};
 
+use crate::answer::{Answer, Stamp};
 use crate::cx::Cx;
 use crate::db::Db;
 use crate::error::{Class, Error, Result, Violation};
@@ -16,7 +17,7 @@ use crate::rules;
 use crate::tables;
 use crate::vault::Vault;
 use crate::wire;
-use crate::work::{Answer, Stamp, Work, head_of};
+use crate::work::{Work, head_of};
 use crate::writer::{Edit, Once, Writers, apply};
 
 /// The store of one service.

@@ -8,9 +8,9 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, QueryResult};
 
 use crate::db::{among, list, rows_of, sql};
 use crate::error::Result;
+use crate::layer::{Asks, Base, Loaded, RowChange};
 use crate::resource::{Cell, Kind, Row};
 use crate::vault::Vault;
-use crate::work::{Asks, Base, Loaded, RowChange};
 
 /// How many rows one statement writes, the largest first.
 const PIECES: [usize; 4] = [64, 16, 4, 1];

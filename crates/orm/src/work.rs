@@ -4,136 +4,21 @@
 //! up, the writer loads all that was asked for in one round trip and runs the edit again. So an edit declares
 //! nothing beforehand, and a batch of edits costs few round trips.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use mingce_proto::registry::RecordStatus;
 use prost::Message;
 
+use crate::answer::{Answer, Outcome, Stamp};
 use crate::cx::Cx;
 use crate::error::{Class, Error, Result};
 use crate::id::Id;
+use crate::layer::{Asks, Base, Changed, Layer, RowChange};
 use crate::ledger::Entry;
 use crate::resource::{self, Collection, HEAD_FIELDS, Head, Key, Kind, Row};
 use crate::vault::Vault;
 use crate::wire;
-
-type Table = &'static str;
-
-/// A row as it was read.
-#[derive(Debug, Clone)]
-pub(crate) struct Loaded {
-    /// The whole message, the private part opened.
-    pub whole: Vec<u8>,
-    /// The private part as it is stored.
-    pub sealed: Option<Vec<u8>>,
-}
-
-/// What an edit asked for and what has to be loaded.
-#[derive(Debug, Default)]
-pub(crate) struct Asks {
-    pub rows: HashMap<Table, (&'static Kind, BTreeSet<String>)>,
-    pub keys: HashMap<Table, (&'static Kind, BTreeSet<String>)>,
-    pub names: HashMap<Table, (&'static Kind, BTreeSet<String>)>,
-}
-
-impl Asks {
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty() && self.keys.is_empty() && self.names.is_empty()
-    }
-}
-
-/// What was read from the database. `None`: it is known that there is none.
-#[derive(Debug, Default)]
-pub(crate) struct Base {
-    pub rows: HashMap<(Table, String), Option<Loaded>>,
-    pub keys: HashMap<(Table, String), Option<String>>,
-    pub names: HashMap<(Table, String), Vec<String>>,
-}
-
-/// A row from its whole message and its sealed part.
-type Projection = fn(&[u8], Option<&[u8]>, Option<&Vault>) -> Result<Row>;
-
-/// A row as it was, if it was, and as it will be.
-pub(crate) type RowChange = (Option<Row>, Row);
-
-/// A changed row: its whole message, and how it is turned into what the tables hold.
-#[derive(Debug, Clone)]
-pub(crate) struct Changed {
-    pub whole: Vec<u8>,
-    project: Projection,
-}
-
-/// Changes on top of what was read.
-#[derive(Debug, Default)]
-struct Layer {
-    rows: HashMap<(Table, String), Changed>,
-    keys: HashMap<(Table, String), Option<String>>,
-    names: HashMap<(Table, String), Vec<String>>,
-    entries: Vec<Entry>,
-}
-
-/// What became of the resource of a change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// It was made.
-    Created,
-    /// It was changed.
-    Updated,
-    /// It was so already: nothing was written.
-    Unchanged,
-}
-
-/// What an edit answers: a resource as it is now.
-#[derive(Debug, Clone)]
-pub struct Answer {
-    /// What was done.
-    pub outcome: Outcome,
-    /// Its resource name.
-    pub name: String,
-    /// Its revision.
-    pub revision: i64,
-    /// Its encoded message, without the private part.
-    pub body: Vec<u8>,
-}
-
-impl Answer {
-    /// An answer that is no resource: what an edit found, as a message.
-    pub fn of(message: &impl Message) -> Self {
-        Self {
-            outcome: Outcome::Unchanged,
-            name: String::new(),
-            revision: 0,
-            body: message.encode_to_vec(),
-        }
-    }
-
-    /// Reads the resource.
-    pub fn decode<C: Collection>(&self) -> Result<C::Item> {
-        resource::decode::<C>(&self.body)
-    }
-}
-
-/// What the ledger says of a change beside the change itself.
-#[derive(Debug, Clone, Default)]
-pub struct Stamp {
-    /// What is done, for example `create`.
-    pub verb: &'static str,
-    /// Why.
-    pub reason: String,
-    /// The `request_id` of the call.
-    pub request_id: String,
-}
-
-impl Stamp {
-    /// A change without a reason.
-    pub fn new(verb: &'static str) -> Self {
-        Self {
-            verb,
-            ..Self::default()
-        }
-    }
-}
 
 /// The register as one batch of edits sees it.
 #[derive(Debug, Default)]

@@ -13,11 +13,12 @@ use std::time::Duration;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
+use crate::answer::{Answer, Outcome};
 use crate::cx::Cx;
 use crate::db::{Db, is_full, is_locked, is_unique, is_unreachable, sql, wants_retry};
 use crate::error::{Class, Error, Result};
 use crate::vault::Vault;
-use crate::work::{Answer, Outcome, Work};
+use crate::work::Work;
 use crate::{ledger, tables};
 
 /// A pure function from the register as it is to an answer; what it wants changed it stages in the [`Work`].

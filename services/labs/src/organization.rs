@@ -3,8 +3,8 @@
 use std::sync::LazyLock;
 
 use mingce_orm::names::{
-    Problems, absorb_names, enum_values, identifier_keys, identifiers_differ, names_of, settle_identifiers,
-    settle_names,
+    Problems, absorb_names, enum_values, identifier_keys, identifiers_differ, keep_identifiers, keep_names, names_of,
+    settle_identifiers, settle_names,
 };
 use mingce_orm::{Cell, Collection, Column, Field, Key, Shape, Violation, text};
 use mingce_proto::labs::Organization;
@@ -136,6 +136,11 @@ impl Collection for Organizations {
         let name = text::fold(&item.display_name);
         let named = Self::searched(stored).iter().any(|other| text::fold(other) == name);
         city && named && !identifiers_differ(&item.identifiers, &stored.identifiers)
+    }
+
+    fn keep(merged: &mut Self::Item, stored: &Self::Item) {
+        keep_identifiers(&mut merged.identifiers, &stored.identifiers);
+        keep_names(&mut merged.names, &stored.names);
     }
 
     fn absorb(item: &mut Self::Item, other: &Self::Item, from: &str) {

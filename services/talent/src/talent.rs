@@ -3,7 +3,10 @@
 use std::sync::LazyLock;
 
 use mingce_orm::identifier::{mask_document, resident_id};
-use mingce_orm::names::{Problems, absorb_names, identifier_keys, names_of, settle_identifiers, settle_names, year_of};
+use mingce_orm::names::{
+    Problems, absorb_names, identifier_keys, keep_identifiers, keep_names, names_of, settle_identifiers, settle_names,
+    year_of,
+};
 use mingce_orm::{Cell, Collection, Column, Field, Key, Shape, Violation};
 use mingce_proto::talent::{Employment, Talent};
 
@@ -119,6 +122,11 @@ impl Collection for Talents {
 
     fn shorten(item: &mut Talent) {
         item.employments.clear();
+    }
+
+    fn keep(merged: &mut Talent, stored: &Talent) {
+        keep_identifiers(&mut merged.identifiers, &stored.identifiers);
+        keep_names(&mut merged.names, &stored.names);
     }
 
     fn absorb(item: &mut Talent, other: &Talent, from: &str) {

@@ -184,9 +184,13 @@ impl Model {
             Op::Import(said) => {
                 let row = said.set();
                 let mut meant = BTreeSet::new();
-                for held in row.identifiers.iter().flatten() {
-                    meant.extend(self.holder(held).map(|holder| self.stands_for(holder)));
+                let mut merged_away = true;
+                for holder in row.identifiers.iter().flatten().filter_map(|held| self.holder(held)) {
+                    let meant_one = self.stands_for(holder);
+                    merged_away &= meant_one != holder;
+                    meant.insert(meant_one);
                 }
+                merged_away &= !meant.is_empty();
                 if meant.is_empty() {
                     let is_same = |r: &&Record| {
                         let names = std::iter::once(&r.display_name).chain(r.names.iter().map(|n| &n.0));
@@ -203,6 +207,9 @@ impl Model {
                     1 => {
                         let stored = self.0[meant.first().unwrap()].clone();
                         active(&stored)?;
+                        if merged_away {
+                            return Ok(stored);
+                        }
                         let trimmed = row.display_name.as_ref().map(|n| n.trim().to_owned());
                         self.put(
                             &stored,

@@ -1,0 +1,68 @@
+//! What an edit answers, and what the ledger says of it.
+
+use prost::Message;
+
+use crate::error::Result;
+use crate::resource::{self, Collection};
+
+/// What became of the resource of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was made.
+    Created,
+    /// It was changed.
+    Updated,
+    /// It was so already: nothing was written.
+    Unchanged,
+}
+
+/// What an edit answers: a resource as it is now.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// What was done.
+    pub outcome: Outcome,
+    /// Its resource name.
+    pub name: String,
+    /// Its revision.
+    pub revision: i64,
+    /// Its encoded message, without the private part.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// An answer that is no resource: what an edit found, as a message.
+    pub fn of(message: &impl Message) -> Self {
+        Self {
+            outcome: Outcome::Unchanged,
+            name: String::new(),
+            revision: 0,
+            body: message.encode_to_vec(),
+        }
+    }
+
+    /// Reads the resource.
+    pub fn decode<C: Collection>(&self) -> Result<C::Item> {
+        resource::decode::<C>(&self.body)
+    }
+}
+
+/// What the ledger says of a change beside the change itself.
+#[derive(Debug, Clone, Default)]
+pub struct Stamp {
+    /// What is done, for example `create`.
+    pub verb: &'static str,
+    /// Why.
+    pub reason: String,
+    /// The `request_id` of the call.
+    pub request_id: String,
+}
+
+impl Stamp {
+    /// A change without a reason.
+    pub fn new(verb: &'static str) -> Self {
+        Self {
+            verb,
+            ..Self::default()
+        }
+    }
+}
