@@ -8,7 +8,8 @@ use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, QueryResult, SqliteTransactionMode,
     SqlxPostgresConnector, SqlxSqliteConnector, Statement, TransactionOptions, TransactionTrait,
 };
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::Connection;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 use crate::error::{Class, Error, Result};
@@ -92,6 +93,15 @@ impl Db {
                 ("idle_in_transaction_session_timeout", "30000"),
                 ("lock_timeout", "10000"),
             ]);
+        let away = |why: &dyn std::fmt::Display| {
+            Error::new(Class::Unavailable, "DATABASE_UNREACHABLE", format!("the database does not answer: {why}"))
+        };
+        // A pool goes on trying for as long as it may wait: a wrong address is said at once by a connection of our own.
+        match tokio::time::timeout(Duration::from_secs(10), PgConnection::connect_with(&options)).await {
+            Ok(Ok(connection)) => connection.close().await.map_err(|e| away(&e))?,
+            Ok(Err(error)) => return Err(away(&error)),
+            Err(_) => return Err(away(&"no answer within 10 seconds")),
+        }
         let pool = |most: u32| {
             PgPoolOptions::new()
                 .max_connections(most)
@@ -100,13 +110,7 @@ impl Db {
                 .max_lifetime(Duration::from_secs(600))
                 .idle_timeout(Duration::from_secs(60))
         };
-        let write = pool(5).connect_with(options.clone()).await.map_err(|e| {
-            Error::new(
-                Class::Unavailable,
-                "DATABASE_UNREACHABLE",
-                format!("the database does not answer: {e}"),
-            )
-        })?;
+        let write = pool(5).connect_with(options.clone()).await.map_err(|e| away(&e))?;
         let read = pool(8).connect_lazy_with(options);
         let db = Self {
             read: SqlxPostgresConnector::from_sqlx_postgres_pool(read),

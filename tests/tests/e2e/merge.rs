@@ -2,10 +2,11 @@
 
 use mingce_e2e::{Register, Store, failure, on_both_stores};
 use mingce_proto::labs::{
-    ListRevisionsRequest, MergeOrganizationsRequest, Organization, ResolveOrganizationsRequest,
+    ImportOrganizationsRequest, ListRevisionsRequest, MergeOrganizationsRequest, Organization, ResolveOrganizationsRequest,
     SearchOrganizationsRequest, UnmergeOrganizationRequest, UpdateOrganizationRequest,
 };
-use mingce_proto::registry::{Name, OrganizationReference, RecordStatus};
+use mingce_proto::registry::row_outcome::Outcome;
+use mingce_proto::registry::{ImportSettings, Name, OrganizationReference, RecordStatus};
 use tonic::{Code, Status};
 
 use crate::made::{count, create, identifier, made, organization, read};
@@ -18,6 +19,7 @@ on_both_stores!(
     a_duplicate_can_neither_be_changed_nor_merged_again,
     an_unmerge_of_what_is_no_duplicate_is_refused,
     each_step_stands_in_the_history,
+    an_import_leaves_a_merge_as_it_was_decided,
 );
 
 fn alias(text: &str) -> Name {
@@ -282,4 +284,45 @@ async fn each_step_stands_in_the_history(store: Store) {
             ]
         );
     }
+}
+
+/// The source goes on listing both; it speaks of its own identifiers and of no other.
+async fn an_import_leaves_a_merge_as_it_was_decided(store: Store) {
+    let register = Register::start(store).await;
+    let (stays, goes) = two(&register).await;
+    let after = merged(&register, &goes.name, &stays.name).await;
+    let uscc = mingce_proto::registry::Identifier {
+        scheme: "uscc".to_owned(),
+        value: "91350100M000100Y43".to_owned(),
+    };
+    let with_uscc = Organization {
+        identifiers: vec![identifier("stays"), uscc.clone()],
+        ..after
+    };
+    let update = UpdateOrganizationRequest {
+        organization: Some(with_uscc),
+        ..UpdateOrganizationRequest::default()
+    };
+    let before = register.labs().update_organization(update).await.unwrap().into_inner();
+
+    let listed = [("stays", "青岛海洋学院"), ("goes", "滨海学院")];
+    let rows = listed.into_iter().zip(1..).map(|((number, name), row)| ImportOrganizationsRequest {
+        settings: (row == 1).then(ImportSettings::default),
+        row,
+        organization: Some(Organization {
+            identifiers: vec![identifier(number)],
+            ..organization(name)
+        }),
+    });
+    let rows: Vec<_> = rows.collect();
+    let answer = register.labs().import_organizations(tokio_stream::iter(rows)).await.unwrap();
+    for outcome in answer.into_inner().outcomes {
+        assert_eq!(
+            (outcome.outcome(), outcome.name.as_str()),
+            (Outcome::Unchanged, stays.name.as_str()),
+            "{outcome:?}"
+        );
+    }
+    assert_eq!(read(&register, &stays.name).await, before);
+    assert!(before.identifiers.contains(&uscc));
 }
