@@ -94,7 +94,11 @@ impl Db {
                 ("lock_timeout", "10000"),
             ]);
         let away = |why: &dyn std::fmt::Display| {
-            Error::new(Class::Unavailable, "DATABASE_UNREACHABLE", format!("the database does not answer: {why}"))
+            Error::new(
+                Class::Unavailable,
+                "DATABASE_UNREACHABLE",
+                format!("the database does not answer: {why}"),
+            )
         };
         // A pool goes on trying for as long as it may wait: a wrong address is said at once by a connection of our own.
         match tokio::time::timeout(Duration::from_secs(10), PgConnection::connect_with(&options)).await {

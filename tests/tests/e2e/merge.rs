@@ -2,8 +2,8 @@
 
 use mingce_e2e::{Register, Store, failure, on_both_stores};
 use mingce_proto::labs::{
-    ImportOrganizationsRequest, ListRevisionsRequest, MergeOrganizationsRequest, Organization, ResolveOrganizationsRequest,
-    SearchOrganizationsRequest, UnmergeOrganizationRequest, UpdateOrganizationRequest,
+    ImportOrganizationsRequest, ListRevisionsRequest, MergeOrganizationsRequest, Organization,
+    ResolveOrganizationsRequest, SearchOrganizationsRequest, UnmergeOrganizationRequest, UpdateOrganizationRequest,
 };
 use mingce_proto::registry::row_outcome::Outcome;
 use mingce_proto::registry::{ImportSettings, Name, OrganizationReference, RecordStatus};
@@ -306,16 +306,23 @@ async fn an_import_leaves_a_merge_as_it_was_decided(store: Store) {
     let before = register.labs().update_organization(update).await.unwrap().into_inner();
 
     let listed = [("stays", "青岛海洋学院"), ("goes", "滨海学院")];
-    let rows = listed.into_iter().zip(1..).map(|((number, name), row)| ImportOrganizationsRequest {
-        settings: (row == 1).then(ImportSettings::default),
-        row,
-        organization: Some(Organization {
-            identifiers: vec![identifier(number)],
-            ..organization(name)
-        }),
-    });
+    let rows = listed
+        .into_iter()
+        .zip(1..)
+        .map(|((number, name), row)| ImportOrganizationsRequest {
+            settings: (row == 1).then(ImportSettings::default),
+            row,
+            organization: Some(Organization {
+                identifiers: vec![identifier(number)],
+                ..organization(name)
+            }),
+        });
     let rows: Vec<_> = rows.collect();
-    let answer = register.labs().import_organizations(tokio_stream::iter(rows)).await.unwrap();
+    let answer = register
+        .labs()
+        .import_organizations(tokio_stream::iter(rows))
+        .await
+        .unwrap();
     for outcome in answer.into_inner().outcomes {
         assert_eq!(
             (outcome.outcome(), outcome.name.as_str()),
