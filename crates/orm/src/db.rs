@@ -56,7 +56,13 @@ impl Db {
         let read = SqlitePoolOptions::new()
             .max_connections(4)
             .test_before_acquire(false)
-            .connect_lazy_with(options.read_only(true).create_if_missing(false));
+            .connect_lazy_with(
+                options
+                    .read_only(true)
+                    .create_if_missing(false)
+                    // Four readers beside one writer: the system caches the file for them too.
+                    .pragma("cache_size", "-16384"),
+            );
         let db = Self {
             read: SqlxSqliteConnector::from_sqlx_sqlite_pool(read),
             write: SqlxSqliteConnector::from_sqlx_sqlite_pool(write),
@@ -132,15 +138,9 @@ impl Db {
         Ok(db)
     }
 
-    /// Opens what a URL names: `postgres://…`, `sqlite:PATH` or a path.
-    pub async fn open(url: &str) -> Result<Self> {
-        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            return Self::postgres(url).await;
-        }
-        Self::sqlite(Path::new(
-            url.trim_start_matches("sqlite://").trim_start_matches("sqlite:"),
-        ))
-        .await
+    /// Whether a URL names a PostgreSQL database.
+    pub fn is_postgres(url: &str) -> bool {
+        url.starts_with("postgres://") || url.starts_with("postgresql://")
     }
 
     /// Where the database of a PostgreSQL URL is, without how to get in.
@@ -174,12 +174,12 @@ impl Db {
     }
 
     /// Begins a write transaction. Only the kit does.
-    pub(crate) async fn begin(&self) -> Result<DatabaseTransaction> {
+    pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, sea_orm::DbErr> {
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        Ok(self.write.begin_with_options(options).await?)
+        self.write.begin_with_options(options).await
     }
 
     /// A statement with `?` for each value, in the database's own way of counting them.
@@ -281,7 +281,7 @@ pub(crate) fn is_unique(error: &sea_orm::DbErr) -> bool {
 
 /// Whether another process keeps an SQLite database locked for longer than we wait.
 pub(crate) fn is_locked(error: &sea_orm::DbErr) -> bool {
-    matches!(code(error).as_deref(), Some("5" | "6" | "261"))
+    matches!(code(error).as_deref(), Some("5" | "6" | "261" | "55P03"))
 }
 
 /// Whether the database has no room left on its disk. What was not committed is undone.
@@ -293,7 +293,8 @@ pub(crate) fn is_full(error: &sea_orm::DbErr) -> bool {
 /// (classes 57P and 08 of SQLSTATE).
 pub(crate) fn is_unreachable(error: &sea_orm::DbErr) -> bool {
     let code = code(error).unwrap_or_default();
-    let gone = code.starts_with("57P") || (code.len() == 5 && code.starts_with("08"));
+    // 57014: a statement was ended because it took too long.
+    let gone = code.starts_with("57P") || code == "57014" || (code.len() == 5 && code.starts_with("08"));
     let broken = matches!(
         error,
         sea_orm::DbErr::Exec(sea_orm::RuntimeErr::SqlxError(inner)) | sea_orm::DbErr::Query(sea_orm::RuntimeErr::SqlxError(inner))
@@ -314,7 +315,7 @@ fn code(error: &sea_orm::DbErr) -> Option<String> {
 
 impl From<sea_orm::DbErr> for Error {
     fn from(error: sea_orm::DbErr) -> Self {
-        if wants_retry(&error) {
+        if wants_retry(&error) || is_locked(&error) {
             return Error::new(
                 Class::Aborted,
                 "CONCURRENT_CHANGE",

@@ -12,26 +12,28 @@ use crate::store::{Mask, create, settled};
 use crate::work::{Work, head_of};
 use crate::writer::Edit;
 
-/// The edit that a row of an import is. `paths`: the fields that the source speaks of; empty: those that are set.
-pub fn row<C: Collection>(cx: &Cx, source: &str, paths: &[String], resource: C::Item) -> Result<Edit> {
+/// What a row of an import sets: the fields that the source speaks of, or without any those that are set.
+pub fn mask<C: Collection>(paths: &[String], resource: &C::Item) -> Result<Mask> {
     // An empty cell does not destroy what is sealed.
-    let mask = Mask::parse::<C>(paths, &resource)?
-        .without_unset_private::<C>(&resource)?
-        .with_derived::<C>(&resource)?;
+    Mask::parse::<C>(paths, resource)?.without_unset_private::<C>(resource)
+}
+
+/// The edit that a row of an import is.
+pub fn row<C: Collection>(cx: &Cx, source: &str, mask: Mask, resource: C::Item) -> Edit {
     let cx = cx.clone();
     let stamp = Stamp {
         verb: "import",
         reason: source.to_owned(),
         request_id: String::new(),
     };
-    Ok(Box::new(move |work| place::<C>(work, &cx, &stamp, &mask, &resource)))
+    Box::new(move |work| place::<C>(work, &cx, &stamp, &mask, &resource))
 }
 
 fn place<C: Collection>(work: &mut Work, cx: &Cx, stamp: &Stamp, mask: &Mask, resource: &C::Item) -> Result<Answer> {
     // Keys are compared in their canonical form. What else is wrong is said when it is clear what the row makes.
     let mut canonical = resource.clone();
     let problems = C::settle(&mut canonical);
-    let Some((stored, merged_away)) = find::<C>(work, &canonical)? else {
+    let Some((stored, way)) = find::<C>(work, &canonical)? else {
         if problems.is_empty() && !C::BY_NAME && C::keys(&canonical).is_empty() {
             let said =
                 "the row has nothing by which it can be told from others when it is loaded again: give an identifier";
@@ -39,26 +41,53 @@ fn place<C: Collection>(work: &mut Work, cx: &Cx, stamp: &Stamp, mask: &Mask, re
         }
         return create::<C>(work, cx, stamp, resource);
     };
-    if merged_away {
+    if way == Way::Merge {
         // The source still lists a record that a clerk has merged: the decision stands.
         return work.update::<C>(cx, stamp, &stored);
     }
     let mut merged = mask.apply::<C>(&stored, &canonical)?;
     C::keep(&mut merged, &stored);
+    if way == Way::Name {
+        // Another spelling, or another of its names, does not rename what it was found by.
+        C::retitle(&mut merged, C::title(&stored));
+    }
     let merged = settled::<C>(&merged)?;
     work.update::<C>(cx, stamp, &merged)
 }
 
-/// The active record that a row means, and whether all that the row says of it leads there through a merge.
-fn find<C: Collection>(work: &mut Work, row: &C::Item) -> Result<Option<(C::Item, bool)>> {
+/// How a row was found to mean a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// By its resource name or a key.
+    Key,
+    /// By a name.
+    Name,
+    /// By what only leads there through a merge.
+    Merge,
+}
+
+/// The active record that a row means, and how.
+fn find<C: Collection>(work: &mut Work, row: &C::Item) -> Result<Option<(C::Item, Way)>> {
     let kind = &C::shape().kind;
     let name = head_of(row)?.name;
     if !name.is_empty() {
         let named = work.require::<C>(&name)?;
         let found = active::<C>(work, named)?;
-        let merged_away = head_of(&found)?.name != name;
-        return Ok(Some((found, merged_away)));
+        let way = if head_of(&found)?.name == name {
+            Way::Key
+        } else {
+            Way::Merge
+        };
+        return Ok(Some((found, way)));
     }
+    // Looked up also where a key says enough: imports that touch one name then go one after the other on PostgreSQL, and
+    // none renames a record to what another has just found to be free.
+    let title = C::title(row);
+    let named = if C::BY_NAME && !title.trim().is_empty() {
+        work.named::<C>(title)?
+    } else {
+        Vec::new()
+    };
     let (mut ids, mut merged_away) = (BTreeSet::new(), true);
     for key in C::keys(row) {
         if let Some(id) = work.owner::<C>(&key)?
@@ -69,9 +98,10 @@ fn find<C: Collection>(work: &mut Work, row: &C::Item) -> Result<Option<(C::Item
             ids.insert(name);
         }
     }
-    merged_away &= !ids.is_empty();
-    if ids.is_empty() && C::BY_NAME {
-        for id in work.named::<C>(C::title(row))? {
+    let mut way = if merged_away { Way::Merge } else { Way::Key };
+    if ids.is_empty() && !named.is_empty() {
+        way = Way::Name;
+        for id in named {
             if let Some(found) = work.survivor::<C>(&id)?
                 && head_of(&found)?.record_status() == RecordStatus::Active
                 && C::is_same(row, &found)
@@ -86,7 +116,7 @@ fn find<C: Collection>(work: &mut Work, row: &C::Item) -> Result<Option<(C::Item
         (Some(name), None) => {
             let named = work.require::<C>(&name)?;
             let found = active::<C>(work, named)?;
-            Ok(Some((found, merged_away)))
+            Ok(Some((found, way)))
         }
         (Some(one), Some(other)) => {
             let said = format!(

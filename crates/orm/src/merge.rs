@@ -5,7 +5,7 @@ use mingce_proto::registry::RecordStatus;
 use crate::cx::Cx;
 use crate::error::{Class, Error, Result};
 use crate::resource::Collection;
-use crate::store::{Call, Store, expect_active, expect_etag};
+use crate::store::{Call, Store, expect_active, expect_etag, settled};
 use crate::work::head_of;
 
 impl Store {
@@ -38,7 +38,7 @@ impl Store {
                 expect_active::<C>(&stays)?;
                 work.change::<C>(&at, &stamp, &duplicate, RecordStatus::Duplicate, &survivor)?;
                 C::absorb(&mut stays, &duplicate, &name);
-                work.update::<C>(&at, &stamp, &stays)
+                work.update::<C>(&at, &stamp, &settled::<C>(&stays)?)
             }),
         )
         .await

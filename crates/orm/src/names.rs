@@ -29,6 +29,25 @@ impl Problems {
         }
     }
 
+    /// A name: trimmed, with something to see in it and nothing that cannot be seen and changes what is.
+    pub fn name(&mut self, field: impl Into<String>, name: &mut String) {
+        *name = name.trim().to_owned();
+        let turns =
+            |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
+        let seen =
+            |c: char| !c.is_whitespace() && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{ad}');
+        if name.contains(turns) {
+            let said = "a name holds no line break and no control or direction character";
+            self.add(field, "NAME_UNSEEN_CHARACTER", said);
+        } else if !name.contains(seen) {
+            self.add(
+                field,
+                "NAME_EMPTY",
+                "a name has at least one character that can be seen",
+            );
+        }
+    }
+
     /// A day, or nothing.
     pub fn date(&mut self, field: impl Into<String>, value: &str) {
         if !value.is_empty() {
@@ -83,11 +102,9 @@ pub fn settle_names(names: &mut Vec<Name>, problems: &mut Problems) {
             name.merged_from.clone(),
         ))
     });
-    for (place, name) in names.iter().enumerate() {
+    for (place, name) in names.iter_mut().enumerate() {
         let at = format!("names[{place}]");
-        if name.text.is_empty() {
-            problems.add(format!("{at}.text"), "NAME_EMPTY", "a name has at least one character");
-        }
+        problems.name(format!("{at}.text"), &mut name.text);
         problems.date(format!("{at}.start_date"), &name.start_date);
         problems.date(format!("{at}.end_date"), &name.end_date);
         problems.period(format!("{at}.end_date"), &name.start_date, &name.end_date);
@@ -151,7 +168,9 @@ pub fn keep_names(given: &mut Vec<Name>, stored: &[Name]) {
 
 /// Takes over the names of a duplicate, marked with where they come from.
 pub fn absorb_names(names: &mut Vec<Name>, display_name: &str, other: &str, others: &[Name], from: &str) {
-    let mut known: BTreeSet<String> = names.iter().map(|n| n.text.clone()).collect();
+    // A name that came with another merge is taken once more, so that it stays when that one is taken back.
+    let own_names = names.iter().filter(|n| n.merged_from.is_empty());
+    let mut known: BTreeSet<String> = own_names.map(|n| n.text.clone()).collect();
     known.insert(display_name.to_owned());
     let own = Name {
         text: other.to_owned(),

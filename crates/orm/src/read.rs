@@ -108,8 +108,9 @@ impl Store {
         } else {
             0
         };
-        let parents = wanted.parents.join(",");
-        let arguments = [kind.table, wanted.filter, wanted.order_by, parents.as_str()];
+        // The first is the one that was asked for; others were merged into it, and more may be.
+        let parent = wanted.parents.first().map_or("", String::as_str);
+        let arguments = [kind.table, wanted.filter, wanted.order_by, parent];
         let keys: Vec<(&str, Type, bool)> = order
             .iter()
             .map(|k| (sort_column(&k.column, C::DEFAULT_ORDER), k.column.kind, k.descending))

@@ -243,6 +243,8 @@ pub trait Collection: Send + Sync + Sized + 'static {
     const DEFAULT_ORDER: &'static str = "display_name";
     /// Fields beside those of [`Head`] that callers cannot set.
     const OUTPUT_ONLY: &'static [&'static str] = &[];
+    /// Output-only fields that follow from a reference: the reference and the field.
+    const DERIVED: &'static [(&'static str, &'static str)] = &[];
     /// Fields that are sealed, and absent from answers, the ledger and logs.
     const PRIVATE: &'static [&'static str] = &[];
     /// Whether a row of an import without a known key is matched by its name (see [`Collection::is_same`]).
@@ -267,6 +269,8 @@ pub trait Collection: Send + Sync + Sized + 'static {
     fn settle(item: &mut Self::Item) -> Vec<Violation>;
     /// Leaves out what VIEW_BASIC leaves out.
     fn shorten(_item: &mut Self::Item) {}
+    /// Gives a resource this name to be sorted by. For collections that are matched by name.
+    fn retitle(_item: &mut Self::Item, _title: &str) {}
     /// Whether a row of an import means this stored resource.
     fn is_same(_row: &Self::Item, _stored: &Self::Item) -> bool {
         false

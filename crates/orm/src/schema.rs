@@ -100,6 +100,11 @@ impl MigrationName for LedgerTables {
 
 #[async_trait::async_trait]
 impl MigrationTrait for LedgerTables {
+    /// All of the tables or none, on SQLite too: a start that is killed begins anew.
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let statements = [
             "CREATE TABLE ledger (sequence BIGINT NOT NULL PRIMARY KEY, resource $TEXT NOT NULL, revision BIGINT NOT NULL, \
@@ -141,7 +146,10 @@ pub async fn prepare<M: MigratorTrait>(db: &Db, migrate: bool) -> Result<()> {
         match M::up(db.owner(), None).await {
             Ok(()) => return Ok(()),
             // Another process may be making the same tables at this moment.
-            Err(_) if attempt < 10 => tokio::time::sleep(Duration::from_millis(200)).await,
+            Err(error) if attempt < 10 && !crate::db::is_full(&error) => {
+                tokio::time::sleep(Duration::from_millis(200)).await
+            }
+            Err(error) if crate::db::is_full(&error) => return Err(error.into()),
             Err(error) => return Err(Error::internal(format!("the tables cannot be made: {error}"))),
         }
     }

@@ -56,7 +56,7 @@ impl Call {
         let request_id = self.once.as_ref().map_or(String::new(), |once| once.request_id.clone());
         Stamp {
             verb,
-            reason: reason.to_owned(),
+            reason: reason.replace('\0', "\u{fffd}"),
             request_id,
         }
     }
@@ -118,6 +118,13 @@ impl Store {
             let asks = std::mem::take(&mut work.asks);
             tables::load(&self.db.read, asks, &mut work.base, self.vault.as_ref(), false).await?;
         }
+    }
+
+    /// What an earlier call with the same request id and content was answered.
+    pub async fn answered<C: Collection>(&self, cx: &Cx, call: &Call) -> Result<Option<C::Item>> {
+        let Some(once) = &call.once else { return Ok(None) };
+        let found = crate::writer::answered(&self.db, cx, once).await?;
+        found.map(|answer| answer.decode::<C>()).transpose()
     }
 
     /// Makes a resource.
@@ -211,6 +218,14 @@ pub fn create<C: Collection>(work: &mut Work, cx: &Cx, stamp: &Stamp, resource: 
 pub(crate) fn settled<C: Collection>(resource: &C::Item) -> Result<C::Item> {
     let mut resource = resource.clone();
     let mut problems = rules::check(&resource, "");
+    if let Some(field) = mingce_proto::names::text_with_nul(C::MESSAGE, &resource.encode_to_vec()) {
+        let description = "a text holds no U+0000".to_owned();
+        problems.push(Violation {
+            field,
+            reason: "TEXT_HOLDS_NUL",
+            description,
+        });
+    }
     if problems.is_empty() {
         problems = C::settle(&mut resource);
     }
@@ -261,6 +276,10 @@ impl Mask {
     /// The fields of an `update_mask`. None at all: those that are not empty in the resource. `*`: all that can be
     /// written; of the sealed ones, which a reader cannot send back, only those that are set.
     pub fn parse<C: Collection>(paths: &[String], resource: &C::Item) -> Result<Self> {
+        Self::parse_paths::<C>(paths, resource).map(Self::with_derived::<C>)
+    }
+
+    fn parse_paths<C: Collection>(paths: &[String], resource: &C::Item) -> Result<Self> {
         let kind = &C::shape().kind;
         let writable = |name: &str| !C::OUTPUT_ONLY.contains(&name);
         let set = wire::set(&resource.encode_to_vec())?;
@@ -313,12 +332,15 @@ impl Mask {
         Ok(self)
     }
 
-    /// The mask with the output-only fields that preparing a resource has filled in.
-    pub fn with_derived<C: Collection>(mut self, prepared: &C::Item) -> Result<Self> {
-        let derived = |number: &u32| C::OUTPUT_ONLY.contains(&C::shape().kind.field(*number));
-        self.0
-            .extend(wire::set(&prepared.encode_to_vec())?.into_iter().filter(derived));
-        Ok(self)
+    /// The mask with the output-only fields that follow from the references in it.
+    fn with_derived<C: Collection>(mut self) -> Self {
+        let number = |name: &str| C::shape().kind.fields.iter().find(|f| f.1 == name).map(|f| f.0);
+        for (reference, field) in C::DERIVED {
+            if number(reference).is_some_and(|n| self.0.contains(&n)) {
+                self.0.extend(number(field));
+            }
+        }
+        self
     }
 
     /// `new` with nothing but the fields of the mask and its head.

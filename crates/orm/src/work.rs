@@ -181,6 +181,19 @@ impl Work {
         old: Option<&[u8]>,
     ) -> Result<Answer> {
         let kind = &C::shape().kind;
+        if let (Some((_, field)), Some(_)) = (kind.parent, old)
+            && !head.name.starts_with(&format!("{}/", C::parent(resource)))
+        {
+            let said = format!(
+                "{} stays with the parent that its name says: record it anew under the other",
+                head.name
+            );
+            return Err(Error::invalid(
+                format!("{}.{field}", C::SINGULAR),
+                "PARENT_DIFFERS",
+                said,
+            ));
+        }
         let fields = wire::only(&resource.encode_to_vec(), |number| number > HEAD_FIELDS)?;
         let with = |head: &Head| [head.encode_to_vec(), fields.clone()].concat();
         let changed = wire::changed(old.unwrap_or_default(), &with(&head))?;

@@ -179,7 +179,7 @@ impl Fault {
     fn may_be_of_one_job(&self) -> bool {
         match self {
             Self::Database(error) => !is_unreachable(error) && !is_locked(error),
-            Self::Kit(_) => true,
+            Self::Kit(error) => !matches!(error.class(), Class::Unavailable | Class::Exhausted),
             Self::Commit(error) => wants_retry(error) && !is_locked(error),
         }
     }
@@ -195,7 +195,7 @@ impl From<Fault> for Error {
             ),
             Fault::Database(error) => error.into(),
             Fault::Kit(error) => error,
-            Fault::Commit(error) if wants_retry(&error) || is_full(&error) => error.into(),
+            Fault::Commit(error) if wants_retry(&error) || is_locked(&error) || is_full(&error) => error.into(),
             Fault::Commit(error) => {
                 tracing::warn!("a commit has no answer: {error}");
                 let said = "the connection to the database was lost while the change was committed: it may be done or not; \
@@ -216,6 +216,8 @@ async fn write(db: &Db, vault: Option<&Arc<Vault>>, jobs: &[Job]) -> Result<Vec<
             Err(fault) => fault,
         };
         let again = match &fault {
+            // What was locked was waited for already.
+            Fault::Database(error) | Fault::Commit(error) if is_locked(error) => false,
             Fault::Database(error) | Fault::Commit(error) if wants_retry(error) => true,
             Fault::Database(error) => jobs.len() == 1 && is_unique(error),
             Fault::Kit(error) => error.reason() == "CONCURRENT_CHANGE",
@@ -314,6 +316,27 @@ pub(crate) fn apply<T>(work: &mut Work, edit: impl Fn(&mut Work) -> Result<T>) -
 fn reused() -> Error {
     let said = "this request_id was used for another request: make a new one for each request";
     Error::invalid("request_id", "REQUEST_ID_REUSED", said)
+}
+
+/// What an earlier call with this id and content was answered. For a retry that would fail before it comes to a writer.
+pub(crate) async fn answered(db: &Db, cx: &Cx, once: &Once) -> Result<Option<Answer>> {
+    let text = "SELECT r.resource, r.revision, l.snapshot FROM requests r \
+                JOIN ledger l ON l.resource = r.resource AND l.revision = r.revision \
+                WHERE r.request_id = ? AND r.actor = ? AND r.digest = ?";
+    let values = [
+        once.request_id.as_str().into(),
+        cx.actor.as_str().into(),
+        once.digest.clone().into(),
+    ];
+    let Some(row) = db.read.query_one_raw(db.sql(text, values)).await? else {
+        return Ok(None);
+    };
+    Ok(Some(Answer {
+        outcome: Outcome::Unchanged,
+        name: row.try_get_by_index(0)?,
+        revision: row.try_get_by_index(1)?,
+        body: row.try_get_by_index(2)?,
+    }))
 }
 
 /// What earlier calls with these request ids were answered.

@@ -228,8 +228,8 @@ impl Host {
 /// # Errors
 /// Where it cannot be opened or holds something else than a register.
 pub async fn open(flags: &Flags) -> Result<(Db, String), Failure> {
-    if let Some(url) = flags.database.as_deref().filter(|url| url.starts_with("postgres")) {
-        let db = Db::open(url).await?;
+    if let Some(url) = flags.database.as_deref().filter(|url| Db::is_postgres(url)) {
+        let db = Db::postgres(url).await?;
         schema::recognise(&db).await?;
         return Ok((db, Db::place(url)));
     }
@@ -238,8 +238,8 @@ pub async fn open(flags: &Flags) -> Result<(Db, String), Failure> {
         Some(url) => match url.strip_prefix("sqlite:") {
             Some(path) => PathBuf::from(path.strip_prefix("//").unwrap_or(path)),
             None => {
-                let said = format!("--database {url}: expected postgres://USER@HOST:PORT/NAME or sqlite:PATH");
-                return Err(Failure::Files(said));
+                let said = "--database: expected postgres://USER@HOST:PORT/NAME or sqlite:PATH";
+                return Err(Failure::Files(said.to_owned()));
             }
         },
     };

@@ -10,12 +10,17 @@ use mingce_orm::{Answer, Call, Collection, Cx, Edit, Error, Mask, Outcome, Store
 use mingce_proto::Validate;
 use mingce_proto::registry::row_outcome::{Outcome as Became, Problem};
 use mingce_proto::registry::{AssumedRecord, CreatedReference, ImportSettings, RowOutcome};
+use prost::Message;
 use tonic::{Status, Streaming};
 
 use crate::status;
 
 /// How many rows are prepared and written together.
 const PIECE: usize = 2000;
+/// The same in bytes as they came in.
+const PIECE_BYTES: usize = 8 << 20;
+/// How many records one stream may have assumed.
+const ASSUMED: usize = 200_000;
 
 /// A resource on its way in.
 #[derive(Debug)]
@@ -104,7 +109,11 @@ pub async fn create<C: Collection>(
     verb: &'static str,
     resource: Option<C::Item>,
 ) -> Result<C::Item, Error> {
-    let resource = prepared::<C>(service, cx, inbound::<C>(&resource.unwrap_or_default())?).await?;
+    let resource = match prepared::<C>(service, cx, inbound::<C>(&resource.unwrap_or_default())?).await {
+        Ok(resource) => resource,
+        // What it names may have changed since a first try was done.
+        Err(error) => return service.store().answered::<C>(cx, &call).await?.ok_or(error),
+    };
     service.store().create::<C>(cx, call, verb, resource).await
 }
 
@@ -125,8 +134,10 @@ pub async fn update<C: Collection>(
     if !problems.is_empty() {
         return Err(Error::invalid_all(problems.into_iter().map(below::<C>).collect()));
     }
-    let resource = prepared::<C>(service, cx, mask.only::<C>(&resource)?).await?;
-    let mask = mask.with_derived::<C>(&resource)?;
+    let resource = match prepared::<C>(service, cx, mask.only::<C>(&resource)?).await {
+        Ok(resource) => resource,
+        Err(error) => return service.store().answered::<C>(cx, &call).await?.ok_or(error),
+    };
     service.store().update::<C>(cx, call, resource, mask).await
 }
 
@@ -182,6 +193,7 @@ where
         ..Session::default()
     };
     let (mut outcomes, mut waiting, mut first) = (Vec::new(), Vec::new(), true);
+    let mut bytes = 0;
     while let Some(message) = stream.message().await? {
         let (settings, number, resource) = open(message);
         if let Some(settings) = settings {
@@ -190,12 +202,13 @@ where
                 .map_err(status::from_error)?;
         }
         first = false;
-        if number < 0 {
+        if number < i64::from(resource.is_some()) {
             let error = Error::invalid("row", "INT64_GTE", "the row's number is 1 or more");
             return Err(status::from_error(error));
         }
         if let Some(resource) = resource {
             let problems = inner_problems(&resource);
+            bytes += resource.encoded_len();
             let resource = inbound::<C>(&resource).map_err(status::from_error)?;
             waiting.push(Row {
                 number,
@@ -203,7 +216,8 @@ where
                 problems,
             });
         }
-        if waiting.len() == PIECE {
+        if waiting.len() == PIECE || bytes > PIECE_BYTES {
+            bytes = 0;
             outcomes.extend(
                 take(service, cx, &mut session, std::mem::take(&mut waiting))
                     .await
@@ -246,19 +260,31 @@ async fn begin<C: Collection>(
         let said = "only the first message sets anything but `assumed`";
         return Err(Error::invalid("settings", "SETTINGS_LATE", said));
     }
+    if session.settings.assumed.len() + settings.assumed.len() > ASSUMED {
+        let said = format!("at most {ASSUMED} records in one stream");
+        return Err(Error::invalid("settings.assumed", "ASSUMED_TOO_MANY", said));
+    }
     if let Some(work) = &mut session.rehearsal {
         for record in &settings.assumed {
             if let Some(edit) = service.assume(cx, record) {
-                // A record that is there already needs no stand-in.
-                match service.store().rehearse(work, &edit).await {
-                    Err(error) if error.class() == mingce_orm::Class::Internal => return Err(error),
-                    _ => {}
-                }
+                stand_in(service.store(), work, &edit).await?;
             }
         }
         session.settings.assumed.extend(settings.assumed);
     }
     Ok(())
+}
+
+/// Puts a stand-in into a rehearsal. A record that is there already needs none.
+///
+/// # Errors
+/// Where the database cannot be read.
+pub async fn stand_in(store: &Store, work: &mut Work, edit: &Edit) -> Result<(), Error> {
+    use mingce_orm::Class::{AlreadyExists, Invalid};
+    match store.rehearse(work, edit).await {
+        Err(error) if !matches!(error.class(), AlreadyExists | Invalid) => Err(error),
+        _ => Ok(()),
+    }
 }
 
 async fn take<C: Collection>(
@@ -267,17 +293,22 @@ async fn take<C: Collection>(
     session: &mut Session,
     mut rows: Vec<Row<C>>,
 ) -> Result<Vec<RowOutcome>, Error> {
-    service.prepare(cx, session, &mut rows).await?;
     let paths = session.settings.update_mask.clone().unwrap_or_default().paths;
+    // What preparing fills in is not what the source speaks of.
+    let masks: Vec<_> = rows
+        .iter()
+        .map(|row| import::mask::<C>(&paths, &row.resource))
+        .collect();
+    service.prepare(cx, session, &mut rows).await?;
     let mut outcomes: Vec<RowOutcome> = Vec::with_capacity(rows.len());
     let (mut edits, mut places): (Vec<Edit>, Vec<usize>) = (Vec::new(), Vec::new());
-    for (place, row) in rows.into_iter().enumerate() {
+    for (place, (row, mask)) in rows.into_iter().zip(masks).enumerate() {
         let mut outcome = RowOutcome {
             row: row.number,
             ..RowOutcome::default()
         };
         let edit = if row.problems.is_empty() {
-            import::row::<C>(cx, &session.settings.source, &paths, row.resource)
+            mask.map(|mask| import::row::<C>(cx, &session.settings.source, mask, row.resource))
         } else {
             Err(Error::invalid_all(row.problems))
         };

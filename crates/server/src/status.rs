@@ -70,6 +70,11 @@ pub fn from_status(status: Status, peer: &'static str) -> Error {
             format!("the service {peer}, which this call needs, does not answer: try again later"),
         )
         .about("services", peer),
+        Code::Aborted => Error::new(
+            Class::Aborted,
+            "CONCURRENT_CHANGE",
+            format!("another change in the service {peer} came first: try again"),
+        ),
         code => Error::internal(format!(
             "the service {peer} answered {}: {}",
             name(code),

@@ -42,6 +42,8 @@ impl Collection for Awards {
     const DEFAULT_ORDER: &'static str = "year desc, title";
     const OUTPUT_ONLY: &'static [&'static str] = &["level", "category"];
 
+    const DERIVED: &'static [(&'static str, &'static str)] = &[("scheme", "level"), ("scheme", "category")];
+
     fn shape() -> &'static Shape<Self> {
         static SHAPE: LazyLock<Shape<Awards>> = LazyLock::new(|| {
             let levels = enum_values("mingce.registry.v1.Level");
@@ -141,10 +143,7 @@ impl Collection for Awards {
 
     fn settle(item: &mut Award) -> Vec<Violation> {
         let mut problems = Problems::default();
-        item.title = item.title.trim().to_owned();
-        if item.title.is_empty() {
-            problems.add("title", "NAME_EMPTY", "a title has at least one character");
-        }
+        problems.name("title", &mut item.title);
         problems.date("decision_date", &item.decision_date);
         settle_ranks(
             &mut item.contributors,
@@ -201,25 +200,28 @@ impl Collection for Awards {
 /// Shares add up to no more than the whole prize.
 fn settle_shares(contributors: &[Contributor], problems: &mut Problems) {
     let shares: Vec<&Share> = contributors.iter().filter_map(|c| c.share.as_ref()).collect();
-    // In parts of the product of the different denominators; 1000 each, so i128 is enough for any real prize.
+    // In parts of the product of the different denominators.
     let denominators: BTreeSet<i128> = shares.iter().map(|s| i128::from(s.denominator.max(1))).collect();
-    let Some(whole) = denominators.iter().try_fold(1i128, |all, d| all.checked_mul(*d)) else {
-        problems.add(
+    let whole = denominators.iter().try_fold(1i128, |all, d| all.checked_mul(*d));
+    let sum = whole.and_then(|whole| {
+        shares.iter().try_fold(0i128, |sum, share| {
+            let part = whole / i128::from(share.denominator.max(1));
+            sum.checked_add(part.checked_mul(share.numerator.into())?)
+        })
+    });
+    match (whole, sum) {
+        (Some(whole), Some(sum)) if sum <= whole => {}
+        (Some(_), Some(_)) => {
+            problems.add(
+                "contributors",
+                "SHARES_EXCEED_WHOLE",
+                "the shares add up to more than 1",
+            );
+        }
+        _ => problems.add(
             "contributors",
             "SHARES_UNCLEAR",
             "write the shares with fewer different denominators",
-        );
-        return;
-    };
-    let sum: i128 = shares
-        .iter()
-        .map(|s| i128::from(s.numerator) * (whole / i128::from(s.denominator.max(1))))
-        .sum();
-    if sum > whole {
-        problems.add(
-            "contributors",
-            "SHARES_EXCEED_WHOLE",
-            "the shares add up to more than 1",
-        );
+        ),
     }
 }

@@ -3,7 +3,7 @@
 use mingce_orm::resource::imagined_id;
 use mingce_orm::work::head_of;
 use mingce_orm::{Answer, Cx, Edit, Result, Stamp, Store, Violation, Work};
-use mingce_proto::awards::{Scheme, SchemeReference};
+use mingce_proto::awards::{Award, Scheme, SchemeReference};
 use mingce_proto::registry::{AssumedRecord, OrganizationReference};
 use mingce_server::peers;
 use mingce_server::references::{Cited, Found, settle};
@@ -56,7 +56,21 @@ impl Prepare<Awards> for AwardRegister {
         let mut fresh = self.store.rehearsal();
         let work = session.rehearsal.as_mut().unwrap_or(&mut fresh);
         for row in rows.iter_mut() {
+            // Scheme and grade belong together: what an update leaves out is as it is stored.
+            let stored: Option<Award> = match row.resource.name.as_str() {
+                "" => None,
+                name => {
+                    self.store
+                        .rehearse(work, |work| work.find::<Awards>(name, None))
+                        .await?
+                }
+            };
             let Some(reference) = row.resource.scheme.clone() else {
+                let scheme = stored.and_then(|award| award.scheme).unwrap_or_default();
+                let (_, scheme) = self.store.rehearse(work, |work| find_scheme(work, &scheme)).await?;
+                if let Some(scheme) = scheme {
+                    check_grade(row, &scheme, None);
+                }
                 continue;
             };
             let (found, scheme) = self.store.rehearse(work, |work| find_scheme(work, &reference)).await?;
@@ -71,7 +85,10 @@ impl Prepare<Awards> for AwardRegister {
             let problems = settle(cited, async |_: Vec<SchemeReference>| Ok(vec![found])).await?;
             row.problems.extend(problems.into_iter().map(|(_, problem)| problem));
             if let Some(scheme) = scheme {
-                apply_scheme(row, &scheme);
+                // Level and category come from the scheme.
+                row.resource.level = scheme.level;
+                row.resource.category.clone_from(&scheme.category);
+                check_grade(row, &scheme, stored.as_ref().map(|award| award.grade.as_str()));
             }
         }
         Ok(())
@@ -146,18 +163,21 @@ fn find_scheme(work: &mut Work, wanted: &SchemeReference) -> Result<(Found, Opti
         ),
         None if wanted.scheme.is_empty() => (Found::missing("scheme", "give the scheme's resource name"), None),
         None => (
-            Found::missing("scheme", format!("{} does not exist", wanted.scheme)),
+            Found::missing("scheme", format!("{} does not exist or was annulled", wanted.scheme)),
             None,
         ),
     })
 }
 
-/// Level and category come from the scheme; the grade is one of the scheme's.
-fn apply_scheme(row: &mut Row<Awards>, scheme: &Scheme) {
-    row.resource.level = scheme.level;
-    row.resource.category.clone_from(&scheme.category);
+/// The grade, given or stored, is one of the scheme's.
+fn check_grade(row: &mut Row<Awards>, scheme: &Scheme, stored: Option<&str>) {
     let grades: Vec<_> = scheme.grades.iter().map(|g| g.grade.as_str()).collect();
-    if !row.resource.grade.is_empty() && !grades.is_empty() && !grades.contains(&row.resource.grade.as_str()) {
+    let grade = if row.resource.grade.is_empty() {
+        stored.unwrap_or_default()
+    } else {
+        &row.resource.grade
+    };
+    if !grade.is_empty() && !grades.is_empty() && !grades.contains(&grade) {
         let description = format!("{} has the grades {}", scheme.display_name, grades.join(", "));
         row.problems.push(Violation {
             field: "grade".to_owned(),

@@ -28,6 +28,11 @@ impl MigrationName for Tables {
 
 #[async_trait::async_trait]
 impl MigrationTrait for Tables {
+    /// All of the tables or none, on SQLite too: a start that is killed begins anew.
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let schemes = [
             ("display_name", Text),

@@ -67,10 +67,7 @@ impl Collection for Schemes {
 
     fn settle(item: &mut Scheme) -> Vec<Violation> {
         let mut problems = Problems::default();
-        item.display_name = item.display_name.trim().to_owned();
-        if item.display_name.is_empty() {
-            problems.add("display_name", "NAME_EMPTY", "a name has at least one character");
-        }
+        problems.name("display_name", &mut item.display_name);
         let mut seen = BTreeSet::new();
         for (place, grade) in item.grades.iter().enumerate() {
             if !seen.insert(&grade.grade) {

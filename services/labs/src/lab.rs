@@ -143,10 +143,7 @@ impl Collection for Labs {
 
     fn settle(item: &mut Self::Item) -> Vec<Violation> {
         let mut problems = Problems::default();
-        item.display_name = item.display_name.trim().to_owned();
-        if item.display_name.is_empty() {
-            problems.add("display_name", "NAME_EMPTY", "a name has at least one character");
-        }
+        problems.name("display_name", &mut item.display_name);
         settle_names(&mut item.names, &mut problems);
         settle_identifiers(&mut item.identifiers, &mut problems);
         problems.division_code(&item.division_code);
@@ -210,11 +207,16 @@ impl Collection for Labs {
     }
 
     /// The same name in the same city, unless both have an identifier of one scheme and these differ.
-    fn is_same(item: &Self::Item, stored: &Self::Item) -> bool {
-        let city = item.city.is_empty() || stored.city.is_empty() || text::fold(&item.city) == text::fold(&stored.city);
-        let name = text::fold(&item.display_name);
-        let named = Self::searched(stored).iter().any(|other| text::fold(other) == name);
-        city && named && !identifiers_differ(&item.identifiers, &stored.identifiers)
+    fn is_same(row: &Lab, stored: &Lab) -> bool {
+        let city = row.city.is_empty() || stored.city.is_empty() || text::same_name(&row.city, &stored.city);
+        let named = Self::searched(stored)
+            .iter()
+            .any(|other| text::same_name(&row.display_name, other));
+        city && named && !identifiers_differ(&row.identifiers, &stored.identifiers)
+    }
+
+    fn retitle(item: &mut Lab, title: &str) {
+        title.clone_into(&mut item.display_name);
     }
 
     fn keep(merged: &mut Self::Item, stored: &Self::Item) {
@@ -223,6 +225,10 @@ impl Collection for Labs {
     }
 
     fn absorb(item: &mut Self::Item, other: &Self::Item, from: &str) {
+        // What took over from it may be the duplicate, which now is the same lab.
+        if item.successor.as_ref().is_some_and(|s| s.lab == from) {
+            item.successor = None;
+        }
         absorb_names(
             &mut item.names,
             &item.display_name,

@@ -13,7 +13,7 @@ use mingce_proto::labs::Organization;
 pub(crate) fn unverified_key(display_name: &str, city: &str) -> Key {
     Key::new(
         "unverified",
-        format!("{}|{}", text::fold(display_name), text::fold(city)),
+        format!("{}|{}", text::spelled(display_name), text::spelled(city)),
         "display_name",
     )
 }
@@ -109,10 +109,7 @@ impl Collection for Organizations {
 
     fn settle(item: &mut Self::Item) -> Vec<Violation> {
         let mut problems = Problems::default();
-        item.display_name = item.display_name.trim().to_owned();
-        if item.display_name.is_empty() {
-            problems.add("display_name", "NAME_EMPTY", "a name has at least one character");
-        }
+        problems.name("display_name", &mut item.display_name);
         settle_names(&mut item.names, &mut problems);
         settle_identifiers(&mut item.identifiers, &mut problems);
         problems.division_code(&item.division_code);
@@ -131,11 +128,16 @@ impl Collection for Organizations {
     }
 
     /// The same name in the same city, unless both have an identifier of one scheme and these differ.
-    fn is_same(item: &Self::Item, stored: &Self::Item) -> bool {
-        let city = item.city.is_empty() || stored.city.is_empty() || text::fold(&item.city) == text::fold(&stored.city);
-        let name = text::fold(&item.display_name);
-        let named = Self::searched(stored).iter().any(|other| text::fold(other) == name);
-        city && named && !identifiers_differ(&item.identifiers, &stored.identifiers)
+    fn is_same(row: &Organization, stored: &Organization) -> bool {
+        let city = row.city.is_empty() || stored.city.is_empty() || text::same_name(&row.city, &stored.city);
+        let named = Self::searched(stored)
+            .iter()
+            .any(|other| text::same_name(&row.display_name, other));
+        city && named && !identifiers_differ(&row.identifiers, &stored.identifiers)
+    }
+
+    fn retitle(item: &mut Organization, title: &str) {
+        title.clone_into(&mut item.display_name);
     }
 
     fn keep(merged: &mut Self::Item, stored: &Self::Item) {
@@ -144,6 +146,12 @@ impl Collection for Organizations {
     }
 
     fn absorb(item: &mut Self::Item, other: &Self::Item, from: &str) {
+        // What it belongs to or what took over may be the duplicate, which now is the same organization.
+        for field in [&mut item.parent, &mut item.successor] {
+            if field == from {
+                field.clear();
+            }
+        }
         absorb_names(
             &mut item.names,
             &item.display_name,

@@ -2,14 +2,14 @@
 
 use mingce_orm::rules::interned;
 use mingce_orm::work::head_of;
-use mingce_orm::{Answer, Class, Collection, Cx, Edit, Error, Key, Result, Store, Work, identifier};
+use mingce_orm::{Answer, Collection, Cx, Edit, Error, Key, Result, Store, Work, identifier};
 use mingce_proto::labs::resolve_organizations_response::Resolution;
 use mingce_proto::labs::{
     Lab, LabDesignation, LabReference, ResolveOrganizationsRequest, ResolveOrganizationsResponse,
 };
 use mingce_proto::registry::{AssumedRecord, OrganizationReference};
 use mingce_server::references::{Cited, Found, settle};
-use mingce_server::rows::{Prepare, Row, Session, note};
+use mingce_server::rows::{Prepare, Row, Session, note, stand_in};
 use prost::Message;
 
 use crate::LabRegister;
@@ -65,11 +65,7 @@ impl LabRegister {
         }
         let mut work = self.store.rehearsal();
         for record in &r.assumed {
-            match self.store.rehearse(&mut work, assumed(cx, record)).await {
-                Err(error) if error.class() == Class::Internal => return Err(error),
-                // A record that is there already needs no stand-in.
-                _ => {}
-            }
+            stand_in(&self.store, &mut work, &assumed(cx, record)).await?;
         }
         self.resolve(cx, Some(&mut work), r.references, how).await
     }
@@ -137,7 +133,7 @@ fn find_lab(work: &mut Work, wanted: &LabReference) -> Result<Found> {
         },
         None if key.is_some() => Found::missing("identifier", "no lab has this identifier"),
         None if wanted.lab.is_empty() => Found::missing("lab", "give the lab's resource name"),
-        None => Found::missing("lab", format!("{} does not exist", wanted.lab)),
+        None => Found::missing("lab", format!("{} does not exist or was annulled", wanted.lab)),
     })
 }
 
@@ -169,6 +165,15 @@ impl Prepare<Organizations> for LabRegister {
             })
             .collect();
         let mut problems = settle(cited, |references| self.ask(cx, session, references)).await?;
+        for (row, field, reference) in wanted {
+            let Some(row) = rows.get_mut(row) else { continue };
+            let name = if field == "parent" {
+                &mut row.resource.parent
+            } else {
+                &mut row.resource.successor
+            };
+            *name = reference.organization;
+        }
         for (_, problem) in &mut problems {
             problem.field = problem.field.split('.').next().unwrap_or_default().to_owned();
         }

@@ -48,7 +48,7 @@ fn organization(work: &mut Work, cx: &Cx, wanted: &OrganizationReference, how: &
             None => problem(
                 "organization",
                 "REFERENCE_NOT_FOUND",
-                format!("{} does not exist", wanted.organization),
+                format!("{} does not exist or was annulled", wanted.organization),
             ),
         });
     }
@@ -144,7 +144,7 @@ fn candidates(work: &mut Work, meant: &Organization) -> Result<Vec<Organization>
     }
     // Where a city is given, one that is known to be there comes before those of which no city is known.
     if !meant.city.is_empty() {
-        let there = |o: &Organization| text::fold(&o.city) == text::fold(&meant.city);
+        let there = |o: &Organization| text::spelled(&o.city) == text::spelled(&meant.city);
         if found.iter().any(there) {
             found.retain(there);
         }
@@ -166,8 +166,8 @@ fn key_of(organization: &Organization) -> String {
         Some(held) => format!("{}:{}", held.scheme, held.value),
         None => format!(
             "{}|{}",
-            text::fold(&organization.display_name),
-            text::fold(&organization.city)
+            text::spelled(&organization.display_name),
+            text::spelled(&organization.city)
         ),
     }
 }

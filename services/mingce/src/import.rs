@@ -143,6 +143,16 @@ impl Summary {
 /// Where the file or the mapping cannot be used, or the server fails: what was kept until then stays, and the same
 /// command can simply be run again.
 pub async fn run(args: ImportArgs) -> Result<ExitCode> {
+    if let Some(refused) = &args.refused {
+        let same = refused
+            .canonicalize()
+            .is_ok_and(|path| args.file.canonicalize().is_ok_and(|file| file == path));
+        anyhow::ensure!(!same, "--refused names the file that is imported: name another");
+        let csv = refused
+            .extension()
+            .is_some_and(|ending| ending.eq_ignore_ascii_case("csv"));
+        anyhow::ensure!(csv, "--refused writes CSV: name a file that ends in .csv");
+    }
     let mapping = Mapping::find(&args.mapping)?;
     let mut options = mapping.options();
     options.sheet = args.sheet.clone().or(options.sheet);

@@ -62,7 +62,10 @@ pub async fn run(args: ServeArgs) -> Result<ExitCode, Failure> {
     if serves(Service::Awards) {
         talent_url = needed(&args.talent_url, Service::Talent, "--talent-url")?;
     }
-    if args.sample && !args.services.is_empty() {
+    let all = [Service::Labs, Service::Talent, Service::Awards]
+        .into_iter()
+        .all(serves);
+    if args.sample && !all {
         return Err(Failure::Files("--sample needs all services in one process".to_owned()));
     }
 
@@ -94,10 +97,10 @@ pub async fn run(args: ServeArgs) -> Result<ExitCode, Failure> {
         host = host.with(|server| service.mount(server));
     }
     let tries: &[&str] = match args.services.as_slice() {
-        [Service::Labs] => &mingce_labs::TRIES,
-        [Service::Talent] => &mingce_talent::TRIES,
-        [Service::Awards] => &mingce_awards::TRIES,
-        _ => &TRIES,
+        _ if all => &TRIES,
+        [Service::Talent, ..] => &mingce_talent::TRIES,
+        [Service::Awards, ..] => &mingce_awards::TRIES,
+        _ => &mingce_labs::TRIES,
     };
     let sample = args.sample;
     let load = async move {

@@ -56,6 +56,11 @@ impl Decoder for Raw {
 
 /// Connects to a server, for example `http://127.0.0.1:50051`.
 pub async fn connect(url: &str) -> Result<Channel> {
+    if !url.starts_with("http://") {
+        return Err(anyhow!(
+            "{url:?} is no address of a server: expected http://HOST:PORT (there is no TLS yet)"
+        ));
+    }
     let endpoint =
         Endpoint::from_shared(url.to_owned()).with_context(|| format!("{url:?} is no address of a server"))?;
     let endpoint = endpoint.connect_timeout(Duration::from_secs(5)).tcp_nodelay(true);

@@ -32,6 +32,8 @@ impl Collection for Designations {
     const DEFAULT_ORDER: &'static str = "decision_date";
     const OUTPUT_ONLY: &'static [&'static str] = &["kind", "year"];
 
+    const DERIVED: &'static [(&'static str, &'static str)] = &[("programme", "kind")];
+
     fn shape() -> &'static Shape<Self> {
         static SHAPE: LazyLock<Shape<Designations>> = LazyLock::new(|| {
             let levels = enum_values("mingce.registry.v1.Level");

@@ -2,14 +2,14 @@
 
 use mingce_orm::resource::imagined_id;
 use mingce_orm::work::head_of;
-use mingce_orm::{Answer, Class, Collection, Cx, Edit, Error, Key, Result, Stamp, Store, Work, identifier};
+use mingce_orm::{Answer, Collection, Cx, Edit, Error, Key, Result, Stamp, Store, Work, identifier};
 use mingce_proto::registry::row_outcome::Problem;
 use mingce_proto::registry::{AssumedRecord, TalentReference};
 use mingce_proto::talent::resolve_talents_response::Resolution;
 use mingce_proto::talent::{Programme, ProgrammeReference, ResolveTalentsRequest, Talent, TalentDesignation};
 use mingce_server::peers;
 use mingce_server::references::{Cited, Found, settle};
-use mingce_server::rows::{Prepare, Row, Session, note};
+use mingce_server::rows::{Prepare, Row, Session, note, stand_in};
 
 use crate::TalentRegister;
 use crate::designation::Designations;
@@ -21,11 +21,7 @@ impl TalentRegister {
     pub(crate) async fn resolve_for_others(&self, cx: &Cx, r: ResolveTalentsRequest) -> Result<Vec<Resolution>> {
         let mut work = self.store.rehearsal();
         for record in &r.assumed {
-            match self.store.rehearse(&mut work, assumed(cx, record)).await {
-                Err(error) if error.class() == Class::Internal => return Err(error),
-                // A record that is there already needs no stand-in.
-                _ => {}
-            }
+            stand_in(&self.store, &mut work, &assumed(cx, record)).await?;
         }
         let found = self.find_talents(&mut work, &r.references).await?;
         let resolution = |found: Found| Resolution {
@@ -88,7 +84,7 @@ fn find_talent(work: &mut Work, wanted: &TalentReference) -> Result<Found> {
         None if wanted.talent.is_empty() => {
             Found::missing("talent", "give the person's resource name or an identifier")
         }
-        None => Found::missing("talent", format!("{} does not exist", wanted.talent)),
+        None => Found::missing("talent", format!("{} does not exist or was annulled", wanted.talent)),
     })
 }
 
@@ -114,7 +110,10 @@ fn find_programme(work: &mut Work, wanted: &ProgrammeReference) -> Result<(Found
             (Found::missing("programme", "give the programme's resource name"), None)
         }
         None => (
-            Found::missing("programme", format!("{} does not exist", wanted.programme)),
+            Found::missing(
+                "programme",
+                format!("{} does not exist or was annulled", wanted.programme),
+            ),
             None,
         ),
     })

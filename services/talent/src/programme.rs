@@ -62,10 +62,7 @@ impl Collection for Programmes {
 
     fn settle(item: &mut Programme) -> Vec<Violation> {
         let mut problems = Problems::default();
-        item.display_name = item.display_name.trim().to_owned();
-        if item.display_name.is_empty() {
-            problems.add("display_name", "NAME_EMPTY", "a name has at least one character");
-        }
+        problems.name("display_name", &mut item.display_name);
         problems.into_inner()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use mingce_orm::identifier::{mask_document, resident_id};
+use mingce_orm::identifier::{canonical, mask_document, resident_id};
 use mingce_orm::names::{
     Problems, absorb_names, identifier_keys, keep_identifiers, keep_names, names_of, settle_identifiers, settle_names,
     year_of,
@@ -98,14 +98,26 @@ impl Collection for Talents {
 
     fn settle(item: &mut Talent) -> Vec<Violation> {
         let mut problems = Problems::default();
-        item.display_name = item.display_name.trim().to_owned();
-        if item.display_name.is_empty() {
-            problems.add("display_name", "NAME_EMPTY", "a name has at least one character");
-        }
+        problems.name("display_name", &mut item.display_name);
         settle_names(&mut item.names, &mut problems);
         settle_identifiers(&mut item.identifiers, &mut problems);
+        for (place, held) in item.identifiers.iter().enumerate() {
+            if resident_id(&held.value).is_ok() {
+                let said = "this is the number of an identity card: give it as identity_document, which is sealed";
+                problems.add(
+                    format!("identifiers[{place}].value"),
+                    "IDENTITY_DOCUMENT_IN_CLEAR",
+                    said,
+                );
+            }
+        }
         problems.partial_date("birth_date", &item.birth_date);
-        item.identity_document = item.identity_document.trim().to_uppercase();
+        if !item.identity_document.is_empty() {
+            match canonical("identity-document", &item.identity_document) {
+                Ok(document) => item.identity_document = document.to_uppercase(),
+                Err(fault) => problems.add("identity_document", fault.reason, fault.description),
+            }
+        }
         if item.identity_document.chars().count() == 18 {
             settle_resident(item, &mut problems);
         }

@@ -9,6 +9,17 @@ pub fn fold(text: &str) -> String {
     folded(text, false)
 }
 
+/// A name as it is compared: NFKC, lower case, white space as single spaces. Punctuation and accents tell names apart.
+pub fn same_name(one: &str, other: &str) -> bool {
+    spelled(one) == spelled(other)
+}
+
+/// The form in which [`same_name`] compares.
+pub fn spelled(name: &str) -> String {
+    let lower: String = name.nfkc().flat_map(char::to_lowercase).collect();
+    lower.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// Like [`fold`], but an apostrophe stays as `'`, so that a word can be found with and without it (`xi'an`).
 pub(super) fn fold_with_apostrophes(text: &str) -> String {
     folded(text, true)

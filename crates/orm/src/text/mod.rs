@@ -9,7 +9,7 @@ mod sort;
 mod tests;
 mod token;
 
-pub use fold::fold;
+pub use fold::{fold, same_name, spelled};
 pub use query::{Query, Term};
 pub use sort::sort_key;
 pub use token::tokens;

@@ -1,6 +1,6 @@
 //! What the tests stand on: databases with the toy tables, stores on them, calls, and properties over async tests.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -93,7 +93,11 @@ impl Ground {
 
     /// Another door to the database, with pools of its own, as another process has them.
     pub async fn open(&self) -> Db {
-        Db::open(&self.url()).await.unwrap()
+        let url = self.url();
+        match url.strip_prefix("sqlite:") {
+            Some(path) => Db::sqlite(Path::new(path)).await.unwrap(),
+            None => Db::postgres(&url).await.unwrap(),
+        }
     }
 
     pub fn url(&self) -> String {

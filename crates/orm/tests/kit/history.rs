@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use mingce_orm::{Call, Mask, Store, import};
+use mingce_orm::{Call, Cx, Edit, Mask, Store, import};
 use mingce_proto::labs::Organization;
 use mingce_proto::registry::RecordStatus;
 use proptest::prelude::*;
@@ -37,6 +37,12 @@ enum Etag {
     None,
     Fresh,
     Stale,
+}
+
+/// The edit of a row of an import that speaks of what it sets.
+fn imported(cx: &Cx, item: Organization) -> Edit {
+    let mask = import::mask::<Institutes>(&[], &item).unwrap();
+    import::row::<Institutes>(cx, "a file", mask, item)
 }
 
 fn said() -> impl Strategy<Value = Said> {
@@ -127,7 +133,7 @@ async fn send(store: &Store, request: &Request) -> Answer {
         }
         Op::Unmerge { name, etag } => store.unmerge::<Institutes>(&cx, call, &name, &etag, "why").await,
         Op::Import(said) => {
-            let edit = import::row::<Institutes>(&cx, "a file", &[], said.item()).unwrap();
+            let edit = imported(&cx, said.item());
             let mut done = store.change_each(&cx, vec![edit]).await.unwrap();
             done.pop().unwrap().and_then(|answer| answer.decode::<Institutes>())
         }
@@ -469,7 +475,7 @@ fn rows_of_one_import_see_each_other() {
         ];
         let mut edits = Vec::new();
         for row in &rows {
-            edits.push(import::row::<Institutes>(&cx("user:importer"), "a file", &[], row.item()).unwrap());
+            edits.push(imported(&cx("user:importer"), row.item()));
         }
         let done = store.change_each(&cx("user:importer"), edits).await.unwrap();
         let told: Vec<_> = done

@@ -150,7 +150,8 @@ impl Model {
                 let duplicate = self.expect(&duplicate.name, etag)?;
                 active(&duplicate)?;
                 active(&stays)?;
-                let known: BTreeSet<_> = stays.names.iter().map(|n| n.0.clone()).collect();
+                let own = stays.names.iter().filter(|n| n.1.is_empty());
+                let known: BTreeSet<_> = own.map(|n| n.0.clone()).collect();
                 let mut known: BTreeSet<_> = known.into_iter().chain([stays.display_name.clone()]).collect();
                 for text in std::iter::once(&duplicate.display_name).chain(duplicate.names.iter().map(|n| &n.0)) {
                     if known.insert(text.clone()) {
