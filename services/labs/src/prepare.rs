@@ -232,6 +232,10 @@ impl Prepare<Designations> for LabRegister {
 
     async fn prepare(&self, _cx: &Cx, session: &mut Session, rows: &mut [Row<Designations>]) -> Result<()> {
         // An update may leave the lab out, since its name says it; one that is there is checked.
+        let asked: Vec<_> = rows
+            .iter()
+            .map(|row| row.resource.lab.clone().unwrap_or_default())
+            .collect();
         let mut labs = Vec::new();
         for (row, designation) in rows.iter_mut().enumerate() {
             if designation.resource.lab.is_none() && designation.resource.name.is_empty() {
@@ -260,12 +264,50 @@ impl Prepare<Designations> for LabRegister {
             let lab: Option<Lab> = self.store.rehearse(work, |work| work.find::<Labs>(&name, None)).await?;
             designation.platform = lab.map_or(0, |lab| lab.platform);
         }
+        if session.create_missing {
+            let under = self
+                .store
+                .rehearse(work, |work| {
+                    let pairs = asked.iter().zip(rows.iter());
+                    let under: Vec<_> = pairs
+                        .map(|(asked, row)| recorded_under(work, asked, &row.resource))
+                        .collect();
+                    under.into_iter().collect::<Result<Vec<_>>>()
+                })
+                .await?;
+            for (row, under) in rows.iter_mut().zip(under) {
+                row.resource.lab = under.or_else(|| row.resource.lab.take());
+            }
+        }
         Ok(())
     }
 
     fn assume(&self, cx: &Cx, record: &AssumedRecord) -> Option<Edit> {
         Some(assumed(cx, record))
     }
+}
+
+/// The lab under whom a row's decision is recorded already, where the row means a duplicate whose decisions stay with it.
+fn recorded_under(work: &mut Work, asked: &LabReference, row: &LabDesignation) -> Result<Option<LabReference>> {
+    let id = match (&Labs::shape().kind.id(&asked.lab), &asked.identifier) {
+        (Some(id), _) => Some((*id).to_owned()),
+        (None, Some(given)) => match identifier::canonical(&given.scheme, &given.value) {
+            Ok(value) => work.owner::<Labs>(&Key::identifier(&given.scheme, &value, "identifier"))?,
+            Err(_) => None,
+        },
+        (None, None) => None,
+    };
+    let Some(name) = id.map(|id| Labs::shape().kind.name(None, &id)) else {
+        return Ok(None);
+    };
+    if Designations::parent(row) == name {
+        return Ok(None);
+    }
+    let mut under = row.clone();
+    under.lab.get_or_insert_default().lab = name;
+    let decision = Designations::keys(&under).into_iter().next();
+    let stored = work.find::<Designations>("", decision.as_ref())?;
+    Ok(stored.and_then(|stored| stored.lab))
 }
 
 fn assumed(cx: &Cx, record: &AssumedRecord) -> Edit {

@@ -183,6 +183,10 @@ impl Prepare<Designations> for TalentRegister {
 
         let mut fresh = self.store.rehearsal();
         let work = session.rehearsal.as_mut().unwrap_or(&mut fresh);
+        let asked: Vec<_> = rows
+            .iter()
+            .map(|row| row.resource.talent.clone().unwrap_or_default())
+            .collect();
         let mut persons = Vec::new();
         for (row, designation) in rows.iter_mut().enumerate() {
             // An update may leave the person out, since the name says them; one that is there is checked.
@@ -229,12 +233,54 @@ impl Prepare<Designations> for TalentRegister {
                 }
             }
         }
+        if session.create_missing {
+            let under = self
+                .store
+                .rehearse(work, |work| {
+                    let pairs = asked.iter().zip(rows.iter());
+                    let under: Vec<_> = pairs
+                        .map(|(asked, row)| recorded_under(work, asked, &row.resource))
+                        .collect();
+                    under.into_iter().collect::<Result<Vec<_>>>()
+                })
+                .await?;
+            for (row, under) in rows.iter_mut().zip(under) {
+                row.resource.talent = under.or_else(|| row.resource.talent.take());
+            }
+        }
         Ok(())
     }
 
     fn assume(&self, cx: &Cx, record: &AssumedRecord) -> Option<Edit> {
         Some(assumed(cx, record))
     }
+}
+
+/// The talent under whom a row's decision is recorded already, where the row means a duplicate whose decisions stay with it.
+fn recorded_under(
+    work: &mut Work,
+    asked: &TalentReference,
+    row: &TalentDesignation,
+) -> Result<Option<TalentReference>> {
+    let id = match (&Talents::shape().kind.id(&asked.talent), &asked.identifier) {
+        (Some(id), _) => Some((*id).to_owned()),
+        (None, Some(given)) => match identifier::canonical(&given.scheme, &given.value) {
+            Ok(value) => work.owner::<Talents>(&Key::identifier(&given.scheme, &value, "identifier"))?,
+            Err(_) => None,
+        },
+        (None, None) => None,
+    };
+    let Some(name) = id.map(|id| Talents::shape().kind.name(None, &id)) else {
+        return Ok(None);
+    };
+    if Designations::parent(row) == name {
+        return Ok(None);
+    }
+    let mut under = row.clone();
+    under.talent.get_or_insert_default().talent = name;
+    let decision = Designations::keys(&under).into_iter().next();
+    let stored = work.find::<Designations>("", decision.as_ref())?;
+    Ok(stored.and_then(|stored| stored.talent))
 }
 
 /// The edit that puts what an earlier part of a dry run would have created in the place of the record.

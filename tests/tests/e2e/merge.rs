@@ -6,10 +6,14 @@ use mingce_proto::labs::{
     ResolveOrganizationsRequest, SearchOrganizationsRequest, UnmergeOrganizationRequest, UpdateOrganizationRequest,
 };
 use mingce_proto::registry::row_outcome::Outcome;
-use mingce_proto::registry::{ImportSettings, Name, OrganizationReference, RecordStatus};
+use mingce_proto::registry::{ImportSettings, Name, OrganizationReference, RecordStatus, TalentReference};
+use mingce_proto::talent::{
+    CreateProgrammeRequest, ImportTalentDesignationsRequest, ListTalentDesignationsRequest, MergeTalentsRequest,
+    Programme, ProgrammeReference, Talent, TalentDesignation, TalentDesignationState,
+};
 use tonic::{Code, Status};
 
-use crate::made::{count, create, identifier, made, organization, read};
+use crate::made::{count, create, identifier, made, organization, person, read};
 
 on_both_stores!(
     a_merge_leads_names_and_identifiers_to_the_survivor,
@@ -20,6 +24,7 @@ on_both_stores!(
     an_unmerge_of_what_is_no_duplicate_is_refused,
     each_step_stands_in_the_history,
     an_import_leaves_a_merge_as_it_was_decided,
+    a_decision_on_a_duplicate_is_not_recorded_again,
 );
 
 fn alias(text: &str) -> Name {
@@ -332,4 +337,71 @@ async fn an_import_leaves_a_merge_as_it_was_decided(store: Store) {
     }
     assert_eq!(read(&register, &stays.name).await, before);
     assert!(before.identifiers.contains(&uscc));
+}
+
+/// The decision stays with the name that it was made on; the list of the survivor shows it, once.
+async fn a_decision_on_a_duplicate_is_not_recorded_again(store: Store) {
+    let register = Register::start(store).await;
+    let of = |number: &str, name: &str| Talent {
+        display_name: name.to_owned(),
+        identifiers: vec![identifier(number)],
+        ..Talent::default()
+    };
+    let stays = person(&register, of("stays", "甲某")).await;
+    let goes = person(&register, of("goes", "甲某某")).await;
+    let programme = Programme {
+        display_name: "示例人才计划".to_owned(),
+        code: "sample".to_owned(),
+        ..Programme::default()
+    };
+    let request = CreateProgrammeRequest {
+        programme: Some(programme),
+        ..CreateProgrammeRequest::default()
+    };
+    register.talent().create_programme(request).await.unwrap();
+    let row = ImportTalentDesignationsRequest {
+        settings: Some(ImportSettings::default()),
+        row: 1,
+        talent_designation: Some(TalentDesignation {
+            talent: Some(TalentReference {
+                identifier: Some(identifier("goes")),
+                ..TalentReference::default()
+            }),
+            programme: Some(ProgrammeReference {
+                code: "sample".to_owned(),
+                ..ProgrammeReference::default()
+            }),
+            state: TalentDesignationState::InTerm as i32,
+            decision_date: "2024-03-01".to_owned(),
+            ..TalentDesignation::default()
+        }),
+    };
+    let import = async || {
+        let rows = tokio_stream::iter([row.clone()]);
+        let answer = register.talent().import_talent_designations(rows).await.unwrap();
+        let outcome = answer.into_inner().outcomes.remove(0);
+        (outcome.outcome(), outcome.name)
+    };
+    let (outcome, name) = import().await;
+    assert_eq!(outcome, Outcome::Created);
+    let request = MergeTalentsRequest {
+        name: goes.name,
+        survivor: stays.name.clone(),
+        reason: "one person, recorded twice".to_owned(),
+        ..MergeTalentsRequest::default()
+    };
+    register.talent().merge_talents(request).await.unwrap();
+    assert_eq!(import().await, (Outcome::Unchanged, name.clone()));
+    let request = ListTalentDesignationsRequest {
+        parent: stays.name,
+        ..ListTalentDesignationsRequest::default()
+    };
+    let page = register
+        .talent()
+        .list_talent_designations(request)
+        .await
+        .unwrap()
+        .into_inner();
+    let names: Vec<_> = page.talent_designations.into_iter().map(|d| d.name).collect();
+    assert_eq!(names, [name]);
 }
