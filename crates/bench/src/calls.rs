@@ -21,7 +21,7 @@ const FOUND: i32 = 20;
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What is called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// One person by name.

@@ -27,27 +27,28 @@ const WHOLE_TIME: Duration = Duration::from_secs(900);
 /// The most rows that a page can have.
 const LARGEST_PAGE: i32 = 1000;
 
-/// Imports the persons with the numbers below `count`, and answers their names and what it took.
+/// Imports the persons with these numbers, and answers their names and what it took.
 ///
 /// # Errors
 /// Where a stream fails, a row is not created, or it takes too long.
-pub async fn import(address: &str, count: u64, watch: Watch) -> Result<(Vec<String>, Used)> {
-    let next = Arc::new(AtomicU64::new(0));
+pub async fn import(address: &str, numbers: Range<u64>, watch: Watch) -> Result<(Vec<String>, Used)> {
+    let count = numbers.end.saturating_sub(numbers.start);
+    let next = Arc::new(AtomicU64::new(numbers.start));
     let clients = connect(address, STREAMS, STREAM_TIME).await?;
     let counting = watch.begin()?;
     let mut streams = JoinSet::new();
     for mut client in clients {
-        let next = Arc::clone(&next);
+        let (next, numbers) = (Arc::clone(&next), numbers.clone());
         // Short imports are shared out too.
         let rows = ROWS.min(count.div_ceil(STREAMS as u64)).max(1);
         streams.spawn(async move {
             let mut names = Vec::new();
             loop {
                 let from = next.fetch_add(rows, Ordering::Relaxed);
-                if from >= count {
+                if from >= numbers.end {
                     return Ok::<_, anyhow::Error>(names);
                 }
-                names.append(&mut stream(&mut client, from..count.min(from + rows)).await?);
+                names.append(&mut stream(&mut client, from..numbers.end.min(from + rows)).await?);
             }
         });
     }

@@ -6,6 +6,7 @@ mod calls;
 mod child;
 mod cpu;
 mod crowd;
+mod drive;
 mod echo;
 mod figures;
 mod fill;
@@ -32,7 +33,7 @@ use tokio::signal::unix::{SignalKind, signal};
 #[command(name = "mingce-bench", version, args_conflicts_with_subcommands = true)]
 struct Args {
     #[command(subcommand)]
-    hidden: Option<Hidden>,
+    beside: Option<Beside>,
     /// How many persons the register is filled with; several sizes are measured one after the other
     #[arg(long, value_name = "COUNT", value_delimiter = ',')]
     talents: Vec<u64>,
@@ -57,10 +58,12 @@ struct Args {
 }
 
 #[derive(Debug, Subcommand)]
-enum Hidden {
+enum Beside {
     /// Serves the echo
     #[command(hide = true)]
     Echo,
+    #[command(flatten)]
+    Drive(drive::Drive),
 }
 
 /// The databases of a run.
@@ -142,8 +145,12 @@ async fn ended() -> Result<()> {
 #[tokio::main]
 async fn main() -> ExitCode {
     let args = Args::parse();
-    let result = match args.hidden {
-        Some(Hidden::Echo) => echo::serve().await.map(|()| ExitCode::SUCCESS),
+    let result = match &args.beside {
+        Some(Beside::Echo) => echo::serve().await.map(|()| ExitCode::SUCCESS),
+        Some(Beside::Drive(drive)) => drive.run().await.map(|lines| {
+            let _ = writeln!(std::io::stdout(), "{}", lines.join("\n"));
+            ExitCode::SUCCESS
+        }),
         None => tokio::select! {
             result = bench(&args) => result,
             // What was started ends as the run is dropped.

@@ -160,7 +160,7 @@ async fn on_sqlite(plan: &Plan, talents: u64, figures: &mut Figures) -> Result<(
         server: Some(server.pid()),
         database: None,
     };
-    let (names, used) = fill::import(&address, talents, watch).await?;
+    let (names, used) = fill::import(&address, 0..talents, watch).await?;
     figures.add(Figure::new("import", fill::STREAMS, talents, &used, true, false).on("sqlite", talents));
     measure(plan, &address, names, watch, "sqlite", talents, figures).await?;
     // Nobody else may open the file while the server has it.
@@ -185,7 +185,7 @@ async fn on_postgres(
         server: Some(server.pid()),
         database: Some(postgres.pid()),
     };
-    let (names, used) = fill::import(&address, talents, watch).await?;
+    let (names, used) = fill::import(&address, 0..talents, watch).await?;
     figures.add(Figure::new("import", fill::STREAMS, talents, &used, true, true).on("postgres", talents));
     // What autovacuum does by itself on a register that has stood for a while.
     postgres.psql(database, "VACUUM ANALYZE; CHECKPOINT").await?;
