@@ -1,5 +1,6 @@
 //! The calls that are measured. Each looks at its answer: a wrong one is an error, however fast it came.
 
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use mingce_proto::talent::talent_service_client::TalentServiceClient;
 use mingce_proto::talent::{CreateTalentRequest, GetTalentRequest, ListTalentsRequest, SearchTalentsRequest, Talent};
 use serde::Serialize;
 use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Status};
 
 use crate::persons::{self, Chance};
 
@@ -38,6 +40,20 @@ pub enum Kind {
     Mixed,
 }
 
+impl Kind {
+    /// What it is called in the tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Get => "get",
+            Self::Page => "page of 50",
+            Self::LargePage => "page of 1000",
+            Self::Search => "search",
+            Self::Create => "create",
+            Self::Mixed => "mixed",
+        }
+    }
+}
+
 /// What is known of a filled register.
 #[derive(Debug, Default)]
 pub struct Register {
@@ -54,18 +70,26 @@ pub struct Register {
 /// # Errors
 /// Where it cannot be reached.
 pub async fn connect(address: &str, connections: usize, time: Duration) -> Result<Vec<TalentServiceClient<Channel>>> {
-    let endpoint = Endpoint::from_shared(format!("http://{address}"))?
-        .tcp_nodelay(true)
-        .timeout(time);
     let mut clients = Vec::with_capacity(connections);
     for _ in 0..connections {
-        let channel = endpoint
-            .connect()
-            .await
-            .with_context(|| format!("cannot connect to {address}"))?;
-        clients.push(TalentServiceClient::new(channel));
+        clients.push(connect_from(address, None, time).await?);
     }
     Ok(clients)
+}
+
+/// A connection to a server at `host:port`, from one of this machine's own addresses.
+///
+/// # Errors
+/// Where it cannot be reached.
+pub async fn connect_from(address: &str, from: Option<IpAddr>, time: Duration) -> Result<TalentServiceClient<Channel>> {
+    let channel = Endpoint::from_shared(format!("http://{address}"))?
+        .local_address(from)
+        .tcp_nodelay(true)
+        .timeout(time)
+        .connect()
+        .await
+        .with_context(|| format!("cannot connect to {address}"))?;
+    Ok(TalentServiceClient::new(channel))
 }
 
 /// Makes one call and checks what it answers.
@@ -149,12 +173,19 @@ async fn search(client: &mut TalentServiceClient<Channel>, register: &Register, 
 
 async fn create(client: &mut TalentServiceClient<Channel>, register: &Register) -> Result<()> {
     let number = register.next.fetch_add(1, Ordering::Relaxed);
+    make(client, number).await.map(|_| ())
+}
+
+/// Creates the person of a number, and answers the name.
+///
+/// # Errors
+/// Where it fails or answers something wrong.
+pub async fn make(client: &mut TalentServiceClient<Channel>, number: u64) -> Result<String> {
     let talent = persons::talent(number);
     let wanted = talent.display_name.clone();
-    let request_id = persons::request_id(number);
     let request = CreateTalentRequest {
         talent: Some(talent),
-        request_id,
+        request_id: persons::request_id(number),
         ..CreateTalentRequest::default()
     };
     let made: Talent = client.create_talent(request).await?.into_inner();
@@ -163,7 +194,12 @@ async fn create(client: &mut TalentServiceClient<Channel>, register: &Register) 
         "a create answered {}",
         made.name
     );
-    Ok(())
+    Ok(made.name)
+}
+
+/// The code with which a server refused a call, where it was the server that did.
+pub fn code(error: &anyhow::Error) -> Option<Code> {
+    error.downcast_ref::<Status>().map(Status::code)
 }
 
 fn one<'a, T>(list: &'a [T], chance: &mut Chance) -> Result<&'a T> {

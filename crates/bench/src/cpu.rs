@@ -183,15 +183,14 @@ fn family(first: u32) -> u64 {
     last.map_or(0, |process| process.own + process.reaped)
 }
 
-/// The most memory that a process has used, in MiB.
-pub fn memory(pid: u32) -> Option<f64> {
+/// A field of a process's `/proc/PID/status`, for example `VmHWM`, in MB of a million bytes.
+pub fn memory(pid: u32, field: &str) -> Option<f64> {
     let text = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.split_whitespace()
-        .next()?
-        .parse::<f64>()
-        .ok()
-        .map(|kib| kib / 1024.0)
+    let value = text
+        .lines()
+        .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))?;
+    let kib: f64 = value.split_whitespace().next()?.parse().ok()?;
+    Some(kib * 1024.0 / 1e6)
 }
 
 #[cfg(test)]
@@ -210,6 +209,13 @@ mod tests {
         // However busy the machine is, some of the time was ours.
         assert!(used.own > 20_000.0, "{used:?}");
         assert!((0.0..=1.0).contains(&used.others), "{used:?}");
+    }
+
+    #[test]
+    fn memory_is_read_by_its_field() {
+        let of = |field| memory(std::process::id(), field).unwrap();
+        assert!(of("VmHWM") >= of("RssAnon") && of("RssAnon") > 0.1);
+        assert_eq!(memory(std::process::id(), "Vm"), None);
     }
 
     #[test]

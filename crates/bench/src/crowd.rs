@@ -2,81 +2,160 @@
 //! many create.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use mingce_proto::talent::talent_service_client::TalentServiceClient;
 use tokio::task::JoinSet;
+use tonic::Code;
 use tonic::transport::Channel;
 
 use crate::calls::{self, Kind, PATIENCE, Register, connect};
 use crate::fill;
 use crate::persons::Chance;
 
-/// Creates in flight, and rows of each import.
-const CREATES: usize = 32;
-const ROWS: u64 = 1000;
+/// Creates in flight, and the connections that they come over: a connection carries a hundred calls at once.
+const CREATES: usize = 256;
+const CONNECTIONS: usize = 4;
+/// How long a create that was refused waits.
+const PAUSE: Duration = Duration::from_millis(50);
 
-/// Calls that go on until this is dropped.
+/// Who is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guest {
+    /// One caller turns over pages of 1,000.
+    Pages,
+    /// One caller imports, stream after stream.
+    Import,
+    /// 256 creates are in flight.
+    Creates,
+}
+
+/// The rows of the table, and who is about in each.
+pub const CROWDS: [(&str, &[Guest]); 4] = [
+    ("get beside pages of 1000", &[Guest::Pages]),
+    ("get beside an import", &[Guest::Import]),
+    ("get beside a flood of creates", &[Guest::Creates]),
+    ("get beside a crowd", &[Guest::Pages, Guest::Import, Guest::Creates]),
+];
+
+/// Calls that go on until [`Crowd::leave`], or until this is dropped.
 #[derive(Debug)]
 pub struct Crowd {
-    // Its tasks end with it.
-    _tasks: JoinSet<()>,
-    errors: Arc<AtomicU64>,
+    tasks: JoinSet<()>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    leaving: AtomicBool,
+    pages: AtomicU64,
+    imported: AtomicU64,
+    created: AtomicU64,
+    refused: AtomicU64,
+    errors: AtomicU64,
+}
+
+/// What a crowd did.
+#[derive(Debug)]
+pub struct Done {
+    /// In words.
+    pub note: String,
+    /// Calls that failed. A create that was refused because too many were about is none of them.
+    pub errors: u64,
 }
 
 impl Crowd {
-    /// Begins.
+    /// Begins. `rows` is how many each stream of an import has.
     ///
     /// # Errors
     /// Where the server cannot be reached.
-    pub async fn gather(address: &str, register: &Arc<Register>) -> Result<Self> {
-        let errors = Arc::new(AtomicU64::new(0));
+    pub async fn gather(address: &str, guests: &[Guest], rows: u64, register: &Arc<Register>) -> Result<Self> {
+        let shared = Arc::new(Shared::default());
         let mut tasks = JoinSet::new();
-        let clients = connect(address, 3, PATIENCE).await?;
-        for (client, kind) in clients
-            .into_iter()
-            .zip([Some(Kind::LargePage), Some(Kind::Create), None])
-        {
-            let workers = if kind == Some(Kind::Create) { CREATES } else { 1 };
-            for worker in 0..workers {
+        for guest in guests {
+            let (connections, workers) = match guest {
+                Guest::Creates => (CONNECTIONS, CREATES),
+                Guest::Pages | Guest::Import => (1, 1),
+            };
+            let clients = connect(address, connections, PATIENCE).await?;
+            for (worker, client) in clients.iter().cycle().take(workers).enumerate() {
+                let (client, register, shared) = (client.clone(), Arc::clone(register), Arc::clone(&shared));
                 let chance = Chance::new(worker as u64);
-                tasks.spawn(go_on(
-                    kind,
-                    client.clone(),
-                    Arc::clone(register),
-                    Arc::clone(&errors),
-                    chance,
-                ));
+                tasks.spawn(go_on(*guest, client, register, rows, shared, chance));
             }
         }
-        Ok(Self { _tasks: tasks, errors })
+        Ok(Self { tasks, shared })
     }
 
-    /// How many of its calls failed so far.
-    pub fn errors(&self) -> u64 {
-        self.errors.load(Ordering::Relaxed)
+    /// Lets everybody end the call that runs, and answers what they did.
+    ///
+    /// # Errors
+    /// Where somebody does not end.
+    pub async fn leave(mut self) -> Result<Done> {
+        let shared = &self.shared;
+        // What was done up to now was done beside the measurement.
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let did = [
+            (count(&shared.pages), "pages"),
+            (count(&shared.imported), "rows imported"),
+            (count(&shared.created), "creates"),
+            (count(&shared.refused), "creates refused"),
+        ];
+        shared.leaving.store(true, Ordering::Relaxed);
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        tokio::time::timeout(2 * PATIENCE, all)
+            .await
+            .context("the calls beside it do not end")?;
+        let did: Vec<String> = did
+            .into_iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{count} {what}"))
+            .collect();
+        Ok(Done {
+            note: format!("beside it: {}", did.join(", ")),
+            errors: self.shared.errors.load(Ordering::Relaxed),
+        })
     }
 }
 
-/// Calls for ever; imports where there is no kind of call.
 async fn go_on(
-    kind: Option<Kind>,
+    guest: Guest,
     mut client: TalentServiceClient<Channel>,
     register: Arc<Register>,
-    errors: Arc<AtomicU64>,
+    rows: u64,
+    shared: Arc<Shared>,
     mut chance: Chance,
 ) {
-    loop {
-        let result = match kind {
-            Some(kind) => calls::call(kind, &mut client, &register, &mut chance).await,
-            None => {
-                let from = register.next.fetch_add(ROWS, Ordering::Relaxed);
-                fill::stream(&mut client, from..from + ROWS).await.map(|_| ())
+    while !shared.leaving.load(Ordering::Relaxed) {
+        let (result, counter, count) = match guest {
+            Guest::Pages => {
+                let page = calls::call(Kind::LargePage, &mut client, &register, &mut chance).await;
+                (page, &shared.pages, 1)
+            }
+            Guest::Creates => {
+                let create = calls::call(Kind::Create, &mut client, &register, &mut chance).await;
+                (create, &shared.created, 1)
+            }
+            Guest::Import => {
+                let from = register.next.fetch_add(rows, Ordering::Relaxed);
+                let stream = fill::stream(&mut client, from..from + rows).await;
+                (stream.map(|_| ()), &shared.imported, rows)
             }
         };
-        if result.is_err() {
-            errors.fetch_add(1, Ordering::Relaxed);
+        match result {
+            Ok(()) => {
+                counter.fetch_add(count, Ordering::Relaxed);
+            }
+            Err(error) if guest == Guest::Creates && calls::code(&error) == Some(Code::ResourceExhausted) => {
+                shared.refused.fetch_add(1, Ordering::Relaxed);
+                tokio::time::sleep(PAUSE).await;
+            }
+            Err(_) => {
+                shared.errors.fetch_add(1, Ordering::Relaxed);
+                tokio::time::sleep(PAUSE).await;
+            }
         }
     }
 }

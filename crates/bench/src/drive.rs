@@ -10,7 +10,7 @@ use mingce_proto::talent::ListTalentsRequest;
 
 use crate::calls::{Kind, PATIENCE, Register, connect};
 use crate::cpu::{Used, Watch};
-use crate::{fill, load, run};
+use crate::{fill, load, plan};
 
 /// What is done to a running register.
 #[derive(Debug, Subcommand)]
@@ -83,7 +83,7 @@ impl Drive {
                 seconds,
             } => {
                 let register = Arc::new(known(&at.address).await?);
-                let clients = connect(&at.address, run::CONNECTIONS, PATIENCE).await?;
+                let clients = connect(&at.address, plan::CONNECTIONS, PATIENCE).await?;
                 let mut lines = Vec::new();
                 for kind in kinds {
                     let time = Duration::from_secs(*seconds);
@@ -92,7 +92,7 @@ impl Drive {
                         lines.push(format!("{} errors: {error}", measured.errors));
                     }
                     let p99 = measured.within(0.5).zip(measured.within(0.99));
-                    lines.push(line(run::name(*kind), *in_flight, measured.requests, &measured.used, p99));
+                    lines.push(line(kind.name(), *in_flight, measured.requests, &measured.used, p99));
                 }
                 Ok(lines)
             }
@@ -102,7 +102,9 @@ impl Drive {
 
 fn line(what: &str, in_flight: usize, requests: u64, used: &Used, times: Option<(f64, f64)>) -> String {
     let each = |micros: f64| micros / requests.max(1) as f64;
-    let times = times.map_or(String::new(), |(p50, p99)| format!(", p50 {p50:.2} ms, p99 {p99:.2} ms"));
+    let times = times.map_or(String::new(), |(p50, p99)| {
+        format!(", p50 {p50:.2} ms, p99 {p99:.2} ms")
+    });
     format!(
         "{what} at {in_flight}: {:.0}/s, CPU µs each: server {:.1}, database {:.1}, load {:.1}{times}, others {:.0}%",
         requests as f64 / used.time.as_secs_f64(),
@@ -134,7 +136,10 @@ async fn known(address: &str) -> Result<Register> {
         }
         register.tokens.push(answer.next_page_token);
     }
-    ensure!(register.names.len() >= 2000, "the register has fewer than 2,000 persons: fill it first");
+    ensure!(
+        register.names.len() >= 2000,
+        "the register has fewer than 2,000 persons: fill it first"
+    );
     register.tokens.pop();
     register.tokens.pop();
     // Nobody has made these persons yet, in this run of the benchmark or in another.

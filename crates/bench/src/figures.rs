@@ -14,6 +14,8 @@ pub struct Figure {
     pub talents: u64,
     /// `sqlite`, `postgres`, or `none`.
     pub database: &'static str,
+    /// What was switched off.
+    pub without: Option<String>,
     /// What was called: of the register, or `echo`, `pgbench get`, …
     pub what: String,
     /// Calls in flight.
@@ -44,17 +46,25 @@ pub struct Figure {
     pub others: f64,
     /// Whether that was too much for the figures to be quoted.
     pub disturbed: bool,
+    /// What else there is to say.
+    pub note: String,
 }
 
-/// The most memory that the server used.
+/// How much memory the server used, in MB of a million bytes.
 #[derive(Debug, Clone, Serialize)]
 pub struct Memory {
     /// The database.
     pub database: &'static str,
     /// Persons that the register was filled with.
     pub talents: u64,
-    /// MiB.
-    pub mib: f64,
+    /// Connections that were open when it was looked at.
+    pub connections: usize,
+    /// The most that it ever used.
+    pub most: f64,
+    /// What it used at that moment.
+    pub resident: f64,
+    /// The part of that which is not the contents of files.
+    pub anonymous: f64,
 }
 
 impl Figure {
@@ -64,6 +74,7 @@ impl Figure {
         Self {
             talents: 0,
             database: "none",
+            without: None,
             what: what.to_owned(),
             in_flight,
             seconds: used.time.as_secs_f64(),
@@ -79,6 +90,7 @@ impl Figure {
             load_us: Some(each(used.own)),
             others: used.others,
             disturbed: used.others > DISTURBED,
+            note: String::new(),
         }
     }
 
@@ -103,11 +115,38 @@ impl Figure {
         }
     }
 
+    /// The same where the CPU was used for other calls too, so that nothing can be said of one.
+    pub fn without_cpu(self) -> Self {
+        Self {
+            server_us: None,
+            database_us: None,
+            load_us: None,
+            ..self
+        }
+    }
+
     /// CPU of server and database for each call, in µs.
     pub fn cpu_us(&self) -> Option<f64> {
         match (self.server_us, self.database_us) {
             (None, None) => None,
             (server, database) => Some(server.unwrap_or_default() + database.unwrap_or_default()),
         }
+    }
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+
+    /// A row of a second, with a second of the server's CPU.
+    pub fn figure(what: &str, in_flight: usize, requests: u64, others: f64) -> Figure {
+        let used = Used {
+            time: Duration::from_secs(1),
+            server: 1e6,
+            database: 0.0,
+            own: 1e6,
+            others,
+        };
+        Figure::new(what, in_flight, requests, &used, true, false)
     }
 }

@@ -40,6 +40,18 @@ pub struct Measured {
 }
 
 impl Measured {
+    /// What was measured of calls that took so many µs.
+    pub fn new(mut times: Vec<u32>, errors: u64, error: Option<String>, used: Used) -> Self {
+        times.sort_unstable();
+        Self {
+            requests: times.len() as u64,
+            errors,
+            error,
+            times,
+            used,
+        }
+    }
+
     /// The time within which a part of the calls were answered, in milliseconds.
     pub fn within(&self, part: f64) -> Option<f64> {
         let last = self.times.len().checked_sub(1)?;
@@ -80,22 +92,19 @@ pub async fn measure(
     shared.phase.store(ENDING, Ordering::SeqCst);
     let used = counting.end()?;
 
-    let mut measured = Measured {
-        requests: 0,
-        errors: 0,
-        error: None,
-        times: Vec::new(),
-        used,
-    };
+    let (mut all, mut errors, mut error) = (Vec::new(), 0, None);
     while let Some(worker) = workers.join_next().await {
-        let (times, errors, error) = worker.context("a worker ended by itself")?;
-        measured.times.extend(times);
-        measured.errors += errors;
-        measured.error = measured.error.or(error);
+        let (times, failed, first) = worker.context("a worker ended by itself")?;
+        all.extend(times);
+        errors += failed;
+        error = error.or(first);
     }
-    measured.times.sort_unstable();
-    measured.requests = measured.times.len() as u64;
-    Ok(measured)
+    Ok(Measured::new(all, errors, error, used))
+}
+
+/// The time since a moment, in µs.
+pub fn micros(since: Instant) -> u32 {
+    u32::try_from(since.elapsed().as_micros()).unwrap_or(u32::MAX)
 }
 
 async fn work(
@@ -111,7 +120,7 @@ async fn work(
         match calls::call(kind, &mut client, &register, &mut chance).await {
             Ok(()) => {
                 if shared.phase.load(Ordering::Relaxed) == COUNTING {
-                    times.push(u32::try_from(begun.elapsed().as_micros()).unwrap_or(u32::MAX));
+                    times.push(micros(begun));
                     shared.answered.fetch_add(1, Ordering::Relaxed);
                 }
             }

@@ -2,8 +2,11 @@
 //!
 //! docs/performance.md says how to run it and what its columns mean.
 
+mod ablation;
+mod burst;
 mod calls;
 mod child;
+mod connections;
 mod cpu;
 mod crowd;
 mod drive;
@@ -11,9 +14,12 @@ mod echo;
 mod figures;
 mod fill;
 mod load;
+mod machine;
 mod persons;
 mod pgbench;
+mod plan;
 mod postgres;
+mod report;
 mod run;
 mod sqlite;
 mod table;
@@ -40,12 +46,23 @@ struct Args {
     /// On which database
     #[arg(long, value_enum, default_value_t = Databases::Both)]
     database: Databases,
-    /// How long each measurement takes. Default: 5, with --short 1
+    /// How long each measurement takes. Default: 5, with --full 6, with --short half a second
     #[arg(long, value_name = "SECONDS")]
     seconds: Option<u64>,
     /// A trial of everything with 2,000 persons, in less than two minutes; its figures say nothing
     #[arg(long)]
     short: bool,
+    /// The report that is published: 10,000, 100,000 and 1,000,000 persons, in less than twenty minutes. What there is
+    /// no time for is left out
+    #[arg(long, conflicts_with_all = ["short", "talents", "ablation"])]
+    full: bool,
+    /// Measures what sharing brings: import, get and create with it and without
+    #[arg(long)]
+    ablation: bool,
+    /// With --ablation: what the register is given instead, for example "--share 16" or "TOKIO_WORKER_THREADS=1"; may be
+    /// given several times
+    #[arg(long, value_name = "WORDS", requires = "ablation", allow_hyphen_values = true)]
+    switch: Vec<ablation::Switch>,
     /// The register's program. Default: `mingce` beside this program
     #[arg(long, value_name = "PATH")]
     binary: Option<PathBuf>,
@@ -77,8 +94,13 @@ enum Databases {
     Both,
 }
 
+/// How long a full run may take: twenty minutes, less the time in which everything ends.
+const BUDGET: Duration = Duration::from_secs(20 * 60 - 30);
+/// Files that are open beside the connections.
+const FILES: u64 = 500;
+
 impl Args {
-    fn plan(&self) -> Result<run::Plan> {
+    fn plan(&self) -> Result<plan::Plan> {
         let own = std::env::current_exe().context("this program does not know where it is")?;
         let binary = self.binary.clone().unwrap_or_else(|| own.with_file_name("mingce"));
         ensure!(
@@ -86,27 +108,53 @@ impl Args {
             "{} does not exist: build it with `cargo build --release -p mingce`, or name it with --binary",
             binary.display()
         );
-        let talents = match (self.talents.as_slice(), self.short) {
-            ([], true) => vec![2_000],
-            ([], false) => vec![100_000],
-            (talents, _) => talents.to_vec(),
+        let mut talents = match self.talents.as_slice() {
+            [] if self.full => vec![10_000, 100_000, 1_000_000],
+            [] if self.short => vec![2_000],
+            [] => vec![100_000],
+            talents => talents.to_vec(),
         };
+        talents.sort_unstable();
+        talents.dedup();
         ensure!(
             talents.iter().all(|count| *count >= 1000),
             "--talents: 1000 or more, so that a page has a place to begin"
         );
-        let seconds = self.seconds.unwrap_or(if self.short { 1 } else { 5 });
-        ensure!((1..=60).contains(&seconds), "--seconds: 1 to 60");
-        Ok(run::Plan {
+        ensure!(
+            self.seconds.is_none_or(|seconds| (1..=60).contains(&seconds)),
+            "--seconds: 1 to 60"
+        );
+        let time = match self.seconds {
+            Some(seconds) => Duration::from_secs(seconds),
+            None if self.full => Duration::from_secs(6),
+            None if self.short => Duration::from_millis(500),
+            None => Duration::from_secs(5),
+        };
+        let switches = match (self.ablation, self.switch.as_slice()) {
+            (true, []) => ablation::SWITCHES
+                .iter()
+                .map(|text| text.parse())
+                .collect::<Result<_>>()?,
+            (_, switches) => switches.to_vec(),
+        };
+        let plan = plan::Plan {
             own,
             binary: binary.canonicalize().with_context(|| binary.display().to_string())?,
             talents,
             sqlite: self.database != Databases::Postgres,
             postgres: self.database != Databases::Sqlite,
-            time: Duration::from_secs(seconds),
+            time,
+            budget: self.full.then_some(BUDGET),
             short: self.short,
+            switches,
             data: self.data.clone().unwrap_or_else(std::env::temp_dir),
-        })
+        };
+        let files = plan.guests() as u64 + FILES;
+        ensure!(
+            machine::open_files().is_none_or(|most| most >= files),
+            "a process may not have {files} files open here, for so many connections: `ulimit -n 8192` before"
+        );
+        Ok(plan)
     }
 }
 
@@ -124,6 +172,11 @@ async fn bench(args: &Args) -> Result<ExitCode> {
     }
     std::io::stdout().write_all(markdown.as_bytes())?;
     let lacks = report.lacks();
+    writeln!(
+        std::io::stderr(),
+        "the run took {}",
+        table::minutes(report.took_seconds)
+    )?;
     for lack in &lacks {
         writeln!(std::io::stderr(), "mingce-bench: {lack}")?;
     }

@@ -94,26 +94,42 @@ impl Chance {
     }
 }
 
-/// The person of a number.
-pub fn talent(number: u64) -> Talent {
-    let mut chance = Chance::new(number.wrapping_mul(0x2545_f491_4f6c_dd1d));
-    let (surname, family) = chance.front(&SURNAMES).unwrap_or_default();
-    let (mut given, mut latin) = (String::new(), String::new());
+/// The characters of a name with their sounds, the surname first.
+fn characters(chance: &mut Chance) -> Vec<(&'static str, &'static str)> {
+    let mut characters = vec![chance.front(&SURNAMES).unwrap_or_default()];
     // Four of five have two characters after the surname.
-    let characters = if chance.below(5) == 0 { 1 } else { 2 };
-    for _ in 0..characters {
-        let (character, sound) = chance.front(&CHARACTERS).unwrap_or_default();
-        given += character;
-        latin += sound;
+    let given = if chance.below(5) == 0 { 1 } else { 2 };
+    for _ in 0..given {
+        characters.push(chance.front(&CHARACTERS).unwrap_or_default());
     }
-    let latin: String = latin
+    characters
+}
+
+/// The chance that belongs to a person.
+fn chance(number: u64) -> Chance {
+    Chance::new(number.wrapping_mul(0x2545_f491_4f6c_dd1d))
+}
+
+/// The two names of a person: as it is written, and as it sounds.
+fn names(characters: &[(&str, &str)]) -> (String, String) {
+    let written = characters.iter().map(|(character, _)| *character).collect();
+    let (family, given) = characters.split_first().map_or(("", &[] as &[_]), |(f, g)| (f.1, g));
+    let given: String = given.iter().map(|(_, sound)| *sound).collect();
+    let given: String = given
         .char_indices()
         .map(|(at, c)| if at == 0 { c.to_ascii_uppercase() } else { c })
         .collect();
+    (written, format!("{family} {given}"))
+}
+
+/// The person of a number.
+pub fn talent(number: u64) -> Talent {
+    let mut chance = chance(number);
+    let (written, sound) = names(&characters(&mut chance));
     Talent {
-        display_name: format!("{surname}{given}"),
+        display_name: written,
         names: vec![Name {
-            text: format!("{family} {latin}"),
+            text: sound,
             language: "en".to_owned(),
             kind: NameKind::Official.into(),
             ..Name::default()
@@ -137,6 +153,27 @@ fn staff_number(number: u64) -> String {
     // The factor has no divisor in common with ALL, so no two numbers meet.
     let mixed = u128::from(number) * 7_654_321_987 % u128::from(ALL);
     format!("S{mixed:010}")
+}
+
+/// The search tokens of a person, as many and as long as the register has: each character and each pair of them, the
+/// sound from each character on, the first letters of the sounds, the words of the other name, and both names as a whole.
+pub fn tokens(number: u64) -> String {
+    let characters = characters(&mut chance(number));
+    let (written, sound) = names(&characters);
+    let mut tokens: Vec<String> = characters
+        .iter()
+        .map(|(character, _)| (*character).to_owned())
+        .collect();
+    tokens.extend(characters.windows(2).map(|pair| pair.iter().map(|(c, _)| *c).collect()));
+    let sounds: Vec<String> = characters.iter().map(|(_, sound)| sound.to_lowercase()).collect();
+    tokens.extend((0..sounds.len()).filter_map(|from| Some(sounds.get(from..)?.concat())));
+    tokens.push(sounds.iter().filter_map(|sound| sound.chars().next()).collect());
+    tokens.extend(sound.to_lowercase().split(' ').map(str::to_owned));
+    tokens.push(format!("＝{written}"));
+    tokens.push(format!("＝{}", sound.to_lowercase().replace(' ', "\u{3000}")));
+    tokens.sort_unstable();
+    tokens.dedup();
+    tokens.join(" ")
 }
 
 /// What somebody who looks for the person types: the last two characters of the name.
@@ -195,6 +232,24 @@ mod tests {
             counts[0],
             counts[counts.len() / 2]
         );
+    }
+
+    #[test]
+    fn tokens_are_parts_of_the_names() {
+        let number = (0..)
+            .find(|number| talent(*number).display_name.chars().count() == 3)
+            .unwrap();
+        let (person, tokens) = (talent(number), tokens(number));
+        let tokens: Vec<&str> = tokens.split(' ').collect();
+        // Three characters, two pairs, three sounds, one of initials, two words, two names; some may be the same.
+        assert!((11..=13).contains(&tokens.len()), "{tokens:?}");
+        assert!(tokens.contains(&query(number).as_str()), "{tokens:?}");
+        assert!(
+            tokens.contains(&format!("＝{}", person.display_name).as_str()),
+            "{tokens:?}"
+        );
+        let sound = person.names[0].text.to_lowercase().replace(' ', "");
+        assert!(tokens.contains(&sound.as_str()), "{tokens:?} {sound}");
     }
 
     #[test]

@@ -1,64 +1,27 @@
 //! A run: which processes are started, and what is measured in which order.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::Instant;
 
 use anyhow::{Context, Result};
+use mingce_proto::talent::talent_service_client::TalentServiceClient;
+use tonic::transport::Channel;
 
+use crate::ablation::{self, Switch};
+use crate::burst::burst;
 use crate::calls::{Kind, PATIENCE, Register, connect};
 use crate::child::{self, Running};
-use crate::cpu::Watch;
-use crate::crowd::Crowd;
+use crate::connections::{self, Connections};
+use crate::cpu::{self, Watch};
+use crate::crowd::{CROWDS, Crowd};
 use crate::figures::{Figure, Memory};
+use crate::machine::Machine;
+use crate::plan::{BESIDE, CONNECTIONS, IN_FLIGHT, Plan};
 use crate::postgres::Postgres;
-use crate::table::{Machine, Report};
-use crate::{cpu, fill, load, pgbench, sqlite, targets};
-
-/// Connections over which the load comes.
-pub const CONNECTIONS: usize = 8;
-/// Calls in flight.
-pub const IN_FLIGHT: [usize; 3] = [1, 8, 64];
-/// Gets in flight while a crowd is about.
-pub const CROWDED: usize = 8;
-/// What is measured of the register. Reads come first: creates change what they read.
-const KINDS: [Kind; 5] = [Kind::Get, Kind::Page, Kind::Search, Kind::Mixed, Kind::Create];
-/// What is measured of pgbench.
-const LIMITS: [Kind; 3] = [Kind::Get, Kind::Page, Kind::Create];
-
-/// What is to be done.
-#[derive(Debug)]
-pub struct Plan {
-    /// This program.
-    pub own: PathBuf,
-    /// The register's program.
-    pub binary: PathBuf,
-    /// How many persons, for each size.
-    pub talents: Vec<u64>,
-    /// Whether SQLite is measured.
-    pub sqlite: bool,
-    /// Whether PostgreSQL is measured.
-    pub postgres: bool,
-    /// The time of a measurement.
-    pub time: Duration,
-    /// Whether it is a trial only.
-    pub short: bool,
-    /// Where the databases are put.
-    pub data: PathBuf,
-}
-
-impl Plan {
-    /// Why the figures of this run are not held against the targets.
-    fn unjudged(&self) -> Option<&'static str> {
-        let debug = self.binary.components().any(|part| part.as_os_str() == "debug");
-        match (cfg!(debug_assertions) || debug, self.short) {
-            (true, _) => Some("a debug build was measured"),
-            (false, true) => Some("the short form was run"),
-            (false, false) => None,
-        }
-    }
-}
+use crate::report::Report;
+use crate::{fill, load, pgbench, sqlite, targets};
 
 /// Where measurements go as they come.
 #[derive(Debug, Default)]
@@ -69,11 +32,20 @@ struct Figures {
 
 impl Figures {
     fn add(&mut self, figure: Figure) {
+        let note = if figure.note.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", figure.note)
+        };
         progress(&format!(
-            "{} {} at {}: {:.0}/s, {} errors, others {:.0}%",
+            "{} {} at {}{}: {:.0}/s, {} errors, others {:.0}%{note}",
             figure.database,
             figure.what,
             figure.in_flight,
+            figure
+                .without
+                .as_ref()
+                .map_or(String::new(), |switch| format!(" with {switch}")),
             figure.per_second,
             figure.errors,
             figure.others * 100.0
@@ -87,14 +59,50 @@ fn progress(line: &str) {
     let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("{line}\n").as_bytes());
 }
 
-/// Measures everything.
+/// Measures everything, or as much as there is time for.
 ///
 /// # Errors
 /// Where a process does not start or a measurement cannot be made.
 pub async fn run(plan: &Plan) -> Result<Report> {
+    let begun = Instant::now();
     let mut figures = Figures::default();
-    let mut machine = Machine::look(&plan.data);
-    echo(plan, &mut figures).await?;
+    let mut machine = Machine::look(&plan.data).await?;
+    let all = all(plan, &mut machine, &mut figures);
+    let out_of_time = match plan.budget {
+        None => all.await.map(|()| false)?,
+        // What was started ends as it is dropped.
+        Some(budget) => match tokio::time::timeout(budget, all).await {
+            Ok(done) => done.map(|()| false)?,
+            Err(_) => true,
+        },
+    };
+    let targets = if plan.switches.is_empty() {
+        targets::hold(&figures.rows, &figures.memory, plan.unjudged())
+    } else {
+        Vec::new()
+    };
+    Ok(Report {
+        machine,
+        time: jiff::Timestamp::now().to_string(),
+        took_seconds: begun.elapsed().as_secs_f64(),
+        program: plan.binary.display().to_string(),
+        unjudged: plan.unjudged(),
+        connections: CONNECTIONS,
+        import_streams: fill::STREAMS,
+        seconds: plan.time.as_secs_f64(),
+        brings: ablation::compare(&figures.rows),
+        memory: figures.memory,
+        figures: figures.rows,
+        targets,
+        out_of_time,
+        wanted: plan.wanted(),
+    })
+}
+
+async fn all(plan: &Plan, machine: &mut Machine, figures: &mut Figures) -> Result<()> {
+    if plan.switches.is_empty() {
+        echo(plan, figures).await?;
+    }
     let postgres = if plan.postgres {
         Some(Postgres::start(&plan.data).await?)
     } else {
@@ -103,30 +111,20 @@ pub async fn run(plan: &Plan) -> Result<Report> {
     if let Some(postgres) = &postgres {
         machine.postgres = Some(postgres.version().await?);
     }
-    for (size, talents) in plan.talents.iter().copied().enumerate() {
+    for talents in plan.talents.iter().copied() {
+        let mut size = Size {
+            plan,
+            talents,
+            figures: &mut *figures,
+        };
         if plan.sqlite {
-            on_sqlite(plan, talents, &mut figures).await.context("on SQLite")?;
+            size.on(None).await.context("on SQLite")?;
         }
         if let Some(postgres) = &postgres {
-            let database = format!("bench_{size}");
-            on_postgres(plan, postgres, &database, talents, &mut figures)
-                .await
-                .context("on PostgreSQL")?;
+            size.on(Some(postgres)).await.context("on PostgreSQL")?;
         }
     }
-    let targets = targets::hold(&figures.rows, plan.unjudged());
-    Ok(Report {
-        machine,
-        time: jiff::Timestamp::now().to_string(),
-        program: plan.binary.display().to_string(),
-        unjudged: plan.unjudged(),
-        connections: CONNECTIONS,
-        import_streams: fill::STREAMS,
-        seconds: plan.time.as_secs(),
-        memory: figures.memory,
-        figures: figures.rows,
-        targets,
-    })
+    Ok(())
 }
 
 async fn echo(plan: &Plan, figures: &mut Figures) -> Result<()> {
@@ -152,108 +150,204 @@ async fn echo(plan: &Plan, figures: &mut Figures) -> Result<()> {
     Ok(())
 }
 
-async fn on_sqlite(plan: &Plan, talents: u64, figures: &mut Figures) -> Result<()> {
-    let folder = folder(plan)?;
-    let data = folder.path().join("data");
-    let (server, address) = serve(plan, folder.path(), None).await?;
-    let watch = Watch {
-        server: Some(server.pid()),
-        database: None,
-    };
-    let (names, used) = fill::import(&address, 0..talents, watch).await?;
-    figures.add(Figure::new("import", fill::STREAMS, talents, &used, true, false).on("sqlite", talents));
-    measure(plan, &address, names, watch, "sqlite", talents, figures).await?;
-    // Nobody else may open the file while the server has it.
-    server.stop().await;
-    let (persons, used) = sqlite::copy(&data.join("register.db"), folder.path()).await?;
-    let figure = Figure::new("sqlite import", 1, persons, &used, false, false);
-    figures.add(figure.on("sqlite", talents));
-    Ok(())
+/// The measurements of a size.
+struct Size<'a> {
+    plan: &'a Plan,
+    talents: u64,
+    figures: &'a mut Figures,
 }
 
-async fn on_postgres(
-    plan: &Plan,
-    postgres: &Postgres,
-    database: &str,
-    talents: u64,
-    figures: &mut Figures,
-) -> Result<()> {
-    let folder = folder(plan)?;
-    let url = postgres.create(database).await?;
-    let (server, address) = serve(plan, folder.path(), Some(&url)).await?;
-    let watch = Watch {
-        server: Some(server.pid()),
-        database: Some(postgres.pid()),
-    };
-    let (names, used) = fill::import(&address, 0..talents, watch).await?;
-    figures.add(Figure::new("import", fill::STREAMS, talents, &used, true, true).on("postgres", talents));
-    // What autovacuum does by itself on a register that has stood for a while.
-    postgres.psql(database, "VACUUM ANALYZE; CHECKPOINT").await?;
-    measure(plan, &address, names, watch, "postgres", talents, figures).await?;
-    server.stop().await;
-    let persons = pgbench::prepare(postgres, database).await?;
-    for kind in LIMITS {
-        for clients in IN_FLIGHT {
-            let said = pgbench::measure(postgres, database, kind, clients, plan.time, persons).await?;
-            let what = format!("pgbench {}", name(kind));
+/// A register that was filled.
+struct Filled {
+    database: &'static str,
+    without: Option<String>,
+    address: String,
+    watch: Watch,
+    register: Arc<Register>,
+    clients: Vec<TalentServiceClient<Channel>>,
+}
+
+impl Filled {
+    fn row(&self, figure: Figure, talents: u64) -> Figure {
+        Figure {
+            without: self.without.clone(),
+            ..figure.on(self.database, talents)
+        }
+    }
+}
+
+impl Size<'_> {
+    /// Measures the register on SQLite, or on a PostgreSQL: as it is, or as it is and with each switch.
+    async fn on(&mut self, postgres: Option<&Postgres>) -> Result<()> {
+        self.with(postgres, None).await?;
+        for switch in &self.plan.switches {
+            self.with(postgres, Some(switch)).await.with_context(|| switch.name())?;
+        }
+        Ok(())
+    }
+
+    async fn with(&mut self, postgres: Option<&Postgres>, switch: Option<&Switch>) -> Result<()> {
+        const DATABASE: &str = "bench";
+        let folder = folder(self.plan)?;
+        let url = match postgres {
+            Some(postgres) => Some(postgres.create(DATABASE).await?),
+            None => None,
+        };
+        let (server, address) = serve(self.plan, folder.path(), url.as_deref(), switch).await?;
+        let watch = Watch {
+            server: Some(server.pid()),
+            database: postgres.map(Postgres::pid),
+        };
+        let (names, used) = fill::import(&address, 0..self.talents, watch).await?;
+        let import = Figure::new("import", fill::STREAMS, self.talents, &used, true, postgres.is_some());
+        if let Some(postgres) = postgres {
+            // What autovacuum does by itself on a register that has stood for a while.
+            postgres.psql(DATABASE, "VACUUM ANALYZE; CHECKPOINT").await?;
+        }
+        let filled = Filled {
+            database: if postgres.is_some() { "postgres" } else { "sqlite" },
+            without: switch.map(Switch::name),
+            watch,
+            register: Arc::new(fill::look_around(&address, names).await?),
+            clients: connect(&address, CONNECTIONS, PATIENCE).await?,
+            address,
+        };
+        self.add(&filled, import);
+        if self.plan.switches.is_empty() {
+            self.calls(&filled, &self.plan.calls(self.talents)).await?;
+            if self.plan.is_largest(self.talents) {
+                self.beside(&filled).await?;
+            }
+            self.memory(&filled).await?;
+        } else {
+            self.calls(&filled, &self.plan.switched()).await?;
+        }
+        drop(filled);
+        // Nobody else may open the file while the server has it.
+        server.stop().await;
+        if self.plan.switches.is_empty() && self.plan.is_largest(self.talents) {
+            self.limits(postgres.map(|postgres| (postgres, DATABASE)), folder.path())
+                .await?;
+        }
+        if let Some(postgres) = postgres {
+            postgres.psql("postgres", &format!("DROP DATABASE {DATABASE}")).await?;
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, filled: &Filled, figure: Figure) {
+        self.figures.add(filled.row(figure, self.talents));
+    }
+
+    async fn calls(&mut self, filled: &Filled, calls: &[(Kind, usize)]) -> Result<()> {
+        for (kind, in_flight) in calls {
+            let figure = self.measure(filled, *kind, kind.name(), *in_flight).await?;
+            self.add(filled, figure);
+        }
+        Ok(())
+    }
+
+    async fn measure(&self, filled: &Filled, kind: Kind, what: &str, in_flight: usize) -> Result<Figure> {
+        let Filled {
+            clients,
+            register,
+            watch,
+            ..
+        } = filled;
+        let measured = load::measure(kind, clients, register, in_flight, self.plan.time, *watch).await?;
+        Ok(Figure::of_calls(what, in_flight, measured, watch.database.is_some()))
+    }
+
+    /// Gets while others are about, and more creates than the register takes.
+    async fn beside(&mut self, filled: &Filled) -> Result<()> {
+        for (what, guests) in CROWDS {
+            // An import is written in pieces of 2,000 rows.
+            let rows = if self.plan.short { 200 } else { 4000 };
+            let crowd = Crowd::gather(&filled.address, guests, rows, &filled.register).await?;
+            let figure = self.measure(filled, Kind::Get, what, BESIDE).await?;
+            let done = crowd.leave().await?;
+            let mut figure = figure.without_cpu();
+            figure.note = done.note;
+            if done.errors > 0 {
+                figure.errors += done.errors;
+                figure
+                    .error
+                    .get_or_insert_with(|| "the calls beside it failed".to_owned());
+            }
+            self.add(filled, figure);
+        }
+        let figure = burst(&filled.address, &filled.register, self.plan.burst(), filled.watch).await?;
+        self.add(filled, figure);
+        Ok(())
+    }
+
+    /// Memory, at the largest size with many connections.
+    async fn memory(&mut self, filled: &Filled) -> Result<()> {
+        let Some(pid) = filled.watch.server else { return Ok(()) };
+        let mut open = 0;
+        let mut called = None;
+        if self.plan.is_largest(self.talents) {
+            let wanted = self.plan.guests();
+            let connections = Connections::open(&filled.address, wanted, &filled.register).await?;
+            open = connections.open;
+            let refused = connections.refused.clone();
+            let figure = self.measure(filled, Kind::Get, connections::WHAT, BESIDE).await?;
+            let calls = connections.settle().await?;
+            let mut figure = figure.without_cpu();
+            figure.note = format!(
+                "{open} of {wanted} connections were taken, {} calls over them",
+                calls.answered
+            );
+            if let Some(refused) = refused {
+                figure.note += &format!("; the first that was not: {refused}");
+            }
+            figure.errors += calls.errors;
+            figure.error = figure.error.or(calls.error.clone());
+            self.add(filled, figure);
+            called = Some(calls);
+        }
+        let of = |field| cpu::memory(pid, field).with_context(|| format!("the server's {field} is not known"));
+        self.figures.memory.push(Memory {
+            database: filled.database,
+            talents: self.talents,
+            connections: open,
+            most: of("VmHWM")?,
+            resident: of("VmRSS")?,
+            anonymous: of("RssAnon")?,
+        });
+        // They were open until now.
+        drop(called);
+        Ok(())
+    }
+
+    /// What the database can do by itself.
+    async fn limits(&mut self, postgres: Option<(&Postgres, &str)>, folder: &Path) -> Result<()> {
+        let Some((postgres, database)) = postgres else {
+            let (persons, used) = sqlite::copy(&folder.join("data").join("register.db"), folder).await?;
+            let figure = Figure::new("sqlite import", 1, persons, &used, false, false);
+            self.figures.add(figure.on("sqlite", self.talents));
+            return Ok(());
+        };
+        let persons = pgbench::prepare(postgres, database).await?;
+        for (kind, clients) in self.plan.limits(self.talents) {
+            let said = pgbench::measure(postgres, database, kind, clients, self.plan.time, persons).await?;
+            let what = format!("pgbench {}", kind.name());
             let mut figure = Figure::new(&what, clients, said.transactions, &said.used, false, true);
             figure.per_second = said.per_second;
-            figures.add(figure.on("postgres", talents));
+            self.figures.add(figure.on("postgres", self.talents));
         }
+        Ok(())
     }
-    postgres.psql("postgres", &format!("DROP DATABASE {database}")).await?;
-    Ok(())
 }
 
-async fn measure(
+/// Starts the register as its users do: nothing is set but the address, the data folder and the database, and what a
+/// switch sets.
+async fn serve(
     plan: &Plan,
-    address: &str,
-    names: Vec<String>,
-    watch: Watch,
-    database: &'static str,
-    talents: u64,
-    figures: &mut Figures,
-) -> Result<()> {
-    let register = Arc::new(fill::look_around(address, names).await?);
-    let clients = connect(address, CONNECTIONS, PATIENCE).await?;
-    for kind in KINDS {
-        for in_flight in IN_FLIGHT {
-            let measured = load::measure(kind, &clients, &register, in_flight, plan.time, watch).await?;
-            let figure = Figure::of_calls(name(kind), in_flight, measured, watch.database.is_some());
-            figures.add(figure.on(database, talents));
-        }
-    }
-    let crowd = Crowd::gather(address, &register).await?;
-    let measured = load::measure(Kind::Get, &clients, &register, CROWDED, plan.time, watch).await?;
-    let mut figure = Figure::of_calls("get beside a crowd", CROWDED, measured, watch.database.is_some());
-    if crowd.errors() > 0 {
-        figure.errors += crowd.errors();
-        figure
-            .error
-            .get_or_insert_with(|| "the crowd's calls failed".to_owned());
-    }
-    figures.add(figure.on(database, talents));
-    drop(crowd);
-    if let Some(mib) = watch.server.and_then(cpu::memory) {
-        figures.memory.push(Memory { database, talents, mib });
-    }
-    Ok(())
-}
-
-/// What a kind of call is called in the tables.
-pub fn name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Get => "get",
-        Kind::Page => "page of 50",
-        Kind::LargePage => "page of 1000",
-        Kind::Search => "search",
-        Kind::Create => "create",
-        Kind::Mixed => "mixed",
-    }
-}
-
-/// Starts the register as its users do: nothing is set but the address, the data folder and the database.
-async fn serve(plan: &Plan, folder: &Path, database: Option<&str>) -> Result<(Running, String)> {
+    folder: &Path,
+    database: Option<&str>,
+    switch: Option<&Switch>,
+) -> Result<(Running, String)> {
     let mut command = Command::new(&plan.binary);
     command
         .args(["serve", "--listen", "127.0.0.1:0", "--data"])
@@ -263,33 +357,13 @@ async fn serve(plan: &Plan, folder: &Path, database: Option<&str>) -> Result<(Ru
         command.args(["--database", url]);
     }
     child::forget_settings(&mut command);
+    if let Some(switch) = switch {
+        switch.set(&mut command);
+    }
     child::server(&mut command, &folder.join("log")).await
 }
 
 fn folder(plan: &Plan) -> Result<tempfile::TempDir> {
     let made = tempfile::Builder::new().prefix("mingce-bench.").tempdir_in(&plan.data);
     made.with_context(|| format!("{}: no folder can be made", plan.data.display()))
-}
-
-/// What a complete report has, for [`Report::lacks`]: database, what and calls in flight, for each size.
-pub fn wanted(figures: &[Figure]) -> Vec<(&'static str, String, usize)> {
-    let has = |database: &str| figures.iter().any(|figure| figure.database == database);
-    let mut all: Vec<(&'static str, String, usize)> = Vec::new();
-    let each = |database: &'static str, what: &str| IN_FLIGHT.map(|in_flight| (database, what.to_owned(), in_flight));
-    all.extend(each("none", "echo"));
-    for database in ["sqlite", "postgres"].into_iter().filter(|database| has(database)) {
-        all.push((database, "import".to_owned(), fill::STREAMS));
-        all.push((database, "get beside a crowd".to_owned(), CROWDED));
-        all.extend(KINDS.into_iter().flat_map(|kind| each(database, name(kind))));
-        if database == "sqlite" {
-            all.push((database, "sqlite import".to_owned(), 1));
-        } else {
-            all.extend(
-                LIMITS
-                    .into_iter()
-                    .flat_map(|kind| each(database, &format!("pgbench {}", name(kind)))),
-            );
-        }
-    }
-    all
 }

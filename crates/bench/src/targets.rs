@@ -2,13 +2,11 @@
 
 use serde::Serialize;
 
-use crate::figures::Figure;
-use crate::fill;
-use crate::run::CROWDED;
+use crate::crowd::CROWDS;
+use crate::figures::{Figure, Memory};
+use crate::plan::{BESIDE, MOST};
 use crate::table::number;
-
-/// Calls in flight for which targets hold.
-const AT: usize = 64;
+use crate::{connections, fill};
 
 /// What is to be reached.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -19,7 +17,7 @@ pub enum Aim {
     /// This or less.
     AtMost(f64, &'static str),
     /// Nothing: to know it is enough.
-    Known,
+    Known(&'static str),
 }
 
 impl Aim {
@@ -27,15 +25,14 @@ impl Aim {
         match self {
             Self::AtLeast(wanted, _) => Some(value >= wanted),
             Self::AtMost(wanted, _) => Some(value <= wanted),
-            Self::Known => None,
+            Self::Known(_) => None,
         }
     }
 
     /// A measured value with its unit.
     pub fn show(self, value: f64) -> String {
         let unit = match self {
-            Self::AtLeast(_, unit) | Self::AtMost(_, unit) => unit,
-            Self::Known => "",
+            Self::AtLeast(_, unit) | Self::AtMost(_, unit) | Self::Known(unit) => unit,
         };
         format!("{} {unit}", number(value)).trim().to_owned()
     }
@@ -45,7 +42,7 @@ impl Aim {
         match self {
             Self::AtLeast(wanted, _) => format!("≥ {}", self.show(wanted)),
             Self::AtMost(wanted, _) => format!("≤ {}", self.show(wanted)),
-            Self::Known => String::new(),
+            Self::Known(_) => String::new(),
         }
     }
 }
@@ -70,7 +67,7 @@ pub struct Target {
 }
 
 /// Holds the figures against the targets. `unjudged` says why that would mean nothing.
-pub fn hold(figures: &[Figure], unjudged: Option<&'static str>) -> Vec<Target> {
+pub fn hold(figures: &[Figure], memory: &[Memory], unjudged: Option<&'static str>) -> Vec<Target> {
     let mut sizes: Vec<u64> = figures
         .iter()
         .map(|figure| figure.talents)
@@ -99,11 +96,12 @@ pub fn hold(figures: &[Figure], unjudged: Option<&'static str>) -> Vec<Target> {
             } else {
                 held.postgres()
             }
-            if let Some(first) = sizes
-                .first()
-                .filter(|first| **first != talents && sizes.last() == Some(&talents))
-            {
-                held.growth_from(*first);
+            held.memory(memory);
+            match (sizes.first(), sizes.last()) {
+                (Some(first), Some(last)) if first != last && *last == talents => held.growth_from(*first),
+                // Smaller registers are not measured in each way.
+                (_, Some(last)) if *last != talents => held.targets.retain(|target| target.measured.is_some()),
+                _ => {}
             }
             targets.append(&mut held.targets);
         }
@@ -124,12 +122,12 @@ impl<'a> Held<'a> {
     fn sqlite(&mut self) {
         self.share(
             "get beside the echo",
-            self.find("get", AT),
-            self.echo(AT),
+            self.find("get", MOST),
+            self.echo(MOST),
             Aim::AtLeast(0.80, ""),
         );
         self.cpu("page of 50", 250.0);
-        let create = self.find("create", AT);
+        let create = self.find("create", MOST);
         self.add(
             "create",
             Aim::AtLeast(5000.0, "/s"),
@@ -144,11 +142,11 @@ impl<'a> Held<'a> {
         );
         self.on_both();
         let (ours, own) = (self.find("import", fill::STREAMS), self.find("sqlite import", 1));
-        self.share("import beside SQLite's own", ours, own, Aim::Known);
+        self.share("import beside SQLite's own", ours, own, Aim::Known(""));
     }
 
     fn postgres(&mut self) {
-        let (get, echo) = (self.find("get", AT), self.echo(AT));
+        let (get, echo) = (self.find("get", MOST), self.echo(MOST));
         self.share("get beside the echo", get, echo, Aim::AtLeast(0.65, ""));
         let cpu = get.and_then(Figure::cpu_us).zip(echo.and_then(Figure::cpu_us));
         let times = cpu.map(|(get, echo)| get / echo.max(1.0));
@@ -161,19 +159,19 @@ impl<'a> Held<'a> {
         );
         self.share(
             "page of 50 beside pgbench",
-            self.find("page of 50", AT),
+            self.find("page of 50", MOST),
             self.pgbench("page of 50"),
             Aim::AtLeast(0.28, ""),
         );
         self.cpu("page of 50", 330.0);
         self.share(
             "create beside pgbench",
-            self.find("create", AT),
+            self.find("create", MOST),
             self.pgbench("create"),
             Aim::AtLeast(1.2, ""),
         );
         self.on_both();
-        self.share("get beside pgbench", get, self.pgbench("get"), Aim::Known);
+        self.share("get beside pgbench", get, self.pgbench("get"), Aim::Known(""));
     }
 
     fn on_both(&mut self) {
@@ -194,19 +192,44 @@ impl<'a> Held<'a> {
             import.map(|f| f.per_second),
             &[import],
         );
-        let crowded = self.find("get beside a crowd", CROWDED);
-        let longest = crowded.and_then(|f| f.longest_ms);
+        for (what, _) in CROWDS {
+            self.longest(what);
+        }
+        self.longest(connections::WHAT);
+    }
+
+    fn longest(&mut self, what: &str) {
+        let beside = self.find(what, BESIDE);
+        let longest = beside.and_then(|f| f.longest_ms);
         self.add(
-            "get beside a crowd, the longest",
+            &format!("{what}, the longest"),
             Aim::AtMost(50.0, "ms"),
             longest,
-            &[crowded],
+            &[beside],
         );
+    }
+
+    fn memory(&mut self, memory: &[Memory]) {
+        let of_size = |memory: &&Memory| memory.database == self.database && memory.talents == self.talents;
+        let Some(memory) = memory.iter().find(of_size) else {
+            return;
+        };
+        // Others on the machine do not change it.
+        if memory.connections > 0 {
+            let open = Some(memory.connections as f64);
+            self.add("connections at once", Aim::AtLeast(1000.0, ""), open, &[]);
+        }
+        let below = Aim::AtMost(300.0, "MB");
+        self.add("memory of the server, the most", below, Some(memory.most), &[]);
+        let with = format!("memory of the server with {} connections", memory.connections);
+        self.add(&with, below, Some(memory.resident), &[]);
+        let anonymous = Some(memory.anonymous);
+        self.add("of it without the contents of files", Aim::Known("MB"), anonymous, &[]);
     }
 
     fn growth_from(&mut self, first: u64) {
         for what in ["get", "page of 50", "search"] {
-            let (small, large) = (self.find_at(first, what, AT), self.find(what, AT));
+            let (small, large) = (self.find_at(first, what, MOST), self.find(what, MOST));
             let cpu = small.and_then(Figure::cpu_us).zip(large.and_then(Figure::cpu_us));
             let times = cpu.map(|(small, large)| large / small.max(1.0));
             self.add(
@@ -247,7 +270,7 @@ impl<'a> Held<'a> {
     }
 
     fn cpu(&mut self, what: &str, wanted: f64) {
-        let ours = self.find(what, AT);
+        let ours = self.find(what, MOST);
         self.add(
             &format!("{what}, CPU"),
             Aim::AtMost(wanted, "µs"),
@@ -285,26 +308,14 @@ impl<'a> Held<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cpu::Used;
-
-    fn figure(what: &str, in_flight: usize, requests: u64, others: f64) -> Figure {
-        let time = std::time::Duration::from_secs(1);
-        let used = Used {
-            time,
-            server: 1e6,
-            database: 0.0,
-            own: 1e6,
-            others,
-        };
-        Figure::new(what, in_flight, requests, &used, true, false)
-    }
+    use crate::figures::tests::figure;
 
     fn get_beside_echo(get: u64, others: f64, unjudged: Option<&'static str>) -> Target {
         let figures = [
-            figure("echo", AT, 1000, 0.0),
-            figure("get", AT, get, others).on("sqlite", 10),
+            figure("echo", MOST, 1000, 0.0),
+            figure("get", MOST, get, others).on("sqlite", 10),
         ];
-        hold(&figures, unjudged)
+        hold(&figures, &[], unjudged)
             .into_iter()
             .find(|target| target.what == "get beside the echo")
             .unwrap()
@@ -329,13 +340,52 @@ mod tests {
 
     #[test]
     fn growth_is_held_from_the_smallest_register_to_the_largest() {
-        let figures = [10, 100, 1000].map(|size| figure("get", AT, 2000 - size, 0.0).on("sqlite", size));
-        let targets = hold(&figures, None);
+        let figures = [10, 100, 1000].map(|size| figure("get", MOST, 2000 - size, 0.0).on("sqlite", size));
+        let targets = hold(&figures, &[], None);
         let growth: Vec<_> = targets
             .iter()
             .filter(|t| t.what == "get, CPU in those at 10 persons")
             .collect();
         assert_eq!(growth.len(), 1);
         assert_eq!((growth[0].talents, growth[0].reached), (1000, Some(false)));
+    }
+
+    #[test]
+    fn each_thing_beside_gets_has_its_own_target() {
+        let slow = |what: &str, longest| Figure {
+            longest_ms: Some(longest),
+            ..figure(what, BESIDE, 100, 0.0).on("sqlite", 10)
+        };
+        let figures = CROWDS.into_iter().zip([49.0, 50.0, 50.1, 60.0]);
+        let figures: Vec<Figure> = figures.map(|((what, _), longest)| slow(what, longest)).collect();
+        let targets = hold(&figures, &[], None);
+        let reached: Vec<_> = targets
+            .iter()
+            .filter(|target| target.what.ends_with("the longest") && target.measured.is_some())
+            .map(|target| target.reached)
+            .collect();
+        assert_eq!(reached, [Some(true), Some(true), Some(false), Some(false)]);
+    }
+
+    #[test]
+    fn memory_and_connections_are_held_at_each_size_and_what_a_small_one_lacks_is_no_target() {
+        let figures = [10, 1000].map(|size| figure("get", MOST, 100, 0.0).on("postgres", size));
+        let memory = [(10, 0, 100.0), (1000, 752, 301.0)].map(|(talents, connections, most)| Memory {
+            database: "postgres",
+            talents,
+            connections,
+            most,
+            resident: 99.0,
+            anonymous: 50.0,
+        });
+        let targets = hold(&figures, &memory, None);
+        let of = |talents, what: &str| targets.iter().find(|t| t.talents == talents && t.what == what);
+        let reached = |talents, what| of(talents, what).and_then(|target| target.reached);
+        assert_eq!(reached(10, "memory of the server, the most"), Some(true));
+        assert_eq!(reached(1000, "memory of the server, the most"), Some(false));
+        assert_eq!(reached(1000, "memory of the server with 752 connections"), Some(true));
+        assert_eq!(reached(1000, "connections at once"), Some(false));
+        assert!(of(10, "connections at once").is_none() && of(10, "import").is_none());
+        assert!(of(1000, "import").is_some_and(|target| target.measured.is_none()));
     }
 }

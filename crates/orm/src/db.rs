@@ -41,18 +41,31 @@ impl Db {
             .pragma("cache_size", "-65536")
             .pragma("wal_autocheckpoint", "8000")
             .pragma("temp_store", "memory");
-        let write = SqlitePoolOptions::new()
-            .max_connections(1)
-            .test_before_acquire(false)
-            .connect_with(options.clone())
-            .await
-            .map_err(|e| {
-                Error::new(
-                    Class::Unavailable,
-                    "DATABASE_UNREACHABLE",
-                    format!("{}: the database cannot be opened: {e}", path.display()),
-                )
-            })?;
+        // Two that open a new file at the same moment meet where it is turned to WAL, for which SQLite does not wait.
+        let mut attempt = 0;
+        let write = loop {
+            attempt += 1;
+            let opened = SqlitePoolOptions::new()
+                .max_connections(1)
+                .test_before_acquire(false)
+                .connect_with(options.clone())
+                .await;
+            match opened {
+                Ok(pool) => break pool,
+                Err(error)
+                    if attempt < 20
+                        && error
+                            .as_database_error()
+                            .is_some_and(|e| e.code().as_deref() == Some("5")) =>
+                {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                Err(error) => {
+                    let said = format!("{}: the database cannot be opened: {error}", path.display());
+                    return Err(Error::new(Class::Unavailable, "DATABASE_UNREACHABLE", said));
+                }
+            }
+        };
         let read = SqlitePoolOptions::new()
             .max_connections(4)
             .test_before_acquire(false)

@@ -55,6 +55,21 @@ fn place<C: Collection>(work: &mut Work, cx: &Cx, stamp: &Stamp, mask: &Mask, re
     work.update::<C>(cx, stamp, &merged)
 }
 
+/// The stored record that a resource on its way in speaks of, whatever became of it: the one that it names; for a row of an
+/// import (`by_key`) else the one that it means. `None` too where that is not clear, which is said when the row is written.
+pub fn meant<C: Collection>(work: &mut Work, resource: &C::Item, by_key: bool) -> Result<Option<C::Item>> {
+    let name = head_of(resource)?.name;
+    if let Some(id) = C::shape().kind.id(&name) {
+        return work.get::<C>(id);
+    }
+    if !by_key {
+        return Ok(None);
+    }
+    let mut canonical = resource.clone();
+    C::settle(&mut canonical);
+    Ok(find::<C>(work, &canonical).ok().flatten().map(|(stored, _)| stored))
+}
+
 /// How a row was found to mean a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {

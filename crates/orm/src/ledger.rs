@@ -28,8 +28,19 @@ pub(crate) struct Entry {
     pub body: Vec<u8>,
 }
 
-const COLUMNS: &str =
-    "sequence, resource, revision, verb, actor, reason, request_id, create_time, changed_fields, message, snapshot";
+const COLUMNS: [&str; 11] = [
+    "sequence",
+    "resource",
+    "revision",
+    "verb",
+    "actor",
+    "reason",
+    "request_id",
+    "create_time",
+    "changed_fields",
+    "message",
+    "snapshot",
+];
 
 /// Numbers the entries and writes them.
 pub(crate) async fn append(tx: &DatabaseTransaction, entries: &[Entry]) -> Result<(), sea_orm::DbErr> {
@@ -58,7 +69,7 @@ pub(crate) async fn append(tx: &DatabaseTransaction, entries: &[Entry]) -> Resul
             entry.body.clone().into(),
         ]
     });
-    insert_values(tx, &format!("ledger ({COLUMNS})"), "", rows.collect()).await
+    insert_values(tx, "ledger", &COLUMNS, "", rows.collect()).await
 }
 
 /// A page of the history of one resource, the newest entry first, and the token for the next page.
@@ -76,8 +87,10 @@ pub(crate) async fn history(db: &Db, name: &str, page_size: i32, page_token: &st
             ));
         }
     };
-    let text =
-        format!("SELECT {COLUMNS} FROM ledger WHERE resource = ? AND revision < ? ORDER BY revision DESC LIMIT ?");
+    let text = format!(
+        "SELECT {} FROM ledger WHERE resource = ? AND revision < ? ORDER BY revision DESC LIMIT ?",
+        COLUMNS.join(", ")
+    );
     let limit = i64::try_from(size + 1).unwrap_or(i64::MAX);
     let rows = db
         .read

@@ -10,6 +10,7 @@ pub mod filter;
 pub mod id;
 pub mod identifier;
 pub mod import;
+mod index;
 mod layer;
 mod ledger;
 mod merge;

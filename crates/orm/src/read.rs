@@ -9,10 +9,11 @@ use crate::db::{among, list};
 use crate::error::{Error, Result};
 use crate::field::{Column, Type};
 use crate::filter::{self, Expr};
+use crate::index;
 use crate::order;
 use crate::page::{self, Position};
 use crate::reads::bodies;
-use crate::resource::{self, Collection, Kind, whole_name};
+use crate::resource::{self, Collection, Kind};
 use crate::select::{Condition, after_position, columns_of, compile};
 use crate::store::Store;
 use crate::text::Query;
@@ -221,26 +222,11 @@ impl Store {
         most: usize,
     ) -> Result<Vec<(Vec<u8>, Vec<Position>)>> {
         let table = kind.table;
-        let exact = format!(
-            "CASE WHEN EXISTS (SELECT 1 FROM {table}_tokens w WHERE w.token = ? AND w.id = t.id) THEN 0 ELSE 1 END"
-        );
-        let whole: Value = whole_name(query.whole()).into();
+        let backend = self.db.backend();
+        let (whole, whole_value) = index::is_whole(backend, table, query);
+        let (all, all_value) = index::has_all(backend, table, query.terms());
         let mut condition = Condition::new("+t.record_status = 1", []);
-        for term in query.terms() {
-            // Half-open ranges on the token: an index serves them on both databases.
-            let (test, values): (&str, Vec<Value>) = if term.prefix {
-                (
-                    "s.token >= ? AND s.token < ?",
-                    vec![term.text.as_str().into(), format!("{}\u{10ffff}", term.text).into()],
-                )
-            } else {
-                ("s.token = ?", vec![term.text.as_str().into()])
-            };
-            condition.and(
-                &format!("t.id IN (SELECT s.id FROM {table}_tokens s WHERE {test})"),
-                values,
-            );
-        }
+        condition.and(&all, [all_value]);
         let mut outer = Condition::new("1 = 1", []);
         match position {
             None => {}
@@ -257,11 +243,11 @@ impl Store {
             }
         }
         let text = format!(
-            "SELECT f.body, f.rank, f.sort_key, f.id FROM (SELECT t.body, {exact} AS rank, t.sort_key, t.id FROM {table} t WHERE {}) f \
+            "SELECT f.body, f.rank, f.sort_key, f.id FROM (SELECT t.body, CASE WHEN {whole} THEN 0 ELSE 1 END AS rank, t.sort_key, t.id FROM {table} t WHERE {}) f \
              WHERE {} ORDER BY f.rank, f.sort_key, f.id LIMIT ?",
             condition.text, outer.text
         );
-        let mut values = vec![whole];
+        let mut values = vec![whole_value];
         values.extend(condition.values);
         values.extend(outer.values);
         values.push(limit(most));

@@ -292,17 +292,15 @@ pub(crate) struct Row {
     pub head: Head,
     pub sort_key: String,
     pub cells: Vec<Cell>,
-    pub tokens: BTreeSet<String>,
+    /// Its search tokens, with a space between.
+    pub tokens: String,
+    /// Its whole names, folded, where an import matches by them.
+    pub names: BTreeSet<String>,
     pub keys: BTreeSet<String>,
     /// The message as answers show it.
     pub body: Vec<u8>,
     /// The private part, sealed.
     pub sealed: Option<Vec<u8>>,
-}
-
-/// The token by which a record is found by a whole name.
-pub(crate) fn whole_name(name: &str) -> String {
-    format!("={}", text::fold(name))
 }
 
 /// The head of an encoded resource.
@@ -327,11 +325,11 @@ pub(crate) fn private<C: Collection>() -> Vec<u32> {
 }
 
 /// The tokens of a resource: those of its names, and each whole name.
-pub(crate) fn tokens<C: Collection>(resource: &C::Item) -> BTreeSet<String> {
+fn tokens<C: Collection>(resource: &C::Item) -> String {
     let names = C::searched(resource);
     let mut tokens = text::tokens(names.iter().copied());
-    tokens.extend(names.iter().map(|name| whole_name(name)));
-    tokens
+    tokens.extend(names.iter().map(|name| text::whole_name(name)));
+    tokens.into_iter().collect::<Vec<_>>().join(" ")
 }
 
 /// The keys of a resource as the database holds them: none once it is annulled.
@@ -374,6 +372,11 @@ pub(crate) fn row<C: Collection>(
         sort_key: text::sort_key(C::title(resource)),
         cells: shape.get.iter().map(|get| get(resource)).collect(),
         tokens: tokens::<C>(resource),
+        names: if C::BY_NAME {
+            C::searched(resource).into_iter().map(text::fold).collect()
+        } else {
+            BTreeSet::new()
+        },
         keys: stored_keys::<C>(resource, &head, vault)?,
         sealed: if part.is_empty() { None } else { Some(seal(&id, &part)?) },
         body,

@@ -22,24 +22,44 @@ pub enum Sql {
     Integer,
 }
 
-/// Runs statements in which `$TEXT`, `$BYTES` and `$COMPACT` (the end of a table that is found by its key only) stand
-/// for what the database calls them.
+/// Runs statements in which words stand for what the database calls them: `$TEXT`, `$BYTES`, `$ID` (the id of a
+/// resource, on SQLite beside a serial number), `$SEQUENCE` (a key that is a number), `$TOKENS` (the search tokens of a row,
+/// where they are a column) and `$COMPACT` (the end of a table that is found by its key only). One that begins with
+/// `$SQLITE` or `$POSTGRES` is for this database alone.
 pub async fn run(manager: &SchemaManager<'_>, statements: &[String]) -> Result<(), DbErr> {
     let connection = manager.get_connection();
-    let words = match connection.get_database_backend() {
-        DbBackend::Postgres => [("$TEXT", "TEXT COLLATE \"C\""), ("$BYTES", "BYTEA"), ("$COMPACT", "")],
-        _ => [("$TEXT", "TEXT"), ("$BYTES", "BLOB"), ("$COMPACT", " WITHOUT ROWID")],
+    let (own, other, words) = match connection.get_database_backend() {
+        DbBackend::Postgres => ("$POSTGRES ", "$SQLITE ", POSTGRES),
+        _ => ("$SQLITE ", "$POSTGRES ", SQLITE),
     };
-    for statement in statements {
+    for statement in statements.iter().filter(|statement| !statement.starts_with(other)) {
+        let statement = statement.strip_prefix(own).unwrap_or(statement).to_owned();
         let text = words
             .iter()
-            .fold(statement.clone(), |text, (word, name)| text.replace(word, name));
+            .fold(statement, |text, (word, name)| text.replace(word, name));
         connection.execute_unprepared(&text).await?;
     }
     Ok(())
 }
 
-/// The tables of a resource: its own, and those of its several-valued fields, keys and search tokens.
+const SQLITE: [(&str, &str); 6] = [
+    ("$ID", "serial INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE"),
+    ("$SEQUENCE", "INTEGER PRIMARY KEY"),
+    ("$TOKENS", ""),
+    ("$TEXT", "TEXT"),
+    ("$BYTES", "BLOB"),
+    ("$COMPACT", " WITHOUT ROWID"),
+];
+const POSTGRES: [(&str, &str); 6] = [
+    ("$ID", "id TEXT COLLATE \"C\" NOT NULL PRIMARY KEY"),
+    ("$SEQUENCE", "BIGINT NOT NULL PRIMARY KEY"),
+    ("$TOKENS", ", tokens TSVECTOR NOT NULL"),
+    ("$TEXT", "TEXT COLLATE \"C\""),
+    ("$BYTES", "BYTEA"),
+    ("$COMPACT", ""),
+];
+
+/// The tables of a resource: its own, and those of its several-valued fields and keys; and its search index.
 pub fn resource(table: &str, columns: &[(&str, Sql)], sealed: bool, indexed: &[&str]) -> Vec<String> {
     let own: String = columns
         .iter()
@@ -50,12 +70,12 @@ pub fn resource(table: &str, columns: &[(&str, Sql)], sealed: bool, indexed: &[&
             )
         })
         .collect();
-    let sealed = if sealed { ", sealed $BYTES" } else { "" };
+    let sealed = if sealed { ", sealed $BYTES NOT NULL" } else { "" };
     let mut statements = vec![
         format!(
-            "CREATE TABLE {table} (id $TEXT NOT NULL PRIMARY KEY, name $TEXT NOT NULL, revision BIGINT NOT NULL, \
+            "CREATE TABLE {table} ($ID, name $TEXT NOT NULL, revision BIGINT NOT NULL, \
              record_status BIGINT NOT NULL, survivor $TEXT NOT NULL, create_time BIGINT NOT NULL, \
-             update_time BIGINT NOT NULL, sort_key $TEXT NOT NULL, {own}body $BYTES NOT NULL{sealed})"
+             update_time BIGINT NOT NULL, sort_key $TEXT NOT NULL, {own}body $BYTES NOT NULL{sealed}$TOKENS)"
         ),
         format!("CREATE INDEX {table}_by_name ON {table} (record_status, sort_key, id)"),
         format!("CREATE INDEX {table}_by_survivor ON {table} (survivor) WHERE survivor <> ''"),
@@ -64,10 +84,8 @@ pub fn resource(table: &str, columns: &[(&str, Sql)], sealed: bool, indexed: &[&
              PRIMARY KEY (field, value, id))$COMPACT"
         ),
         format!("CREATE TABLE {table}_keys (key $TEXT NOT NULL PRIMARY KEY, id $TEXT NOT NULL)$COMPACT"),
-        format!(
-            "CREATE TABLE {table}_tokens (token $TEXT NOT NULL, id $TEXT NOT NULL, PRIMARY KEY (token, id))$COMPACT"
-        ),
     ];
+    statements.extend(crate::index::statements(table));
     statements.extend(
         indexed
             .iter()
@@ -107,7 +125,7 @@ impl MigrationTrait for LedgerTables {
 
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let statements = [
-            "CREATE TABLE ledger (sequence BIGINT NOT NULL PRIMARY KEY, resource $TEXT NOT NULL, revision BIGINT NOT NULL, \
+            "CREATE TABLE ledger (sequence $SEQUENCE, resource $TEXT NOT NULL, revision BIGINT NOT NULL, \
              verb $TEXT NOT NULL, actor $TEXT NOT NULL, reason $TEXT NOT NULL, request_id $TEXT NOT NULL, \
              create_time BIGINT NOT NULL, changed_fields $TEXT NOT NULL, message $TEXT NOT NULL, snapshot $BYTES NOT NULL)",
             "CREATE UNIQUE INDEX ledger_by_resource ON ledger (resource, revision)",
@@ -124,7 +142,7 @@ impl MigrationTrait for LedgerTables {
 
 /// Brings the tables of a migrator to this program's version. Without `migrate` only where there are none yet.
 pub async fn prepare<M: MigratorTrait>(db: &Db, migrate: bool) -> Result<()> {
-    let mut attempt = 0;
+    let (mut attempt, mut first) = (0, None);
     loop {
         let status = M::get_migration_with_status_read_only(db.owner())
             .await
@@ -147,10 +165,14 @@ pub async fn prepare<M: MigratorTrait>(db: &Db, migrate: bool) -> Result<()> {
             Ok(()) => return Ok(()),
             // Another process may be making the same tables at this moment.
             Err(error) if attempt < 10 && !crate::db::is_full(&error) => {
-                tokio::time::sleep(Duration::from_millis(200)).await
+                first.get_or_insert(error);
+                tokio::time::sleep(Duration::from_millis(200)).await;
             }
             Err(error) if crate::db::is_full(&error) => return Err(error.into()),
-            Err(error) => return Err(Error::internal(format!("the tables cannot be made: {error}"))),
+            Err(error) => {
+                let why = first.unwrap_or(error);
+                return Err(Error::internal(format!("the tables cannot be made: {why}")));
+            }
         }
     }
 }
@@ -242,7 +264,8 @@ pub async fn differences(db: &Db, kind: &crate::resource::Kind) -> Result<Vec<St
     if let Err(error) = db.read.query_all_raw(db.sql(&text, [])).await {
         wrong.push(error.to_string());
     }
-    let declared = crate::tables::columns(kind);
+    let mut declared = crate::tables::columns(kind);
+    declared.extend(["serial", "tokens"]);
     let text = match db.backend() {
         DbBackend::Postgres => {
             "SELECT column_name::text FROM information_schema.columns WHERE table_name = ? AND table_schema = current_schema()"

@@ -3,15 +3,20 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use sea_orm::sea_query::Value;
+use sea_orm::sea_query::{ArrayType, Value};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, QueryResult};
 
 use crate::db::{among, list, rows_of, sql};
 use crate::error::Result;
+use crate::index;
 use crate::layer::{Asks, Base, Loaded, RowChange};
 use crate::resource::{Cell, Kind, Row};
 use crate::vault::Vault;
 
+/// The field of the whole names that an import matches by, among the values of a resource's fields.
+const WHOLE_NAME: &str = "=";
+/// The column of the search tokens on PostgreSQL.
+const TOKENS: &str = "tokens";
 /// How many rows one statement writes, the largest first.
 const PIECES: [usize; 4] = [64, 16, 4, 1];
 
@@ -65,12 +70,13 @@ pub(crate) async fn load(
                 .await?;
         }
         let text = format!(
-            "SELECT t.id, t.body{}, n.token FROM {table}_tokens n JOIN {table} t ON t.id = n.id WHERE {} ORDER BY t.id{tail}",
+            "SELECT t.id, t.body{}, n.value FROM {table}_values n JOIN {table} t ON t.id = n.id \
+             WHERE n.field = ? AND {} ORDER BY t.id{tail}",
             sealed(kind),
-            among(backend, "n.token")
+            among(backend, "n.value")
         );
         let found = connection
-            .query_all_raw(sql(backend, &text, [list(backend, &wanted)]))
+            .query_all_raw(sql(backend, &text, [WHOLE_NAME.into(), list(backend, &wanted)]))
             .await?;
         base.names
             .extend(wanted.into_iter().map(|name| ((table, name), Vec::new())));
@@ -114,7 +120,11 @@ fn after(kind: &Kind) -> usize {
 fn take_row(kind: &Kind, row: &QueryResult, base: &mut Base, vault: Option<&Arc<Vault>>) -> Result<String> {
     let id: String = row.try_get_by_index(0)?;
     let mut whole: Vec<u8> = row.try_get_by_index(1)?;
-    let sealed: Option<Vec<u8>> = if kind.sealed { row.try_get_by_index(2)? } else { None };
+    let sealed: Option<Vec<u8>> = if kind.sealed {
+        Some(row.try_get_by_index(2)?).filter(|sealed: &Vec<u8>| !sealed.is_empty())
+    } else {
+        None
+    };
     if let (Some(sealed), Some(vault)) = (&sealed, vault) {
         whole.extend(vault.open(&id, sealed)?);
     }
@@ -135,55 +145,47 @@ pub(crate) async fn write(tx: &DatabaseTransaction, rows: &[RowChange]) -> Resul
         for (before, after) in of_kind {
             let id = after.id.as_str();
             let old = before.as_ref();
-            side.keys.difference(id, old.map_or(&none, |r| &r.keys), &after.keys);
-            side.tokens
-                .difference(id, old.map_or(&none, |r| &r.tokens), &after.tokens);
+            side.keys(id, old.map_or(&none, |r| &r.keys), &after.keys);
+            side.values(WHOLE_NAME, id, old.map_or(&none, |r| &r.names), &after.names);
             for (place, column) in kind.columns.iter().enumerate().filter(|(_, c)| c.many) {
                 let was = old.and_then(|r| many(r, place)).unwrap_or(&none);
                 let is = many(after, place).unwrap_or(&none);
-                for gone in was.difference(is) {
-                    side.values_gone.push([column.name, gone, id]);
-                }
-                for new in is.difference(was) {
-                    side.values_new.push([column.name, new, id]);
-                }
+                side.values(column.name, id, was, is);
             }
         }
         let table = kind.table;
-        remove(tx, &format!("{table}_keys"), ["key", "id"], &side.keys.gone).await?;
-        insert(tx, &format!("{table}_keys (key, id)"), &side.keys.new).await?;
-        remove(tx, &format!("{table}_tokens"), ["token", "id"], &side.tokens.gone).await?;
-        insert(tx, &format!("{table}_tokens (token, id)"), &side.tokens.new).await?;
-        remove(
-            tx,
-            &format!("{table}_values"),
-            ["field", "value", "id"],
-            &side.values_gone,
-        )
-        .await?;
-        insert(tx, &format!("{table}_values (field, value, id)"), &side.values_new).await?;
+        // In the order of the index that takes them.
+        side.keys_new.sort_unstable();
+        side.values_new.sort_unstable();
+        let (keys, values) = (format!("{table}_keys"), format!("{table}_values"));
+        remove(tx, &keys, ["key", "id"], &side.keys_gone).await?;
+        insert(tx, &keys, ["key", "id"], &side.keys_new).await?;
+        remove(tx, &values, ["field", "value", "id"], &side.values_gone).await?;
+        insert(tx, &values, ["field", "value", "id"], &side.values_new).await?;
+        index::write(tx, table, of_kind).await?;
     }
     Ok(())
 }
 
 #[derive(Default)]
 struct Side<'a> {
-    keys: Pairs<'a>,
-    tokens: Pairs<'a>,
+    keys_gone: Vec<[&'a str; 2]>,
+    keys_new: Vec<[&'a str; 2]>,
     values_gone: Vec<[&'a str; 3]>,
     values_new: Vec<[&'a str; 3]>,
 }
 
-#[derive(Default)]
-struct Pairs<'a> {
-    gone: Vec<[&'a str; 2]>,
-    new: Vec<[&'a str; 2]>,
-}
+impl<'a> Side<'a> {
+    fn keys(&mut self, id: &'a str, was: &'a BTreeSet<String>, is: &'a BTreeSet<String>) {
+        self.keys_gone.extend(was.difference(is).map(|key| [key.as_str(), id]));
+        self.keys_new.extend(is.difference(was).map(|key| [key.as_str(), id]));
+    }
 
-impl<'a> Pairs<'a> {
-    fn difference(&mut self, id: &'a str, was: &'a BTreeSet<String>, is: &'a BTreeSet<String>) {
-        self.gone.extend(was.difference(is).map(|text| [text.as_str(), id]));
-        self.new.extend(is.difference(was).map(|text| [text.as_str(), id]));
+    fn values(&mut self, field: &'a str, id: &'a str, was: &'a BTreeSet<String>, is: &'a BTreeSet<String>) {
+        self.values_gone
+            .extend(was.difference(is).map(|value| [field, value.as_str(), id]));
+        self.values_new
+            .extend(is.difference(was).map(|value| [field, value.as_str(), id]));
     }
 }
 
@@ -194,7 +196,7 @@ fn many(row: &Row, place: usize) -> Option<&BTreeSet<String>> {
     }
 }
 
-/// Names of the columns of a resource's own table.
+/// Names of the columns of a resource's own table, but for what one database has by itself.
 pub(crate) fn columns(kind: &Kind) -> Vec<&'static str> {
     let mut names = vec![
         "id",
@@ -215,31 +217,79 @@ pub(crate) fn columns(kind: &Kind) -> Vec<&'static str> {
 }
 
 async fn write_rows(tx: &DatabaseTransaction, kind: &Kind, rows: &[RowChange]) -> Result<(), sea_orm::DbErr> {
-    let names = columns(kind);
+    let mut names = columns(kind);
+    let has_tokens = tx.get_database_backend() == DbBackend::Postgres;
+    if has_tokens {
+        names.push(TOKENS);
+    }
     let set: Vec<_> = names.iter().skip(1).map(|n| format!("{n} = excluded.{n}")).collect();
-    let into = format!("{} ({})", kind.table, names.join(", "));
     let tail = format!(" ON CONFLICT (id) DO UPDATE SET {}", set.join(", "));
-    insert_values(tx, &into, &tail, rows.iter().map(|(_, row)| values(row)).collect()).await
+    let values = rows.iter().map(|(_, row)| {
+        let mut values = values(row);
+        if has_tokens {
+            values.push(row.tokens.as_str().into());
+        }
+        values
+    });
+    insert_values(tx, kind.table, &names, &tail, values.collect()).await
 }
 
-/// Inserts rows of bound values with statements of several rows: few sizes, so that statements stay prepared.
+/// Inserts rows of bound values. PostgreSQL gets a list for each column, so that any number is one statement; SQLite has
+/// no lists of bytes and gets statements of a few sizes, so that they stay prepared.
 pub(crate) async fn insert_values(
     tx: &DatabaseTransaction,
-    into: &str,
+    table: &str,
+    columns: &[&str],
     tail: &str,
     mut rows: Vec<Vec<Value>>,
 ) -> Result<(), sea_orm::DbErr> {
-    while let Some(first) = rows.first() {
-        let marks = format!("({})", vec!["?"; first.len()].join(", "));
-        let piece = PIECES.into_iter().find(|p| *p <= rows.len()).unwrap_or(1);
+    let backend = tx.get_database_backend();
+    let into = format!("INSERT INTO {table} ({})", columns.join(", "));
+    if backend == DbBackend::Postgres {
+        let Some(first) = rows.first() else { return Ok(()) };
+        let kinds: Vec<(ArrayType, &str)> = first.iter().map(array_of).collect();
+        let lists: Vec<_> = kinds.iter().map(|(_, name)| format!("?::{name}[]")).collect();
+        let names: Vec<_> = (0..columns.len()).map(|n| format!("c{n}")).collect();
+        let picked = columns.iter().zip(&names).map(|(column, name)| match *column {
+            TOKENS => format!("array_to_tsvector(string_to_array({name}, ' '))"),
+            _ => name.clone(),
+        });
         let text = format!(
-            "INSERT INTO {into} VALUES {}{tail}",
-            vec![marks.as_str(); piece].join(", ")
+            "{into} SELECT {} FROM UNNEST({}) AS r({}){tail}",
+            picked.collect::<Vec<_>>().join(", "),
+            lists.join(", "),
+            names.join(", ")
         );
+        let mut turned: Vec<Vec<Value>> = kinds.iter().map(|_| Vec::with_capacity(rows.len())).collect();
+        for row in rows {
+            for (list, value) in turned.iter_mut().zip(row) {
+                list.push(value);
+            }
+        }
+        let values = kinds
+            .into_iter()
+            .zip(turned)
+            .map(|((kind, _), list)| Value::Array(kind, Some(Box::new(list))));
+        tx.execute_raw(sql(backend, &text, values)).await?;
+        return Ok(());
+    }
+    let marks = format!("({})", vec!["?"; columns.len()].join(", "));
+    while !rows.is_empty() {
+        let piece = PIECES.into_iter().find(|p| *p <= rows.len()).unwrap_or(1);
+        let text = format!("{into} VALUES {}{tail}", vec![marks.as_str(); piece].join(", "));
         let values: Vec<Value> = rows.drain(..piece).flatten().collect();
-        tx.execute_raw(sql(tx.get_database_backend(), &text, values)).await?;
+        tx.execute_raw(sql(backend, &text, values)).await?;
     }
     Ok(())
+}
+
+/// The type of a list of such values, and its name in PostgreSQL.
+fn array_of(value: &Value) -> (ArrayType, &'static str) {
+    match value {
+        Value::BigInt(_) => (ArrayType::BigInt, "bigint"),
+        Value::Bytes(_) => (ArrayType::Bytes, "bytea"),
+        _ => (ArrayType::String, "text"),
+    }
 }
 
 fn values(row: &Row) -> Vec<Value> {
@@ -261,7 +311,8 @@ fn values(row: &Row) -> Vec<Value> {
     }));
     values.push(row.body.clone().into());
     if row.kind.sealed {
-        values.push(row.sealed.clone().into());
+        // Nothing sealed is no bytes.
+        values.push(row.sealed.clone().unwrap_or_default().into());
     }
     values
 }
@@ -269,16 +320,18 @@ fn values(row: &Row) -> Vec<Value> {
 async fn insert<const N: usize>(
     tx: &DatabaseTransaction,
     table: &str,
+    columns: [&str; N],
     rows: &[[&str; N]],
 ) -> Result<(), sea_orm::DbErr> {
     if rows.is_empty() {
         return Ok(());
     }
     let backend = tx.get_database_backend();
-    let columns: Vec<_> = (0..N).map(|n| format!("c{n}")).collect();
+    let picked: Vec<_> = (0..N).map(|n| format!("c{n}")).collect();
     let text = format!(
-        "INSERT INTO {table} SELECT {} FROM {}",
+        "INSERT INTO {table} ({}) SELECT {} FROM {}",
         columns.join(", "),
+        picked.join(", "),
         rows_of(backend, N)
     );
     tx.execute_raw(sql(backend, &text, crate::db::rows(backend, rows)))

@@ -97,7 +97,7 @@ impl Work {
     /// The ids of the records that have a whole name, folded.
     pub fn named<C: Collection>(&mut self, name: &str) -> Result<Vec<String>> {
         let kind = &C::shape().kind;
-        let at = (kind.table, resource::whole_name(name));
+        let at = (kind.table, crate::text::fold(name));
         let Some(found) = self.base.names.get(&at) else {
             self.asks
                 .names
@@ -225,7 +225,7 @@ impl Work {
         self.hold_keys::<C>(kind, &id, old_resource.as_ref().zip(old_head.as_ref()), (&new, &head))?;
         if C::BY_NAME {
             for name in C::searched(&new) {
-                let at = (kind.table, resource::whole_name(name));
+                let at = (kind.table, crate::text::fold(name));
                 self.staged.names.entry(at).or_default().push(id.clone());
             }
         }

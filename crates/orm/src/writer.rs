@@ -402,6 +402,6 @@ async fn remember(tx: &DatabaseTransaction, jobs: &[Job], fresh: &Fresh, seen: &
             job.cx.now.into(),
         ])
     });
-    let into = "requests (actor, request_id, digest, resource, revision, create_time)";
-    tables::insert_values(tx, into, "", rows.collect()).await
+    let columns = ["actor", "request_id", "digest", "resource", "revision", "create_time"];
+    tables::insert_values(tx, "requests", &columns, "", rows.collect()).await
 }

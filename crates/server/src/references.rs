@@ -1,17 +1,25 @@
-//! References to other records: resolved in one call for a whole request, and put in their stored form.
+//! References to other records: resolved in one call for a whole request, and put in their stored form. One that a record
+//! has already stays as it is, whatever became of its target.
 
 use std::collections::HashMap;
-use std::future::Future;
 
-use mingce_orm::{Error, Violation};
+use mingce_orm::identifier::{self, Fault};
+use mingce_orm::work::head_of;
+use mingce_orm::{Collection, Error, Key, Store, Violation, Work, import};
 use mingce_proto::awards::SchemeReference;
 use mingce_proto::labs::LabReference;
-use mingce_proto::registry::{OrganizationReference, TalentReference};
+use mingce_proto::registry::{Identifier, OrganizationReference, TalentReference};
 use mingce_proto::talent::ProgrammeReference;
 use prost::Message;
 
+use crate::rows::{Row, Session};
+
 /// A reference as the contract has it: a resource name and the name of the thing as it stood.
 pub trait Reference: Message + Clone + Default {
+    /// The resource name; empty where the reference is by something else.
+    fn name(&self) -> &str;
+    /// The name of the thing as it stood.
+    fn display_name(&self) -> &str;
     /// Puts the stored form: the resource name, the name where none is given, and nothing that served to resolve it.
     fn put(&mut self, name: &str, display_name: &str);
 }
@@ -19,6 +27,14 @@ pub trait Reference: Message + Clone + Default {
 macro_rules! reference {
     ($type:ident, $name:ident) => {
         impl Reference for $type {
+            fn name(&self) -> &str {
+                &self.$name
+            }
+
+            fn display_name(&self) -> &str {
+                &self.display_name
+            }
+
             fn put(&mut self, name: &str, display_name: &str) {
                 let given = std::mem::take(&mut self.display_name);
                 let display_name = if given.is_empty() {
@@ -41,16 +57,24 @@ reference!(LabReference, lab);
 reference!(ProgrammeReference, programme);
 reference!(SchemeReference, scheme);
 
-/// A reference in a row of a request: which row, at which path of the resource.
-#[derive(Debug)]
-pub struct Cited<'a, T> {
-    /// The place of the row.
-    pub row: usize,
-    /// The path below the resource, for example `hosts[1].organization`.
-    pub path: String,
-    /// The reference.
-    pub reference: &'a mut T,
+/// A bare resource name.
+impl Reference for String {
+    fn name(&self) -> &str {
+        self
+    }
+
+    fn display_name(&self) -> &str {
+        ""
+    }
+
+    fn put(&mut self, name: &str, _display_name: &str) {
+        name.clone_into(self);
+    }
 }
+
+/// Goes to the references of one sort in a resource, each with its path below the resource, for example
+/// `hosts[1].organization`.
+pub type Walk<C, T> = fn(&mut <C as Collection>::Item) -> Vec<(String, &mut T)>;
 
 /// What a reference was found to mean.
 #[derive(Debug, Clone, Default)]
@@ -71,63 +95,236 @@ impl Found {
             ..Self::default()
         }
     }
+
+    /// Puts a reference in its stored form, or says what is wrong with it.
+    fn apply(&self, path: String, reference: &mut impl Reference, problems: &mut Vec<Violation>) {
+        let Some((field, reason, description)) = &self.problem else {
+            return reference.put(&self.name, &self.display_name);
+        };
+        let field = if field.is_empty() {
+            path
+        } else {
+            format!("{path}.{field}")
+        };
+        problems.push(Violation {
+            field,
+            reason,
+            description: description.clone(),
+        });
+    }
 }
 
-/// Resolves all references at once (each different one is asked for once), puts them in their stored form, and
-/// answers what is wrong with which row.
+/// All references of one sort in the rows of a request.
+#[derive(Debug)]
+pub struct Cited<C: Collection, T> {
+    walk: Walk<C, T>,
+    wanted: Vec<T>,
+    /// For each reference, row by row, its place among those that are wanted.
+    which: Vec<usize>,
+}
+
+impl<C: Collection, T: Reference> Cited<C, T> {
+    /// Gathers the references of all rows.
+    pub fn of(rows: &mut [Row<C>], walk: Walk<C, T>) -> Self {
+        let mut places: HashMap<Vec<u8>, usize> = HashMap::new();
+        let (mut wanted, mut which) = (Vec::new(), Vec::new());
+        for row in rows {
+            for (_, reference) in walk(&mut row.resource) {
+                which.push(*places.entry(reference.encode_to_vec()).or_insert_with(|| {
+                    wanted.push(reference.clone());
+                    wanted.len() - 1
+                }));
+            }
+        }
+        Self { walk, wanted, which }
+    }
+
+    /// Each different reference, once.
+    pub fn wanted(&self) -> Vec<T> {
+        self.wanted.clone()
+    }
+
+    /// Puts the references in their stored form, by what was found for those that are wanted, and adds what is wrong to the
+    /// rows. The same rows as before, with the same references. What else the key of a record is made of is settled first.
+    ///
+    /// A name that leads to another record, or nowhere, may be one that the stored record has had since before its target was
+    /// merged or annulled. Then it stays.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub async fn settle(
+        self,
+        store: &Store,
+        session: &mut Session,
+        rows: &mut [Row<C>],
+        found: Vec<Found>,
+    ) -> Result<(), Error> {
+        if found.len() != self.wanted.len() {
+            let (asked, count) = (self.wanted.len(), found.len());
+            return Err(Error::internal(format!(
+                "{asked} references were asked for and {count} answered"
+            )));
+        }
+        let mut which = self.which.iter();
+        let mut elsewhere: Vec<(&mut Row<C>, HashMap<String, &Found>)> = Vec::new();
+        for row in rows {
+            let mut paths = HashMap::new();
+            for (path, reference) in (self.walk)(&mut row.resource) {
+                let Some(found) = which.next().and_then(|place| found.get(*place)) else {
+                    continue;
+                };
+                if reference.name().is_empty() || reference.name() == found.name {
+                    found.apply(path, reference, &mut row.problems);
+                } else {
+                    paths.insert(path, found);
+                }
+            }
+            if !paths.is_empty() {
+                elsewhere.push((row, paths));
+            }
+        }
+        if elsewhere.is_empty() {
+            return Ok(());
+        }
+        let by_key = session.is_import();
+        let mut fresh = store.rehearsal();
+        let work = session.rehearsal.as_mut().unwrap_or(&mut fresh);
+        let stored = store
+            .rehearse(work, |work| {
+                all(elsewhere
+                    .iter()
+                    .map(|(row, _)| import::meant::<C>(work, &row.resource, by_key)))
+            })
+            .await?;
+        for ((row, paths), mut stored) in elsewhere.into_iter().zip(stored) {
+            let had: HashMap<(String, String), String> = stored
+                .iter_mut()
+                .flat_map(|stored| (self.walk)(stored))
+                .map(|(path, r)| ((field_of(&path), r.name().to_owned()), r.display_name().to_owned()))
+                .collect();
+            for (path, reference) in (self.walk)(&mut row.resource) {
+                let Some(found) = paths.get(&path) else { continue };
+                let name = reference.name().to_owned();
+                match had.get(&(field_of(&path), name.clone())) {
+                    Some(display_name) => reference.put(&name, display_name),
+                    None => found.apply(path, reference, &mut row.problems),
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A path without the places in it: an item that has moved is the same.
+fn field_of(path: &str) -> String {
+    path.replace(|c: char| c.is_ascii_digit(), "")
+}
+
+/// All results, or the first error. Goes on after an error, so that all that has to be loaded is asked for at once.
+fn all<R>(results: impl Iterator<Item = Result<R, Error>>) -> Result<Vec<R>, Error> {
+    let results: Vec<_> = results.collect();
+    results.into_iter().collect()
+}
+
+/// What a reference is looked up by where it has no resource name.
+pub type KeyOf<T> = fn(&T) -> Result<Option<Key>, Fault>;
+
+/// The key of a reference's identifier.
 ///
 /// # Errors
-/// Where the owner of what is named cannot be asked.
-pub async fn settle<'a, T, A>(
-    cited: Vec<Cited<'a, T>>,
-    ask: impl FnOnce(Vec<T>) -> A,
-) -> Result<Vec<(usize, Violation)>, Error>
-where
-    T: Reference,
-    A: Future<Output = Result<Vec<Found>, Error>>,
-{
-    let mut places: HashMap<Vec<u8>, usize> = HashMap::new();
-    let mut wanted = Vec::new();
-    let mut which = Vec::with_capacity(cited.len());
-    for one in &cited {
-        let place = *places.entry(one.reference.encode_to_vec()).or_insert_with(|| {
-            wanted.push(one.reference.clone());
-            wanted.len() - 1
+/// Where it is none.
+pub fn identifier_key(given: Option<&Identifier>) -> Result<Option<Key>, Fault> {
+    let Some(given) = given else { return Ok(None) };
+    let value = identifier::canonical(&given.scheme, &given.value)?;
+    Ok(Some(Key::identifier(&given.scheme, &value, "identifier")))
+}
+
+/// Finds records of a collection of this service by resource name, else by key.
+///
+/// # Errors
+/// Where the database cannot be read.
+pub async fn find<C: Collection, T: Reference>(
+    store: &Store,
+    work: &mut Work,
+    references: &[T],
+    key_of: KeyOf<T>,
+) -> Result<Vec<Found>, Error> {
+    store
+        .rehearse(work, |work| {
+            all(references.iter().map(|reference| find_one::<C, T>(work, reference, key_of)))
+        })
+        .await
+}
+
+fn find_one<C: Collection, T: Reference>(work: &mut Work, wanted: &T, key_of: KeyOf<T>) -> Result<Found, Error> {
+    let (name, thing) = (wanted.name(), C::SINGULAR);
+    let key = match key_of(wanted) {
+        _ if !name.is_empty() => None,
+        Ok(key) => key,
+        Err(fault) => {
+            return Ok(Found {
+                problem: Some(("identifier".to_owned(), fault.reason, fault.description)),
+                ..Found::default()
+            });
+        }
+    };
+    if let Some(found) = work.find::<C>(name, key.as_ref())? {
+        return Ok(Found {
+            name: head_of(&found)?.name,
+            display_name: C::title(&found).to_owned(),
+            problem: None,
         });
-        which.push(place);
     }
-    if wanted.is_empty() {
-        return Ok(Vec::new());
-    }
-    let count = wanted.len();
-    let found = ask(wanted).await?;
-    if found.len() != count {
-        return Err(Error::internal(format!(
-            "{count} references were asked for and {} answered",
-            found.len()
-        )));
-    }
-    let mut problems = Vec::new();
-    for (one, place) in cited.into_iter().zip(which) {
-        let Some(found) = found.get(place) else { continue };
-        match &found.problem {
-            Some((field, reason, description)) => {
-                let field = if field.is_empty() {
-                    one.path
-                } else {
-                    format!("{}.{field}", one.path)
+    Ok(match key {
+        // A code may be shown; an identifier may say who a person is.
+        Some(key) if key.field == "code" => {
+            Found::missing("code", format!("no {thing} has the code {:?}", key.value))
+        }
+        Some(key) => Found::missing(&key.field, format!("no {thing} has this {}", key.field)),
+        None if name.is_empty() => Found::missing(thing, format!("say which {thing}, best by its resource name")),
+        None => Found::missing(thing, format!("{name} does not exist or was annulled")),
+    })
+}
+
+/// Puts a row of an import, whose decision is recorded already under a duplicate, back under that duplicate: decisions stay with
+/// the name that they were made on. `asked` is what each row said before its parent was resolved.
+///
+/// # Errors
+/// Where the database cannot be read.
+pub async fn stay_recorded<P: Collection, D: Collection, T: Reference>(
+    store: &Store,
+    work: &mut Work,
+    rows: &mut [Row<D>],
+    asked: &[T],
+    (parent, key_of): (fn(&mut D::Item) -> &mut Option<T>, KeyOf<T>),
+) -> Result<(), Error> {
+    let under = store
+        .rehearse(work, |work| {
+            all(asked.iter().zip(rows.iter()).map(|(asked, row)| {
+                let kind = &P::shape().kind;
+                let id = match (kind.id(asked.name()), key_of(asked)) {
+                    (Some(id), _) => Some(id.to_owned()),
+                    (None, Ok(Some(key))) => work.owner::<P>(&key)?,
+                    _ => None,
                 };
-                problems.push((
-                    one.row,
-                    Violation {
-                        field,
-                        reason,
-                        description: description.clone(),
-                    },
-                ));
-            }
-            None => one.reference.put(&found.name, &found.display_name),
+                let Some(name) = id.map(|id| kind.name(None, &id)) else {
+                    return Ok(None);
+                };
+                if D::parent(&row.resource) == name {
+                    return Ok(None);
+                }
+                let mut under = row.resource.clone();
+                parent(&mut under).get_or_insert_default().put(&name, "");
+                let decision = D::keys(&under).into_iter().next();
+                let stored = work.find::<D>("", decision.as_ref())?;
+                Ok(stored.and_then(|mut stored| parent(&mut stored).take()))
+            }))
+        })
+        .await?;
+    for (row, under) in rows.iter_mut().zip(under) {
+        if under.is_some() {
+            *parent(&mut row.resource) = under;
         }
     }
-    Ok(problems)
+    Ok(())
 }

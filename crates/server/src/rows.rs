@@ -33,15 +33,6 @@ pub struct Row<C: Collection> {
     pub problems: Vec<Violation>,
 }
 
-/// Adds problems to their rows.
-pub fn note<C: Collection>(rows: &mut [Row<C>], problems: Vec<(usize, Violation)>) {
-    for (place, problem) in problems {
-        if let Some(row) = rows.get_mut(place) {
-            row.problems.push(problem);
-        }
-    }
-}
-
 /// What holds for all rows of a stream.
 #[derive(Debug, Default)]
 pub struct Session {
@@ -58,6 +49,11 @@ impl Session {
     /// For a single create or update: nothing is made by the way.
     pub fn strict() -> Self {
         Self::default()
+    }
+
+    /// Whether the rows are those of an import, which are matched to records by more than their resource names.
+    pub fn is_import(&self) -> bool {
+        self.create_missing
     }
 
     /// Whether nothing is written.
@@ -109,7 +105,10 @@ pub async fn create<C: Collection>(
     verb: &'static str,
     resource: Option<C::Item>,
 ) -> Result<C::Item, Error> {
-    let resource = match prepared::<C>(service, cx, inbound::<C>(&resource.unwrap_or_default())?).await {
+    // All that can be written and nothing of its head: a copy of a record is not that record.
+    let given = resource.unwrap_or_default();
+    let new = Mask::parse::<C>(&["*".to_owned()], &given)?.apply::<C>(&C::Item::default(), &inbound::<C>(&given)?)?;
+    let resource = match prepared::<C>(service, cx, new).await {
         Ok(resource) => resource,
         // What it names may have changed since a first try was done.
         Err(error) => return service.store().answered::<C>(cx, &call).await?.ok_or(error),

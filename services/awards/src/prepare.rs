@@ -1,13 +1,12 @@
 //! Resources of this service on their way in: their references are resolved here.
 
 use mingce_orm::resource::imagined_id;
-use mingce_orm::work::head_of;
-use mingce_orm::{Answer, Cx, Edit, Result, Stamp, Store, Violation, Work};
+use mingce_orm::{Answer, Collection, Cx, Edit, Result, Stamp, Store, Violation, Work, import};
 use mingce_proto::awards::{Award, Scheme, SchemeReference};
-use mingce_proto::registry::{AssumedRecord, OrganizationReference};
+use mingce_proto::registry::{AssumedRecord, OrganizationReference, TalentReference};
 use mingce_server::peers;
-use mingce_server::references::{Cited, Found, settle};
-use mingce_server::rows::{Prepare, Row, Session, note};
+use mingce_server::references::{Cited, KeyOf, find};
+use mingce_server::rows::{Prepare, Row, Session};
 
 use crate::AwardRegister;
 use crate::award::Awards;
@@ -29,66 +28,36 @@ impl Prepare<Awards> for AwardRegister {
     }
 
     async fn prepare(&self, cx: &Cx, session: &mut Session, rows: &mut [Row<Awards>]) -> Result<()> {
-        let problems = settle(organizations(rows), |wanted| {
-            peers::organizations(&self.labs, cx, session, wanted)
-        })
-        .await?;
-        note(rows, problems);
-
-        let mut persons = Vec::new();
-        for (row, award) in rows.iter_mut().enumerate() {
-            for (place, contributor) in award.resource.contributors.iter_mut().enumerate() {
-                // A name alone is a person outside the register.
-                if let Some(reference) = &mut contributor.talent
-                    && (!reference.talent.is_empty() || reference.identifier.is_some())
-                {
-                    persons.push(Cited {
-                        row,
-                        path: format!("contributors[{place}].talent"),
-                        reference,
-                    });
-                }
-            }
-        }
-        let problems = settle(persons, |wanted| peers::talents(&self.talent, cx, session, wanted)).await?;
-        note(rows, problems);
-
+        // The scheme first: an award is known by it and its number.
+        let cited = Cited::of(rows, scheme);
         let mut fresh = self.store.rehearsal();
         let work = session.rehearsal.as_mut().unwrap_or(&mut fresh);
-        for row in rows.iter_mut() {
-            // Scheme and grade belong together: what an update leaves out is as it is stored.
-            let stored: Option<Award> = match row.resource.name.as_str() {
-                "" => None,
-                name => {
-                    self.store
-                        .rehearse(work, |work| work.find::<Awards>(name, None))
-                        .await?
-                }
-            };
-            let Some(reference) = row.resource.scheme.clone() else {
-                let scheme = stored.and_then(|award| award.scheme).unwrap_or_default();
-                let (_, scheme) = self.store.rehearse(work, |work| find_scheme(work, &scheme)).await?;
-                if let Some(scheme) = scheme {
-                    check_grade(row, &scheme, None);
-                }
-                continue;
-            };
-            let (found, scheme) = self.store.rehearse(work, |work| find_scheme(work, &reference)).await?;
-            let cited = row.resource.scheme.iter_mut();
-            let cited = cited
-                .map(|reference| Cited {
-                    row: 0,
-                    path: "scheme".to_owned(),
-                    reference,
-                })
-                .collect();
-            let problems = settle(cited, async |_: Vec<SchemeReference>| Ok(vec![found])).await?;
-            row.problems.extend(problems.into_iter().map(|(_, problem)| problem));
-            if let Some(scheme) = scheme {
-                // Level and category come from the scheme.
+        let found = find::<Schemes, _>(&self.store, work, &cited.wanted(), SCHEME_KEY).await?;
+        cited.settle(&self.store, session, rows, found).await?;
+
+        let cited = Cited::of(rows, organizations);
+        let found = peers::organizations(&self.labs, cx, session, cited.wanted()).await?;
+        cited.settle(&self.store, session, rows, found).await?;
+
+        let cited = Cited::of(rows, persons);
+        let found = peers::talents(&self.talent, cx, session, cited.wanted()).await?;
+        cited.settle(&self.store, session, rows, found).await?;
+
+        let is_import = session.is_import();
+        let work = session.rehearsal.as_mut().unwrap_or(&mut fresh);
+        let wrong = self
+            .store
+            .rehearse(work, |work| {
+                let wrong: Vec<_> = rows.iter().map(|row| graded(work, &row.resource, is_import)).collect();
+                wrong.into_iter().collect::<Result<Vec<_>>>()
+            })
+            .await?;
+        for (row, (scheme, wrong)) in rows.iter_mut().zip(wrong) {
+            row.problems.extend(wrong);
+            // Level and category come from the scheme, also from one that was annulled since.
+            if let (Some(_), Some(scheme)) = (&row.resource.scheme, scheme) {
                 row.resource.level = scheme.level;
-                row.resource.category.clone_from(&scheme.category);
-                check_grade(row, &scheme, stored.as_ref().map(|award| award.grade.as_str()));
+                row.resource.category = scheme.category;
             }
         }
         Ok(())
@@ -110,79 +79,80 @@ impl Prepare<Awards> for AwardRegister {
     }
 }
 
-/// All organizations that awards name.
-fn organizations(rows: &mut [Row<Awards>]) -> Vec<Cited<'_, OrganizationReference>> {
+/// What a scheme is looked up by where its resource name is not given.
+const SCHEME_KEY: KeyOf<SchemeReference> = |reference| {
+    let given = !reference.code.is_empty();
+    Ok(given.then(|| code_key(&reference.code)))
+};
+
+fn scheme(award: &mut Award) -> Vec<(String, &mut SchemeReference)> {
+    let scheme = award.scheme.iter_mut();
+    scheme.map(|reference| ("scheme".to_owned(), reference)).collect()
+}
+
+/// All organizations that an award names.
+fn organizations(award: &mut Award) -> Vec<(String, &mut OrganizationReference)> {
     let mut cited = Vec::new();
-    for (row, award) in rows.iter_mut().enumerate() {
-        for (place, contributor) in award.resource.contributors.iter_mut().enumerate() {
-            let at = format!("contributors[{place}]");
-            if let Some(reference) = &mut contributor.laureate_organization {
-                cited.push(Cited {
-                    row,
-                    path: format!("{at}.laureate_organization"),
-                    reference,
-                });
-            }
-            for (place, reference) in contributor.organizations.iter_mut().enumerate() {
-                cited.push(Cited {
-                    row,
-                    path: format!("{at}.organizations[{place}]"),
-                    reference,
-                });
-            }
+    for (place, contributor) in award.contributors.iter_mut().enumerate() {
+        let at = format!("contributors[{place}]");
+        if let Some(reference) = &mut contributor.laureate_organization {
+            cited.push((format!("{at}.laureate_organization"), reference));
         }
-        for (place, completing) in award.resource.completing_organizations.iter_mut().enumerate() {
-            let reference = completing.organization.get_or_insert_default();
-            cited.push(Cited {
-                row,
-                path: format!("completing_organizations[{place}].organization"),
-                reference,
-            });
+        for (place, reference) in contributor.organizations.iter_mut().enumerate() {
+            cited.push((format!("{at}.organizations[{place}]"), reference));
         }
+    }
+    for (place, completing) in award.completing_organizations.iter_mut().enumerate() {
+        let reference = completing.organization.get_or_insert_default();
+        cited.push((format!("completing_organizations[{place}].organization"), reference));
     }
     cited
 }
 
-fn find_scheme(work: &mut Work, wanted: &SchemeReference) -> Result<(Found, Option<Scheme>)> {
-    let key = (wanted.scheme.is_empty() && !wanted.code.is_empty()).then(|| code_key(&wanted.code));
-    Ok(match work.find::<Schemes>(&wanted.scheme, key.as_ref())? {
-        Some(found) => {
-            let name = head_of(&found)?.name;
-            (
-                Found {
-                    name,
-                    display_name: found.display_name.clone(),
-                    problem: None,
-                },
-                Some(found),
-            )
-        }
-        None if key.is_some() => (
-            Found::missing("code", format!("no scheme has the code {:?}", wanted.code)),
-            None,
-        ),
-        None if wanted.scheme.is_empty() => (Found::missing("scheme", "give the scheme's resource name"), None),
-        None => (
-            Found::missing("scheme", format!("{} does not exist or was annulled", wanted.scheme)),
-            None,
-        ),
-    })
+/// Persons of the register among the contributors. A name alone is a person outside of it.
+fn persons(award: &mut Award) -> Vec<(String, &mut TalentReference)> {
+    let contributors = award.contributors.iter_mut().enumerate();
+    contributors
+        .filter_map(|(place, contributor)| {
+            let reference = contributor.talent.as_mut()?;
+            let registered = !reference.talent.is_empty() || reference.identifier.is_some();
+            registered.then(|| (format!("contributors[{place}].talent"), reference))
+        })
+        .collect()
 }
 
-/// The grade, given or stored, is one of the scheme's.
-fn check_grade(row: &mut Row<Awards>, scheme: &Scheme, stored: Option<&str>) {
-    let grades: Vec<_> = scheme.grades.iter().map(|g| g.grade.as_str()).collect();
-    let grade = if row.resource.grade.is_empty() {
-        stored.unwrap_or_default()
+/// The scheme of an award, and what is wrong with the grade: it is one of the scheme's, or the award has had it before the
+/// scheme's grades changed. Scheme and grade belong together: what an update leaves out is as it is stored.
+fn graded(work: &mut Work, award: &Award, is_import: bool) -> Result<(Option<Scheme>, Option<Violation>)> {
+    let named = if award.name.is_empty() {
+        None
     } else {
-        &row.resource.grade
+        import::meant::<Awards>(work, award, false)?
     };
-    if !grade.is_empty() && !grades.is_empty() && !grades.contains(&grade) {
-        let description = format!("{} has the grades {}", scheme.display_name, grades.join(", "));
-        row.problems.push(Violation {
-            field: "grade".to_owned(),
-            reason: "GRADE_UNKNOWN",
-            description,
-        });
+    let of = |award: &Award| award.scheme.as_ref().map_or(String::new(), |scheme| scheme.scheme.clone());
+    let (name, grade) = match &named {
+        Some(stored) if award.scheme.is_none() => (of(stored), award.grade.clone()),
+        Some(stored) if award.grade.is_empty() => (of(award), stored.grade.clone()),
+        _ => (of(award), award.grade.clone()),
+    };
+    let Some(id) = Schemes::shape().kind.id(&name) else {
+        return Ok((None, None));
+    };
+    let Some(scheme) = work.get::<Schemes>(id)? else {
+        return Ok((None, None));
+    };
+    if grade.is_empty() || scheme.grades.is_empty() || scheme.grades.iter().any(|known| known.grade == grade) {
+        return Ok((Some(scheme), None));
     }
+    let stored = import::meant::<Awards>(work, award, is_import)?;
+    if stored.is_some_and(|stored| stored.grade == grade && of(&stored) == name) {
+        return Ok((Some(scheme), None));
+    }
+    let grades: Vec<_> = scheme.grades.iter().map(|known| known.grade.as_str()).collect();
+    let wrong = Violation {
+        field: "grade".to_owned(),
+        reason: "GRADE_UNKNOWN",
+        description: format!("{} has the grades {}", scheme.display_name, grades.join(", ")),
+    };
+    Ok((Some(scheme), Some(wrong)))
 }

@@ -1,15 +1,14 @@
 //! Resources of this service on their way in: their references are resolved here.
 
 use mingce_orm::rules::interned;
-use mingce_orm::work::head_of;
-use mingce_orm::{Answer, Collection, Cx, Edit, Error, Key, Result, Store, Work, identifier};
+use mingce_orm::{Answer, Collection, Cx, Edit, Error, Result, Store, Work};
 use mingce_proto::labs::resolve_organizations_response::Resolution;
 use mingce_proto::labs::{
-    Lab, LabDesignation, LabReference, ResolveOrganizationsRequest, ResolveOrganizationsResponse,
+    Lab, LabDesignation, LabReference, Organization, ResolveOrganizationsRequest, ResolveOrganizationsResponse,
 };
 use mingce_proto::registry::{AssumedRecord, OrganizationReference};
-use mingce_server::references::{Cited, Found, settle};
-use mingce_server::rows::{Prepare, Row, Session, note, stand_in};
+use mingce_server::references::{Cited, Found, KeyOf, find, identifier_key, stay_recorded};
+use mingce_server::rows::{Prepare, Row, Session, stand_in};
 use prost::Message;
 
 use crate::LabRegister;
@@ -101,40 +100,44 @@ impl LabRegister {
     async fn ask_labs(&self, session: &mut Session, references: Vec<LabReference>) -> Result<Vec<Found>> {
         let mut fresh = self.store.rehearsal();
         let work = session.rehearsal.as_mut().unwrap_or(&mut fresh);
-        self.store
-            .rehearse(work, |work| {
-                // Goes on after a miss, so that all that has to be loaded is asked for at once.
-                let found: Vec<_> = references.iter().map(|reference| find_lab(work, reference)).collect();
-                found.into_iter().collect()
-            })
-            .await
+        find::<Labs, LabReference>(&self.store, work, &references, LAB_KEY).await
     }
 }
 
-fn find_lab(work: &mut Work, wanted: &LabReference) -> Result<Found> {
-    let mut key = None;
-    if let (true, Some(given)) = (wanted.lab.is_empty(), &wanted.identifier) {
-        match identifier::canonical(&given.scheme, &given.value) {
-            Ok(value) => key = Some(Key::identifier(&given.scheme, &value, "identifier")),
-            Err(fault) => {
-                let problem = Some(("identifier".to_owned(), fault.reason, fault.description));
-                return Ok(Found {
-                    problem,
-                    ..Found::default()
-                });
-            }
-        }
+/// What a lab is looked up by where its resource name is not given.
+const LAB_KEY: KeyOf<LabReference> = |reference| identifier_key(reference.identifier.as_ref());
+
+/// Parent and successor, which are bare resource names.
+fn related(organization: &mut Organization) -> Vec<(String, &mut String)> {
+    [
+        ("parent".to_owned(), &mut organization.parent),
+        ("successor".to_owned(), &mut organization.successor),
+    ]
+    .into_iter()
+    .filter(|(_, name)| !name.is_empty())
+    .collect()
+}
+
+fn hosts(lab: &mut Lab) -> Vec<(String, &mut OrganizationReference)> {
+    let path = |place| format!("hosts[{place}].organization");
+    let hosts = lab.hosts.iter_mut().enumerate();
+    hosts
+        .map(|(place, host)| (path(place), host.organization.get_or_insert_default()))
+        .collect()
+}
+
+fn successor(lab: &mut Lab) -> Vec<(String, &mut LabReference)> {
+    let successor = lab.successor.iter_mut();
+    successor.map(|reference| ("successor".to_owned(), reference)).collect()
+}
+
+/// The lab of a designation. An update may leave it out, since the name says it; one that is there is checked.
+fn parent(designation: &mut LabDesignation) -> Vec<(String, &mut LabReference)> {
+    if designation.name.is_empty() {
+        designation.lab.get_or_insert_default();
     }
-    Ok(match work.find::<Labs>(&wanted.lab, key.as_ref())? {
-        Some(lab) => Found {
-            name: head_of(&lab)?.name,
-            display_name: lab.display_name,
-            problem: None,
-        },
-        None if key.is_some() => Found::missing("identifier", "no lab has this identifier"),
-        None if wanted.lab.is_empty() => Found::missing("lab", "give the lab's resource name"),
-        None => Found::missing("lab", format!("{} does not exist or was annulled", wanted.lab)),
-    })
+    let lab = designation.lab.iter_mut();
+    lab.map(|reference| ("lab".to_owned(), reference)).collect()
 }
 
 impl Prepare<Organizations> for LabRegister {
@@ -143,42 +146,17 @@ impl Prepare<Organizations> for LabRegister {
     }
 
     async fn prepare(&self, cx: &Cx, session: &mut Session, rows: &mut [Row<Organizations>]) -> Result<()> {
-        // Parent and successor are bare resource names: they have to exist.
-        let mut wanted: Vec<(usize, &'static str, OrganizationReference)> = Vec::new();
-        for (place, row) in rows.iter().enumerate() {
-            for (field, name) in [("parent", &row.resource.parent), ("successor", &row.resource.successor)] {
-                if !name.is_empty() {
-                    let reference = OrganizationReference {
-                        organization: name.clone(),
-                        ..Default::default()
-                    };
-                    wanted.push((place, field, reference));
-                }
-            }
+        let cited = Cited::of(rows, related);
+        let named = |organization| OrganizationReference {
+            organization,
+            ..OrganizationReference::default()
+        };
+        let wanted = cited.wanted().into_iter().map(named).collect();
+        let mut found = self.ask(cx, session, wanted).await?;
+        for (field, ..) in found.iter_mut().filter_map(|found| found.problem.as_mut()) {
+            field.clear();
         }
-        let cited = wanted
-            .iter_mut()
-            .map(|(row, path, reference)| Cited {
-                row: *row,
-                path: (*path).to_owned(),
-                reference,
-            })
-            .collect();
-        let mut problems = settle(cited, |references| self.ask(cx, session, references)).await?;
-        for (row, field, reference) in wanted {
-            let Some(row) = rows.get_mut(row) else { continue };
-            let name = if field == "parent" {
-                &mut row.resource.parent
-            } else {
-                &mut row.resource.successor
-            };
-            *name = reference.organization;
-        }
-        for (_, problem) in &mut problems {
-            problem.field = problem.field.split('.').next().unwrap_or_default().to_owned();
-        }
-        note(rows, problems);
-        Ok(())
+        cited.settle(&self.store, session, rows, found).await
     }
 
     fn assume(&self, cx: &Cx, record: &AssumedRecord) -> Option<Edit> {
@@ -192,32 +170,12 @@ impl Prepare<Labs> for LabRegister {
     }
 
     async fn prepare(&self, cx: &Cx, session: &mut Session, rows: &mut [Row<Labs>]) -> Result<()> {
-        let mut hosts = Vec::new();
-        for (row, lab) in rows.iter_mut().enumerate() {
-            for (place, host) in lab.resource.hosts.iter_mut().enumerate() {
-                let reference = host.organization.get_or_insert_default();
-                hosts.push(Cited {
-                    row,
-                    path: format!("hosts[{place}].organization"),
-                    reference,
-                });
-            }
-        }
-        let problems = settle(hosts, |references| self.ask(cx, session, references)).await?;
-        note(rows, problems);
-        let mut successors = Vec::new();
-        for (row, lab) in rows.iter_mut().enumerate() {
-            if let Some(reference) = &mut lab.resource.successor {
-                successors.push(Cited {
-                    row,
-                    path: "successor".to_owned(),
-                    reference,
-                });
-            }
-        }
-        let problems = settle(successors, |references| self.ask_labs(session, references)).await?;
-        note(rows, problems);
-        Ok(())
+        let cited = Cited::of(rows, hosts);
+        let found = self.ask(cx, session, cited.wanted()).await?;
+        cited.settle(&self.store, session, rows, found).await?;
+        let cited = Cited::of(rows, successor);
+        let found = self.ask_labs(session, cited.wanted()).await?;
+        cited.settle(&self.store, session, rows, found).await
     }
 
     fn assume(&self, cx: &Cx, record: &AssumedRecord) -> Option<Edit> {
@@ -231,26 +189,14 @@ impl Prepare<Designations> for LabRegister {
     }
 
     async fn prepare(&self, _cx: &Cx, session: &mut Session, rows: &mut [Row<Designations>]) -> Result<()> {
-        // An update may leave the lab out, since its name says it; one that is there is checked.
         let asked: Vec<_> = rows
             .iter()
             .map(|row| row.resource.lab.clone().unwrap_or_default())
             .collect();
-        let mut labs = Vec::new();
-        for (row, designation) in rows.iter_mut().enumerate() {
-            if designation.resource.lab.is_none() && designation.resource.name.is_empty() {
-                designation.resource.lab = Some(LabReference::default());
-            }
-            if let Some(reference) = &mut designation.resource.lab {
-                labs.push(Cited {
-                    row,
-                    path: "lab".to_owned(),
-                    reference,
-                });
-            }
-        }
-        let problems = settle(labs, |references| self.ask_labs(session, references)).await?;
-        note(rows, problems);
+        let cited = Cited::of(rows, parent);
+        let found = self.ask_labs(session, cited.wanted()).await?;
+        cited.settle(&self.store, session, rows, found).await?;
+        let is_import = session.is_import();
         let mut fresh = self.store.rehearsal();
         let work = session.rehearsal.as_mut().unwrap_or(&mut fresh);
         for designation in rows
@@ -264,20 +210,9 @@ impl Prepare<Designations> for LabRegister {
             let lab: Option<Lab> = self.store.rehearse(work, |work| work.find::<Labs>(&name, None)).await?;
             designation.platform = lab.map_or(0, |lab| lab.platform);
         }
-        if session.create_missing {
-            let under = self
-                .store
-                .rehearse(work, |work| {
-                    let pairs = asked.iter().zip(rows.iter());
-                    let under: Vec<_> = pairs
-                        .map(|(asked, row)| recorded_under(work, asked, &row.resource))
-                        .collect();
-                    under.into_iter().collect::<Result<Vec<_>>>()
-                })
-                .await?;
-            for (row, under) in rows.iter_mut().zip(under) {
-                row.resource.lab = under.or_else(|| row.resource.lab.take());
-            }
+        if is_import {
+            let how = (|d: &mut LabDesignation| &mut d.lab) as fn(&mut LabDesignation) -> &mut Option<LabReference>;
+            stay_recorded::<Labs, Designations, _>(&self.store, work, rows, &asked, (how, LAB_KEY)).await?;
         }
         Ok(())
     }
@@ -285,29 +220,6 @@ impl Prepare<Designations> for LabRegister {
     fn assume(&self, cx: &Cx, record: &AssumedRecord) -> Option<Edit> {
         Some(assumed(cx, record))
     }
-}
-
-/// The lab under whom a row's decision is recorded already, where the row means a duplicate whose decisions stay with it.
-fn recorded_under(work: &mut Work, asked: &LabReference, row: &LabDesignation) -> Result<Option<LabReference>> {
-    let id = match (&Labs::shape().kind.id(&asked.lab), &asked.identifier) {
-        (Some(id), _) => Some((*id).to_owned()),
-        (None, Some(given)) => match identifier::canonical(&given.scheme, &given.value) {
-            Ok(value) => work.owner::<Labs>(&Key::identifier(&given.scheme, &value, "identifier"))?,
-            Err(_) => None,
-        },
-        (None, None) => None,
-    };
-    let Some(name) = id.map(|id| Labs::shape().kind.name(None, &id)) else {
-        return Ok(None);
-    };
-    if Designations::parent(row) == name {
-        return Ok(None);
-    }
-    let mut under = row.clone();
-    under.lab.get_or_insert_default().lab = name;
-    let decision = Designations::keys(&under).into_iter().next();
-    let stored = work.find::<Designations>("", decision.as_ref())?;
-    Ok(stored.and_then(|stored| stored.lab))
 }
 
 fn assumed(cx: &Cx, record: &AssumedRecord) -> Edit {

@@ -1,15 +1,14 @@
 //! Resources of this service on their way in: their references are resolved here.
 
 use mingce_orm::resource::imagined_id;
-use mingce_orm::work::head_of;
-use mingce_orm::{Answer, Collection, Cx, Edit, Error, Key, Result, Stamp, Store, Work, identifier};
+use mingce_orm::{Answer, Collection, Cx, Edit, Error, Result, Stamp, Store, Work};
 use mingce_proto::registry::row_outcome::Problem;
-use mingce_proto::registry::{AssumedRecord, TalentReference};
+use mingce_proto::registry::{AssumedRecord, OrganizationReference, TalentReference};
 use mingce_proto::talent::resolve_talents_response::Resolution;
 use mingce_proto::talent::{Programme, ProgrammeReference, ResolveTalentsRequest, Talent, TalentDesignation};
 use mingce_server::peers;
-use mingce_server::references::{Cited, Found, settle};
-use mingce_server::rows::{Prepare, Row, Session, note, stand_in};
+use mingce_server::references::{Cited, Found, KeyOf, find, identifier_key, stay_recorded};
+use mingce_server::rows::{Prepare, Row, Session, stand_in};
 
 use crate::TalentRegister;
 use crate::designation::Designations;
@@ -23,7 +22,7 @@ impl TalentRegister {
         for record in &r.assumed {
             stand_in(&self.store, &mut work, &assumed(cx, record)).await?;
         }
-        let found = self.find_talents(&mut work, &r.references).await?;
+        let found = find::<Talents, _>(&self.store, &mut work, &r.references, TALENT_KEY).await?;
         let resolution = |found: Found| Resolution {
             name: found.name,
             display_name: found.display_name,
@@ -46,77 +45,68 @@ impl TalentRegister {
         self.store.family::<Talents>(cx, parent).await
     }
 
-    async fn find_talents(&self, work: &mut Work, references: &[TalentReference]) -> Result<Vec<Found>> {
-        self.store
+    /// The level and kind of designations come from their programme, also from one that was annulled since.
+    async fn derive(&self, work: &mut Work, rows: &mut [Row<Designations>]) -> Result<()> {
+        let kind = &Programmes::shape().kind;
+        let programmes = self
+            .store
             .rehearse(work, |work| {
-                // Goes on after a miss, so that all that has to be loaded is asked for at once.
-                let found: Vec<_> = references
+                let programmes: Vec<_> = rows
                     .iter()
-                    .map(|reference| find_talent(work, reference))
+                    .map(|row| {
+                        let reference = row.resource.programme.as_ref();
+                        let id = reference.and_then(|reference| kind.id(&reference.programme));
+                        id.map_or(Ok(None), |id| work.get::<Programmes>(id))
+                    })
                     .collect();
-                found.into_iter().collect()
+                programmes.into_iter().collect::<Result<Vec<_>>>()
             })
-            .await
-    }
-}
-
-fn find_talent(work: &mut Work, wanted: &TalentReference) -> Result<Found> {
-    let mut key = None;
-    if let (true, Some(given)) = (wanted.talent.is_empty(), &wanted.identifier) {
-        match identifier::canonical(&given.scheme, &given.value) {
-            Ok(value) => key = Some(Key::identifier(&given.scheme, &value, "identifier")),
-            Err(fault) => {
-                let problem = Some(("identifier".to_owned(), fault.reason, fault.description));
-                return Ok(Found {
-                    problem,
-                    ..Found::default()
-                });
+            .await?;
+        for (row, programme) in rows.iter_mut().zip(programmes) {
+            let Some(programme) = programme else { continue };
+            row.resource.kind = programme.kind;
+            if row.resource.level == 0 && row.resource.name.is_empty() {
+                row.resource.level = programme.level;
             }
         }
+        Ok(())
     }
-    Ok(match work.find::<Talents>(&wanted.talent, key.as_ref())? {
-        Some(person) => Found {
-            name: head_of(&person)?.name,
-            display_name: person.display_name,
-            problem: None,
-        },
-        None if key.is_some() => Found::missing("identifier", "nobody in the register has this identifier"),
-        None if wanted.talent.is_empty() => {
-            Found::missing("talent", "give the person's resource name or an identifier")
-        }
-        None => Found::missing("talent", format!("{} does not exist or was annulled", wanted.talent)),
-    })
 }
 
-fn find_programme(work: &mut Work, wanted: &ProgrammeReference) -> Result<(Found, Option<Programme>)> {
-    let key = (wanted.programme.is_empty() && !wanted.code.is_empty()).then(|| code_key(&wanted.code));
-    Ok(match work.find::<Programmes>(&wanted.programme, key.as_ref())? {
-        Some(found) => {
-            let name = head_of(&found)?.name;
-            (
-                Found {
-                    name,
-                    display_name: found.display_name.clone(),
-                    problem: None,
-                },
-                Some(found),
-            )
-        }
-        None if key.is_some() => (
-            Found::missing("code", format!("no programme has the code {:?}", wanted.code)),
-            None,
-        ),
-        None if wanted.programme.is_empty() => {
-            (Found::missing("programme", "give the programme's resource name"), None)
-        }
-        None => (
-            Found::missing(
-                "programme",
-                format!("{} does not exist or was annulled", wanted.programme),
-            ),
-            None,
-        ),
-    })
+/// What a person is looked up by where their resource name is not given.
+const TALENT_KEY: KeyOf<TalentReference> = |reference| identifier_key(reference.identifier.as_ref());
+
+/// The same of a programme.
+const PROGRAMME_KEY: KeyOf<ProgrammeReference> = |reference| {
+    let given = !reference.code.is_empty();
+    Ok(given.then(|| code_key(&reference.code)))
+};
+
+fn employers(person: &mut Talent) -> Vec<(String, &mut OrganizationReference)> {
+    let path = |place| format!("employments[{place}].organization");
+    let employments = person.employments.iter_mut().enumerate();
+    employments
+        .map(|(place, employment)| (path(place), employment.organization.get_or_insert_default()))
+        .collect()
+}
+
+fn employer(designation: &mut TalentDesignation) -> Vec<(String, &mut OrganizationReference)> {
+    let employer = designation.employer.iter_mut();
+    employer.map(|reference| ("employer".to_owned(), reference)).collect()
+}
+
+fn programme(designation: &mut TalentDesignation) -> Vec<(String, &mut ProgrammeReference)> {
+    let programme = designation.programme.iter_mut();
+    programme.map(|reference| ("programme".to_owned(), reference)).collect()
+}
+
+/// The person of a designation. An update may leave them out, since the name says them; one that is there is checked.
+fn parent(designation: &mut TalentDesignation) -> Vec<(String, &mut TalentReference)> {
+    if designation.name.is_empty() {
+        designation.talent.get_or_insert_default();
+    }
+    let talent = designation.talent.iter_mut();
+    talent.map(|reference| ("talent".to_owned(), reference)).collect()
 }
 
 impl Prepare<Talents> for TalentRegister {
@@ -125,23 +115,9 @@ impl Prepare<Talents> for TalentRegister {
     }
 
     async fn prepare(&self, cx: &Cx, session: &mut Session, rows: &mut [Row<Talents>]) -> Result<()> {
-        let mut employers = Vec::new();
-        for (row, person) in rows.iter_mut().enumerate() {
-            for (place, employment) in person.resource.employments.iter_mut().enumerate() {
-                let reference = employment.organization.get_or_insert_default();
-                employers.push(Cited {
-                    row,
-                    path: format!("employments[{place}].organization"),
-                    reference,
-                });
-            }
-        }
-        let problems = settle(employers, |wanted| {
-            peers::organizations(&self.labs, cx, session, wanted)
-        })
-        .await?;
-        note(rows, problems);
-        Ok(())
+        let cited = Cited::of(rows, employers);
+        let found = peers::organizations(&self.labs, cx, session, cited.wanted()).await?;
+        cited.settle(&self.store, session, rows, found).await
     }
 
     fn assume(&self, cx: &Cx, record: &AssumedRecord) -> Option<Edit> {
@@ -165,88 +141,32 @@ impl Prepare<Designations> for TalentRegister {
     }
 
     async fn prepare(&self, cx: &Cx, session: &mut Session, rows: &mut [Row<Designations>]) -> Result<()> {
-        let mut employers = Vec::new();
-        for (row, designation) in rows.iter_mut().enumerate() {
-            if let Some(reference) = &mut designation.resource.employer {
-                employers.push(Cited {
-                    row,
-                    path: "employer".to_owned(),
-                    reference,
-                });
-            }
-        }
-        let problems = settle(employers, |wanted| {
-            peers::organizations(&self.labs, cx, session, wanted)
-        })
-        .await?;
-        note(rows, problems);
-
+        // Programme and person first: a decision is known by them.
+        let cited = Cited::of(rows, programme);
         let mut fresh = self.store.rehearsal();
         let work = session.rehearsal.as_mut().unwrap_or(&mut fresh);
+        let found = find::<Programmes, _>(&self.store, work, &cited.wanted(), PROGRAMME_KEY).await?;
+        cited.settle(&self.store, session, rows, found).await?;
+
         let asked: Vec<_> = rows
             .iter()
             .map(|row| row.resource.talent.clone().unwrap_or_default())
             .collect();
-        let mut persons = Vec::new();
-        for (row, designation) in rows.iter_mut().enumerate() {
-            // An update may leave the person out, since the name says them; one that is there is checked.
-            if designation.resource.talent.is_none() && designation.resource.name.is_empty() {
-                designation.resource.talent = Some(TalentReference::default());
-            }
-            if let Some(reference) = &mut designation.resource.talent {
-                persons.push(Cited {
-                    row,
-                    path: "talent".to_owned(),
-                    reference,
-                });
-            }
-        }
-        let problems = settle(persons, async |wanted: Vec<TalentReference>| {
-            self.find_talents(work, &wanted).await
-        })
-        .await?;
-        note(rows, problems);
+        let cited = Cited::of(rows, parent);
+        let work = session.rehearsal.as_mut().unwrap_or(&mut fresh);
+        let found = find::<Talents, _>(&self.store, work, &cited.wanted(), TALENT_KEY).await?;
+        cited.settle(&self.store, session, rows, found).await?;
 
-        // The level and kind come from the programme.
-        for row in rows.iter_mut() {
-            let Some(reference) = row.resource.programme.clone() else {
-                continue;
-            };
-            let (found, programme) = self
-                .store
-                .rehearse(work, |work| find_programme(work, &reference))
-                .await?;
-            let cited = row.resource.programme.iter_mut();
-            let cited = cited
-                .map(|reference| Cited {
-                    row: 0,
-                    path: "programme".to_owned(),
-                    reference,
-                })
-                .collect();
-            let problems = settle(cited, async |_: Vec<ProgrammeReference>| Ok(vec![found])).await?;
-            row.problems.extend(problems.into_iter().map(|(_, problem)| problem));
-            if let Some(programme) = programme {
-                row.resource.kind = programme.kind;
-                if row.resource.level == 0 && row.resource.name.is_empty() {
-                    row.resource.level = programme.level;
-                }
-            }
-        }
-        if session.create_missing {
-            let under = self
-                .store
-                .rehearse(work, |work| {
-                    let pairs = asked.iter().zip(rows.iter());
-                    let under: Vec<_> = pairs
-                        .map(|(asked, row)| recorded_under(work, asked, &row.resource))
-                        .collect();
-                    under.into_iter().collect::<Result<Vec<_>>>()
-                })
-                .await?;
-            for (row, under) in rows.iter_mut().zip(under) {
-                row.resource.talent = under.or_else(|| row.resource.talent.take());
-            }
+        let cited = Cited::of(rows, employer);
+        let found = peers::organizations(&self.labs, cx, session, cited.wanted()).await?;
+        cited.settle(&self.store, session, rows, found).await?;
+
+        let is_import = session.is_import();
+        let work = session.rehearsal.as_mut().unwrap_or(&mut fresh);
+        self.derive(work, rows).await?;
+        if is_import {
+            let how = (|d: &mut TalentDesignation| &mut d.talent) as fn(&mut TalentDesignation) -> &mut Option<TalentReference>;
+            stay_recorded::<Talents, Designations, _>(&self.store, work, rows, &asked, (how, TALENT_KEY)).await?;
         }
         Ok(())
     }
@@ -254,33 +174,6 @@ impl Prepare<Designations> for TalentRegister {
     fn assume(&self, cx: &Cx, record: &AssumedRecord) -> Option<Edit> {
         Some(assumed(cx, record))
     }
-}
-
-/// The talent under whom a row's decision is recorded already, where the row means a duplicate whose decisions stay with it.
-fn recorded_under(
-    work: &mut Work,
-    asked: &TalentReference,
-    row: &TalentDesignation,
-) -> Result<Option<TalentReference>> {
-    let id = match (&Talents::shape().kind.id(&asked.talent), &asked.identifier) {
-        (Some(id), _) => Some((*id).to_owned()),
-        (None, Some(given)) => match identifier::canonical(&given.scheme, &given.value) {
-            Ok(value) => work.owner::<Talents>(&Key::identifier(&given.scheme, &value, "identifier"))?,
-            Err(_) => None,
-        },
-        (None, None) => None,
-    };
-    let Some(name) = id.map(|id| Talents::shape().kind.name(None, &id)) else {
-        return Ok(None);
-    };
-    if Designations::parent(row) == name {
-        return Ok(None);
-    }
-    let mut under = row.clone();
-    under.talent.get_or_insert_default().talent = name;
-    let decision = Designations::keys(&under).into_iter().next();
-    let stored = work.find::<Designations>("", decision.as_ref())?;
-    Ok(stored.and_then(|stored| stored.talent))
 }
 
 /// The edit that puts what an earlier part of a dry run would have created in the place of the record.

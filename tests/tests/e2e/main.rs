@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod again;
+mod annulled;
 mod bad_input;
 mod bad_query;
 mod by_hand;

@@ -153,7 +153,6 @@ async fn below_holds_nothing(register: &Register, store: Store) {
             for table in [
                 "talents",
                 "talents_keys",
-                "talents_tokens",
                 "talents_values",
                 "ledger",
                 "requests",

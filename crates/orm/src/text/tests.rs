@@ -467,3 +467,13 @@ proptest! {
         prop_assert_eq!(finds(&query, &[&name]), name.contains(&query));
     }
 }
+
+#[test]
+fn a_whole_name_is_one_token_of_bounded_length_that_no_other_token_equals() {
+    assert_eq!(whole_name("Zhang  San"), "＝zhang\u{3000}san");
+    assert_eq!(whole_name("ＺＨＡＮＧ san"), whole_name("zhang san"));
+    let long = "重点实验室".repeat(50);
+    assert!(whole_name(&long).len() < 200);
+    assert_ne!(whole_name(&long), whole_name(&format!("{long}一")));
+    assert!(tokens(["＝张三 =张三"]).iter().all(|token| !token.starts_with('＝')));
+}

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use sha2::{Digest, Sha256};
+
 use super::PINYIN_CHARS;
+use super::fold::fold;
 use super::pieces::{Phrase, Piece, forms, pieces};
 use super::reading::{initials, readings};
 
@@ -26,6 +29,19 @@ pub fn tokens<'a>(names: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> 
         }
     }
     tokens
+}
+
+/// Neither index takes a token of any length; of longer ones a digest stands for the rest.
+const TOKEN_BYTES: usize = 200;
+
+/// The token by which a record is found by a whole name. No other token begins so: folding leaves no such sign.
+pub fn whole_name(name: &str) -> String {
+    let token = format!("＝{}", fold(name).replace(' ', "\u{3000}"));
+    if token.len() <= TOKEN_BYTES {
+        return token;
+    }
+    let digest = Sha256::digest(token.as_bytes());
+    format!("＝{}", data_encoding::HEXLOWER.encode(&digest))
 }
 
 fn add_phrase(phrase: &Phrase, tokens: &mut BTreeSet<String>) {

@@ -7,9 +7,10 @@ use mingce_orm::{Collection, Db, text};
 use mingce_proto::labs::Organization;
 use mingce_proto::registry::RecordStatus;
 use prost::Message;
+use sea_orm::DbBackend;
 
 use crate::collections::Institutes;
-use crate::ground::{number, query};
+use crate::ground::{execute, number, query};
 
 /// One entry of the ledger.
 #[derive(Debug)]
@@ -123,8 +124,9 @@ pub async fn check(db: &Db) -> Vec<Organization> {
                 .into_iter()
                 .map(|token| (token, id.clone())),
         );
-        tokens.extend(names.iter().map(|name| (format!("={}", text::fold(name)), id.clone())));
+        tokens.extend(names.iter().map(|name| (text::whole_name(name), id.clone())));
         values.extend(names.iter().map(|name| (format!("names {name}"), id.clone())));
+        values.extend(names.iter().map(|name| (format!("= {}", text::fold(name)), id.clone())));
         values.extend(
             item.identifiers
                 .iter()
@@ -134,10 +136,27 @@ pub async fn check(db: &Db) -> Vec<Organization> {
     }
     assert!(last.is_empty(), "entries without a resource: {last:?}");
     assert_eq!(pairs(db, "SELECT key, id FROM institutes_keys").await, keys);
-    assert_eq!(pairs(db, "SELECT token, id FROM institutes_tokens").await, tokens);
+    assert_eq!(indexed(db).await, tokens);
     assert_eq!(
         pairs(db, "SELECT field || ' ' || value, id FROM institutes_values").await,
         values
     );
     items
+}
+
+/// All tokens of the search index, each with the id of its row.
+async fn indexed(db: &Db) -> BTreeSet<(String, String)> {
+    if db.backend() == DbBackend::Postgres {
+        return pairs(db, "SELECT unnest(tsvector_to_array(tokens)), id FROM institutes").await;
+    }
+    execute(
+        db,
+        "CREATE VIRTUAL TABLE IF NOT EXISTS temp.indexed USING fts5vocab(main, institutes_search, instance)",
+    )
+    .await;
+    pairs(
+        db,
+        "SELECT i.term, t.id FROM temp.indexed i JOIN institutes t ON t.serial = i.doc",
+    )
+    .await
 }
