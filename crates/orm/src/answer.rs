@@ -1,5 +1,6 @@
 //! What an edit answers, and what the ledger says of it.
 
+use mingce_proto::codec::Reply;
 use prost::Message;
 
 use crate::error::Result;
@@ -38,6 +39,11 @@ impl Answer {
             revision: 0,
             body: message.encode_to_vec(),
         }
+    }
+
+    /// The resource as a server answers it.
+    pub fn reply<M>(self) -> Reply<M> {
+        Reply::Encoded(self.body.into())
     }
 
     /// Reads the resource.

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use data_encoding::HEXUPPER;
 use sea_orm::sea_query::{ArrayType, Value};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, QueryResult, SqliteTransactionMode,
@@ -198,6 +199,23 @@ impl Db {
     /// A statement with `?` for each value, in the database's own way of counting them.
     pub(crate) fn sql(&self, text: &str, values: impl IntoIterator<Item = Value>) -> Statement {
         sql(self.backend(), text, values)
+    }
+
+    /// The one column of bytes that a query answers, in its order.
+    ///
+    /// SQLite works in a thread of its own, and each row would be handed over by itself: the rows come as one, in
+    /// hexadecimal, because text is the only thing that SQLite puts together.
+    pub(crate) async fn bodies(&self, text: &str, values: impl IntoIterator<Item = Value>) -> Result<Vec<Vec<u8>>> {
+        if self.backend() == DbBackend::Postgres {
+            let rows = self.read.query_all_raw(self.sql(text, values)).await?;
+            return first(&rows);
+        }
+        let text = format!("SELECT group_concat(hex(r.body)) FROM ({text}) r");
+        let row = self.read.query_one_raw(self.sql(&text, values)).await?;
+        let all: Option<String> = row.map(|row| row.try_get_by_index(0)).transpose()?.flatten();
+        let Some(all) = all else { return Ok(Vec::new()) };
+        let one = |body: &str| HEXUPPER.decode(body.as_bytes()).map_err(Error::internal);
+        all.split(',').map(one).collect()
     }
 
     /// Ends all connections, once those at work are done.

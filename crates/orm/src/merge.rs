@@ -1,5 +1,6 @@
 //! Merging a duplicate into the record that stays, and taking that back.
 
+use mingce_proto::codec::Reply;
 use mingce_proto::registry::RecordStatus;
 
 use crate::cx::Cx;
@@ -17,7 +18,7 @@ impl Store {
         (name, survivor): (&str, &str),
         etag: &str,
         reason: &str,
-    ) -> Result<C::Item> {
+    ) -> Result<Reply<C::Item>> {
         if name == survivor {
             return Err(Error::invalid(
                 "survivor",
@@ -52,7 +53,7 @@ impl Store {
         name: &str,
         etag: &str,
         reason: &str,
-    ) -> Result<C::Item> {
+    ) -> Result<Reply<C::Item>> {
         let (stamp, at) = (call.stamp("unmerge", reason), cx.clone());
         let (name, etag) = (name.to_owned(), etag.to_owned());
         self.change::<C>(

@@ -1,6 +1,10 @@
 //! Reading resources: by name, in pages, by search, counted.
 
+use std::marker::PhantomData;
+
+use mingce_proto::codec::Reply;
 use mingce_proto::registry::{RecordStatus, View};
+use prost::encoding::{WireType, encode_key, encode_varint};
 use sea_orm::ConnectionTrait;
 use sea_orm::sea_query::Value;
 
@@ -13,10 +17,11 @@ use crate::index;
 use crate::order;
 use crate::page::{self, Position};
 use crate::reads::bodies;
-use crate::resource::{self, Collection, Kind};
+use crate::resource::{self, Cell, Collection, Kind};
 use crate::select::{Condition, after_position, columns_of, compile};
 use crate::store::Store;
-use crate::text::Query;
+use crate::text::{self, Query};
+use crate::wire;
 
 /// What a list call asks for.
 #[derive(Debug, Clone, Copy, Default)]
@@ -37,20 +42,54 @@ pub struct List<'a> {
     pub parents: &'a [String],
 }
 
-/// A page of resources.
+/// A page of resources, in their encoded form: they are handed on as they are kept.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Page<R> {
-    /// The resources.
-    pub items: Vec<R>,
+pub struct Page<C> {
+    bodies: Vec<Vec<u8>>,
     /// For the next page; empty on the last.
     pub next_page_token: String,
     /// How many match in all, where it was asked for.
     pub total_size: i64,
+    of: PhantomData<C>,
+}
+
+impl<C: Collection> Page<C> {
+    fn new(bodies: Vec<Vec<u8>>) -> Self {
+        Self {
+            bodies,
+            next_page_token: String::new(),
+            total_size: 0,
+            of: PhantomData,
+        }
+    }
+
+    /// The resources.
+    pub fn items(&self) -> Result<Vec<C::Item>> {
+        self.bodies.iter().map(|body| resource::decode::<C>(body)).collect()
+    }
+
+    /// The page as a message of the contract: in all of these, 1 are the resources, 2 the token and 3 the number of all.
+    pub fn reply<M>(self) -> Reply<M> {
+        let length = self.bodies.iter().map(|body| body.len() + 6).sum::<usize>() + self.next_page_token.len() + 16;
+        let mut message = Vec::with_capacity(length);
+        for body in &self.bodies {
+            encode_key(1, WireType::LengthDelimited, &mut message);
+            encode_varint(body.len() as u64, &mut message);
+            message.extend_from_slice(body);
+        }
+        if !self.next_page_token.is_empty() {
+            prost::encoding::string::encode(2, &self.next_page_token, &mut message);
+        }
+        if self.total_size != 0 {
+            prost::encoding::int64::encode(3, &self.total_size, &mut message);
+        }
+        Reply::Encoded(message.into())
+    }
 }
 
 impl Store {
     /// The resource with a name, whatever its record status.
-    pub async fn get<C: Collection>(&self, _cx: &Cx, name: &str, view: i32) -> Result<C::Item> {
+    pub async fn get<C: Collection>(&self, _cx: &Cx, name: &str, view: i32) -> Result<Reply<C::Item>> {
         let kind = &C::shape().kind;
         let missing = || Error::not_found(kind.collection, name);
         let body = self
@@ -58,34 +97,29 @@ impl Store {
             .one(kind, kind.id(name).ok_or_else(missing)?)
             .await?
             .ok_or_else(missing)?;
-        named::<C>(&body, name, view)
+        expect_name::<C>(&body, name)?;
+        if is_basic(view, View::Full) && !kind.full_only.is_empty() {
+            return Ok(Reply::Encoded(wire::without(body.to_vec(), &kind.full_only)?.into()));
+        }
+        Ok(Reply::Encoded(body))
     }
 
     /// The resources with these names, in their order. NOT_FOUND names the first that does not exist.
-    pub async fn batch_get<C: Collection>(
-        &self,
-        _cx: &Cx,
-        names: &[impl AsRef<str>],
-        view: i32,
-    ) -> Result<Vec<C::Item>> {
+    pub async fn batch_get<C: Collection>(&self, _cx: &Cx, names: &[impl AsRef<str>], view: i32) -> Result<Page<C>> {
         let kind = &C::shape().kind;
         let found = bodies(&self.db, kind, names.iter().filter_map(|name| kind.id(name.as_ref()))).await?;
-        names
-            .iter()
-            .map(|name| {
-                let name = name.as_ref();
-                let missing = || Error::not_found(kind.collection, name);
-                named::<C>(
-                    found.get(kind.id(name).ok_or_else(missing)?).ok_or_else(missing)?,
-                    name,
-                    view,
-                )
-            })
-            .collect()
+        let bodies = names.iter().map(|name| {
+            let name = name.as_ref();
+            let missing = || Error::not_found(kind.collection, name);
+            let body = found.get(kind.id(name).ok_or_else(missing)?).ok_or_else(missing)?;
+            expect_name::<C>(body, name)?;
+            shown(kind, body.to_vec(), view, View::Full)
+        });
+        Ok(Page::new(bodies.collect::<Result<_>>()?))
     }
 
     /// A page of a list.
-    pub async fn list<C: Collection>(&self, _cx: &Cx, wanted: List<'_>) -> Result<Page<C::Item>> {
+    pub async fn list<C: Collection>(&self, _cx: &Cx, wanted: List<'_>) -> Result<Page<C>> {
         let kind = &C::shape().kind;
         let columns = columns_of(kind);
         let (mut condition, order) = (
@@ -120,43 +154,32 @@ impl Store {
             condition.extend(after_position(&keys, &position)?);
         }
         let size = page::size(wanted.page_size);
-        let mut names: Vec<String> = keys.iter().map(|(name, ..)| format!("t.{name}")).collect();
-        names.push("t.id".into());
         let ordered: Vec<String> = keys
             .iter()
             .map(|(name, _, descending)| format!("t.{name}{}", if *descending { " DESC" } else { "" }))
             .collect();
         let text = format!(
-            "SELECT t.body, {} FROM {} t WHERE {} ORDER BY {}, t.id LIMIT ?",
-            names.join(", "),
+            "SELECT t.body FROM {} t WHERE {} ORDER BY {}, t.id LIMIT ?",
             kind.table,
             condition.text,
             ordered.join(", ")
         );
         condition.values.push(limit(size));
-        let rows = self.db.read.query_all_raw(self.db.sql(&text, condition.values)).await?;
+        let mut bodies = self.db.bodies(&text, condition.values).await?;
         let mut next_page_token = String::new();
-        if rows.len() > size
-            && let Some(last) = rows.get(size - 1)
-        {
-            let mut position = Vec::new();
-            for (place, (_, kind, _)) in keys.iter().enumerate() {
-                position.push(match kind {
-                    Type::Text | Type::Date | Type::Name => Position::Text(last.try_get_by_index(place + 1)?),
-                    _ => Position::Integer(last.try_get_by_index(place + 1)?),
-                });
+        if bodies.len() > size {
+            bodies.truncate(size);
+            if let Some(last) = bodies.last() {
+                next_page_token = page::encode(&arguments, &position_of::<C>(last, &keys)?);
             }
-            position.push(Position::Text(last.try_get_by_index(keys.len() + 1)?));
-            next_page_token = page::encode(&arguments, &position);
         }
-        let items = rows.iter().take(size).map(|row| {
-            let body: Vec<u8> = row.try_get_by_index(0)?;
-            show::<C>(&body, wanted.view, View::Basic)
-        });
+        let shown = bodies
+            .into_iter()
+            .map(|body| shown(kind, body, wanted.view, View::Basic));
         Ok(Page {
-            items: items.collect::<Result<_>>()?,
             next_page_token,
             total_size,
+            ..Page::new(shown.collect::<Result<_>>()?)
         })
     }
 
@@ -168,7 +191,7 @@ impl Store {
         page_size: i32,
         page_token: &str,
         view: i32,
-    ) -> Result<Page<C::Item>> {
+    ) -> Result<Page<C>> {
         let kind = &C::shape().kind;
         let Some(parsed) = Query::parse(query) else {
             return Err(Error::invalid(
@@ -180,35 +203,31 @@ impl Store {
         let arguments = ["search", kind.table, query];
         let size = page::size(page_size);
         let mut position = page::decode(page_token, &arguments)?;
-        let (mut items, mut shown_last) = (Vec::new(), None);
+        let mut page = Page::new(Vec::new());
         // Tokens find a little too much; what the recheck leaves out is made up for by reading on.
         loop {
             let rows = self.found(kind, &parsed, position.as_deref(), size).await?;
-            let is_end = rows.len() <= size;
-            for (body, place) in rows {
-                let resource = resource::decode::<C>(&body)?;
-                position = Some(place.clone());
-                if !parsed.accepts(C::searched(&resource)) {
+            if rows.len() > size
+                && let Some(last) = rows.last()
+            {
+                position = Some(found_at::<C>(last, &parsed)?);
+            } else {
+                position = None;
+            }
+            for body in rows {
+                if !parsed.accepts(C::searched(&resource::decode::<C>(&body)?)) {
                     continue;
                 }
-                if items.len() == size {
-                    let next_page_token =
-                        shown_last.map_or(String::new(), |last: Vec<_>| page::encode(&arguments, &last));
-                    return Ok(Page {
-                        items,
-                        next_page_token,
-                        total_size: 0,
-                    });
+                if page.bodies.len() == size
+                    && let Some(last) = page.bodies.last()
+                {
+                    page.next_page_token = page::encode(&arguments, &found_at::<C>(last, &parsed)?);
+                    return Ok(page);
                 }
-                items.push(shown::<C>(resource, view, View::Basic));
-                shown_last = Some(place);
+                page.bodies.push(shown(kind, body, view, View::Basic)?);
             }
-            if is_end {
-                return Ok(Page {
-                    items,
-                    next_page_token: String::new(),
-                    total_size: 0,
-                });
+            if position.is_none() {
+                return Ok(page);
             }
         }
     }
@@ -220,13 +239,11 @@ impl Store {
         query: &Query,
         position: Option<&[Position]>,
         most: usize,
-    ) -> Result<Vec<(Vec<u8>, Vec<Position>)>> {
+    ) -> Result<Vec<Vec<u8>>> {
         let table = kind.table;
         let backend = self.db.backend();
         let (whole, whole_value) = index::is_whole(backend, table, query);
         let (all, all_value) = index::has_all(backend, table, query.terms());
-        let mut condition = Condition::new("+t.record_status = 1", []);
-        condition.and(&all, [all_value]);
         let mut outer = Condition::new("1 = 1", []);
         match position {
             None => {}
@@ -243,25 +260,14 @@ impl Store {
             }
         }
         let text = format!(
-            "SELECT f.body, f.rank, f.sort_key, f.id FROM (SELECT t.body, CASE WHEN {whole} THEN 0 ELSE 1 END AS rank, t.sort_key, t.id FROM {table} t WHERE {}) f \
-             WHERE {} ORDER BY f.rank, f.sort_key, f.id LIMIT ?",
-            condition.text, outer.text
+            "SELECT f.body FROM (SELECT t.body, CASE WHEN {whole} THEN 0 ELSE 1 END AS rank, t.sort_key, t.id \
+             FROM {table} t WHERE +t.record_status = 1 AND {all}) f WHERE {} ORDER BY f.rank, f.sort_key, f.id LIMIT ?",
+            outer.text
         );
-        let mut values = vec![whole_value];
-        values.extend(condition.values);
+        let mut values = vec![whole_value, all_value];
         values.extend(outer.values);
         values.push(limit(most));
-        let rows = self.db.read.query_all_raw(self.db.sql(&text, values)).await?;
-        let read = |row: &sea_orm::QueryResult| {
-            let rank: i32 = row.try_get_by_index(1)?;
-            let position = vec![
-                Position::Integer(rank.into()),
-                Position::Text(row.try_get_by_index(2)?),
-                Position::Text(row.try_get_by_index(3)?),
-            ];
-            Ok((row.try_get_by_index(0)?, position))
-        };
-        rows.iter().map(read).collect()
+        self.db.bodies(&text, values).await
     }
 
     /// The name of a record and those of all records that were merged into it.
@@ -307,10 +313,47 @@ fn sort_column(column: &Column, default: &str) -> &'static str {
     }
 }
 
-/// A resource, if this is its name: a child's id under another parent is none.
-fn named<C: Collection>(body: &[u8], name: &str, view: i32) -> Result<C::Item> {
-    if resource::head(body)?.name == name {
-        show::<C>(body, view, View::Full)
+/// Where a resource stands in a list, for the page after it.
+fn position_of<C: Collection>(body: &[u8], keys: &[(&str, Type, bool)]) -> Result<Vec<Position>> {
+    let (resource, head) = (resource::decode::<C>(body)?, resource::head(body)?);
+    let mut position = Vec::with_capacity(keys.len() + 1);
+    for (name, ..) in keys {
+        position.push(match resource::cell::<C>(&resource, &head, name)? {
+            Cell::Text(text) => Position::Text(text),
+            Cell::Integer(number) => Position::Integer(number),
+            Cell::Many(_) => return Err(Error::internal("lists are not sorted by several values")),
+        });
+    }
+    position.push(Position::Text(id_of(&C::shape().kind, body)?));
+    Ok(position)
+}
+
+/// Where a resource stands among what a query finds. Every view has the names.
+fn found_at<C: Collection>(body: &[u8], query: &Query) -> Result<Vec<Position>> {
+    let resource = resource::decode::<C>(body)?;
+    let wanted = text::whole_name(query.whole());
+    let is_whole = C::searched(&resource)
+        .into_iter()
+        .any(|name| text::whole_name(name) == wanted);
+    Ok(vec![
+        Position::Integer(i64::from(!is_whole)),
+        Position::Text(text::sort_key(C::title(&resource))),
+        Position::Text(id_of(&C::shape().kind, body)?),
+    ])
+}
+
+fn id_of(kind: &Kind, body: &[u8]) -> Result<String> {
+    let name = std::str::from_utf8(wire::name(body)?).map_err(Error::internal)?;
+    let id = kind
+        .id(name)
+        .ok_or_else(|| Error::internal("a resource without a name"))?;
+    Ok(id.to_owned())
+}
+
+/// A child's id under another parent is no name of it.
+fn expect_name<C: Collection>(body: &[u8], name: &str) -> Result<()> {
+    if wire::name(body)? == name.as_bytes() {
+        Ok(())
     } else {
         Err(Error::not_found(C::COLLECTION, name))
     }
@@ -320,19 +363,18 @@ fn limit(size: usize) -> Value {
     i64::try_from(size + 1).unwrap_or(i64::MAX).into()
 }
 
-fn show<C: Collection>(body: &[u8], view: i32, default: View) -> Result<C::Item> {
-    Ok(shown::<C>(resource::decode::<C>(body)?, view, default))
+fn is_basic(view: i32, default: View) -> bool {
+    let view = View::try_from(view).ok().filter(|v| *v != View::Unspecified);
+    view.unwrap_or(default) == View::Basic
 }
 
-fn shown<C: Collection>(mut resource: C::Item, view: i32, default: View) -> C::Item {
-    let view = View::try_from(view)
-        .ok()
-        .filter(|v| *v != View::Unspecified)
-        .unwrap_or(default);
-    if view == View::Basic {
-        C::shorten(&mut resource);
+/// A resource as a view shows it.
+fn shown(kind: &Kind, body: Vec<u8>, view: i32, default: View) -> Result<Vec<u8>> {
+    if is_basic(view, default) {
+        wire::without(body, &kind.full_only)
+    } else {
+        Ok(body)
     }
-    resource
 }
 
 /// What a list request asks for: all list requests of the contract have these fields.

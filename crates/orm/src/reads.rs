@@ -6,12 +6,13 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use sea_orm::ConnectionTrait;
+use prost::bytes::Bytes;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use crate::db::{Db, among, list};
 use crate::error::{Class, Error, Result};
 use crate::resource::Kind;
+use crate::wire;
 
 /// How many calls may wait, how many share a statement, and how many statements run at once.
 const WAITING: usize = 8192;
@@ -19,7 +20,7 @@ const BATCH: usize = 256;
 const READERS: usize = 2;
 
 /// The encoded message of a resource. Calls that share a statement share it.
-pub(crate) type Body = Arc<[u8]>;
+pub(crate) type Body = Bytes;
 
 struct Ask {
     kind: &'static Kind,
@@ -99,9 +100,14 @@ pub(crate) async fn bodies<'a>(
     ids: impl IntoIterator<Item = &'a str>,
 ) -> Result<HashMap<String, Body>> {
     let backend = db.backend();
-    let text = format!("SELECT id, body FROM {} WHERE {}", kind.table, among(backend, "id"));
-    let rows = db.read.query_all_raw(db.sql(&text, [list(backend, ids)])).await?;
-    rows.iter()
-        .map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index::<Vec<u8>>(1)?.into())))
-        .collect()
+    let text = format!("SELECT t.body FROM {} t WHERE {}", kind.table, among(backend, "t.id"));
+    let mut found = HashMap::new();
+    for body in db.bodies(&text, [list(backend, ids)]).await? {
+        let name = std::str::from_utf8(wire::name(&body)?).map_err(Error::internal)?;
+        let id = kind
+            .id(name)
+            .ok_or_else(|| Error::internal("a resource without a name"))?;
+        found.insert(id.to_owned(), body.into());
+    }
+    Ok(found)
 }

@@ -156,6 +156,9 @@ pub struct Kind {
     pub message: &'static str,
     /// Number and name of its fields.
     pub fields: Vec<(u32, String)>,
+    /// Numbers of the fields that are sealed, and of those that VIEW_BASIC leaves out.
+    pub(crate) private: Vec<u32>,
+    pub(crate) full_only: Vec<u32>,
 }
 
 impl Kind {
@@ -203,14 +206,21 @@ pub struct Shape<C: Collection> {
 impl<C: Collection> Shape<C> {
     /// The shape of a resource with these columns.
     pub fn new(fields: Vec<Field<C>>) -> Self {
+        let named = mingce_proto::names::fields(C::MESSAGE);
+        let numbers = |names: &[&str]| {
+            let listed = named.iter().filter(|(_, name)| names.contains(&name.as_str()));
+            listed.map(|(number, _)| *number).collect()
+        };
         let kind = Kind {
+            private: numbers(C::PRIVATE),
+            full_only: numbers(C::FULL_ONLY),
             collection: C::COLLECTION,
             parent: C::PARENT,
             table: C::TABLE,
             singular: C::SINGULAR,
             columns: fields.iter().map(|f| f.column).collect(),
             sealed: !C::PRIVATE.is_empty(),
-            fields: mingce_proto::names::fields(C::MESSAGE),
+            fields: named,
             message: C::MESSAGE,
         };
         Self {
@@ -245,6 +255,8 @@ pub trait Collection: Send + Sync + Sized + 'static {
     const OUTPUT_ONLY: &'static [&'static str] = &[];
     /// Output-only fields that follow from a reference: the reference and the field.
     const DERIVED: &'static [(&'static str, &'static str)] = &[];
+    /// Fields that VIEW_BASIC leaves out.
+    const FULL_ONLY: &'static [&'static str] = &[];
     /// Fields that are sealed, and absent from answers, the ledger and logs.
     const PRIVATE: &'static [&'static str] = &[];
     /// Whether a row of an import without a known key is matched by its name (see [`Collection::is_same`]).
@@ -267,8 +279,6 @@ pub trait Collection: Send + Sync + Sized + 'static {
     /// Brings a resource into its stored form (canonical identifiers, ranks, derived fields) and answers what is
     /// wrong with it. Field paths start below the resource.
     fn settle(item: &mut Self::Item) -> Vec<Violation>;
-    /// Leaves out what VIEW_BASIC leaves out.
-    fn shorten(_item: &mut Self::Item) {}
     /// Gives a resource this name to be sorted by. For collections that are matched by name.
     fn retitle(_item: &mut Self::Item, _title: &str) {}
     /// Whether a row of an import means this stored resource.
@@ -315,13 +325,26 @@ pub(crate) fn decode<C: Collection>(message: &[u8]) -> Result<C::Item> {
 }
 
 /// Numbers of the private fields of a resource.
-pub(crate) fn private<C: Collection>() -> Vec<u32> {
-    let fields = &C::shape().kind.fields;
-    fields
-        .iter()
-        .filter(|(_, name)| C::PRIVATE.contains(&name.as_str()))
-        .map(|(number, _)| *number)
-        .collect()
+pub(crate) fn private<C: Collection>() -> &'static [u32] {
+    &C::shape().kind.private
+}
+
+/// The value of a column of a resource's own table, as the row has it.
+pub(crate) fn cell<C: Collection>(resource: &C::Item, head: &Head, column: &str) -> Result<Cell> {
+    let time = |time: &Option<prost_types::Timestamp>| time.as_ref().map_or(0, crate::work::micros);
+    let shape = C::shape();
+    Ok(match column {
+        "sort_key" => Cell::Text(text::sort_key(C::title(resource))),
+        "record_status" => Cell::Integer(head.record_status.into()),
+        "create_time" => Cell::Integer(time(&head.create_time)),
+        "update_time" => Cell::Integer(time(&head.update_time)),
+        "survivor" => Cell::Text(head.survivor.clone()),
+        name => {
+            let place = shape.kind.columns.iter().position(|c| c.name == name);
+            let get = place.and_then(|place| shape.get.get(place));
+            get.ok_or_else(|| Error::internal(format!("{name} is no column")))?(resource)
+        }
+    })
 }
 
 /// The tokens of a resource: those of its names, and each whole name.

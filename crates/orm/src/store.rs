@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use mingce_proto::codec::Reply;
 use mingce_proto::registry::{RecordStatus, Revision};
 use prost::Message;
 use sha2::{Digest, Sha256};
@@ -83,7 +84,7 @@ impl Store {
     }
 
     /// Does one edit as a call wants it, and answers the resource that it answers.
-    pub async fn change<C: Collection>(&self, cx: &Cx, call: Call, edit: Edit) -> Result<C::Item> {
+    pub async fn change<C: Collection>(&self, cx: &Cx, call: Call, edit: Edit) -> Result<Reply<C::Item>> {
         let answer = if call.validate_only {
             self.rehearse(&mut self.rehearsal(), &edit).await?
         } else {
@@ -92,7 +93,7 @@ impl Store {
                 .pop()
                 .ok_or_else(|| Error::internal("a writer answered nothing"))??
         };
-        answer.decode::<C>()
+        Ok(answer.reply())
     }
 
     /// Does several edits in their order, in one transaction; each is kept or fails alone.
@@ -121,10 +122,10 @@ impl Store {
     }
 
     /// What an earlier call with the same request id and content was answered.
-    pub async fn answered<C: Collection>(&self, cx: &Cx, call: &Call) -> Result<Option<C::Item>> {
+    pub async fn answered<C: Collection>(&self, cx: &Cx, call: &Call) -> Result<Option<Reply<C::Item>>> {
         let Some(once) = &call.once else { return Ok(None) };
         let found = crate::writer::answered(&self.db, cx, once).await?;
-        found.map(|answer| answer.decode::<C>()).transpose()
+        Ok(found.map(Answer::reply))
     }
 
     /// Makes a resource.
@@ -134,7 +135,7 @@ impl Store {
         call: Call,
         verb: &'static str,
         resource: C::Item,
-    ) -> Result<C::Item> {
+    ) -> Result<Reply<C::Item>> {
         let (stamp, at) = (call.stamp(verb, ""), cx.clone());
         self.change::<C>(
             cx,
@@ -145,7 +146,7 @@ impl Store {
     }
 
     /// Changes the fields that the mask names to what they are in `resource`.
-    pub async fn update<C: Collection>(&self, cx: &Cx, call: Call, resource: C::Item, mask: Mask) -> Result<C::Item> {
+    pub async fn update<C: Collection>(&self, cx: &Cx, call: Call, resource: C::Item, mask: Mask) -> Result<Reply<C::Item>> {
         let (stamp, at) = (call.stamp("update", ""), cx.clone());
         let head = head_of(&resource)?;
         C::shape().kind.expect(&head.name, &format!("{}.name", C::SINGULAR))?;
@@ -171,7 +172,7 @@ impl Store {
         name: &str,
         etag: &str,
         reason: &str,
-    ) -> Result<C::Item> {
+    ) -> Result<Reply<C::Item>> {
         let (stamp, at) = (call.stamp("annul", reason), cx.clone());
         let (name, etag) = (name.to_owned(), etag.to_owned());
         self.change::<C>(

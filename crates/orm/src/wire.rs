@@ -59,6 +59,27 @@ pub(crate) fn only(message: &[u8], keep: impl Fn(u32) -> bool) -> Result<Vec<u8>
         }))
 }
 
+/// The name of an encoded resource: its first field.
+pub(crate) fn name(resource: &[u8]) -> Result<&[u8]> {
+    let [0x0a, rest @ ..] = resource else {
+        return Err(broken());
+    };
+    let (length, digits) = varint(rest)?;
+    let end = usize::try_from(length)
+        .ok()
+        .and_then(|l| l.checked_add(digits))
+        .ok_or_else(broken)?;
+    rest.get(digits..end).ok_or_else(broken)
+}
+
+/// The message without some fields; the same bytes where it has none of them.
+pub(crate) fn without(message: Vec<u8>, fields: &[u32]) -> Result<Vec<u8>> {
+    if fields.is_empty() || !split(&message)?.iter().any(|(number, _)| fields.contains(number)) {
+        return Ok(message);
+    }
+    only(&message, |number| !fields.contains(&number))
+}
+
 /// `old` with the fields that `taken` names as they are in `new`, also where they are empty there.
 pub(crate) fn replace(old: &[u8], new: &[u8], taken: impl Fn(u32) -> bool) -> Result<Vec<u8>> {
     let mut merged = only(old, |number| !taken(number))?;
