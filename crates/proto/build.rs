@@ -6,6 +6,7 @@ use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use prost_build::{Service, ServiceGenerator};
 use prost_reflect::DescriptorPool;
 use protox::Compiler;
 use protox::file::{ChainFileResolver, DescriptorSetFileResolver, GoogleFileResolver, IncludeFileResolver};
@@ -33,17 +34,39 @@ fn main() -> Result<(), Box<dyn Error>> {
     let encoded = compiler.encode_file_descriptor_set();
     fs::write(out.join("descriptors.bin"), without_source(&encoded)?)?;
 
-    tonic_prost_build::configure()
+    let services = || tonic_prost_build::configure().codec_path("crate::codec::Checked");
+    prost_build::Config::new()
         .extern_path(".buf.validate", "::prost_protovalidate::types")
-        .codec_path("crate::codec::Checked")
-        .bytes(".")
+        .bytes(["."])
         .include_file("mod.rs")
+        .service_generator(Box::new(Services {
+            clients: services().build_server(false).service_generator(),
+            servers: services().build_client(false).service_generator(),
+        }))
         .compile_fds(compiler.file_descriptor_set())?;
     prost_protovalidate_build::Builder::new()
         .file_descriptor_set_bytes(encoded)
         .fail_on_runtime_only(true)
         .compile()?;
     Ok(())
+}
+
+/// Clients get messages; servers answer with `Reply`, which may hold a message that is encoded already.
+struct Services {
+    clients: Box<dyn ServiceGenerator>,
+    servers: Box<dyn ServiceGenerator>,
+}
+
+impl ServiceGenerator for Services {
+    fn generate(&mut self, mut service: Service, code: &mut String) {
+        self.clients.generate(service.clone(), code);
+        self.clients.finalize(code);
+        for method in &mut service.methods {
+            method.output_type = format!("crate::codec::Reply<super::{}>", method.output_type);
+        }
+        self.servers.generate(service, code);
+        self.servers.finalize(code);
+    }
 }
 
 /// The contract's files below `folder`, as paths from `root`.

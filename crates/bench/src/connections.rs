@@ -54,7 +54,7 @@ impl Connections {
         for number in 0..count {
             match open(address, number, register, &mut chance).await {
                 Ok(client) => clients.push(client),
-                Err(error) => refused = refused.or(Some(format!("{error:#}"))),
+                Err(error) => refused = refused.or(Some(error.root_cause().to_string())),
             }
         }
         let open = clients.len();

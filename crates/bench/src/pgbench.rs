@@ -13,7 +13,7 @@ use crate::postgres::Postgres;
 
 const COPY: &str = "
 CREATE SCHEMA limits;
-CREATE TABLE limits.talents (LIKE public.talents INCLUDING ALL);
+CREATE TABLE limits.talents (LIKE public.talents INCLUDING ALL EXCLUDING INDEXES);
 CREATE TABLE limits.ledger (LIKE public.ledger INCLUDING ALL);
 CREATE SEQUENCE limits.ledger_sequence;
 CREATE SEQUENCE limits.person START 1000000000;
@@ -25,6 +25,8 @@ CREATE TEMP TABLE copied AS SELECT t.*, n.number, n.place FROM public.talents t 
 UPDATE copied SET id = lpad(number::text, 26, '0'), sort_key = lpad(place::text, 26, '0');
 ALTER TABLE copied DROP COLUMN number, DROP COLUMN place;
 INSERT INTO limits.talents SELECT * FROM copied ORDER BY id;
+SELECT replace(indexdef, ' ON public.', ' ON limits.') FROM pg_indexes WHERE schemaname = 'public' AND tablename = 'talents'
+\\gexec
 VACUUM ANALYZE limits.talents;
 CHECKPOINT;
 ";

@@ -167,15 +167,6 @@ struct Filled {
     clients: Vec<TalentServiceClient<Channel>>,
 }
 
-impl Filled {
-    fn row(&self, figure: Figure, talents: u64) -> Figure {
-        Figure {
-            without: self.without.clone(),
-            ..figure.on(self.database, talents)
-        }
-    }
-}
-
 impl Size<'_> {
     /// Measures the register on SQLite, or on a PostgreSQL: as it is, or as it is and with each switch.
     async fn on(&mut self, postgres: Option<&Postgres>) -> Result<()> {
@@ -198,21 +189,26 @@ impl Size<'_> {
             server: Some(server.pid()),
             database: postgres.map(Postgres::pid),
         };
+        let database = if postgres.is_some() { "postgres" } else { "sqlite" };
+        let without = switch.map(Switch::name);
         let (names, used) = fill::import(&address, 0..self.talents, watch).await?;
         let import = Figure::new("import", fill::STREAMS, self.talents, &used, true, postgres.is_some());
+        self.figures.add(Figure {
+            without: without.clone(),
+            ..import.on(database, self.talents)
+        });
         if let Some(postgres) = postgres {
             // What autovacuum does by itself on a register that has stood for a while.
             postgres.psql(DATABASE, "VACUUM ANALYZE; CHECKPOINT").await?;
         }
         let filled = Filled {
-            database: if postgres.is_some() { "postgres" } else { "sqlite" },
-            without: switch.map(Switch::name),
+            database,
+            without,
             watch,
             register: Arc::new(fill::look_around(&address, names).await?),
             clients: connect(&address, CONNECTIONS, PATIENCE).await?,
             address,
         };
-        self.add(&filled, import);
         if self.plan.switches.is_empty() {
             self.calls(&filled, &self.plan.calls(self.talents)).await?;
             if self.plan.is_largest(self.talents) {
@@ -236,7 +232,10 @@ impl Size<'_> {
     }
 
     fn add(&mut self, filled: &Filled, figure: Figure) {
-        self.figures.add(filled.row(figure, self.talents));
+        self.figures.add(Figure {
+            without: filled.without.clone(),
+            ..figure.on(filled.database, self.talents)
+        });
     }
 
     async fn calls(&mut self, filled: &Filled, calls: &[(Kind, usize)]) -> Result<()> {

@@ -6,7 +6,7 @@ use crate::ablation::Brings;
 use crate::figures::Figure;
 use crate::plan::MOST;
 use crate::report::Report;
-use crate::targets::Target;
+use crate::targets::{DISTURBED, Target};
 
 /// Calls whose cost is shown as the register grows.
 const GROWING: [&str; 5] = ["get", "page of 50", "search", "mixed", "create"];
@@ -127,7 +127,9 @@ fn held(target: &Target) -> Vec<String> {
         None if target.measured.is_none() => "not measured",
         None => target.unjudged.unwrap_or_default(),
     };
+    let disturbed = target.unjudged == Some(DISTURBED);
     let measured = target.measured.map(|value| target.aim.show(value));
+    let measured = measured.map(|shown| if disturbed { format!("({shown})") } else { shown });
     vec![
         target.talents.to_string(),
         target.database.to_owned(),
@@ -338,6 +340,7 @@ mod tests {
         }
         for part in [
             "| sqlite | get | 1000 | (2000) |",
+            "| get, CPU in those at 10 persons | (2.00) | ≤ 1.50 | disturbed |",
             "| 10 | sqlite | `--share 1` | get | 64 | 1000 | 500 | 2.00 | 1000 | 2000 |",
             "| 10 | sqlite | 1000 | 200 | 150 | 99.0 |",
             "- sqlite, 100 persons, get: a note",

@@ -8,6 +8,11 @@ use crate::plan::{BESIDE, MOST};
 use crate::table::number;
 use crate::{connections, fill};
 
+/// Why nothing is said of a figure that others disturbed.
+pub const DISTURBED: &str = "disturbed";
+/// The longest that a get may take beside something else, in milliseconds.
+const LONGEST: Aim = Aim::AtMost(50.0, "ms");
+
 /// What is to be reached.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -193,20 +198,15 @@ impl<'a> Held<'a> {
             &[import],
         );
         for (what, _) in CROWDS {
-            self.longest(what);
+            self.longest(what, LONGEST);
         }
-        self.longest(connections::WHAT);
+        self.longest(connections::WHAT, Aim::Known("ms"));
     }
 
-    fn longest(&mut self, what: &str) {
+    fn longest(&mut self, what: &str, aim: Aim) {
         let beside = self.find(what, BESIDE);
         let longest = beside.and_then(|f| f.longest_ms);
-        self.add(
-            &format!("{what}, the longest"),
-            Aim::AtMost(50.0, "ms"),
-            longest,
-            &[beside],
-        );
+        self.add(&format!("{what}, the longest"), aim, longest, &[beside]);
     }
 
     fn memory(&mut self, memory: &[Memory]) {
@@ -288,7 +288,7 @@ impl<'a> Held<'a> {
 
     fn add(&mut self, what: &str, aim: Aim, measured: Option<f64>, of: &[Option<&Figure>]) {
         let disturbed = of.iter().flatten().any(|figure| figure.disturbed);
-        let unjudged = self.unjudged.or(disturbed.then_some("disturbed"));
+        let unjudged = self.unjudged.or(disturbed.then_some(DISTURBED));
         let reached = measured
             .filter(|_| unjudged.is_none())
             .and_then(|value| aim.reached(value));

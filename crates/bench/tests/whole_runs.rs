@@ -104,7 +104,15 @@ fn the_short_form_on_sqlite_gives_a_complete_table() {
 
     let report: Value = serde_json::from_str(&bench.read("out/bench.json")).unwrap();
     let figures = report["figures"].as_array().unwrap();
-    let mut wanted = vec![("import", 4), ("sqlite import", 1), ("get beside a crowd", 8)];
+    let mut wanted = vec![("import", 4), ("sqlite import", 1), ("burst of creates", 1500)];
+    let beside = [
+        "get beside pages of 1000",
+        "get beside an import",
+        "get beside a flood of creates",
+        "get beside a crowd",
+        "get beside many connections",
+    ];
+    wanted.extend(beside.map(|what| (what, 8)));
     for what in ["echo", "get", "page of 50", "search", "create", "mixed"] {
         wanted.extend([(what, 1), (what, 8), (what, 64)]);
     }
@@ -120,13 +128,23 @@ fn the_short_form_on_sqlite_gives_a_complete_table() {
             figure["requests"].as_u64().unwrap() > 0 && figure["per_second"].as_f64().unwrap() > 0.0,
             "{figure:#}"
         );
-        if !what.contains("import") {
-            assert!(
-                figure["p50_ms"].as_f64().unwrap() <= figure["p99_ms"].as_f64().unwrap(),
-                "{figure:#}"
-            );
-            assert!(figure["server_us"].as_f64().unwrap() > 0.0, "{figure:#}");
+        if !["import", "sqlite import"].contains(&what) {
+            let [half, most] = ["p50_ms", "p99_ms"].map(|time| figure[time].as_f64().unwrap());
+            assert!(half <= most, "{figure:#}");
         }
+        let is_beside = what.contains("beside");
+        // The server's CPU is that of others too.
+        assert_eq!(figure["load_us"].is_null(), is_beside, "{figure:#}");
+        assert_eq!(
+            figure["server_us"].as_f64().is_some_and(|time| time > 0.0),
+            !is_beside && what != "sqlite import",
+            "{figure:#}"
+        );
+        assert_eq!(
+            figure["note"].as_str().unwrap().is_empty(),
+            !is_beside && what != "burst of creates",
+            "{figure:#}"
+        );
         assert_eq!(
             figure["disturbed"],
             figure["others"].as_f64().unwrap() > 0.2,
@@ -145,8 +163,48 @@ fn the_short_form_on_sqlite_gives_a_complete_table() {
         table.contains("Not to be quoted: a debug build was measured"),
         "{table}"
     );
-    let rows = table.lines().filter(|line| line.starts_with("| ")).count();
-    assert_eq!(rows, figures.len() + targets.len() + 4, "{table}");
+    // The two tables and that of memory, each with a head and a line under it that does not count here.
+    let rows = table
+        .lines()
+        .filter(|line| line.starts_with("| ") && !line.starts_with("| --"))
+        .count();
+    assert_eq!(rows, figures.len() + targets.len() + 1 + 3, "{table}");
+    let memory = &report["memory"][0];
+    assert_eq!(memory["connections"], 200, "{memory}");
+    assert!(
+        memory["most"].as_f64().unwrap() >= memory["anonymous"].as_f64().unwrap(),
+        "{memory}"
+    );
+    assert!(
+        report["machine"]["fsync_ms"][1].as_f64().unwrap() > 0.0,
+        "{:#}",
+        report["machine"]
+    );
+}
+
+#[test]
+fn with_a_switch_the_short_form_says_what_a_mechanism_brings() {
+    let mut bench = Bench::start(&[
+        "--database",
+        "sqlite",
+        "--ablation",
+        "--switch",
+        "TOKIO_WORKER_THREADS=1",
+    ]);
+    let status = bench.wait(300);
+    assert!(status.success(), "{status}\n{}", bench.read("stderr"));
+    bench.has_cleaned_up();
+    let report: Value = serde_json::from_str(&bench.read("out/bench.json")).unwrap();
+    let brings = report["brings"].as_array().unwrap();
+    let what: Vec<&Value> = brings.iter().map(|each| &each["what"]).collect();
+    assert_eq!(what, ["import", "get", "create"]);
+    for each in brings {
+        assert!(
+            each["ratio"].as_f64().unwrap() > 0.0 && each["switch"] == "TOKIO_WORKER_THREADS=1",
+            "{each:#}"
+        );
+    }
+    assert!(bench.read("stdout").contains("## What each mechanism brings"));
 }
 
 #[test]

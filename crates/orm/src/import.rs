@@ -1,14 +1,17 @@
 //! Rows of an import: each is matched to a record, or makes one, or is refused, alone.
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mingce_proto::registry::RecordStatus;
+use prost::Message;
 
 use crate::answer::{Answer, Stamp};
 use crate::cx::Cx;
 use crate::error::{Class, Error, Result};
-use crate::resource::Collection;
+use crate::resource::{self, Collection};
 use crate::store::{Mask, create, settled};
+use crate::wire;
 use crate::work::{Work, head_of};
 use crate::writer::Edit;
 
@@ -45,6 +48,7 @@ fn place<C: Collection>(work: &mut Work, cx: &Cx, stamp: &Stamp, mask: &Mask, re
         // The source still lists a record that a clerk has merged: the decision stands.
         return work.update::<C>(cx, stamp, &stored);
     }
+    let (canonical, mask) = own::<C>(work, &stored, canonical, mask)?;
     let mut merged = mask.apply::<C>(&stored, &canonical)?;
     C::keep(&mut merged, &stored);
     if way == Way::Name {
@@ -53,6 +57,40 @@ fn place<C: Collection>(work: &mut Work, cx: &Cx, stamp: &Stamp, mask: &Mask, re
     }
     let merged = settled::<C>(&merged)?;
     work.update::<C>(cx, stamp, &merged)
+}
+
+/// The row without what its record's duplicates hold: their keys stay with them, and lead to the record all the same.
+fn own<C: Collection>(work: &mut Work, stored: &C::Item, mut row: C::Item, mask: &Mask) -> Result<(C::Item, Mask)> {
+    let (kind, name) = (&C::shape().kind, head_of(stored)?.name);
+    let mut theirs = Vec::new();
+    for key in C::keys(&row) {
+        if (key.private || key.space.starts_with("identifiers/"))
+            && let Some(owner) = work.owner::<C>(&key)?
+            && kind.id(&name) != Some(owner.as_str())
+            && let Some(survivor) = work.survivor::<C>(&owner)?
+            && head_of(&survivor)?.name == name
+        {
+            theirs.push(key.field);
+        }
+    }
+    if theirs.is_empty() {
+        return Ok((row, mask.clone()));
+    }
+    let places = RefCell::new(BTreeMap::<u32, usize>::new());
+    let kept = wire::only(&row.encode_to_vec(), |number| {
+        let mut places = places.borrow_mut();
+        let place = places.entry(number).or_default();
+        let (field, item) = (kind.field(number), format!("[{place}]"));
+        *place += 1;
+        let holds = |at: &String| {
+            at.strip_prefix(field)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(&item))
+        };
+        !theirs.iter().any(holds)
+    })?;
+    row = resource::decode::<C>(&kept)?;
+    let mask = mask.clone().without_unset_private::<C>(&row)?;
+    Ok((row, mask))
 }
 
 /// The stored record that a resource on its way in speaks of, whatever became of it: the one that it names; for a row of an

@@ -27,15 +27,11 @@ pub fn parse(text: &str, columns: &[Column], default: &str) -> Result<Vec<Key>> 
             return Err(invalid(columns, format!("more than {KEYS_AT_MOST} fields")));
         }
         let mut words = part.split_whitespace();
-        let column = words
-            .next()
-            .and_then(|name| field::find(columns, name))
-            .filter(|column| column.sortable);
-        let Some(column) = column else {
-            return Err(invalid(
-                columns,
-                format!("number {} is not a field to sort by", place + 1),
-            ));
+        let Some(name) = words.next() else {
+            return Err(invalid(columns, format!("number {} is empty", place + 1)));
+        };
+        let Some(column) = field::find(columns, name).filter(|column| column.sortable) else {
+            return Err(invalid(columns, format!("`{name}` is not a field to sort by")));
         };
         let descending = match (words.next(), words.next()) {
             (None, _) => false,
@@ -139,6 +135,14 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let said = |text| keys(text).unwrap_err().message().to_owned();
+        assert!(said("city, colour desc").starts_with("order_by: `colour` is not a field to sort by;"));
+        assert!(said("city,,year").starts_with("order_by: number 2 is empty;"));
+        assert!(said("city down").starts_with("order_by: after `city` only"));
     }
 
     proptest! {

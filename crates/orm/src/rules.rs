@@ -1,11 +1,14 @@
-//! The rules of validity that stand in the contract, and what is said where one is broken.
+//! The rules of validity that stand in the contract, and what is said where one is broken; and the one that no record can
+//! see by itself: that records do not lead to each other in a circle.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 use mingce_proto::Validate;
 
-use crate::error::Violation;
+use crate::error::{Error, Result, Violation};
+use crate::resource::Collection;
+use crate::work::{Work, head_of};
 
 /// The fields of a message that break the rules in the contract, their paths below `prefix`. Empty where all is well.
 pub fn check<T: Validate>(message: &T, prefix: &str) -> Vec<Violation> {
@@ -50,10 +53,10 @@ fn description(rule: &str, words: &str) -> String {
         .strip_prefix("does not match regex pattern `")
         .and_then(|rest| rest.strip_suffix('`'));
     match (rule, pattern) {
-        ("string.pattern", Some("^([0-9]{4}-[0-9]{2}-[0-9]{2})?$")) => {
-            "must be a date such as 2024-05-31, or empty".to_owned()
-        }
-        ("string.pattern", Some(pattern)) => example(pattern).unwrap_or_else(|| format!("must match {pattern}")),
+        ("string.pattern", Some(pattern)) => told(pattern)
+            .map(str::to_owned)
+            .or_else(|| example(pattern))
+            .unwrap_or_else(|| format!("must match {pattern}")),
         ("string.uuid" | "string.uuid_empty", _) => {
             "must be a UUID, for example 01890a5d-ac96-774b-bcce-b302099a8057".to_owned()
         }
@@ -66,18 +69,95 @@ fn description(rule: &str, words: &str) -> String {
     }
 }
 
+/// The patterns of the contract that are no resource names, in words.
+fn told(pattern: &str) -> Option<&'static str> {
+    Some(match pattern {
+        "^([0-9]{4}-[0-9]{2}-[0-9]{2})?$" => "must be a date such as 2024-05-31, or empty",
+        "^([0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?)?$" => {
+            "must be a day, month or year such as 2024-05-31, 2024-05 or 2024, or empty"
+        }
+        "^([A-Z]{2})?$" => "must be the two capital letters of a country (ISO 3166-1) such as CN, or empty",
+        "^([0-9]{6})?$" => "must be the six digits of a division (GB/T 2260) such as 370212, or empty",
+        "^([0-9]{3}|[0-9]{5}|[0-9]{7})?$" => {
+            "must be the three, five or seven digits of a discipline (GB/T 13745) such as 520, or empty"
+        }
+        "^[a-z0-9][a-z0-9-]{0,59}$" => "must be 1 to 60 small letters a to z, digits and hyphens, no hyphen first",
+        "^[a-z][a-z0-9-]{0,39}$" => "must be 1 to 40 small letters a to z, digits and hyphens, a letter first",
+        _ => return None,
+    })
+}
+
 /// For the pattern of a resource name, a name that matches.
 fn example(pattern: &str) -> Option<String> {
+    const ID: &str = "[0-9a-hjkmnp-tv-z]{26}";
     let whole = pattern.strip_prefix('^')?.strip_suffix('$')?;
-    let (name, or) = match whole.strip_prefix('(').and_then(|rest| rest.strip_suffix(")?")) {
-        Some(name) => (name, ", or be empty"),
-        None => (whole, ""),
+    let (name, or) = if let Some(name) = whole.strip_prefix('(').and_then(|rest| rest.strip_suffix(")?")) {
+        (name.to_owned(), ", or be empty".to_owned())
+    } else if let Some(parents) = whole.strip_suffix(&format!("/({ID}|-)")) {
+        (format!("{parents}/{ID}"), format!(", or be {parents}/- for all"))
+    } else {
+        (whole.to_owned(), String::new())
     };
-    let name = name.replace("[0-9a-hjkmnp-tv-z]{26}", "01jd2k3m4n5p6q7r8s9t0v1w2x");
+    let name = name.replace(ID, "01jd2k3m4n5p6q7r8s9t0v1w2x");
     let plain = name
         .bytes()
         .all(|b| b.is_ascii_alphanumeric() || b == b'/' || b == b'-');
     (plain && name.contains('/')).then(|| format!("must look like {name}{or}"))
+}
+
+/// How far a chain of records is followed. A longer one is a mistake too.
+const STEPS: usize = 32;
+
+/// A field by which a record names another of its collection, as a child names its parent.
+#[derive(Debug)]
+pub struct Chain<C: Collection> {
+    /// The field.
+    pub field: &'static str,
+    /// The reason of an error where it leads in a circle.
+    pub reason: &'static str,
+    /// The resource name in it; empty where there is none.
+    pub next: fn(&C::Item) -> &str,
+}
+
+/// Refuses what would make a record lead back to itself over others. A field that is as it was is not followed.
+///
+/// # Errors
+/// Naming the field, with the chain's reason.
+pub fn expect_no_cycle<C: Collection>(
+    work: &mut Work,
+    chains: &[Chain<C>],
+    stored: &C::Item,
+    new: &C::Item,
+) -> Result<()> {
+    let own = head_of(new)?.name;
+    for chain in chains {
+        let first = (chain.next)(new);
+        // One that names itself is told so by the rules of its resource.
+        if first.is_empty() || first == own || first == (chain.next)(stored) {
+            continue;
+        }
+        let refuse = |said: String| Error::invalid(format!("{}.{}", C::SINGULAR, chain.field), chain.reason, said);
+        let mut next = first.to_owned();
+        let mut steps = 0;
+        while let Some(id) = C::shape().kind.id(&next) {
+            let Some(record) = work.survivor::<C>(id)? else { break };
+            let name = head_of(&record)?.name;
+            if name == own {
+                return Err(refuse(format!(
+                    "{first} leads back to {own} by its own {}: take one of them out",
+                    chain.field
+                )));
+            }
+            steps += 1;
+            if steps > STEPS {
+                return Err(refuse(format!(
+                    "{first} leads on over more than {STEPS} others: that is a circle, or a mistake"
+                )));
+            }
+            next = (chain.next)(&record).to_owned();
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -105,17 +185,59 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_of_names_is_told_by_an_example_and_another_as_it_is() {
+    fn a_pattern_of_names_is_told_by_an_example_and_an_unknown_one_as_it_is() {
         let told = |pattern: &str| description("string.pattern", &format!("does not match regex pattern `{pattern}`"));
         assert_eq!(
             told("^(labs/[0-9a-hjkmnp-tv-z]{26})?$"),
             "must look like labs/01jd2k3m4n5p6q7r8s9t0v1w2x, or be empty"
         );
-        assert_eq!(told("^[a-z][a-z0-9-]{0,39}$"), "must match ^[a-z][a-z0-9-]{0,39}$");
+        assert_eq!(
+            told("^labs/([0-9a-hjkmnp-tv-z]{26}|-)$"),
+            "must look like labs/01jd2k3m4n5p6q7r8s9t0v1w2x, or be labs/- for all"
+        );
+        assert_eq!(told("^x{0,39}$"), "must match ^x{0,39}$");
         assert_eq!(
             told("^(labs|talents)/[0-9a-hjkmnp-tv-z]{26}$"),
             "must match ^(labs|talents)/[0-9a-hjkmnp-tv-z]{26}$"
         );
+    }
+
+    #[test]
+    fn every_pattern_of_the_contract_is_told_in_words() {
+        let pool = &*mingce_proto::names::POOL;
+        let rules = pool.get_extension_by_name("buf.validate.field").unwrap();
+        let mut patterns = BTreeSet::new();
+        for field in pool
+            .all_messages()
+            .flat_map(|message| message.fields().collect::<Vec<_>>())
+        {
+            let options = field.options();
+            let Some(rules) = options.has_extension(&rules).then(|| options.get_extension(&rules)) else {
+                continue;
+            };
+            let rules = rules.as_message().unwrap();
+            let items = rules.get_field_by_name("repeated");
+            let items = items.and_then(|r| {
+                r.as_message()
+                    .and_then(|r| r.get_field_by_name("items").map(|i| i.into_owned()))
+            });
+            let below = items.as_ref().and_then(|items| items.as_message());
+            for rules in [Some(rules), below].into_iter().flatten() {
+                let string = rules.get_field_by_name("string").unwrap();
+                let pattern = string.as_message().unwrap().get_field_by_name("pattern").unwrap();
+                patterns.extend(
+                    pattern
+                        .as_str()
+                        .filter(|pattern| !pattern.is_empty())
+                        .map(str::to_owned),
+                );
+            }
+        }
+        assert!(patterns.len() > 20, "{patterns:?}");
+        for pattern in patterns {
+            let told = description("string.pattern", &format!("does not match regex pattern `{pattern}`"));
+            assert!(!told.contains(['^', '[', '{']), "{told}");
+        }
     }
 
     #[test]

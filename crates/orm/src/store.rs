@@ -146,7 +146,13 @@ impl Store {
     }
 
     /// Changes the fields that the mask names to what they are in `resource`.
-    pub async fn update<C: Collection>(&self, cx: &Cx, call: Call, resource: C::Item, mask: Mask) -> Result<Reply<C::Item>> {
+    pub async fn update<C: Collection>(
+        &self,
+        cx: &Cx,
+        call: Call,
+        resource: C::Item,
+        mask: Mask,
+    ) -> Result<Reply<C::Item>> {
         let (stamp, at) = (call.stamp("update", ""), cx.clone());
         let head = head_of(&resource)?;
         C::shape().kind.expect(&head.name, &format!("{}.name", C::SINGULAR))?;

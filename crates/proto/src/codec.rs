@@ -5,11 +5,80 @@ use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use prost::Message;
+use prost::bytes::{Buf, BufMut, Bytes};
+use prost::encoding::{DecodeContext, WireType};
+use prost::{DecodeError, Message};
 use tonic::codec::{Codec, DecodeBuf, Decoder};
 use tonic::{Code, Status};
 use tonic_prost::{ProstCodec, ProstEncoder};
 use tonic_types::{ErrorDetails, StatusExt};
+
+/// What a server answers: a message, or one that is encoded already, as the register keeps it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reply<M> {
+    /// The message.
+    Message(M),
+    /// What [`Message::encode`] makes of it.
+    Encoded(Bytes),
+}
+
+impl<M: Message + Default> Reply<M> {
+    /// The message, read where it is encoded.
+    ///
+    /// # Errors
+    /// Where what is encoded is no such message.
+    pub fn decode(self) -> Result<M, DecodeError> {
+        match self {
+            Self::Message(message) => Ok(message),
+            Self::Encoded(bytes) => M::decode(bytes),
+        }
+    }
+}
+
+impl<M> From<M> for Reply<M> {
+    fn from(message: M) -> Self {
+        Self::Message(message)
+    }
+}
+
+impl<M: Default> Default for Reply<M> {
+    fn default() -> Self {
+        Self::Message(M::default())
+    }
+}
+
+impl<M: Message + Default> Message for Reply<M> {
+    fn encode_raw(&self, buffer: &mut impl BufMut) {
+        match self {
+            Self::Message(message) => message.encode_raw(buffer),
+            Self::Encoded(bytes) => buffer.put_slice(bytes),
+        }
+    }
+
+    fn merge_field(
+        &mut self,
+        tag: u32,
+        wire_type: WireType,
+        buffer: &mut impl Buf,
+        context: DecodeContext,
+    ) -> Result<(), DecodeError> {
+        let mut message = std::mem::take(self).decode()?;
+        let merged = message.merge_field(tag, wire_type, buffer, context);
+        *self = Self::Message(message);
+        merged
+    }
+
+    fn encoded_len(&self) -> usize {
+        match self {
+            Self::Message(message) => message.encoded_len(),
+            Self::Encoded(bytes) => bytes.len(),
+        }
+    }
+
+    fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
 
 /// The codec of the generated clients and servers.
 #[derive(Debug, Clone, Copy)]
@@ -74,7 +143,6 @@ fn malformed(error: prost::DecodeError) -> Status {
 mod tests {
     use http_body_util::Full;
     use proptest::prelude::*;
-    use prost::bytes::Bytes;
     use tonic::Streaming;
 
     use super::*;
@@ -109,6 +177,18 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_reply_is_the_same_on_the_wire_whether_it_was_encoded_before_or_not(text in ".*", kind in any::<i32>()) {
+            let name = Name { text, kind, ..Name::default() };
+            let encoded = Reply::<Name>::Encoded(name.encode_to_vec().into());
+            let message = Reply::from(name.clone());
+            prop_assert_eq!(encoded.encode_to_vec(), message.encode_to_vec());
+            prop_assert_eq!(encoded.encoded_len(), message.encoded_len());
+            prop_assert_eq!(Reply::<Name>::decode(encoded).unwrap(), name.clone());
+            let read = <Reply<Name> as Message>::decode(name.encode_to_vec().as_slice()).unwrap();
+            prop_assert_eq!(read, Reply::Message(name));
+        }
+
         #[test]
         fn what_was_written_is_read(text in ".*", language in ".*", kind in any::<i32>()) {
             let name = Name { text, language, kind, ..Name::default() };

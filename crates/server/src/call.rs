@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use mingce_orm::rules::check;
 use mingce_orm::{Cx, Error};
 use mingce_proto::Validate;
+use mingce_proto::codec::Reply;
 use tonic::{Request, Response, Status};
 
 use crate::deadline::Deadline;
@@ -64,8 +65,10 @@ pub fn context<T>(request: &Request<T>) -> Cx {
 /// # Errors
 /// The kit's error as a status.
 #[allow(clippy::result_large_err)]
-pub fn reply<T>(result: Result<T, Error>) -> Result<Response<T>, Status> {
-    result.map(Response::new).map_err(status::from_error)
+pub fn reply<M, T: Into<Reply<M>>>(result: Result<T, Error>) -> Result<Response<Reply<M>>, Status> {
+    result
+        .map(|answer| Response::new(answer.into()))
+        .map_err(status::from_error)
 }
 
 /// Microseconds since 1970. The one place that reads the clock for the kit.

@@ -251,7 +251,9 @@ pub async fn find<C: Collection, T: Reference>(
 ) -> Result<Vec<Found>, Error> {
     store
         .rehearse(work, |work| {
-            all(references.iter().map(|reference| find_one::<C, T>(work, reference, key_of)))
+            all(references
+                .iter()
+                .map(|reference| find_one::<C, T>(work, reference, key_of)))
         })
         .await
 }
@@ -277,9 +279,7 @@ fn find_one<C: Collection, T: Reference>(work: &mut Work, wanted: &T, key_of: Ke
     }
     Ok(match key {
         // A code may be shown; an identifier may say who a person is.
-        Some(key) if key.field == "code" => {
-            Found::missing("code", format!("no {thing} has the code {:?}", key.value))
-        }
+        Some(key) if key.field == "code" => Found::missing("code", format!("no {thing} has the code {:?}", key.value)),
         Some(key) => Found::missing(&key.field, format!("no {thing} has this {}", key.field)),
         None if name.is_empty() => Found::missing(thing, format!("say which {thing}, best by its resource name")),
         None => Found::missing(thing, format!("{name} does not exist or was annulled")),

@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 
-use mingce_orm::rules::check;
+use mingce_orm::rules::{Chain, check, expect_no_cycle};
 use mingce_orm::store::inbound;
 use mingce_orm::{Answer, Call, Collection, Cx, Edit, Error, Mask, Outcome, Store, Violation, Work, import};
 use mingce_proto::Validate;
+use mingce_proto::codec::Reply;
 use mingce_proto::registry::row_outcome::{Outcome as Became, Problem};
 use mingce_proto::registry::{AssumedRecord, CreatedReference, ImportSettings, RowOutcome};
 use prost::Message;
@@ -88,6 +89,11 @@ pub trait Prepare<C: Collection>: Send + Sync {
         rows: &mut [Row<C>],
     ) -> impl Future<Output = Result<(), Error>> + Send;
 
+    /// The fields by which a resource names another of its collection, and that do not lead back to it.
+    fn chains(&self) -> &'static [Chain<C>] {
+        &[]
+    }
+
     /// For a dry run: the edit that stands for a record that an earlier part of the run would have created.
     fn assume(&self, _cx: &Cx, _record: &AssumedRecord) -> Option<Edit> {
         None
@@ -104,7 +110,7 @@ pub async fn create<C: Collection>(
     call: Call,
     verb: &'static str,
     resource: Option<C::Item>,
-) -> Result<C::Item, Error> {
+) -> Result<Reply<C::Item>, Error> {
     // All that can be written and nothing of its head: a copy of a record is not that record.
     let given = resource.unwrap_or_default();
     let new = Mask::parse::<C>(&["*".to_owned()], &given)?.apply::<C>(&C::Item::default(), &inbound::<C>(&given)?)?;
@@ -126,14 +132,19 @@ pub async fn update<C: Collection>(
     call: Call,
     resource: Option<C::Item>,
     paths: Option<prost_types::FieldMask>,
-) -> Result<C::Item, Error> {
+) -> Result<Reply<C::Item>, Error> {
     let resource = resource.unwrap_or_default();
     let mask = Mask::parse::<C>(&paths.unwrap_or_default().paths, &resource)?;
     let problems = inner_problems(&mask.only::<C>(&resource)?);
     if !problems.is_empty() {
         return Err(Error::invalid_all(problems.into_iter().map(below::<C>).collect()));
     }
-    let resource = match prepared::<C>(service, cx, mask.only::<C>(&resource)?).await {
+    let prepared = async {
+        let resource = prepared::<C>(service, cx, mask.only::<C>(&resource)?).await?;
+        leads_on::<C>(service, &mask, &resource).await?;
+        Ok(resource)
+    };
+    let resource = match prepared.await {
         Ok(resource) => resource,
         Err(error) => return service.store().answered::<C>(cx, &call).await?.ok_or(error),
     };
@@ -152,6 +163,44 @@ async fn prepared<C: Collection>(service: &impl Prepare<C>, cx: &Cx, resource: C
         return Ok(row.resource);
     }
     Err(Error::invalid_all(row.problems.into_iter().map(below::<C>).collect()))
+}
+
+/// Refuses an update after which a record would lead back to itself. Two updates at the same moment that each close half of a
+/// circle do not see each other here.
+async fn leads_on<C: Collection>(service: &impl Prepare<C>, mask: &Mask, resource: &C::Item) -> Result<(), Error> {
+    let chains = service.chains();
+    if chains.is_empty() {
+        return Ok(());
+    }
+    let store = service.store();
+    store
+        .rehearse(&mut store.rehearsal(), |work| {
+            // Where there is none, the store says so.
+            let Some(stored) = import::meant::<C>(work, resource, false)? else {
+                return Ok(());
+            };
+            expect_no_cycle(work, chains, &stored, &mask.apply::<C>(&stored, resource)?)
+        })
+        .await
+}
+
+/// The edit of a row, and the same check after it. What has just been made cannot be where a circle closes.
+fn in_line<C: Collection>(chains: &'static [Chain<C>], row: C::Item, edit: Edit) -> Edit {
+    if chains.is_empty() {
+        return edit;
+    }
+    Box::new(move |work| {
+        let stored = import::meant::<C>(work, &row, true)?;
+        let answer = edit(work)?;
+        if let Some(stored) = stored
+            && answer.outcome == Outcome::Updated
+            && let Some(id) = C::shape().kind.id(&answer.name)
+            && let Some(new) = work.get::<C>(id)?
+        {
+            expect_no_cycle(work, chains, &stored, &new)?;
+        }
+        Ok(answer)
+    })
 }
 
 fn below<C: Collection>(mut problem: Violation) -> Violation {
@@ -307,7 +356,10 @@ async fn take<C: Collection>(
             ..RowOutcome::default()
         };
         let edit = if row.problems.is_empty() {
-            mask.map(|mask| import::row::<C>(cx, &session.settings.source, mask, row.resource))
+            mask.map(|mask| {
+                let edit = import::row::<C>(cx, &session.settings.source, mask, row.resource.clone());
+                in_line::<C>(service.chains(), row.resource, edit)
+            })
         } else {
             Err(Error::invalid_all(row.problems))
         };

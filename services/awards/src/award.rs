@@ -39,6 +39,7 @@ impl Collection for Awards {
     const COLLECTION: &'static str = "awards";
     const TABLE: &'static str = "awards";
     const SINGULAR: &'static str = "award";
+    const FULL_ONLY: &'static [&'static str] = &["motivation", "evidence"];
     const DEFAULT_ORDER: &'static str = "year desc, title";
     const OUTPUT_ONLY: &'static [&'static str] = &["level", "category"];
 
@@ -189,11 +190,6 @@ impl Collection for Awards {
             }
         }
         problems.into_inner()
-    }
-
-    fn shorten(item: &mut Award) {
-        item.motivation.clear();
-        item.evidence.clear();
     }
 }
 

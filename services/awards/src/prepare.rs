@@ -129,7 +129,12 @@ fn graded(work: &mut Work, award: &Award, is_import: bool) -> Result<(Option<Sch
     } else {
         import::meant::<Awards>(work, award, false)?
     };
-    let of = |award: &Award| award.scheme.as_ref().map_or(String::new(), |scheme| scheme.scheme.clone());
+    let of = |award: &Award| {
+        award
+            .scheme
+            .as_ref()
+            .map_or(String::new(), |scheme| scheme.scheme.clone())
+    };
     let (name, grade) = match &named {
         Some(stored) if award.scheme.is_none() => (of(stored), award.grade.clone()),
         Some(stored) if award.grade.is_empty() => (of(award), stored.grade.clone()),

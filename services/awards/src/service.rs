@@ -1,8 +1,9 @@
 //! The rpcs of the awards service. Each opens its request and calls one verb.
 
-use mingce_orm::{Call, Collection, Error, wanted};
+use mingce_orm::{Call, Collection, Error, Page, wanted};
 use mingce_proto::awards::award_service_server::AwardService;
 use mingce_proto::awards::*;
+use mingce_proto::codec::Reply;
 use mingce_proto::registry::{ComputeStatisticsRequest, ComputeStatisticsResponse};
 use mingce_server::call::{context, open, reply};
 use mingce_server::rows;
@@ -14,7 +15,7 @@ use crate::scheme::Schemes;
 
 #[tonic::async_trait]
 impl AwardService for AwardRegister {
-    async fn get_scheme(&self, request: Request<GetSchemeRequest>) -> Result<Response<Scheme>, Status> {
+    async fn get_scheme(&self, request: Request<GetSchemeRequest>) -> Result<Response<Reply<Scheme>>, Status> {
         let (cx, r) = open(request)?;
         reply(self.store.get::<Schemes>(&cx, &r.name, r.view).await)
     }
@@ -22,32 +23,32 @@ impl AwardService for AwardRegister {
     async fn batch_get_schemes(
         &self,
         request: Request<BatchGetSchemesRequest>,
-    ) -> Result<Response<BatchGetSchemesResponse>, Status> {
+    ) -> Result<Response<Reply<BatchGetSchemesResponse>>, Status> {
         let (cx, r) = open(request)?;
-        let schemes = self.store.batch_get::<Schemes>(&cx, &r.names, r.view).await;
-        reply(schemes.map(|schemes| BatchGetSchemesResponse { schemes }))
+        reply(
+            self.store
+                .batch_get::<Schemes>(&cx, &r.names, r.view)
+                .await
+                .map(Page::reply),
+        )
     }
 
     async fn list_schemes(
         &self,
         request: Request<ListSchemesRequest>,
-    ) -> Result<Response<ListSchemesResponse>, Status> {
+    ) -> Result<Response<Reply<ListSchemesResponse>>, Status> {
         let (cx, r) = open(request)?;
         let page = self.store.list::<Schemes>(&cx, wanted!(r)).await;
-        reply(page.map(|p| ListSchemesResponse {
-            schemes: p.items,
-            next_page_token: p.next_page_token,
-            total_size: p.total_size,
-        }))
+        reply(page.map(Page::reply))
     }
 
-    async fn create_scheme(&self, request: Request<CreateSchemeRequest>) -> Result<Response<Scheme>, Status> {
+    async fn create_scheme(&self, request: Request<CreateSchemeRequest>) -> Result<Response<Reply<Scheme>>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("CreateScheme", &r.request_id, r.validate_only, &r);
         reply(rows::create::<Schemes>(self, &cx, call, "create", r.scheme).await)
     }
 
-    async fn update_scheme(&self, request: Request<UpdateSchemeRequest>) -> Result<Response<Scheme>, Status> {
+    async fn update_scheme(&self, request: Request<UpdateSchemeRequest>) -> Result<Response<Reply<Scheme>>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("UpdateScheme", &r.request_id, r.validate_only, &r);
         reply(rows::update::<Schemes>(self, &cx, call, r.scheme, r.update_mask).await)
@@ -56,17 +57,17 @@ impl AwardService for AwardRegister {
     async fn import_schemes(
         &self,
         request: Request<Streaming<ImportSchemesRequest>>,
-    ) -> Result<Response<ImportSchemesResponse>, Status> {
+    ) -> Result<Response<Reply<ImportSchemesResponse>>, Status> {
         let (cx, rows) = (context(&request), request.into_inner());
         let (outcomes, created_references) =
             rows::import::<Schemes, _>(self, &cx, rows, |r| (r.settings, r.row, r.scheme)).await?;
-        Ok(Response::new(ImportSchemesResponse {
+        reply(Ok(ImportSchemesResponse {
             outcomes,
             created_references,
         }))
     }
 
-    async fn annul_scheme(&self, request: Request<AnnulSchemeRequest>) -> Result<Response<Scheme>, Status> {
+    async fn annul_scheme(&self, request: Request<AnnulSchemeRequest>) -> Result<Response<Reply<Scheme>>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("AnnulScheme", &r.request_id, r.validate_only, &r);
         reply(
@@ -76,7 +77,7 @@ impl AwardService for AwardRegister {
         )
     }
 
-    async fn get_award(&self, request: Request<GetAwardRequest>) -> Result<Response<Award>, Status> {
+    async fn get_award(&self, request: Request<GetAwardRequest>) -> Result<Response<Reply<Award>>, Status> {
         let (cx, r) = open(request)?;
         reply(self.store.get::<Awards>(&cx, &r.name, r.view).await)
     }
@@ -84,44 +85,44 @@ impl AwardService for AwardRegister {
     async fn batch_get_awards(
         &self,
         request: Request<BatchGetAwardsRequest>,
-    ) -> Result<Response<BatchGetAwardsResponse>, Status> {
+    ) -> Result<Response<Reply<BatchGetAwardsResponse>>, Status> {
         let (cx, r) = open(request)?;
-        let awards = self.store.batch_get::<Awards>(&cx, &r.names, r.view).await;
-        reply(awards.map(|awards| BatchGetAwardsResponse { awards }))
+        reply(
+            self.store
+                .batch_get::<Awards>(&cx, &r.names, r.view)
+                .await
+                .map(Page::reply),
+        )
     }
 
-    async fn list_awards(&self, request: Request<ListAwardsRequest>) -> Result<Response<ListAwardsResponse>, Status> {
+    async fn list_awards(
+        &self,
+        request: Request<ListAwardsRequest>,
+    ) -> Result<Response<Reply<ListAwardsResponse>>, Status> {
         let (cx, r) = open(request)?;
         let page = self.store.list::<Awards>(&cx, wanted!(r)).await;
-        reply(page.map(|p| ListAwardsResponse {
-            awards: p.items,
-            next_page_token: p.next_page_token,
-            total_size: p.total_size,
-        }))
+        reply(page.map(Page::reply))
     }
 
     async fn search_awards(
         &self,
         request: Request<SearchAwardsRequest>,
-    ) -> Result<Response<SearchAwardsResponse>, Status> {
+    ) -> Result<Response<Reply<SearchAwardsResponse>>, Status> {
         let (cx, r) = open(request)?;
         let page = self
             .store
             .search::<Awards>(&cx, &r.query, r.page_size, &r.page_token, r.view)
             .await;
-        reply(page.map(|p| SearchAwardsResponse {
-            awards: p.items,
-            next_page_token: p.next_page_token,
-        }))
+        reply(page.map(Page::reply))
     }
 
-    async fn record_award(&self, request: Request<RecordAwardRequest>) -> Result<Response<Award>, Status> {
+    async fn record_award(&self, request: Request<RecordAwardRequest>) -> Result<Response<Reply<Award>>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("RecordAward", &r.request_id, r.validate_only, &r);
         reply(rows::create::<Awards>(self, &cx, call, "record", r.award).await)
     }
 
-    async fn update_award(&self, request: Request<UpdateAwardRequest>) -> Result<Response<Award>, Status> {
+    async fn update_award(&self, request: Request<UpdateAwardRequest>) -> Result<Response<Reply<Award>>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("UpdateAward", &r.request_id, r.validate_only, &r);
         reply(rows::update::<Awards>(self, &cx, call, r.award, r.update_mask).await)
@@ -130,17 +131,17 @@ impl AwardService for AwardRegister {
     async fn import_awards(
         &self,
         request: Request<Streaming<ImportAwardsRequest>>,
-    ) -> Result<Response<ImportAwardsResponse>, Status> {
+    ) -> Result<Response<Reply<ImportAwardsResponse>>, Status> {
         let (cx, rows) = (context(&request), request.into_inner());
         let (outcomes, created_references) =
             rows::import::<Awards, _>(self, &cx, rows, |r| (r.settings, r.row, r.award)).await?;
-        Ok(Response::new(ImportAwardsResponse {
+        reply(Ok(ImportAwardsResponse {
             outcomes,
             created_references,
         }))
     }
 
-    async fn annul_award(&self, request: Request<AnnulAwardRequest>) -> Result<Response<Award>, Status> {
+    async fn annul_award(&self, request: Request<AnnulAwardRequest>) -> Result<Response<Reply<Award>>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("AnnulAward", &r.request_id, r.validate_only, &r);
         reply(self.store.annul::<Awards>(&cx, call, &r.name, &r.etag, &r.reason).await)
@@ -149,7 +150,7 @@ impl AwardService for AwardRegister {
     async fn compute_statistics(
         &self,
         request: Request<ComputeStatisticsRequest>,
-    ) -> Result<Response<ComputeStatisticsResponse>, Status> {
+    ) -> Result<Response<Reply<ComputeStatisticsResponse>>, Status> {
         let (cx, r) = open(request)?;
         reply(match r.collection.as_str() {
             "schemes" => self.store.count::<Schemes>(&cx, &r).await,
@@ -165,7 +166,7 @@ impl AwardService for AwardRegister {
     async fn list_revisions(
         &self,
         request: Request<ListRevisionsRequest>,
-    ) -> Result<Response<ListRevisionsResponse>, Status> {
+    ) -> Result<Response<Reply<ListRevisionsResponse>>, Status> {
         let (cx, r) = open(request)?;
         let kinds = [&Schemes::shape().kind, &Awards::shape().kind];
         let history = self

@@ -7,6 +7,7 @@ use mingce_orm::names::{
     Problems, absorb_names, enum_values, identifier_keys, identifiers_differ, keep_identifiers, keep_names, names_of,
     settle_identifiers, settle_names, settle_ranks,
 };
+use mingce_orm::rules::Chain;
 use mingce_orm::{Cell, Collection, Column, Field, Key, Shape, Violation, text};
 use mingce_proto::labs::{Lab, LabHost};
 use mingce_proto::registry::TalentReference;
@@ -30,6 +31,13 @@ fn person(person: &Option<TalentReference>) -> &str {
     })
 }
 
+/// What took over from a lab does not lead back to it.
+pub(crate) const CHAINS: &[Chain<Labs>] = &[Chain {
+    field: "successor",
+    reason: "SUCCESSOR_CYCLE",
+    next: successor,
+}];
+
 /// The collection.
 #[derive(Debug)]
 pub(crate) enum Labs {}
@@ -40,6 +48,7 @@ impl Collection for Labs {
     const COLLECTION: &'static str = "labs";
     const TABLE: &'static str = "labs";
     const SINGULAR: &'static str = "lab";
+    const FULL_ONLY: &'static [&'static str] = &["members", "academic_committee", "address"];
     const BY_NAME: bool = true;
 
     fn shape() -> &'static Shape<Self> {
@@ -198,12 +207,6 @@ impl Collection for Labs {
             );
         }
         problems.into_inner()
-    }
-
-    fn shorten(item: &mut Self::Item) {
-        item.members.clear();
-        item.academic_committee.clear();
-        item.address.clear();
     }
 
     /// The same name in the same city, unless both have an identifier of one scheme and these differ.

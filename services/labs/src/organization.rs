@@ -6,6 +6,7 @@ use mingce_orm::names::{
     Problems, absorb_names, enum_values, identifier_keys, identifiers_differ, keep_identifiers, keep_names, names_of,
     settle_identifiers, settle_names,
 };
+use mingce_orm::rules::Chain;
 use mingce_orm::{Cell, Collection, Column, Field, Key, Shape, Violation, text};
 use mingce_proto::labs::Organization;
 
@@ -21,6 +22,20 @@ pub(crate) fn unverified_key(display_name: &str, city: &str) -> Key {
 fn is_resource_name(name: &str) -> bool {
     name.is_empty() || Organizations::shape().kind.id(name).is_some()
 }
+
+/// What an organization belongs to, and what took over from it, do not lead back to it.
+pub(crate) const CHAINS: &[Chain<Organizations>] = &[
+    Chain {
+        field: "parent",
+        reason: "PARENT_CYCLE",
+        next: |organization| &organization.parent,
+    },
+    Chain {
+        field: "successor",
+        reason: "SUCCESSOR_CYCLE",
+        next: |organization| &organization.successor,
+    },
+];
 
 /// The collection.
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! The rpcs of the labs service. Each opens its request and calls one verb.
 
-use mingce_orm::{Call, Collection, Error, List, wanted};
+use mingce_orm::{Call, Collection, Error, List, Page, wanted};
+use mingce_proto::codec::Reply;
 use mingce_proto::labs::lab_service_server::LabService;
 use mingce_proto::labs::*;
 use mingce_proto::registry::{ComputeStatisticsRequest, ComputeStatisticsResponse};
@@ -20,7 +21,7 @@ impl LabService for LabRegister {
     async fn get_organization(
         &self,
         request: Request<GetOrganizationRequest>,
-    ) -> Result<Response<Organization>, Status> {
+    ) -> Result<Response<Reply<Organization>>, Status> {
         let (cx, r) = open(request)?;
         reply(self.store.get::<Organizations>(&cx, &r.name, r.view).await)
     }
@@ -28,44 +29,41 @@ impl LabService for LabRegister {
     async fn batch_get_organizations(
         &self,
         request: Request<BatchGetOrganizationsRequest>,
-    ) -> Result<Response<BatchGetOrganizationsResponse>, Status> {
+    ) -> Result<Response<Reply<BatchGetOrganizationsResponse>>, Status> {
         let (cx, r) = open(request)?;
-        let organizations = self.store.batch_get::<Organizations>(&cx, &r.names, r.view).await;
-        reply(organizations.map(|organizations| BatchGetOrganizationsResponse { organizations }))
+        reply(
+            self.store
+                .batch_get::<Organizations>(&cx, &r.names, r.view)
+                .await
+                .map(Page::reply),
+        )
     }
 
     async fn list_organizations(
         &self,
         request: Request<ListOrganizationsRequest>,
-    ) -> Result<Response<ListOrganizationsResponse>, Status> {
+    ) -> Result<Response<Reply<ListOrganizationsResponse>>, Status> {
         let (cx, r) = open(request)?;
         let page = self.store.list::<Organizations>(&cx, wanted!(r)).await;
-        reply(page.map(|p| ListOrganizationsResponse {
-            organizations: p.items,
-            next_page_token: p.next_page_token,
-            total_size: p.total_size,
-        }))
+        reply(page.map(Page::reply))
     }
 
     async fn search_organizations(
         &self,
         request: Request<SearchOrganizationsRequest>,
-    ) -> Result<Response<SearchOrganizationsResponse>, Status> {
+    ) -> Result<Response<Reply<SearchOrganizationsResponse>>, Status> {
         let (cx, r) = open(request)?;
         let page = self
             .store
             .search::<Organizations>(&cx, &r.query, r.page_size, &r.page_token, r.view)
             .await;
-        reply(page.map(|p| SearchOrganizationsResponse {
-            organizations: p.items,
-            next_page_token: p.next_page_token,
-        }))
+        reply(page.map(Page::reply))
     }
 
     async fn create_organization(
         &self,
         request: Request<CreateOrganizationRequest>,
-    ) -> Result<Response<Organization>, Status> {
+    ) -> Result<Response<Reply<Organization>>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("CreateOrganization", &r.request_id, r.validate_only, &r);
         reply(rows::create::<Organizations>(self, &cx, call, "create", r.organization).await)
@@ -74,7 +72,7 @@ impl LabService for LabRegister {
     async fn update_organization(
         &self,
         request: Request<UpdateOrganizationRequest>,
-    ) -> Result<Response<Organization>, Status> {
+    ) -> Result<Response<Reply<Organization>>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("UpdateOrganization", &r.request_id, r.validate_only, &r);
         reply(rows::update::<Organizations>(self, &cx, call, r.organization, r.update_mask).await)
@@ -83,11 +81,11 @@ impl LabService for LabRegister {
     async fn import_organizations(
         &self,
         request: Request<Streaming<ImportOrganizationsRequest>>,
-    ) -> Result<Response<ImportOrganizationsResponse>, Status> {
+    ) -> Result<Response<Reply<ImportOrganizationsResponse>>, Status> {
         let (cx, rows) = (context(&request), request.into_inner());
         let (outcomes, created_references) =
             rows::import::<Organizations, _>(self, &cx, rows, |r| (r.settings, r.row, r.organization)).await?;
-        Ok(Response::new(ImportOrganizationsResponse {
+        reply(Ok(ImportOrganizationsResponse {
             outcomes,
             created_references,
         }))
@@ -96,7 +94,7 @@ impl LabService for LabRegister {
     async fn merge_organizations(
         &self,
         request: Request<MergeOrganizationsRequest>,
-    ) -> Result<Response<Organization>, Status> {
+    ) -> Result<Response<Reply<Organization>>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("MergeOrganizations", &r.request_id, r.validate_only, &r);
         reply(
@@ -109,7 +107,7 @@ impl LabService for LabRegister {
     async fn unmerge_organization(
         &self,
         request: Request<UnmergeOrganizationRequest>,
-    ) -> Result<Response<Organization>, Status> {
+    ) -> Result<Response<Reply<Organization>>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("UnmergeOrganization", &r.request_id, r.validate_only, &r);
         reply(
@@ -122,7 +120,7 @@ impl LabService for LabRegister {
     async fn annul_organization(
         &self,
         request: Request<AnnulOrganizationRequest>,
-    ) -> Result<Response<Organization>, Status> {
+    ) -> Result<Response<Reply<Organization>>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("AnnulOrganization", &r.request_id, r.validate_only, &r);
         reply(
@@ -135,13 +133,13 @@ impl LabService for LabRegister {
     async fn resolve_organizations(
         &self,
         request: Request<ResolveOrganizationsRequest>,
-    ) -> Result<Response<ResolveOrganizationsResponse>, Status> {
+    ) -> Result<Response<Reply<ResolveOrganizationsResponse>>, Status> {
         let (cx, r) = open(request)?;
         let resolutions = self.resolve_for_others(&cx, r).await;
         reply(resolutions.map(|resolutions| ResolveOrganizationsResponse { resolutions }))
     }
 
-    async fn get_lab(&self, request: Request<GetLabRequest>) -> Result<Response<Lab>, Status> {
+    async fn get_lab(&self, request: Request<GetLabRequest>) -> Result<Response<Reply<Lab>>, Status> {
         let (cx, r) = open(request)?;
         reply(self.store.get::<Labs>(&cx, &r.name, r.view).await)
     }
@@ -149,41 +147,41 @@ impl LabService for LabRegister {
     async fn batch_get_labs(
         &self,
         request: Request<BatchGetLabsRequest>,
-    ) -> Result<Response<BatchGetLabsResponse>, Status> {
+    ) -> Result<Response<Reply<BatchGetLabsResponse>>, Status> {
         let (cx, r) = open(request)?;
-        let labs = self.store.batch_get::<Labs>(&cx, &r.names, r.view).await;
-        reply(labs.map(|labs| BatchGetLabsResponse { labs }))
+        reply(
+            self.store
+                .batch_get::<Labs>(&cx, &r.names, r.view)
+                .await
+                .map(Page::reply),
+        )
     }
 
-    async fn list_labs(&self, request: Request<ListLabsRequest>) -> Result<Response<ListLabsResponse>, Status> {
+    async fn list_labs(&self, request: Request<ListLabsRequest>) -> Result<Response<Reply<ListLabsResponse>>, Status> {
         let (cx, r) = open(request)?;
         let page = self.store.list::<Labs>(&cx, wanted!(r)).await;
-        reply(page.map(|p| ListLabsResponse {
-            labs: p.items,
-            next_page_token: p.next_page_token,
-            total_size: p.total_size,
-        }))
+        reply(page.map(Page::reply))
     }
 
-    async fn search_labs(&self, request: Request<SearchLabsRequest>) -> Result<Response<SearchLabsResponse>, Status> {
+    async fn search_labs(
+        &self,
+        request: Request<SearchLabsRequest>,
+    ) -> Result<Response<Reply<SearchLabsResponse>>, Status> {
         let (cx, r) = open(request)?;
         let page = self
             .store
             .search::<Labs>(&cx, &r.query, r.page_size, &r.page_token, r.view)
             .await;
-        reply(page.map(|p| SearchLabsResponse {
-            labs: p.items,
-            next_page_token: p.next_page_token,
-        }))
+        reply(page.map(Page::reply))
     }
 
-    async fn create_lab(&self, request: Request<CreateLabRequest>) -> Result<Response<Lab>, Status> {
+    async fn create_lab(&self, request: Request<CreateLabRequest>) -> Result<Response<Reply<Lab>>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("CreateLab", &r.request_id, r.validate_only, &r);
         reply(rows::create::<Labs>(self, &cx, call, "create", r.lab).await)
     }
 
-    async fn update_lab(&self, request: Request<UpdateLabRequest>) -> Result<Response<Lab>, Status> {
+    async fn update_lab(&self, request: Request<UpdateLabRequest>) -> Result<Response<Reply<Lab>>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("UpdateLab", &r.request_id, r.validate_only, &r);
         reply(rows::update::<Labs>(self, &cx, call, r.lab, r.update_mask).await)
@@ -192,17 +190,17 @@ impl LabService for LabRegister {
     async fn import_labs(
         &self,
         request: Request<Streaming<ImportLabsRequest>>,
-    ) -> Result<Response<ImportLabsResponse>, Status> {
+    ) -> Result<Response<Reply<ImportLabsResponse>>, Status> {
         let (cx, rows) = (context(&request), request.into_inner());
         let (outcomes, created_references) =
             rows::import::<Labs, _>(self, &cx, rows, |r| (r.settings, r.row, r.lab)).await?;
-        Ok(Response::new(ImportLabsResponse {
+        reply(Ok(ImportLabsResponse {
             outcomes,
             created_references,
         }))
     }
 
-    async fn merge_labs(&self, request: Request<MergeLabsRequest>) -> Result<Response<Lab>, Status> {
+    async fn merge_labs(&self, request: Request<MergeLabsRequest>) -> Result<Response<Reply<Lab>>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("MergeLabs", &r.request_id, r.validate_only, &r);
         reply(
@@ -212,13 +210,13 @@ impl LabService for LabRegister {
         )
     }
 
-    async fn unmerge_lab(&self, request: Request<UnmergeLabRequest>) -> Result<Response<Lab>, Status> {
+    async fn unmerge_lab(&self, request: Request<UnmergeLabRequest>) -> Result<Response<Reply<Lab>>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("UnmergeLab", &r.request_id, r.validate_only, &r);
         reply(self.store.unmerge::<Labs>(&cx, call, &r.name, &r.etag, &r.reason).await)
     }
 
-    async fn annul_lab(&self, request: Request<AnnulLabRequest>) -> Result<Response<Lab>, Status> {
+    async fn annul_lab(&self, request: Request<AnnulLabRequest>) -> Result<Response<Reply<Lab>>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("AnnulLab", &r.request_id, r.validate_only, &r);
         reply(self.store.annul::<Labs>(&cx, call, &r.name, &r.etag, &r.reason).await)
@@ -227,7 +225,7 @@ impl LabService for LabRegister {
     async fn get_lab_designation(
         &self,
         request: Request<GetLabDesignationRequest>,
-    ) -> Result<Response<LabDesignation>, Status> {
+    ) -> Result<Response<Reply<LabDesignation>>, Status> {
         let (cx, r) = open(request)?;
         reply(self.store.get::<Designations>(&cx, &r.name, r.view).await)
     }
@@ -235,16 +233,20 @@ impl LabService for LabRegister {
     async fn batch_get_lab_designations(
         &self,
         request: Request<BatchGetLabDesignationsRequest>,
-    ) -> Result<Response<BatchGetLabDesignationsResponse>, Status> {
+    ) -> Result<Response<Reply<BatchGetLabDesignationsResponse>>, Status> {
         let (cx, r) = open(request)?;
-        let lab_designations = self.store.batch_get::<Designations>(&cx, &r.names, r.view).await;
-        reply(lab_designations.map(|lab_designations| BatchGetLabDesignationsResponse { lab_designations }))
+        reply(
+            self.store
+                .batch_get::<Designations>(&cx, &r.names, r.view)
+                .await
+                .map(Page::reply),
+        )
     }
 
     async fn list_lab_designations(
         &self,
         request: Request<ListLabDesignationsRequest>,
-    ) -> Result<Response<ListLabDesignationsResponse>, Status> {
+    ) -> Result<Response<Reply<ListLabDesignationsResponse>>, Status> {
         let (cx, r) = open(request)?;
         let parents = self.parents(&cx, &r.parent).await.map_err(from_error)?;
         let page = self
@@ -257,17 +259,13 @@ impl LabService for LabRegister {
                 },
             )
             .await;
-        reply(page.map(|p| ListLabDesignationsResponse {
-            lab_designations: p.items,
-            next_page_token: p.next_page_token,
-            total_size: p.total_size,
-        }))
+        reply(page.map(Page::reply))
     }
 
     async fn record_lab_designation(
         &self,
         request: Request<RecordLabDesignationRequest>,
-    ) -> Result<Response<LabDesignation>, Status> {
+    ) -> Result<Response<Reply<LabDesignation>>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("RecordLabDesignation", &r.request_id, r.validate_only, &r);
         let lab_designation = under(&r.parent, r.lab_designation).map_err(from_error)?;
@@ -277,7 +275,7 @@ impl LabService for LabRegister {
     async fn update_lab_designation(
         &self,
         request: Request<UpdateLabDesignationRequest>,
-    ) -> Result<Response<LabDesignation>, Status> {
+    ) -> Result<Response<Reply<LabDesignation>>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("UpdateLabDesignation", &r.request_id, r.validate_only, &r);
         reply(rows::update::<Designations>(self, &cx, call, r.lab_designation, r.update_mask).await)
@@ -286,11 +284,11 @@ impl LabService for LabRegister {
     async fn import_lab_designations(
         &self,
         request: Request<Streaming<ImportLabDesignationsRequest>>,
-    ) -> Result<Response<ImportLabDesignationsResponse>, Status> {
+    ) -> Result<Response<Reply<ImportLabDesignationsResponse>>, Status> {
         let (cx, rows) = (context(&request), request.into_inner());
         let (outcomes, created_references) =
             rows::import::<Designations, _>(self, &cx, rows, |r| (r.settings, r.row, r.lab_designation)).await?;
-        Ok(Response::new(ImportLabDesignationsResponse {
+        reply(Ok(ImportLabDesignationsResponse {
             outcomes,
             created_references,
         }))
@@ -299,7 +297,7 @@ impl LabService for LabRegister {
     async fn annul_lab_designation(
         &self,
         request: Request<AnnulLabDesignationRequest>,
-    ) -> Result<Response<LabDesignation>, Status> {
+    ) -> Result<Response<Reply<LabDesignation>>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("AnnulLabDesignation", &r.request_id, r.validate_only, &r);
         reply(
@@ -312,7 +310,7 @@ impl LabService for LabRegister {
     async fn compute_statistics(
         &self,
         request: Request<ComputeStatisticsRequest>,
-    ) -> Result<Response<ComputeStatisticsResponse>, Status> {
+    ) -> Result<Response<Reply<ComputeStatisticsResponse>>, Status> {
         let (cx, r) = open(request)?;
         reply(match r.collection.as_str() {
             "organizations" => self.store.count::<Organizations>(&cx, &r).await,
@@ -329,7 +327,7 @@ impl LabService for LabRegister {
     async fn list_revisions(
         &self,
         request: Request<ListRevisionsRequest>,
-    ) -> Result<Response<ListRevisionsResponse>, Status> {
+    ) -> Result<Response<Reply<ListRevisionsResponse>>, Status> {
         let (cx, r) = open(request)?;
         let kinds = [
             &Organizations::shape().kind,

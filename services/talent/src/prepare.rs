@@ -165,7 +165,8 @@ impl Prepare<Designations> for TalentRegister {
         let work = session.rehearsal.as_mut().unwrap_or(&mut fresh);
         self.derive(work, rows).await?;
         if is_import {
-            let how = (|d: &mut TalentDesignation| &mut d.talent) as fn(&mut TalentDesignation) -> &mut Option<TalentReference>;
+            let how = (|d: &mut TalentDesignation| &mut d.talent)
+                as fn(&mut TalentDesignation) -> &mut Option<TalentReference>;
             stay_recorded::<Talents, Designations, _>(&self.store, work, rows, &asked, (how, TALENT_KEY)).await?;
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! The rpcs of the talent service. Each opens its request and calls one verb.
 
-use mingce_orm::{Call, Collection, Error, List, wanted};
+use mingce_orm::{Call, Collection, Error, List, Page, wanted};
+use mingce_proto::codec::Reply;
 use mingce_proto::registry::{ComputeStatisticsRequest, ComputeStatisticsResponse};
 use mingce_proto::talent::talent_service_server::TalentService;
 use mingce_proto::talent::*;
@@ -17,7 +18,7 @@ use crate::talent::Talents;
 
 #[tonic::async_trait]
 impl TalentService for TalentRegister {
-    async fn get_talent(&self, request: Request<GetTalentRequest>) -> Result<Response<Talent>, Status> {
+    async fn get_talent(&self, request: Request<GetTalentRequest>) -> Result<Response<Reply<Talent>>, Status> {
         let (cx, r) = open(request)?;
         reply(self.store.get::<Talents>(&cx, &r.name, r.view).await)
     }
@@ -25,47 +26,44 @@ impl TalentService for TalentRegister {
     async fn batch_get_talents(
         &self,
         request: Request<BatchGetTalentsRequest>,
-    ) -> Result<Response<BatchGetTalentsResponse>, Status> {
+    ) -> Result<Response<Reply<BatchGetTalentsResponse>>, Status> {
         let (cx, r) = open(request)?;
-        let talents = self.store.batch_get::<Talents>(&cx, &r.names, r.view).await;
-        reply(talents.map(|talents| BatchGetTalentsResponse { talents }))
+        reply(
+            self.store
+                .batch_get::<Talents>(&cx, &r.names, r.view)
+                .await
+                .map(Page::reply),
+        )
     }
 
     async fn list_talents(
         &self,
         request: Request<ListTalentsRequest>,
-    ) -> Result<Response<ListTalentsResponse>, Status> {
+    ) -> Result<Response<Reply<ListTalentsResponse>>, Status> {
         let (cx, r) = open(request)?;
         let page = self.store.list::<Talents>(&cx, wanted!(r)).await;
-        reply(page.map(|p| ListTalentsResponse {
-            talents: p.items,
-            next_page_token: p.next_page_token,
-            total_size: p.total_size,
-        }))
+        reply(page.map(Page::reply))
     }
 
     async fn search_talents(
         &self,
         request: Request<SearchTalentsRequest>,
-    ) -> Result<Response<SearchTalentsResponse>, Status> {
+    ) -> Result<Response<Reply<SearchTalentsResponse>>, Status> {
         let (cx, r) = open(request)?;
         let page = self
             .store
             .search::<Talents>(&cx, &r.query, r.page_size, &r.page_token, r.view)
             .await;
-        reply(page.map(|p| SearchTalentsResponse {
-            talents: p.items,
-            next_page_token: p.next_page_token,
-        }))
+        reply(page.map(Page::reply))
     }
 
-    async fn create_talent(&self, request: Request<CreateTalentRequest>) -> Result<Response<Talent>, Status> {
+    async fn create_talent(&self, request: Request<CreateTalentRequest>) -> Result<Response<Reply<Talent>>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("CreateTalent", &r.request_id, r.validate_only, &r);
         reply(rows::create::<Talents>(self, &cx, call, "create", r.talent).await)
     }
 
-    async fn update_talent(&self, request: Request<UpdateTalentRequest>) -> Result<Response<Talent>, Status> {
+    async fn update_talent(&self, request: Request<UpdateTalentRequest>) -> Result<Response<Reply<Talent>>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("UpdateTalent", &r.request_id, r.validate_only, &r);
         reply(rows::update::<Talents>(self, &cx, call, r.talent, r.update_mask).await)
@@ -74,17 +72,17 @@ impl TalentService for TalentRegister {
     async fn import_talents(
         &self,
         request: Request<Streaming<ImportTalentsRequest>>,
-    ) -> Result<Response<ImportTalentsResponse>, Status> {
+    ) -> Result<Response<Reply<ImportTalentsResponse>>, Status> {
         let (cx, rows) = (context(&request), request.into_inner());
         let (outcomes, created_references) =
             rows::import::<Talents, _>(self, &cx, rows, |r| (r.settings, r.row, r.talent)).await?;
-        Ok(Response::new(ImportTalentsResponse {
+        reply(Ok(ImportTalentsResponse {
             outcomes,
             created_references,
         }))
     }
 
-    async fn merge_talents(&self, request: Request<MergeTalentsRequest>) -> Result<Response<Talent>, Status> {
+    async fn merge_talents(&self, request: Request<MergeTalentsRequest>) -> Result<Response<Reply<Talent>>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("MergeTalents", &r.request_id, r.validate_only, &r);
         reply(
@@ -94,7 +92,7 @@ impl TalentService for TalentRegister {
         )
     }
 
-    async fn unmerge_talent(&self, request: Request<UnmergeTalentRequest>) -> Result<Response<Talent>, Status> {
+    async fn unmerge_talent(&self, request: Request<UnmergeTalentRequest>) -> Result<Response<Reply<Talent>>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("UnmergeTalent", &r.request_id, r.validate_only, &r);
         reply(
@@ -104,7 +102,7 @@ impl TalentService for TalentRegister {
         )
     }
 
-    async fn annul_talent(&self, request: Request<AnnulTalentRequest>) -> Result<Response<Talent>, Status> {
+    async fn annul_talent(&self, request: Request<AnnulTalentRequest>) -> Result<Response<Reply<Talent>>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("AnnulTalent", &r.request_id, r.validate_only, &r);
         reply(
@@ -117,13 +115,13 @@ impl TalentService for TalentRegister {
     async fn resolve_talents(
         &self,
         request: Request<ResolveTalentsRequest>,
-    ) -> Result<Response<ResolveTalentsResponse>, Status> {
+    ) -> Result<Response<Reply<ResolveTalentsResponse>>, Status> {
         let (cx, r) = open(request)?;
         let resolutions = self.resolve_for_others(&cx, r).await;
         reply(resolutions.map(|resolutions| ResolveTalentsResponse { resolutions }))
     }
 
-    async fn get_programme(&self, request: Request<GetProgrammeRequest>) -> Result<Response<Programme>, Status> {
+    async fn get_programme(&self, request: Request<GetProgrammeRequest>) -> Result<Response<Reply<Programme>>, Status> {
         let (cx, r) = open(request)?;
         reply(self.store.get::<Programmes>(&cx, &r.name, r.view).await)
     }
@@ -131,32 +129,38 @@ impl TalentService for TalentRegister {
     async fn batch_get_programmes(
         &self,
         request: Request<BatchGetProgrammesRequest>,
-    ) -> Result<Response<BatchGetProgrammesResponse>, Status> {
+    ) -> Result<Response<Reply<BatchGetProgrammesResponse>>, Status> {
         let (cx, r) = open(request)?;
-        let programmes = self.store.batch_get::<Programmes>(&cx, &r.names, r.view).await;
-        reply(programmes.map(|programmes| BatchGetProgrammesResponse { programmes }))
+        reply(
+            self.store
+                .batch_get::<Programmes>(&cx, &r.names, r.view)
+                .await
+                .map(Page::reply),
+        )
     }
 
     async fn list_programmes(
         &self,
         request: Request<ListProgrammesRequest>,
-    ) -> Result<Response<ListProgrammesResponse>, Status> {
+    ) -> Result<Response<Reply<ListProgrammesResponse>>, Status> {
         let (cx, r) = open(request)?;
         let page = self.store.list::<Programmes>(&cx, wanted!(r)).await;
-        reply(page.map(|p| ListProgrammesResponse {
-            programmes: p.items,
-            next_page_token: p.next_page_token,
-            total_size: p.total_size,
-        }))
+        reply(page.map(Page::reply))
     }
 
-    async fn create_programme(&self, request: Request<CreateProgrammeRequest>) -> Result<Response<Programme>, Status> {
+    async fn create_programme(
+        &self,
+        request: Request<CreateProgrammeRequest>,
+    ) -> Result<Response<Reply<Programme>>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("CreateProgramme", &r.request_id, r.validate_only, &r);
         reply(rows::create::<Programmes>(self, &cx, call, "create", r.programme).await)
     }
 
-    async fn update_programme(&self, request: Request<UpdateProgrammeRequest>) -> Result<Response<Programme>, Status> {
+    async fn update_programme(
+        &self,
+        request: Request<UpdateProgrammeRequest>,
+    ) -> Result<Response<Reply<Programme>>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("UpdateProgramme", &r.request_id, r.validate_only, &r);
         reply(rows::update::<Programmes>(self, &cx, call, r.programme, r.update_mask).await)
@@ -165,17 +169,20 @@ impl TalentService for TalentRegister {
     async fn import_programmes(
         &self,
         request: Request<Streaming<ImportProgrammesRequest>>,
-    ) -> Result<Response<ImportProgrammesResponse>, Status> {
+    ) -> Result<Response<Reply<ImportProgrammesResponse>>, Status> {
         let (cx, rows) = (context(&request), request.into_inner());
         let (outcomes, created_references) =
             rows::import::<Programmes, _>(self, &cx, rows, |r| (r.settings, r.row, r.programme)).await?;
-        Ok(Response::new(ImportProgrammesResponse {
+        reply(Ok(ImportProgrammesResponse {
             outcomes,
             created_references,
         }))
     }
 
-    async fn annul_programme(&self, request: Request<AnnulProgrammeRequest>) -> Result<Response<Programme>, Status> {
+    async fn annul_programme(
+        &self,
+        request: Request<AnnulProgrammeRequest>,
+    ) -> Result<Response<Reply<Programme>>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("AnnulProgramme", &r.request_id, r.validate_only, &r);
         reply(
@@ -188,7 +195,7 @@ impl TalentService for TalentRegister {
     async fn get_talent_designation(
         &self,
         request: Request<GetTalentDesignationRequest>,
-    ) -> Result<Response<TalentDesignation>, Status> {
+    ) -> Result<Response<Reply<TalentDesignation>>, Status> {
         let (cx, r) = open(request)?;
         reply(self.store.get::<Designations>(&cx, &r.name, r.view).await)
     }
@@ -196,16 +203,20 @@ impl TalentService for TalentRegister {
     async fn batch_get_talent_designations(
         &self,
         request: Request<BatchGetTalentDesignationsRequest>,
-    ) -> Result<Response<BatchGetTalentDesignationsResponse>, Status> {
+    ) -> Result<Response<Reply<BatchGetTalentDesignationsResponse>>, Status> {
         let (cx, r) = open(request)?;
-        let talent_designations = self.store.batch_get::<Designations>(&cx, &r.names, r.view).await;
-        reply(talent_designations.map(|talent_designations| BatchGetTalentDesignationsResponse { talent_designations }))
+        reply(
+            self.store
+                .batch_get::<Designations>(&cx, &r.names, r.view)
+                .await
+                .map(Page::reply),
+        )
     }
 
     async fn list_talent_designations(
         &self,
         request: Request<ListTalentDesignationsRequest>,
-    ) -> Result<Response<ListTalentDesignationsResponse>, Status> {
+    ) -> Result<Response<Reply<ListTalentDesignationsResponse>>, Status> {
         let (cx, r) = open(request)?;
         let parents = self.parents(&cx, &r.parent).await.map_err(from_error)?;
         let page = self
@@ -218,17 +229,13 @@ impl TalentService for TalentRegister {
                 },
             )
             .await;
-        reply(page.map(|p| ListTalentDesignationsResponse {
-            talent_designations: p.items,
-            next_page_token: p.next_page_token,
-            total_size: p.total_size,
-        }))
+        reply(page.map(Page::reply))
     }
 
     async fn record_talent_designation(
         &self,
         request: Request<RecordTalentDesignationRequest>,
-    ) -> Result<Response<TalentDesignation>, Status> {
+    ) -> Result<Response<Reply<TalentDesignation>>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("RecordTalentDesignation", &r.request_id, r.validate_only, &r);
         let talent_designation = under(&r.parent, r.talent_designation).map_err(from_error)?;
@@ -238,7 +245,7 @@ impl TalentService for TalentRegister {
     async fn update_talent_designation(
         &self,
         request: Request<UpdateTalentDesignationRequest>,
-    ) -> Result<Response<TalentDesignation>, Status> {
+    ) -> Result<Response<Reply<TalentDesignation>>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("UpdateTalentDesignation", &r.request_id, r.validate_only, &r);
         reply(rows::update::<Designations>(self, &cx, call, r.talent_designation, r.update_mask).await)
@@ -247,11 +254,11 @@ impl TalentService for TalentRegister {
     async fn import_talent_designations(
         &self,
         request: Request<Streaming<ImportTalentDesignationsRequest>>,
-    ) -> Result<Response<ImportTalentDesignationsResponse>, Status> {
+    ) -> Result<Response<Reply<ImportTalentDesignationsResponse>>, Status> {
         let (cx, rows) = (context(&request), request.into_inner());
         let (outcomes, created_references) =
             rows::import::<Designations, _>(self, &cx, rows, |r| (r.settings, r.row, r.talent_designation)).await?;
-        Ok(Response::new(ImportTalentDesignationsResponse {
+        reply(Ok(ImportTalentDesignationsResponse {
             outcomes,
             created_references,
         }))
@@ -260,7 +267,7 @@ impl TalentService for TalentRegister {
     async fn annul_talent_designation(
         &self,
         request: Request<AnnulTalentDesignationRequest>,
-    ) -> Result<Response<TalentDesignation>, Status> {
+    ) -> Result<Response<Reply<TalentDesignation>>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("AnnulTalentDesignation", &r.request_id, r.validate_only, &r);
         reply(
@@ -273,7 +280,7 @@ impl TalentService for TalentRegister {
     async fn compute_statistics(
         &self,
         request: Request<ComputeStatisticsRequest>,
-    ) -> Result<Response<ComputeStatisticsResponse>, Status> {
+    ) -> Result<Response<Reply<ComputeStatisticsResponse>>, Status> {
         let (cx, r) = open(request)?;
         reply(match r.collection.as_str() {
             "talents" => self.store.count::<Talents>(&cx, &r).await,
@@ -290,7 +297,7 @@ impl TalentService for TalentRegister {
     async fn list_revisions(
         &self,
         request: Request<ListRevisionsRequest>,
-    ) -> Result<Response<ListRevisionsResponse>, Status> {
+    ) -> Result<Response<Reply<ListRevisionsResponse>>, Status> {
         let (cx, r) = open(request)?;
         let kinds = [
             &Talents::shape().kind,

@@ -25,6 +25,7 @@ impl Collection for Talents {
     const TABLE: &'static str = "talents";
     const SINGULAR: &'static str = "talent";
     const OUTPUT_ONLY: &'static [&'static str] = &["masked_identity_document", "birth_year"];
+    const FULL_ONLY: &'static [&'static str] = &["employments"];
     const PRIVATE: &'static [&'static str] = &["identity_document", "birth_date"];
 
     fn shape() -> &'static Shape<Self> {
@@ -130,10 +131,6 @@ impl Collection for Talents {
             problems.period(format!("{at}.end_date"), &employment.start_date, &employment.end_date);
         }
         problems.into_inner()
-    }
-
-    fn shorten(item: &mut Talent) {
-        item.employments.clear();
     }
 
     fn keep(merged: &mut Talent, stored: &Talent) {

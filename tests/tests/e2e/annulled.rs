@@ -334,6 +334,16 @@ async fn an_export_imports_as_unchanged_whatever_became_of_what_it_names(store: 
             }
             fs::remove_file(register.beside().join(file)).unwrap();
         }
+        // Without resource names the records are known by their keys.
+        let lines = register.cli(&["export", collection, "--to", "-"]).succeeded();
+        let nameless = lines.lines().map(|line| {
+            let mut resource: serde_json::Value = serde_json::from_str(line).unwrap();
+            resource.as_object_mut().unwrap().remove("name").unwrap();
+            format!("{resource}\n")
+        });
+        fs::write(register.beside().join("nameless.jsonl"), nameless.collect::<String>()).unwrap();
+        let ran = register.cli(&["import", "nameless.jsonl", "--as", collection]);
+        assert_eq!(table(&ran.stdout), rows(&[(collection, [0, 0, count, 0])]), "{ran:?}");
     }
     assert_eq!(ledger(&mut register).await, entries);
 }

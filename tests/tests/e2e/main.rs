@@ -17,6 +17,7 @@ mod once;
 mod pages;
 mod real_files;
 mod records;
+mod rules;
 mod sample;
 mod sealed;
 mod services;

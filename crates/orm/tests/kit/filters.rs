@@ -289,10 +289,11 @@ pub async fn all(store: &Store, filter: &str, order_by: &str, page_size: i32) ->
         let page = store.list::<Prizes>(&cx("user:reader"), wanted).await?;
         let size = usize::try_from(page_size).unwrap();
         assert!(
-            page.items.len() == size || (page.items.len() < size && page.next_page_token.is_empty()),
+            page.items().unwrap().len() == size
+                || (page.items().unwrap().len() < size && page.next_page_token.is_empty()),
             "a short page"
         );
-        found.extend(page.items);
+        found.extend(page.items().unwrap());
         if page.next_page_token.is_empty() {
             assert_eq!(page.total_size, i64::try_from(found.len()).unwrap());
             return Ok(found);

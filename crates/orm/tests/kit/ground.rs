@@ -8,6 +8,7 @@ use mingce_e2e::postgres::Database;
 use mingce_orm::schema::Sql::{Integer, Text};
 use mingce_orm::schema::{Ledger, prepare, resource, run};
 use mingce_orm::{Call, Collection, Cx, Db, Store, Vault};
+use mingce_proto::codec::Reply;
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestError, TestRunner};
 use prost::Message;
@@ -186,6 +187,7 @@ pub async fn make<C: Collection>(store: &Store, item: C::Item) -> C::Item {
     store
         .create::<C>(&cx("user:maker"), call(), "create", item)
         .await
+        .read()
         .unwrap()
 }
 
@@ -226,4 +228,15 @@ pub fn runtime() -> tokio::runtime::Runtime {
         .enable_all()
         .build()
         .unwrap()
+}
+
+/// What a store answers, read.
+pub trait Read<M> {
+    fn read(self) -> mingce_orm::Result<M>;
+}
+
+impl<M: Message + Default> Read<M> for mingce_orm::Result<Reply<M>> {
+    fn read(self) -> mingce_orm::Result<M> {
+        self.map(|reply| reply.decode().unwrap())
+    }
 }

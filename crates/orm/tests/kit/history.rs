@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 use crate::audit;
 use crate::collections::Institutes;
-use crate::ground::{self, Ground, Kind, cx, once};
+use crate::ground::{self, Ground, Kind, Read, cx, once};
 use crate::model::{Model, Op, Record, Said};
 
 /// A change in a history, before it is known which records there are.
@@ -115,7 +115,10 @@ async fn send(store: &Store, request: &Request) -> Answer {
         },
     );
     let done = match request.op.clone() {
-        Op::Create(said) => store.create::<Institutes>(&cx, call, "create", said.item()).await,
+        Op::Create(said) => store
+            .create::<Institutes>(&cx, call, "create", said.item())
+            .await
+            .read(),
         Op::Update { name, etag, said } => {
             let item = Organization {
                 name,
@@ -123,15 +126,14 @@ async fn send(store: &Store, request: &Request) -> Answer {
                 ..said.item()
             };
             let mask = Mask::parse::<Institutes>(&said.paths(), &item).unwrap();
-            store.update::<Institutes>(&cx, call, item, mask).await
+            store.update::<Institutes>(&cx, call, item, mask).await.read()
         }
-        Op::Annul { name, etag } => store.annul::<Institutes>(&cx, call, &name, &etag, "why").await,
-        Op::Merge { name, survivor, etag } => {
-            store
-                .merge::<Institutes>(&cx, call, (&name, &survivor), &etag, "why")
-                .await
-        }
-        Op::Unmerge { name, etag } => store.unmerge::<Institutes>(&cx, call, &name, &etag, "why").await,
+        Op::Annul { name, etag } => store.annul::<Institutes>(&cx, call, &name, &etag, "why").await.read(),
+        Op::Merge { name, survivor, etag } => store
+            .merge::<Institutes>(&cx, call, (&name, &survivor), &etag, "why")
+            .await
+            .read(),
+        Op::Unmerge { name, etag } => store.unmerge::<Institutes>(&cx, call, &name, &etag, "why").await.read(),
         Op::Import(said) => {
             let edit = imported(&cx, said.item());
             let mut done = store.change_each(&cx, vec![edit]).await.unwrap();
@@ -518,20 +520,23 @@ fn merges_are_taken_back_in_the_opposite_order() {
             store
                 .merge::<Institutes>(&cx, Call::default(), names, "", "same")
                 .await
+                .read()
                 .unwrap();
         }
         let back = store
             .unmerge::<Institutes>(&cx, Call::default(), &made[0].name, "", "not same")
-            .await;
+            .await
+            .read();
         assert_eq!(back.unwrap_err().reason(), "RECORD_NOT_ACTIVE");
         for name in [1, 0] {
             store
                 .unmerge::<Institutes>(&cx, Call::default(), &made[name].name, "", "not same")
                 .await
+                .read()
                 .unwrap();
         }
         for before in &made {
-            let after = store.get::<Institutes>(&cx, &before.name, 0).await.unwrap();
+            let after = store.get::<Institutes>(&cx, &before.name, 0).await.read().unwrap();
             let fields = |o: &Organization| {
                 (
                     o.record_status,

@@ -129,7 +129,7 @@ fn what_was_there_all_along_is_on_one_page_just_once() {
                         ..List::default()
                     };
                     let page = store.list::<Prizes>(&cx("user:reader"), wanted).await.unwrap();
-                    found.extend(page.items.into_iter().map(|a| a.name));
+                    found.extend(page.items().unwrap().into_iter().map(|a| a.name));
                     token = page.next_page_token;
                     if token.is_empty() {
                         break;
@@ -185,7 +185,10 @@ fn a_token_is_good_for_its_own_list_only() {
             page_token: &token,
             ..first
         };
-        assert_eq!(store.list::<Prizes>(&cx, second).await.unwrap().items.len(), 1);
+        assert_eq!(
+            store.list::<Prizes>(&cx, second).await.unwrap().items().unwrap().len(),
+            1
+        );
         let others = [
             List {
                 order_by: "title, grade",

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use crate::audit;
 use crate::collections::Institutes;
-use crate::ground::{self, Ground, Kind, call, cx, execute, number, wait};
+use crate::ground::{self, Ground, Kind, Read, call, cx, execute, number, wait};
 use crate::writers::{hold, named};
 
 #[test]
@@ -28,7 +28,10 @@ fn writes_wait_for_another_process_and_each_is_done_once() {
                 let store = Arc::clone(&stores[place % 2]);
                 calls.spawn(async move {
                     let item = named(&format!("n{place}"), &[&place.to_string()]);
-                    let made = store.create::<Institutes>(&cx("user:x"), call(), "create", item).await;
+                    let made = store
+                        .create::<Institutes>(&cx("user:x"), call(), "create", item)
+                        .await
+                        .read();
                     made.map(|made| (made.name, Instant::now()))
                         .map_err(|e| (e.reason(), e.class()))
                 });
@@ -39,7 +42,7 @@ fn writes_wait_for_another_process_and_each_is_done_once() {
                 .list::<Institutes>(&cx("user:reader"), mingce_orm::List::default())
                 .await
                 .unwrap();
-            assert!(page.items.is_empty());
+            assert!(page.items().unwrap().is_empty());
             held.rollback().await.unwrap();
             let mut made = Vec::new();
             for done in calls.join_all().await {
@@ -78,6 +81,7 @@ fn a_full_disk_is_told_leaves_nothing_half_written_and_is_over_when_there_is_roo
                 store
                     .create::<Institutes>(&cx("user:x"), call(), "create", item)
                     .await
+                    .read()
                     .map(|made| made.name)
             });
         }
@@ -107,6 +111,7 @@ fn a_full_disk_is_told_leaves_nothing_half_written_and_is_over_when_there_is_roo
         store
             .create::<Institutes>(&cx("user:x"), call(), "create", after)
             .await
+            .read()
             .unwrap();
         assert_eq!(audit::check(&db).await.len(), made.len() + 1);
     });

@@ -10,7 +10,7 @@ use prost::Message;
 use sea_orm::DbBackend;
 
 use crate::collections::Persons;
-use crate::ground::{Ground, Kind, call, cx, make, once, query, vault, wait};
+use crate::ground::{Ground, Kind, Read, call, cx, make, once, query, vault, wait};
 
 const DOCUMENT: &str = "E12345678-invented";
 const BIRTH: &str = "1949-07-31";
@@ -95,11 +95,13 @@ async fn sealed_fields_stay(kind: Kind) {
     let made = store
         .create::<Persons>(&cx, once("create", "1", &asked), "create", asked.clone())
         .await
+        .read()
         .unwrap();
     assert!(bare(&made));
     let again = store
         .create::<Persons>(&cx, once("create", "1", &asked), "create", asked.clone())
         .await
+        .read()
         .unwrap();
     assert_eq!(again, made);
     let first = sealed_part(&db, &made.name).await.unwrap();
@@ -109,6 +111,7 @@ async fn sealed_fields_stay(kind: Kind) {
     let taken = store
         .create::<Persons>(&cx, call(), "create", person("李四", DOCUMENT))
         .await
+        .read()
         .unwrap_err();
     assert_eq!(taken.reason(), "IDENTIFIER_TAKEN");
     assert!(!format!("{taken:?}").contains(DOCUMENT));
@@ -119,7 +122,7 @@ async fn sealed_fields_stay(kind: Kind) {
         ..made.clone()
     };
     let mask = Mask::parse::<Persons>(&["title".into()], &change).unwrap();
-    let changed = store.update::<Persons>(&cx, call(), change, mask).await.unwrap();
+    let changed = store.update::<Persons>(&cx, call(), change, mask).await.read().unwrap();
     assert!(bare(&changed) && changed.title == "professor");
     assert_eq!(sealed_part(&db, &made.name).await.unwrap(), first);
     // What a reader sends back whole takes nothing away either.
@@ -128,6 +131,7 @@ async fn sealed_fields_stay(kind: Kind) {
         store
             .update::<Persons>(&cx, call(), changed.clone(), mask)
             .await
+            .read()
             .unwrap(),
         changed
     );
@@ -138,6 +142,7 @@ async fn sealed_fields_stay(kind: Kind) {
     let stays = store
         .merge::<Persons>(&cx, call(), (&made.name, &other.name), "", "same")
         .await
+        .read()
         .unwrap();
     assert!(bare(&stays) && stays.names.len() == 1);
     let duplicate = whole(&store, &made.name).await;
@@ -149,6 +154,7 @@ async fn sealed_fields_stay(kind: Kind) {
     let taken = store
         .create::<Persons>(&cx, call(), "create", person("李四", DOCUMENT))
         .await
+        .read()
         .unwrap_err();
     assert_eq!(taken.reason(), "IDENTIFIER_TAKEN");
 
@@ -158,9 +164,16 @@ async fn sealed_fields_stay(kind: Kind) {
         view: 2,
         ..List::default()
     };
-    let mut read = store.list::<Persons>(&cx, all).await.unwrap().items;
-    read.push(store.get::<Persons>(&cx, &made.name, 2).await.unwrap());
-    read.extend(store.search::<Persons>(&cx, "zhang", 0, "", 2).await.unwrap().items);
+    let mut read = store.list::<Persons>(&cx, all).await.unwrap().items().unwrap();
+    read.push(store.get::<Persons>(&cx, &made.name, 2).await.read().unwrap());
+    read.extend(
+        store
+            .search::<Persons>(&cx, "zhang", 0, "", 2)
+            .await
+            .unwrap()
+            .items()
+            .unwrap(),
+    );
     assert!(read.len() >= 4 && read.iter().all(bare));
     let (history, _) = store
         .history(&cx, &[&Persons::shape().kind], &made.name, 0, "")
@@ -197,6 +210,7 @@ async fn sealed_fields_stay(kind: Kind) {
     store
         .unmerge::<Persons>(&cx, call(), &made.name, "", "not same")
         .await
+        .read()
         .unwrap();
     let change = Talent {
         name: made.name.clone(),
@@ -208,6 +222,7 @@ async fn sealed_fields_stay(kind: Kind) {
     store
         .update::<Persons>(&cx, call(), change.clone(), mask.clone())
         .await
+        .read()
         .unwrap();
     let opened = whole(&store, &made.name).await;
     assert_eq!(
@@ -219,7 +234,7 @@ async fn sealed_fields_stay(kind: Kind) {
         identity_document: String::new(),
         ..change
     };
-    store.update::<Persons>(&cx, call(), change, mask).await.unwrap();
+    store.update::<Persons>(&cx, call(), change, mask).await.read().unwrap();
     assert_eq!(
         sealed_part(&db, &made.name).await,
         Some(Vec::new()),

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use crate::audit;
 use crate::collections::Institutes;
-use crate::ground::{self, Ground, Kind, call, cx};
+use crate::ground::{self, Ground, Kind, Read, call, cx};
 
 /// Names out of few parts: many of them share their tokens and hold a query none the less only in part.
 fn name() -> impl Strategy<Value = String> {
@@ -46,13 +46,16 @@ async fn found(store: &Store, query: &str, size: i32) -> Vec<Organization> {
             .search::<Institutes>(&cx("user:reader"), query, size, &token, 0)
             .await
             .unwrap();
-        let full = page.items.len() == usize::try_from(size).unwrap();
+        let full = page.items().unwrap().len() == usize::try_from(size).unwrap();
         assert!(
             full || page.next_page_token.is_empty(),
             "a short page that is not the last"
         );
-        assert!(!page.items.is_empty() || found.is_empty(), "an empty page after others");
-        found.extend(page.items);
+        assert!(
+            !page.items().unwrap().is_empty() || found.is_empty(),
+            "an empty page after others"
+        );
+        found.extend(page.items().unwrap());
         token = page.next_page_token;
         if token.is_empty() {
             return found;
@@ -91,6 +94,7 @@ fn searches(kind: Kind, cases: u32) {
                     store
                         .annul::<Institutes>(&cx("user:x"), call(), &made.name, "", "why")
                         .await
+                        .read()
                         .unwrap();
                 }
             }

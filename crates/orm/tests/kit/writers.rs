@@ -13,7 +13,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::audit;
 use crate::collections::Institutes;
-use crate::ground::{self, Ground, Kind, call, cx, execute, make, number, once, query, wait};
+use crate::ground::{self, Ground, Kind, Read, call, cx, execute, make, number, once, query, wait};
 
 const KINDS: [Kind; 2] = [Kind::Sqlite, Kind::Postgres];
 
@@ -61,7 +61,12 @@ fn creating(
     item: Organization,
 ) -> impl Future<Output = Result<Organization, Error>> + Send + 'static {
     let store = Arc::clone(store);
-    async move { store.create::<Institutes>(&cx("user:x"), how, "create", item).await }
+    async move {
+        store
+            .create::<Institutes>(&cx("user:x"), how, "create", item)
+            .await
+            .read()
+    }
 }
 
 /// Keeps all writers busy: what is queued after this shares a transaction.
@@ -92,7 +97,12 @@ fn each_call_of_a_batch_gets_its_own_answer() {
                 let store = Arc::clone(&store);
                 let item = Organization { name, ..item };
                 let mask = Mask::parse::<Institutes>(&["display_name".into()], &item).unwrap();
-                async move { store.update::<Institutes>(&cx("user:x"), call(), item, mask).await }
+                async move {
+                    store
+                        .update::<Institutes>(&cx("user:x"), call(), item, mask)
+                        .await
+                        .read()
+                }
             };
             let asks = queue(updating(there.name.clone(), named("changed", &[]))).await;
             let missing = queue(updating(
@@ -242,6 +252,7 @@ fn a_full_queue_says_so_at_once_and_answers_all_that_it_took() {
                 let reason = store
                     .change::<Institutes>(&cx("user:x"), call(), refuse)
                     .await
+                    .read()
                     .unwrap_err()
                     .reason();
                 (reason, Instant::now())
@@ -343,6 +354,7 @@ fn a_rehearsal_writes_nothing_and_builds_on_itself() {
             let answer = store
                 .create::<Institutes>(&cx("user:x"), tried, "create", item)
                 .await
+                .read()
                 .unwrap();
             assert_eq!(answer.display_name, "only tried");
             assert!(audit::check(&db).await.is_empty());
@@ -362,6 +374,7 @@ fn an_edit_that_panics_fails_alone_and_the_writers_go_on() {
                 let refused = store
                     .change::<Institutes>(&cx("user:x"), call(), panics)
                     .await
+                    .read()
                     .unwrap_err();
                 assert_eq!(refused.class(), Class::Internal);
             }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use mingce_orm::{Class, Error};
 use mingce_proto::codec::Checked;
+use mingce_proto::codec::Reply;
 use mingce_proto::labs::{GetLabRequest, ImportLabsRequest, ImportLabsResponse, Lab};
 use mingce_server::call;
 use tokio::sync::mpsc;
@@ -46,7 +47,7 @@ impl Drop for Running {
 }
 
 impl Toy {
-    async fn get(self, request: Request<GetLabRequest>) -> Result<Response<Lab>, Status> {
+    async fn get(self, request: Request<GetLabRequest>) -> Result<Response<Reply<Lab>>, Status> {
         let _running = Running::new(&self.running);
         let wish = request
             .metadata()
@@ -57,9 +58,11 @@ impl Toy {
         match wish.split_once(' ').unwrap_or((&wish, "")) {
             ("sleep", ms) => tokio::time::sleep(Duration::from_millis(ms.parse().unwrap())).await,
             ("panic", _) => panic!("as the test wished"),
-            ("internal", _) => return call::reply(Err(Error::internal("the password of 10.0.0.7 is wrong"))),
-            ("missing", _) => return call::reply(Err(Error::not_found("labs", request.name))),
-            ("exhausted", _) => return call::reply(Err(Error::new(Class::Exhausted, "QUEUE_FULL", "try again"))),
+            ("internal", _) => return call::reply::<_, Lab>(Err(Error::internal("the password of 10.0.0.7 is wrong"))),
+            ("missing", _) => return call::reply::<_, Lab>(Err(Error::not_found("labs", request.name))),
+            ("exhausted", _) => {
+                return call::reply::<_, Lab>(Err(Error::new(Class::Exhausted, "QUEUE_FULL", "try again")));
+            }
             ("large", bytes) => {
                 return call::reply(Ok(Lab {
                     name: "x".repeat(bytes.parse().unwrap()),
@@ -127,7 +130,7 @@ impl tower::Service<http::Request<tonic::body::Body>> for Toy {
                 }
                 _ => {
                     let handler = tower::service_fn(move |request| toy.clone().get(request));
-                    tonic::server::Grpc::new(Checked::<Lab, GetLabRequest>::default())
+                    tonic::server::Grpc::new(Checked::<Reply<Lab>, GetLabRequest>::default())
                         .unary(handler, request)
                         .await
                 }
