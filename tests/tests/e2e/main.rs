@@ -6,6 +6,7 @@ mod annulled;
 mod bad_input;
 mod bad_query;
 mod by_hand;
+mod circles;
 mod contract;
 mod declared;
 mod files;

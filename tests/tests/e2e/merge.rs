@@ -8,7 +8,7 @@ use mingce_proto::labs::{
 use mingce_proto::registry::row_outcome::Outcome;
 use mingce_proto::registry::{ImportSettings, Name, OrganizationReference, RecordStatus, TalentReference};
 use mingce_proto::talent::{
-    CreateProgrammeRequest, ImportTalentDesignationsRequest, ListTalentDesignationsRequest, MergeTalentsRequest,
+    CreateProgrammeRequest, GetTalentRequest, ImportTalentDesignationsRequest, ImportTalentsRequest, ListTalentDesignationsRequest, MergeTalentsRequest,
     Programme, ProgrammeReference, Talent, TalentDesignation, TalentDesignationState,
 };
 use tonic::{Code, Status};
@@ -25,6 +25,7 @@ on_both_stores!(
     each_step_stands_in_the_history,
     an_import_leaves_a_merge_as_it_was_decided,
     a_decision_on_a_duplicate_is_not_recorded_again,
+    a_row_with_identifiers_of_both_means_the_survivor,
 );
 
 fn alias(text: &str) -> Name {
@@ -404,4 +405,104 @@ async fn a_decision_on_a_duplicate_is_not_recorded_again(store: Store) {
         .into_inner();
     let names: Vec<_> = page.talent_designations.into_iter().map(|d| d.name).collect();
     assert_eq!(names, [name]);
+}
+
+/// The source has found out too that they are one. What the duplicate holds stays with it, in case they are not.
+async fn a_row_with_identifiers_of_both_means_the_survivor(store: Store) {
+    let register = Register::start(store).await;
+    let (stays, goes) = two(&register).await;
+    let before = merged(&register, &goes.name, &stays.name).await;
+    let import = async |row: Organization| {
+        let rows = [ImportOrganizationsRequest {
+            settings: Some(ImportSettings::default()),
+            row: 1,
+            organization: Some(row),
+        }];
+        let answer = register.labs().import_organizations(tokio_stream::iter(rows)).await;
+        let outcome = answer.unwrap().into_inner().outcomes.remove(0);
+        (outcome.outcome(), outcome.name.clone(), outcome)
+    };
+    for name in ["", stays.name.as_str()] {
+        for numbers in [["stays", "goes"], ["goes", "stays"]] {
+            let row = Organization {
+                name: name.to_owned(),
+                identifiers: numbers.map(identifier).to_vec(),
+                ..organization("青岛海洋学院")
+            };
+            let (outcome, name, whole) = import(row.clone()).await;
+            assert_eq!((outcome, name), (Outcome::Unchanged, stays.name.clone()), "{whole:?}");
+        }
+    }
+    let uscc = mingce_proto::registry::Identifier {
+        scheme: "uscc".to_owned(),
+        value: "91350100M000100Y43".to_owned(),
+    };
+    let row = Organization {
+        identifiers: vec![identifier("goes"), uscc.clone(), identifier("stays")],
+        city: "青岛".to_owned(),
+        ..organization("青岛海洋学院")
+    };
+    let (outcome, name, whole) = import(row).await;
+    assert_eq!((outcome, name), (Outcome::Updated, stays.name.clone()), "{whole:?}");
+    let after = read(&register, &stays.name).await;
+    assert_eq!(after.identifiers, [identifier("stays"), uscc]);
+    assert_eq!((after.city.as_str(), &after.names), ("青岛", &before.names));
+    // Who is no duplicate of it keeps what it has.
+    let third = Organization {
+        identifiers: vec![identifier("third")],
+        ..organization("第三")
+    };
+    made(&register, third).await;
+    let row = Organization {
+        name: stays.name.clone(),
+        identifiers: vec![identifier("stays"), identifier("third")],
+        ..organization("青岛海洋学院")
+    };
+    let (outcome, _, whole) = import(row).await;
+    assert_eq!(outcome, Outcome::Refused, "{whole:?}");
+    assert_eq!(whole.problems[0].reason, "IDENTIFIER_TAKEN", "{whole:?}");
+    assert_eq!(read(&register, &stays.name).await, after);
+    let back = unmerge(&register, &goes.name).await.unwrap();
+    assert_eq!(back.identifiers, goes.identifiers);
+
+    // The same with a document that nobody can read: the survivor keeps its own.
+    let of = |number: &str, document: &str| Talent {
+        display_name: "张三".to_owned(),
+        identifiers: vec![identifier(number)],
+        identity_document: document.to_owned(),
+        ..Talent::default()
+    };
+    let stays = person(&register, of("one", "E98765432")).await;
+    let goes = person(&register, of("other", "11010519491231002X")).await;
+    let request = MergeTalentsRequest {
+        name: goes.name,
+        survivor: stays.name.clone(),
+        reason: "one person, recorded twice".to_owned(),
+        ..MergeTalentsRequest::default()
+    };
+    register.talent().merge_talents(request).await.unwrap();
+    let row = ImportTalentsRequest {
+        settings: Some(ImportSettings::default()),
+        row: 1,
+        talent: Some(Talent {
+            title: "研究员".to_owned(),
+            ..of("one", "11010519491231002X")
+        }),
+    };
+    let answer = register.talent().import_talents(tokio_stream::iter([row])).await;
+    let outcome = answer.unwrap().into_inner().outcomes.remove(0);
+    assert_eq!(
+        (outcome.outcome(), outcome.name.as_str()),
+        (Outcome::Updated, stays.name.as_str()),
+        "{outcome:?}"
+    );
+    let request = GetTalentRequest {
+        name: stays.name.clone(),
+        ..GetTalentRequest::default()
+    };
+    let after = register.talent().get_talent(request).await.unwrap().into_inner();
+    assert_eq!(
+        (after.title.as_str(), &after.masked_identity_document),
+        ("研究员", &stays.masked_identity_document)
+    );
 }
