@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::time::Duration;
 
-use data_encoding::HEXUPPER;
 use sea_orm::sea_query::{ArrayType, Value};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, QueryResult, SqliteTransactionMode,
@@ -13,10 +12,17 @@ use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
+use tokio::sync::mpsc;
+
 use crate::error::{Class, Error, Result};
 
 /// The oldest SQLite that does not corrupt a WAL at its reset, as `major * 1_000_000 + minor * 1000 + patch`.
 const SQLITE_AT_LEAST: (u32, &str) = (3_051_003, "3.51.3");
+
+/// Connections of a pool.
+const SQLITE_READS: u32 = 4;
+const POSTGRES_READS: u32 = 8;
+const POSTGRES_WRITES: u32 = 5;
 
 /// The database of a store.
 #[derive(Debug, Clone)]
@@ -24,8 +30,11 @@ pub struct Db {
     /// For reads outside of transactions.
     pub(crate) read: DatabaseConnection,
     write: DatabaseConnection,
-    writers: usize,
+    share: usize,
 }
+
+/// How many calls share a statement or a transaction at most, where nothing else is said.
+pub const SHARE: usize = 256;
 
 impl Db {
     /// Opens an SQLite file, and makes it where it does not exist yet.
@@ -68,7 +77,7 @@ impl Db {
             }
         };
         let read = SqlitePoolOptions::new()
-            .max_connections(4)
+            .max_connections(SQLITE_READS)
             .test_before_acquire(false)
             .connect_lazy_with(
                 options
@@ -80,7 +89,7 @@ impl Db {
         let db = Self {
             read: SqlxSqliteConnector::from_sqlx_sqlite_pool(read),
             write: SqlxSqliteConnector::from_sqlx_sqlite_pool(write),
-            writers: 1,
+            share: SHARE,
         };
         let row = db
             .write
@@ -134,12 +143,15 @@ impl Db {
                 .max_lifetime(Duration::from_secs(600))
                 .idle_timeout(Duration::from_secs(60))
         };
-        let write = pool(5).connect_with(options.clone()).await.map_err(|e| away(&e))?;
-        let read = pool(8).connect_lazy_with(options);
+        let write = pool(POSTGRES_WRITES)
+            .connect_with(options.clone())
+            .await
+            .map_err(|e| away(&e))?;
+        let read = pool(POSTGRES_READS).connect_lazy_with(options);
         let db = Self {
             read: SqlxPostgresConnector::from_sqlx_postgres_pool(read),
             write: SqlxPostgresConnector::from_sqlx_postgres_pool(write),
-            writers: 2,
+            share: SHARE,
         };
         let row = db.write.query_one_raw(db.sql("SHOW transaction_read_only", [])).await?;
         if row.map(|r| r.try_get_by_index::<String>(0)).transpose()?.as_deref() == Some("on") {
@@ -177,9 +189,38 @@ impl Db {
         self.read.get_database_backend()
     }
 
-    /// How many writers may work at the same time.
+    /// The same database, with at most so many calls that share a statement or a transaction. 1: none do.
+    #[must_use]
+    pub fn shared_by(self, calls: usize) -> Self {
+        Self {
+            share: calls.max(1),
+            ..self
+        }
+    }
+
+    /// How many calls share a statement or a transaction at most.
+    pub(crate) fn share(&self) -> usize {
+        self.share
+    }
+
+    /// How many statements for single resources run at once. Fewer are shared by more calls each; calls that share
+    /// nothing need them all.
+    pub(crate) fn readers(&self) -> usize {
+        match (self.backend(), self.share) {
+            (DbBackend::Postgres, 1) => POSTGRES_READS as usize,
+            (DbBackend::Postgres, _) => 2,
+            (_, 1) => SQLITE_READS as usize,
+            (_, _) => 1,
+        }
+    }
+
+    /// How many writers work at the same time. SQLite has one.
     pub(crate) fn writers(&self) -> usize {
-        self.writers
+        match (self.backend(), self.share) {
+            (DbBackend::Postgres, 1) => POSTGRES_WRITES as usize,
+            (DbBackend::Postgres, _) => 2,
+            _ => 1,
+        }
     }
 
     /// For migrations: the connection that may change the schema.
@@ -203,19 +244,29 @@ impl Db {
 
     /// The one column of bytes that a query answers, in its order.
     ///
-    /// SQLite works in a thread of its own, and each row would be handed over by itself: the rows come as one, in
-    /// hexadecimal, because text is the only thing that SQLite puts together.
+    /// SQLite works in a thread of its own, and each row would be handed over by itself: the rows come as one text, each
+    /// after its length in ten digits. SQLite puts texts together by their lengths, whatever bytes they hold.
     pub(crate) async fn bodies(&self, text: &str, values: impl IntoIterator<Item = Value>) -> Result<Vec<Vec<u8>>> {
         if self.backend() == DbBackend::Postgres {
             let rows = self.read.query_all_raw(self.sql(text, values)).await?;
             return first(&rows);
         }
-        let text = format!("SELECT group_concat(hex(r.body)) FROM ({text}) r");
+        let text = format!(
+            "SELECT CAST(group_concat(printf('%010d', length(r.body)) || CAST(r.body AS TEXT), '') AS BLOB) FROM ({text}) r"
+        );
         let row = self.read.query_one_raw(self.sql(&text, values)).await?;
-        let all: Option<String> = row.map(|row| row.try_get_by_index(0)).transpose()?.flatten();
-        let Some(all) = all else { return Ok(Vec::new()) };
-        let one = |body: &str| HEXUPPER.decode(body.as_bytes()).map_err(Error::internal);
-        all.split(',').map(one).collect()
+        let all: Option<Vec<u8>> = row.map(|row| row.try_get_by_index(0)).transpose()?.flatten();
+        let (all, mut bodies) = (all.unwrap_or_default(), Vec::new());
+        let mut rest = all.as_slice();
+        while let Some((length, after)) = rest.split_at_checked(10) {
+            let length = std::str::from_utf8(length).ok().and_then(|digits| digits.parse().ok());
+            let (body, after) = length
+                .and_then(|length| after.split_at_checked(length))
+                .ok_or_else(|| Error::internal("rows that came as one do not come apart"))?;
+            bodies.push(body.to_vec());
+            rest = after;
+        }
+        Ok(bodies)
     }
 
     /// Ends all connections, once those at work are done.
@@ -223,6 +274,22 @@ impl Db {
         let _ = self.read.close_by_ref().await;
         let _ = self.write.close_by_ref().await;
     }
+}
+
+/// What waits in a queue, at most so many; none once the queue has ended. Whoever is about to ask gets the chance to do so
+/// first, where others run: that is no wait, and fewer statements are shared by more.
+pub(crate) async fn gather<T>(queue: &mut mpsc::Receiver<T>, most: usize) -> Vec<T> {
+    let mut waiting = Vec::new();
+    if queue.recv_many(&mut waiting, most).await == 0 || most == 1 {
+        return waiting;
+    }
+    tokio::task::yield_now().await;
+    while waiting.len() < most
+        && let Ok(another) = queue.try_recv()
+    {
+        waiting.push(another);
+    }
+    waiting
 }
 
 /// A statement with `?` for each value, whatever the database. The text holds no `?` of its own.

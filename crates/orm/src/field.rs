@@ -28,6 +28,8 @@ pub struct Column {
     pub kind: Type,
     /// Several values for each resource, in a side table.
     pub many: bool,
+    /// Its several values stand in the search index alone: resources are found by them, and they are not counted.
+    pub in_index: bool,
     /// Lists can be sorted by it.
     pub sortable: bool,
     /// Statistics can be grouped by it.
@@ -41,6 +43,7 @@ impl Column {
             name,
             kind,
             many: false,
+            in_index: false,
             sortable: true,
             dimension: false,
         }
@@ -87,6 +90,13 @@ impl Column {
         self.many = true;
         self.sortable = false;
         self
+    }
+
+    /// The same with several values, by which resources are found and which nobody counts: cheaper to write.
+    #[must_use]
+    pub const fn in_index(mut self) -> Self {
+        self.in_index = true;
+        self.many()
     }
 
     /// The same, and statistics can be grouped by it.

@@ -28,9 +28,11 @@ impl Store {
         }
         let counted = match wanted.count.as_str() {
             "" => None,
-            name => Some(*dimension(&columns, name, "count", |c| c.dimension || c.many)?),
+            name => Some(*dimension(&columns, name, "count", |c| {
+                c.dimension || (c.many && !c.in_index)
+            })?),
         };
-        let condition = selection(kind, &wanted.filter)?;
+        let condition = selection(self.db.backend(), kind, &wanted.filter)?;
         let query = Counting {
             kind,
             condition,

@@ -7,6 +7,18 @@ use uuid::Uuid;
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
+/// The value of each byte as a digit.
+const DIGITS: [u8; 256] = {
+    let mut digits = [NO_DIGIT; 256];
+    let mut value = 0;
+    while value < ALPHABET.len() {
+        digits[ALPHABET[value] as usize] = value as u8;
+        value += 1;
+    }
+    digits
+};
+const NO_DIGIT: u8 = 255;
+
 /// The id of a resource. Ordered by the time it was made.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Id(Uuid);
@@ -31,11 +43,13 @@ impl Id {
 
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let value = self.0.as_u128();
-        (0..26).rev().try_for_each(|place| {
-            let digit = usize::try_from((value >> (place * 5)) & 31).unwrap_or(0);
-            write!(f, "{}", char::from(ALPHABET[digit]))
-        })
+        let mut value = self.0.as_u128();
+        let mut text = [0; 26];
+        for place in text.iter_mut().rev() {
+            *place = ALPHABET[(value & 31) as usize];
+            value >>= 5;
+        }
+        f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }
 }
 
@@ -58,10 +72,12 @@ impl FromStr for Id {
         if bytes.len() != 26 || bytes[0] > b'7' {
             return Err(NotAnId);
         }
-        let value = bytes.iter().try_fold(0u128, |value, byte| {
-            let digit = ALPHABET.iter().position(|a| a == byte).ok_or(NotAnId)?;
-            Ok((value << 5) | digit as u128)
-        })?;
+        let value = bytes
+            .iter()
+            .try_fold(0u128, |value, byte| match DIGITS[usize::from(*byte)] {
+                NO_DIGIT => Err(NotAnId),
+                digit => Ok((value << 5) | u128::from(digit)),
+            })?;
         Ok(Self(Uuid::from_u128(value)))
     }
 }

@@ -5,8 +5,8 @@ use std::marker::PhantomData;
 use mingce_proto::codec::Reply;
 use mingce_proto::registry::{RecordStatus, View};
 use prost::encoding::{WireType, encode_key, encode_varint};
-use sea_orm::ConnectionTrait;
 use sea_orm::sea_query::Value;
+use sea_orm::{ConnectionTrait, DbBackend};
 
 use crate::cx::Cx;
 use crate::db::{among, list};
@@ -123,7 +123,7 @@ impl Store {
         let kind = &C::shape().kind;
         let columns = columns_of(kind);
         let (mut condition, order) = (
-            selection(kind, wanted.filter)?,
+            selection(self.db.backend(), kind, wanted.filter)?,
             order::parse(wanted.order_by, &columns, C::DEFAULT_ORDER)?,
         );
         if let (Some((_, column)), false) = (kind.parent, wanted.parents.is_empty()) {
@@ -288,7 +288,7 @@ impl Store {
 }
 
 /// The condition of a filter. Active records only, unless the filter names `record_status`.
-pub(crate) fn selection(kind: &Kind, text: &str) -> Result<Condition> {
+pub(crate) fn selection(backend: DbBackend, kind: &Kind, text: &str) -> Result<Condition> {
     let parsed = filter::parse(text, &columns_of(kind))?;
     let all = parsed
         .as_ref()
@@ -298,7 +298,7 @@ pub(crate) fn selection(kind: &Kind, text: &str) -> Result<Condition> {
         condition.and("t.record_status = ?", [i64::from(RecordStatus::Active as i32).into()]);
     }
     if let Some(expr) = parsed {
-        condition.extend(compile(&expr, kind.table));
+        condition.extend(compile(backend, &expr, kind.table));
     }
     Ok(condition)
 }

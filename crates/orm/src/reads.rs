@@ -14,10 +14,8 @@ use crate::error::{Class, Error, Result};
 use crate::resource::Kind;
 use crate::wire;
 
-/// How many calls may wait, how many share a statement, and how many statements run at once.
+/// How many calls may wait.
 const WAITING: usize = 8192;
-const BATCH: usize = 256;
-const READERS: usize = 2;
 
 /// The encoded message of a resource. Calls that share a statement share it.
 pub(crate) type Body = Bytes;
@@ -36,7 +34,7 @@ impl Reads {
     pub fn start(db: &Db) -> Self {
         let (queue, waiting) = mpsc::channel(WAITING);
         let waiting = Arc::new(Mutex::new(waiting));
-        for _ in 0..READERS {
+        for _ in 0..db.readers() {
             tokio::spawn(run(db.clone(), Arc::clone(&waiting)));
         }
         Self(queue)
@@ -66,8 +64,8 @@ impl Reads {
 
 async fn run(db: Db, waiting: Arc<Mutex<mpsc::Receiver<Ask>>>) {
     loop {
-        let mut asks = Vec::new();
-        if waiting.lock().await.recv_many(&mut asks, BATCH).await == 0 {
+        let mut asks = crate::db::gather(&mut *waiting.lock().await, db.share()).await;
+        if asks.is_empty() {
             return;
         }
         // Callers that have left cost nothing.

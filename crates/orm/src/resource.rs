@@ -347,11 +347,17 @@ pub(crate) fn cell<C: Collection>(resource: &C::Item, head: &Head, column: &str)
     })
 }
 
-/// The tokens of a resource: those of its names, and each whole name.
-fn tokens<C: Collection>(resource: &C::Item) -> String {
+/// The tokens of a resource: those of its names, each whole name, and the values of fields that stand in the index.
+fn tokens<C: Collection>(resource: &C::Item, cells: &[Cell]) -> String {
     let names = C::searched(resource);
     let mut tokens = text::tokens(names.iter().copied());
     tokens.extend(names.iter().map(|name| text::whole_name(name)));
+    for (column, cell) in C::shape().kind.columns.iter().zip(cells) {
+        if let (true, Cell::Many(values)) = (column.in_index, cell) {
+            tokens.extend(values.iter().map(|value| text::value_token(column.name, Some(value))));
+            tokens.extend((!values.is_empty()).then(|| text::value_token(column.name, None)));
+        }
+    }
     tokens.into_iter().collect::<Vec<_>>().join(" ")
 }
 
@@ -390,11 +396,12 @@ pub(crate) fn row<C: Collection>(
             wire::only(&whole, |n| hidden.contains(&n))?,
         )
     };
+    let cells: Vec<Cell> = shape.get.iter().map(|get| get(resource)).collect();
     Ok(Row {
         kind: &shape.kind,
         sort_key: text::sort_key(C::title(resource)),
-        cells: shape.get.iter().map(|get| get(resource)).collect(),
-        tokens: tokens::<C>(resource),
+        tokens: tokens::<C>(resource, &cells),
+        cells,
         names: if C::BY_NAME {
             C::searched(resource).into_iter().map(text::fold).collect()
         } else {

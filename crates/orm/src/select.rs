@@ -1,13 +1,16 @@
 //! Conditions of queries: filters and page positions as SQL with bound values, the same text for both databases.
 
 use mingce_proto::registry::RecordStatus;
+use sea_orm::DbBackend;
 use sea_orm::sea_query::Value;
 
 use crate::error::{Error, Result};
 use crate::field::{Column, Type};
 use crate::filter::{Expr, Operator, Value as Wanted};
+use crate::index;
 use crate::page::Position;
 use crate::resource::Kind;
+use crate::text::{self, Term};
 
 /// A condition with `?` for its values.
 #[derive(Debug, Clone)]
@@ -54,17 +57,22 @@ pub(crate) fn columns_of(kind: &Kind) -> Vec<Column> {
 }
 
 /// A filter as a condition on the table `t`.
-pub(crate) fn compile(filter: &Expr, table: &str) -> Condition {
+pub(crate) fn compile(backend: DbBackend, filter: &Expr, table: &str) -> Condition {
     match filter {
-        Expr::And(parts) => joined(parts, table, " AND "),
-        Expr::Or(parts) => joined(parts, table, " OR "),
+        Expr::And(parts) => joined(backend, parts, table, " AND "),
+        Expr::Or(parts) => joined(backend, parts, table, " OR "),
         Expr::Not(part) => {
-            let part = compile(part, table);
+            let part = compile(backend, part, table);
             Condition {
                 text: format!("NOT {}", part.text),
                 values: part.values,
             }
         }
+        Expr::Compare {
+            column,
+            operator,
+            value,
+        } if column.in_index => in_index(backend, table, column, *operator, value),
         Expr::Compare {
             column,
             operator,
@@ -78,8 +86,8 @@ pub(crate) fn compile(filter: &Expr, table: &str) -> Condition {
     }
 }
 
-fn joined(parts: &[Expr], table: &str, with: &str) -> Condition {
-    let parts: Vec<_> = parts.iter().map(|part| compile(part, table)).collect();
+fn joined(backend: DbBackend, parts: &[Expr], table: &str, with: &str) -> Condition {
+    let parts: Vec<_> = parts.iter().map(|part| compile(backend, part, table)).collect();
     let text = parts.iter().map(|p| p.text.as_str()).collect::<Vec<_>>().join(with);
     Condition {
         text: format!("({text})"),
@@ -128,6 +136,20 @@ fn has(column: &Column, value: &Wanted) -> Condition {
         }
         _ => Condition::new(&format!("(t.{name} = ?)"), [bound(value)]),
     }
+}
+
+fn in_index(backend: DbBackend, table: &str, column: &Column, operator: Operator, value: &Wanted) -> Condition {
+    let token = match value {
+        Wanted::Any => text::value_token(column.name, None),
+        value => text::value_token(column.name, Some(&text_of(value))),
+    };
+    let term = Term {
+        text: token,
+        prefix: false,
+    };
+    let (test, value) = index::has_all(backend, table, &[term]);
+    let not = if operator == Operator::NotEqual { "NOT " } else { "" };
+    Condition::new(&format!("({not}{test})"), [value])
 }
 
 fn one_of_many(table: &str, column: &Column, operator: Operator, value: &Wanted) -> Condition {

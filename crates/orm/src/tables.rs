@@ -147,7 +147,7 @@ pub(crate) async fn write(tx: &DatabaseTransaction, rows: &[RowChange]) -> Resul
             let old = before.as_ref();
             side.keys(id, old.map_or(&none, |r| &r.keys), &after.keys);
             side.values(WHOLE_NAME, id, old.map_or(&none, |r| &r.names), &after.names);
-            for (place, column) in kind.columns.iter().enumerate().filter(|(_, c)| c.many) {
+            for (place, column) in kind.columns.iter().enumerate().filter(|(_, c)| c.many && !c.in_index) {
                 let was = old.and_then(|r| many(r, place)).unwrap_or(&none);
                 let is = many(after, place).unwrap_or(&none);
                 side.values(column.name, id, was, is);

@@ -15,7 +15,7 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 
 use crate::answer::{Answer, Outcome};
 use crate::cx::Cx;
-use crate::db::{Db, is_full, is_locked, is_unique, is_unreachable, sql, wants_retry};
+use crate::db::{Db, gather, is_full, is_locked, is_unique, is_unreachable, sql, wants_retry};
 use crate::error::{Class, Error, Result};
 use crate::vault::Vault;
 use crate::work::Work;
@@ -41,9 +41,8 @@ pub(crate) struct Job {
     pub reply: oneshot::Sender<Vec<Result<Answer>>>,
 }
 
-/// How many jobs may wait, and how many share a transaction.
+/// How many jobs may wait.
 const WAITING: usize = 4096;
-const BATCH: usize = 128;
 /// How often a transaction is tried that the database asks to try again.
 const ATTEMPTS: u32 = 5;
 
@@ -125,8 +124,8 @@ impl Writers {
 
 async fn run(db: Db, vault: Option<Arc<Vault>>, waiting: Arc<Mutex<mpsc::Receiver<Job>>>) {
     loop {
-        let mut jobs = Vec::new();
-        if waiting.lock().await.recv_many(&mut jobs, BATCH).await == 0 {
+        let jobs = gather(&mut *waiting.lock().await, db.share()).await;
+        if jobs.is_empty() {
             return;
         }
         let results = match write(&db, vault.as_ref(), &jobs).await {

@@ -36,6 +36,9 @@ pub struct Flags {
     /// File of the master keys that personal data is sealed with. Default: master.key in the data folder, made at the first start
     #[arg(long, env = "MINGCE_MASTER_KEY_FILE", value_name = "FILE")]
     pub master_key: Option<PathBuf>,
+    /// How many calls share a statement or a transaction at most; 1: none do
+    #[arg(long, env = "MINGCE_SHARE", value_name = "COUNT", default_value_t = mingce_orm::db::SHARE)]
+    pub share: usize,
     /// Log as JSON lines instead of text for people
     #[arg(long, env = "MINGCE_LOG_JSON", value_parser = clap::builder::BoolishValueParser::new())]
     pub log_json: bool,
@@ -231,7 +234,7 @@ pub async fn open(flags: &Flags) -> Result<(Db, String), Failure> {
     if let Some(url) = flags.database.as_deref().filter(|url| Db::is_postgres(url)) {
         let db = Db::postgres(url).await?;
         schema::recognise(&db).await?;
-        return Ok((db, Db::place(url)));
+        return Ok((db.shared_by(flags.share), Db::place(url)));
     }
     let file = match flags.database.as_deref() {
         None => flags.data.join("register.db"),
@@ -258,7 +261,7 @@ pub async fn open(flags: &Flags) -> Result<(Db, String), Failure> {
             file.file_name().map_or(file.clone(), |name| folder.join(name))
         });
     let db = Db::sqlite(&file).await?;
-    Ok((db, file.display().to_string()))
+    Ok((db.shared_by(flags.share), file.display().to_string()))
 }
 
 fn make_folder(folder: Option<&Path>) -> Result<(), Failure> {

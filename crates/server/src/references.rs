@@ -286,6 +286,9 @@ fn find_one<C: Collection, T: Reference>(work: &mut Work, wanted: &T, key_of: Ke
     })
 }
 
+/// Where a resource has the reference to its parent.
+pub type Place<D, T> = fn(&mut <D as Collection>::Item) -> &mut Option<T>;
+
 /// Puts a row of an import, whose decision is recorded already under a duplicate, back under that duplicate: decisions stay with
 /// the name that they were made on. `asked` is what each row said before its parent was resolved.
 ///
@@ -296,7 +299,7 @@ pub async fn stay_recorded<P: Collection, D: Collection, T: Reference>(
     work: &mut Work,
     rows: &mut [Row<D>],
     asked: &[T],
-    (parent, key_of): (fn(&mut D::Item) -> &mut Option<T>, KeyOf<T>),
+    (parent, key_of): (Place<D, T>, KeyOf<T>),
 ) -> Result<(), Error> {
     let under = store
         .rehearse(work, |work| {

@@ -152,6 +152,9 @@ pub async fn update<C: Collection>(
 }
 
 async fn prepared<C: Collection>(service: &impl Prepare<C>, cx: &Cx, resource: C::Item) -> Result<C::Item, Error> {
+    if let Some(problem) = nul_in(C::MESSAGE, &resource) {
+        return Err(Error::invalid_all(vec![below::<C>(problem)]));
+    }
     let mut rows = [Row::<C> {
         number: 1,
         resource,
@@ -169,7 +172,7 @@ async fn prepared<C: Collection>(service: &impl Prepare<C>, cx: &Cx, resource: C
 /// circle do not see each other here.
 async fn leads_on<C: Collection>(service: &impl Prepare<C>, mask: &Mask, resource: &C::Item) -> Result<(), Error> {
     let chains = service.chains();
-    if chains.is_empty() {
+    if !names_another::<C>(chains, resource) {
         return Ok(());
     }
     let store = service.store();
@@ -184,11 +187,12 @@ async fn leads_on<C: Collection>(service: &impl Prepare<C>, mask: &Mask, resourc
         .await
 }
 
+fn names_another<C: Collection>(chains: &[Chain<C>], resource: &C::Item) -> bool {
+    chains.iter().any(|chain| !(chain.next)(resource).is_empty())
+}
+
 /// The edit of a row, and the same check after it. What has just been made cannot be where a circle closes.
 fn in_line<C: Collection>(chains: &'static [Chain<C>], row: C::Item, edit: Edit) -> Edit {
-    if chains.is_empty() {
-        return edit;
-    }
     Box::new(move |work| {
         let stored = import::meant::<C>(work, &row, true)?;
         let answer = edit(work)?;
@@ -214,6 +218,16 @@ fn inner_problems(resource: &impl Validate) -> Vec<Violation> {
     let mut problems = check(resource, "");
     problems.retain(|problem| problem.field.contains(['.', '[']));
     problems
+}
+
+/// U+0000 in a text: databases do not take it alike, so nothing is looked up by such a text.
+pub fn nul_in(message: &str, value: &impl Message) -> Option<Violation> {
+    let field = mingce_proto::names::text_with_nul(message, &value.encode_to_vec())?;
+    Some(Violation {
+        field,
+        reason: "TEXT_HOLDS_NUL",
+        description: "a text holds no U+0000".to_owned(),
+    })
 }
 
 /// What an import answers: an outcome for each row, and what was made by the way.
@@ -288,7 +302,13 @@ async fn begin<C: Collection>(
     settings: ImportSettings,
     first: bool,
 ) -> Result<(), Error> {
-    let broken = check(&settings, "settings");
+    let mut broken = check(&settings, "settings");
+    broken.extend(
+        nul_in("mingce.registry.v1.ImportSettings", &settings).map(|problem| Violation {
+            field: format!("settings.{}", problem.field),
+            ..problem
+        }),
+    );
     if !broken.is_empty() {
         return Err(Error::invalid_all(broken));
     }
@@ -339,8 +359,26 @@ async fn take<C: Collection>(
     service: &impl Prepare<C>,
     cx: &Cx,
     session: &mut Session,
-    mut rows: Vec<Row<C>>,
+    rows: Vec<Row<C>>,
 ) -> Result<Vec<RowOutcome>, Error> {
+    let mut outcomes: Vec<RowOutcome> = rows
+        .iter()
+        .map(|row| RowOutcome {
+            row: row.number,
+            ..RowOutcome::default()
+        })
+        .collect();
+    let (mut whole, mut rows_at) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
+    for (place, row) in rows.into_iter().enumerate() {
+        match (nul_in(C::MESSAGE, &row.resource), outcomes.get_mut(place)) {
+            (Some(problem), Some(outcome)) => refuse::<C>(outcome, &Error::invalid_all(vec![problem]))?,
+            _ => {
+                whole.push(row);
+                rows_at.push(place);
+            }
+        }
+    }
+    let mut rows = whole;
     let paths = session.settings.update_mask.clone().unwrap_or_default().paths;
     // What preparing fills in is not what the source speaks of.
     let masks: Vec<_> = rows
@@ -348,17 +386,17 @@ async fn take<C: Collection>(
         .map(|row| import::mask::<C>(&paths, &row.resource))
         .collect();
     service.prepare(cx, session, &mut rows).await?;
-    let mut outcomes: Vec<RowOutcome> = Vec::with_capacity(rows.len());
     let (mut edits, mut places): (Vec<Edit>, Vec<usize>) = (Vec::new(), Vec::new());
-    for (place, (row, mask)) in rows.into_iter().zip(masks).enumerate() {
-        let mut outcome = RowOutcome {
-            row: row.number,
-            ..RowOutcome::default()
-        };
+    for ((row, mask), place) in rows.into_iter().zip(masks).zip(rows_at) {
         let edit = if row.problems.is_empty() {
             mask.map(|mask| {
-                let edit = import::row::<C>(cx, &session.settings.source, mask, row.resource.clone());
-                in_line::<C>(service.chains(), row.resource, edit)
+                let (chains, source) = (service.chains(), &session.settings.source);
+                let named = names_another::<C>(chains, &row.resource).then(|| row.resource.clone());
+                let edit = import::row::<C>(cx, source, mask, row.resource);
+                match named {
+                    Some(row) => in_line::<C>(chains, row, edit),
+                    None => edit,
+                }
             })
         } else {
             Err(Error::invalid_all(row.problems))
@@ -368,9 +406,12 @@ async fn take<C: Collection>(
                 edits.push(edit);
                 places.push(place);
             }
-            Err(error) => refuse::<C>(&mut outcome, &error)?,
+            Err(error) => {
+                if let Some(outcome) = outcomes.get_mut(place) {
+                    refuse::<C>(outcome, &error)?;
+                }
+            }
         }
-        outcomes.push(outcome);
     }
     let answers = match &mut session.rehearsal {
         None => service.store().change_each(cx, edits).await?,

@@ -62,11 +62,11 @@ impl Collection for Labs {
                     get: |l| l.display_name.as_str().into(),
                 },
                 Field {
-                    column: Column::text("names").many(),
+                    column: Column::text("names").in_index(),
                     get: |l| Cell::many(names_of(&l.display_name, &l.names)),
                 },
                 Field {
-                    column: Column::text("identifiers").many(),
+                    column: Column::text("identifiers").in_index(),
                     get: |l| Cell::many(l.identifiers.iter().map(|i| i.value.as_str())),
                 },
                 Field {

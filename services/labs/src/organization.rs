@@ -59,11 +59,11 @@ impl Collection for Organizations {
                     get: |o| o.display_name.as_str().into(),
                 },
                 Field {
-                    column: Column::text("names").many(),
+                    column: Column::text("names").in_index(),
                     get: |o| Cell::many(names_of(&o.display_name, &o.names)),
                 },
                 Field {
-                    column: Column::text("identifiers").many(),
+                    column: Column::text("identifiers").in_index(),
                     get: |o| Cell::many(o.identifiers.iter().map(|i| i.value.as_str())),
                 },
                 Field {

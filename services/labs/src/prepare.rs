@@ -7,8 +7,8 @@ use mingce_proto::labs::{
     Lab, LabDesignation, LabReference, Organization, ResolveOrganizationsRequest, ResolveOrganizationsResponse,
 };
 use mingce_proto::registry::{AssumedRecord, OrganizationReference};
-use mingce_server::references::{Cited, Found, KeyOf, find, identifier_key, stay_recorded};
-use mingce_server::rows::{Prepare, Row, Session, stand_in};
+use mingce_server::references::{Cited, Found, KeyOf, Place, find, identifier_key, stay_recorded};
+use mingce_server::rows::{Prepare, Row, Session, nul_in, stand_in};
 use prost::Message;
 
 use crate::LabRegister;
@@ -54,6 +54,9 @@ impl LabRegister {
 
     /// Resolves organizations for another service.
     pub(crate) async fn resolve_for_others(&self, cx: &Cx, r: ResolveOrganizationsRequest) -> Result<Vec<Resolution>> {
+        if let Some(problem) = nul_in("mingce.labs.v1.ResolveOrganizationsRequest", &r) {
+            return Err(Error::invalid_all(vec![problem]));
+        }
         let how = Resolving {
             create_missing: r.create_missing,
             source: r.source,
@@ -219,8 +222,8 @@ impl Prepare<Designations> for LabRegister {
             designation.platform = lab.map_or(0, |lab| lab.platform);
         }
         if is_import {
-            let how = (|d: &mut LabDesignation| &mut d.lab) as fn(&mut LabDesignation) -> &mut Option<LabReference>;
-            stay_recorded::<Labs, Designations, _>(&self.store, work, rows, &asked, (how, LAB_KEY)).await?;
+            let how: (Place<Designations, LabReference>, _) = (|d| &mut d.lab, LAB_KEY);
+            stay_recorded::<Labs, Designations, _>(&self.store, work, rows, &asked, how).await?;
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use mingce_proto::registry::{AssumedRecord, OrganizationReference, TalentReferen
 use mingce_proto::talent::resolve_talents_response::Resolution;
 use mingce_proto::talent::{Programme, ProgrammeReference, ResolveTalentsRequest, Talent, TalentDesignation};
 use mingce_server::peers;
-use mingce_server::references::{Cited, Found, KeyOf, find, identifier_key, stay_recorded};
+use mingce_server::references::{Cited, Found, KeyOf, Place, find, identifier_key, stay_recorded};
 use mingce_server::rows::{Prepare, Row, Session, stand_in};
 
 use crate::TalentRegister;
@@ -165,9 +165,8 @@ impl Prepare<Designations> for TalentRegister {
         let work = session.rehearsal.as_mut().unwrap_or(&mut fresh);
         self.derive(work, rows).await?;
         if is_import {
-            let how = (|d: &mut TalentDesignation| &mut d.talent)
-                as fn(&mut TalentDesignation) -> &mut Option<TalentReference>;
-            stay_recorded::<Talents, Designations, _>(&self.store, work, rows, &asked, (how, TALENT_KEY)).await?;
+            let how: (Place<Designations, TalentReference>, _) = (|d| &mut d.talent, TALENT_KEY);
+            stay_recorded::<Talents, Designations, _>(&self.store, work, rows, &asked, how).await?;
         }
         Ok(())
     }

@@ -36,11 +36,11 @@ impl Collection for Talents {
                     get: |t| t.display_name.as_str().into(),
                 },
                 Field {
-                    column: Column::text("names").many(),
+                    column: Column::text("names").in_index(),
                     get: |t| Cell::many(names_of(&t.display_name, &t.names)),
                 },
                 Field {
-                    column: Column::text("identifiers").many(),
+                    column: Column::text("identifiers").in_index(),
                     get: |t| Cell::many(t.identifiers.iter().map(|i| i.value.as_str())),
                 },
                 Field {

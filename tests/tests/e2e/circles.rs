@@ -58,7 +58,11 @@ async fn a_circle_of_organizations_is_refused(store: Store) {
         }
     }
     let itself = refused(&register, below(&top, &top.name), &["parent"]).await;
-    assert_eq!(itself.is(), (Code::InvalidArgument, "REFERENCE_TO_ITSELF"), "{itself:?}");
+    assert_eq!(
+        itself.is(),
+        (Code::InvalidArgument, "REFERENCE_TO_ITSELF"),
+        "{itself:?}"
+    );
     assert_eq!(read(&register, &top.name).await, top);
 
     // What took over is another chain: the hospital may take over from the university.
@@ -86,7 +90,11 @@ async fn a_circle_over_a_duplicate_is_refused(store: Store) {
     let [top, middle] = all.try_into().unwrap();
     let twice = made(&register, organization("甲校")).await;
     let child = made(&register, below(&organization("甲校医院"), &twice.name)).await;
-    register.labs().merge_organizations(merge(&twice.name, &middle.name)).await.unwrap();
+    register
+        .labs()
+        .merge_organizations(merge(&twice.name, &middle.name))
+        .await
+        .unwrap();
     // The child's parent is the duplicate, for which the middle stands, whose parent is the top.
     let refused = refused(&register, below(&top, &child.name), &["parent"]).await;
     assert_eq!(refused.is(), (Code::InvalidArgument, "PARENT_CYCLE"), "{refused:?}");
@@ -96,7 +104,10 @@ async fn a_circle_that_a_merge_has_closed_holds_up_nothing_else(store: Store) {
     let register = Register::start(store).await;
     let all = below_each_other(&register, &["甲大学", "甲大学医学院", "甲大学附属医院"]).await;
     let [top, middle, bottom] = all.try_into().unwrap();
-    let merged = register.labs().merge_organizations(merge(&top.name, &bottom.name)).await;
+    let merged = register
+        .labs()
+        .merge_organizations(merge(&top.name, &bottom.name))
+        .await;
     let merged = merged.unwrap().into_inner();
     assert_eq!(merged.parent, middle.name);
     let moved = Organization {
@@ -104,7 +115,10 @@ async fn a_circle_that_a_merge_has_closed_holds_up_nothing_else(store: Store) {
         ..merged
     };
     let moved = updated(&register, moved, &["*"]).await;
-    assert_eq!((moved.city.as_str(), moved.parent.as_str()), ("青岛", middle.name.as_str()));
+    assert_eq!(
+        (moved.city.as_str(), moved.parent.as_str()),
+        ("青岛", middle.name.as_str())
+    );
     let other = made(&register, organization("乙大学")).await;
     // Whoever joins it is told, and it can be opened.
     let refused = refused(&register, below(&other, &middle.name), &["parent"]).await;
@@ -193,7 +207,11 @@ async fn an_import_refuses_the_row_that_closes_a_circle(store: Store) {
         };
         let outcomes = import(&register, round.clone(), settings).await;
         let became: Vec<_> = outcomes.iter().map(RowOutcome::outcome).collect();
-        assert_eq!(became, [Outcome::Updated, Outcome::Updated, Outcome::Refused], "{outcomes:?}");
+        assert_eq!(
+            became,
+            [Outcome::Updated, Outcome::Updated, Outcome::Refused],
+            "{outcomes:?}"
+        );
         let problem = &outcomes[2].problems[0];
         assert_eq!(
             (problem.field.as_str(), problem.reason.as_str()),
@@ -204,7 +222,11 @@ async fn an_import_refuses_the_row_that_closes_a_circle(store: Store) {
     // And once more: what is there stays as it is.
     let outcomes = import(&register, round, ImportSettings::default()).await;
     let became: Vec<_> = outcomes.iter().map(RowOutcome::outcome).collect();
-    assert_eq!(became, [Outcome::Unchanged, Outcome::Unchanged, Outcome::Refused], "{outcomes:?}");
+    assert_eq!(
+        became,
+        [Outcome::Unchanged, Outcome::Unchanged, Outcome::Refused],
+        "{outcomes:?}"
+    );
 
     let all = below_each_other(&register, &["甲大学", "甲大学医学院"]).await;
     let csv = format!("name,parent\n{},{}\n", all[0].name, all[1].name);

@@ -8,8 +8,9 @@ use mingce_proto::labs::{
 use mingce_proto::registry::row_outcome::Outcome;
 use mingce_proto::registry::{ImportSettings, Name, OrganizationReference, RecordStatus, TalentReference};
 use mingce_proto::talent::{
-    CreateProgrammeRequest, GetTalentRequest, ImportTalentDesignationsRequest, ImportTalentsRequest, ListTalentDesignationsRequest, MergeTalentsRequest,
-    Programme, ProgrammeReference, Talent, TalentDesignation, TalentDesignationState,
+    CreateProgrammeRequest, GetTalentRequest, ImportTalentDesignationsRequest, ImportTalentsRequest,
+    ListTalentDesignationsRequest, MergeTalentsRequest, Programme, ProgrammeReference, Talent, TalentDesignation,
+    TalentDesignationState,
 };
 use tonic::{Code, Status};
 

@@ -7,18 +7,19 @@ use mingce_proto::awards::{
     Award, AwardState, Contributor, CreateSchemeRequest, RecordAwardRequest, Scheme, SchemeReference, Share,
 };
 use mingce_proto::labs::{
-    CreateLabRequest, ImportOrganizationsRequest, Lab, LabDesignation, LabDesignationState, LabReference, Organization,
-    RecordLabDesignationRequest, UpdateLabDesignationRequest,
+    AnnulOrganizationRequest, CreateLabRequest, ImportOrganizationsRequest, Lab, LabDesignation, LabDesignationState,
+    LabHost, LabReference, Organization, RecordLabDesignationRequest, ResolveOrganizationsRequest,
+    SearchOrganizationsRequest, UpdateLabDesignationRequest,
 };
 use mingce_proto::registry::row_outcome::Outcome;
-use mingce_proto::registry::{Identifier, ImportSettings, Level, Name, TalentReference};
+use mingce_proto::registry::{Identifier, ImportSettings, Level, Name, OrganizationReference, TalentReference};
 use mingce_proto::talent::{
     CreateProgrammeRequest, CreateTalentRequest, Programme, ProgrammeReference, RecordTalentDesignationRequest, Talent,
     TalentDesignation, TalentDesignationState,
 };
 use tonic::Code;
 
-use crate::made::{count, create, identifier, made, organization, person};
+use crate::made::{annul, count, create, identifier, made, organization, person};
 
 /// The number that the standard itself has as its example, as somebody types it who writes Chinese.
 const WIDE_NUMBER: &str = "１１０１０５１９４９１２３１００２Ｘ";
@@ -26,6 +27,7 @@ const NUMBER: &str = "11010519491231002X";
 
 on_both_stores!(
     a_text_with_a_zero_byte_is_refused_where_it_stands,
+    a_zero_byte_in_what_is_looked_up_is_refused_too,
     a_name_with_characters_that_cannot_be_seen_is_refused,
     the_number_of_an_identity_card_is_refused_among_identifiers,
     an_identity_document_is_the_same_in_full_width_digits,
@@ -75,27 +77,94 @@ async fn a_text_with_a_zero_byte_is_refused_where_it_stands(store: Store) {
             },
         ),
     ];
-    for (field, organization) in wrong {
-        let refused = failure(register.labs().create_organization(create(organization.clone())).await);
+    for (field, spoilt) in wrong {
+        let refused = failure(register.labs().create_organization(create(spoilt.clone())).await);
         assert_eq!(refused.is(), (Code::InvalidArgument, "TEXT_HOLDS_NUL"), "{refused:?}");
         assert_eq!(refused.fields, [format!("organization.{field}")], "{refused:?}");
         let row = ImportOrganizationsRequest {
             settings: Some(ImportSettings::default()),
             row: 1,
-            organization: Some(organization),
+            organization: Some(spoilt),
         };
-        let answer = register.labs().import_organizations(tokio_stream::iter([row])).await;
-        let outcome = answer.unwrap().into_inner().outcomes.remove(0);
-        assert_eq!(outcome.outcome(), Outcome::Refused, "{outcome:?}");
-        assert!(
-            outcome
-                .problems
-                .iter()
-                .any(|p| (p.field.as_str(), p.reason.as_str()) == (field, "TEXT_HOLDS_NUL")),
-            "{outcome:?}"
+        // Its neighbours are not touched by it.
+        let neighbour = |row| ImportOrganizationsRequest {
+            settings: None,
+            row,
+            organization: Some(organization("滨海大学")),
+        };
+        let rows = tokio_stream::iter([row, neighbour(2), neighbour(3)]);
+        let answer = register.labs().import_organizations(rows).await.unwrap();
+        let outcomes = answer.into_inner().outcomes;
+        let told = &outcomes[0].problems[0];
+        assert_eq!(
+            (told.field.as_str(), told.reason.as_str()),
+            (field, "TEXT_HOLDS_NUL"),
+            "{outcomes:?}"
         );
+        assert_eq!(outcomes[0].outcome(), Outcome::Refused, "{outcomes:?}");
+        assert_eq!(outcomes[2].outcome(), Outcome::Unchanged, "{outcomes:?}");
+        assert_eq!(outcomes.iter().map(|o| o.row).collect::<Vec<_>>(), [1, 2, 3]);
     }
-    assert_eq!(count(&register).await, 0);
+    assert_eq!(count(&register).await, 1);
+}
+
+/// Not only in what is kept: also in what is only looked up, and in the words for the ledger.
+async fn a_zero_byte_in_what_is_looked_up_is_refused_too(store: Store) {
+    let register = Register::start(store).await;
+    let host = OrganizationReference {
+        display_name: "青岛\0大学".to_owned(),
+        ..OrganizationReference::default()
+    };
+    let lab = Lab {
+        display_name: "深海实验室".to_owned(),
+        hosts: vec![LabHost {
+            organization: Some(host.clone()),
+            ..LabHost::default()
+        }],
+        ..Lab::default()
+    };
+    let request = CreateLabRequest {
+        lab: Some(lab),
+        ..CreateLabRequest::default()
+    };
+    let refused = failure(register.labs().create_lab(request).await);
+    assert_eq!(refused.is(), (Code::InvalidArgument, "TEXT_HOLDS_NUL"), "{refused:?}");
+    let field = "lab.hosts[0].organization.display_name";
+    assert_eq!(refused.fields, [field], "{refused:?}");
+    let request = ResolveOrganizationsRequest {
+        references: vec![OrganizationReference::default(), host],
+        create_missing: true,
+        ..ResolveOrganizationsRequest::default()
+    };
+    let refused = failure(register.labs().resolve_organizations(request).await);
+    assert_eq!(refused.is(), (Code::InvalidArgument, "TEXT_HOLDS_NUL"), "{refused:?}");
+    assert_eq!(refused.fields, ["references[1].display_name"], "{refused:?}");
+    let settings = ImportSettings {
+        source: "a\0file".to_owned(),
+        ..ImportSettings::default()
+    };
+    let row = ImportOrganizationsRequest {
+        settings: Some(settings),
+        row: 1,
+        organization: Some(organization("滨海大学")),
+    };
+    let answer = register.labs().import_organizations(tokio_stream::iter([row])).await;
+    let refused = failure(answer);
+    assert_eq!(refused.is(), (Code::InvalidArgument, "TEXT_HOLDS_NUL"), "{refused:?}");
+    assert_eq!(refused.fields, ["settings.source"], "{refused:?}");
+    let request = SearchOrganizationsRequest {
+        query: "青\0岛".to_owned(),
+        ..SearchOrganizationsRequest::default()
+    };
+    if let Err(status) = register.labs().search_organizations(request).await {
+        assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
+    }
+    let made = made(&register, organization("滨海大学")).await;
+    let request = AnnulOrganizationRequest {
+        reason: "why\0not".to_owned(),
+        ..annul(&made.name)
+    };
+    register.labs().annul_organization(request).await.unwrap();
 }
 
 async fn a_name_with_characters_that_cannot_be_seen_is_refused(store: Store) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use data_encoding::{BASE32_NOPAD, HEXLOWER};
 use sha2::{Digest, Sha256};
 
 use super::PINYIN_CHARS;
@@ -41,7 +42,17 @@ pub fn whole_name(name: &str) -> String {
         return token;
     }
     let digest = Sha256::digest(token.as_bytes());
-    format!("＝{}", data_encoding::HEXLOWER.encode(&digest))
+    format!("＝{}", HEXLOWER.encode(&digest))
+}
+
+/// The token by which a record is found by a value of a field; without a value, by having one. It says nothing of the
+/// value, so that any value is a token, letter for letter.
+pub fn value_token(field: &str, value: Option<&str>) -> String {
+    let digest = Sha256::new()
+        .chain_update(field)
+        .chain_update([u8::from(value.is_some())])
+        .chain_update(value.unwrap_or_default());
+    format!("＃{}", BASE32_NOPAD.encode(&digest.finalize()[..15]).to_lowercase())
 }
 
 fn add_phrase(phrase: &Phrase, tokens: &mut BTreeSet<String>) {

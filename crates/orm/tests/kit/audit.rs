@@ -125,13 +125,20 @@ pub async fn check(db: &Db) -> Vec<Organization> {
                 .map(|token| (token, id.clone())),
         );
         tokens.extend(names.iter().map(|name| (text::whole_name(name), id.clone())));
-        values.extend(names.iter().map(|name| (format!("names {name}"), id.clone())));
-        values.extend(names.iter().map(|name| (format!("= {}", text::fold(name)), id.clone())));
-        values.extend(
-            item.identifiers
-                .iter()
-                .map(|held| (format!("identifiers {}", held.value), id.clone())),
+        let mut indexed = |field: &str, values: Vec<&str>| {
+            tokens.extend(
+                values
+                    .iter()
+                    .map(|value| (text::value_token(field, Some(value)), id.clone())),
+            );
+            tokens.extend((!values.is_empty()).then(|| (text::value_token(field, None), id.clone())));
+        };
+        indexed("names", names.clone());
+        indexed(
+            "identifiers",
+            item.identifiers.iter().map(|held| held.value.as_str()).collect(),
         );
+        values.extend(names.iter().map(|name| (format!("= {}", text::fold(name)), id.clone())));
         items.push(item);
     }
     assert!(last.is_empty(), "entries without a resource: {last:?}");

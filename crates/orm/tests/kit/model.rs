@@ -212,10 +212,17 @@ impl Model {
                             return Ok(stored);
                         }
                         let trimmed = row.display_name.as_ref().map(|n| n.trim().to_owned());
+                        // What its duplicates hold stays with them.
+                        let own = |held: &String| {
+                            let holder = self.holder(held);
+                            holder.is_none_or(|h| h == stored.name || self.stands_for(h) != stored.name)
+                        };
+                        let identifiers = row.identifiers.map(|all| all.into_iter().filter(own).collect());
                         self.put(
                             &stored,
                             &Said {
                                 display_name: trimmed,
+                                identifiers,
                                 ..row
                             },
                         )
