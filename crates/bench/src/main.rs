@@ -74,6 +74,10 @@ struct Args {
     out: Option<PathBuf>,
 }
 
+/// The same as the register's, so that the echo has it too.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[derive(Debug, Subcommand)]
 enum Beside {
     /// Serves the echo

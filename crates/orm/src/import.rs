@@ -2,18 +2,23 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use mingce_proto::registry::RecordStatus;
 use prost::Message;
 
 use crate::answer::{Answer, Stamp};
 use crate::cx::Cx;
+use crate::draft::Draft;
 use crate::error::{Class, Error, Result};
+use crate::id::Id;
+use crate::layer::Asks;
 use crate::resource::{self, Collection};
-use crate::store::{Mask, create, settled};
+use crate::store::{Mask, Store, create, settled};
+use crate::text;
 use crate::wire;
 use crate::work::{Work, head_of};
-use crate::writer::Edit;
+use crate::writer::{Edit, Planned};
 
 /// What a row of an import sets: the fields that the source speaks of, or without any those that are set.
 pub fn mask<C: Collection>(paths: &[String], resource: &C::Item) -> Result<Mask> {
@@ -21,29 +26,60 @@ pub fn mask<C: Collection>(paths: &[String], resource: &C::Item) -> Result<Mask>
     Mask::parse::<C>(paths, resource)?.without_unset_private::<C>(resource)
 }
 
-/// The edit that a row of an import is.
-pub fn row<C: Collection>(cx: &Cx, source: &str, mask: Mask, resource: C::Item) -> Edit {
-    let cx = cx.clone();
+/// The edit that a row of an import is. What it needs of the register is asked for beforehand, and what it makes where
+/// the register has no such record is drafted.
+pub fn row<C: Collection>(store: &Store, cx: &Cx, source: &str, mask: Mask, resource: C::Item) -> Result<Planned> {
+    let (cx, vault) = (cx.clone(), store.vault.as_deref());
     let stamp = Stamp {
         verb: "import",
         reason: source.to_owned(),
         request_id: String::new(),
     };
-    Box::new(move |work| place::<C>(work, &cx, &stamp, &mask, &resource))
-}
-
-fn place<C: Collection>(work: &mut Work, cx: &Cx, stamp: &Stamp, mask: &Mask, resource: &C::Item) -> Result<Answer> {
     // Keys are compared in their canonical form. What else is wrong is said when it is clear what the row makes.
     let mut canonical = resource.clone();
     let problems = C::settle(&mut canonical);
-    let Some((stored, way)) = find::<C>(work, &canonical)? else {
-        if problems.is_empty() && !C::BY_NAME && C::keys(&canonical).is_empty() {
-            let said =
-                "the row has nothing by which it can be told from others when it is loaded again: give an identifier";
-            return Err(Error::invalid(C::SINGULAR, "IDENTIFIER_MISSING", said));
+    let (kind, name) = (&C::shape().kind, head_of(&canonical)?.name);
+    let mut asks = Asks::default();
+    let draft = if let Some(id) = kind.id(&name) {
+        asks.row(kind, id.to_owned());
+        None
+    } else {
+        for key in C::keys(&canonical) {
+            asks.key(kind, key.stored(vault)?);
         }
-        return create::<C>(work, cx, stamp, resource);
+        let title = C::title(&canonical);
+        if C::BY_NAME && !title.trim().is_empty() {
+            asks.name(kind, text::fold(title));
+        }
+        let settled = settled::<C>(&resource);
+        Some(settled.and_then(|new| Draft::new::<C>(&cx, &stamp, &new, Id::new(cx.now), vault).map(Arc::new)))
     };
+    let edit: Edit = Box::new(move |work| {
+        let Some((stored, way)) = find::<C>(work, &canonical)? else {
+            if problems.is_empty() && !C::BY_NAME && C::keys(&canonical).is_empty() {
+                let said = "the row has nothing by which it can be told from others when it is loaded again: give an identifier";
+                return Err(Error::invalid(C::SINGULAR, "IDENTIFIER_MISSING", said));
+            }
+            return match &draft {
+                Some(Ok(draft)) => work.make(draft),
+                Some(Err(error)) => Err(error.clone()),
+                None => create::<C>(work, &cx, &stamp, &resource),
+            };
+        };
+        place::<C>(work, &cx, &stamp, &mask, canonical.clone(), (stored, way))
+    });
+    Ok(Planned { edit, asks })
+}
+
+/// Changes the record that a row means.
+fn place<C: Collection>(
+    work: &mut Work,
+    cx: &Cx,
+    stamp: &Stamp,
+    mask: &Mask,
+    canonical: C::Item,
+    (stored, way): (C::Item, Way),
+) -> Result<Answer> {
     if way == Way::Merge {
         // The source still lists a record that a clerk has merged: the decision stands.
         return work.update::<C>(cx, stamp, &stored);

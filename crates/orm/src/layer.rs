@@ -2,6 +2,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use std::sync::Arc;
+
+use crate::draft::Draft;
 use crate::error::Result;
 use crate::ledger::Entry;
 use crate::resource::{Kind, Row};
@@ -27,9 +30,43 @@ pub(crate) struct Asks {
 }
 
 impl Asks {
+    pub fn row(&mut self, kind: &'static Kind, id: String) {
+        of(&mut self.rows, kind).insert(id);
+    }
+
+    pub fn key(&mut self, kind: &'static Kind, key: String) {
+        of(&mut self.keys, kind).insert(key);
+    }
+
+    /// A whole name, folded.
+    pub fn name(&mut self, kind: &'static Kind, name: String) {
+        of(&mut self.names, kind).insert(name);
+    }
+
+    /// Asks for all that another asks for too.
+    pub fn and(&mut self, other: &Self) {
+        let lists = [
+            (&mut self.rows, &other.rows),
+            (&mut self.keys, &other.keys),
+            (&mut self.names, &other.names),
+        ];
+        for (ours, theirs) in lists {
+            for (kind, wanted) in theirs.values() {
+                of(ours, kind).extend(wanted.iter().cloned());
+            }
+        }
+    }
+
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty() && self.keys.is_empty() && self.names.is_empty()
     }
+}
+
+fn of<'a>(
+    lists: &'a mut HashMap<Table, (&'static Kind, BTreeSet<String>)>,
+    kind: &'static Kind,
+) -> &'a mut BTreeSet<String> {
+    &mut lists.entry(kind.table).or_insert_with(|| (kind, BTreeSet::new())).1
 }
 
 /// What was read from the database. `None`: it is known that there is none.
@@ -44,7 +81,7 @@ pub(crate) struct Base {
 pub(crate) type Projection = fn(&[u8], Option<&[u8]>, Option<&Vault>) -> Result<Row>;
 
 /// A row as it was, if it was, and as it will be.
-pub(crate) type RowChange = (Option<Row>, Row);
+pub(crate) type RowChange = (Option<Row>, Arc<Row>);
 
 /// A changed row: its whole message, and how it is turned into what the tables hold.
 #[derive(Debug, Clone)]
@@ -53,10 +90,28 @@ pub(crate) struct Changed {
     pub project: Projection,
 }
 
+/// A row as an edit leaves it.
+#[derive(Debug, Clone)]
+pub(crate) enum Staged {
+    /// Made by this batch and not changed since.
+    Made(Arc<Draft>),
+    /// Changed.
+    Changed(Changed),
+}
+
+impl Staged {
+    pub fn whole(&self) -> &[u8] {
+        match self {
+            Self::Made(draft) => &draft.whole,
+            Self::Changed(changed) => &changed.whole,
+        }
+    }
+}
+
 /// Changes on top of what was read.
 #[derive(Debug, Default)]
 pub(crate) struct Layer {
-    pub rows: HashMap<(Table, String), Changed>,
+    pub rows: HashMap<(Table, String), Staged>,
     pub keys: HashMap<(Table, String), Option<String>>,
     pub names: HashMap<(Table, String), Vec<String>>,
     pub entries: Vec<Entry>,

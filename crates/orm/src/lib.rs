@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod cx;
 pub mod db;
+mod draft;
 pub mod error;
 pub mod field;
 mod figures;
@@ -41,4 +42,4 @@ pub use resource::{Cell, Collection, Field, Item, Key, Shape};
 pub use store::{Call, Mask, Store};
 pub use vault::Vault;
 pub use work::Work;
-pub use writer::Edit;
+pub use writer::{Edit, Planned};

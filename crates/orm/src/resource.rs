@@ -373,15 +373,15 @@ pub(crate) fn stored_keys<C: Collection>(
     C::keys(resource).iter().map(|key| key.stored(vault)).collect()
 }
 
-/// A whole resource (private part included) as its tables hold it. `seal` turns the private part into what is kept.
+/// A whole resource (private part included, `whole` in its encoded form) as its tables hold it. `seal` turns the private part into what is kept.
 pub(crate) fn row<C: Collection>(
     resource: &C::Item,
+    whole: &[u8],
     vault: Option<&Vault>,
     seal: impl FnOnce(&str, &[u8]) -> Result<Vec<u8>>,
 ) -> Result<Row> {
     let shape = C::shape();
-    let whole = resource.encode_to_vec();
-    let head = head(&whole)?;
+    let head = head(whole)?;
     let id = shape
         .kind
         .id(&head.name)
@@ -389,11 +389,11 @@ pub(crate) fn row<C: Collection>(
         .to_owned();
     let hidden = private::<C>();
     let (body, part) = if hidden.is_empty() {
-        (whole, Vec::new())
+        (whole.to_vec(), Vec::new())
     } else {
         (
-            wire::only(&whole, |n| !hidden.contains(&n))?,
-            wire::only(&whole, |n| hidden.contains(&n))?,
+            wire::only(whole, |n| !hidden.contains(&n))?,
+            wire::only(whole, |n| hidden.contains(&n))?,
         )
     };
     let cells: Vec<Cell> = shape.get.iter().map(|get| get(resource)).collect();

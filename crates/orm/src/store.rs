@@ -10,7 +10,9 @@ use sha2::{Digest, Sha256};
 use crate::answer::{Answer, Stamp};
 use crate::cx::Cx;
 use crate::db::Db;
+use crate::draft::Draft;
 use crate::error::{Class, Error, Result, Violation};
+use crate::id::Id;
 use crate::ledger;
 use crate::reads::Reads;
 use crate::resource::{self, Collection, HEAD_FIELDS, Kind};
@@ -19,7 +21,7 @@ use crate::tables;
 use crate::vault::Vault;
 use crate::wire;
 use crate::work::{Work, head_of};
-use crate::writer::{Edit, Once, Writers, apply};
+use crate::writer::{Edit, Once, Planned, Writers, apply};
 
 /// The store of one service.
 #[derive(Debug, Clone)]
@@ -85,10 +87,14 @@ impl Store {
 
     /// Does one edit as a call wants it, and answers the resource that it answers.
     pub async fn change<C: Collection>(&self, cx: &Cx, call: Call, edit: Edit) -> Result<Reply<C::Item>> {
+        self.change_as_planned::<C>(cx, call, edit.into()).await
+    }
+
+    async fn change_as_planned<C: Collection>(&self, cx: &Cx, call: Call, planned: Planned) -> Result<Reply<C::Item>> {
         let answer = if call.validate_only {
-            self.rehearse(&mut self.rehearsal(), &edit).await?
+            self.rehearse(&mut self.rehearsal(), &planned.edit).await?
         } else {
-            let mut answers = self.writers.submit(cx, call.once, vec![edit]).await?;
+            let mut answers = self.writers.submit(cx, call.once, planned).await?;
             answers
                 .pop()
                 .ok_or_else(|| Error::internal("a writer answered nothing"))??
@@ -97,11 +103,16 @@ impl Store {
     }
 
     /// Does several edits in their order, in one transaction; each is kept or fails alone.
-    pub async fn change_each(&self, cx: &Cx, edits: Vec<Edit>) -> Result<Vec<Result<Answer>>> {
-        if edits.is_empty() {
+    pub async fn change_each(
+        &self,
+        cx: &Cx,
+        edits: impl IntoIterator<Item = impl Into<Planned>>,
+    ) -> Result<Vec<Result<Answer>>> {
+        let planned: Vec<Planned> = edits.into_iter().map(Into::into).collect();
+        if planned.is_empty() {
             return Ok(Vec::new());
         }
-        self.writers.submit_in_turn(cx, edits).await
+        self.writers.submit_in_turn(cx, planned).await
     }
 
     /// A view of the register in which edits can be tried, one upon the other, without being written.
@@ -136,13 +147,14 @@ impl Store {
         verb: &'static str,
         resource: C::Item,
     ) -> Result<Reply<C::Item>> {
-        let (stamp, at) = (call.stamp(verb, ""), cx.clone());
-        self.change::<C>(
-            cx,
-            call,
-            Box::new(move |work| create::<C>(work, &at, &stamp, &resource)),
-        )
-        .await
+        let stamp = call.stamp(verb, "");
+        let settled = settled::<C>(&resource);
+        let draft = settled
+            .and_then(|new| Draft::new::<C>(cx, &stamp, &new, Id::new(cx.now), self.vault.as_deref()).map(Arc::new));
+        let asks = draft.as_ref().map(|draft| draft.asks()).unwrap_or_default();
+        // What is wrong is said by the writer too: a request id that was used before goes first.
+        let edit: Edit = Box::new(move |work| draft.as_ref().map_err(Clone::clone).and_then(|draft| work.make(draft)));
+        self.change_as_planned::<C>(cx, call, Planned { edit, asks }).await
     }
 
     /// Changes the fields that the mask names to what they are in `resource`.

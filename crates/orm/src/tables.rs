@@ -34,27 +34,7 @@ pub(crate) async fn load(
     } else {
         ""
     };
-    // In the order of tables and ids, so that two writers lock in the same order.
-    let mut keys: Vec<_> = asks.keys.into_values().collect();
-    keys.sort_by_key(|(kind, _)| kind.table);
-    for (kind, wanted) in keys {
-        let table = kind.table;
-        // The key is locked too: while one waits for its row, the row may let the key go.
-        let and_key = if tail.is_empty() { "" } else { ", k" };
-        let text = format!(
-            "SELECT t.id, t.body{}, k.key FROM {table}_keys k JOIN {table} t ON t.id = k.id WHERE {} ORDER BY t.id{tail}{and_key}",
-            sealed(kind),
-            among(backend, "k.key")
-        );
-        let found = connection
-            .query_all_raw(sql(backend, &text, [list(backend, &wanted)]))
-            .await?;
-        base.keys.extend(wanted.into_iter().map(|key| ((table, key), None)));
-        for row in &found {
-            let id = take_row(kind, row, base, vault)?;
-            base.keys.insert((table, row.try_get_by_index(after(kind))?), Some(id));
-        }
-    }
+    // Names come first, because they may wait for another import: what is read after that is as it will stay.
     let mut names: Vec<_> = asks.names.into_values().collect();
     names.sort_by_key(|(kind, _)| kind.table);
     for (kind, wanted) in names {
@@ -86,6 +66,27 @@ pub(crate) async fn load(
                 .entry((table, row.try_get_by_index(after(kind))?))
                 .or_default()
                 .push(id);
+        }
+    }
+    // In the order of tables and ids, so that two writers lock in the same order.
+    let mut keys: Vec<_> = asks.keys.into_values().collect();
+    keys.sort_by_key(|(kind, _)| kind.table);
+    for (kind, wanted) in keys {
+        let table = kind.table;
+        // The key is locked too: while one waits for its row, the row may let the key go.
+        let and_key = if tail.is_empty() { "" } else { ", k" };
+        let text = format!(
+            "SELECT t.id, t.body{}, k.key FROM {table}_keys k JOIN {table} t ON t.id = k.id WHERE {} ORDER BY t.id{tail}{and_key}",
+            sealed(kind),
+            among(backend, "k.key")
+        );
+        let found = connection
+            .query_all_raw(sql(backend, &text, [list(backend, &wanted)]))
+            .await?;
+        base.keys.extend(wanted.into_iter().map(|key| ((table, key), None)));
+        for row in &found {
+            let id = take_row(kind, row, base, vault)?;
+            base.keys.insert((table, row.try_get_by_index(after(kind))?), Some(id));
         }
     }
     let mut rows: Vec<_> = asks.rows.into_values().collect();

@@ -12,9 +12,10 @@ use prost::Message;
 
 use crate::answer::{Answer, Outcome, Stamp};
 use crate::cx::Cx;
+use crate::draft::Draft;
 use crate::error::{Class, Error, Result};
 use crate::id::Id;
-use crate::layer::{Asks, Base, Changed, Layer, RowChange};
+use crate::layer::{Asks, Base, Changed, Layer, RowChange, Staged};
 use crate::ledger::Entry;
 use crate::resource::{self, Collection, HEAD_FIELDS, Head, Key, Kind, Row};
 use crate::vault::Vault;
@@ -99,12 +100,7 @@ impl Work {
         let kind = &C::shape().kind;
         let at = (kind.table, crate::text::fold(name));
         let Some(found) = self.base.names.get(&at) else {
-            self.asks
-                .names
-                .entry(kind.table)
-                .or_insert_with(|| (kind, BTreeSet::new()))
-                .1
-                .insert(at.1);
+            self.asks.name(kind, at.1);
             return Err(not_loaded());
         };
         let mut ids = found.clone();
@@ -123,23 +119,27 @@ impl Work {
 
     /// Makes a resource with this id.
     pub fn create_as<C: Collection>(&mut self, cx: &Cx, stamp: &Stamp, resource: &C::Item, id: Id) -> Result<Answer> {
-        let kind = &C::shape().kind;
-        let parent = kind
-            .parent
-            .and_then(|_| crate::id::Name::parse(C::parent(resource)))
-            .map(|p| p.id);
-        if kind.parent.is_some() && parent.is_none() {
-            return Err(Error::internal("a resource without its parent"));
+        let draft = Draft::new::<C>(cx, stamp, resource, id, self.vault.as_deref())?;
+        self.make(&Arc::new(draft))
+    }
+
+    /// Makes a resource as it was drafted, if its keys are free.
+    pub(crate) fn make(&mut self, draft: &Arc<Draft>) -> Result<Answer> {
+        let (kind, id) = (draft.kind, draft.row.id.as_str());
+        for (key, field) in &draft.keys {
+            self.expect_free(kind, id, key, field)?;
         }
-        let head = Head {
-            name: kind.name(parent, &id.to_string()),
-            uid: id.uuid(),
-            revision: 1,
-            create_time: Some(timestamp(cx.now)),
-            record_status: RecordStatus::Active as i32,
-            ..Head::default()
-        };
-        self.write::<C>(cx, stamp, head, resource, None)
+        for key in &draft.row.keys {
+            self.staged.keys.insert((kind.table, key.clone()), Some(id.to_owned()));
+        }
+        for name in &draft.row.names {
+            let at = (kind.table, name.clone());
+            self.staged.names.entry(at).or_default().push(id.to_owned());
+        }
+        self.staged.entries.push(draft.entry.clone());
+        let at = (kind.table, id.to_owned());
+        self.staged.rows.insert(at, Staged::Made(Arc::clone(draft)));
+        Ok(draft.answer.clone())
     }
 
     /// Changes a resource to this; its head stays as it is.
@@ -169,7 +169,7 @@ impl Work {
         let mut head = resource::head(&old)?;
         head.record_status = status as i32;
         survivor.clone_into(&mut head.survivor);
-        self.write::<C>(cx, stamp, head, resource, Some(&old))
+        self.write::<C>(cx, stamp, head, resource, &old)
     }
 
     fn write<C: Collection>(
@@ -178,10 +178,10 @@ impl Work {
         stamp: &Stamp,
         mut head: Head,
         resource: &C::Item,
-        old: Option<&[u8]>,
+        old: &[u8],
     ) -> Result<Answer> {
         let kind = &C::shape().kind;
-        if let (Some((_, field)), Some(_)) = (kind.parent, old)
+        if let Some((_, field)) = kind.parent
             && !head.name.starts_with(&format!("{}/", C::parent(resource)))
         {
             let said = format!(
@@ -196,22 +196,17 @@ impl Work {
         }
         let fields = wire::only(&resource.encode_to_vec(), |number| number > HEAD_FIELDS)?;
         let with = |head: &Head| [head.encode_to_vec(), fields.clone()].concat();
-        let changed = wire::changed(old.unwrap_or_default(), &with(&head))?;
+        let changed = wire::changed(old, &with(&head))?;
         let changed: Vec<u32> = changed
             .into_iter()
             .filter(|number| *number >= HEAD_FIELDS - 1)
             .collect();
-        let old_head = old.map(resource::head).transpose()?;
-        if let (Some(old), true) = (old, changed.is_empty()) {
+        if changed.is_empty() {
             return answer::<C>(Outcome::Unchanged, &head, old);
         }
-        if let Some(old) = &old_head {
-            head.revision = old.revision + 1;
-        }
-        let latest = old_head
-            .as_ref()
-            .and_then(|h| h.update_time)
-            .map_or(i64::MIN, |t| micros(&t));
+        let old_head = resource::head(old)?;
+        head.revision = old_head.revision + 1;
+        let latest = old_head.update_time.map_or(i64::MIN, |t| micros(&t));
         head.update_time = Some(timestamp(cx.now.max(latest)));
         head.etag = etag(head.revision);
         let whole = with(&head);
@@ -221,28 +216,19 @@ impl Work {
             .ok_or_else(|| Error::internal("a resource without a name"))?
             .to_owned();
 
-        let old_resource = old.map(resource::decode::<C>).transpose()?;
-        self.hold_keys::<C>(kind, &id, old_resource.as_ref().zip(old_head.as_ref()), (&new, &head))?;
+        self.hold_keys::<C>(kind, &id, (&resource::decode::<C>(old)?, &old_head), (&new, &head))?;
         if C::BY_NAME {
             for name in C::searched(&new) {
                 let at = (kind.table, crate::text::fold(name));
                 self.staged.names.entry(at).or_default().push(id.clone());
             }
         }
-        let answer = answer::<C>(
-            if old.is_some() {
-                Outcome::Updated
-            } else {
-                Outcome::Created
-            },
-            &head,
-            &whole,
-        )?;
+        let answer = answer::<C>(Outcome::Updated, &head, &whole)?;
         self.staged.entries.push(Entry {
             kind,
             name: head.name.clone(),
             revision: head.revision,
-            verb: stamp.verb.to_owned(),
+            verb: stamp.verb,
             actor: cx.actor.clone(),
             reason: stamp.reason.clone(),
             request_id: stamp.request_id.clone(),
@@ -252,10 +238,10 @@ impl Work {
         });
         self.staged.rows.insert(
             (kind.table, id),
-            Changed {
+            Staged::Changed(Changed {
                 whole,
                 project: project::<C>,
-            },
+            }),
         );
         Ok(answer)
     }
@@ -265,14 +251,11 @@ impl Work {
         &mut self,
         kind: &'static Kind,
         id: &str,
-        old: Option<(&C::Item, &Head)>,
+        (old, old_head): (&C::Item, &Head),
         (new, head): (&C::Item, &Head),
     ) -> Result<()> {
         let vault = self.vault.clone();
-        let before = match old {
-            Some((old, head)) => resource::stored_keys::<C>(old, head, vault.as_deref())?,
-            None => BTreeSet::new(),
-        };
+        let before = resource::stored_keys::<C>(old, old_head, vault.as_deref())?;
         let mut after = BTreeSet::new();
         let keys = if head.record_status == RecordStatus::Annulled as i32 {
             Vec::new()
@@ -281,23 +264,8 @@ impl Work {
         };
         for key in keys {
             let stored = key.stored(vault.as_deref())?;
-            if !before.contains(&stored)
-                && let Some(owner) = self.owner_of(kind, &stored)?
-                && owner != id
-            {
-                let holder = self
-                    .whole(kind, &owner)?
-                    .map(resource::head)
-                    .transpose()?
-                    .map_or(String::new(), |h| h.name);
-                let said = format!("{holder} has it already");
-                return Err(Error::new(
-                    Class::AlreadyExists,
-                    "IDENTIFIER_TAKEN",
-                    format!("{}: {said}", key.field),
-                )
-                .at(format!("{}.{}", kind.singular, key.field), said)
-                .about(kind.collection, holder));
+            if !before.contains(&stored) {
+                self.expect_free(kind, id, &stored, &key.field)?;
             }
             after.insert(stored);
         }
@@ -316,16 +284,29 @@ impl Work {
         Ok(())
     }
 
+    /// Nobody else holds a key.
+    fn expect_free(&mut self, kind: &'static Kind, id: &str, key: &str, field: &str) -> Result<()> {
+        let Some(owner) = self.owner_of(kind, key)?.filter(|owner| owner != id) else {
+            return Ok(());
+        };
+        let holder = self
+            .whole(kind, &owner)?
+            .map(resource::head)
+            .transpose()?
+            .map_or(String::new(), |h| h.name);
+        let said = format!("{holder} has it already");
+        Err(
+            Error::new(Class::AlreadyExists, "IDENTIFIER_TAKEN", format!("{field}: {said}"))
+                .at(format!("{}.{field}", kind.singular), said)
+                .about(kind.collection, holder),
+        )
+    }
+
     fn whole(&mut self, kind: &'static Kind, id: &str) -> Result<Option<&[u8]>> {
         let at = (kind.table, id.to_owned());
         if !self.staged.rows.contains_key(&at) && !self.kept.rows.contains_key(&at) && !self.base.rows.contains_key(&at)
         {
-            self.asks
-                .rows
-                .entry(kind.table)
-                .or_insert_with(|| (kind, BTreeSet::new()))
-                .1
-                .insert(at.1);
+            self.asks.row(kind, at.1);
             return Err(not_loaded());
         }
         let changed = self
@@ -333,7 +314,7 @@ impl Work {
             .rows
             .get(&at)
             .or_else(|| self.kept.rows.get(&at))
-            .map(|c| c.whole.as_slice());
+            .map(Staged::whole);
         Ok(changed.or_else(|| {
             self.base
                 .rows
@@ -355,12 +336,7 @@ impl Work {
             return Ok(owner.clone());
         }
         let at = (kind.table, stored.to_owned());
-        self.asks
-            .keys
-            .entry(kind.table)
-            .or_insert_with(|| (kind, BTreeSet::new()))
-            .1
-            .insert(at.1);
+        self.asks.key(kind, at.1);
         Err(not_loaded())
     }
 
@@ -395,11 +371,18 @@ impl Work {
     pub(crate) fn finish(self) -> Result<(Vec<RowChange>, Vec<Entry>)> {
         let vault = self.vault.as_deref();
         let mut rows = Vec::with_capacity(self.kept.rows.len());
-        for (at, changed) in &self.kept.rows {
+        for (at, staged) in &self.kept.rows {
+            let changed = match staged {
+                Staged::Made(draft) => {
+                    rows.push((None, Arc::clone(&draft.row)));
+                    continue;
+                }
+                Staged::Changed(changed) => changed,
+            };
             let loaded = self.base.rows.get(at).and_then(Option::as_ref);
             let sealed = loaded.and_then(|l| l.sealed.as_deref());
             let before = loaded.map(|l| (changed.project)(&l.whole, sealed, vault)).transpose()?;
-            rows.push((before, (changed.project)(&changed.whole, sealed, vault)?));
+            rows.push((before, Arc::new((changed.project)(&changed.whole, sealed, vault)?)));
         }
         rows.sort_by(|a, b| (a.1.kind.table, &a.1.id).cmp(&(b.1.kind.table, &b.1.id)));
         Ok((rows, self.kept.entries))
@@ -409,7 +392,7 @@ impl Work {
 /// A row from its whole message. The private part keeps its sealed form where it says the same.
 fn project<C: Collection>(whole: &[u8], sealed: Option<&[u8]>, vault: Option<&Vault>) -> Result<Row> {
     let resource = resource::decode::<C>(whole)?;
-    resource::row::<C>(&resource, vault, |id, part| {
+    resource::row::<C>(&resource, whole, vault, |id, part| {
         let vault = vault.ok_or_else(|| Error::internal("a private part needs a vault"))?;
         if let Some(sealed) = sealed
             && vault.open(id, sealed)? == part
@@ -420,7 +403,7 @@ fn project<C: Collection>(whole: &[u8], sealed: Option<&[u8]>, vault: Option<&Va
     })
 }
 
-fn answer<C: Collection>(outcome: Outcome, head: &Head, whole: &[u8]) -> Result<Answer> {
+pub(crate) fn answer<C: Collection>(outcome: Outcome, head: &Head, whole: &[u8]) -> Result<Answer> {
     let hidden = resource::private::<C>();
     let body = if hidden.is_empty() {
         whole.to_vec()

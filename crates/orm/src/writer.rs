@@ -17,12 +17,38 @@ use crate::answer::{Answer, Outcome};
 use crate::cx::Cx;
 use crate::db::{Db, gather, is_full, is_locked, is_unique, is_unreachable, sql, wants_retry};
 use crate::error::{Class, Error, Result};
+use crate::layer::Asks;
 use crate::vault::Vault;
 use crate::work::Work;
 use crate::{ledger, tables};
 
 /// A pure function from the register as it is to an answer; what it wants changed it stages in the [`Work`].
 pub type Edit = Box<dyn Fn(&mut Work) -> Result<Answer> + Send + Sync>;
+
+/// An edit with what is known beforehand that it will ask for, so that it is run once.
+pub struct Planned {
+    /// The edit.
+    pub edit: Edit,
+    pub(crate) asks: Asks,
+}
+
+impl Planned {
+    /// The same with another edit, which asks for no less.
+    #[must_use]
+    pub fn map(self, with: impl FnOnce(Edit) -> Edit) -> Self {
+        Self {
+            edit: with(self.edit),
+            asks: self.asks,
+        }
+    }
+}
+
+impl From<Edit> for Planned {
+    fn from(edit: Edit) -> Self {
+        let asks = Asks::default();
+        Self { edit, asks }
+    }
+}
 
 /// A retried call is done once: who called, with which id, with what content.
 #[derive(Debug, Clone)]
@@ -38,6 +64,8 @@ pub(crate) struct Job {
     pub cx: Cx,
     pub once: Option<Once>,
     pub edits: Vec<Edit>,
+    /// What is known beforehand that they will ask for.
+    pub asks: Asks,
     pub reply: oneshot::Sender<Vec<Result<Answer>>>,
 }
 
@@ -64,13 +92,14 @@ impl Writers {
     }
 
     /// Does edits and answers after the commit.
-    pub async fn submit(&self, cx: &Cx, once: Option<Once>, edits: Vec<Edit>) -> Result<Vec<Result<Answer>>> {
+    pub async fn submit(&self, cx: &Cx, once: Option<Once>, planned: Planned) -> Result<Vec<Result<Answer>>> {
         let (reply, answer) = oneshot::channel();
         self.queue
             .try_send(Job {
                 cx: cx.clone(),
                 once,
-                edits,
+                edits: vec![planned.edit],
+                asks: planned.asks,
                 reply,
             })
             .map_err(|error| match error {
@@ -92,12 +121,18 @@ impl Writers {
 
     /// Does edits and answers after the commit; where the queue is full it waits for a place. For imports, which bring
     /// their work in pieces and have time.
-    pub async fn submit_in_turn(&self, cx: &Cx, edits: Vec<Edit>) -> Result<Vec<Result<Answer>>> {
+    pub async fn submit_in_turn(&self, cx: &Cx, planned: Vec<Planned>) -> Result<Vec<Result<Answer>>> {
         let (reply, answer) = oneshot::channel();
+        let (mut edits, mut asks) = (Vec::with_capacity(planned.len()), Asks::default());
+        for one in planned {
+            asks.and(&one.asks);
+            edits.push(one.edit);
+        }
         let job = Job {
             cx: cx.clone(),
             once: None,
             edits,
+            asks,
             reply,
         };
         let closed = || {
@@ -234,6 +269,11 @@ async fn transaction(db: &Db, vault: Option<&Arc<Vault>>, jobs: &[Job]) -> Resul
     let tx = db.begin().await?;
     let mut seen = requests(&tx, jobs).await?;
     let mut work = Work::new(vault.cloned());
+    let mut foreseen = Asks::default();
+    jobs.iter().for_each(|job| foreseen.and(&job.asks));
+    if !foreseen.is_empty() {
+        tables::load(&tx, foreseen, &mut work.base, vault, true).await?;
+    }
     let (results, fresh) = loop {
         let (results, fresh) = edit_all(&mut work, jobs, &mut seen);
         if work.asks.is_empty() {

@@ -52,7 +52,7 @@ impl Default for Config {
             maximum_deadline: Duration::from_secs(600),
             request_time: Duration::from_secs(10),
             in_flight: 1024,
-            connections: 768,
+            connections: 1280,
             connections_per_address: 256,
             streams_per_connection: 100,
             first_bytes: Duration::from_secs(5),

@@ -16,6 +16,10 @@ use crate::boot::{Server, StartError, loopback_url};
 use crate::config::Config;
 use crate::{signal, telemetry};
 
+/// Many small messages are made and dropped by threads that did not make them (docs/adr/0013).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The flags of every program that serves. Each can be given in the environment instead.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Flags {
@@ -43,6 +47,9 @@ pub struct Flags {
     #[arg(long, env = "MINGCE_LOG_JSON", value_parser = clap::builder::BoolishValueParser::new())]
     pub log_json: bool,
 }
+
+/// Open files: the connections that the server takes, and what else it needs.
+const FILES: u64 = 2048;
 
 /// Why a program did not start, in one line.
 #[derive(Debug, thiserror::Error)]
@@ -132,11 +139,18 @@ impl Host {
     /// # Errors
     /// Where one of them cannot be had, or the database holds something else than a register.
     pub async fn start(flags: Flags) -> Result<Self, Failure> {
+        // Each connection is an open file, and many systems let a program have 1,024 unless it asks for more.
+        let files = rlimit::increase_nofile_limit(FILES);
         telemetry::init(if flags.log_json {
             telemetry::Format::Json
         } else {
             telemetry::Format::Compact
         })?;
+        if let Ok(most) = files
+            && most < FILES
+        {
+            tracing::warn!("the system lets this program have {most} open files: fewer connections than the server would take");
+        }
         let mut server = Server::new(Config {
             listen: flags.listen.clone(),
             ..Config::default()

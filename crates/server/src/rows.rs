@@ -6,7 +6,7 @@ use std::future::Future;
 
 use mingce_orm::rules::{Chain, check, expect_no_cycle};
 use mingce_orm::store::inbound;
-use mingce_orm::{Answer, Call, Collection, Cx, Edit, Error, Mask, Outcome, Store, Violation, Work, import};
+use mingce_orm::{Answer, Call, Collection, Cx, Edit, Error, Mask, Outcome, Planned, Store, Violation, Work, import};
 use mingce_proto::Validate;
 use mingce_proto::codec::Reply;
 use mingce_proto::registry::row_outcome::{Outcome as Became, Problem};
@@ -192,18 +192,20 @@ fn names_another<C: Collection>(chains: &[Chain<C>], resource: &C::Item) -> bool
 }
 
 /// The edit of a row, and the same check after it. What has just been made cannot be where a circle closes.
-fn in_line<C: Collection>(chains: &'static [Chain<C>], row: C::Item, edit: Edit) -> Edit {
-    Box::new(move |work| {
-        let stored = import::meant::<C>(work, &row, true)?;
-        let answer = edit(work)?;
-        if let Some(stored) = stored
-            && answer.outcome == Outcome::Updated
-            && let Some(id) = C::shape().kind.id(&answer.name)
-            && let Some(new) = work.get::<C>(id)?
-        {
-            expect_no_cycle(work, chains, &stored, &new)?;
-        }
-        Ok(answer)
+fn in_line<C: Collection>(chains: &'static [Chain<C>], row: C::Item, planned: Planned) -> Planned {
+    planned.map(|edit| {
+        Box::new(move |work| {
+            let stored = import::meant::<C>(work, &row, true)?;
+            let answer = edit(work)?;
+            if let Some(stored) = stored
+                && answer.outcome == Outcome::Updated
+                && let Some(id) = C::shape().kind.id(&answer.name)
+                && let Some(new) = work.get::<C>(id)?
+            {
+                expect_no_cycle(work, chains, &stored, &new)?;
+            }
+            Ok(answer)
+        })
     })
 }
 
@@ -386,17 +388,17 @@ async fn take<C: Collection>(
         .map(|row| import::mask::<C>(&paths, &row.resource))
         .collect();
     service.prepare(cx, session, &mut rows).await?;
-    let (mut edits, mut places): (Vec<Edit>, Vec<usize>) = (Vec::new(), Vec::new());
+    let (mut edits, mut places): (Vec<Planned>, Vec<usize>) = (Vec::new(), Vec::new());
     for ((row, mask), place) in rows.into_iter().zip(masks).zip(rows_at) {
         let edit = if row.problems.is_empty() {
-            mask.map(|mask| {
+            mask.and_then(|mask| {
                 let (chains, source) = (service.chains(), &session.settings.source);
                 let named = names_another::<C>(chains, &row.resource).then(|| row.resource.clone());
-                let edit = import::row::<C>(cx, source, mask, row.resource);
-                match named {
+                let edit = import::row::<C>(service.store(), cx, source, mask, row.resource)?;
+                Ok(match named {
                     Some(row) => in_line::<C>(chains, row, edit),
                     None => edit,
-                }
+                })
             })
         } else {
             Err(Error::invalid_all(row.problems))
@@ -418,7 +420,7 @@ async fn take<C: Collection>(
         Some(work) => {
             let mut answers = Vec::with_capacity(edits.len());
             for edit in &edits {
-                answers.push(service.store().rehearse(work, edit).await);
+                answers.push(service.store().rehearse(work, &edit.edit).await);
             }
             answers
         }

@@ -105,6 +105,7 @@ impl Collection for Persons {
     const TABLE: &'static str = "persons";
     const SINGULAR: &'static str = "talent";
     const PRIVATE: &'static [&'static str] = &["identity_document", "birth_date"];
+    const FULL_ONLY: &'static [&'static str] = &["employments"];
 
     fn shape() -> &'static Shape<Self> {
         static SHAPE: LazyLock<Shape<Persons>> = LazyLock::new(|| {

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use mingce_orm::{Call, Cx, Edit, Mask, Store, import};
+use mingce_orm::db::SHARE;
+use mingce_orm::{Call, Cx, Mask, Planned, Store, import};
 use mingce_proto::labs::Organization;
 use mingce_proto::registry::RecordStatus;
 use proptest::prelude::*;
@@ -40,9 +41,9 @@ enum Etag {
 }
 
 /// The edit of a row of an import that speaks of what it sets.
-fn imported(cx: &Cx, item: Organization) -> Edit {
+fn imported(store: &Store, cx: &Cx, item: Organization) -> Planned {
     let mask = import::mask::<Institutes>(&[], &item).unwrap();
-    import::row::<Institutes>(cx, "a file", mask, item)
+    import::row::<Institutes>(store, cx, "a file", mask, item).unwrap()
 }
 
 fn said() -> impl Strategy<Value = Said> {
@@ -135,7 +136,7 @@ async fn send(store: &Store, request: &Request) -> Answer {
             .read(),
         Op::Unmerge { name, etag } => store.unmerge::<Institutes>(&cx, call, &name, &etag, "why").await.read(),
         Op::Import(said) => {
-            let edit = imported(&cx, said.item());
+            let edit = imported(store, &cx, said.item());
             let mut done = store.change_each(&cx, vec![edit]).await.unwrap();
             done.pop().unwrap().and_then(|answer| answer.decode::<Institutes>())
         }
@@ -368,14 +369,19 @@ impl History {
     }
 }
 
-fn histories(kind: Kind, stores: usize, cases: u32) {
+fn histories(kind: Kind, stores: usize, share: usize, cases: u32) {
     let runtime = ground::runtime();
     let (ground, db) = runtime.block_on(Ground::new(kind));
     let doors: Vec<_> = (1..stores)
         .map(|_| runtime.block_on(ground.open()))
         .chain([db.clone()])
         .collect();
-    let stores: Vec<_> = runtime.block_on(async { doors.iter().map(|db| Arc::new(ground::store(db))).collect() });
+    let stores: Vec<_> = runtime.block_on(async {
+        doors
+            .iter()
+            .map(|db| Arc::new(ground::store(&db.clone().shared_by(share))))
+            .collect()
+    });
     ground::property(cases, bursts(), &runtime, |bursts| {
         let (db, stores) = (db.clone(), stores.clone());
         async move {
@@ -404,22 +410,32 @@ fn histories(kind: Kind, stores: usize, cases: u32) {
 
 #[test]
 fn a_history_on_sqlite_is_what_the_rules_say() {
-    histories(Kind::Sqlite, 1, 60);
+    histories(Kind::Sqlite, 1, SHARE, 60);
 }
 
 #[test]
 fn a_history_on_postgres_is_what_the_rules_say() {
-    histories(Kind::Postgres, 1, 40);
+    histories(Kind::Postgres, 1, SHARE, 40);
 }
 
 #[test]
 fn two_stores_on_one_sqlite_database_are_as_one() {
-    histories(Kind::Sqlite, 2, 40);
+    histories(Kind::Sqlite, 2, SHARE, 40);
 }
 
 #[test]
 fn two_stores_on_one_postgres_database_are_as_one() {
-    histories(Kind::Postgres, 2, 40);
+    histories(Kind::Postgres, 2, SHARE, 40);
+}
+
+#[test]
+fn a_history_of_calls_that_share_nothing_is_what_the_rules_say_on_sqlite() {
+    histories(Kind::Sqlite, 1, 1, 20);
+}
+
+#[test]
+fn a_history_of_calls_that_share_nothing_is_what_the_rules_say_on_postgres() {
+    histories(Kind::Postgres, 1, 1, 20);
 }
 
 #[test]
@@ -477,7 +493,7 @@ fn rows_of_one_import_see_each_other() {
         ];
         let mut edits = Vec::new();
         for row in &rows {
-            edits.push(imported(&cx("user:importer"), row.item()));
+            edits.push(imported(&store, &cx("user:importer"), row.item()));
         }
         let done = store.change_each(&cx("user:importer"), edits).await.unwrap();
         let told: Vec<_> = done

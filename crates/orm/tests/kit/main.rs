@@ -2,15 +2,19 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod audit;
+mod bodies;
 mod collections;
 mod figures;
 mod filters;
 mod ground;
 mod history;
+mod indexed;
 mod model;
 mod pages;
 mod room;
 mod schema;
 mod sealed;
 mod search;
+mod shared_reads;
+mod sharing;
 mod writers;

@@ -39,7 +39,8 @@ fn query() -> impl Strategy<Value = String> {
     prop_oneof![words, name()].prop_filter("a query", |q| Query::parse(q).is_some())
 }
 
-async fn found(store: &Store, query: &str, size: i32) -> Vec<Organization> {
+/// What a search finds, by pages of a size.
+pub async fn found(store: &Store, query: &str, size: i32) -> Vec<Organization> {
     let (mut found, mut token) = (Vec::new(), String::new());
     loop {
         let page = store
@@ -61,6 +62,22 @@ async fn found(store: &Store, query: &str, size: i32) -> Vec<Organization> {
             return found;
         }
     }
+}
+
+/// What a search has to find among all resources.
+pub fn wanted(everything: &[Organization], query: &str) -> Vec<Organization> {
+    let parsed = Query::parse(query).unwrap();
+    let is_meant = |o: &&Organization| {
+        o.record_status() == RecordStatus::Active && parsed.accepts(Institutes::searched(o))
+    };
+    let mut wanted: Vec<_> = everything.iter().filter(is_meant).cloned().collect();
+    wanted.sort_by_cached_key(|o| {
+        let whole = Institutes::searched(o)
+            .iter()
+            .any(|name| text::fold(name) == text::fold(query));
+        (!whole, text::sort_key(&o.display_name), o.name.clone())
+    });
+    wanted
 }
 
 fn searches(kind: Kind, cases: u32) {
@@ -100,18 +117,7 @@ fn searches(kind: Kind, cases: u32) {
             }
             let everything = audit::check(db).await;
             for (query, size) in queries {
-                let parsed = Query::parse(&query).unwrap();
-                let mut wanted: Vec<_> = everything
-                    .iter()
-                    .filter(|o| o.record_status() == RecordStatus::Active && parsed.accepts(Institutes::searched(o)))
-                    .cloned()
-                    .collect();
-                wanted.sort_by_cached_key(|o| {
-                    let whole = Institutes::searched(o)
-                        .iter()
-                        .any(|name| text::fold(name) == text::fold(&query));
-                    (!whole, text::sort_key(&o.display_name), o.name.clone())
-                });
+                let wanted = wanted(&everything, &query);
                 prop_assert_eq!(&found(store, &query, size).await, &wanted, "{:?} by {}", query, size);
             }
             Ok(())

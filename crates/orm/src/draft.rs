@@ -1,0 +1,107 @@
+//! A resource that is to be made, as far as it can be made without the register: its head, message, row and entry.
+//!
+//! Whoever calls makes it, side by side with others, so that the writer, of whom there is one, only looks whether its keys
+//! are free.
+
+use std::sync::Arc;
+
+use mingce_proto::registry::RecordStatus;
+use prost::Message;
+
+use crate::answer::{Answer, Outcome, Stamp};
+use crate::cx::Cx;
+use crate::error::{Error, Result};
+use crate::id::Id;
+use crate::layer::Asks;
+use crate::ledger::Entry;
+use crate::resource::{self, Collection, HEAD_FIELDS, Head, Kind, Row};
+use crate::vault::Vault;
+use crate::wire;
+use crate::work::{answer, etag, timestamp};
+
+/// A resource that is to be made.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    pub kind: &'static Kind,
+    pub row: Arc<Row>,
+    /// The whole message, the private part open.
+    pub whole: Vec<u8>,
+    pub answer: Answer,
+    pub entry: Entry,
+    /// Its keys as the database has them, each with the field that holds it.
+    pub keys: Vec<(String, String)>,
+}
+
+impl Draft {
+    /// From a settled resource.
+    pub fn new<C: Collection>(
+        cx: &Cx,
+        stamp: &Stamp,
+        resource: &C::Item,
+        id: Id,
+        vault: Option<&Vault>,
+    ) -> Result<Self> {
+        let kind = &C::shape().kind;
+        let parent = kind
+            .parent
+            .and_then(|_| crate::id::Name::parse(C::parent(resource)))
+            .map(|p| p.id);
+        if kind.parent.is_some() && parent.is_none() {
+            return Err(Error::internal("a resource without its parent"));
+        }
+        let now = Some(timestamp(cx.now));
+        let head = Head {
+            name: kind.name(parent, &id.to_string()),
+            uid: id.uuid(),
+            etag: etag(1),
+            revision: 1,
+            create_time: now,
+            update_time: now,
+            record_status: RecordStatus::Active as i32,
+            survivor: String::new(),
+        };
+        let mut whole = head.encode_to_vec();
+        whole.extend(wire::only(&resource.encode_to_vec(), |number| number > HEAD_FIELDS)?);
+        let keys = C::keys(resource)
+            .into_iter()
+            .map(|key| Ok((key.stored(vault)?, key.field)));
+        let keys = keys.collect::<Result<Vec<_>>>()?;
+        let changed = wire::set(&whole)?
+            .into_iter()
+            .filter(|number| *number >= HEAD_FIELDS - 1);
+        let answer = answer::<C>(Outcome::Created, &head, &whole)?;
+        let entry = Entry {
+            kind,
+            name: head.name.clone(),
+            revision: head.revision,
+            verb: stamp.verb,
+            actor: cx.actor.clone(),
+            reason: stamp.reason.clone(),
+            request_id: stamp.request_id.clone(),
+            time: cx.now,
+            changed: changed.map(|number| kind.field(number).to_owned()).collect(),
+            body: answer.body.clone(),
+        };
+        let row = resource::row::<C>(&resource::decode::<C>(&whole)?, &whole, vault, |id, part| {
+            let vault = vault.ok_or_else(|| Error::internal("a private part needs a vault"))?;
+            vault.seal(id, part)
+        })?;
+        Ok(Self {
+            kind,
+            row: Arc::new(row),
+            whole,
+            answer,
+            entry,
+            keys,
+        })
+    }
+
+    /// What has to be known before it can be made.
+    pub fn asks(&self) -> Asks {
+        let mut asks = Asks::default();
+        for (key, _) in &self.keys {
+            asks.key(self.kind, key.clone());
+        }
+        asks
+    }
+}
