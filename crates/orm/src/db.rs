@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use prost::bytes::Bytes;
 use sea_orm::sea_query::{ArrayType, Value};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, QueryResult, SqliteTransactionMode,
@@ -29,6 +30,8 @@ const POSTGRES_WRITES: u32 = 5;
 pub struct Db {
     /// For reads outside of transactions.
     pub(crate) read: DatabaseConnection,
+    /// For reads that many calls share. On SQLite a connection of its own, whose cache they share too.
+    shared: DatabaseConnection,
     write: DatabaseConnection,
     share: usize,
 }
@@ -76,18 +79,19 @@ impl Db {
                 }
             }
         };
-        let read = SqlitePoolOptions::new()
-            .max_connections(SQLITE_READS)
-            .test_before_acquire(false)
-            .connect_lazy_with(
-                options
-                    .read_only(true)
-                    .create_if_missing(false)
-                    // Four readers beside one writer: the system caches the file for them too.
-                    .pragma("cache_size", "-16384"),
-            );
+        let options = options.read_only(true).create_if_missing(false);
+        // The system caches the file too.
+        let readers = |most: u32, kibibytes: u32| {
+            let options = options.clone().pragma("cache_size", format!("-{kibibytes}"));
+            SqlitePoolOptions::new()
+                .max_connections(most)
+                .test_before_acquire(false)
+                .connect_lazy_with(options)
+        };
+        let (read, shared) = (readers(SQLITE_READS, 8 << 10), readers(SQLITE_READS, 32 << 10));
         let db = Self {
             read: SqlxSqliteConnector::from_sqlx_sqlite_pool(read),
+            shared: SqlxSqliteConnector::from_sqlx_sqlite_pool(shared),
             write: SqlxSqliteConnector::from_sqlx_sqlite_pool(write),
             share: SHARE,
         };
@@ -148,8 +152,10 @@ impl Db {
             .await
             .map_err(|e| away(&e))?;
         let read = pool(POSTGRES_READS).connect_lazy_with(options);
+        let read = SqlxPostgresConnector::from_sqlx_postgres_pool(read);
         let db = Self {
-            read: SqlxPostgresConnector::from_sqlx_postgres_pool(read),
+            shared: read.clone(),
+            read,
             write: SqlxPostgresConnector::from_sqlx_postgres_pool(write),
             share: SHARE,
         };
@@ -243,37 +249,55 @@ impl Db {
     }
 
     /// The one column of bytes that a query answers, in its order.
-    ///
-    /// SQLite works in a thread of its own, and each row would be handed over by itself: the rows come as one text, each
-    /// after its length in ten digits. SQLite puts texts together by their lengths, whatever bytes they hold.
-    pub(crate) async fn bodies(&self, text: &str, values: impl IntoIterator<Item = Value>) -> Result<Vec<Vec<u8>>> {
-        if self.backend() == DbBackend::Postgres {
-            let rows = self.read.query_all_raw(self.sql(text, values)).await?;
-            return first(&rows);
-        }
-        let text = format!(
-            "SELECT CAST(group_concat(printf('%010d', length(r.body)) || CAST(r.body AS TEXT), '') AS BLOB) FROM ({text}) r"
-        );
-        let row = self.read.query_one_raw(self.sql(&text, values)).await?;
-        let all: Option<Vec<u8>> = row.map(|row| row.try_get_by_index(0)).transpose()?.flatten();
-        let (all, mut bodies) = (all.unwrap_or_default(), Vec::new());
-        let mut rest = all.as_slice();
-        while let Some((length, after)) = rest.split_at_checked(10) {
-            let length = std::str::from_utf8(length).ok().and_then(|digits| digits.parse().ok());
-            let (body, after) = length
-                .and_then(|length| after.split_at_checked(length))
-                .ok_or_else(|| Error::internal("rows that came as one do not come apart"))?;
-            bodies.push(body.to_vec());
-            rest = after;
-        }
-        Ok(bodies)
+    pub(crate) async fn bodies(&self, text: &str, values: impl IntoIterator<Item = Value>) -> Result<Vec<Bytes>> {
+        bodies(&self.read, text, values).await
+    }
+
+    /// The same over the connections that are kept for statements that many calls share.
+    pub(crate) async fn shared_bodies(
+        &self,
+        text: &str,
+        values: impl IntoIterator<Item = Value>,
+    ) -> Result<Vec<Bytes>> {
+        bodies(&self.shared, text, values).await
     }
 
     /// Ends all connections, once those at work are done.
     pub async fn close(&self) {
         let _ = self.read.close_by_ref().await;
+        let _ = self.shared.close_by_ref().await;
         let _ = self.write.close_by_ref().await;
     }
+}
+
+/// SQLite works in a thread of its own, and each row would be handed over by itself: the rows come as one text, each
+/// after its length in ten digits. SQLite puts texts together by their lengths, whatever bytes they hold.
+async fn bodies(
+    connection: &DatabaseConnection,
+    text: &str,
+    values: impl IntoIterator<Item = Value>,
+) -> Result<Vec<Bytes>> {
+    let backend = connection.get_database_backend();
+    if backend == DbBackend::Postgres {
+        let rows = connection.query_all_raw(sql(backend, text, values)).await?;
+        let body = |row: &QueryResult| Ok(row.try_get_by_index::<Vec<u8>>(0)?.into());
+        return rows.iter().map(body).collect();
+    }
+    let text = format!(
+        "SELECT CAST(group_concat(printf('%010d', length(r.body)) || CAST(r.body AS TEXT), '') AS BLOB) FROM ({text}) r"
+    );
+    let row = connection.query_one_raw(sql(backend, &text, values)).await?;
+    let all: Option<Vec<u8>> = row.map(|row| row.try_get_by_index(0)).transpose()?.flatten();
+    let (mut rest, mut bodies) = (Bytes::from(all.unwrap_or_default()), Vec::new());
+    while !rest.is_empty() {
+        let length = rest
+            .get(..10)
+            .and_then(|digits| std::str::from_utf8(digits).ok()?.parse::<usize>().ok());
+        let end = length.map(|length| length + 10).filter(|end| *end <= rest.len());
+        let end = end.ok_or_else(|| Error::internal("rows that came as one do not come apart"))?;
+        bodies.push(rest.split_to(end).slice(10..));
+    }
+    Ok(bodies)
 }
 
 /// What waits in a queue, at most so many; none once the queue has ended. Whoever is about to ask gets the chance to do so

@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 
 use mingce_proto::codec::Reply;
 use mingce_proto::registry::{RecordStatus, View};
+use prost::bytes::Bytes;
 use prost::encoding::{WireType, encode_key, encode_varint};
 use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DbBackend};
@@ -16,7 +17,7 @@ use crate::filter::{self, Expr};
 use crate::index;
 use crate::order;
 use crate::page::{self, Position};
-use crate::reads::bodies;
+use crate::reads::{bodies, by_id};
 use crate::resource::{self, Cell, Collection, Kind};
 use crate::select::{Condition, after_position, columns_of, compile};
 use crate::store::Store;
@@ -45,7 +46,7 @@ pub struct List<'a> {
 /// A page of resources, in their encoded form: they are handed on as they are kept.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page<C> {
-    bodies: Vec<Vec<u8>>,
+    bodies: Vec<Bytes>,
     /// For the next page; empty on the last.
     pub next_page_token: String,
     /// How many match in all, where it was asked for.
@@ -54,7 +55,7 @@ pub struct Page<C> {
 }
 
 impl<C: Collection> Page<C> {
-    fn new(bodies: Vec<Vec<u8>>) -> Self {
+    fn new(bodies: Vec<Bytes>) -> Self {
         Self {
             bodies,
             next_page_token: String::new(),
@@ -99,7 +100,7 @@ impl Store {
             .ok_or_else(missing)?;
         expect_name::<C>(&body, name)?;
         if is_basic(view, View::Full) && !kind.full_only.is_empty() {
-            return Ok(Reply::Encoded(wire::without(body.to_vec(), &kind.full_only)?.into()));
+            return Ok(Reply::Encoded(wire::without(body, &kind.full_only)?));
         }
         Ok(Reply::Encoded(body))
     }
@@ -108,12 +109,14 @@ impl Store {
     pub async fn batch_get<C: Collection>(&self, _cx: &Cx, names: &[impl AsRef<str>], view: i32) -> Result<Page<C>> {
         let kind = &C::shape().kind;
         let found = bodies(&self.db, kind, names.iter().filter_map(|name| kind.id(name.as_ref()))).await?;
+        let found = by_id(&found);
         let bodies = names.iter().map(|name| {
             let name = name.as_ref();
             let missing = || Error::not_found(kind.collection, name);
-            let body = found.get(kind.id(name).ok_or_else(missing)?).ok_or_else(missing)?;
+            let id = kind.id(name).ok_or_else(missing)?;
+            let body: &Bytes = found.get(id.as_bytes()).ok_or_else(missing)?;
             expect_name::<C>(body, name)?;
-            shown(kind, body.to_vec(), view, View::Full)
+            shown(kind, body.clone(), view, View::Full)
         });
         Ok(Page::new(bodies.collect::<Result<_>>()?))
     }
@@ -239,7 +242,7 @@ impl Store {
         query: &Query,
         position: Option<&[Position]>,
         most: usize,
-    ) -> Result<Vec<Vec<u8>>> {
+    ) -> Result<Vec<Bytes>> {
         let table = kind.table;
         let backend = self.db.backend();
         let (whole, whole_value) = index::is_whole(backend, table, query);
@@ -369,7 +372,7 @@ fn is_basic(view: i32, default: View) -> bool {
 }
 
 /// A resource as a view shows it.
-fn shown(kind: &Kind, body: Vec<u8>, view: i32, default: View) -> Result<Vec<u8>> {
+fn shown(kind: &Kind, body: Bytes, view: i32, default: View) -> Result<Bytes> {
     if is_basic(view, default) {
         wire::without(body, &kind.full_only)
     } else {

@@ -78,13 +78,18 @@ async fn run(db: Db, waiting: Arc<Mutex<mpsc::Receiver<Ask>>>) {
             let Some(kind) = asks.first().map(|ask| ask.kind) else {
                 continue;
             };
+            let mut answers = Vec::with_capacity(asks.len());
             let ids: BTreeSet<&str> = asks.iter().map(|ask| ask.id.as_str()).collect();
-            let found = bodies(&db, kind, ids).await;
-            for ask in asks {
-                let answer = found
-                    .as_ref()
-                    .map(|found| found.get(&ask.id).cloned())
-                    .map_err(Clone::clone);
+            let bodies = bodies(&db, kind, ids).await;
+            let found = bodies.as_deref().map(by_id);
+            for ask in &asks {
+                let answer = match &found {
+                    Ok(found) => Ok(found.get(ask.id.as_bytes()).map(|body| (*body).clone())),
+                    Err(error) => Err((*error).clone()),
+                };
+                answers.push(answer);
+            }
+            for (ask, answer) in asks.into_iter().zip(answers) {
                 let _ = ask.reply.send(answer);
             }
         }
@@ -92,20 +97,13 @@ async fn run(db: Db, waiting: Arc<Mutex<mpsc::Receiver<Ask>>>) {
 }
 
 /// The encoded messages of these ids, as far as they exist.
-pub(crate) async fn bodies<'a>(
-    db: &Db,
-    kind: &Kind,
-    ids: impl IntoIterator<Item = &'a str>,
-) -> Result<HashMap<String, Body>> {
+pub(crate) async fn bodies<'a>(db: &Db, kind: &Kind, ids: impl IntoIterator<Item = &'a str>) -> Result<Vec<Body>> {
     let backend = db.backend();
     let text = format!("SELECT t.body FROM {} t WHERE {}", kind.table, among(backend, "t.id"));
-    let mut found = HashMap::new();
-    for body in db.bodies(&text, [list(backend, ids)]).await? {
-        let name = std::str::from_utf8(wire::name(&body)?).map_err(Error::internal)?;
-        let id = kind
-            .id(name)
-            .ok_or_else(|| Error::internal("a resource without a name"))?;
-        found.insert(id.to_owned(), body.into());
-    }
-    Ok(found)
+    db.shared_bodies(&text, [list(backend, ids)]).await
+}
+
+/// Encoded messages by the ids in their names.
+pub(crate) fn by_id(bodies: &[Body]) -> HashMap<&[u8], &Body> {
+    bodies.iter().filter_map(|body| Some((wire::id(body)?, body))).collect()
 }

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use prost::bytes::Bytes;
+
 use crate::error::{Error, Result};
 
 /// Number and bytes (key included) of each field, in the order of the encoding.
@@ -72,12 +74,17 @@ pub(crate) fn name(resource: &[u8]) -> Result<&[u8]> {
     rest.get(digits..end).ok_or_else(broken)
 }
 
+/// The id of an encoded resource: the end of its name.
+pub(crate) fn id(resource: &[u8]) -> Option<&[u8]> {
+    name(resource).ok()?.rsplit(|byte| *byte == b'/').next()
+}
+
 /// The message without some fields; the same bytes where it has none of them.
-pub(crate) fn without(message: Vec<u8>, fields: &[u32]) -> Result<Vec<u8>> {
+pub(crate) fn without(message: Bytes, fields: &[u32]) -> Result<Bytes> {
     if fields.is_empty() || !split(&message)?.iter().any(|(number, _)| fields.contains(number)) {
         return Ok(message);
     }
-    only(&message, |number| !fields.contains(&number))
+    Ok(only(&message, |number| !fields.contains(&number))?.into())
 }
 
 /// `old` with the fields that `taken` names as they are in `new`, also where they are empty there.

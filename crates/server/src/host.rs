@@ -149,7 +149,9 @@ impl Host {
         if let Ok(most) = files
             && most < FILES
         {
-            tracing::warn!("the system lets this program have {most} open files: fewer connections than the server would take");
+            tracing::warn!(
+                "the system lets this program have {most} open files: fewer connections than the server would take"
+            );
         }
         let mut server = Server::new(Config {
             listen: flags.listen.clone(),

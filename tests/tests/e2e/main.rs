@@ -8,6 +8,7 @@ mod bad_query;
 mod by_hand;
 mod circles;
 mod contract;
+mod crowd;
 mod declared;
 mod files;
 mod harness;

@@ -67,9 +67,8 @@ pub async fn found(store: &Store, query: &str, size: i32) -> Vec<Organization> {
 /// What a search has to find among all resources.
 pub fn wanted(everything: &[Organization], query: &str) -> Vec<Organization> {
     let parsed = Query::parse(query).unwrap();
-    let is_meant = |o: &&Organization| {
-        o.record_status() == RecordStatus::Active && parsed.accepts(Institutes::searched(o))
-    };
+    let is_meant =
+        |o: &&Organization| o.record_status() == RecordStatus::Active && parsed.accepts(Institutes::searched(o));
     let mut wanted: Vec<_> = everything.iter().filter(is_meant).cloned().collect();
     wanted.sort_by_cached_key(|o| {
         let whole = Institutes::searched(o)

@@ -237,13 +237,19 @@ fn a_change_of_a_row_that_cannot_be_read_fails_alone() {
             for (place, item) in made.iter().enumerate() {
                 let (store, name) = (Arc::clone(&store), item.name.clone());
                 calls.spawn(async move {
-                    let done = store.annul::<Institutes>(&cx("user:x"), ground::call(), &name, "", "why").await;
+                    let done = store
+                        .annul::<Institutes>(&cx("user:x"), ground::call(), &name, "", "why")
+                        .await;
                     (place, done.read().map(|o| o.revision).map_err(|e| e.reason()))
                 });
             }
             let mut told = calls.join_all().await;
             told.sort_by_key(|t| t.0);
-            assert_eq!(told, [(0, Ok(2)), (1, Err("INTERNAL")), (2, Ok(2))], "{kind:?} by {share}");
+            assert_eq!(
+                told,
+                [(0, Ok(2)), (1, Err("INTERNAL")), (2, Ok(2))],
+                "{kind:?} by {share}"
+            );
         });
     }
 }
