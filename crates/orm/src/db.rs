@@ -21,7 +21,7 @@ use crate::error::{Class, Error, Result};
 const SQLITE_AT_LEAST: (u32, &str) = (3_051_003, "3.51.3");
 
 /// Connections of a pool.
-const SQLITE_READS: u32 = 4;
+const SQLITE_READS: u32 = 2;
 const POSTGRES_READS: u32 = 8;
 const POSTGRES_WRITES: u32 = 5;
 

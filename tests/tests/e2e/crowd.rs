@@ -76,8 +76,8 @@ async fn soon(what: &str, mut is_so: impl FnMut() -> bool) {
 /// Makes a person by a client that tries again; where even that is refused, the caller does, as the message says.
 async fn create(peer: &Peer, number: usize, refused: &AtomicUsize) -> Result<Talent, Status> {
     let until = Instant::now() + Duration::from_secs(20);
+    let first = AtomicUsize::new(1);
     loop {
-        let first = AtomicUsize::new(1);
         let created = peer.call(Some(until), |attempt| {
             let mut talent = TalentServiceClient::new(attempt.channel());
             let request = attempt.request(person(number));
@@ -98,7 +98,7 @@ async fn create(peer: &Peer, number: usize, refused: &AtomicUsize) -> Result<Tal
         });
         match created.await {
             Err(status) if status.code() == Code::ResourceExhausted && Instant::now() < until => {
-                tokio::time::sleep(Duration::from_millis(300)).await;
+                tokio::time::sleep(Duration::from_millis(500)).await;
             }
             done => return done,
         }
@@ -156,7 +156,10 @@ async fn a_burst_is_refused_in_part_at_once_and_done_once_by_retries(store: Stor
         }
         // None of those that have a place comes to its end: the others do not wait for them.
         let beyond = CALLS - PLACES;
-        soon("who finds no place is told so", || refused.load(Ordering::Relaxed) >= beyond).await;
+        soon("who finds no place is told so", || {
+            refused.load(Ordering::Relaxed) >= beyond
+        })
+        .await;
     };
     held(&register, store, begin).await;
     let mut names = BTreeSet::new();
@@ -184,7 +187,7 @@ async fn callers_that_leave_are_in_nobodys_way(store: Store) {
         }
         tokio::time::sleep(Duration::from_millis(700)).await;
         leave.shutdown().await;
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        tokio::time::sleep(Duration::from_millis(800)).await;
         // With those that left there would be no places for these.
         for number in LEAVE..2 * LEAVE {
             stay.spawn(call(number));

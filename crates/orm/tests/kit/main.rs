@@ -17,4 +17,5 @@ mod sealed;
 mod search;
 mod shared_reads;
 mod sharing;
+mod waves;
 mod writers;

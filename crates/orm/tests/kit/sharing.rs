@@ -1,277 +1,31 @@
 //! Sharing changes nothing but the cost: the same calls at once end the same, whether they share statements and
 //! transactions or not.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mingce_orm::text::{Query, sort_key};
-use mingce_orm::{Cx, Db, List, Mask, Result, Store};
+use mingce_orm::{Cx, Db, List, Mask, Store};
 use mingce_proto::codec::Reply;
 use mingce_proto::labs::Organization;
-use mingce_proto::registry::RecordStatus;
 use proptest::prelude::*;
-use proptest::sample::Index;
 use proptest::test_runner::TestCaseError;
 use prost::Message;
 use tokio::task::JoinSet;
 
 use crate::audit;
 use crate::collections::Institutes;
-use crate::ground::{self, Ground, Kind, call, number, once};
-use crate::model::{Model, Op, Record, Said};
+use crate::ground::{self, Ground, Kind, Read, call, number, once};
+use crate::model::{Op, Record};
+use crate::shared_reads::on_one_thread;
+use crate::waves::{Ask, Planned, label, plan, waves};
 use crate::writers::named;
 
 /// How many calls share something where nothing is said, and where none do.
 const SHARED: usize = 256;
 const ALONE: usize = 1;
 
-/// A call of a wave, before it is known which records there are.
-#[derive(Debug, Clone)]
-enum Step {
-    Create(Said),
-    Update(Index, bool, Said),
-    Annul(Index, bool),
-    Merge(Index, Index),
-    Unmerge(Index),
-    Get(Index),
-    List(&'static str, i32),
-    Search(&'static str, i32),
-}
-
-const FILTERS: &[&str] = &[
-    "",
-    "record_status:*",
-    "city = 青岛",
-    "names = Alpha",
-    "names != 甲研究所",
-    "identifiers = 3",
-    "identifiers != 4",
-    "NOT identifiers:*",
-];
-
-fn meets(filter: &str, record: &Record) -> bool {
-    let is_active = record.status == RecordStatus::Active;
-    let named = |name: &str| record.display_name == name || record.names.iter().any(|n| n.0 == name);
-    let holds = |held: &str| record.identifiers.iter().any(|i| i == held);
-    match filter {
-        "" => is_active,
-        "record_status:*" => true,
-        "city = 青岛" => is_active && record.city == "青岛",
-        "names = Alpha" => is_active && named("Alpha"),
-        "names != 甲研究所" => is_active && !named("甲研究所"),
-        "identifiers = 3" => is_active && holds("3"),
-        "identifiers != 4" => is_active && !holds("4"),
-        "NOT identifiers:*" => is_active && record.identifiers.is_empty(),
-        other => panic!("{other}"),
-    }
-}
-
-fn said() -> impl Strategy<Value = Said> {
-    let names = prop::sample::select(vec![
-        "Alpha",
-        "ALPHA",
-        "beta",
-        "甲 研究所",
-        "甲研究所",
-        "乙",
-        " ",
-        "γ δ",
-    ]);
-    let held = prop::collection::vec((0..12u32).prop_map(|held| held.to_string()), 0..3);
-    let city = prop::sample::select(vec!["", "青岛", "Berlin"]);
-    (
-        prop::option::weighted(0.9, names),
-        prop::option::of(held),
-        prop::option::of(city),
-    )
-        .prop_map(|(name, identifiers, city)| Said {
-            display_name: name.map(str::to_owned),
-            identifiers,
-            city: city.map(str::to_owned),
-        })
-}
-
-/// Waves of changes and single reads, and waves of nothing but reads.
-fn waves() -> impl Strategy<Value = Vec<Vec<Step>>> {
-    let some = any::<Index>;
-    let get = || some().prop_map(Step::Get);
-    let change = prop_oneof![
-        6 => said().prop_map(Step::Create),
-        5 => (some(), any::<bool>(), said()).prop_map(|(at, stale, said)| Step::Update(at, stale, said)),
-        1 => (some(), any::<bool>()).prop_map(|(at, stale)| Step::Annul(at, stale)),
-        3 => (some(), some()).prop_map(|(at, into)| Step::Merge(at, into)),
-        2 => some().prop_map(Step::Unmerge),
-        2 => get(),
-    ];
-    let size = || 1..5i32;
-    let read = prop_oneof![
-        4 => get(),
-        1 => (prop::sample::select(FILTERS), size()).prop_map(|(filter, size)| Step::List(filter, size)),
-        1 => (prop::sample::select(vec!["甲", "研究", "alpha", "be", "yjs"]), size())
-            .prop_map(|(query, size)| Step::Search(query, size)),
-    ];
-    let wave = prop_oneof![
-        3 => prop::collection::vec(change, 1..16),
-        1 => prop::collection::vec(read, 1..12),
-    ];
-    prop::collection::vec(wave, 2..10)
-}
-
-#[derive(Debug, Clone)]
-enum Ask {
-    Change(Op),
-    Get(String),
-    List(&'static str, i32),
-    Search(&'static str, i32),
-}
-
-/// A call whose answer no order of its wave can change. Records have made-up names here: that of the third is 3.
-#[derive(Debug, Clone)]
-struct Planned {
-    actor: String,
-    now: i64,
-    ask: Ask,
-    expected: std::result::Result<Vec<Record>, &'static str>,
-}
-
-fn label(number: usize) -> String {
-    format!("organizations/{number:026}")
-}
-
-/// What the calls of one wave read and change.
-#[derive(Default)]
-struct Touched {
-    read: BTreeSet<String>,
-    written: BTreeSet<String>,
-    identifiers: BTreeSet<String>,
-}
-
-impl Touched {
-    /// Takes what a change is about for it alone; not where another call of the wave is about it.
-    fn write(&mut self, model: &Model, records: &[&String], said: Option<&Said>) -> bool {
-        let held = records.iter().filter_map(|name| model.0.get(*name));
-        let held = held.flat_map(|record| record.identifiers.clone());
-        let said = said.and_then(|said| said.identifiers.clone()).unwrap_or_default();
-        let identifiers: BTreeSet<_> = held.chain(said).collect();
-        let is_free = records
-            .iter()
-            .all(|name| !self.read.contains(*name) && !self.written.contains(*name));
-        if !is_free || !identifiers.is_disjoint(&self.identifiers) {
-            return false;
-        }
-        self.written.extend(records.iter().map(|name| (*name).clone()));
-        self.identifiers.extend(identifiers);
-        true
-    }
-}
-
-/// Leaves of each wave what is independent, and says by the model what it is answered.
-fn plan(waves: &[Vec<Step>]) -> Vec<Vec<Planned>> {
-    let (mut model, mut now, mut made) = (Model::default(), 1_790_000_000_000_000, 0);
-    let mut planned = Vec::new();
-    for wave in waves {
-        let mut touched = Touched::default();
-        let mut calls: Vec<Planned> = Vec::new();
-        let before = model.clone();
-        let names: Vec<String> = before.0.keys().cloned().chain([label(0)]).collect();
-        let duplicates = before.0.values().filter(|r| r.status == RecordStatus::Duplicate);
-        let duplicates: Vec<String> = duplicates.map(|r| r.name.clone()).chain([label(0)]).collect();
-        let any = |at: &Index| names[at.index(names.len())].clone();
-        let etag = |name: &str, stale: bool| match before.0.get(name) {
-            Some(record) => format!("\"r{}\"", record.revision - i64::from(stale)),
-            None => String::new(),
-        };
-        for (place, step) in wave.iter().enumerate() {
-            let ask = match step {
-                Step::Create(said) => touched
-                    .write(&before, &[], Some(said))
-                    .then(|| Ask::Change(Op::Create(said.clone()))),
-                Step::Update(at, stale, said) => {
-                    let (name, said) = (any(at), said.clone());
-                    let etag = etag(&name, *stale);
-                    touched
-                        .write(&before, &[&name], Some(&said))
-                        .then_some(Ask::Change(Op::Update { name, etag, said }))
-                }
-                Step::Annul(at, stale) => {
-                    let name = any(at);
-                    let etag = etag(&name, *stale);
-                    touched
-                        .write(&before, &[&name], None)
-                        .then_some(Ask::Change(Op::Annul { name, etag }))
-                }
-                Step::Merge(at, into) => {
-                    let (name, survivor) = (any(at), any(into));
-                    let etag = String::new();
-                    touched
-                        .write(&before, &[&name, &survivor], None)
-                        .then_some(Ask::Change(Op::Merge { name, survivor, etag }))
-                }
-                Step::Unmerge(at) => {
-                    let name = duplicates[at.index(duplicates.len())].clone();
-                    let survivor = before.0.get(&name).map_or(name.clone(), |r| r.survivor.clone());
-                    let etag = String::new();
-                    touched
-                        .write(&before, &[&name, &survivor], None)
-                        .then_some(Ask::Change(Op::Unmerge { name, etag }))
-                }
-                Step::Get(at) => {
-                    let name = any(at);
-                    let is_free = !touched.written.contains(&name);
-                    touched.read.insert(name.clone());
-                    is_free.then_some(Ask::Get(name))
-                }
-                Step::List(filter, size) => Some(Ask::List(filter, *size)),
-                Step::Search(query, size) => Some(Ask::Search(query, *size)),
-            };
-            let Some(ask) = ask else { continue };
-            now += 1_000;
-            let expected = match &ask {
-                Ask::Change(op) => {
-                    made += usize::from(matches!(op, Op::Create(_)));
-                    model.apply(op, &label(made)).map(|record| vec![record])
-                }
-                Ask::Get(name) => match before.0.get(name) {
-                    Some(record) => Ok(vec![record.clone()]),
-                    None => Err("RESOURCE_NOT_FOUND"),
-                },
-                Ask::List(filter, _) => {
-                    let mut found: Vec<_> = before.0.values().filter(|r| meets(filter, r)).cloned().collect();
-                    found.sort_by_key(|r| (sort_key(&r.display_name), r.name.clone()));
-                    Ok(found)
-                }
-                Ask::Search(query, _) => Ok(searched(&before, query)),
-            };
-            let actor = format!("user:{}-{place}", planned.len());
-            calls.push(Planned {
-                actor,
-                now,
-                ask,
-                expected,
-            });
-        }
-        planned.push(calls);
-    }
-    planned
-}
-
-fn searched(model: &Model, query: &str) -> Vec<Record> {
-    let parsed = Query::parse(query).unwrap();
-    let accepted = |r: &&Record| {
-        let names = std::iter::once(&r.display_name).chain(r.names.iter().map(|n| &n.0));
-        r.status == RecordStatus::Active && parsed.accepts(names.map(String::as_str))
-    };
-    let mut found: Vec<_> = model.0.values().filter(accepted).cloned().collect();
-    found.sort_by_key(|r| {
-        let mut names = std::iter::once(&r.display_name).chain(r.names.iter().map(|n| &n.0));
-        let whole = names.any(|name| mingce_orm::text::fold(name) == parsed.whole());
-        (!whole, sort_key(&r.display_name), r.name.clone())
-    });
-    found
-}
-
 /// What a call was answered: encoded resources, with nothing after each page that is not the last; or the reason.
-type Told = std::result::Result<Vec<Vec<u8>>, &'static str>;
+type Told = Result<Vec<Vec<u8>>, &'static str>;
 
 /// The names that the records of one register really have, and what stands for them in a plan.
 #[derive(Debug, Clone, Default)]
@@ -313,7 +67,7 @@ async fn send(store: &Store, planned: Planned, names: Names) -> Told {
         deadline: None,
     };
     let real = |name: &str| names.real(name);
-    let reply: Result<Reply<Organization>> = match planned.ask {
+    let reply: mingce_orm::Result<Reply<Organization>> = match planned.ask {
         Ask::Change(op) => {
             // Every other call can be repeated.
             let call = if planned.now % 2_000 == 0 {
@@ -381,12 +135,15 @@ async fn pages(store: &Store, cx: &Cx, ask: &Ask) -> Vec<Vec<u8>> {
     }
 }
 
+/// An entry of the ledger: revision, verb, actor, changed fields and snapshot.
+type Change = (i64, String, String, String, Vec<u8>);
+
 /// What one run of a plan left: all answers, the resources, and the history of each.
 #[derive(Debug, PartialEq)]
 struct End {
     told: Vec<Vec<Told>>,
     register: BTreeMap<String, Vec<u8>>,
-    ledger: BTreeMap<String, Vec<(i64, String, String, String, Vec<u8>)>>,
+    ledger: BTreeMap<String, Vec<Change>>,
 }
 
 async fn run(db: &Db, share: usize, planned: &[Vec<Planned>]) -> End {
@@ -436,7 +193,7 @@ async fn run(db: &Db, share: usize, planned: &[Vec<Planned>]) -> End {
     End { told, register, ledger }
 }
 
-fn records(answer: &Told) -> std::result::Result<Vec<Record>, &'static str> {
+fn records(answer: &Told) -> Result<Vec<Record>, &'static str> {
     let read = |body: &Vec<u8>| Record::from(Organization::decode(body.as_slice()).unwrap());
     answer
         .as_ref()
@@ -475,7 +232,7 @@ fn waves_of_calls_on_postgres_end_the_same_whether_they_share_or_not() {
 #[test]
 fn so_many_calls_share_a_transaction_as_is_said() {
     // On one thread all calls wait before a writer looks.
-    crate::shared_reads::on_one_thread(async {
+    on_one_thread(async {
         let (_ground, db) = Ground::new(Kind::Postgres).await;
         for (share, transactions) in [(ALONE, 40), (8, 5), (SHARED, 1)] {
             ground::empty(&db).await;
@@ -499,4 +256,46 @@ fn so_many_calls_share_a_transaction_as_is_said() {
             assert_eq!(audit::check(&db).await.len(), 40);
         }
     });
+}
+
+#[test]
+fn a_change_of_a_row_that_cannot_be_read_fails_alone() {
+    for (kind, share) in [
+        (Kind::Sqlite, SHARED),
+        (Kind::Sqlite, ALONE),
+        (Kind::Postgres, SHARED),
+        (Kind::Postgres, ALONE),
+    ] {
+        on_one_thread(async {
+            let (_ground, db) = Ground::new(kind).await;
+            let store = Arc::new(ground::store(&db.clone().shared_by(share)));
+            let mut made = Vec::new();
+            for name in ["first", "broken", "third"] {
+                made.push(ground::make::<Institutes>(&store, named(name, &[name])).await);
+            }
+            let bytes = if kind == Kind::Postgres { "'\\xff'" } else { "x'ff'" };
+            ground::execute(
+                &db,
+                &format!("UPDATE institutes SET body = {bytes} WHERE name = '{}'", made[1].name),
+            )
+            .await;
+            let mut calls = JoinSet::new();
+            for (place, item) in made.iter().enumerate() {
+                let (store, name) = (Arc::clone(&store), item.name.clone());
+                calls.spawn(async move {
+                    let done = store
+                        .annul::<Institutes>(&ground::cx("user:x"), call(), &name, "", "why")
+                        .await;
+                    (place, done.read().map(|o| o.revision).map_err(|e| e.reason()))
+                });
+            }
+            let mut told = calls.join_all().await;
+            told.sort_by_key(|t| t.0);
+            assert_eq!(
+                told,
+                [(0, Ok(2)), (1, Err("INTERNAL")), (2, Ok(2))],
+                "{kind:?} by {share}"
+            );
+        });
+    }
 }
