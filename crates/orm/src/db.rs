@@ -21,9 +21,13 @@ use crate::error::{Class, Error, Result};
 const SQLITE_AT_LEAST: (u32, &str) = (3_051_003, "3.51.3");
 
 /// Connections of a pool.
-const SQLITE_READS: u32 = 2;
+const SQLITE_READS: u32 = 4;
 const POSTGRES_READS: u32 = 8;
 const POSTGRES_WRITES: u32 = 5;
+
+/// For how many rows there are statements on SQLite: few, so that they stay prepared, and close enough that a batch is one
+/// statement without many rows of nothing.
+const SIZES: [usize; 16] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256];
 
 /// The database of a store.
 #[derive(Debug, Clone)]
@@ -51,7 +55,7 @@ impl Db {
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(10))
             .statement_cache_capacity(300)
-            .pragma("cache_size", "-65536")
+            .pragma("cache_size", "-49152")
             .pragma("wal_autocheckpoint", "8000")
             .pragma("temp_store", "memory");
         // Two that open a new file at the same moment meet where it is turned to WAL, for which SQLite does not wait.
@@ -88,7 +92,7 @@ impl Db {
                 .test_before_acquire(false)
                 .connect_lazy_with(options)
         };
-        let (read, shared) = (readers(SQLITE_READS, 8 << 10), readers(SQLITE_READS, 32 << 10));
+        let (read, shared) = (readers(SQLITE_READS, 8 << 10), readers(1, 24 << 10));
         let db = Self {
             read: SqlxSqliteConnector::from_sqlx_sqlite_pool(read),
             shared: SqlxSqliteConnector::from_sqlx_sqlite_pool(shared),
@@ -259,7 +263,8 @@ impl Db {
         text: &str,
         values: impl IntoIterator<Item = Value>,
     ) -> Result<Vec<Bytes>> {
-        bodies(&self.shared, text, values).await
+        let connection = if self.share == 1 { &self.read } else { &self.shared };
+        bodies(connection, text, values).await
     }
 
     /// Ends all connections, once those at work are done.
@@ -353,34 +358,66 @@ pub(crate) fn list<T: AsRef<str>>(backend: DbBackend, items: impl IntoIterator<I
             ArrayType::String,
             Some(Box::new(items.map(|i| i.as_ref().to_owned().into()).collect())),
         ),
-        _ => serde_json::Value::from_iter(items.map(|i| i.as_ref().to_owned()))
-            .to_string()
-            .into(),
+        _ => {
+            let items: Vec<T> = items.collect();
+            let items: Vec<&str> = items.iter().map(AsRef::as_ref).collect();
+            serde_json::to_string(&items).unwrap_or_default().into()
+        }
     }
 }
 
-/// A table of so many text columns `c0`, `c1`, … whose rows are bound by [`rows`]: `SELECT … FROM` this.
-pub(crate) fn rows_of(backend: DbBackend, columns: usize) -> String {
-    let columns = 0..columns;
-    if backend == DbBackend::Postgres {
-        let lists: Vec<_> = columns.clone().map(|_| "?::text[]").collect();
-        let names: Vec<_> = columns.map(|n| format!("c{n}")).collect();
-        return format!("UNNEST({}) AS r({})", lists.join(", "), names.join(", "));
+/// How many rows one statement takes. PostgreSQL takes any number, as a list for each column.
+pub(crate) fn most_rows(backend: DbBackend) -> usize {
+    match backend {
+        DbBackend::Postgres => usize::MAX,
+        _ => SIZES[SIZES.len() - 1],
     }
-    let names: Vec<_> = columns.map(|n| format!("value->>{n} AS c{n}")).collect();
-    format!("(SELECT {} FROM json_each(?)) AS r", names.join(", "))
 }
 
-/// The rows for [`rows_of`]: a list for each column on PostgreSQL, one list of rows on SQLite.
-pub(crate) fn rows<const N: usize>(backend: DbBackend, rows: &[[&str; N]]) -> Vec<Value> {
+/// A table with columns `c0`, `c1`, … of so many rows, whose values are bound by [`bound`]: `SELECT … FROM` this
+/// `WHERE c0 IS NOT NULL`, because there may be rows of nothing at its end. `types` are those that PostgreSQL calls them.
+pub(crate) fn table_of(backend: DbBackend, types: &[&str], rows: usize) -> String {
+    let names = |name: fn(usize) -> String| (0..types.len()).map(name).collect::<Vec<_>>().join(", ");
     if backend == DbBackend::Postgres {
-        return (0..N).map(|n| list(backend, rows.iter().map(|row| row[n]))).collect();
+        let lists: Vec<_> = types.iter().map(|name| format!("?::{name}[]")).collect();
+        return format!("UNNEST({}) AS r({})", lists.join(", "), names(|n| format!("c{n}")));
     }
-    let rows: serde_json::Value = rows
-        .iter()
-        .map(|row| serde_json::Value::from_iter(row.iter().copied()))
-        .collect();
-    vec![rows.to_string().into()]
+    let row = format!("({})", vec!["?"; types.len()].join(", "));
+    format!(
+        "(SELECT {} FROM (VALUES {})) AS r",
+        names(|n| format!("column{} AS c{n}", n + 1)),
+        vec![row.as_str(); size_for(rows)].join(", ")
+    )
+}
+
+/// The values for [`table_of`].
+pub(crate) fn bound(
+    backend: DbBackend,
+    kinds: &[ArrayType],
+    rows: impl ExactSizeIterator<Item = Vec<Value>>,
+) -> Vec<Value> {
+    let count = rows.len();
+    if backend != DbBackend::Postgres {
+        let nothing = (size_for(count) - count) * kinds.len();
+        return rows
+            .flatten()
+            .chain(std::iter::repeat_n(Value::String(None), nothing))
+            .collect();
+    }
+    let mut lists: Vec<Vec<Value>> = kinds.iter().map(|_| Vec::with_capacity(count)).collect();
+    for row in rows {
+        for (list, value) in lists.iter_mut().zip(row) {
+            list.push(value);
+        }
+    }
+    let lists = kinds.iter().zip(lists);
+    lists
+        .map(|(kind, list)| Value::Array(kind.clone(), Some(Box::new(list))))
+        .collect()
+}
+
+fn size_for(rows: usize) -> usize {
+    SIZES.into_iter().find(|size| *size >= rows).unwrap_or(rows)
 }
 
 /// The first column of each row.

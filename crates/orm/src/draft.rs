@@ -82,7 +82,7 @@ impl Draft {
             changed: changed.map(|number| kind.field(number).to_owned()).collect(),
             body: answer.body.clone(),
         };
-        let row = resource::row::<C>(&resource::decode::<C>(&whole)?, &whole, vault, |id, part| {
+        let row = resource::row::<C>(resource, head, &whole, vault, |id, part| {
             let vault = vault.ok_or_else(|| Error::internal("a private part needs a vault"))?;
             vault.seal(id, part)
         })?;

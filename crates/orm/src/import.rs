@@ -14,7 +14,7 @@ use crate::error::{Class, Error, Result};
 use crate::id::Id;
 use crate::layer::Asks;
 use crate::resource::{self, Collection};
-use crate::store::{Mask, Store, create, settled};
+use crate::store::{Mask, Store, create, refused, settled, unsound};
 use crate::text;
 use crate::wire;
 use crate::work::{Work, head_of};
@@ -51,8 +51,11 @@ pub fn row<C: Collection>(store: &Store, cx: &Cx, source: &str, mask: Mask, reso
         if C::BY_NAME && !title.trim().is_empty() {
             asks.name(kind, text::fold(title));
         }
-        let settled = settled::<C>(&resource);
-        Some(settled.and_then(|new| Draft::new::<C>(&cx, &stamp, &new, Id::new(cx.now), vault).map(Arc::new)))
+        let wrong = unsound::<C>(&resource).or_else(|| Some(problems.clone()).filter(|p| !p.is_empty()));
+        Some(match wrong {
+            Some(problems) => Err(refused::<C>(problems)),
+            None => Draft::new::<C>(&cx, &stamp, &canonical, Id::new(cx.now), vault).map(Arc::new),
+        })
     };
     let edit: Edit = Box::new(move |work| {
         let Some((stored, way)) = find::<C>(work, &canonical)? else {

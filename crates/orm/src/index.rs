@@ -79,19 +79,19 @@ pub(crate) async fn write(tx: &DatabaseTransaction, table: &str, rows: &[RowChan
         tx.execute_raw(sql(backend, &text, [crate::db::list(backend, known)]))
             .await?;
     }
-    let tokens: Vec<[&str; 2]> = changed()
-        .map(|(_, after)| [after.id.as_str(), after.tokens.as_str()])
-        .filter(|[_, tokens]| !tokens.is_empty())
+    let tokens: serde_json::Map<String, serde_json::Value> = changed()
+        .filter(|(_, after)| !after.tokens.is_empty())
+        .map(|(_, after)| (after.id.clone(), after.tokens.as_str().into()))
         .collect();
     if tokens.is_empty() {
         return Ok(());
     }
+    // One statement, because FTS5 writes out what it has gathered before each.
     let text = format!(
-        "INSERT INTO {table}_search (rowid, tokens) SELECT t.serial, r.c1 FROM {} CROSS JOIN {table} t ON t.id = r.c0",
-        crate::db::rows_of(backend, 2)
+        "INSERT INTO {table}_search (rowid, tokens) SELECT t.serial, r.value FROM json_each(?) r CROSS JOIN {table} t ON t.id = r.key"
     );
-    tx.execute_raw(sql(backend, &text, crate::db::rows(backend, &tokens)))
-        .await?;
+    let tokens = serde_json::Value::Object(tokens).to_string();
+    tx.execute_raw(sql(backend, &text, [tokens.into()])).await?;
     Ok(())
 }
 

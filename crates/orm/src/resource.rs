@@ -376,12 +376,12 @@ pub(crate) fn stored_keys<C: Collection>(
 /// A whole resource (private part included, `whole` in its encoded form) as its tables hold it. `seal` turns the private part into what is kept.
 pub(crate) fn row<C: Collection>(
     resource: &C::Item,
+    head: Head,
     whole: &[u8],
     vault: Option<&Vault>,
     seal: impl FnOnce(&str, &[u8]) -> Result<Vec<u8>>,
 ) -> Result<Row> {
     let shape = C::shape();
-    let head = head(whole)?;
     let id = shape
         .kind
         .id(&head.name)

@@ -235,8 +235,14 @@ pub fn create<C: Collection>(work: &mut Work, cx: &Cx, stamp: &Stamp, resource: 
 
 /// The resource in its stored form, or what is wrong with it.
 pub(crate) fn settled<C: Collection>(resource: &C::Item) -> Result<C::Item> {
-    let mut resource = resource.clone();
-    let mut problems = rules::check(&resource, "");
+    let mut new = resource.clone();
+    let problems = unsound::<C>(resource).or_else(|| Some(C::settle(&mut new)).filter(|p| !p.is_empty()));
+    problems.map_or(Ok(new), |problems| Err(refused::<C>(problems)))
+}
+
+/// What the contract finds wrong with a resource, as it was sent.
+pub(crate) fn unsound<C: Collection>(resource: &C::Item) -> Option<Vec<Violation>> {
+    let mut problems = rules::check(resource, "");
     if let Some(field) = mingce_proto::names::text_with_nul(C::MESSAGE, &resource.encode_to_vec()) {
         let description = "a text holds no U+0000".to_owned();
         problems.push(Violation {
@@ -245,16 +251,15 @@ pub(crate) fn settled<C: Collection>(resource: &C::Item) -> Result<C::Item> {
             description,
         });
     }
-    if problems.is_empty() {
-        problems = C::settle(&mut resource);
-    }
-    if problems.is_empty() {
-        return Ok(resource);
-    }
+    (!problems.is_empty()).then_some(problems)
+}
+
+/// What is wrong with a resource, as an error of the request that holds it.
+pub(crate) fn refused<C: Collection>(mut problems: Vec<Violation>) -> Error {
     for problem in &mut problems {
         problem.field = format!("{}.{}", C::SINGULAR, problem.field);
     }
-    Err(Error::invalid_all(problems))
+    Error::invalid_all(problems)
 }
 
 pub(crate) fn expect_etag<C: Collection>(stored: &C::Item, etag: &str) -> Result<()> {

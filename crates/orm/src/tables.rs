@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sea_orm::sea_query::{ArrayType, Value};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, QueryResult};
 
-use crate::db::{among, list, rows_of, sql};
+use crate::db::{among, bound, list, most_rows, sql, table_of};
 use crate::error::Result;
 use crate::index;
 use crate::layer::{Asks, Base, Loaded, RowChange};
@@ -17,8 +17,6 @@ use crate::vault::Vault;
 const WHOLE_NAME: &str = "=";
 /// The column of the search tokens on PostgreSQL.
 const TOKENS: &str = "tokens";
-/// How many rows one statement writes, the largest first.
-const PIECES: [usize; 4] = [64, 16, 4, 1];
 
 /// Loads all that edits asked for. In a transaction (`lock`) the rows stay locked until its end.
 pub(crate) async fn load(
@@ -235,50 +233,31 @@ async fn write_rows(tx: &DatabaseTransaction, kind: &Kind, rows: &[RowChange]) -
     insert_values(tx, kind.table, &names, &tail, values.collect()).await
 }
 
-/// Inserts rows of bound values. PostgreSQL gets a list for each column, so that any number is one statement; SQLite has
-/// no lists of bytes and gets statements of a few sizes, so that they stay prepared.
+/// Inserts rows of bound values.
 pub(crate) async fn insert_values(
     tx: &DatabaseTransaction,
     table: &str,
     columns: &[&str],
     tail: &str,
-    mut rows: Vec<Vec<Value>>,
+    rows: Vec<Vec<Value>>,
 ) -> Result<(), sea_orm::DbErr> {
+    let Some(first) = rows.first() else { return Ok(()) };
     let backend = tx.get_database_backend();
-    let into = format!("INSERT INTO {table} ({})", columns.join(", "));
-    if backend == DbBackend::Postgres {
-        let Some(first) = rows.first() else { return Ok(()) };
-        let kinds: Vec<(ArrayType, &str)> = first.iter().map(array_of).collect();
-        let lists: Vec<_> = kinds.iter().map(|(_, name)| format!("?::{name}[]")).collect();
-        let names: Vec<_> = (0..columns.len()).map(|n| format!("c{n}")).collect();
-        let picked = columns.iter().zip(&names).map(|(column, name)| match *column {
-            TOKENS => format!("array_to_tsvector(string_to_array({name}, ' '))"),
-            _ => name.clone(),
-        });
+    let (kinds, types): (Vec<ArrayType>, Vec<&str>) = first.iter().map(array_of).unzip();
+    let picked = columns.iter().enumerate().map(|(n, column)| match *column {
+        TOKENS => format!("array_to_tsvector(string_to_array(c{n}, ' '))"),
+        _ => format!("c{n}"),
+    });
+    let picked = picked.collect::<Vec<_>>().join(", ");
+    let mut rows = rows.into_iter();
+    while rows.len() > 0 {
+        let piece: Vec<_> = rows.by_ref().take(most_rows(backend)).collect();
         let text = format!(
-            "{into} SELECT {} FROM UNNEST({}) AS r({}){tail}",
-            picked.collect::<Vec<_>>().join(", "),
-            lists.join(", "),
-            names.join(", ")
+            "INSERT INTO {table} ({}) SELECT {picked} FROM {} WHERE c0 IS NOT NULL{tail}",
+            columns.join(", "),
+            table_of(backend, &types, piece.len())
         );
-        let mut turned: Vec<Vec<Value>> = kinds.iter().map(|_| Vec::with_capacity(rows.len())).collect();
-        for row in rows {
-            for (list, value) in turned.iter_mut().zip(row) {
-                list.push(value);
-            }
-        }
-        let values = kinds
-            .into_iter()
-            .zip(turned)
-            .map(|((kind, _), list)| Value::Array(kind, Some(Box::new(list))));
-        tx.execute_raw(sql(backend, &text, values)).await?;
-        return Ok(());
-    }
-    let marks = format!("({})", vec!["?"; columns.len()].join(", "));
-    while !rows.is_empty() {
-        let piece = PIECES.into_iter().find(|p| *p <= rows.len()).unwrap_or(1);
-        let text = format!("{into} VALUES {}{tail}", vec![marks.as_str(); piece].join(", "));
-        let values: Vec<Value> = rows.drain(..piece).flatten().collect();
+        let values = bound(backend, &kinds, piece.into_iter());
         tx.execute_raw(sql(backend, &text, values)).await?;
     }
     Ok(())
@@ -324,20 +303,8 @@ async fn insert<const N: usize>(
     columns: [&str; N],
     rows: &[[&str; N]],
 ) -> Result<(), sea_orm::DbErr> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let backend = tx.get_database_backend();
-    let picked: Vec<_> = (0..N).map(|n| format!("c{n}")).collect();
-    let text = format!(
-        "INSERT INTO {table} ({}) SELECT {} FROM {}",
-        columns.join(", "),
-        picked.join(", "),
-        rows_of(backend, N)
-    );
-    tx.execute_raw(sql(backend, &text, crate::db::rows(backend, rows)))
-        .await?;
-    Ok(())
+    let rows = rows.iter().map(|row| row.iter().map(|text| (*text).into()).collect());
+    insert_values(tx, table, &columns, "", rows.collect()).await
 }
 
 async fn remove<const N: usize>(
@@ -346,18 +313,18 @@ async fn remove<const N: usize>(
     columns: [&str; N],
     rows: &[[&str; N]],
 ) -> Result<(), sea_orm::DbErr> {
-    if rows.is_empty() {
-        return Ok(());
-    }
     let backend = tx.get_database_backend();
     let picked: Vec<_> = (0..N).map(|n| format!("c{n}")).collect();
-    let text = format!(
-        "DELETE FROM {table} WHERE ({}) IN (SELECT {} FROM {})",
-        columns.join(", "),
-        picked.join(", "),
-        rows_of(backend, N)
-    );
-    tx.execute_raw(sql(backend, &text, crate::db::rows(backend, rows)))
-        .await?;
+    for piece in rows.chunks(most_rows(backend)) {
+        let text = format!(
+            "DELETE FROM {table} WHERE ({}) IN (SELECT {} FROM {} WHERE c0 IS NOT NULL)",
+            columns.join(", "),
+            picked.join(", "),
+            table_of(backend, &["text"; N], piece.len())
+        );
+        let rows = piece.iter().map(|row| row.iter().map(|text| (*text).into()).collect());
+        let values = bound(backend, &vec![ArrayType::String; N], rows);
+        tx.execute_raw(sql(backend, &text, values)).await?;
+    }
     Ok(())
 }

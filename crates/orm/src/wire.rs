@@ -8,31 +8,41 @@ use prost::bytes::Bytes;
 use crate::error::{Error, Result};
 
 /// Number and bytes (key included) of each field, in the order of the encoding.
-fn split(mut rest: &[u8]) -> Result<Vec<(u32, &[u8])>> {
-    let mut fields = Vec::new();
-    while !rest.is_empty() {
-        let (key, head) = varint(rest)?;
-        let body = match key & 7 {
-            0 => varint(&rest[head..])?.1,
-            1 => 8,
-            2 => {
-                let (length, digits) = varint(&rest[head..])?;
-                usize::try_from(length)
-                    .ok()
-                    .and_then(|l| l.checked_add(digits))
-                    .ok_or_else(broken)?
-            }
-            5 => 4,
-            _ => return Err(broken()),
+fn split(message: &[u8]) -> impl Iterator<Item = Result<(u32, &[u8])>> {
+    let mut rest = message;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let field = first(rest);
+        rest = match &field {
+            Ok((_, bytes)) => &rest[bytes.len()..],
+            Err(_) => &[],
         };
-        let end = head
-            .checked_add(body)
-            .filter(|end| *end <= rest.len())
-            .ok_or_else(broken)?;
-        fields.push((u32::try_from(key >> 3).map_err(|_| broken())?, &rest[..end]));
-        rest = &rest[end..];
-    }
-    Ok(fields)
+        Some(field)
+    })
+}
+
+fn first(rest: &[u8]) -> Result<(u32, &[u8])> {
+    let (key, head) = varint(rest)?;
+    let body = match key & 7 {
+        0 => varint(&rest[head..])?.1,
+        1 => 8,
+        2 => {
+            let (length, digits) = varint(&rest[head..])?;
+            usize::try_from(length)
+                .ok()
+                .and_then(|l| l.checked_add(digits))
+                .ok_or_else(broken)?
+        }
+        5 => 4,
+        _ => return Err(broken()),
+    };
+    let end = head
+        .checked_add(body)
+        .filter(|end| *end <= rest.len())
+        .ok_or_else(broken)?;
+    Ok((u32::try_from(key >> 3).map_err(|_| broken())?, &rest[..end]))
 }
 
 fn varint(bytes: &[u8]) -> Result<(u64, usize)> {
@@ -52,13 +62,14 @@ fn broken() -> Error {
 
 /// The message with only the fields that `keep` says.
 pub(crate) fn only(message: &[u8], keep: impl Fn(u32) -> bool) -> Result<Vec<u8>> {
-    Ok(split(message)?
-        .into_iter()
-        .filter(|(number, _)| keep(*number))
-        .fold(Vec::new(), |mut kept, (_, bytes)| {
+    let mut kept = Vec::with_capacity(message.len());
+    for field in split(message) {
+        let (number, bytes) = field?;
+        if keep(number) {
             kept.extend_from_slice(bytes);
-            kept
-        }))
+        }
+    }
+    Ok(kept)
 }
 
 /// The name of an encoded resource: its first field.
@@ -81,7 +92,8 @@ pub(crate) fn id(resource: &[u8]) -> Option<&[u8]> {
 
 /// The message without some fields; the same bytes where it has none of them.
 pub(crate) fn without(message: Bytes, fields: &[u32]) -> Result<Bytes> {
-    if fields.is_empty() || !split(&message)?.iter().any(|(number, _)| fields.contains(number)) {
+    let has_one = |field: Result<(u32, &[u8])>| field.is_ok_and(|(number, _)| fields.contains(&number));
+    if fields.is_empty() || !split(&message).any(has_one) {
         return Ok(message);
     }
     Ok(only(&message, |number| !fields.contains(&number))?.into())
@@ -97,7 +109,8 @@ pub(crate) fn replace(old: &[u8], new: &[u8], taken: impl Fn(u32) -> bool) -> Re
 /// The bytes of each field, the parts of a repeated field together.
 fn by_number(message: &[u8]) -> Result<BTreeMap<u32, Vec<u8>>> {
     let mut fields: BTreeMap<u32, Vec<u8>> = BTreeMap::new();
-    for (number, bytes) in split(message)? {
+    for field in split(message) {
+        let (number, bytes) = field?;
         fields.entry(number).or_default().extend_from_slice(bytes);
     }
     Ok(fields)
@@ -105,7 +118,10 @@ fn by_number(message: &[u8]) -> Result<BTreeMap<u32, Vec<u8>>> {
 
 /// Numbers of the fields that a message sets.
 pub(crate) fn set(message: &[u8]) -> Result<Vec<u32>> {
-    Ok(by_number(message)?.into_keys().collect())
+    let mut numbers = split(message).map(|field| Ok(field?.0)).collect::<Result<Vec<_>>>()?;
+    numbers.sort_unstable();
+    numbers.dedup();
+    Ok(numbers)
 }
 
 /// Numbers of the fields in which two messages differ.
@@ -159,7 +175,7 @@ mod tests {
 
         #[test]
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = split(&bytes);
+            split(&bytes).for_each(drop);
         }
     }
 }

@@ -392,7 +392,7 @@ impl Work {
 /// A row from its whole message. The private part keeps its sealed form where it says the same.
 fn project<C: Collection>(whole: &[u8], sealed: Option<&[u8]>, vault: Option<&Vault>) -> Result<Row> {
     let resource = resource::decode::<C>(whole)?;
-    resource::row::<C>(&resource, whole, vault, |id, part| {
+    resource::row::<C>(&resource, resource::head(whole)?, whole, vault, |id, part| {
         let vault = vault.ok_or_else(|| Error::internal("a private part needs a vault"))?;
         if let Some(sealed) = sealed
             && vault.open(id, sealed)? == part

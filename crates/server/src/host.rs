@@ -16,7 +16,7 @@ use crate::boot::{Server, StartError, loopback_url};
 use crate::config::Config;
 use crate::{signal, telemetry};
 
-/// Many small messages are made and dropped by threads that did not make them (docs/adr/0013).
+/// For SQLite too, which makes and drops as many small pieces as we do (docs/adr/0013-profile.md).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
