@@ -84,8 +84,9 @@ impl Peer {
         self.name
     }
 
-    /// Calls until it works, the failure is none that passes, or the time is over; four times at most. Only for calls
-    /// that may run twice without harm.
+    /// Calls until it works, the failure is none that passes, or the time is over. A peer that cannot be reached is
+    /// called four times at most; one that has too much to do until the time is over. Only for calls that may run twice
+    /// without harm.
     ///
     /// # Errors
     /// The last failure. A peer that cannot be reached is UNAVAILABLE and named.
@@ -103,7 +104,7 @@ impl Peer {
             };
             let wait = retry::wait(number);
             let late = Instant::now() + wait + RESERVE >= until;
-            if number == retry::ATTEMPTS || late || !retry::passes(&failure) {
+            if late || !retry::passes(&failure) || !retry::again(number, &failure) {
                 return Err(failure);
             }
             tracing::debug!(peer = self.name, number, ?wait, code = ?failure.code(), "a call is tried again");

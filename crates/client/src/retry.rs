@@ -6,8 +6,8 @@ use std::time::Duration;
 use tonic::{Code, Status, TimeoutExpired};
 use tonic_types::StatusExt;
 
-/// How often a call is tried at most.
-pub(crate) const ATTEMPTS: u32 = 4;
+/// How often a peer is tried at most that cannot be reached.
+const ATTEMPTS: u32 = 4;
 
 /// The longest wait before the second attempt; it doubles from there.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
@@ -24,6 +24,12 @@ pub(crate) fn passes(status: &Status) -> bool {
             .is_none_or(|info| info.reason != "MESSAGE_TOO_LARGE"),
         _ => false,
     }
+}
+
+/// Whether there is another attempt after this one. Who has too much to do says so at once and is the less burdened the
+/// longer callers wait, so that there is no bound but theirs.
+pub(crate) fn again(number: u32, failure: &Status) -> bool {
+    number < ATTEMPTS || failure.code() == Code::ResourceExhausted
 }
 
 /// How long to wait after the attempt `number` (from 1) failed: anything up to a bound that doubles, so that those who

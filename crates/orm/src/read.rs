@@ -114,7 +114,7 @@ impl Store {
             let name = name.as_ref();
             let missing = || Error::not_found(kind.collection, name);
             let id = kind.id(name).ok_or_else(missing)?;
-            let body: &Bytes = found.get(id.as_bytes()).ok_or_else(missing)?;
+            let body = found.body(id)?.ok_or_else(missing)?;
             expect_name::<C>(body, name)?;
             shown(kind, body.clone(), view, View::Full)
         });

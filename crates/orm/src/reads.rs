@@ -64,7 +64,7 @@ impl Reads {
 
 async fn run(db: Db, waiting: Arc<Mutex<mpsc::Receiver<Ask>>>) {
     loop {
-        let mut asks = crate::db::gather(&mut *waiting.lock().await, db.share()).await;
+        let mut asks = crate::db::gather(&mut *waiting.lock().await, db.share(), |_| 1).await;
         if asks.is_empty() {
             return;
         }
@@ -84,10 +84,10 @@ async fn run(db: Db, waiting: Arc<Mutex<mpsc::Receiver<Ask>>>) {
             let found = bodies.as_deref().map(by_id);
             for ask in &asks {
                 let answer = match &found {
-                    Ok(found) => Ok(found.get(ask.id.as_bytes()).map(|body| (*body).clone())),
+                    Ok(found) => found.body(&ask.id),
                     Err(error) => Err((*error).clone()),
                 };
-                answers.push(answer);
+                answers.push(answer.map(|body| body.cloned()));
             }
             for (ask, answer) in asks.into_iter().zip(answers) {
                 let _ = ask.reply.send(answer);
@@ -104,6 +104,25 @@ pub(crate) async fn bodies<'a>(db: &Db, kind: &Kind, ids: impl IntoIterator<Item
 }
 
 /// Encoded messages by the ids in their names.
-pub(crate) fn by_id(bodies: &[Body]) -> HashMap<&[u8], &Body> {
-    bodies.iter().filter_map(|body| Some((wire::id(body)?, body))).collect()
+pub(crate) struct ById<'a> {
+    bodies: HashMap<&'a [u8], &'a Body>,
+    /// One of them does not even have a name: whatever is missing may be this one.
+    broken: bool,
+}
+
+impl ById<'_> {
+    pub fn body(&self, id: &str) -> Result<Option<&Body>> {
+        match self.bodies.get(id.as_bytes()) {
+            None if self.broken => Err(Error::internal("a stored message does not decode")),
+            found => Ok(found.copied()),
+        }
+    }
+}
+
+pub(crate) fn by_id(bodies: &[Body]) -> ById<'_> {
+    let named: HashMap<&[u8], &Body> = bodies.iter().filter_map(|body| Some((wire::id(body)?, body))).collect();
+    ById {
+        broken: named.len() < bodies.len(),
+        bodies: named,
+    }
 }

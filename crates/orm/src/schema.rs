@@ -112,7 +112,7 @@ struct LedgerTables;
 
 impl MigrationName for LedgerTables {
     fn name(&self) -> &'static str {
-        "m20261124_000001_ledger"
+        "m20261124_000002_ledger"
     }
 }
 

@@ -159,7 +159,7 @@ impl Writers {
 
 async fn run(db: Db, vault: Option<Arc<Vault>>, waiting: Arc<Mutex<mpsc::Receiver<Job>>>) {
     loop {
-        let jobs = gather(&mut *waiting.lock().await, db.share()).await;
+        let jobs = gather(&mut *waiting.lock().await, db.share(), |job: &Job| job.edits.len()).await;
         if jobs.is_empty() {
             return;
         }

@@ -22,7 +22,7 @@ struct Tables;
 
 impl MigrationName for Tables {
     fn name(&self) -> &'static str {
-        "m20261124_000001_awards"
+        "m20261124_000002_awards"
     }
 }
 

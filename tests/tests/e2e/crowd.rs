@@ -73,36 +73,29 @@ async fn soon(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-/// Makes a person by a client that tries again; where even that is refused, the caller does, as the message says.
+/// Makes a person by a client that tries again.
 async fn create(peer: &Peer, number: usize, refused: &AtomicUsize) -> Result<Talent, Status> {
-    let until = Instant::now() + Duration::from_secs(20);
+    let until = Instant::now() + Duration::from_secs(30);
     let first = AtomicUsize::new(1);
-    loop {
-        let created = peer.call(Some(until), |attempt| {
-            let mut talent = TalentServiceClient::new(attempt.channel());
-            let request = attempt.request(person(number));
-            let is_first = first.swap(0, Ordering::Relaxed);
-            async move {
-                let answer = talent.create_talent(request).await;
-                if let Err(status) = &answer {
-                    let told = failure(Err::<(), _>(status.clone()));
-                    let busy = [
-                        (Code::ResourceExhausted, "OVERLOADED"),
-                        (Code::ResourceExhausted, "WRITE_QUEUE_FULL"),
-                    ];
-                    assert!(busy.contains(&told.is()), "{told:?}");
-                    refused.fetch_add(is_first, Ordering::Relaxed);
-                }
-                Ok(answer?.into_inner())
+    let created = peer.call(Some(until), |attempt| {
+        let mut talent = TalentServiceClient::new(attempt.channel());
+        let request = attempt.request(person(number));
+        let is_first = first.swap(0, Ordering::Relaxed);
+        async move {
+            let answer = talent.create_talent(request).await;
+            if let Err(status) = &answer {
+                let told = failure(Err::<(), _>(status.clone()));
+                let busy = [
+                    (Code::ResourceExhausted, "OVERLOADED"),
+                    (Code::ResourceExhausted, "WRITE_QUEUE_FULL"),
+                ];
+                assert!(busy.contains(&told.is()), "{told:?}");
+                refused.fetch_add(is_first, Ordering::Relaxed);
             }
-        });
-        match created.await {
-            Err(status) if status.code() == Code::ResourceExhausted && Instant::now() < until => {
-                tokio::time::sleep(Duration::from_millis(500)).await;
-            }
-            done => return done,
+            Ok(answer?.into_inner())
         }
-    }
+    });
+    created.await
 }
 
 /// The names of all persons, as far as a list finds them.
