@@ -17,7 +17,7 @@ use tonic::{Status, Streaming};
 use crate::status;
 
 /// How many rows are prepared and written together.
-const PIECE: usize = 2000;
+const PIECE: usize = 1000;
 /// The same in bytes as they came in.
 const PIECE_BYTES: usize = 8 << 20;
 /// How many records one stream may have assumed.
@@ -279,6 +279,7 @@ where
                 resource,
                 problems,
             });
+            breathe(waiting.len()).await;
         }
         if waiting.len() == PIECE || bytes > PIECE_BYTES {
             bytes = 0;
@@ -295,6 +296,13 @@ where
             .map_err(status::from_error)?,
     );
     Ok((outcomes, session.created.into_values().collect()))
+}
+
+/// Lets others run after each few rows: an import has time, and a get has not.
+async fn breathe(row: usize) {
+    if row.is_multiple_of(16) {
+        tokio::task::yield_now().await;
+    }
 }
 
 async fn begin<C: Collection>(
@@ -390,6 +398,7 @@ async fn take<C: Collection>(
     service.prepare(cx, session, &mut rows).await?;
     let (mut edits, mut places): (Vec<Planned>, Vec<usize>) = (Vec::new(), Vec::new());
     for ((row, mask), place) in rows.into_iter().zip(masks).zip(rows_at) {
+        breathe(place).await;
         let edit = if row.problems.is_empty() {
             mask.and_then(|mask| {
                 let (chains, source) = (service.chains(), &session.settings.source);
