@@ -5,10 +5,11 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use http::{HeaderMap, Method as Verb, Request, Response, StatusCode};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::sync::watch;
 use tonic::service::Routes;
@@ -23,6 +24,10 @@ use crate::limit::Places;
 use crate::permissions::{self, Method, Methods};
 use crate::size::Measured;
 use crate::status;
+
+/// How much a refused caller is heard out, and for how long.
+const HEARD: usize = 64 * 1024;
+const MOMENT: Duration = Duration::from_millis(50);
 
 /// What every call passes through. Shared by all connections.
 pub(crate) struct Edge {
@@ -77,7 +82,10 @@ impl Edge {
         };
         let place = match asked.and(place) {
             Ok(place) => place,
-            Err(refusal) => return Answer::failure(refusal, Some(access)),
+            Err(refusal) => {
+                hear_out(request.into_body()).await;
+                return Answer::failure(refusal, Some(access));
+            }
         };
         let principal = authenticate(request.headers());
         if let Err(denial) = permissions::authorise(&principal, &method) {
@@ -160,6 +168,21 @@ impl Edge {
             }),
         })
     }
+}
+
+/// Takes in what a refused caller still sends, for a moment. To answer before that resets the stream, and where a connection
+/// has many such streams HTTP/2 takes what comes late on them for an attack and ends it, with all of its calls.
+async fn hear_out(mut body: Incoming) {
+    let rest = async {
+        let mut heard = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            heard += frame.data_ref().map_or(0, bytes::Bytes::len);
+            if heard > HEARD {
+                break;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(MOMENT, rest).await;
 }
 
 fn speaks_grpc(headers: &HeaderMap) -> bool {
