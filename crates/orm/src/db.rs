@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use prost::bytes::Bytes;
-use sea_orm::sea_query::{ArrayType, Value};
+use sea_orm::sea_query::Value;
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, QueryResult, SqliteTransactionMode,
     SqlxPostgresConnector, SqlxSqliteConnector, Statement, TransactionOptions, TransactionTrait,
@@ -13,9 +13,8 @@ use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
-use tokio::sync::mpsc;
-
 use crate::error::{Class, Error, Result};
+use crate::statement::sql;
 
 /// The oldest SQLite that does not corrupt a WAL at its reset, as `major * 1_000_000 + minor * 1000 + patch`.
 const SQLITE_AT_LEAST: (u32, &str) = (3_051_003, "3.51.3");
@@ -25,9 +24,8 @@ const SQLITE_READS: u32 = 4;
 const POSTGRES_READS: u32 = 8;
 const POSTGRES_WRITES: u32 = 5;
 
-/// For how many rows there are statements on SQLite: few, so that they stay prepared, and close enough that a batch is one
-/// statement without many rows of nothing.
-const SIZES: [usize; 16] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256];
+/// How many calls share a statement or a transaction at most, where nothing else is said.
+pub const SHARE: usize = 256;
 
 /// The database of a store.
 #[derive(Debug, Clone)]
@@ -39,12 +37,6 @@ pub struct Db {
     write: DatabaseConnection,
     share: usize,
 }
-
-/// The weight from which a batch takes no more: the rows of about one piece of an import.
-const HEAVY: usize = 1024;
-
-/// How many calls share a statement or a transaction at most, where nothing else is said.
-pub const SHARE: usize = 256;
 
 impl Db {
     /// Opens an SQLite file, and makes it where it does not exist yet.
@@ -306,202 +298,4 @@ async fn bodies(
         bodies.push(rest.split_to(end).slice(10..));
     }
     Ok(bodies)
-}
-
-/// What waits in a queue, at most so many; none once the queue has ended. Whoever is about to ask gets the chance to do so
-/// first, where others run: that is no wait, and fewer statements are shared by more. Nothing is added once what was taken
-/// weighs [`HEAVY`]: the pieces of several imports then follow each other, and while one is written the next is prepared.
-pub(crate) async fn gather<T>(queue: &mut mpsc::Receiver<T>, most: usize, weight: impl Fn(&T) -> usize) -> Vec<T> {
-    let Some(first) = queue.recv().await else {
-        return Vec::new();
-    };
-    let (mut weighs, mut waiting) = (weight(&first), vec![first]);
-    for has_yielded in [false, true] {
-        while waiting.len() < most
-            && weighs < HEAVY
-            && let Ok(another) = queue.try_recv()
-        {
-            weighs += weight(&another);
-            waiting.push(another);
-        }
-        if !has_yielded && waiting.len() < most && weighs < HEAVY {
-            tokio::task::yield_now().await;
-        }
-    }
-    waiting
-}
-
-/// A statement with `?` for each value, whatever the database. The text holds no `?` of its own.
-pub(crate) fn sql(backend: DbBackend, text: &str, values: impl IntoIterator<Item = Value>) -> Statement {
-    if backend != DbBackend::Postgres {
-        return Statement::from_sql_and_values(backend, text, values);
-    }
-    let mut numbered = String::with_capacity(text.len() + 16);
-    let mut count = 0;
-    for part in text.split_inclusive('?') {
-        match part.strip_suffix('?') {
-            Some(before) => {
-                count += 1;
-                numbered.push_str(before);
-                numbered.push('$');
-                numbered.push_str(&count.to_string());
-            }
-            None => numbered.push_str(part),
-        }
-    }
-    Statement::from_sql_and_values(backend, numbered, values)
-}
-
-/// `column` is one of a list that is bound as one value (see [`list`]), so that any length is the same statement.
-pub(crate) fn among(backend: DbBackend, column: &str) -> String {
-    match backend {
-        DbBackend::Postgres => format!("{column} = ANY(?)"),
-        _ => format!("{column} IN (SELECT value FROM json_each(?))"),
-    }
-}
-
-/// The list for [`among`].
-pub(crate) fn list<T: AsRef<str>>(backend: DbBackend, items: impl IntoIterator<Item = T>) -> Value {
-    let items = items.into_iter();
-    match backend {
-        DbBackend::Postgres => Value::Array(
-            ArrayType::String,
-            Some(Box::new(items.map(|i| i.as_ref().to_owned().into()).collect())),
-        ),
-        _ => {
-            let items: Vec<T> = items.collect();
-            let items: Vec<&str> = items.iter().map(AsRef::as_ref).collect();
-            serde_json::to_string(&items).unwrap_or_default().into()
-        }
-    }
-}
-
-/// How many rows one statement takes. PostgreSQL takes any number, as a list for each column.
-pub(crate) fn most_rows(backend: DbBackend) -> usize {
-    match backend {
-        DbBackend::Postgres => usize::MAX,
-        _ => SIZES[SIZES.len() - 1],
-    }
-}
-
-/// A table with columns `c0`, `c1`, … of so many rows, whose values are bound by [`bound`]: `SELECT … FROM` this
-/// `WHERE c0 IS NOT NULL`, because there may be rows of nothing at its end. `types` are those that PostgreSQL calls them.
-pub(crate) fn table_of(backend: DbBackend, types: &[&str], rows: usize) -> String {
-    let names = |name: fn(usize) -> String| (0..types.len()).map(name).collect::<Vec<_>>().join(", ");
-    if backend == DbBackend::Postgres {
-        let lists: Vec<_> = types.iter().map(|name| format!("?::{name}[]")).collect();
-        return format!("UNNEST({}) AS r({})", lists.join(", "), names(|n| format!("c{n}")));
-    }
-    let row = format!("({})", vec!["?"; types.len()].join(", "));
-    format!(
-        "(SELECT {} FROM (VALUES {})) AS r",
-        names(|n| format!("column{} AS c{n}", n + 1)),
-        vec![row.as_str(); size_for(rows)].join(", ")
-    )
-}
-
-/// The values for [`table_of`].
-pub(crate) fn bound(
-    backend: DbBackend,
-    kinds: &[ArrayType],
-    rows: impl ExactSizeIterator<Item = Vec<Value>>,
-) -> Vec<Value> {
-    let count = rows.len();
-    if backend != DbBackend::Postgres {
-        let nothing = (size_for(count) - count) * kinds.len();
-        return rows
-            .flatten()
-            .chain(std::iter::repeat_n(Value::String(None), nothing))
-            .collect();
-    }
-    let mut lists: Vec<Vec<Value>> = kinds.iter().map(|_| Vec::with_capacity(count)).collect();
-    for row in rows {
-        for (list, value) in lists.iter_mut().zip(row) {
-            list.push(value);
-        }
-    }
-    let lists = kinds.iter().zip(lists);
-    lists
-        .map(|(kind, list)| Value::Array(kind.clone(), Some(Box::new(list))))
-        .collect()
-}
-
-fn size_for(rows: usize) -> usize {
-    SIZES.into_iter().find(|size| *size >= rows).unwrap_or(rows)
-}
-
-/// The first column of each row.
-pub(crate) fn first<T: sea_orm::TryGetable>(rows: &[QueryResult]) -> Result<Vec<T>> {
-    rows.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
-}
-
-/// Whether the database asks to try the whole transaction again: a serialization failure, a deadlock, SQLite busy.
-pub(crate) fn wants_retry(error: &sea_orm::DbErr) -> bool {
-    matches!(
-        code(error).as_deref(),
-        Some("40001" | "40P01" | "5" | "6" | "517" | "261")
-    )
-}
-
-/// Whether a unique key was taken meanwhile.
-pub(crate) fn is_unique(error: &sea_orm::DbErr) -> bool {
-    matches!(code(error).as_deref(), Some("23505" | "1555" | "2067"))
-}
-
-/// Whether another process keeps an SQLite database locked for longer than we wait.
-pub(crate) fn is_locked(error: &sea_orm::DbErr) -> bool {
-    matches!(code(error).as_deref(), Some("5" | "6" | "261" | "55P03"))
-}
-
-/// Whether the database has no room left on its disk. What was not committed is undone.
-pub(crate) fn is_full(error: &sea_orm::DbErr) -> bool {
-    matches!(code(error).as_deref(), Some("13" | "53100"))
-}
-
-/// Whether there is no connection to the database, or it broke: an input or output error, or the server going away
-/// (classes 57P and 08 of SQLSTATE).
-pub(crate) fn is_unreachable(error: &sea_orm::DbErr) -> bool {
-    let code = code(error).unwrap_or_default();
-    // 57014: a statement was ended because it took too long.
-    let gone = code.starts_with("57P") || code == "57014" || (code.len() == 5 && code.starts_with("08"));
-    let broken = matches!(
-        error,
-        sea_orm::DbErr::Exec(sea_orm::RuntimeErr::SqlxError(inner)) | sea_orm::DbErr::Query(sea_orm::RuntimeErr::SqlxError(inner))
-            if matches!(**inner, sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed)
-    );
-    gone || broken || matches!(error, sea_orm::DbErr::ConnectionAcquire(_) | sea_orm::DbErr::Conn(_))
-}
-
-fn code(error: &sea_orm::DbErr) -> Option<String> {
-    let (sea_orm::DbErr::Exec(runtime) | sea_orm::DbErr::Query(runtime) | sea_orm::DbErr::Conn(runtime)) = error else {
-        return None;
-    };
-    match runtime {
-        sea_orm::RuntimeErr::SqlxError(error) => error.as_database_error()?.code().map(|c| c.into_owned()),
-        _ => None,
-    }
-}
-
-impl From<sea_orm::DbErr> for Error {
-    fn from(error: sea_orm::DbErr) -> Self {
-        if wants_retry(&error) || is_locked(&error) {
-            return Error::new(
-                Class::Aborted,
-                "CONCURRENT_CHANGE",
-                "another change came first: try again",
-            );
-        }
-        if is_full(&error) {
-            let said = "the disk of the database is full: nothing was written, make room and try again";
-            return Error::new(Class::Exhausted, "DATABASE_FULL", said);
-        }
-        if is_unreachable(&error) {
-            return Error::new(
-                Class::Unavailable,
-                "DATABASE_UNREACHABLE",
-                "the database does not answer: try again",
-            );
-        }
-        Error::internal(error)
-    }
 }

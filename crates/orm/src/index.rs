@@ -7,8 +7,8 @@
 use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend};
 
-use crate::db::sql;
 use crate::layer::RowChange;
+use crate::statement::sql;
 use crate::text::{Query, Term, whole_name};
 
 /// The statements that make the index of a table, in the words of [`crate::schema::run`].
@@ -74,9 +74,9 @@ pub(crate) async fn write(tx: &DatabaseTransaction, table: &str, rows: &[RowChan
     if !known.is_empty() {
         let text = format!(
             "DELETE FROM {table}_search WHERE rowid IN (SELECT serial FROM {table} WHERE {})",
-            crate::db::among(backend, "id")
+            crate::statement::among(backend, "id")
         );
-        tx.execute_raw(sql(backend, &text, [crate::db::list(backend, known)]))
+        tx.execute_raw(sql(backend, &text, [crate::statement::list(backend, known)]))
             .await?;
     }
     let tokens: serde_json::Map<String, serde_json::Value> = changed()

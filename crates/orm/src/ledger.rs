@@ -6,10 +6,11 @@
 use mingce_proto::registry::Revision;
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
 
-use crate::db::{Db, sql};
+use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::page::{self, Position};
 use crate::resource::Kind;
+use crate::statement::sql;
 use crate::tables::insert_values;
 use crate::work::timestamp;
 

@@ -1,10 +1,12 @@
 //! The kit of all services: one write path, ledger, pages, filters, search, figures, identifiers, migrations.
 
 pub mod answer;
+mod batch;
 pub mod cx;
 pub mod db;
 mod draft;
 pub mod error;
+mod fault;
 pub mod field;
 mod figures;
 pub mod filter;
@@ -24,6 +26,7 @@ pub mod resource;
 pub mod rules;
 pub mod schema;
 mod select;
+mod statement;
 pub mod store;
 mod tables;
 pub mod text;

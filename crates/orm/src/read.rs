@@ -10,16 +10,16 @@ use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DbBackend};
 
 use crate::cx::Cx;
-use crate::db::{among, list};
 use crate::error::{Error, Result};
 use crate::field::{Column, Type};
 use crate::filter::{self, Expr};
 use crate::index;
 use crate::order;
 use crate::page::{self, Position};
-use crate::reads::{bodies, by_id};
+use crate::reads::{self, by_id};
 use crate::resource::{self, Cell, Collection, Kind};
 use crate::select::{Condition, after_position, columns_of, compile};
+use crate::statement::{among, list};
 use crate::store::Store;
 use crate::text::{self, Query};
 use crate::wire;
@@ -99,16 +99,16 @@ impl Store {
             .await?
             .ok_or_else(missing)?;
         expect_name::<C>(&body, name)?;
-        if is_basic(view, View::Full) && !kind.full_only.is_empty() {
-            return Ok(Reply::Encoded(wire::without(body, &kind.full_only)?));
-        }
-        Ok(Reply::Encoded(body))
+        Ok(Reply::Encoded(shown(kind, body, view, View::Full)?))
     }
 
     /// The resources with these names, in their order. NOT_FOUND names the first that does not exist.
     pub async fn batch_get<C: Collection>(&self, _cx: &Cx, names: &[impl AsRef<str>], view: i32) -> Result<Page<C>> {
         let kind = &C::shape().kind;
-        let found = bodies(&self.db, kind, names.iter().filter_map(|name| kind.id(name.as_ref()))).await?;
+        // Not over the connection of the shared gets, which would wait for it.
+        let ids = names.iter().filter_map(|name| kind.id(name.as_ref()));
+        let (text, ids) = reads::wanted(&self.db, kind, ids);
+        let found = self.db.bodies(&text, [ids]).await?;
         let found = by_id(&found);
         let bodies = names.iter().map(|name| {
             let name = name.as_ref();
@@ -283,7 +283,7 @@ impl Store {
         let mut next = 0;
         while let Some(name) = names.get(next).cloned() {
             let rows = self.db.read.query_all_raw(self.db.sql(&text, [name.into()])).await?;
-            names.extend(crate::db::first::<String>(&rows)?);
+            names.extend(crate::statement::first::<String>(&rows)?);
             next += 1;
         }
         Ok(names)
@@ -394,4 +394,30 @@ macro_rules! wanted {
             parents: &[],
         }
     };
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_page_of_the_contract_has_its_fields_where_a_reply_puts_them() {
+        let is_page = |name: &str| ["BatchGet", "List", "Search"].iter().any(|verb| name.starts_with(verb));
+        let services = mingce_proto::names::POOL.services();
+        let methods = services.flat_map(|service| service.methods().collect::<Vec<_>>());
+        let mut seen = 0;
+        for method in methods.filter(|method| is_page(method.name())) {
+            let page = method.output();
+            let items = page.get_field(1).unwrap();
+            assert!(
+                items.is_list() && items.kind().as_message().is_some(),
+                "{}",
+                page.full_name()
+            );
+            for (name, number) in [("next_page_token", 2), ("total_size", 3)] {
+                let found = page.get_field_by_name(name).map(|field| field.number());
+                assert!(found.is_none_or(|found| found == number), "{} {name}", page.full_name());
+            }
+            seen += 1;
+        }
+        assert!(seen > 15, "{seen} methods");
+    }
 }

@@ -7,11 +7,14 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use prost::bytes::Bytes;
+use sea_orm::sea_query::Value;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
-use crate::db::{Db, among, list};
+use crate::batch::gather;
+use crate::db::Db;
 use crate::error::{Class, Error, Result};
 use crate::resource::Kind;
+use crate::statement::{among, list};
 use crate::wire;
 
 /// How many calls may wait.
@@ -64,7 +67,7 @@ impl Reads {
 
 async fn run(db: Db, waiting: Arc<Mutex<mpsc::Receiver<Ask>>>) {
     loop {
-        let mut asks = crate::db::gather(&mut *waiting.lock().await, db.share(), |_| 1).await;
+        let mut asks = gather(&mut *waiting.lock().await, db.share(), |_| 1).await;
         if asks.is_empty() {
             return;
         }
@@ -80,7 +83,8 @@ async fn run(db: Db, waiting: Arc<Mutex<mpsc::Receiver<Ask>>>) {
             };
             let mut answers = Vec::with_capacity(asks.len());
             let ids: BTreeSet<&str> = asks.iter().map(|ask| ask.id.as_str()).collect();
-            let bodies = bodies(&db, kind, ids).await;
+            let (text, ids) = wanted(&db, kind, ids);
+            let bodies = db.shared_bodies(&text, [ids]).await;
             let found = bodies.as_deref().map(by_id);
             for ask in &asks {
                 let answer = match &found {
@@ -96,11 +100,11 @@ async fn run(db: Db, waiting: Arc<Mutex<mpsc::Receiver<Ask>>>) {
     }
 }
 
-/// The encoded messages of these ids, as far as they exist.
-pub(crate) async fn bodies<'a>(db: &Db, kind: &Kind, ids: impl IntoIterator<Item = &'a str>) -> Result<Vec<Body>> {
+/// The query for the encoded messages of these ids, as far as they exist, and its value.
+pub(crate) fn wanted<'a>(db: &Db, kind: &Kind, ids: impl IntoIterator<Item = &'a str>) -> (String, Value) {
     let backend = db.backend();
     let text = format!("SELECT t.body FROM {} t WHERE {}", kind.table, among(backend, "t.id"));
-    db.shared_bodies(&text, [list(backend, ids)]).await
+    (text, list(backend, ids))
 }
 
 /// Encoded messages by the ids in their names.

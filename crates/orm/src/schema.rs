@@ -164,11 +164,11 @@ pub async fn prepare<M: MigratorTrait>(db: &Db, migrate: bool) -> Result<()> {
         match M::up(db.owner(), None).await {
             Ok(()) => return Ok(()),
             // Another process may be making the same tables at this moment.
-            Err(error) if attempt < 10 && !crate::db::is_full(&error) => {
+            Err(error) if attempt < 10 && !crate::fault::is_full(&error) => {
                 first.get_or_insert(error);
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
-            Err(error) if crate::db::is_full(&error) => return Err(error.into()),
+            Err(error) if crate::fault::is_full(&error) => return Err(error.into()),
             Err(error) => {
                 let why = first.unwrap_or(error);
                 return Err(Error::internal(format!("the tables cannot be made: {why}")));
@@ -189,7 +189,7 @@ async fn tables(db: &Db) -> Result<Vec<String>> {
         }
         _ => "SELECT name FROM sqlite_master WHERE type = 'table'",
     };
-    crate::db::first::<String>(&db.owner().query_all_raw(db.sql(text, [])).await?)
+    crate::statement::first::<String>(&db.owner().query_all_raw(db.sql(text, [])).await?)
 }
 
 /// The same for an SQLite file, before anything opens it for writing. A file that does not exist is fine.
@@ -272,7 +272,7 @@ pub async fn differences(db: &Db, kind: &crate::resource::Kind) -> Result<Vec<St
         }
         _ => "SELECT name FROM pragma_table_info(?)",
     };
-    for column in crate::db::first::<String>(&db.read.query_all_raw(db.sql(text, [kind.table.into()])).await?)? {
+    for column in crate::statement::first::<String>(&db.read.query_all_raw(db.sql(text, [kind.table.into()])).await?)? {
         if !declared.contains(&column.as_str()) {
             wrong.push(format!("{}.{column} is declared nowhere", kind.table));
         }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use sea_orm::sea_query::{ArrayType, Value};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, QueryResult};
 
-use crate::db::{among, bound, list, most_rows, sql, table_of};
 use crate::error::Result;
 use crate::index;
 use crate::layer::{Asks, Base, Loaded, RowChange};
 use crate::resource::{Cell, Kind, Row};
+use crate::statement::{among, bound, list, most_rows, sql, table_of};
 use crate::vault::Vault;
 
 /// The field of the whole names that an import matches by, among the values of a resource's fields.

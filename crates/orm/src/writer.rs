@@ -14,10 +14,13 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use crate::answer::{Answer, Outcome};
+use crate::batch::gather;
 use crate::cx::Cx;
-use crate::db::{Db, gather, is_full, is_locked, is_unique, is_unreachable, sql, wants_retry};
+use crate::db::Db;
 use crate::error::{Class, Error, Result};
+use crate::fault::{is_full, is_locked, is_unique, is_unreachable, wants_retry};
 use crate::layer::Asks;
+use crate::statement::sql;
 use crate::vault::Vault;
 use crate::work::Work;
 use crate::{ledger, tables};
@@ -393,10 +396,10 @@ async fn requests(tx: &DatabaseTransaction, jobs: &[Job]) -> Result<Seen, Fault>
     let text = format!(
         "SELECT r.actor, r.request_id, r.digest, r.resource, r.revision, l.snapshot FROM requests r \
          JOIN ledger l ON l.resource = r.resource AND l.revision = r.revision WHERE {}",
-        crate::db::among(backend, "r.request_id")
+        crate::statement::among(backend, "r.request_id")
     );
     for row in tx
-        .query_all_raw(sql(backend, &text, [crate::db::list(backend, ids)]))
+        .query_all_raw(sql(backend, &text, [crate::statement::list(backend, ids)]))
         .await?
     {
         let answer = Answer {

@@ -5,6 +5,7 @@
 mod bears;
 mod caller;
 mod ends;
+mod refused;
 mod refuses;
 mod serves;
 mod toy;

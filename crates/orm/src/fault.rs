@@ -1,0 +1,74 @@
+//! What an error of the database means: whether to try again, and what a caller is told.
+
+use crate::error::{Class, Error};
+
+/// Whether the database asks to try the whole transaction again: a serialization failure, a deadlock, SQLite busy.
+pub(crate) fn wants_retry(error: &sea_orm::DbErr) -> bool {
+    matches!(
+        code(error).as_deref(),
+        Some("40001" | "40P01" | "5" | "6" | "517" | "261")
+    )
+}
+
+/// Whether a unique key was taken meanwhile.
+pub(crate) fn is_unique(error: &sea_orm::DbErr) -> bool {
+    matches!(code(error).as_deref(), Some("23505" | "1555" | "2067"))
+}
+
+/// Whether another process keeps an SQLite database locked for longer than we wait.
+pub(crate) fn is_locked(error: &sea_orm::DbErr) -> bool {
+    matches!(code(error).as_deref(), Some("5" | "6" | "261" | "55P03"))
+}
+
+/// Whether the database has no room left on its disk. What was not committed is undone.
+pub(crate) fn is_full(error: &sea_orm::DbErr) -> bool {
+    matches!(code(error).as_deref(), Some("13" | "53100"))
+}
+
+/// Whether there is no connection to the database, or it broke: an input or output error, or the server going away
+/// (classes 57P and 08 of SQLSTATE).
+pub(crate) fn is_unreachable(error: &sea_orm::DbErr) -> bool {
+    let code = code(error).unwrap_or_default();
+    // 57014: a statement was ended because it took too long.
+    let gone = code.starts_with("57P") || code == "57014" || (code.len() == 5 && code.starts_with("08"));
+    let broken = matches!(
+        error,
+        sea_orm::DbErr::Exec(sea_orm::RuntimeErr::SqlxError(inner)) | sea_orm::DbErr::Query(sea_orm::RuntimeErr::SqlxError(inner))
+            if matches!(**inner, sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed)
+    );
+    gone || broken || matches!(error, sea_orm::DbErr::ConnectionAcquire(_) | sea_orm::DbErr::Conn(_))
+}
+
+fn code(error: &sea_orm::DbErr) -> Option<String> {
+    let (sea_orm::DbErr::Exec(runtime) | sea_orm::DbErr::Query(runtime) | sea_orm::DbErr::Conn(runtime)) = error else {
+        return None;
+    };
+    match runtime {
+        sea_orm::RuntimeErr::SqlxError(error) => error.as_database_error()?.code().map(|c| c.into_owned()),
+        _ => None,
+    }
+}
+
+impl From<sea_orm::DbErr> for Error {
+    fn from(error: sea_orm::DbErr) -> Self {
+        if wants_retry(&error) || is_locked(&error) {
+            return Error::new(
+                Class::Aborted,
+                "CONCURRENT_CHANGE",
+                "another change came first: try again",
+            );
+        }
+        if is_full(&error) {
+            let said = "the disk of the database is full: nothing was written, make room and try again";
+            return Error::new(Class::Exhausted, "DATABASE_FULL", said);
+        }
+        if is_unreachable(&error) {
+            return Error::new(
+                Class::Unavailable,
+                "DATABASE_UNREACHABLE",
+                "the database does not answer: try again",
+            );
+        }
+        Error::internal(error)
+    }
+}

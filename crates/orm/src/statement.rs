@@ -1,0 +1,114 @@
+//! The texts of statements and what is bound to them, where the databases differ.
+
+use sea_orm::sea_query::{ArrayType, Value};
+use sea_orm::{DbBackend, QueryResult, Statement};
+
+use crate::error::Result;
+
+/// For how many rows there are statements on SQLite: few, so that they stay prepared, and close enough that a batch is one
+/// statement without many rows of nothing.
+const SIZES: [usize; 16] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256];
+
+/// A statement with `?` for each value, whatever the database. The text holds no `?` of its own.
+pub(crate) fn sql(backend: DbBackend, text: &str, values: impl IntoIterator<Item = Value>) -> Statement {
+    if backend != DbBackend::Postgres {
+        return Statement::from_sql_and_values(backend, text, values);
+    }
+    let mut numbered = String::with_capacity(text.len() + 16);
+    let mut count = 0;
+    for part in text.split_inclusive('?') {
+        match part.strip_suffix('?') {
+            Some(before) => {
+                count += 1;
+                numbered.push_str(before);
+                numbered.push('$');
+                numbered.push_str(&count.to_string());
+            }
+            None => numbered.push_str(part),
+        }
+    }
+    Statement::from_sql_and_values(backend, numbered, values)
+}
+
+/// `column` is one of a list that is bound as one value (see [`list`]), so that any length is the same statement.
+pub(crate) fn among(backend: DbBackend, column: &str) -> String {
+    match backend {
+        DbBackend::Postgres => format!("{column} = ANY(?)"),
+        _ => format!("{column} IN (SELECT value FROM json_each(?))"),
+    }
+}
+
+/// The list for [`among`].
+pub(crate) fn list<T: AsRef<str>>(backend: DbBackend, items: impl IntoIterator<Item = T>) -> Value {
+    let items = items.into_iter();
+    match backend {
+        DbBackend::Postgres => Value::Array(
+            ArrayType::String,
+            Some(Box::new(items.map(|i| i.as_ref().to_owned().into()).collect())),
+        ),
+        _ => {
+            let items: Vec<T> = items.collect();
+            let items: Vec<&str> = items.iter().map(AsRef::as_ref).collect();
+            serde_json::to_string(&items).unwrap_or_default().into()
+        }
+    }
+}
+
+/// How many rows one statement takes. PostgreSQL takes any number, as a list for each column.
+pub(crate) fn most_rows(backend: DbBackend) -> usize {
+    match backend {
+        DbBackend::Postgres => usize::MAX,
+        _ => SIZES[SIZES.len() - 1],
+    }
+}
+
+/// A table with columns `c0`, `c1`, … of so many rows, whose values are bound by [`bound`]: `SELECT … FROM` this
+/// `WHERE c0 IS NOT NULL`, because there may be rows of nothing at its end. `types` are those that PostgreSQL calls them.
+pub(crate) fn table_of(backend: DbBackend, types: &[&str], rows: usize) -> String {
+    let names = |name: fn(usize) -> String| (0..types.len()).map(name).collect::<Vec<_>>().join(", ");
+    if backend == DbBackend::Postgres {
+        let lists: Vec<_> = types.iter().map(|name| format!("?::{name}[]")).collect();
+        return format!("UNNEST({}) AS r({})", lists.join(", "), names(|n| format!("c{n}")));
+    }
+    let row = format!("({})", vec!["?"; types.len()].join(", "));
+    format!(
+        "(SELECT {} FROM (VALUES {})) AS r",
+        names(|n| format!("column{} AS c{n}", n + 1)),
+        vec![row.as_str(); size_for(rows)].join(", ")
+    )
+}
+
+/// The values for [`table_of`].
+pub(crate) fn bound(
+    backend: DbBackend,
+    kinds: &[ArrayType],
+    rows: impl ExactSizeIterator<Item = Vec<Value>>,
+) -> Vec<Value> {
+    let count = rows.len();
+    if backend != DbBackend::Postgres {
+        let nothing = (size_for(count) - count) * kinds.len();
+        return rows
+            .flatten()
+            .chain(std::iter::repeat_n(Value::String(None), nothing))
+            .collect();
+    }
+    let mut lists: Vec<Vec<Value>> = kinds.iter().map(|_| Vec::with_capacity(count)).collect();
+    for row in rows {
+        for (list, value) in lists.iter_mut().zip(row) {
+            list.push(value);
+        }
+    }
+    let lists = kinds.iter().zip(lists);
+    lists
+        .map(|(kind, list)| Value::Array(kind.clone(), Some(Box::new(list))))
+        .collect()
+}
+
+fn size_for(rows: usize) -> usize {
+    SIZES.into_iter().find(|size| *size >= rows).unwrap_or(rows)
+}
+
+/// The first column of each row.
+pub(crate) fn first<T: sea_orm::TryGetable>(rows: &[QueryResult]) -> Result<Vec<T>> {
+    rows.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
+}
