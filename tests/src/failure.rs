@@ -20,6 +20,8 @@ pub struct Failure {
     pub fields: Vec<String>,
     /// What each field violation says.
     pub descriptions: Vec<String>,
+    /// What stands in the way: the reason and the subject of each violation of the PreconditionFailure.
+    pub blockers: Vec<(String, String)>,
     /// The name of the resource that the ResourceInfo points at.
     pub resource: String,
     /// The message for the developer.
@@ -43,6 +45,15 @@ impl From<Status> for Failure {
                 .unwrap_or_default(),
             fields: violations.iter().map(|v| v.field.clone()).collect(),
             descriptions: violations.iter().map(|v| v.description.clone()).collect(),
+            blockers: details
+                .precondition_failure()
+                .map(|p| {
+                    p.violations
+                        .iter()
+                        .map(|v| (v.r#type.clone(), v.subject.clone()))
+                        .collect()
+                })
+                .unwrap_or_default(),
             resource: details
                 .resource_info()
                 .map(|r| r.resource_name.clone())
@@ -69,6 +80,11 @@ impl Failure {
     /// Code and reason, for one comparison.
     pub fn is(&self) -> (Code, &str) {
         (self.code, &self.reason)
+    }
+
+    /// The reasons of what stands in the way.
+    pub fn reasons(&self) -> Vec<&str> {
+        self.blockers.iter().map(|(reason, _)| reason.as_str()).collect()
     }
 
     /// Whatever went wrong inside, its text stays inside.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod binary;
+pub mod cases;
 pub mod failure;
 pub mod postgres;
 pub mod register;

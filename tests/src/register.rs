@@ -1,5 +1,6 @@
 //! One running register: the real binary on a data folder and a database of its own.
 
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -65,6 +66,19 @@ impl Register {
             flags: flags.iter().map(|&flag| flag.to_owned()).collect(),
             running: None,
         }
+    }
+
+    /// Another process on the same PostgreSQL database, with the same flags and the same key. It ends before this one is dropped.
+    pub async fn another(&self) -> Self {
+        let database = self.database.as_ref().expect("a file is open in one process");
+        let url = database.url();
+        let mut flags = vec!["--database", url.as_str()];
+        flags.extend(self.flags.iter().map(String::as_str));
+        let mut other = Self::prepare(Store::Sqlite, &flags).await;
+        fs::create_dir_all(other.data()).unwrap();
+        fs::copy(self.data().join("master.key"), other.data().join("master.key")).unwrap();
+        other.restart();
+        other
     }
 
     /// Starts it on the data that it has.

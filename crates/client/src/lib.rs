@@ -7,4 +7,4 @@ mod retry;
 pub mod services;
 
 pub use peer::{Attempt, Peer};
-pub use services::{Labs, Talent};
+pub use services::{Awards, Labs, Talent};

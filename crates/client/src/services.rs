@@ -2,6 +2,9 @@
 
 use std::time::Instant;
 
+use mingce_proto::awards::award_nomination_service_client::AwardNominationServiceClient;
+use mingce_proto::awards::award_service_client::AwardServiceClient;
+use mingce_proto::awards::{FindAwardRanksRequest, FindAwardRanksResponse, ListAwardsRequest, ListAwardsResponse};
 use mingce_proto::labs::lab_service_client::LabServiceClient;
 use mingce_proto::labs::{
     BatchGetLabsRequest, BatchGetLabsResponse, BatchGetOrganizationsRequest, BatchGetOrganizationsResponse,
@@ -9,7 +12,8 @@ use mingce_proto::labs::{
 };
 use mingce_proto::talent::talent_service_client::TalentServiceClient;
 use mingce_proto::talent::{
-    BatchGetTalentsRequest, BatchGetTalentsResponse, ResolveTalentsRequest, ResolveTalentsResponse,
+    BatchGetTalentsRequest, BatchGetTalentsResponse, ListTalentsRequest, ListTalentsResponse, ResolveTalentsRequest,
+    ResolveTalentsResponse,
 };
 use tonic::Status;
 
@@ -25,6 +29,56 @@ pub struct Labs(Peer);
 /// The talent service.
 #[derive(Debug, Clone)]
 pub struct Talent(Peer);
+
+/// The awards service.
+#[derive(Debug, Clone)]
+pub struct Awards(Peer);
+
+impl Awards {
+    /// The awards service at `http://host:port`. Connects with the first call.
+    ///
+    /// # Errors
+    /// INVALID_ARGUMENT where the URL is none.
+    #[allow(clippy::result_large_err)]
+    pub fn lazy(url: &str) -> Result<Self, Status> {
+        Peer::lazy("awards", url).map(Self)
+    }
+
+    /// Answers the ranks of a person in awards.
+    ///
+    /// # Errors
+    /// UNAVAILABLE where the service cannot be reached, and its own.
+    pub async fn find_award_ranks(
+        &self,
+        deadline: Option<Instant>,
+        request: FindAwardRanksRequest,
+    ) -> Result<FindAwardRanksResponse, Status> {
+        let call = |attempt: Attempt| {
+            let request = attempt.request(request.clone());
+            let mut client =
+                AwardNominationServiceClient::new(attempt.channel()).max_decoding_message_size(ANSWER_BYTES);
+            async move { Ok(client.find_award_ranks(request).await?.into_inner()) }
+        };
+        self.0.call(deadline, call).await
+    }
+
+    /// Answers a page of awards.
+    ///
+    /// # Errors
+    /// UNAVAILABLE where the service cannot be reached, and its own.
+    pub async fn list_awards(
+        &self,
+        deadline: Option<Instant>,
+        request: ListAwardsRequest,
+    ) -> Result<ListAwardsResponse, Status> {
+        let call = |attempt: Attempt| {
+            let request = attempt.request(request.clone());
+            let mut client = AwardServiceClient::new(attempt.channel()).max_decoding_message_size(ANSWER_BYTES);
+            async move { Ok(client.list_awards(request).await?.into_inner()) }
+        };
+        self.0.call(deadline, call).await
+    }
+}
 
 impl Labs {
     /// The labs service at `http://host:port`. Connects with the first call.
@@ -108,6 +162,22 @@ impl Talent {
         let call = |attempt: Attempt| {
             let request = attempt.request(request.clone());
             async move { Ok(talent(&attempt).resolve_talents(request).await?.into_inner()) }
+        };
+        self.0.call(deadline, call).await
+    }
+
+    /// Answers a page of talents.
+    ///
+    /// # Errors
+    /// UNAVAILABLE where the service cannot be reached, and its own.
+    pub async fn list_talents(
+        &self,
+        deadline: Option<Instant>,
+        request: ListTalentsRequest,
+    ) -> Result<ListTalentsResponse, Status> {
+        let call = |attempt: Attempt| {
+            let request = attempt.request(request.clone());
+            async move { Ok(talent(&attempt).list_talents(request).await?.into_inner()) }
         };
         self.0.call(deadline, call).await
     }

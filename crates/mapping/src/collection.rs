@@ -52,7 +52,19 @@ pub const COLLECTIONS: [Collection; 8] = [
     Collection::new("labs", "labs", "mingce.labs.v1.Lab", LABS, "Labs"),
     Collection {
         parent: "labs/-",
-        own_output_only: &["year"],
+        own_output_only: &[
+            "year",
+            "case",
+            "verbs",
+            "building_end_date",
+            "extensions",
+            "evaluations",
+            "failed_evaluations",
+            "rectification_end_date",
+            "annual_reports",
+            "successor",
+            "operating_date",
+        ],
         ..Collection::new(
             "lab-designations",
             "designations",
@@ -75,7 +87,17 @@ pub const COLLECTIONS: [Collection; 8] = [
     ),
     Collection {
         parent: "talents/-",
-        own_output_only: &["kind", "year"],
+        own_output_only: &[
+            "kind",
+            "year",
+            "case",
+            "verbs",
+            "family",
+            "midterm_date",
+            "midterm_passed",
+            "completion_grade",
+            "recommendation",
+        ],
         ..Collection::new(
             "talent-designations",
             "designations",
@@ -86,7 +108,7 @@ pub const COLLECTIONS: [Collection; 8] = [
     },
     Collection::new("schemes", "schemes", "mingce.awards.v1.Scheme", AWARDS, "Schemes"),
     Collection {
-        own_output_only: &["level", "category"],
+        own_output_only: &["level", "category", "case", "verbs"],
         ..Collection::new("awards", "awards", "mingce.awards.v1.Award", AWARDS, "Awards")
     },
 ];

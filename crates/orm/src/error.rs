@@ -47,6 +47,19 @@ pub struct About {
     pub name: String,
 }
 
+/// What stands in the way of a change that is right, but not now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blocker {
+    /// Machine-readable reason in UPPER_SNAKE_CASE.
+    pub reason: &'static str,
+    /// Resource name of what it is about.
+    pub subject: String,
+    /// In English; no personal data.
+    pub description: String,
+    /// The same in Chinese.
+    pub description_zh: String,
+}
+
 /// An error with what a caller needs to mend it, and apart from that what only an operator may see.
 #[derive(Debug, Clone)]
 pub struct Error(Box<Inner>);
@@ -57,6 +70,7 @@ struct Inner {
     reason: &'static str,
     message: String,
     violations: Vec<Violation>,
+    blockers: Vec<Blocker>,
     about: Option<About>,
     internal: Option<String>,
 }
@@ -72,6 +86,7 @@ impl Error {
             reason,
             message: message.into(),
             violations: Vec::new(),
+            blockers: Vec::new(),
             about: None,
             internal: None,
         }))
@@ -99,6 +114,18 @@ impl Error {
         let reason = violations.first().map_or("INVALID", |v| v.reason);
         let mut error = Self::new(Class::Invalid, reason, message);
         error.0.violations = violations;
+        error
+    }
+
+    /// A change that something stands in the way of. `blockers` is not empty.
+    pub fn blocked(reason: &'static str, blockers: Vec<Blocker>) -> Self {
+        let message = blockers
+            .iter()
+            .map(|b| b.description.as_str())
+            .collect::<Vec<_>>()
+            .join("; ");
+        let mut error = Self::new(Class::Precondition, reason, message);
+        error.0.blockers = blockers;
         error
     }
 
@@ -156,6 +183,10 @@ impl Error {
     /// The wrong fields.
     pub fn violations(&self) -> &[Violation] {
         &self.0.violations
+    }
+    /// What stands in the way, where that is why it failed.
+    pub fn blockers(&self) -> &[Blocker] {
+        &self.0.blockers
     }
     /// The resource it is about.
     pub fn resource(&self) -> Option<&About> {

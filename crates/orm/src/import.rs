@@ -54,12 +54,13 @@ pub fn row<C: Collection>(store: &Store, cx: &Cx, source: &str, mask: Mask, reso
         let wrong = unsound::<C>(&resource).or_else(|| Some(problems.clone()).filter(|p| !p.is_empty()));
         Some(match wrong {
             Some(problems) => Err(refused::<C>(problems)),
-            None => Draft::new::<C>(&cx, &stamp, &canonical, Id::new(cx.now), vault).map(Arc::new),
+            None => C::may_write(None, &canonical)
+                .and_then(|()| Draft::new::<C>(&cx, &stamp, &canonical, Id::new(cx.now), vault).map(Arc::new)),
         })
     };
     let edit: Edit = Box::new(move |work| {
         let Some((stored, way)) = find::<C>(work, &canonical)? else {
-            if problems.is_empty() && !C::BY_NAME && C::keys(&canonical).is_empty() {
+            if problems.is_empty() && !C::BY_NAME && C::keys(&canonical).iter().all(|key| key.claim) {
                 let said = "the row has nothing by which it can be told from others when it is loaded again: give an identifier";
                 return Err(Error::invalid(C::SINGULAR, "IDENTIFIER_MISSING", said));
             }
@@ -95,6 +96,7 @@ fn place<C: Collection>(
         C::retitle(&mut merged, C::title(&stored));
     }
     let merged = settled::<C>(&merged)?;
+    C::may_write(Some(&stored), &merged)?;
     work.update::<C>(cx, stamp, &merged)
 }
 
@@ -181,7 +183,7 @@ fn find<C: Collection>(work: &mut Work, row: &C::Item) -> Result<Option<(C::Item
         Vec::new()
     };
     let (mut ids, mut merged_away) = (BTreeSet::new(), true);
-    for key in C::keys(row) {
+    for key in C::keys(row).into_iter().filter(|key| !key.claim) {
         if let Some(id) = work.owner::<C>(&key)?
             && let Some(found) = work.survivor::<C>(&id)?
         {

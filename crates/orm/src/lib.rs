@@ -38,7 +38,7 @@ mod writer;
 pub use answer::{Answer, Outcome, Stamp};
 pub use cx::Cx;
 pub use db::Db;
-pub use error::{Class, Error, Result, Violation};
+pub use error::{Blocker, Class, Error, Result, Violation};
 pub use field::Column;
 pub use read::{List, Page};
 pub use resource::{Cell, Collection, Field, Item, Key, Shape};

@@ -107,6 +107,8 @@ pub struct Key {
     pub value: String,
     /// Personal data: stored as a keyed blind index only.
     pub private: bool,
+    /// It says what a record has alone, not which record it is: rows of an import are not matched by it.
+    pub claim: bool,
     /// The field that holds it, for errors.
     pub field: String,
 }
@@ -118,8 +120,16 @@ impl Key {
             space: space.into(),
             value: value.into(),
             private: false,
+            claim: false,
             field: field.into(),
         }
+    }
+
+    /// The same key as a claim, which nobody else can make and by which no record is known.
+    #[must_use]
+    pub fn claim(mut self) -> Self {
+        self.claim = true;
+        self
     }
 
     /// The key of an identifier. One in `identifiers` and one in a reference meet here.
@@ -279,6 +289,14 @@ pub trait Collection: Send + Sync + Sized + 'static {
     /// Brings a resource into its stored form (canonical identifiers, ranks, derived fields) and answers what is
     /// wrong with it. Field paths start below the resource.
     fn settle(item: &mut Self::Item) -> Vec<Violation>;
+    /// Refuses what callers may not write by themselves, because only a verb of its life cycle does: a record of history that is
+    /// undecided (`stored` is `None`), or a state set by hand.
+    ///
+    /// # Errors
+    /// With what would be right.
+    fn may_write(_stored: Option<&Self::Item>, _new: &Self::Item) -> Result<()> {
+        Ok(())
+    }
     /// Gives a resource this name to be sorted by. For collections that are matched by name.
     fn retitle(_item: &mut Self::Item, _title: &str) {}
     /// Whether a row of an import means this stored resource.
@@ -322,6 +340,17 @@ pub(crate) fn head(message: &[u8]) -> Result<Head> {
 /// Reads a resource from its encoded form.
 pub(crate) fn decode<C: Collection>(message: &[u8]) -> Result<C::Item> {
     C::Item::decode(message).map_err(Error::internal)
+}
+
+/// A resource as answers show it: without its private part.
+///
+/// # Errors
+/// Where it does not read back.
+pub fn shown<C: Collection>(resource: &C::Item) -> Result<C::Item> {
+    let hidden = private::<C>();
+    decode::<C>(&wire::only(&resource.encode_to_vec(), |number| {
+        !hidden.contains(&number)
+    })?)
 }
 
 /// Numbers of the private fields of a resource.

@@ -82,27 +82,37 @@ fn told(pattern: &str) -> Option<&'static str> {
             "must be the three, five or seven digits of a discipline (GB/T 13745) such as 520, or empty"
         }
         "^[a-z0-9][a-z0-9-]{0,59}$" => "must be 1 to 60 small letters a to z, digits and hyphens, no hyphen first",
+        "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" => "must be a date such as 2024-05-31",
+        "^[0-9A-Za-z][0-9A-Za-z.-]{0,39}$" => {
+            "must be 1 to 40 letters A to Z, digits, points and hyphens, no point or hyphen first"
+        }
         "^[a-z][a-z0-9-]{0,39}$" => "must be 1 to 40 small letters a to z, digits and hyphens, a letter first",
         _ => return None,
     })
 }
 
-/// For the pattern of a resource name, a name that matches.
+/// For the pattern of a resource name, a name that matches; for one of several collections, one of each.
 fn example(pattern: &str) -> Option<String> {
     const ID: &str = "[0-9a-hjkmnp-tv-z]{26}";
     let whole = pattern.strip_prefix('^')?.strip_suffix('$')?;
-    let (name, or) = if let Some(name) = whole.strip_prefix('(').and_then(|rest| rest.strip_suffix(")?")) {
+    let (names, or) = if let Some(name) = whole.strip_prefix('(').and_then(|rest| rest.strip_suffix(")?")) {
         (name.to_owned(), ", or be empty".to_owned())
     } else if let Some(parents) = whole.strip_suffix(&format!("/({ID}|-)")) {
         (format!("{parents}/{ID}"), format!(", or be {parents}/- for all"))
+    } else if let Some(several) = whole.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) {
+        (several.to_owned(), String::new())
     } else {
         (whole.to_owned(), String::new())
     };
-    let name = name.replace(ID, "01jd2k3m4n5p6q7r8s9t0v1w2x");
-    let plain = name
-        .bytes()
-        .all(|b| b.is_ascii_alphanumeric() || b == b'/' || b == b'-');
-    (plain && name.contains('/')).then(|| format!("must look like {name}{or}"))
+    let names = names.replace(ID, "01jd2k3m4n5p6q7r8s9t0v1w2x");
+    let plain = |name: &str| {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'/' || b == b'-';
+        name.contains('/') && name.bytes().all(allowed)
+    };
+    let all: Vec<&str> = names.split('|').collect();
+    all.iter()
+        .all(|name| plain(name))
+        .then(|| format!("must look like {}{or}", all.join(" or ")))
 }
 
 /// How far a chain of records is followed. A longer one is a mistake too.
@@ -199,6 +209,10 @@ mod tests {
         assert_eq!(
             told("^(labs|talents)/[0-9a-hjkmnp-tv-z]{26}$"),
             "must match ^(labs|talents)/[0-9a-hjkmnp-tv-z]{26}$"
+        );
+        assert_eq!(
+            told("^(awards/[0-9a-hjkmnp-tv-z]{26}|labs/[0-9a-hjkmnp-tv-z]{26})$"),
+            "must look like awards/01jd2k3m4n5p6q7r8s9t0v1w2x or labs/01jd2k3m4n5p6q7r8s9t0v1w2x"
         );
     }
 

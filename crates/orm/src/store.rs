@@ -55,7 +55,13 @@ impl Call {
         Self { once, validate_only }
     }
 
-    pub(crate) fn stamp(&self, verb: &'static str, reason: &str) -> Stamp {
+    /// Whether it only wants to know what would be.
+    pub fn is_dry(&self) -> bool {
+        self.validate_only
+    }
+
+    /// What the ledger says of the change.
+    pub fn stamp(&self, verb: &'static str, reason: &str) -> Stamp {
         let request_id = self.once.as_ref().map_or(String::new(), |once| once.request_id.clone());
         Stamp {
             verb,
@@ -148,7 +154,13 @@ impl Store {
         resource: C::Item,
     ) -> Result<Reply<C::Item>> {
         let stamp = call.stamp(verb, "");
-        let settled = settled::<C>(&resource);
+        let settled = settled::<C>(&resource).and_then(|new| {
+            // Whatever begins a life cycle does so in its first state; a record says where it stands.
+            if verb == "record" {
+                C::may_write(None, &new)?;
+            }
+            Ok(new)
+        });
         let draft = settled
             .and_then(|new| Draft::new::<C>(cx, &stamp, &new, Id::new(cx.now), self.vault.as_deref()).map(Arc::new));
         let asks = draft.as_ref().map(|draft| draft.asks()).unwrap_or_default();
@@ -176,6 +188,7 @@ impl Store {
                 expect_etag::<C>(&stored, &head.etag)?;
                 expect_active::<C>(&stored)?;
                 let merged = settled::<C>(&mask.apply::<C>(&stored, &resource)?)?;
+                C::may_write(Some(&stored), &merged)?;
                 work.update::<C>(&at, &stamp, &merged)
             }),
         )
@@ -230,11 +243,16 @@ impl Store {
 
 /// Settles a resource and makes it.
 pub fn create<C: Collection>(work: &mut Work, cx: &Cx, stamp: &Stamp, resource: &C::Item) -> Result<Answer> {
-    work.create::<C>(cx, stamp, &settled::<C>(resource)?)
+    let new = settled::<C>(resource)?;
+    C::may_write(None, &new)?;
+    work.create::<C>(cx, stamp, &new)
 }
 
-/// The resource in its stored form, or what is wrong with it.
-pub(crate) fn settled<C: Collection>(resource: &C::Item) -> Result<C::Item> {
+/// The resource in its stored form.
+///
+/// # Errors
+/// With what is wrong with it.
+pub fn settled<C: Collection>(resource: &C::Item) -> Result<C::Item> {
     let mut new = resource.clone();
     let problems = unsound::<C>(resource).or_else(|| Some(C::settle(&mut new)).filter(|p| !p.is_empty()));
     problems.map_or(Ok(new), |problems| Err(refused::<C>(problems)))
@@ -262,7 +280,11 @@ pub(crate) fn refused<C: Collection>(mut problems: Vec<Violation>) -> Error {
     Error::invalid_all(problems)
 }
 
-pub(crate) fn expect_etag<C: Collection>(stored: &C::Item, etag: &str) -> Result<()> {
+/// Refuses what was decided on another revision.
+///
+/// # Errors
+/// ABORTED, reason `ETAG_MISMATCH`.
+pub fn expect_etag<C: Collection>(stored: &C::Item, etag: &str) -> Result<()> {
     let head = head_of(stored)?;
     if etag.is_empty() || etag == head.etag {
         return Ok(());
@@ -274,7 +296,11 @@ pub(crate) fn expect_etag<C: Collection>(stored: &C::Item, etag: &str) -> Result
     Err(Error::new(Class::Aborted, "ETAG_MISMATCH", said).about(C::COLLECTION, head.name))
 }
 
-pub(crate) fn expect_active<C: Collection>(stored: &C::Item) -> Result<()> {
+/// Refuses a change of a record that does not stand for itself.
+///
+/// # Errors
+/// Reason `RECORD_NOT_ACTIVE`.
+pub fn expect_active<C: Collection>(stored: &C::Item) -> Result<()> {
     let head = head_of(stored)?;
     let said = match head.record_status() {
         RecordStatus::Duplicate => format!("{} was merged into {}: use that one", head.name, head.survivor),

@@ -148,6 +148,12 @@ impl Work {
         self.change::<C>(cx, stamp, resource, head.record_status(), &head.survivor)
     }
 
+    /// The same, with an entry in the ledger even where nothing of the resource is another: what was decided is kept.
+    pub fn decide<C: Collection>(&mut self, cx: &Cx, stamp: &Stamp, resource: &C::Item) -> Result<Answer> {
+        let head = head_of(resource)?;
+        self.put::<C>(cx, stamp, resource, (head.record_status(), &head.survivor), true)
+    }
+
     /// Changes a resource to this, with another record status.
     pub fn change<C: Collection>(
         &mut self,
@@ -156,6 +162,17 @@ impl Work {
         resource: &C::Item,
         status: RecordStatus,
         survivor: &str,
+    ) -> Result<Answer> {
+        self.put::<C>(cx, stamp, resource, (status, survivor), false)
+    }
+
+    fn put<C: Collection>(
+        &mut self,
+        cx: &Cx,
+        stamp: &Stamp,
+        resource: &C::Item,
+        (status, survivor): (RecordStatus, &str),
+        always: bool,
     ) -> Result<Answer> {
         let kind = &C::shape().kind;
         let id = kind
@@ -169,7 +186,7 @@ impl Work {
         let mut head = resource::head(&old)?;
         head.record_status = status as i32;
         survivor.clone_into(&mut head.survivor);
-        self.write::<C>(cx, stamp, head, resource, &old)
+        self.write::<C>(cx, stamp, head, resource, &old, always)
     }
 
     fn write<C: Collection>(
@@ -179,6 +196,7 @@ impl Work {
         mut head: Head,
         resource: &C::Item,
         old: &[u8],
+        always: bool,
     ) -> Result<Answer> {
         let kind = &C::shape().kind;
         if let Some((_, field)) = kind.parent
@@ -201,7 +219,7 @@ impl Work {
             .into_iter()
             .filter(|number| *number >= HEAD_FIELDS - 1)
             .collect();
-        if changed.is_empty() {
+        if changed.is_empty() && !always {
             return answer::<C>(Outcome::Unchanged, &head, old);
         }
         let old_head = resource::head(old)?;
@@ -343,6 +361,11 @@ impl Work {
     /// Whether an edit has asked for something that is not loaded yet. Its result then means nothing.
     pub fn is_waiting(&self) -> bool {
         !self.asks.is_empty()
+    }
+
+    /// Gives up what this edit has staged so far: for one that answers why it does nothing.
+    pub fn forget(&mut self) {
+        self.staged = Layer::default();
     }
 
     /// Keeps what the last edit changed.

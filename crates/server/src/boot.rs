@@ -159,6 +159,7 @@ impl Server {
             methods,
             times,
             places: places.clone(),
+            clock: self.config.clock.clone(),
             routes: self.routes.routes().prepare(),
             ending,
         };

@@ -1,13 +1,12 @@
 //! From a tonic request to what the kit wants (a context and a valid message), and from its result to a tonic response.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use mingce_orm::rules::check;
 use mingce_orm::{Cx, Error};
 use mingce_proto::Validate;
 use mingce_proto::codec::Reply;
 use tonic::{Request, Response, Status};
 
+use crate::clock::{Clock, Moment};
 use crate::deadline::Deadline;
 use crate::status;
 
@@ -55,7 +54,9 @@ pub fn context<T>(request: &Request<T>) -> Cx {
         actor: extensions
             .get::<Principal>()
             .map_or_else(|| Principal::anonymous().actor, |who| who.actor.clone()),
-        now: now(),
+        now: extensions
+            .get::<Moment>()
+            .map_or_else(|| Clock::default().now(), |moment| moment.0),
         deadline: extensions.get::<Deadline>().map(|deadline| deadline.0),
     }
 }
@@ -69,12 +70,6 @@ pub fn reply<M, T: Into<Reply<M>>>(result: Result<T, Error>) -> Result<Response<
     result
         .map(|answer| Response::new(answer.into()))
         .map_err(status::from_error)
-}
-
-/// Microseconds since 1970. The one place that reads the clock for the kit.
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

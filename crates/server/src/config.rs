@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::accept::Limits;
+use crate::clock::Clock;
 use crate::deadline::Times;
 
 /// How a server listens and what it bears. The defaults suit a public port.
@@ -42,6 +43,8 @@ pub struct Config {
     pub drain_notice: Duration,
     /// When the server ends: how long calls may still run.
     pub drain_limit: Duration,
+    /// The time that calls are made at.
+    pub clock: Clock,
 }
 
 impl Default for Config {
@@ -64,6 +67,7 @@ impl Default for Config {
             message_bytes: 1024 * 1024,
             drain_notice: Duration::from_millis(250),
             drain_limit: Duration::from_secs(10),
+            clock: Clock::default(),
         }
     }
 }

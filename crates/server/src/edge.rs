@@ -19,6 +19,7 @@ use tower::Service;
 use crate::access::Access;
 use crate::answer::{Answer, End};
 use crate::call::authenticate;
+use crate::clock::{Clock, Moment};
 use crate::deadline::{self, Deadline, Times};
 use crate::limit::Places;
 use crate::permissions::{self, Method, Methods};
@@ -34,6 +35,7 @@ pub(crate) struct Edge {
     pub(crate) methods: Methods,
     pub(crate) times: Times,
     pub(crate) places: Places,
+    pub(crate) clock: Clock,
     pub(crate) routes: Routes,
     /// Turns true when the server ends.
     pub(crate) ending: watch::Receiver<bool>,
@@ -93,6 +95,7 @@ impl Edge {
         }
         let mut request = request;
         request.extensions_mut().insert(principal);
+        request.extensions_mut().insert(Moment(self.clock.now()));
         if let Some(until) = until {
             request.extensions_mut().insert(Deadline(until));
         }

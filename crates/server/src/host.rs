@@ -10,9 +10,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::error::ErrorKind as Said;
+use mingce_lifecycle::Calendar;
 use mingce_orm::{Db, Error, Vault, schema};
 
 use crate::boot::{Server, StartError, loopback_url};
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::{signal, telemetry};
 
@@ -40,6 +42,12 @@ pub struct Flags {
     /// File of the master keys that personal data is sealed with. Default: master.key in the data folder, made at the first start
     #[arg(long, env = "MINGCE_MASTER_KEY_FILE", value_name = "FILE")]
     pub master_key: Option<PathBuf>,
+    /// File of holidays and make-up days beside those of the national calendar: lines such as `2027-02-06 rest`
+    #[arg(long, env = "MINGCE_CALENDAR", value_name = "FILE")]
+    pub calendar: Option<PathBuf>,
+    /// For trials: take the time from this file, such as 2024-09-30T09:00:00+08:00, instead of the system
+    #[arg(long, env = "MINGCE_CLOCK", value_name = "FILE")]
+    pub clock: Option<PathBuf>,
     /// How many calls share a statement or a transaction at most; 1: none do
     #[arg(long, env = "MINGCE_SHARE", value_name = "COUNT", default_value_t = mingce_orm::db::SHARE)]
     pub share: usize,
@@ -131,6 +139,8 @@ pub struct Host {
     flags: Flags,
     db: Db,
     place: String,
+    clock: Clock,
+    calendar: Arc<Calendar>,
 }
 
 impl Host {
@@ -153,8 +163,17 @@ impl Host {
                 "the system lets this program have {most} open files: fewer connections than the server would take"
             );
         }
+        let clock = match &flags.clock {
+            None => Clock::default(),
+            Some(file) => {
+                tracing::warn!("the time is that of {}: for trials only", file.display());
+                Clock::of_file(file).map_err(Failure::Files)?
+            }
+        };
+        let calendar = Arc::new(calendar(flags.calendar.as_deref())?);
         let mut server = Server::new(Config {
             listen: flags.listen.clone(),
+            clock: clock.clone(),
             ..Config::default()
         });
         let address = server.listen().await?;
@@ -165,7 +184,19 @@ impl Host {
             flags,
             db,
             place,
+            clock,
+            calendar,
         })
+    }
+
+    /// The time that calls are made at.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The working days.
+    pub fn calendar(&self) -> Arc<Calendar> {
+        Arc::clone(&self.calendar)
     }
 
     /// The database.
@@ -278,6 +309,15 @@ pub async fn open(flags: &Flags) -> Result<(Db, String), Failure> {
         });
     let db = Db::sqlite(&file).await?;
     Ok((db.shared_by(flags.share), file.display().to_string()))
+}
+
+fn calendar(overrides: Option<&Path>) -> Result<Calendar, Failure> {
+    let Some(file) = overrides else {
+        return Ok(Calendar::national());
+    };
+    let failed = |why: String| Failure::Files(format!("{}: {why}", file.display()));
+    let text = fs::read_to_string(file).map_err(|error| failed(error.to_string()))?;
+    Calendar::with_overrides(&text).map_err(failed)
 }
 
 fn make_folder(folder: Option<&Path>) -> Result<(), Failure> {

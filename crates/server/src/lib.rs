@@ -3,6 +3,7 @@
 
 pub mod boot;
 pub mod call;
+pub mod clock;
 pub mod config;
 pub mod host;
 pub mod peers;
@@ -25,5 +26,6 @@ mod size;
 
 pub use boot::{Bound, Server, StartError};
 pub use call::Principal;
+pub use clock::Clock;
 pub use config::Config;
 pub use host::{Failure, Flags, Host};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use mingce_client::{Labs, Talent};
+use mingce_client::{Awards, Labs, Talent};
 use mingce_orm::{Cx, Error, identifier};
 use mingce_proto::labs::ResolveOrganizationsRequest;
 use mingce_proto::registry::row_outcome::Problem;
@@ -30,6 +30,15 @@ pub fn labs(url: &str) -> Result<Labs, StartError> {
 pub fn talent(url: &str) -> Result<Talent, StartError> {
     Talent::lazy(url)
         .map_err(|status| StartError::Contract(format!("the talent service at {url}: {}", status.message())))
+}
+
+/// The awards service at an address.
+///
+/// # Errors
+/// Where the address is none.
+pub fn awards(url: &str) -> Result<Awards, StartError> {
+    Awards::lazy(url)
+        .map_err(|status| StartError::Contract(format!("the awards service at {url}: {}", status.message())))
 }
 
 /// How many references one call asks for.

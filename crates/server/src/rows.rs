@@ -111,14 +111,30 @@ pub async fn create<C: Collection>(
     verb: &'static str,
     resource: Option<C::Item>,
 ) -> Result<Reply<C::Item>, Error> {
+    create_as::<C>(service, cx, call, verb, resource, |_| {}).await
+}
+
+/// The same, with what the service sets by itself, such as the first state of a life cycle.
+///
+/// # Errors
+/// With every wrong field.
+pub async fn create_as<C: Collection>(
+    service: &impl Prepare<C>,
+    cx: &Cx,
+    call: Call,
+    verb: &'static str,
+    resource: Option<C::Item>,
+    begin: impl FnOnce(&mut C::Item),
+) -> Result<Reply<C::Item>, Error> {
     // All that can be written and nothing of its head: a copy of a record is not that record.
     let given = resource.unwrap_or_default();
     let new = Mask::parse::<C>(&["*".to_owned()], &given)?.apply::<C>(&C::Item::default(), &inbound::<C>(&given)?)?;
-    let resource = match prepared::<C>(service, cx, new).await {
+    let mut resource = match prepared::<C>(service, cx, new).await {
         Ok(resource) => resource,
         // What it names may have changed since a first try was done.
         Err(error) => return service.store().answered::<C>(cx, &call).await?.ok_or(error),
     };
+    begin(&mut resource);
     service.store().create::<C>(cx, call, verb, resource).await
 }
 

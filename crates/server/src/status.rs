@@ -40,7 +40,11 @@ pub fn from_error(error: Error) -> Status {
     if let Some(about) = about {
         details.set_resource_info(about.collection, clipped(&about.name, 300), "", message.as_str());
     }
-    if code == Code::FailedPrecondition {
+    for blocker in error.blockers() {
+        let (subject, said) = (clipped(&blocker.subject, 300), clipped(&blocker.description, 300));
+        details.add_precondition_failure_violation(blocker.reason, subject, said);
+    }
+    if code == Code::FailedPrecondition && error.blockers().is_empty() {
         let subject = about.map_or("", |about| about.name.as_str());
         details.add_precondition_failure_violation(reason, clipped(subject, 300), message.as_str());
     }

@@ -3,24 +3,28 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
+use data_encoding::HEXLOWER;
+use mingce_lifecycle::case::may_write;
 use mingce_orm::names::{Problems, enum_values, settle_ranks};
-use mingce_orm::{Cell, Collection, Column, Field, Key, Shape, Violation};
-use mingce_proto::awards::{Award, CompletingOrganization, Contributor, Share};
+use mingce_orm::text::fold;
+use mingce_orm::{Cell, Collection, Column, Field, Key, Result, Shape, Violation};
+use mingce_proto::awards::{Award, AwardState as S, CompletingOrganization, Contributor, Share};
 use mingce_proto::registry::OrganizationReference;
+use sha2::{Digest, Sha256};
 
 /// The collection.
 #[derive(Debug)]
 pub(crate) enum Awards {}
 
-fn scheme(award: &Award) -> &str {
+pub(crate) fn scheme(award: &Award) -> &str {
     award.scheme.as_ref().map_or("", |s| s.scheme.as_str())
 }
 
-fn organization(reference: &Option<OrganizationReference>) -> &str {
+pub(crate) fn organization(reference: &Option<OrganizationReference>) -> &str {
     reference.as_ref().map_or("", |o| o.organization.as_str())
 }
 
-fn completing(of: &CompletingOrganization) -> &str {
+pub(crate) fn completing(of: &CompletingOrganization) -> &str {
     organization(&of.organization)
 }
 
@@ -33,6 +37,38 @@ fn contributor(of: &Contributor) -> &str {
     }
 }
 
+/// The round that a nomination is in; empty for recorded history.
+fn round(award: &Award) -> &str {
+    award.case.as_ref().map_or("", |case| case.round.as_str())
+}
+
+/// A text as it is compared, in a form of bounded length.
+fn compared(text: &str) -> String {
+    let folded = fold(text);
+    let folded = if folded.is_empty() { text } else { &folded };
+    HEXLOWER.encode(&Sha256::digest(folded))
+}
+
+/// The key that the nomination of a project holds in a year: a project is nominated once a year for a scheme. A project is known by
+/// its code, else by its title.
+pub(crate) fn nomination_key(award: &Award, year: i32) -> Key {
+    let (kind, project) = if award.project_code.trim().is_empty() {
+        ("title", &award.title)
+    } else {
+        ("code", &award.project_code)
+    };
+    let nomination = [scheme(award), kind, &compared(project), &year.to_string()].join("|");
+    Key::new("nomination", nomination, "project_code").claim()
+}
+
+/// The keys that an award holds for its evidence: nothing is rewarded twice at one level.
+pub(crate) fn evidence_keys(award: &Award) -> Vec<Key> {
+    let held: BTreeSet<String> = award.evidence.iter().map(|text| compared(text)).collect();
+    held.into_iter()
+        .map(|text| Key::new("evidence", format!("{}|{text}", award.level), "evidence").claim())
+        .collect()
+}
+
 impl Collection for Awards {
     type Item = Award;
     const MESSAGE: &'static str = "mingce.awards.v1.Award";
@@ -41,7 +77,7 @@ impl Collection for Awards {
     const SINGULAR: &'static str = "award";
     const FULL_ONLY: &'static [&'static str] = &["motivation", "evidence"];
     const DEFAULT_ORDER: &'static str = "year desc, title";
-    const OUTPUT_ONLY: &'static [&'static str] = &["level", "category"];
+    const OUTPUT_ONLY: &'static [&'static str] = &["level", "category", "case", "verbs"];
 
     const DERIVED: &'static [(&'static str, &'static str)] = &[("scheme", "level"), ("scheme", "category")];
 
@@ -49,7 +85,7 @@ impl Collection for Awards {
         static SHAPE: LazyLock<Shape<Awards>> = LazyLock::new(|| {
             let levels = enum_values("mingce.registry.v1.Level");
             let states = enum_values("mingce.awards.v1.AwardState");
-            Shape::new(vec![
+            let mut fields: Vec<Field<Awards>> = vec![
                 Field {
                     column: Column::text("title"),
                     get: |a| a.title.as_str().into(),
@@ -105,6 +141,11 @@ impl Collection for Awards {
                     column: Column::resource("lead_organization").dimension(),
                     get: |a| a.completing_organizations.first().map_or("", completing).into(),
                 },
+                // Led and joined awards are counted apart.
+                Field {
+                    column: Column::resource("joined_organizations").many().dimension(),
+                    get: |a| Cell::many(a.completing_organizations.iter().skip(1).map(completing)),
+                },
                 Field {
                     column: Column::integer("contributor_count").dimension(),
                     get: |a| i64::try_from(a.contributors.len()).unwrap_or(0).into(),
@@ -121,7 +162,17 @@ impl Collection for Awards {
                     column: Column::boolean("classified").dimension(),
                     get: |a| a.classified.into(),
                 },
-            ])
+                Field {
+                    column: Column::boolean("public_safety").dimension(),
+                    get: |a| a.public_safety.into(),
+                },
+                Field {
+                    column: Column::text("nominator").dimension(),
+                    get: |a| a.nominator.as_str().into(),
+                },
+            ];
+            fields.extend(mingce_lifecycle::schema::fields());
+            Shape::new(fields)
         });
         &SHAPE
     }
@@ -134,18 +185,34 @@ impl Collection for Awards {
         vec![&item.title, &item.number]
     }
 
+    /// A number is given once per scheme, a project is nominated once a year, and evidence is rewarded once at a level. A nomination
+    /// has its number from its approval on.
     fn keys(item: &Award) -> Vec<Key> {
-        vec![Key::new(
-            "number",
-            format!("{}|{}", scheme(item), item.number),
-            "number",
-        )]
+        let is_nomination = !round(item).is_empty();
+        let is_given = matches!(item.state(), S::Approved | S::Conferred | S::Revoked);
+        let mut keys = Vec::new();
+        if !item.number.is_empty() && (is_given || !is_nomination) {
+            let number = format!("{}|{}", scheme(item), item.number);
+            keys.push(Key::new("number", number, "number"));
+        }
+        if is_nomination && !matches!(item.state(), S::Draft | S::Withdrawn) {
+            keys.push(nomination_key(item, item.year));
+        }
+        if matches!(item.state(), S::Approved | S::Conferred) {
+            keys.extend(evidence_keys(item));
+        }
+        keys
     }
 
     fn settle(item: &mut Award) -> Vec<Violation> {
         let mut problems = Problems::default();
         problems.name("title", &mut item.title);
         problems.date("decision_date", &item.decision_date);
+        item.verbs.clear();
+        if item.number.is_empty() && matches!(item.state(), S::Approved | S::Conferred | S::Revoked) {
+            let said = "an award that was approved has a number: give the one of its certificate";
+            problems.add("number", "NUMBER_MISSING", said);
+        }
         settle_ranks(
             &mut item.contributors,
             "contributors",
@@ -191,6 +258,10 @@ impl Collection for Awards {
         }
         problems.into_inner()
     }
+
+    fn may_write(stored: Option<&Award>, new: &Award) -> Result<()> {
+        may_write::<Self>(stored, new)
+    }
 }
 
 /// Shares add up to no more than the whole prize.
@@ -219,5 +290,126 @@ fn settle_shares(contributors: &[Contributor], problems: &mut Problems) {
             "SHARES_UNCLEAR",
             "write the shares with fewer different denominators",
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mingce_proto::awards::SchemeReference;
+    use mingce_proto::registry::CaseFacts;
+
+    fn award(state: S, round: &str) -> Award {
+        Award {
+            title: "海气界面热通量变化机理".to_owned(),
+            scheme: Some(SchemeReference {
+                scheme: "schemes/a".to_owned(),
+                ..SchemeReference::default()
+            }),
+            year: 2024,
+            level: 2,
+            number: "试2024-1-01".to_owned(),
+            state: state as i32,
+            evidence: vec!["10.1000/Ｘ1".to_owned(), "10.1000/x1".to_owned()],
+            case: Some(CaseFacts {
+                round: round.to_owned(),
+                ..CaseFacts::default()
+            }),
+            ..Award::default()
+        }
+    }
+
+    fn spaces(award: &Award) -> Vec<String> {
+        Awards::keys(award).into_iter().map(|key| key.space).collect()
+    }
+
+    #[test]
+    fn a_nomination_holds_its_project_from_its_submission_and_its_number_and_evidence_once_it_is_approved() {
+        let in_round = |state| spaces(&award(state, "rounds/a"));
+        assert_eq!(in_round(S::Draft), Vec::<String>::new());
+        assert_eq!(in_round(S::Withdrawn), Vec::<String>::new());
+        for state in [
+            S::Nominated,
+            S::Refused,
+            S::Accepted,
+            S::InReview,
+            S::Shortlisted,
+            S::NotSelected,
+        ] {
+            assert_eq!(in_round(state), ["nomination"], "{state:?}");
+        }
+        for state in [S::Approved, S::Conferred] {
+            assert_eq!(in_round(state), ["number", "nomination", "evidence"], "{state:?}");
+        }
+        assert_eq!(in_round(S::Revoked), ["number", "nomination"]);
+    }
+
+    #[test]
+    fn recorded_history_holds_its_number_and_its_evidence_and_no_nomination() {
+        assert_eq!(spaces(&award(S::Conferred, "")), ["number", "evidence"]);
+        assert_eq!(spaces(&award(S::Revoked, "")), ["number"]);
+        assert_eq!(spaces(&award(S::NotSelected, "")), ["number"]);
+        let without = Award {
+            number: String::new(),
+            ..award(S::NotSelected, "")
+        };
+        assert_eq!(spaces(&without), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_project_is_known_by_its_code_and_without_one_by_its_title_however_they_are_written() {
+        let titled = award(S::Nominated, "rounds/a");
+        let spaced = Award {
+            title: "海气界面热通量变化机理 ".to_owned(),
+            ..titled.clone()
+        };
+        assert_eq!(nomination_key(&titled, 2024), nomination_key(&spaced, 2024));
+        assert_ne!(nomination_key(&titled, 2024), nomination_key(&titled, 2023));
+        let coded = |code: &str, title: &str| Award {
+            project_code: code.to_owned(),
+            title: title.to_owned(),
+            ..titled.clone()
+        };
+        let (one, other) = (coded("P-1", "甲"), coded("ｐ-1", "乙"));
+        assert_eq!(nomination_key(&one, 2024), nomination_key(&other, 2024));
+        assert_ne!(nomination_key(&one, 2024), nomination_key(&coded("P-2", "甲"), 2024));
+        // A code that reads like a title is no title.
+        let code = coded("海气界面热通量变化机理", "甲");
+        assert_ne!(nomination_key(&code, 2024), nomination_key(&titled, 2024));
+        // A title without words is compared as it stands.
+        assert_ne!(
+            nomination_key(&coded("", "！"), 2024),
+            nomination_key(&coded("", "？"), 2024)
+        );
+    }
+
+    #[test]
+    fn evidence_is_the_same_however_it_is_written_and_another_at_another_level() {
+        let one = award(S::Conferred, "");
+        assert_eq!(evidence_keys(&one).len(), 1);
+        let elsewhere = Award {
+            level: 3,
+            ..one.clone()
+        };
+        assert_ne!(evidence_keys(&one), evidence_keys(&elsewhere));
+        assert!(evidence_keys(&one).iter().all(|key| key.claim));
+    }
+
+    #[test]
+    fn what_was_approved_has_a_number_and_what_waits_may_have_none() {
+        let problems = |state| {
+            let mut item = Award {
+                number: String::new(),
+                ..award(state, "")
+            };
+            let problems = Awards::settle(&mut item);
+            problems.into_iter().map(|p| (p.field, p.reason)).collect::<Vec<_>>()
+        };
+        for state in [S::Approved, S::Conferred, S::Revoked] {
+            assert_eq!(problems(state), [("number".to_owned(), "NUMBER_MISSING")], "{state:?}");
+        }
+        for state in [S::Draft, S::Nominated, S::Shortlisted, S::Refused, S::NotSelected] {
+            assert_eq!(problems(state), [], "{state:?}");
+        }
     }
 }

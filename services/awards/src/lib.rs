@@ -1,16 +1,25 @@
 //! The awards service: schemes and awards.
 
+use std::sync::Arc;
+
 use mingce_client::{Labs, Talent};
+use mingce_lifecycle::{AnyCase, Calendar, Cases, Of, schema::Schema as CaseSchema};
 use mingce_orm::schema::{Ledger, prepare as prepare_tables};
 use mingce_orm::{Db, Result, Store};
+use mingce_proto::awards::award_nomination_service_server::AwardNominationServiceServer;
 use mingce_proto::awards::award_service_server::AwardServiceServer;
 use mingce_server::Server;
 
 mod award;
+mod case_service;
+mod guards;
+mod life;
 mod prepare;
+mod ranks;
 mod schema;
 mod scheme;
 mod service;
+mod verbs;
 
 pub use schema::Schema;
 
@@ -21,10 +30,14 @@ pub const TRIES: [&str; 3] = [
     r#"grpcurl -plaintext -d '{"collection": "awards", "group_by": ["year", "level"]}' ADDRESS mingce.awards.v1.AwardService/ComputeStatistics"#,
 ];
 
+/// A batch holds up to 1000 requests of verbs.
+const BATCH: &str = "/mingce.awards.v1.AwardNominationService/BatchMoveAwards";
+
 /// The awards service over its store, and the services that it asks about organizations and persons.
 #[derive(Debug, Clone)]
 pub struct AwardRegister {
     store: Store,
+    calendar: Arc<Calendar>,
     labs: Labs,
     talent: Talent,
 }
@@ -36,22 +49,40 @@ impl AwardRegister {
     /// Where the database does not hold what this program knows.
     pub async fn prepare(db: &Db, migrate: bool) -> Result<()> {
         prepare_tables::<Ledger>(db, migrate).await?;
+        prepare_tables::<CaseSchema>(db, migrate).await?;
         prepare_tables::<Schema>(db, migrate).await
     }
 
     /// Opens the service on a database with its tables.
-    pub fn open(db: Db, labs: Labs, talent: Talent) -> Self {
+    pub fn open(db: Db, calendar: Arc<Calendar>, labs: Labs, talent: Talent) -> Self {
         Self {
             store: Store::new(db, None),
+            calendar,
             labs,
             talent,
+        }
+    }
+
+    /// The kinds of case that it has, for the service that all cases share.
+    pub fn kinds() -> Vec<Arc<dyn AnyCase>> {
+        vec![Arc::new(Of::<award::Awards>::new())]
+    }
+
+    /// Its cases.
+    fn cases(&self) -> Cases<'_> {
+        Cases {
+            store: &self.store,
+            calendar: &self.calendar,
         }
     }
 
     /// Mounts the service.
     #[must_use]
     pub fn mount(&self, server: Server) -> Server {
-        server.add_service(self.server())
+        server
+            .add_service(self.server())
+            .add_service(AwardNominationServiceServer::new(self.clone()))
+            .request_limit(BATCH, 4 << 20)
     }
 
     /// The service as the server mounts it.

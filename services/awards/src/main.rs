@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use mingce_awards::{AwardRegister, TRIES};
-use mingce_server::peers::{labs, talent};
+use mingce_cases::{CaseRegister, Peers};
+use mingce_server::peers::{awards, labs, talent};
 use mingce_server::{Failure, Flags, Host, host};
 
 /// The awards service of the register (名册) alone
@@ -30,17 +31,26 @@ fn main() -> ExitCode {
 }
 
 async fn serve(program: Program) -> Result<(), Failure> {
+    let (labs, talent) = (labs(&program.labs_url)?, talent(&program.talent_url)?);
     let host = Host::start(program.flags).await?;
+    // The key comes first: where its folder cannot be written, the database stays as it is.
+    host.vault().await?;
     AwardRegister::prepare(host.db(), false).await?;
-    let service = AwardRegister::open(
-        host.db().clone(),
-        labs(&program.labs_url)?,
-        talent(&program.talent_url)?,
-    );
+    let service = AwardRegister::open(host.db().clone(), host.calendar(), labs.clone(), talent.clone());
+    // Who has awards together is known here.
+    let peers = Peers {
+        labs,
+        talent: Some(talent),
+        awards: Some(awards(&host.url())?),
+    };
+    let cases = CaseRegister::of_host(&host, AwardRegister::kinds(), peers).await?;
+    let time = cases.keep_time(host.clock());
     let db = host
-        .with(|server| service.mount(server))
+        .with(|server| cases.mount(service.mount(server)))
         .serve(&TRIES, async { Ok(()) })
         .await?;
+    time.end().await;
+    cases.close().await;
     service.close().await;
     db.close().await;
     Ok(())

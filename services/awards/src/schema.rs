@@ -1,5 +1,6 @@
 //! The tables of the awards service.
 
+use mingce_lifecycle::schema::add_columns;
 use mingce_orm::schema::Sql::{Integer, Text};
 use mingce_orm::schema::{resource, run};
 use sea_orm_migration::prelude::*;
@@ -11,7 +12,7 @@ pub struct Schema;
 #[async_trait::async_trait]
 impl MigratorTrait for Schema {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Tables)]
+        vec![Box::new(Tables), Box::new(Cases)]
     }
     fn migration_table_name() -> DynIden {
         "mingce_awards_migrations".into_iden()
@@ -59,5 +60,32 @@ impl MigrationTrait for Tables {
         ];
         run(manager, &resource("schemes", &schemes, false, &[])).await?;
         run(manager, &resource("awards", &awards, false, &["scheme"])).await
+    }
+}
+
+/// What awards need for their life cycle.
+struct Cases;
+
+impl MigrationName for Cases {
+    fn name(&self) -> &'static str {
+        "m20261124_000003_awards_cases"
+    }
+}
+
+/// Organizations that joined in the awards that are there already: the completing ones beside the one that led.
+const JOINED: &str = "INSERT INTO awards_values (field, value, id) SELECT 'joined_organizations', v.value, v.id \
+                      FROM awards_values v JOIN awards a ON a.id = v.id \
+                      WHERE v.field = 'completing_organizations' AND v.value <> a.lead_organization";
+
+#[async_trait::async_trait]
+impl MigrationTrait for Cases {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let mut statements = add_columns("awards", &[("public_safety", Integer), ("nominator", Text)]);
+        statements.push(JOINED.to_owned());
+        run(manager, &statements).await
     }
 }

@@ -79,7 +79,7 @@ impl AwardService for AwardRegister {
 
     async fn get_award(&self, request: Request<GetAwardRequest>) -> Result<Response<Reply<Award>>, Status> {
         let (cx, r) = open(request)?;
-        reply(self.store.get::<Awards>(&cx, &r.name, r.view).await)
+        reply(self.cases().get::<Awards>(&cx, &r.name, r.view).await)
     }
 
     async fn batch_get_awards(

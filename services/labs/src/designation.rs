@@ -2,11 +2,13 @@
 
 use std::sync::LazyLock;
 
+use mingce_lifecycle::case::may_write;
+use mingce_lifecycle::{Living, Phase};
 use mingce_orm::names::{Problems, enum_values, year_of};
-use mingce_orm::{Collection, Column, Field, Key, Shape, Violation};
+use mingce_orm::{Collection, Column, Field, Key, Result, Shape, Violation};
 use mingce_proto::labs::LabDesignation;
 
-fn lab(designation: &LabDesignation) -> &str {
+pub(crate) fn lab(designation: &LabDesignation) -> &str {
     designation.lab.as_ref().map_or("", |l| l.lab.as_str())
 }
 
@@ -22,14 +24,27 @@ impl Collection for Designations {
     const TABLE: &'static str = "lab_designations";
     const SINGULAR: &'static str = "lab_designation";
     const DEFAULT_ORDER: &'static str = "decision_date";
-    const OUTPUT_ONLY: &'static [&'static str] = &["year"];
+    const OUTPUT_ONLY: &'static [&'static str] = &[
+        "year",
+        "case",
+        "verbs",
+        "building_end_date",
+        "extensions",
+        "evaluations",
+        "failed_evaluations",
+        "rectification_end_date",
+        "annual_reports",
+        "successor",
+        "operating_date",
+    ];
+    const FULL_ONLY: &'static [&'static str] = &["evaluations", "annual_reports"];
 
     fn shape() -> &'static Shape<Self> {
         static SHAPE: LazyLock<Shape<Designations>> = LazyLock::new(|| {
             let levels = enum_values("mingce.registry.v1.Level");
             let platforms = enum_values("mingce.labs.v1.LabPlatform");
             let states = enum_values("mingce.labs.v1.LabDesignationState");
-            Shape::new(vec![
+            let mut fields: Vec<Field<Designations>> = vec![
                 Field {
                     column: Column::resource("lab").dimension(),
                     get: |d| lab(d).into(),
@@ -82,7 +97,9 @@ impl Collection for Designations {
                     column: Column::integer("year").dimension(),
                     get: |d| d.year.into(),
                 },
-            ])
+            ];
+            fields.extend(mingce_lifecycle::schema::fields());
+            Shape::new(fields)
         });
         &SHAPE
     }
@@ -95,8 +112,20 @@ impl Collection for Designations {
         &item.programme
     }
 
-    /// One decision on one lab under one programme; and a number is given once per programme.
+    /// One decision on one lab under one programme, before it one application in a round; and a number is given once per
+    /// programme.
     fn keys(item: &Self::Item) -> Vec<Key> {
+        if let Some(case) = item
+            .case
+            .as_ref()
+            .filter(|case| !case.round.is_empty() && item.decision_date.is_empty())
+        {
+            if Self::life().phase(item.state) == Phase::Ended {
+                return Vec::new();
+            }
+            let application = [lab(item), &item.level.to_string(), &item.programme, &case.round].join("|");
+            return vec![Key::new("application", application, "programme")];
+        }
         let decision = [
             lab(item),
             &item.level.to_string(),
@@ -127,6 +156,11 @@ impl Collection for Designations {
         }
         problems.period("end_date", &item.start_date, &item.end_date);
         item.year = year_of(&item.decision_date);
+        item.verbs.clear();
         problems.into_inner()
+    }
+
+    fn may_write(stored: Option<&Self::Item>, new: &Self::Item) -> Result<()> {
+        may_write::<Self>(stored, new)
     }
 }

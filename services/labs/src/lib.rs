@@ -1,17 +1,25 @@
 //! The labs service: organizations, key laboratories and their designations.
 
+use std::sync::Arc;
+
+use mingce_lifecycle::{AnyCase, Calendar, Cases, Of, schema::Schema as CaseSchema};
 use mingce_orm::schema::{Ledger, prepare as prepare_tables};
 use mingce_orm::{Db, Result, Store};
+use mingce_proto::labs::lab_designation_service_server::LabDesignationServiceServer;
 use mingce_proto::labs::lab_service_server::LabServiceServer;
 use mingce_server::Server;
 
+mod case_service;
 mod designation;
+mod evaluation;
 mod lab;
+mod life;
 mod organization;
 mod prepare;
 mod resolve;
 mod schema;
 mod service;
+mod verbs;
 
 pub use schema::Schema;
 
@@ -22,10 +30,14 @@ pub const TRIES: [&str; 3] = [
     r#"grpcurl -plaintext -d '{"collection": "labs", "group_by": ["kind"]}' ADDRESS mingce.labs.v1.LabService/ComputeStatistics"#,
 ];
 
+/// A batch holds up to 1000 requests of verbs.
+const BATCH: &str = "/mingce.labs.v1.LabDesignationService/BatchMoveLabDesignations";
+
 /// The labs service over its store.
 #[derive(Debug, Clone)]
 pub struct LabRegister {
     store: Store,
+    calendar: Arc<Calendar>,
 }
 
 impl LabRegister {
@@ -35,13 +47,28 @@ impl LabRegister {
     /// Where the database does not hold what this program knows.
     pub async fn prepare(db: &Db, migrate: bool) -> Result<()> {
         prepare_tables::<Ledger>(db, migrate).await?;
+        prepare_tables::<CaseSchema>(db, migrate).await?;
         prepare_tables::<Schema>(db, migrate).await
     }
 
     /// Opens the service on a database with its tables.
-    pub fn open(db: Db) -> Self {
+    pub fn open(db: Db, calendar: Arc<Calendar>) -> Self {
         Self {
             store: Store::new(db, None),
+            calendar,
+        }
+    }
+
+    /// The kinds of case that it has, for the service that all cases share.
+    pub fn kinds() -> Vec<Arc<dyn AnyCase>> {
+        vec![Arc::new(Of::<designation::Designations>::new())]
+    }
+
+    /// Its cases.
+    fn cases(&self) -> Cases<'_> {
+        Cases {
+            store: &self.store,
+            calendar: &self.calendar,
         }
     }
 
@@ -51,6 +78,8 @@ impl LabRegister {
         // Other services ask for all references of an import's piece at once.
         server
             .add_service(self.server())
+            .add_service(LabDesignationServiceServer::new(self.clone()))
+            .request_limit(BATCH, 4 << 20)
             .request_limit("/mingce.labs.v1.LabService/ResolveOrganizations", 4 << 20)
     }
 

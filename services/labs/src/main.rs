@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
+use mingce_cases::{CaseRegister, Peers};
 use mingce_labs::{LabRegister, TRIES};
+use mingce_server::peers::{awards, labs, talent};
 use mingce_server::{Failure, Flags, Host, host};
 
 /// The labs service of the register (名册) alone
@@ -11,6 +13,12 @@ use mingce_server::{Failure, Flags, Host, host};
 struct Program {
     #[command(flatten)]
     flags: Flags,
+    /// Where the talent service is, which knows reviewers; without it none is cleared
+    #[arg(long, env = "MINGCE_TALENT_URL", value_name = "URL")]
+    talent_url: Option<String>,
+    /// Where the awards service is, which knows who has awards together; without it no reviewer is cleared
+    #[arg(long, env = "MINGCE_AWARDS_URL", value_name = "URL")]
+    awards_url: Option<String>,
 }
 
 fn main() -> ExitCode {
@@ -23,13 +31,27 @@ fn main() -> ExitCode {
 }
 
 async fn serve(program: Program) -> Result<(), Failure> {
+    let talent = program.talent_url.as_deref().map(talent).transpose()?;
+    let awards = program.awards_url.as_deref().map(awards).transpose()?;
     let host = Host::start(program.flags).await?;
+    // The key comes first: where its folder cannot be written, the database stays as it is.
+    host.vault().await?;
     LabRegister::prepare(host.db(), false).await?;
-    let service = LabRegister::open(host.db().clone());
+    let service = LabRegister::open(host.db().clone(), host.calendar());
+    // Organizations are known here.
+    let peers = Peers {
+        labs: labs(&host.url())?,
+        talent,
+        awards,
+    };
+    let cases = CaseRegister::of_host(&host, LabRegister::kinds(), peers).await?;
+    let time = cases.keep_time(host.clock());
     let db = host
-        .with(|server| service.mount(server))
+        .with(|server| cases.mount(service.mount(server)))
         .serve(&TRIES, async { Ok(()) })
         .await?;
+    time.end().await;
+    cases.close().await;
     service.close().await;
     db.close().await;
     Ok(())

@@ -1,5 +1,6 @@
 //! The tables of the labs service.
 
+use mingce_lifecycle::schema::add_columns;
 use mingce_orm::schema::Sql::{Integer, Text};
 use mingce_orm::schema::{resource, run};
 use sea_orm_migration::prelude::*;
@@ -11,7 +12,7 @@ pub struct Schema;
 #[async_trait::async_trait]
 impl MigratorTrait for Schema {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Tables)]
+        vec![Box::new(Tables), Box::new(Cases)]
     }
     fn migration_table_name() -> DynIden {
         "mingce_labs_migrations".into_iden()
@@ -84,5 +85,25 @@ impl MigrationTrait for Tables {
             &resource("lab_designations", &designations, false, &["lab", "decision_date"]),
         )
         .await
+    }
+}
+
+/// What designations need for their life cycle.
+struct Cases;
+
+impl MigrationName for Cases {
+    fn name(&self) -> &'static str {
+        "m20261124_000003_labs_cases"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Cases {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        run(manager, &add_columns("lab_designations", &[])).await
     }
 }

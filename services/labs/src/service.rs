@@ -227,7 +227,7 @@ impl LabService for LabRegister {
         request: Request<GetLabDesignationRequest>,
     ) -> Result<Response<Reply<LabDesignation>>, Status> {
         let (cx, r) = open(request)?;
-        reply(self.store.get::<Designations>(&cx, &r.name, r.view).await)
+        reply(self.cases().get::<Designations>(&cx, &r.name, r.view).await)
     }
 
     async fn batch_get_lab_designations(

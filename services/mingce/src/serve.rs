@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::ValueEnum;
 use mingce_awards::AwardRegister;
+use mingce_cases::{CaseRegister, Peers};
 use mingce_labs::LabRegister;
 use mingce_server::{Failure, Flags, Host, host, peers};
 use mingce_talent::TalentRegister;
@@ -35,6 +36,9 @@ pub struct ServeArgs {
     /// Where the talent service is, if this process does not serve it
     #[arg(long, env = "MINGCE_TALENT_URL", value_name = "URL")]
     talent_url: Option<String>,
+    /// Where the awards service is, if this process does not serve it. Without it no reviewer is cleared
+    #[arg(long, env = "MINGCE_AWARDS_URL", value_name = "URL")]
+    awards_url: Option<String>,
 }
 
 /// What somebody at a terminal can try when all services are there.
@@ -44,7 +48,11 @@ const TRIES: [&str; 3] = [mingce_labs::TRIES[1], mingce_talent::TRIES[1], mingce
 pub async fn run(args: ServeArgs) -> Result<ExitCode, Failure> {
     let serves = |service: Service| args.services.is_empty() || args.services.contains(&service);
     // A wrong address is said before anything is written.
-    for (flag, url) in [("--labs-url", &args.labs_url), ("--talent-url", &args.talent_url)] {
+    for (flag, url) in [
+        ("--labs-url", &args.labs_url),
+        ("--talent-url", &args.talent_url),
+        ("--awards-url", &args.awards_url),
+    ] {
         if let Some(url) = url {
             peers::labs(url).map_err(|error| Failure::Files(format!("{flag}: {error}")))?;
         }
@@ -73,29 +81,56 @@ pub async fn run(args: ServeArgs) -> Result<ExitCode, Failure> {
     let (here, db) = (host.url(), host.db().clone());
     let labs_at = labs_url.unwrap_or_else(|| here.clone());
     let talent_at = talent_url.unwrap_or_else(|| here.clone());
+    let awards_at = args
+        .awards_url
+        .clone()
+        .or_else(|| serves(Service::Awards).then(|| here.clone()));
+    let awards_at = awards_at.map(|url| peers::awards(&url)).transpose()?;
+    let knows_talent = args.talent_url.is_some() || serves(Service::Talent);
+    let reviewers = knows_talent.then(|| peers::talent(&talent_at)).transpose()?;
     let (mut labs, mut talent, mut awards) = (None, None, None);
+    let mut kinds = Vec::new();
     // The key comes first: where its folder cannot be written, the database stays as it is.
-    let vault = if serves(Service::Talent) {
-        Some(host.vault().await?)
-    } else {
-        None
-    };
+    let vault = host.vault().await?;
     if serves(Service::Labs) {
         LabRegister::prepare(&db, false).await?;
-        let service = labs.insert(LabRegister::open(db.clone()));
+        let service = labs.insert(LabRegister::open(db.clone(), host.calendar()));
+        kinds.extend(LabRegister::kinds());
         host = host.with(|server| service.mount(server));
     }
-    if let Some(vault) = vault {
+    if serves(Service::Talent) {
         TalentRegister::prepare(&db, false).await?;
-        let service = talent.insert(TalentRegister::open(db.clone(), vault, peers::labs(&labs_at)?).await?);
+        let service = TalentRegister::open(
+            db.clone(),
+            vault,
+            host.calendar(),
+            peers::labs(&labs_at)?,
+            awards_at.clone(),
+        );
+        let service = talent.insert(service.await?);
+        kinds.extend(TalentRegister::kinds());
         host = host.with(|server| service.mount(server));
     }
     if serves(Service::Awards) {
         AwardRegister::prepare(&db, false).await?;
-        let service = AwardRegister::open(db.clone(), peers::labs(&labs_at)?, peers::talent(&talent_at)?);
+        let service = AwardRegister::open(
+            db.clone(),
+            host.calendar(),
+            peers::labs(&labs_at)?,
+            peers::talent(&talent_at)?,
+        );
         let service = awards.insert(service);
+        kinds.extend(AwardRegister::kinds());
         host = host.with(|server| service.mount(server));
     }
+    let known = Peers {
+        labs: peers::labs(&labs_at)?,
+        talent: reviewers,
+        awards: awards_at,
+    };
+    let cases = CaseRegister::of_host(&host, kinds, known).await?;
+    let time = cases.keep_time(host.clock());
+    host = host.with(|server| cases.mount(server));
     let tries: &[&str] = match args.services.as_slice() {
         _ if all => &TRIES,
         [Service::Talent, ..] => &mingce_talent::TRIES,
@@ -111,6 +146,8 @@ pub async fn run(args: ServeArgs) -> Result<ExitCode, Failure> {
         }
     };
     let db = host.serve(tries, load).await?;
+    time.end().await;
+    cases.close().await;
     if let Some(service) = awards {
         service.close().await;
     }
@@ -137,6 +174,7 @@ pub async fn migrate(args: MigrateArgs) -> Result<ExitCode, Failure> {
     LabRegister::prepare(&db, true).await?;
     TalentRegister::prepare(&db, true).await?;
     AwardRegister::prepare(&db, true).await?;
+    CaseRegister::prepare(&db, true).await?;
     db.close().await;
     crate::say(&format!("{place} has the tables of this version"));
     Ok(ExitCode::SUCCESS)

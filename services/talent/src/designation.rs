@@ -2,24 +2,31 @@
 
 use std::sync::LazyLock;
 
+use mingce_lifecycle::case::may_write;
+use mingce_lifecycle::{Living, Phase};
 use mingce_orm::names::{Problems, enum_values, year_of};
-use mingce_orm::{Collection, Column, Field, Key, Shape, Violation};
+use mingce_orm::{Collection, Column, Field, Key, Result, Shape, Violation};
 use mingce_proto::talent::TalentDesignation;
 
 /// The collection.
 #[derive(Debug)]
 pub(crate) enum Designations {}
 
-fn talent(designation: &TalentDesignation) -> &str {
+pub(crate) fn talent(designation: &TalentDesignation) -> &str {
     designation.talent.as_ref().map_or("", |t| t.talent.as_str())
 }
 
-fn programme(designation: &TalentDesignation) -> &str {
+pub(crate) fn programme(designation: &TalentDesignation) -> &str {
     designation.programme.as_ref().map_or("", |p| p.programme.as_str())
 }
 
-fn employer(designation: &TalentDesignation) -> &str {
+pub(crate) fn employer(designation: &TalentDesignation) -> &str {
     designation.employer.as_ref().map_or("", |o| o.organization.as_str())
+}
+
+/// What a live designation claims: a person has one in a family of programmes.
+pub(crate) fn family_key(talent: &str, family: &str) -> Key {
+    Key::new("family", format!("{talent}|{family}"), "programme").claim()
 }
 
 impl Collection for Designations {
@@ -30,16 +37,25 @@ impl Collection for Designations {
     const TABLE: &'static str = "talent_designations";
     const SINGULAR: &'static str = "talent_designation";
     const DEFAULT_ORDER: &'static str = "decision_date";
-    const OUTPUT_ONLY: &'static [&'static str] = &["kind", "year"];
-
-    const DERIVED: &'static [(&'static str, &'static str)] = &[("programme", "kind")];
+    const OUTPUT_ONLY: &'static [&'static str] = &[
+        "kind",
+        "year",
+        "case",
+        "verbs",
+        "family",
+        "midterm_date",
+        "midterm_passed",
+        "completion_grade",
+        "recommendation",
+    ];
+    const DERIVED: &'static [(&'static str, &'static str)] = &[("programme", "kind"), ("programme", "family")];
 
     fn shape() -> &'static Shape<Self> {
         static SHAPE: LazyLock<Shape<Designations>> = LazyLock::new(|| {
             let levels = enum_values("mingce.registry.v1.Level");
             let kinds = enum_values("mingce.talent.v1.ProgrammeKind");
             let states = enum_values("mingce.talent.v1.TalentDesignationState");
-            Shape::new(vec![
+            let mut fields: Vec<Field<Designations>> = vec![
                 Field {
                     column: Column::resource("talent").dimension(),
                     get: |d| talent(d).into(),
@@ -96,7 +112,13 @@ impl Collection for Designations {
                     column: Column::integer("year").dimension(),
                     get: |d| d.year.into(),
                 },
-            ])
+                Field {
+                    column: Column::text("family").dimension(),
+                    get: |d| d.family.as_str().into(),
+                },
+            ];
+            fields.extend(mingce_lifecycle::schema::fields());
+            Shape::new(fields)
         });
         &SHAPE
     }
@@ -109,8 +131,18 @@ impl Collection for Designations {
         item.programme.as_ref().map_or("", |p| p.display_name.as_str())
     }
 
-    /// One decision on one person under one programme; and a number is given once per programme.
+    /// One decision on one person under one programme, before it one application in a round; a number is given once per programme,
+    /// and one designation in a family is live.
     fn keys(item: &TalentDesignation) -> Vec<Key> {
+        let (phase, case) = (Self::life().phase(item.state), item.case.as_ref());
+        let round = case.map_or("", |case| case.round.as_str());
+        if matches!(phase, Phase::Draft | Phase::Undecided) {
+            let application = [talent(item), programme(item), round].join("|");
+            return vec![Key::new("application", application, "programme")];
+        }
+        if phase == Phase::Ended && !round.is_empty() && item.decision_date.is_empty() {
+            return Vec::new();
+        }
         let decision = [talent(item), programme(item), &item.number, &item.decision_date].join("|");
         let mut keys = vec![Key::new("decision", decision, "programme")];
         if !item.number.is_empty() {
@@ -120,11 +152,17 @@ impl Collection for Designations {
                 "number",
             ));
         }
+        if phase == Phase::Live && !item.family.is_empty() {
+            keys.push(family_key(talent(item), &item.family));
+        }
         keys
     }
 
     fn settle(item: &mut TalentDesignation) -> Vec<Violation> {
         let mut problems = Problems::default();
+        if matches!(Self::life().phase(item.state), Phase::Draft | Phase::Undecided) {
+            undecided(item);
+        }
         for (field, value) in [
             ("decision_date", &item.decision_date),
             ("start_date", &item.start_date),
@@ -134,6 +172,115 @@ impl Collection for Designations {
         }
         problems.period("end_date", &item.start_date, &item.end_date);
         item.year = year_of(&item.decision_date);
+        item.verbs.clear();
         problems.into_inner()
+    }
+
+    fn may_write(stored: Option<&TalentDesignation>, new: &TalentDesignation) -> Result<()> {
+        may_write::<Self>(stored, new)
+    }
+}
+
+/// Before the decision nothing stands that only the decision says.
+fn undecided(item: &mut TalentDesignation) {
+    for text in [
+        &mut item.number,
+        &mut item.document_number,
+        &mut item.decision_date,
+        &mut item.start_date,
+        &mut item.end_date,
+    ] {
+        text.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mingce_proto::registry::{CaseFacts, TalentReference};
+    use mingce_proto::talent::{ProgrammeReference, TalentDesignationState as S};
+
+    use super::*;
+
+    fn designation(state: S) -> TalentDesignation {
+        TalentDesignation {
+            talent: Some(TalentReference {
+                talent: "talents/a".to_owned(),
+                ..TalentReference::default()
+            }),
+            programme: Some(ProgrammeReference {
+                programme: "programmes/b".to_owned(),
+                ..ProgrammeReference::default()
+            }),
+            state: state as i32,
+            family: "island".to_owned(),
+            decision_date: "2024-05-31".to_owned(),
+            ..TalentDesignation::default()
+        }
+    }
+
+    fn spaces(item: &TalentDesignation) -> Vec<String> {
+        Designations::keys(item).into_iter().map(|key| key.space).collect()
+    }
+
+    #[test]
+    fn only_what_is_live_holds_the_family() {
+        for state in [S::InTerm, S::Suspended] {
+            let keys = Designations::keys(&designation(state));
+            assert!(keys.contains(&family_key("talents/a", "island")), "{state:?}: {keys:?}");
+        }
+        for state in [
+            S::Completed,
+            S::Cancelled,
+            S::Exited,
+            S::Draft,
+            S::OnNotice,
+            S::Rejected,
+        ] {
+            assert!(!spaces(&designation(state)).contains(&"family".to_owned()), "{state:?}");
+        }
+        let none = TalentDesignation {
+            family: String::new(),
+            ..designation(S::InTerm)
+        };
+        assert_eq!(spaces(&none), ["decision"]);
+    }
+
+    #[test]
+    fn an_application_is_one_in_its_round_and_frees_it_when_it_ends_without_a_decision() {
+        let case = |state: S, round: &str| TalentDesignation {
+            case: Some(CaseFacts {
+                round: round.to_owned(),
+                ..CaseFacts::default()
+            }),
+            decision_date: String::new(),
+            ..designation(state)
+        };
+        for state in [S::Draft, S::Submitted, S::Returned, S::InReview, S::OnNotice] {
+            assert_eq!(spaces(&case(state, "rounds/c")), ["application"], "{state:?}");
+        }
+        let (one, other) = (case(S::Draft, "rounds/c"), case(S::Draft, "rounds/d"));
+        assert_ne!(Designations::keys(&one), Designations::keys(&other));
+        for state in [S::Refused, S::Rejected, S::Withdrawn] {
+            assert_eq!(spaces(&case(state, "rounds/c")), Vec::<String>::new(), "{state:?}");
+            // A record of history is told by its decision, whatever that was.
+            assert_eq!(spaces(&case(state, "")), ["decision"], "{state:?}");
+        }
+    }
+
+    #[test]
+    fn a_draft_says_nothing_of_its_decision() {
+        let mut draft = TalentDesignation {
+            number: "1".to_owned(),
+            document_number: "青科〔2024〕1号".to_owned(),
+            start_date: "2024-06-01".to_owned(),
+            end_date: "2020-01-01".to_owned(),
+            ..designation(S::Draft)
+        };
+        assert_eq!(Designations::settle(&mut draft), Vec::new());
+        let expected = TalentDesignation {
+            decision_date: String::new(),
+            ..designation(S::Draft)
+        };
+        assert_eq!(draft, expected);
     }
 }

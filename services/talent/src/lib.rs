@@ -2,15 +2,32 @@
 
 use std::sync::Arc;
 
-use mingce_client::Labs;
+use mingce_client::{Awards, Labs};
+use mingce_lifecycle::{AnyCase, Calendar, Cases, Of, schema::Schema as CaseSchema};
 use mingce_orm::schema::{Ledger, expect_vault, prepare as prepare_tables};
 use mingce_orm::{Db, Result, Store, Vault};
+use mingce_proto::talent::nominating_body_service_server::NominatingBodyServiceServer;
+use mingce_proto::talent::recommendation_service_server::RecommendationServiceServer;
+use mingce_proto::talent::talent_designation_service_server::TalentDesignationServiceServer;
 use mingce_proto::talent::talent_service_server::TalentServiceServer;
 use mingce_server::Server;
 
+mod body;
+mod body_life;
+mod body_service;
+mod body_verbs;
 mod designation;
+mod designation_life;
+mod designation_service;
+mod designation_verbs;
+mod eligibility;
 mod prepare;
+mod prepare_bodies;
 mod programme;
+mod recommendation;
+mod recommendation_life;
+mod recommendation_service;
+mod recommendation_verbs;
 mod schema;
 mod service;
 mod talent;
@@ -24,11 +41,21 @@ pub const TRIES: [&str; 3] = [
     r#"grpcurl -plaintext -d '{"collection": "designations", "group_by": ["level"]}' ADDRESS mingce.talent.v1.TalentService/ComputeStatistics"#,
 ];
 
-/// The talent service over its store, and the labs service that it asks about organizations.
+/// Batches hold up to 1000 requests of verbs.
+const BATCHES: [&str; 3] = [
+    "/mingce.talent.v1.TalentDesignationService/BatchMoveTalentDesignations",
+    "/mingce.talent.v1.NominatingBodyService/BatchMoveNominatingBodies",
+    "/mingce.talent.v1.RecommendationService/BatchMoveRecommendations",
+];
+
+/// The talent service over its store, the labs service that it asks about organizations, and the awards service that it asks about
+/// ranks, where it knows one.
 #[derive(Debug, Clone)]
 pub struct TalentRegister {
     store: Store,
     labs: Labs,
+    awards: Option<Awards>,
+    calendar: Arc<Calendar>,
 }
 
 impl TalentRegister {
@@ -38,6 +65,7 @@ impl TalentRegister {
     /// Where the database does not hold what this program knows.
     pub async fn prepare(db: &Db, migrate: bool) -> Result<()> {
         prepare_tables::<Ledger>(db, migrate).await?;
+        prepare_tables::<CaseSchema>(db, migrate).await?;
         prepare_tables::<Schema>(db, migrate).await
     }
 
@@ -45,21 +73,52 @@ impl TalentRegister {
     ///
     /// # Errors
     /// Where the register was sealed with another master key.
-    pub async fn open(db: Db, vault: Arc<Vault>, labs: Labs) -> Result<Self> {
+    pub async fn open(
+        db: Db,
+        vault: Arc<Vault>,
+        calendar: Arc<Calendar>,
+        labs: Labs,
+        awards: Option<Awards>,
+    ) -> Result<Self> {
         expect_vault(&db, &vault).await?;
         Ok(Self {
             store: Store::new(db, Some(vault)),
             labs,
+            awards,
+            calendar,
         })
+    }
+
+    /// The kinds of case that it has, for the service that all cases share.
+    pub fn kinds() -> Vec<Arc<dyn AnyCase>> {
+        vec![
+            Arc::new(Of::<designation::Designations>::new()),
+            Arc::new(Of::<body::NominatingBodies>::new()),
+            Arc::new(Of::<recommendation::Recommendations>::new()),
+        ]
+    }
+
+    /// Its cases.
+    fn cases(&self) -> Cases<'_> {
+        Cases {
+            store: &self.store,
+            calendar: &self.calendar,
+        }
     }
 
     /// Mounts the service.
     #[must_use]
     pub fn mount(&self, server: Server) -> Server {
         // Other services ask for all references of an import's piece at once.
-        server
+        let server = server
             .add_service(self.server())
-            .request_limit("/mingce.talent.v1.TalentService/ResolveTalents", 4 << 20)
+            .add_service(TalentDesignationServiceServer::new(self.clone()))
+            .add_service(NominatingBodyServiceServer::new(self.clone()))
+            .add_service(RecommendationServiceServer::new(self.clone()))
+            .request_limit("/mingce.talent.v1.TalentService/ResolveTalents", 4 << 20);
+        BATCHES
+            .into_iter()
+            .fold(server, |server, path| server.request_limit(path, 4 << 20))
     }
 
     /// The service as the server mounts it.
@@ -89,6 +148,8 @@ mod tests {
         wrong.extend(differences(&db, &crate::talent::Talents::shape().kind).await?);
         wrong.extend(differences(&db, &crate::programme::Programmes::shape().kind).await?);
         wrong.extend(differences(&db, &crate::designation::Designations::shape().kind).await?);
+        wrong.extend(differences(&db, &crate::body::NominatingBodies::shape().kind).await?);
+        wrong.extend(differences(&db, &crate::recommendation::Recommendations::shape().kind).await?);
         assert_eq!(wrong, Vec::<String>::new());
         db.close().await;
         Ok(())

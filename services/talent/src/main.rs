@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use mingce_server::peers::labs;
+use mingce_cases::{CaseRegister, Peers};
+use mingce_server::peers::{awards, labs, talent};
 use mingce_server::{Failure, Flags, Host, host};
 use mingce_talent::{TRIES, TalentRegister};
 
@@ -15,6 +16,10 @@ struct Program {
     /// Where the labs service is
     #[arg(long, env = "MINGCE_LABS_URL", value_name = "URL")]
     labs_url: String,
+    /// Where the awards service is, which knows ranks in awards; without it eligibility by them is not answered, and no reviewer
+    /// is cleared
+    #[arg(long, env = "MINGCE_AWARDS_URL", value_name = "URL")]
+    awards_url: Option<String>,
 }
 
 fn main() -> ExitCode {
@@ -27,15 +32,27 @@ fn main() -> ExitCode {
 }
 
 async fn serve(program: Program) -> Result<(), Failure> {
+    let labs = labs(&program.labs_url)?;
+    let awards = program.awards_url.as_deref().map(awards).transpose()?;
     let host = Host::start(program.flags).await?;
     // The key comes first: where its folder cannot be written, the database stays as it is.
     let vault = host.vault().await?;
     TalentRegister::prepare(host.db(), false).await?;
-    let service = TalentRegister::open(host.db().clone(), vault, labs(&program.labs_url)?).await?;
+    let service = TalentRegister::open(host.db().clone(), vault, host.calendar(), labs.clone(), awards.clone()).await?;
+    // Reviewers are persons of this service.
+    let peers = Peers {
+        labs,
+        talent: Some(talent(&host.url())?),
+        awards,
+    };
+    let cases = CaseRegister::of_host(&host, TalentRegister::kinds(), peers).await?;
+    let time = cases.keep_time(host.clock());
     let db = host
-        .with(|server| service.mount(server))
+        .with(|server| cases.mount(service.mount(server)))
         .serve(&TRIES, async { Ok(()) })
         .await?;
+    time.end().await;
+    cases.close().await;
     service.close().await;
     db.close().await;
     Ok(())

@@ -1,17 +1,19 @@
 //! Resources of this service on their way in: their references are resolved here.
 
 use mingce_orm::resource::imagined_id;
-use mingce_orm::{Answer, Collection, Cx, Edit, Error, Result, Stamp, Store, Work};
+use mingce_orm::{Answer, Call, Collection, Cx, Edit, Error, Result, Stamp, Store, Work};
+use mingce_proto::codec::Reply;
 use mingce_proto::registry::row_outcome::Problem;
 use mingce_proto::registry::{AssumedRecord, OrganizationReference, TalentReference};
 use mingce_proto::talent::resolve_talents_response::Resolution;
 use mingce_proto::talent::{Programme, ProgrammeReference, ResolveTalentsRequest, Talent, TalentDesignation};
 use mingce_server::peers;
 use mingce_server::references::{Cited, Found, KeyOf, Place, find, identifier_key, stay_recorded};
-use mingce_server::rows::{Prepare, Row, Session, stand_in};
+use mingce_server::rows::{self, Prepare, Row, Session, stand_in};
 
 use crate::TalentRegister;
 use crate::designation::Designations;
+use crate::designation_verbs::begin;
 use crate::programme::{Programmes, code_key};
 use crate::talent::Talents;
 
@@ -45,7 +47,40 @@ impl TalentRegister {
         self.store.family::<Talents>(cx, parent).await
     }
 
-    /// The level and kind of designations come from their programme, also from one that was annulled since.
+    /// Begins a designation: a draft for a round that takes those of its level and programme.
+    pub(crate) async fn begin_designation(
+        &self,
+        cx: &Cx,
+        call: Call,
+        round: &str,
+        designation: TalentDesignation,
+    ) -> Result<Reply<TalentDesignation>> {
+        // Its programme may be named by a code, and its level comes from there.
+        let mut rows = [Row::<Designations> {
+            number: 1,
+            resource: TalentDesignation {
+                name: String::new(),
+                employer: None,
+                ..designation.clone()
+            },
+            problems: Vec::new(),
+        }];
+        self.prepare(cx, &mut Session::strict(), &mut rows).await?;
+        let [row] = rows;
+        if !row.problems.is_empty() {
+            // Refused together with all else that is wrong.
+            return rows::create::<Designations>(self, cx, call, "create", Some(designation)).await;
+        }
+        let round = match self.cases().round_for::<Designations>(cx, round, &row.resource).await {
+            Ok(round) => round,
+            // The round may have changed since a first try was done.
+            Err(error) => return self.store.answered::<Designations>(cx, &call).await?.ok_or(error),
+        };
+        let begin = |designation: &mut TalentDesignation| begin(designation, &round);
+        rows::create_as::<Designations>(self, cx, call, "create", Some(designation), begin).await
+    }
+
+    /// The level, kind and family of designations come from their programme, also from one that was annulled since.
     async fn derive(&self, work: &mut Work, rows: &mut [Row<Designations>]) -> Result<()> {
         let kind = &Programmes::shape().kind;
         let programmes = self
@@ -65,6 +100,7 @@ impl TalentRegister {
         for (row, programme) in rows.iter_mut().zip(programmes) {
             let Some(programme) = programme else { continue };
             row.resource.kind = programme.kind;
+            row.resource.family.clone_from(&programme.family);
             if row.resource.level == 0 && row.resource.name.is_empty() {
                 row.resource.level = programme.level;
             }
@@ -74,10 +110,10 @@ impl TalentRegister {
 }
 
 /// What a person is looked up by where their resource name is not given.
-const TALENT_KEY: KeyOf<TalentReference> = |reference| identifier_key(reference.identifier.as_ref());
+pub(crate) const TALENT_KEY: KeyOf<TalentReference> = |reference| identifier_key(reference.identifier.as_ref());
 
 /// The same of a programme.
-const PROGRAMME_KEY: KeyOf<ProgrammeReference> = |reference| {
+pub(crate) const PROGRAMME_KEY: KeyOf<ProgrammeReference> = |reference| {
     let given = !reference.code.is_empty();
     Ok(given.then(|| code_key(&reference.code)))
 };

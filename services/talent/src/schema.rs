@@ -1,5 +1,6 @@
 //! The tables of the talent service.
 
+use mingce_lifecycle::schema::{COLUMNS, add_columns};
 use mingce_orm::schema::Sql::{Integer, Text};
 use mingce_orm::schema::{resource, run};
 use sea_orm_migration::prelude::*;
@@ -11,7 +12,7 @@ pub struct Schema;
 #[async_trait::async_trait]
 impl MigratorTrait for Schema {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Tables)]
+        vec![Box::new(Tables), Box::new(Cases)]
     }
     fn migration_table_name() -> DynIden {
         "mingce_talent_migrations".into_iden()
@@ -74,6 +75,59 @@ impl MigrationTrait for Tables {
                 &designations,
                 false,
                 &["talent", "decision_date"],
+            ),
+        )
+        .await
+    }
+}
+
+/// What designations need for their life cycle, and the tables of nominating bodies and recommendations.
+struct Cases;
+
+impl MigrationName for Cases {
+    fn name(&self) -> &'static str {
+        "m20261124_000003_talent_cases"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Cases {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let mut bodies = vec![
+            ("organization", Text),
+            ("programme", Text),
+            ("level", Integer),
+            ("state", Integer),
+            ("start_date", Text),
+            ("end_date", Text),
+            ("document_number", Text),
+        ];
+        bodies.extend(COLUMNS);
+        let mut recommendations = vec![
+            ("nominating_body", Text),
+            ("talent", Text),
+            ("programme", Text),
+            ("level", Integer),
+            ("year", Integer),
+            ("state", Integer),
+            ("employer", Text),
+            ("document_number", Text),
+            ("designation", Text),
+        ];
+        recommendations.extend(COLUMNS);
+        run(manager, &add_columns("talent_designations", &[("family", Text)])).await?;
+        run(manager, &resource("nominating_bodies", &bodies, false, &["due_date"])).await?;
+        run(
+            manager,
+            &resource(
+                "recommendations",
+                &recommendations,
+                false,
+                &["nominating_body", "due_date"],
             ),
         )
         .await

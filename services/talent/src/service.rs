@@ -11,9 +11,11 @@ use mingce_server::status::from_error;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::TalentRegister;
+use crate::body::NominatingBodies;
 use crate::designation::Designations;
 use crate::prepare::under;
 use crate::programme::Programmes;
+use crate::recommendation::Recommendations;
 use crate::talent::Talents;
 
 #[tonic::async_trait]
@@ -197,7 +199,7 @@ impl TalentService for TalentRegister {
         request: Request<GetTalentDesignationRequest>,
     ) -> Result<Response<Reply<TalentDesignation>>, Status> {
         let (cx, r) = open(request)?;
-        reply(self.store.get::<Designations>(&cx, &r.name, r.view).await)
+        reply(self.cases().get::<Designations>(&cx, &r.name, r.view).await)
     }
 
     async fn batch_get_talent_designations(
@@ -286,10 +288,12 @@ impl TalentService for TalentRegister {
             "talents" => self.store.count::<Talents>(&cx, &r).await,
             "programmes" => self.store.count::<Programmes>(&cx, &r).await,
             "designations" => self.store.count::<Designations>(&cx, &r).await,
+            "nominatingBodies" => self.store.count::<NominatingBodies>(&cx, &r).await,
+            "recommendations" => self.store.count::<Recommendations>(&cx, &r).await,
             _ => Err(Error::invalid(
                 "collection",
                 "COLLECTION_UNKNOWN",
-                "this service counts talents, programmes, designations",
+                "this service counts talents, programmes, designations, nominatingBodies, recommendations",
             )),
         })
     }
@@ -303,6 +307,8 @@ impl TalentService for TalentRegister {
             &Talents::shape().kind,
             &Programmes::shape().kind,
             &Designations::shape().kind,
+            &NominatingBodies::shape().kind,
+            &Recommendations::shape().kind,
         ];
         let history = self
             .store

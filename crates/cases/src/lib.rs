@@ -1,0 +1,136 @@
+//! The service that all cases share: policies, rounds, notices, objections, panels, and what falls due. Each process serves it for the
+//! kinds of case that it has.
+
+use std::sync::Arc;
+
+use mingce_client::{Awards, Labs, Talent};
+use mingce_lifecycle::{AnyCase, At, Calendar, schema::Schema};
+use mingce_orm::schema::{Ledger, expect_vault, prepare as prepare_tables};
+use mingce_orm::{Cx, Db, Result, Store, Vault};
+use mingce_proto::registry::case_service_server::CaseServiceServer;
+use mingce_server::{Clock, Failure, Host, Server};
+
+mod due;
+mod reviewer;
+mod service;
+
+/// The services that know reviewers and those whom cases are about.
+#[derive(Debug, Clone)]
+pub struct Peers {
+    /// The labs service, which knows organizations that were merged.
+    pub labs: Labs,
+    /// The talent service. Without it no reviewer can be cleared.
+    pub talent: Option<Talent>,
+    /// The awards service. Without it no reviewer can be cleared.
+    pub awards: Option<Awards>,
+}
+
+/// The shared service over its store, the kinds of case that this process has, and the services that know reviewers.
+#[derive(Debug, Clone)]
+pub struct CaseRegister {
+    store: Store,
+    calendar: Arc<Calendar>,
+    kinds: Arc<[Arc<dyn AnyCase>]>,
+    peers: Peers,
+}
+
+impl CaseRegister {
+    /// Brings the shared tables to this version: made where there are none, changed only with `migrate`.
+    ///
+    /// # Errors
+    /// Where the database does not hold what this program knows.
+    pub async fn prepare(db: &Db, migrate: bool) -> Result<()> {
+        prepare_tables::<Ledger>(db, migrate).await?;
+        prepare_tables::<Schema>(db, migrate).await
+    }
+
+    /// Opens the service on a database with its tables and those of the kinds. Who objects, and what reviewers say, is sealed in
+    /// `vault`.
+    ///
+    /// # Errors
+    /// Where the register was sealed with another master key.
+    pub async fn open(
+        db: Db,
+        vault: Arc<Vault>,
+        calendar: Arc<Calendar>,
+        kinds: Vec<Arc<dyn AnyCase>>,
+        peers: Peers,
+    ) -> Result<Self> {
+        expect_vault(&db, &vault).await?;
+        Ok(Self {
+            store: Store::new(db, Some(vault)),
+            calendar,
+            kinds: kinds.into(),
+            peers,
+        })
+    }
+
+    /// The service of a host: its tables are made where there are none.
+    ///
+    /// # Errors
+    /// Where the register cannot be opened.
+    pub async fn of_host(host: &Host, kinds: Vec<Arc<dyn AnyCase>>, peers: Peers) -> Result<Self, Failure> {
+        Self::prepare(host.db(), false).await?;
+        let vault = host.vault().await?;
+        Ok(Self::open(host.db().clone(), vault, host.calendar(), kinds, peers).await?)
+    }
+
+    /// Does by itself what falls due, until it is told to end.
+    pub fn keep_time(&self, clock: &Clock) -> TimeKeeper {
+        let clock = clock.clone();
+        TimeKeeper(tokio::spawn(self.clone().do_what_falls_due(clock)))
+    }
+
+    /// Mounts the service.
+    #[must_use]
+    pub fn mount(&self, server: Server) -> Server {
+        server.add_service(CaseServiceServer::new(self.clone()))
+    }
+
+    /// Writes what waits.
+    pub async fn close(self) {
+        self.store.close().await;
+    }
+
+    fn at(&self, cx: &Cx) -> Result<At> {
+        At::new(cx, &self.calendar)
+    }
+}
+
+/// What does by itself what falls due.
+#[derive(Debug)]
+pub struct TimeKeeper(tokio::task::JoinHandle<()>);
+
+impl TimeKeeper {
+    /// Ends it. What it had given to the writers is written.
+    pub async fn end(self) {
+        self.0.abort();
+        let _ = self.0.await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mingce_lifecycle::{notice, objection, panel, policy, round};
+    use mingce_orm::Collection;
+    use mingce_orm::schema::differences;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_tables_have_the_columns_that_the_collections_declare() -> Result<()> {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::sqlite(&folder.path().join("register.db")).await?;
+        CaseRegister::prepare(&db, false).await?;
+        let mut wrong: Vec<String> = Vec::new();
+        wrong.extend(differences(&db, &policy::Policies::shape().kind).await?);
+        wrong.extend(differences(&db, &round::Rounds::shape().kind).await?);
+        wrong.extend(differences(&db, &notice::Notices::shape().kind).await?);
+        wrong.extend(differences(&db, &objection::Objections::shape().kind).await?);
+        wrong.extend(differences(&db, &panel::Panels::shape().kind).await?);
+        wrong.extend(differences(&db, &panel::Reviews::shape().kind).await?);
+        assert_eq!(wrong, Vec::<String>::new());
+        db.close().await;
+        Ok(())
+    }
+}

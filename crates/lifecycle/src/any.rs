@@ -1,0 +1,410 @@
+//! A kind of case without its type: what rounds, objections, panels and due work need of the cases that a process serves.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use futures_util::future::BoxFuture;
+use mingce_orm::store::settled;
+use mingce_orm::work::head_of;
+use mingce_orm::{Answer, Cx, Error, List, Result, Stamp, Store, Work};
+use mingce_proto::registry::{
+    CaseFacts, CaseKind, DecisionDifference, DueKind, DueWork, Policy, ReviewTerms, UndecidedCase, View,
+};
+
+use crate::case::{At, Case, Parties, arrive, facts, policy_of};
+use crate::cross::verbs;
+use crate::life::{Arrival, Phase};
+use crate::policy::Policies;
+
+/// What others need to know of a case.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// What it keeps of its way.
+    pub facts: CaseFacts,
+    /// Its title.
+    pub display_name: String,
+    /// Whether it is decided or has ended.
+    pub is_decided: bool,
+    /// Whether reviewers work on it.
+    pub is_in_review: bool,
+}
+
+/// A page of due work and the token for the next.
+pub type DuePage = (Vec<DueWork>, String);
+
+/// A kind of case that this process serves.
+pub trait AnyCase: fmt::Debug + Send + Sync {
+    /// Which.
+    fn kind(&self) -> CaseKind;
+    /// The collection for lists of due work: its table.
+    fn collection(&self) -> &'static str;
+    /// Whether a resource name is one of its cases.
+    fn owns(&self, name: &str) -> bool;
+    /// A case.
+    ///
+    /// # Errors
+    /// NOT_FOUND.
+    fn look(&self, work: &mut Work, name: &str) -> Result<Seen>;
+    /// Changes what a case keeps of its way, in the transaction of the work.
+    ///
+    /// # Errors
+    /// NOT_FOUND.
+    fn note(
+        &self,
+        work: &mut Work,
+        at: &At,
+        stamp: &Stamp,
+        name: &str,
+        change: &dyn Fn(&mut CaseFacts),
+    ) -> Result<Answer>;
+    /// Whom a case is about.
+    ///
+    /// # Errors
+    /// NOT_FOUND.
+    fn parties(&self, work: &mut Work, name: &str) -> Result<Parties>;
+    /// The terms of the review of a case.
+    ///
+    /// # Errors
+    /// NOT_FOUND.
+    fn review_terms(&self, work: &mut Work, at: &At, name: &str) -> Result<ReviewTerms>;
+    /// The level and the programme of a case that is under no policy yet: the one in force there decides it.
+    ///
+    /// # Errors
+    /// NOT_FOUND.
+    fn undetermined(&self, work: &mut Work, name: &str) -> Result<Option<(i32, String)>>;
+    /// Which decisions on a case would differ under a draft.
+    ///
+    /// # Errors
+    /// NOT_FOUND.
+    fn simulate(&self, work: &mut Work, at: &At, name: &str, draft: &Policy) -> Result<Vec<DecisionDifference>>;
+    /// The names of the cases of a round, at most 1000.
+    fn of_round<'a>(&'a self, store: &'a Store, cx: &'a Cx, round: &'a str) -> BoxFuture<'a, Result<Vec<String>>>;
+    /// The undecided cases of a round, at most 1000, and how many they are.
+    fn undecided<'a>(
+        &'a self,
+        store: &'a Store,
+        cx: &'a Cx,
+        round: &'a str,
+    ) -> BoxFuture<'a, Result<(Vec<UndecidedCase>, i64)>>;
+    /// What falls due up to a day, by day.
+    fn due<'a>(&'a self, store: &'a Store, cx: &'a Cx, wanted: Due<'a>) -> BoxFuture<'a, Result<DuePage>>;
+    /// Does what falls due by itself for a case, once: one that is not due any more stays as it is.
+    ///
+    /// # Errors
+    /// NOT_FOUND.
+    fn by_itself(&self, work: &mut Work, at: &At, name: &str) -> Result<Answer>;
+    /// What falls due by itself.
+    fn automatic(&self) -> &'static [DueKind];
+}
+
+/// Which due work is wanted.
+#[derive(Debug, Clone, Copy)]
+pub struct Due<'a> {
+    /// Up to and on this day, ISO 8601.
+    pub until: &'a str,
+    /// Only this kind, or `Unspecified`.
+    pub kind: DueKind,
+    /// At most so many.
+    pub page_size: i32,
+    /// The token of the page before.
+    pub page_token: &'a str,
+}
+
+impl Due<'_> {
+    /// As a filter of lists.
+    pub fn filter(&self) -> String {
+        let kind = match self.kind {
+            DueKind::Unspecified => String::new(),
+            kind => format!(" AND due = {}", kind.as_str_name()),
+        };
+        format!("due_date:* AND due_date <= \"{}\"{kind}", self.until)
+    }
+}
+
+/// What a kind of case does by itself when something falls due.
+pub trait ByItself: Case {
+    /// What falls due by itself.
+    const AUTOMATIC: &'static [DueKind] = &[];
+    /// Whether a case does by itself what falls due for it: its policy can leave that to a clerk.
+    fn is_automatic(item: &Self::Item, _policy: Option<&Policy>) -> bool {
+        Self::AUTOMATIC.contains(&facts::<Self>(item).due())
+    }
+    /// Does it, in an edit.
+    ///
+    /// # Errors
+    /// Where the verb cannot be done.
+    fn by_itself(_work: &mut Work, _at: &At, _item: &Self::Item) -> Result<Option<Answer>> {
+        Ok(None)
+    }
+}
+
+/// The cases of a collection.
+pub struct Of<C>(PhantomData<fn() -> C>);
+
+impl<C> Of<C> {
+    /// The cases of a collection.
+    pub const fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<C> Default for Of<C> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<C: Case> fmt::Debug for Of<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(C::TABLE)
+    }
+}
+
+impl<C: ByItself> AnyCase for Of<C> {
+    fn kind(&self) -> CaseKind {
+        C::KIND
+    }
+
+    fn collection(&self) -> &'static str {
+        C::TABLE
+    }
+
+    fn owns(&self, name: &str) -> bool {
+        C::shape().kind.id(name).is_some()
+    }
+
+    fn look(&self, work: &mut Work, name: &str) -> Result<Seen> {
+        let item = work.require::<C>(name)?;
+        let state = C::state(&item);
+        Ok(Seen {
+            facts: facts::<C>(&item),
+            display_name: C::display(work, &item)?,
+            is_decided: matches!(C::life().phase(state), Phase::Live | Phase::Ended),
+            is_in_review: C::IN_REVIEW.contains(&state),
+        })
+    }
+
+    fn note(
+        &self,
+        work: &mut Work,
+        at: &At,
+        stamp: &Stamp,
+        name: &str,
+        change: &dyn Fn(&mut CaseFacts),
+    ) -> Result<Answer> {
+        let mut item = work.require::<C>(name)?;
+        change(C::facts_mut(&mut item));
+        work.update::<C>(&at.cx, stamp, &settled::<C>(&item)?)
+    }
+
+    fn parties(&self, work: &mut Work, name: &str) -> Result<Parties> {
+        let item = work.require::<C>(name)?;
+        C::parties(work, &item)
+    }
+
+    fn review_terms(&self, work: &mut Work, at: &At, name: &str) -> Result<ReviewTerms> {
+        let item = work.require::<C>(name)?;
+        let policy = policy_of::<C>(work, at, &item)?;
+        Ok(policy.as_ref().and_then(C::review_terms).cloned().unwrap_or_default())
+    }
+
+    fn undetermined(&self, work: &mut Work, name: &str) -> Result<Option<(i32, String)>> {
+        let item = work.require::<C>(name)?;
+        let scope = C::scope(&item);
+        Ok(C::policy(&item)
+            .is_empty()
+            .then(|| (scope.level, scope.programme.to_owned())))
+    }
+
+    fn simulate(&self, work: &mut Work, at: &At, name: &str, draft: &Policy) -> Result<Vec<DecisionDifference>> {
+        let item = work.require::<C>(name)?;
+        let now = policy_of::<C>(work, at, &item)?;
+        let before = verbs::<C>(work, at, &item, now.as_ref())?;
+        let after = verbs::<C>(work, at, &item, Some(draft))?;
+        let said = |verb: &mingce_proto::registry::CaseVerb| {
+            if verb.open {
+                return "open".to_owned();
+            }
+            let reasons: Vec<_> = verb
+                .blockers
+                .iter()
+                .map(|b| format!("{}: {}", b.reason, b.description))
+                .collect();
+            reasons.join("; ")
+        };
+        let difference = |decision: &str, before: String, after: String| DecisionDifference {
+            name: name.to_owned(),
+            decision: decision.to_owned(),
+            before,
+            after,
+        };
+        let mut found: Vec<_> = before
+            .iter()
+            .zip(&after)
+            .map(|(b, a)| difference(&b.verb, said(b), said(a)))
+            .collect();
+        found.extend(
+            C::results(&item, draft)
+                .into_iter()
+                .map(|(what, was, is)| difference(&what, was, is)),
+        );
+        found.retain(|difference| difference.before != difference.after);
+        Ok(found)
+    }
+
+    fn of_round<'a>(&'a self, store: &'a Store, cx: &'a Cx, round: &'a str) -> BoxFuture<'a, Result<Vec<String>>> {
+        Box::pin(async move {
+            let filter = format!("case_round = \"{round}\"");
+            let page = store.list::<C>(cx, all(&filter)).await?;
+            page.items()?
+                .iter()
+                .map(|item| head_of(item).map(|head| head.name))
+                .collect()
+        })
+    }
+
+    fn undecided<'a>(
+        &'a self,
+        store: &'a Store,
+        cx: &'a Cx,
+        round: &'a str,
+    ) -> BoxFuture<'a, Result<(Vec<UndecidedCase>, i64)>> {
+        Box::pin(async move {
+            let life = C::life();
+            let open = life
+                .states
+                .iter()
+                .filter(|s| matches!(s.phase, Phase::Draft | Phase::Undecided));
+            let states: Vec<_> = open.map(|s| format!("state = {}", s.code.to_uppercase())).collect();
+            let filter = format!("case_round = \"{round}\" AND ({})", states.join(" OR "));
+            let page = store
+                .list::<C>(
+                    cx,
+                    List {
+                        count: true,
+                        ..all(&filter)
+                    },
+                )
+                .await?;
+            let items = page.items()?;
+            let mut work = store.rehearsal();
+            let cases = store.rehearse(&mut work, |work| {
+                let all: Vec<Result<UndecidedCase>> = items
+                    .iter()
+                    .map(|item| {
+                        Ok(UndecidedCase {
+                            name: head_of(item)?.name,
+                            display_name: C::display(work, item)?,
+                            state: state_name::<C>(C::state(item)),
+                        })
+                    })
+                    .collect();
+                all.into_iter().collect::<Result<Vec<_>>>()
+            });
+            Ok((cases.await?, page.total_size))
+        })
+    }
+
+    fn due<'a>(&'a self, store: &'a Store, cx: &'a Cx, wanted: Due<'a>) -> BoxFuture<'a, Result<DuePage>> {
+        Box::pin(async move {
+            let filter = wanted.filter();
+            let page = store.list::<C>(
+                cx,
+                List {
+                    page_size: wanted.page_size,
+                    page_token: wanted.page_token,
+                    filter: &filter,
+                    order_by: "due_date",
+                    view: View::Full as i32,
+                    ..List::default()
+                },
+            );
+            let page = page.await?;
+            let items = page.items()?;
+            let mut work = store.rehearsal();
+            let listed = store.rehearse(&mut work, |work| {
+                let all: Vec<Result<DueWork>> = items
+                    .iter()
+                    .map(|item| {
+                        let facts = facts::<C>(item);
+                        let policy = match C::policy(item) {
+                            "" => None,
+                            name => Some(work.require::<Policies>(name)?),
+                        };
+                        Ok(DueWork {
+                            name: head_of(item)?.name,
+                            display_name: C::display(work, item)?,
+                            automatic: C::is_automatic(item, policy.as_ref()),
+                            date: facts.due_date,
+                            due: facts.due,
+                        })
+                    })
+                    .collect();
+                all.into_iter().collect::<Result<Vec<_>>>()
+            });
+            Ok((listed.await?, page.next_page_token))
+        })
+    }
+
+    fn by_itself(&self, work: &mut Work, at: &At, name: &str) -> Result<Answer> {
+        let item = work.require::<C>(name)?;
+        let facts = facts::<C>(&item);
+        let is_due = !facts.due_date.is_empty() && facts.due_date <= at.today.to_string();
+        if is_due
+            && C::AUTOMATIC.contains(&facts.due())
+            && let Some(answer) = C::by_itself(work, at, &item)?
+        {
+            return Ok(answer);
+        }
+        work.update::<C>(&at.cx, &Stamp::new("update"), &item)
+    }
+
+    fn automatic(&self) -> &'static [DueKind] {
+        C::AUTOMATIC
+    }
+}
+
+/// Lets what falls due follow from a case whose facts or dates were changed beside its verbs.
+///
+/// # Errors
+/// Where a day cannot be computed.
+pub fn due_again<C: Case>(item: &mut C::Item, at: &At, policy: Option<&Policy>) -> Result<()> {
+    let day = facts::<C>(item).state_date;
+    arrive::<C>(
+        item,
+        &Arrival {
+            policy,
+            today: at.today,
+        },
+    )?;
+    C::facts_mut(item).state_date = day;
+    Ok(())
+}
+
+fn all(filter: &str) -> List<'_> {
+    List {
+        page_size: 1000,
+        filter,
+        view: View::Full as i32,
+        ..List::default()
+    }
+}
+
+fn state_name<C: Case>(number: i32) -> String {
+    let named = mingce_proto::names::values(C::life().state_enum);
+    named
+        .into_iter()
+        .find(|(_, value)| *value == number)
+        .map_or(String::new(), |(name, _)| name)
+}
+
+/// The kind of case that has a name, of those that a process serves.
+///
+/// # Errors
+/// INVALID_ARGUMENT where none has.
+pub fn of_name(kinds: &[std::sync::Arc<dyn AnyCase>], name: &str, field: &str) -> Result<std::sync::Arc<dyn AnyCase>> {
+    kinds.iter().find(|kind| kind.owns(name)).cloned().ok_or_else(|| {
+        let said = format!("{name} is no case that this server serves");
+        Error::invalid(field, "CASE_ELSEWHERE", said)
+    })
+}

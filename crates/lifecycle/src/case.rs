@@ -1,0 +1,271 @@
+//! Cases: what goes through a life cycle under a policy, and what its guards see.
+
+use std::sync::Arc;
+
+use jiff::civil::Date;
+use mingce_orm::work::head_of;
+use mingce_orm::{Blocker, Class, Cx, Error, Result, Work};
+use mingce_proto::registry::{CaseFacts, CaseKind, DueKind, NoticeTerms, Policy, PublicField, ReviewTerms};
+
+use crate::calendar::{Calendar, UnknownYear};
+use crate::day;
+use crate::life::{Living, Phase};
+use crate::policy::Policies;
+
+/// When and for whom something is tried: the context of the call, the day in China, the calendar, and the policy that is in force
+/// for cases that are under none yet.
+#[derive(Debug, Clone)]
+pub struct At {
+    /// The context of the call.
+    pub cx: Cx,
+    /// The day.
+    pub today: Date,
+    /// The working days.
+    pub calendar: Arc<Calendar>,
+    /// For a case without a policy.
+    pub in_force: Option<Arc<Policy>>,
+}
+
+impl At {
+    /// The moment of a call.
+    ///
+    /// # Errors
+    /// Where its time is no day.
+    pub fn new(cx: &Cx, calendar: &Arc<Calendar>) -> Result<Self> {
+        Ok(Self {
+            today: day::today(cx)?,
+            cx: cx.clone(),
+            calendar: Arc::clone(calendar),
+            in_force: None,
+        })
+    }
+
+    /// The last day of a notice that begins on this day.
+    ///
+    /// # Errors
+    /// Where the holidays of a year are not known.
+    pub fn end_of_notice(&self, working_days: i32) -> Result<Date> {
+        let days = u32::try_from(working_days).unwrap_or_default();
+        self.calendar
+            .end_of_notice(self.today, days)
+            .map_err(|unknown: UnknownYear| Error::new(Class::Precondition, "CALENDAR_UNKNOWN", unknown.to_string()))
+    }
+}
+
+/// What a guard sees: the case, the policy, and the register.
+#[derive(Debug)]
+pub struct Look<'a, C: Living> {
+    /// The register.
+    pub work: &'a mut Work,
+    /// When it is tried.
+    pub at: &'a At,
+    /// The case as it is.
+    pub item: &'a C::Item,
+    /// The policy that it is under.
+    pub policy: Option<&'a Policy>,
+}
+
+impl<C: Living> Look<'_, C> {
+    /// The case itself stands in the way.
+    pub fn blocker(&self, reason: &'static str, en: impl Into<String>, zh: impl Into<String>) -> Blocker {
+        let subject = head_of(self.item).map(|head| head.name).unwrap_or_default();
+        blocker(reason, subject, en, zh)
+    }
+}
+
+/// What stands in the way, in both languages.
+pub fn blocker(
+    reason: &'static str,
+    subject: impl Into<String>,
+    en: impl Into<String>,
+    zh: impl Into<String>,
+) -> Blocker {
+    Blocker {
+        reason,
+        subject: subject.into(),
+        description: en.into(),
+        description_zh: zh.into(),
+    }
+}
+
+/// What a case is decided by: where policies and rounds have to fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scope<'a> {
+    /// Its level.
+    pub level: i32,
+    /// Its programme, as policies and rounds name it.
+    pub programme: &'a str,
+}
+
+/// The persons and organizations that a case is about.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Parties {
+    /// Resource names of persons.
+    pub persons: std::collections::BTreeSet<String>,
+    /// Resource names of organizations.
+    pub organizations: std::collections::BTreeSet<String>,
+}
+
+/// A resource that is decided under a policy.
+pub trait Case: Living {
+    /// Which kind of case it is.
+    const KIND: CaseKind;
+
+    /// What it keeps of its way; `None` where it began none.
+    fn facts(item: &Self::Item) -> Option<&CaseFacts>;
+    /// The same, to be changed.
+    fn facts_mut(item: &mut Self::Item) -> &mut CaseFacts;
+    /// Where policies and rounds have to fit.
+    fn scope(item: &Self::Item) -> Scope<'_>;
+    /// The grade that caps count by.
+    fn grade(_item: &Self::Item) -> &str {
+        ""
+    }
+    /// Its title for lists of work and notices.
+    ///
+    /// # Errors
+    /// While what it names is not loaded.
+    fn display(work: &mut Work, item: &Self::Item) -> Result<String>;
+    /// The terms of the notice before its decision.
+    fn notice_terms(policy: &Policy) -> NoticeTerms;
+    /// The terms of its review, where it has one.
+    fn review_terms(_policy: &Policy) -> Option<&ReviewTerms> {
+        None
+    }
+    /// What may be published of it, and nothing else.
+    ///
+    /// # Errors
+    /// While what it names is not loaded.
+    fn public_fields(work: &mut Work, item: &Self::Item) -> Result<Vec<PublicField>>;
+    /// Whether it must not be published at all.
+    fn is_secret(_item: &Self::Item) -> bool {
+        false
+    }
+    /// Whom it is about, for conflicts of reviewers.
+    ///
+    /// # Errors
+    /// While what it names is not loaded.
+    fn parties(work: &mut Work, item: &Self::Item) -> Result<Parties>;
+    /// What falls due next, from its state. What all cases share (notices) comes before.
+    ///
+    /// # Errors
+    /// Where a day cannot be computed.
+    fn due(item: &Self::Item, policy: Option<&Policy>) -> Result<Option<(Date, DueKind)>>;
+    /// What was computed for it by the policy, and would come out as what under this one.
+    fn results(_item: &Self::Item, _policy: &Policy) -> Vec<(String, String, String)> {
+        Vec::new()
+    }
+    /// The state that waits for the end of a notice.
+    const ON_NOTICE: &'static [i32];
+    /// The state in which reviewers work.
+    const IN_REVIEW: &'static [i32] = &[];
+}
+
+/// What a case keeps of its way; empty where it began none.
+pub fn facts<C: Case>(item: &C::Item) -> CaseFacts {
+    C::facts(item).cloned().unwrap_or_default()
+}
+
+/// What [`Living::arrive`] does for a case: it notes the policy and the day, and what falls due next.
+///
+/// # Errors
+/// Where a day cannot be computed.
+pub fn arrive<C: Case>(item: &mut C::Item, arrival: &crate::life::Arrival<'_>) -> Result<()> {
+    let state = C::state(item);
+    if let Some(policy) = arrival.policy {
+        policy.name.clone_into(&mut C::facts_mut(item).policy);
+    }
+    C::facts_mut(item).state_date = arrival.today.to_string();
+    let notice_end = day::parse(&facts::<C>(item).notice_end_date)?;
+    let due = match notice_end {
+        Some(end) if C::ON_NOTICE.contains(&state) => Some((day::days_after(end, 1)?, DueKind::NoticeEnds)),
+        _ => C::due(item, arrival.policy)?,
+    };
+    let facts = C::facts_mut(item);
+    facts.due_date = due.map_or(String::new(), |(date, _)| date.to_string());
+    facts.due = due.map_or(DueKind::Unspecified, |(_, kind)| kind) as i32;
+    Ok(())
+}
+
+/// Refuses what only verbs may write: the state of a case, anything of one that waits for its decision, and a record of history that
+/// is undecided.
+///
+/// # Errors
+/// Saying what would be right.
+pub fn may_write<C: Case>(stored: Option<&C::Item>, new: &C::Item) -> Result<()> {
+    let life = C::life();
+    let said = |number: i32| life.state(number).map_or("unknown", |state| state.code);
+    let Some(stored) = stored else {
+        if matches!(life.phase(C::state(new)), Phase::Draft | Phase::Undecided) {
+            let text = format!(
+                "a record says how a decision stands: {} is a state before the decision, which only the verbs of {} lead to",
+                said(C::state(new)),
+                life.service
+            );
+            return Err(Error::invalid(
+                format!("{}.state", C::SINGULAR),
+                "STATE_UNDECIDED",
+                text,
+            ));
+        }
+        return Ok(());
+    };
+    let (before, after) = (C::state(stored), C::state(new));
+    let is_case = C::facts(stored).is_some_and(|facts| !facts.policy.is_empty());
+    if before != after
+        && (is_case
+            || [before, after]
+                .iter()
+                .any(|s| matches!(life.phase(*s), Phase::Draft | Phase::Undecided)))
+    {
+        let text = format!(
+            "it stands at {}: only the verbs of {} lead to another state",
+            said(before),
+            life.service
+        );
+        return Err(Error::new(Class::Precondition, "STATE_BY_VERBS", text).about(C::COLLECTION, head_of(stored)?.name));
+    }
+    if life.phase(before) == Phase::Undecided && stored != new {
+        let text = format!(
+            "it stands at {}, where nothing of it is changed: return it first, or decide it",
+            said(before)
+        );
+        return Err(
+            Error::new(Class::Precondition, "CASE_NOT_EDITABLE", text).about(C::COLLECTION, head_of(stored)?.name)
+        );
+    }
+    Ok(())
+}
+
+/// The policy that a case is under.
+///
+/// # Errors
+/// While it is not loaded.
+pub fn policy_of<C: Living>(work: &mut Work, at: &At, item: &C::Item) -> Result<Option<Policy>> {
+    let name = C::policy(item);
+    if name.is_empty() {
+        return Ok(at.in_force.as_deref().cloned());
+    }
+    work.require::<Policies>(name).map(Some)
+}
+
+/// The day of a decision: the one that is given, or today. A decision is not made in the future, and not before the notice is over.
+///
+/// # Errors
+/// Naming the field `decision_date`.
+pub fn decided<C: Case>(item: &C::Item, given: &str, at: &At) -> Result<Date> {
+    let day = day::given("decision_date", given)?.unwrap_or(at.today);
+    if day > at.today {
+        let said = format!(
+            "{day} is after today, {}: a decision is recorded when it is made",
+            at.today
+        );
+        return Err(Error::invalid("decision_date", "DATE_IN_FUTURE", said));
+    }
+    let notice_end = day::parse(&facts::<C>(item).notice_end_date)?;
+    if let Some(end) = notice_end.filter(|end| day <= *end) {
+        let said = format!("the notice ran until {end}: the decision comes after it");
+        return Err(Error::invalid("decision_date", "DECISION_BEFORE_NOTICE_ENDED", said));
+    }
+    Ok(day)
+}

@@ -1,0 +1,266 @@
+//! The cases of a service: verbs tried in transactions, one by one or many at once, and reads that say which verbs are open.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use mingce_orm::{Answer, Call, Collection, Cx, Edit, Error, Result, Store, Work};
+use mingce_proto::codec::Reply;
+use mingce_proto::registry::{MoveOutcome, Round, View};
+use prost::Message;
+
+use crate::calendar::Calendar;
+use crate::case::{At, Case, policy_of};
+use crate::cross::{Move, shown, verbs};
+use crate::life::Living;
+use crate::policy::{in_force, kept};
+use crate::round::{Rounds, expect_fit};
+
+/// The cases of a service over its store.
+#[derive(Debug, Clone, Copy)]
+pub struct Cases<'a> {
+    /// The store. Its tables are those of the service and the shared ones.
+    pub store: &'a Store,
+    /// The working days.
+    pub calendar: &'a Arc<Calendar>,
+}
+
+/// A call of a verb: how it wants its change done, and what it is.
+#[derive(Debug)]
+pub struct Called<C: Living> {
+    /// How.
+    pub call: Call,
+    /// What.
+    pub wanted: Move<C>,
+}
+
+/// What a batch answers, in the encoding of the response of every BatchMove method.
+#[derive(Clone, PartialEq, Message)]
+struct Outcomes {
+    #[prost(message, repeated, tag = "1")]
+    outcomes: Vec<MoveOutcome>,
+    #[prost(int32, tag = "2")]
+    done: i32,
+}
+
+impl Cases<'_> {
+    /// The moment of a call, without a policy that is in force.
+    ///
+    /// # Errors
+    /// Where its time is no day.
+    pub fn at(&self, cx: &Cx) -> Result<At> {
+        At::new(cx, self.calendar)
+    }
+
+    /// The moment of a call on a case: one that is under no policy yet comes under the one that is in force.
+    async fn moment<C: Case>(&self, cx: &Cx, item: &C::Item) -> Result<At> {
+        let mut at = self.at(cx)?;
+        if C::policy(item).is_empty() {
+            let policy = in_force(self.store, cx, C::KIND, C::scope(item), &at.today.to_string()).await?;
+            at.in_force = Some(Arc::new(policy));
+        }
+        Ok(at)
+    }
+
+    async fn read<C: Collection>(&self, cx: &Cx, name: &str) -> Result<C::Item> {
+        match self.store.get::<C>(cx, name, View::Full as i32).await? {
+            Reply::Message(item) => Ok(item),
+            Reply::Encoded(body) => C::Item::decode(body).map_err(Error::internal),
+        }
+    }
+
+    /// A case with the verbs that lead on from where it stands. VIEW_BASIC: without.
+    ///
+    /// # Errors
+    /// NOT_FOUND.
+    pub async fn get<C: Case>(&self, cx: &Cx, name: &str, view: i32) -> Result<Reply<C::Item>> {
+        if view == View::Basic as i32 {
+            return self.store.get::<C>(cx, name, view).await;
+        }
+        let item = self.read::<C>(cx, name).await?;
+        let at = self.moment::<C>(cx, &item).await?;
+        let (item, open) = self
+            .store
+            .rehearse(&mut self.store.rehearsal(), |work| {
+                // Read once more: what it says and what is open belong to one moment.
+                let item = work.require::<C>(name)?;
+                let policy = policy_of::<C>(work, &at, &item)?;
+                let open = verbs::<C>(work, &at, &item, policy.as_ref())?;
+                Ok((item, open))
+            })
+            .await?;
+        let mut item = mingce_orm::resource::shown::<C>(&item)?;
+        C::show(&mut item, open);
+        Ok(Reply::Message(item))
+    }
+
+    /// Tries a verb and answers the case as it then stands.
+    ///
+    /// # Errors
+    /// NOT_FOUND, ABORTED, FAILED_PRECONDITION with what stands in the way.
+    pub async fn go<C: Case>(&self, cx: &Cx, called: Called<C>) -> Result<Reply<C::Item>> {
+        self.answer::<C>(cx, called).await
+    }
+
+    async fn answer<C: Case>(&self, cx: &Cx, called: Called<C>) -> Result<Reply<C::Item>> {
+        let at = match self.ready::<C>(cx, &called).await {
+            Ok(at) => at,
+            Err(error) => return self.store.answered::<C>(cx, &called.call).await?.ok_or(error),
+        };
+        let wanted = called.wanted;
+        let edit: Edit = Box::new(move |work| wanted.cross(work, &at));
+        self.store.change::<C>(cx, called.call, edit).await
+    }
+
+    /// What has to be known before a verb is tried: the policy in force, which is kept in the register from then on.
+    async fn ready<C: Case>(&self, cx: &Cx, called: &Called<C>) -> Result<At> {
+        let item = self.read::<C>(cx, &called.wanted.step.name).await?;
+        let mut at = self.moment::<C>(cx, &item).await?;
+        if called.call.is_dry() {
+            return Ok(at);
+        }
+        if let Some(policy) = at.in_force.take() {
+            at.in_force = Some(Arc::new(kept(self.store, cx, (*policy).clone()).await?));
+        }
+        Ok(at)
+    }
+
+    /// Tries many verbs, each with its own outcome; `atomic`: all or none.
+    ///
+    /// # Errors
+    /// Where one case stands twice. What stands in the way of a move is in its outcome.
+    pub async fn batch<C: Case, M>(&self, cx: &Cx, calls: Vec<Called<C>>, atomic: bool) -> Result<Reply<M>> {
+        let names: BTreeSet<&str> = calls.iter().map(|called| called.wanted.step.name.as_str()).collect();
+        if names.len() < calls.len() {
+            let said = "a case stands twice: one move for each, and another call for the next";
+            return Err(Error::invalid("moves", "CASE_TWICE", said));
+        }
+        let outcomes = if atomic {
+            self.all_or_none(cx, calls).await?
+        } else {
+            join_all(calls.into_iter().map(|called| async move {
+                let name = called.wanted.step.name.clone();
+                match self.answer::<C>(cx, called).await {
+                    Ok(reply) => done::<C>(name, reply),
+                    Err(error) => refused(name, &error),
+                }
+            }))
+            .await
+        };
+        let done = i32::try_from(outcomes.iter().filter(|o| o.done).count()).unwrap_or(i32::MAX);
+        Ok(Reply::Encoded(Outcomes { outcomes, done }.encode_to_vec().into()))
+    }
+
+    async fn all_or_none<C: Case>(&self, cx: &Cx, calls: Vec<Called<C>>) -> Result<Vec<MoveOutcome>> {
+        let ready = join_all(calls.iter().map(|called| self.ready::<C>(cx, called))).await;
+        let dry = calls.iter().any(|called| called.call.is_dry());
+        let tries: Vec<(Move<C>, Result<At>)> = calls.into_iter().map(|called| called.wanted).zip(ready).collect();
+        let edit: Edit = Box::new(move |work| {
+            let mut outcomes = try_each(work, &tries)?;
+            if !outcomes.iter().all(|outcome| outcome.done) {
+                work.forget();
+                for outcome in outcomes.iter_mut().filter(|outcome| outcome.done) {
+                    outcome.done = false;
+                    outcome.revision = 0;
+                    "BATCH_REFUSED".clone_into(&mut outcome.reason);
+                    "it could be done, but not all of the batch can".clone_into(&mut outcome.message);
+                }
+            }
+            Ok(Answer::of(&Outcomes { outcomes, done: 0 }))
+        });
+        let answer = if dry {
+            self.store.rehearse(&mut self.store.rehearsal(), &edit).await?
+        } else {
+            let mut written = self.store.change_each(cx, [edit]).await?;
+            written
+                .pop()
+                .ok_or_else(|| Error::internal("a writer answered nothing"))??
+        };
+        let answer = Outcomes::decode(answer.body.as_slice()).map_err(Error::internal)?;
+        Ok(answer.outcomes)
+    }
+
+    /// A round that a case can be in, for its draft.
+    ///
+    /// # Errors
+    /// NOT_FOUND; INVALID_ARGUMENT, reason `ROUND_OF_OTHER_KIND`.
+    pub async fn round_for<C: Case>(&self, cx: &Cx, name: &str, item: &C::Item) -> Result<Round> {
+        let round = self.read::<Rounds>(cx, name).await?;
+        expect_fit::<C>(&round, item)?;
+        Ok(round)
+    }
+}
+
+/// Tries moves one upon the other. Goes on after one that cannot be done, so that all that is needed is asked for at once.
+fn try_each<C: Case>(work: &mut Work, tries: &[(Move<C>, Result<At>)]) -> Result<Vec<MoveOutcome>> {
+    let mut outcomes = Vec::with_capacity(tries.len());
+    for (wanted, at) in tries {
+        let name = wanted.step.name.clone();
+        let tried = at.as_ref().map_err(Clone::clone).and_then(|at| wanted.cross(work, at));
+        outcomes.push(match tried {
+            Ok(answer) => MoveOutcome {
+                name,
+                done: true,
+                revision: answer.revision,
+                ..MoveOutcome::default()
+            },
+            Err(error) => refused(name, &error),
+        });
+    }
+    Ok(outcomes)
+}
+
+fn done<C: Case>(name: String, reply: Reply<C::Item>) -> MoveOutcome {
+    let head = match reply {
+        Reply::Message(item) => mingce_orm::work::head_of(&item),
+        Reply::Encoded(body) => C::Item::decode(body)
+            .map_err(Error::internal)
+            .and_then(|item| mingce_orm::work::head_of(&item)),
+    };
+    MoveOutcome {
+        name,
+        done: true,
+        revision: head.map_or(0, |head| head.revision),
+        ..MoveOutcome::default()
+    }
+}
+
+fn refused(name: String, error: &Error) -> MoveOutcome {
+    MoveOutcome {
+        name,
+        done: false,
+        revision: 0,
+        reason: error.reason().to_owned(),
+        message: error.message().to_owned(),
+        blockers: error.blockers().iter().cloned().map(shown).collect(),
+    }
+}
+
+/// What a request of a verb says beside what the verb itself needs: all of them have these fields. `$method` is the name of the rpc.
+#[macro_export]
+macro_rules! called {
+    ($method:literal, $request:expr) => {{
+        let call = mingce_orm::Call::new($method, &$request.request_id, $request.validate_only, &$request);
+        let step = $crate::Step {
+            name: $request.name.clone(),
+            etag: $request.etag.clone(),
+            stamp: call.stamp("", &$request.reason),
+        };
+        (call, step)
+    }};
+}
+
+/// The one move that a part of a batch names.
+///
+/// # Errors
+/// Where it names none, or several.
+pub fn only<C: Living>(mut named: impl Iterator<Item = Called<C>>) -> Result<Called<C>> {
+    match (named.next(), named.next()) {
+        (Some(one), None) => Ok(one),
+        _ => Err(Error::invalid(
+            "moves",
+            "MOVE_NOT_ONE",
+            "each move is just one of the requests",
+        )),
+    }
+}

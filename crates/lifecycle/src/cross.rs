@@ -1,0 +1,186 @@
+//! Crossing an edge: one function tries every verb of every life cycle, and one says beforehand which would be done.
+
+use mingce_orm::store::{expect_active, expect_etag, settled};
+use mingce_orm::work::head_of;
+use mingce_orm::{Answer, Blocker, Class, Error, Result, Stamp, Work};
+use mingce_proto::registry::{self, CaseVerb, Policy, RecordStatus};
+
+use crate::case::{At, Look, policy_of};
+use crate::life::{Arrival, Edge, Living};
+
+/// What a call of a verb says beside what the verb itself needs.
+#[derive(Debug, Clone, Default)]
+pub struct Step {
+    /// Resource name of the case.
+    pub name: String,
+    /// Its etag, or empty.
+    pub etag: String,
+    /// For the ledger.
+    pub stamp: Stamp,
+}
+
+/// What an act of a verb sees beside the case.
+#[derive(Debug)]
+pub struct Crossing<'a> {
+    /// The register: what else changes in the same transaction is staged here.
+    pub work: &'a mut Work,
+    /// When.
+    pub at: &'a At,
+    /// The policy that the case is under.
+    pub policy: Option<&'a Policy>,
+    /// For the ledger: what else changes has the same reason.
+    pub stamp: &'a Stamp,
+}
+
+/// What a verb does to its case beside leading to another state. Where the edge leads to several, it sets the state.
+pub type Act<C> = Box<dyn Fn(&mut <C as mingce_orm::Collection>::Item, &mut Crossing<'_>) -> Result<()> + Send + Sync>;
+
+/// A call of a verb: which one, on what, and what it does.
+pub struct Move<C: Living> {
+    /// The verb, one of the life cycle.
+    pub verb: &'static str,
+    /// What the call says.
+    pub step: Step,
+    /// What it does.
+    pub act: Act<C>,
+}
+
+impl<C: Living> std::fmt::Debug for Move<C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.verb, self.step.name)
+    }
+}
+
+impl<C: Living> Move<C> {
+    /// A call of a verb.
+    pub fn new(
+        verb: &'static str,
+        step: Step,
+        act: impl Fn(&mut C::Item, &mut Crossing<'_>) -> Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        let stamp = Stamp { verb, ..step.stamp };
+        Self {
+            verb,
+            step: Step { stamp, ..step },
+            act: Box::new(act),
+        }
+    }
+
+    /// Tries it: the case stands at its new state in `work`, or an error says what stands in the way and nothing is staged.
+    ///
+    /// # Errors
+    /// NOT_FOUND, ABORTED, and FAILED_PRECONDITION with `STATE_WRONG` or `CASE_BLOCKED`.
+    pub fn cross(&self, work: &mut Work, at: &At) -> Result<Answer> {
+        let edge = C::life()
+            .edge(self.verb)
+            .ok_or_else(|| Error::internal(format!("{} is no verb of {}", self.verb, C::SINGULAR)))?;
+        let stored = work.require::<C>(&self.step.name)?;
+        expect_etag::<C>(&stored, &self.step.etag)?;
+        expect_active::<C>(&stored)?;
+        let state = C::state(&stored);
+        if !edge.from.contains(&state) {
+            return Err(wrong_state::<C>(edge, state, &self.step.name));
+        }
+        let policy = policy_of::<C>(work, at, &stored)?;
+        let blockers = blockers::<C>(edge, work, at, &stored, policy.as_ref())?;
+        if !blockers.is_empty() {
+            return Err(Error::blocked("CASE_BLOCKED", blockers).about(C::COLLECTION, &self.step.name));
+        }
+        let mut item = stored;
+        if let [only] = edge.to {
+            C::set_state(&mut item, *only);
+        }
+        let mut crossing = Crossing {
+            work,
+            at,
+            policy: policy.as_ref(),
+            stamp: &self.step.stamp,
+        };
+        (self.act)(&mut item, &mut crossing)?;
+        if !edge.leads(state, C::state(&item)) {
+            return Err(Error::internal(format!(
+                "{} does not lead to {}",
+                self.verb,
+                C::state(&item)
+            )));
+        }
+        let mut arrival = Arrival {
+            policy: policy.as_ref(),
+            today: at.today,
+        };
+        C::arrive(&mut item, &mut arrival)?;
+        let settled = settled::<C>(&item)?;
+        work.decide::<C>(&at.cx, &self.step.stamp, &settled)
+    }
+}
+
+/// The verbs that lead on from where a case stands, and what stands in the way of each.
+///
+/// # Errors
+/// While something is not loaded.
+pub fn verbs<C: Living>(work: &mut Work, at: &At, item: &C::Item, policy: Option<&Policy>) -> Result<Vec<CaseVerb>> {
+    let (life, head) = (C::life(), head_of(item)?);
+    if head.record_status() != RecordStatus::Active {
+        return Ok(Vec::new());
+    }
+    // Goes on after an error, so that all that is needed is asked for at once.
+    let all: Vec<Result<CaseVerb>> = life
+        .from(C::state(item))
+        .map(|edge| {
+            let blockers = blockers::<C>(edge, work, at, item, policy)?;
+            Ok(CaseVerb {
+                verb: edge.verb.to_owned(),
+                method: format!("{}/{}", life.service, edge.method),
+                open: blockers.is_empty(),
+                blockers: blockers.into_iter().map(shown).collect(),
+            })
+        })
+        .collect();
+    all.into_iter().collect()
+}
+
+/// What stands in the way of an edge.
+fn blockers<C: Living>(
+    edge: &Edge<C>,
+    work: &mut Work,
+    at: &At,
+    item: &C::Item,
+    policy: Option<&Policy>,
+) -> Result<Vec<Blocker>> {
+    let mut look = Look { work, at, item, policy };
+    let found: Vec<Result<Vec<Blocker>>> = edge.guards.iter().map(|guard| (guard.check)(&mut look)).collect();
+    let mut all = Vec::new();
+    for blockers in found {
+        all.extend(blockers?);
+    }
+    Ok(all)
+}
+
+fn wrong_state<C: Living>(edge: &Edge<C>, state: i32, name: &str) -> Error {
+    let life = C::life();
+    let said = |number: i32| life.state(number).map_or("unknown", |state| state.code);
+    let legal: Vec<_> = life.from(state).map(|edge| edge.verb).collect();
+    let legal = if legal.is_empty() {
+        "it has ended".to_owned()
+    } else {
+        format!("legal from there: {}", legal.join(", "))
+    };
+    let from: Vec<_> = edge.from.iter().map(|state| said(*state)).collect();
+    let text = format!(
+        "{name} stands at {}, {} leads on from {}; {legal}",
+        said(state),
+        edge.verb,
+        from.join(", ")
+    );
+    Error::new(Class::Precondition, "STATE_WRONG", text).about(C::COLLECTION, name)
+}
+
+/// What stands in the way, as answers show it.
+pub fn shown(blocker: Blocker) -> registry::Blocker {
+    registry::Blocker {
+        reason: blocker.reason.to_owned(),
+        subject: blocker.subject,
+        description: blocker.description,
+        description_zh: blocker.description_zh,
+    }
+}

@@ -1,0 +1,121 @@
+//! Civil days of China. The country has one time: China Standard Time, eight hours before UTC.
+
+use jiff::civil::Date;
+use jiff::{Span, Timestamp};
+use mingce_orm::{Cx, Error, Result};
+
+const OFFSET_SECONDS: i64 = 8 * 3600;
+
+/// The day of a call.
+///
+/// # Errors
+/// Where its time is none.
+pub fn today(cx: &Cx) -> Result<Date> {
+    let local = Timestamp::from_second(cx.now.div_euclid(1_000_000) + OFFSET_SECONDS).map_err(Error::internal)?;
+    Ok(jiff::tz::TimeZone::UTC.to_datetime(local).date())
+}
+
+/// A day that the register holds, `2024-09-30`; `None` for an empty text.
+///
+/// # Errors
+/// Where it is none: what is kept was checked when it was written.
+pub fn parse(text: &str) -> Result<Option<Date>> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse()
+        .map(Some)
+        .map_err(|_| Error::internal(format!("{text:?} is no day")))
+}
+
+/// A day of a request, or what would be right.
+///
+/// # Errors
+/// Naming the field.
+pub fn given(field: &str, text: &str) -> Result<Option<Date>> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let said = || {
+        Error::invalid(
+            field,
+            "DATE_INVALID",
+            format!("{text} is no day of the calendar: give one such as 2024-05-31"),
+        )
+    };
+    text.parse().map(Some).map_err(|_| said())
+}
+
+/// The day so many months later; the last of the month where it has no such day.
+///
+/// # Errors
+/// Beyond the year 9999.
+pub fn months_after(day: Date, months: i32) -> Result<Date> {
+    day.checked_add(Span::new().months(months)).map_err(Error::internal)
+}
+
+/// The day so many days later.
+///
+/// # Errors
+/// Beyond the year 9999.
+pub fn days_after(day: Date, days: i32) -> Result<Date> {
+    day.checked_add(Span::new().days(days)).map_err(Error::internal)
+}
+
+/// The last day of a term that begins on a day: the day before the same day so many months later.
+///
+/// # Errors
+/// Beyond the year 9999.
+pub fn last_of_term(start: Date, months: i32) -> Result<Date> {
+    days_after(months_after(start, months)?, -1)
+}
+
+/// Whole years between two days, for ages. `birth` may be a year or a month only: then it is taken as its last day, so that
+/// nobody is taken for too old.
+pub fn years_between(birth: &str, day: Date) -> Option<i16> {
+    let mut parts = birth.split('-').map(str::parse::<i16>);
+    let year = parts.next()?.ok()?;
+    let month = parts.next().map_or(Some(12), Result::ok)?;
+    let of_month = parts.next().map_or(Some(31), Result::ok)?;
+    let before = (i16::from(day.month()), i16::from(day.day())) < (month, of_month);
+    Some(day.year() - year - i16::from(before))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::civil::date;
+
+    fn cx(now: &str) -> Cx {
+        let now = now.parse::<Timestamp>().unwrap().as_microsecond();
+        Cx {
+            actor: String::new(),
+            now,
+            deadline: None,
+        }
+    }
+
+    #[test]
+    fn the_day_begins_at_midnight_in_china() {
+        assert_eq!(today(&cx("2024-09-29T15:59:59Z")).unwrap(), date(2024, 9, 29));
+        assert_eq!(today(&cx("2024-09-29T16:00:00Z")).unwrap(), date(2024, 9, 30));
+        assert_eq!(today(&cx("1969-12-31T15:00:00Z")).unwrap(), date(1969, 12, 31));
+    }
+
+    #[test]
+    fn terms_end_on_the_day_before() {
+        assert_eq!(last_of_term(date(2024, 1, 1), 24).unwrap(), date(2025, 12, 31));
+        assert_eq!(last_of_term(date(2024, 3, 15), 12).unwrap(), date(2025, 3, 14));
+        assert_eq!(months_after(date(2024, 1, 31), 1).unwrap(), date(2024, 2, 29));
+    }
+
+    #[test]
+    fn age_is_in_whole_years_and_in_favour_of_the_person() {
+        let day = date(2024, 6, 15);
+        assert_eq!(years_between("1974-06-15", day), Some(50));
+        assert_eq!(years_between("1974-06-16", day), Some(49));
+        assert_eq!(years_between("1974-06", day), Some(49));
+        assert_eq!(years_between("1974", day), Some(49));
+        assert_eq!(years_between("", day), None);
+    }
+}

@@ -1,0 +1,30 @@
+//! The kit of cases: life cycles as data, their guards and policies, rounds, notices, objections, panels, and what falls due.
+
+pub mod any;
+pub mod calendar;
+pub mod case;
+pub mod cases;
+pub mod cross;
+pub mod day;
+pub mod guard;
+pub mod life;
+pub mod notice;
+pub mod objection;
+pub mod panel;
+pub mod picture;
+pub mod policy;
+pub mod round;
+pub mod schema;
+#[cfg(test)]
+mod shipped;
+mod terms;
+
+pub use any::{AnyCase, ByItself, Of};
+pub use calendar::Calendar;
+pub use case::{At, Case, Look, Parties, Scope, blocker};
+pub use cases::{Called, Cases};
+pub use cross::{Crossing, Move, Step};
+pub use life::{Arrival, Edge, Guard, Life, Living, Phase, State};
+
+/// Who does in the ledger what the register does by itself.
+pub const BY_ITSELF: &str = "system:register";

@@ -1,0 +1,363 @@
+//! Panels of reviewers and their reviews (专家评审). What a reviewer says is sealed until the panel closes.
+
+use std::sync::{Arc, LazyLock};
+
+use mingce_orm::names::{Problems, enum_values};
+use mingce_orm::store::{expect_active, expect_etag, settled};
+use mingce_orm::{Answer, Class, Collection, Column, Error, Field, Key, Result, Shape, Stamp, Violation, Work};
+use mingce_proto::registry::{
+    CaseFacts, Conflict, Panel, PanelState, Recommended, Review, ReviewSheet, ReviewSummary, TalentReference,
+};
+
+use crate::any::{AnyCase, of_name};
+use crate::case::{At, blocker};
+use crate::cross::Step;
+
+/// The collection of panels.
+#[derive(Debug)]
+pub enum Panels {}
+
+impl Collection for Panels {
+    type Item = Panel;
+    const MESSAGE: &'static str = "mingce.registry.v1.Panel";
+    const COLLECTION: &'static str = "panels";
+    const TABLE: &'static str = "panels";
+    const SINGULAR: &'static str = "panel";
+    const OUTPUT_ONLY: &'static [&'static str] = &["kind", "criteria", "state", "reviews", "summaries"];
+
+    fn shape() -> &'static Shape<Self> {
+        static SHAPE: LazyLock<Shape<Panels>> = LazyLock::new(|| {
+            let kinds = enum_values("mingce.registry.v1.CaseKind");
+            let states = enum_values("mingce.registry.v1.PanelState");
+            Shape::new(vec![
+                Field {
+                    column: Column::text("display_name"),
+                    get: |p| p.display_name.as_str().into(),
+                },
+                Field {
+                    column: Column::one_of("kind", kinds).dimension(),
+                    get: |p| p.kind.into(),
+                },
+                Field {
+                    column: Column::one_of("state", states).dimension(),
+                    get: |p| p.state.into(),
+                },
+            ])
+        });
+        &SHAPE
+    }
+
+    fn title(item: &Panel) -> &str {
+        &item.display_name
+    }
+
+    fn keys(_item: &Panel) -> Vec<Key> {
+        Vec::new()
+    }
+
+    fn settle(item: &mut Panel) -> Vec<Violation> {
+        let mut problems = Problems::default();
+        problems.name("display_name", &mut item.display_name);
+        problems.into_inner()
+    }
+}
+
+/// The collection of reviews.
+#[derive(Debug)]
+pub enum Reviews {}
+
+impl Collection for Reviews {
+    type Item = Review;
+    const MESSAGE: &'static str = "mingce.registry.v1.Review";
+    const COLLECTION: &'static str = "reviews";
+    const TABLE: &'static str = "reviews";
+    const SINGULAR: &'static str = "review";
+    const DEFAULT_ORDER: &'static str = "create_time";
+    const OUTPUT_ONLY: &'static [&'static str] = &["conflicts", "override_reason", "sheet", "score"];
+    const PRIVATE: &'static [&'static str] = &["draft_sheet"];
+
+    fn shape() -> &'static Shape<Self> {
+        static SHAPE: LazyLock<Shape<Reviews>> = LazyLock::new(|| {
+            Shape::new(vec![
+                Field {
+                    column: Column::resource("panel").dimension(),
+                    get: |r| r.panel.as_str().into(),
+                },
+                Field {
+                    column: Column::resource("case_name").dimension(),
+                    get: |r| r.case_name.as_str().into(),
+                },
+                Field {
+                    column: Column::resource("reviewer").dimension(),
+                    get: |r| reviewer(r).into(),
+                },
+            ])
+        });
+        &SHAPE
+    }
+
+    fn title(_item: &Review) -> &str {
+        ""
+    }
+
+    fn searched(_item: &Review) -> Vec<&str> {
+        Vec::new()
+    }
+
+    fn keys(item: &Review) -> Vec<Key> {
+        let assignment = [item.panel.as_str(), item.case_name.as_str(), reviewer(item)].join("|");
+        vec![Key::new("assignment", assignment, "reviewer")]
+    }
+
+    fn settle(_item: &mut Review) -> Vec<Violation> {
+        Vec::new()
+    }
+}
+
+fn reviewer(review: &Review) -> &str {
+    review.reviewer.as_ref().map_or("", |r| r.talent.as_str())
+}
+
+fn closed(name: &str) -> Error {
+    Error::new(Class::Precondition, "PANEL_CLOSED", format!("{name} is closed")).about("panels", name)
+}
+
+/// Makes a panel over cases of one kind that are in review.
+///
+/// # Errors
+/// NOT_FOUND; FAILED_PRECONDITION, reason `STATE_WRONG`; INVALID_ARGUMENT, reason `CASES_OF_SEVERAL_KINDS`.
+pub fn create(work: &mut Work, at: &At, stamp: &Stamp, kinds: &[Arc<dyn AnyCase>], given: &Panel) -> Result<Answer> {
+    let Some(first) = given.cases.first() else {
+        return Err(Error::invalid(
+            "panel.cases",
+            "REPEATED_MIN_ITEMS",
+            "name at least one case",
+        ));
+    };
+    let kind = of_name(kinds, first, "panel.cases")?;
+    let mut criteria = None;
+    // Goes on after an error, so that all cases are asked for at once.
+    let seen: Vec<Result<_>> = given
+        .cases
+        .iter()
+        .map(|name| {
+            if !kind.owns(name) {
+                let said = format!("{name} is a case of another kind than {first}: a panel has cases of one kind");
+                return Err(Error::invalid("panel.cases", "CASES_OF_SEVERAL_KINDS", said));
+            }
+            let seen = kind.look(work, name)?;
+            Ok((name, seen, kind.review_terms(work, at, name)?))
+        })
+        .collect();
+    for seen in seen {
+        let (name, seen, terms) = seen?;
+        if !seen.is_in_review {
+            let said = format!("{name} is not in review");
+            return Err(Error::new(Class::Precondition, "STATE_WRONG", said).about(kind.collection(), name));
+        }
+        if *criteria.get_or_insert_with(|| terms.criteria.clone()) != terms.criteria {
+            let said = format!("{name} is reviewed by other criteria than {first}: make a panel for each");
+            return Err(Error::invalid("panel.cases", "CRITERIA_DIFFER", said));
+        }
+    }
+    let new = Panel {
+        name: String::new(),
+        kind: kind.kind() as i32,
+        criteria: criteria.unwrap_or_default(),
+        state: PanelState::Open as i32,
+        ..given.clone()
+    };
+    mingce_orm::store::create::<Panels>(work, &at.cx, stamp, &new)
+}
+
+/// Assigns a reviewer, cleared of conflicts or with a reason why that does not matter.
+///
+/// # Errors
+/// NOT_FOUND; ALREADY_EXISTS; FAILED_PRECONDITION, reasons `PANEL_CLOSED`, `REVIEWER_IN_CONFLICT`.
+pub fn assign(
+    work: &mut Work,
+    at: &At,
+    stamp: &Stamp,
+    (panel, case_name): (&str, &str),
+    reviewer: &TalentReference,
+    conflicts: &[Conflict],
+    override_reason: &str,
+) -> Result<Answer> {
+    let mut panel = work.require::<Panels>(panel)?;
+    if panel.state() == PanelState::Closed {
+        return Err(closed(&panel.name));
+    }
+    if !panel.cases.iter().any(|case| case == case_name) {
+        return Err(Error::invalid(
+            "case_name",
+            "CASE_OF_OTHER_PANEL",
+            format!("{} does not have it", panel.name),
+        ));
+    }
+    if !conflicts.is_empty() && override_reason.is_empty() {
+        let blockers = conflicts
+            .iter()
+            .map(|conflict| in_the_way(conflict, &reviewer.talent))
+            .collect();
+        return Err(Error::blocked("REVIEWER_IN_CONFLICT", blockers).about("panels", panel.name));
+    }
+    let review = Review {
+        panel: panel.name.clone(),
+        case_name: case_name.to_owned(),
+        reviewer: Some(reviewer.clone()),
+        conflicts: conflicts.to_vec(),
+        override_reason: if conflicts.is_empty() {
+            String::new()
+        } else {
+            override_reason.to_owned()
+        },
+        ..Review::default()
+    };
+    let answer = mingce_orm::store::create::<Reviews>(work, &at.cx, stamp, &review)?;
+    panel.reviews.push(answer.name.clone());
+    work.update::<Panels>(&at.cx, stamp, &settled::<Panels>(&panel)?)?;
+    Ok(answer)
+}
+
+fn in_the_way(conflict: &Conflict, reviewer: &str) -> mingce_orm::Blocker {
+    use mingce_proto::registry::ConflictKind::{CoContributor, Party, ProfileMissing, SameOrganization, Unspecified};
+    let subject = &conflict.subject;
+    let (reason, en, zh) = match conflict.kind() {
+        Party => (
+            "CONFLICT_PARTY",
+            format!("{reviewer} is a party of the case"),
+            "评审专家是当事人".to_owned(),
+        ),
+        SameOrganization => (
+            "CONFLICT_SAME_ORGANIZATION",
+            format!("{reviewer} works or worked in {subject}, which is a party of the case"),
+            format!("评审专家与当事单位{subject}有任职关系"),
+        ),
+        CoContributor => (
+            "CONFLICT_CO_CONTRIBUTOR",
+            format!("{reviewer} has the award {subject} together with a party of the case"),
+            format!("评审专家与当事人共同获奖{subject}"),
+        ),
+        ProfileMissing | Unspecified => (
+            "PROFILE_MISSING",
+            format!("nothing is known of the employments of {reviewer}: unknown is not cleared"),
+            "评审专家履历不明，不能视为无利益冲突".to_owned(),
+        ),
+    };
+    blocker(reason, subject.clone(), en, zh)
+}
+
+/// Submits what a reviewer says, sealed.
+///
+/// # Errors
+/// NOT_FOUND; FAILED_PRECONDITION, reason `PANEL_CLOSED`; INVALID_ARGUMENT, reason `SCORES_DIFFER_FROM_CRITERIA`.
+pub fn submit(work: &mut Work, at: &At, stamp: &Stamp, name: &str, sheet: &ReviewSheet) -> Result<Answer> {
+    let mut review = work.require::<Reviews>(name)?;
+    let panel = work.require::<Panels>(&review.panel)?;
+    if panel.state() == PanelState::Closed {
+        return Err(closed(&panel.name));
+    }
+    let mut wanted: Vec<&str> = panel.criteria.iter().map(|c| c.code.as_str()).collect();
+    let mut given: Vec<&str> = sheet.scores.iter().map(|s| s.criterion.as_str()).collect();
+    wanted.sort_unstable();
+    given.sort_unstable();
+    if wanted != given {
+        let said = format!("score each criterion once: {}", wanted.join(", "));
+        return Err(Error::invalid("sheet.scores", "SCORES_DIFFER_FROM_CRITERIA", said));
+    }
+    review.draft_sheet = Some(sheet.clone());
+    work.update::<Reviews>(&at.cx, stamp, &review)
+}
+
+/// The weighted score of a sheet in hundredths of a point.
+pub fn score(panel: &Panel, sheet: &ReviewSheet) -> i32 {
+    let weighted = panel.criteria.iter().map(|criterion| {
+        let given = sheet.scores.iter().find(|score| score.criterion == criterion.code);
+        criterion.weight_percent * given.map_or(0, |score| score.points)
+    });
+    weighted.sum()
+}
+
+/// Closes a panel: its reviews are shown and summed up, and its cases know them.
+///
+/// # Errors
+/// NOT_FOUND; ABORTED; FAILED_PRECONDITION, reasons `PANEL_CLOSED`, `REVIEW_MISSING`.
+pub fn close(work: &mut Work, at: &At, step: &Step, kinds: &[Arc<dyn AnyCase>]) -> Result<Answer> {
+    let mut panel = work.require::<Panels>(&step.name)?;
+    expect_etag::<Panels>(&panel, &step.etag)?;
+    expect_active::<Panels>(&panel)?;
+    if panel.state() == PanelState::Closed {
+        return Err(closed(&panel.name));
+    }
+    let loaded: Vec<Result<Review>> = panel.reviews.iter().map(|name| work.require::<Reviews>(name)).collect();
+    let mut reviews = loaded.into_iter().collect::<Result<Vec<_>>>()?;
+    let missing: Vec<_> = reviews
+        .iter()
+        .filter(|review| review.draft_sheet.is_none())
+        .map(|review| {
+            let name = &review.name;
+            blocker(
+                "REVIEW_MISSING",
+                name,
+                format!("{name} is not there"),
+                format!("{name}尚未提交"),
+            )
+        })
+        .collect();
+    if !missing.is_empty() {
+        return Err(Error::blocked("REVIEW_MISSING", missing).about("panels", &panel.name));
+    }
+    for review in &mut reviews {
+        let sheet = review.draft_sheet.clone().unwrap_or_default();
+        review.score = score(&panel, &sheet);
+        review.sheet = Some(sheet);
+        work.update::<Reviews>(&at.cx, &step.stamp, review)?;
+    }
+    panel.summaries = panel.cases.iter().map(|case| summary(case, &reviews)).collect();
+    panel.set_state(PanelState::Closed);
+    let noted: Vec<Result<Answer>> = panel
+        .summaries
+        .iter()
+        .map(|summary| {
+            let stamp = Stamp {
+                verb: "sum_up_reviews",
+                ..step.stamp.clone()
+            };
+            let case = of_name(kinds, &summary.case_name, "name")?;
+            case.note(work, at, &stamp, &summary.case_name, &|facts: &mut CaseFacts| {
+                panel.name.clone_into(&mut facts.panel);
+                facts.reviews = summary.reviews;
+                facts.review_score = summary.mean_score;
+            })
+        })
+        .collect();
+    noted.into_iter().collect::<Result<Vec<_>>>()?;
+    work.update::<Panels>(&at.cx, &step.stamp, &settled::<Panels>(&panel)?)
+}
+
+fn summary(case: &str, reviews: &[Review]) -> ReviewSummary {
+    let of_case: Vec<&Review> = reviews.iter().filter(|review| review.case_name == case).collect();
+    let scores = || of_case.iter().map(|review| review.score);
+    let recommend = |what: Recommended| {
+        let count = of_case
+            .iter()
+            .filter(|r| r.sheet.as_ref().is_some_and(|s| s.recommended() == what))
+            .count();
+        i32::try_from(count).unwrap_or(i32::MAX)
+    };
+    let count = i32::try_from(of_case.len()).unwrap_or(i32::MAX);
+    ReviewSummary {
+        case_name: case.to_owned(),
+        reviews: count,
+        // Rounded half up: 1 when 0.5 is left.
+        mean_score: if count == 0 {
+            0
+        } else {
+            (scores().sum::<i32>() * 2 + count) / (count * 2)
+        },
+        lowest_score: scores().min().unwrap_or(0),
+        highest_score: scores().max().unwrap_or(0),
+        support: recommend(Recommended::Support),
+        oppose: recommend(Recommended::Oppose),
+    }
+}

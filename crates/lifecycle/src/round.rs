@@ -1,0 +1,288 @@
+//! Rounds (批次): a window in which cases are submitted, under one policy, up to its caps.
+
+use std::sync::LazyLock;
+
+use mingce_orm::names::{Problems, enum_values};
+use mingce_orm::store::{expect_active, expect_etag, settled};
+use mingce_orm::{Answer, Class, Collection, Column, Cx, Error, Field, Key, Result, Shape, Stamp, Violation, Work};
+use mingce_proto::registry::{DueKind, GradeTerms, Policy, Round, RoundCap, RoundState};
+
+use crate::case::{At, Case, facts};
+use crate::cross::{Crossing, Step};
+use crate::day;
+
+/// The collection.
+#[derive(Debug)]
+pub enum Rounds {}
+
+impl Collection for Rounds {
+    type Item = Round;
+    const MESSAGE: &'static str = "mingce.registry.v1.Round";
+    const COLLECTION: &'static str = "rounds";
+    const TABLE: &'static str = "rounds";
+    const SINGULAR: &'static str = "round";
+    const DEFAULT_ORDER: &'static str = "start_date";
+    const OUTPUT_ONLY: &'static [&'static str] = &["state", "due_date", "due"];
+
+    fn shape() -> &'static Shape<Self> {
+        static SHAPE: LazyLock<Shape<Rounds>> = LazyLock::new(|| {
+            let kinds = enum_values("mingce.registry.v1.CaseKind");
+            let levels = enum_values("mingce.registry.v1.Level");
+            let states = enum_values("mingce.registry.v1.RoundState");
+            let due = enum_values("mingce.registry.v1.DueKind");
+            Shape::new(vec![
+                Field {
+                    column: Column::text("display_name"),
+                    get: |r| r.display_name.as_str().into(),
+                },
+                Field {
+                    column: Column::one_of("kind", kinds).dimension(),
+                    get: |r| r.kind.into(),
+                },
+                Field {
+                    column: Column::one_of("level", levels).dimension(),
+                    get: |r| r.level.into(),
+                },
+                Field {
+                    column: Column::text("programme").dimension(),
+                    get: |r| r.programme.as_str().into(),
+                },
+                Field {
+                    column: Column::integer("year").dimension(),
+                    get: |r| r.year.into(),
+                },
+                Field {
+                    column: Column::resource("policy").dimension(),
+                    get: |r| r.policy.as_str().into(),
+                },
+                Field {
+                    column: Column::date("start_date"),
+                    get: |r| r.start_date.as_str().into(),
+                },
+                Field {
+                    column: Column::date("end_date"),
+                    get: |r| r.end_date.as_str().into(),
+                },
+                Field {
+                    column: Column::one_of("state", states).dimension(),
+                    get: |r| r.state.into(),
+                },
+                Field {
+                    column: Column::date("due_date"),
+                    get: |r| r.due_date.as_str().into(),
+                },
+                Field {
+                    column: Column::one_of("due", due).dimension(),
+                    get: |r| r.due.into(),
+                },
+            ])
+        });
+        &SHAPE
+    }
+
+    fn title(item: &Round) -> &str {
+        &item.display_name
+    }
+
+    fn keys(_item: &Round) -> Vec<Key> {
+        Vec::new()
+    }
+
+    fn settle(item: &mut Round) -> Vec<Violation> {
+        let mut problems = Problems::default();
+        problems.name("display_name", &mut item.display_name);
+        problems.date("start_date", &item.start_date);
+        problems.date("end_date", &item.end_date);
+        problems.period("end_date", &item.start_date, &item.end_date);
+        for (place, cap) in item.caps.iter().enumerate() {
+            if item.caps.iter().take(place).any(|other| other.grade == cap.grade) {
+                let said = format!("{:?} has a cap already", cap.grade);
+                problems.add(format!("caps[{place}].grade"), "CAP_TWICE", said);
+            }
+            if cap.used > cap.limit {
+                let said = format!("{} are taken already: at least so many", cap.used);
+                problems.add(format!("caps[{place}].limit"), "CAP_BELOW_USED", said);
+            }
+        }
+        if item.state == RoundState::Unspecified as i32 {
+            item.set_state(RoundState::Open);
+        }
+        let end = day::parse(&item.end_date).ok().flatten();
+        let due = end.filter(|_| item.state() == RoundState::Open);
+        let due = due.and_then(|end| day::days_after(end, 1).ok());
+        item.due_date = due.map_or(String::new(), |day| day.to_string());
+        item.set_due(due.map_or(DueKind::Unspecified, |_| DueKind::RoundEnds));
+        problems.into_inner()
+    }
+
+    fn may_write(stored: Option<&Round>, new: &Round) -> Result<()> {
+        let Some(stored) = stored else { return Ok(()) };
+        if stored.state() == RoundState::Closed && stored != new {
+            return Err(closed(&stored.name));
+        }
+        let fixed = |r: &Round| (r.kind, r.level, r.programme.clone(), r.year, r.policy.clone());
+        if fixed(stored) != fixed(new) {
+            let said = "the kind, level, programme, year and policy of a round stay as they are: open another";
+            return Err(Error::invalid("update_mask", "ROUND_FIXED", said));
+        }
+        Ok(())
+    }
+}
+
+fn closed(name: &str) -> Error {
+    Error::new(Class::Precondition, "ROUND_CLOSED", format!("{name} is closed")).about("rounds", name)
+}
+
+/// A round as it begins: under a policy, with the caps of the policy where it brings none.
+///
+/// # Errors
+/// Where the policy is for other cases.
+pub fn begin(mut round: Round, policy: &Policy) -> Result<Round> {
+    let fits = policy.kind == round.kind
+        && (policy.level == 0 || policy.level == round.level)
+        && (policy.programme.is_empty() || policy.programme == round.programme);
+    if !fits {
+        let said = format!(
+            "{} is a policy for other cases: name one of the kind, level and programme of the round",
+            policy.name
+        );
+        return Err(Error::invalid("round.policy", "POLICY_OF_OTHER_KIND", said));
+    }
+    policy.name.clone_into(&mut round.policy);
+    round.state = 0;
+    if round.caps.is_empty()
+        && let Some(terms) = &policy.award
+    {
+        let cap = |grade: &str, limit: i32| RoundCap {
+            grade: grade.to_owned(),
+            limit,
+            used: 0,
+        };
+        let grades = terms.grades.iter().filter(|g: &&GradeTerms| g.cap > 0);
+        round.caps.extend(grades.map(|g| cap(&g.grade, g.cap)));
+        round
+            .caps
+            .extend((terms.project_cap > 0).then(|| cap("", terms.project_cap)));
+    }
+    for cap in &mut round.caps {
+        cap.used = 0;
+    }
+    Ok(round)
+}
+
+/// An update of a round keeps how much of each cap is taken.
+pub fn keep_used(stored: &Round, new: &mut Round) {
+    for cap in &mut new.caps {
+        cap.used = cap_of(stored, &cap.grade).map_or(0, |old| old.used);
+    }
+    for old in stored.caps.iter().filter(|old| old.used > 0) {
+        if cap_of(new, &old.grade).is_none() {
+            new.caps.push(RoundCap {
+                limit: 0,
+                ..old.clone()
+            });
+        }
+    }
+}
+
+/// The cap of a grade.
+pub fn cap_of<'a>(round: &'a Round, grade: &str) -> Option<&'a RoundCap> {
+    round.caps.iter().find(|cap| cap.grade == grade)
+}
+
+/// The cases of a round are those of its kind, level and programme.
+///
+/// # Errors
+/// Where this is none.
+pub fn expect_fit<C: Case>(round: &Round, item: &C::Item) -> Result<()> {
+    let scope = C::scope(item);
+    let fits = round.kind() == C::KIND
+        && round.level == scope.level
+        && (round.programme.is_empty() || round.programme == scope.programme);
+    if fits {
+        return Ok(());
+    }
+    let said = format!(
+        "{} is for {} of {}{}: name a round for this one",
+        round.name,
+        round.kind().as_str_name(),
+        round.level().as_str_name(),
+        if round.programme.is_empty() {
+            String::new()
+        } else {
+            format!(" under {}", round.programme)
+        }
+    );
+    Err(Error::invalid("round", "ROUND_OF_OTHER_KIND", said))
+}
+
+/// Puts a case into a round: it is decided under the policy of the round, whichever is in force when it is submitted.
+pub fn enter<C: Case>(item: &mut C::Item, round: &Round) {
+    let facts = C::facts_mut(item);
+    facts.round.clone_from(&round.name);
+    facts.policy.clone_from(&round.policy);
+}
+
+/// Takes a place of the caps of a case's round, which [`crate::guard::cap_left`] has seen.
+///
+/// # Errors
+/// While the round is not loaded.
+pub fn take_place<C: Case>(item: &C::Item, crossing: &mut Crossing<'_>) -> Result<()> {
+    let name = facts::<C>(item).round;
+    if name.is_empty() {
+        return Ok(());
+    }
+    let mut round = crossing.work.require::<Rounds>(&name)?;
+    let grade = C::grade(item);
+    let mut taken = false;
+    for cap in &mut round.caps {
+        if cap.grade.is_empty() || cap.grade == grade {
+            cap.used += 1;
+            taken = true;
+        }
+    }
+    if taken {
+        let stamp = Stamp {
+            verb: "take_place",
+            ..crossing.stamp.clone()
+        };
+        crossing.work.update::<Rounds>(&crossing.at.cx, &stamp, &round)?;
+    }
+    Ok(())
+}
+
+/// Closes a round.
+///
+/// # Errors
+/// Where it is closed.
+pub fn close(work: &mut Work, cx: &Cx, step: &Step) -> Result<Answer> {
+    let mut round = work.require::<Rounds>(&step.name)?;
+    expect_etag::<Rounds>(&round, &step.etag)?;
+    expect_active::<Rounds>(&round)?;
+    if round.state() == RoundState::Closed {
+        return Err(closed(&step.name));
+    }
+    round.set_state(RoundState::Closed);
+    work.update::<Rounds>(cx, &step.stamp, &settled::<Rounds>(&round)?)
+}
+
+/// Closes a round whose window is over; one that is closed, or not over, stays as it is.
+///
+/// # Errors
+/// While it is not loaded.
+pub fn close_if_due(work: &mut Work, at: &At, name: &str) -> Result<Answer> {
+    let round = work.require::<Rounds>(name)?;
+    let stamp = Stamp {
+        reason: format!("due {}", round.due_date),
+        ..Stamp::new("close")
+    };
+    if round.due_date.is_empty() || round.due_date > at.today.to_string() {
+        return work.update::<Rounds>(&at.cx, &stamp, &round);
+    }
+    let step = Step {
+        name: name.to_owned(),
+        stamp,
+        ..Step::default()
+    };
+    close(work, &at.cx, &step)
+}

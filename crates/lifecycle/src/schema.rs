@@ -1,0 +1,135 @@
+//! The tables that the cases of all services share: policies, rounds, notices, objections, panels and reviews.
+
+use mingce_orm::schema::Sql::{self, Integer, Text};
+use mingce_orm::schema::{resource, run};
+use mingce_orm::{Collection, Column, Field, names::enum_values};
+use sea_orm_migration::prelude::*;
+
+use crate::case::Case;
+
+/// The migrations of the shared tables, which services that share a database share.
+#[derive(Debug)]
+pub struct Schema;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Schema {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(Tables)]
+    }
+    fn migration_table_name() -> DynIden {
+        "mingce_cases_migrations".into_iden()
+    }
+}
+
+struct Tables;
+
+impl MigrationName for Tables {
+    fn name(&self) -> &'static str {
+        "m20261124_000003_cases"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Tables {
+    /// All of the tables or none, on SQLite too: a start that is killed begins anew.
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let policies = [
+            ("kind", Integer),
+            ("level", Integer),
+            ("programme", Text),
+            ("version", Text),
+            ("start_date", Text),
+        ];
+        let rounds = [
+            ("display_name", Text),
+            ("kind", Integer),
+            ("level", Integer),
+            ("programme", Text),
+            ("year", Integer),
+            ("policy", Text),
+            ("start_date", Text),
+            ("end_date", Text),
+            ("state", Integer),
+            ("due_date", Text),
+            ("due", Integer),
+        ];
+        let notices = [
+            ("case_name", Text),
+            ("kind", Integer),
+            ("round", Text),
+            ("start_date", Text),
+            ("end_date", Text),
+        ];
+        let objections = [
+            ("case_name", Text),
+            ("notice", Text),
+            ("state", Integer),
+            ("file_date", Text),
+            ("named", Integer),
+        ];
+        let panels = [("display_name", Text), ("kind", Integer), ("state", Integer)];
+        let reviews = [("panel", Text), ("case_name", Text), ("reviewer", Text)];
+        run(manager, &resource("policies", &policies, false, &["kind"])).await?;
+        run(manager, &resource("rounds", &rounds, false, &["due_date"])).await?;
+        run(
+            manager,
+            &resource("notices", &notices, false, &["case_name", "start_date"]),
+        )
+        .await?;
+        run(manager, &resource("objections", &objections, true, &["case_name"])).await?;
+        run(manager, &resource("panels", &panels, false, &[])).await?;
+        run(manager, &resource("reviews", &reviews, true, &["panel"])).await
+    }
+}
+
+/// The columns that every kind of case has of its way, for its table.
+pub const COLUMNS: [(&str, Sql); 4] = [
+    ("case_round", Text),
+    ("case_policy", Text),
+    ("due_date", Text),
+    ("due", Integer),
+];
+
+/// Statements that add these columns, and others, to a table of earlier versions.
+pub fn add_columns(table: &str, others: &[(&str, Sql)]) -> Vec<String> {
+    let mut statements: Vec<String> = COLUMNS
+        .iter()
+        .chain(others)
+        .map(|(name, kind)| {
+            let kind = match kind {
+                Text => "$TEXT NOT NULL DEFAULT ''",
+                Integer => "BIGINT NOT NULL DEFAULT 0",
+            };
+            format!("ALTER TABLE {table} ADD COLUMN {name} {kind}")
+        })
+        .collect();
+    statements.push(format!("CREATE INDEX {table}_by_round ON {table} (case_round, id)"));
+    statements.push(format!("CREATE INDEX {table}_by_due ON {table} (due_date, id)"));
+    statements
+}
+
+/// The same columns as a collection declares them.
+pub fn fields<C: Case + Collection>() -> Vec<Field<C>> {
+    vec![
+        Field {
+            column: Column::resource("case_round").dimension(),
+            get: |item| C::facts(item).map_or("", |f| f.round.as_str()).into(),
+        },
+        Field {
+            column: Column::resource("case_policy").dimension(),
+            get: |item| C::facts(item).map_or("", |f| f.policy.as_str()).into(),
+        },
+        Field {
+            column: Column::date("due_date"),
+            get: |item| C::facts(item).map_or("", |f| f.due_date.as_str()).into(),
+        },
+        Field {
+            column: Column::one_of("due", enum_values("mingce.registry.v1.DueKind")).dimension(),
+            get: |item| C::facts(item).map_or(0, |f| f.due).into(),
+        },
+    ]
+}

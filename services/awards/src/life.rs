@@ -1,0 +1,291 @@
+//! The life cycle of awards: states, verbs, and what has to hold for each.
+
+use jiff::civil::Date;
+use mingce_lifecycle::case::arrive;
+use mingce_lifecycle::guard::{
+    calendar_known, cap_left, no_open_objection, no_upheld_objection, notice_over, reviewed, round_takes,
+};
+use mingce_lifecycle::notice::field;
+use mingce_lifecycle::{Arrival, ByItself, Case, Edge, Life, Living, Parties, Phase, Scope, State};
+use mingce_orm::{Result, Work};
+use mingce_proto::awards::{Award, AwardState as S, Contributor};
+use mingce_proto::registry::{
+    AwardTerms, CaseFacts, CaseKind, CaseVerb, DueKind, NoticeTerms, OrganizationReference, Policy, PublicField,
+    ReviewTerms,
+};
+
+use crate::award::{Awards, completing, scheme};
+use crate::guards::{
+    ACCEPTANCE_CALENDAR, CONTRIBUTORS, EVIDENCE_FREE, NOMINATED_ONCE, NOT_BARRED, ORGANIZATION_AMONG_COMPLETING,
+    ORGANIZATIONS,
+};
+
+const DRAFT: i32 = S::Draft as i32;
+const NOMINATED: i32 = S::Nominated as i32;
+const REFUSED: i32 = S::Refused as i32;
+const ACCEPTED: i32 = S::Accepted as i32;
+const IN_REVIEW: i32 = S::InReview as i32;
+const SHORTLISTED: i32 = S::Shortlisted as i32;
+const NOT_SELECTED: i32 = S::NotSelected as i32;
+const APPROVED: i32 = S::Approved as i32;
+const CONFERRED: i32 = S::Conferred as i32;
+const REVOKED: i32 = S::Revoked as i32;
+const WITHDRAWN: i32 = S::Withdrawn as i32;
+
+const fn state(number: S, code: &'static str, zh: &'static str, en: &'static str, phase: Phase) -> State {
+    State {
+        number: number as i32,
+        code,
+        zh,
+        en,
+        phase,
+    }
+}
+
+static STATES: [State; 11] = [
+    state(S::Draft, "draft", "草稿", "draft", Phase::Draft),
+    state(S::Nominated, "nominated", "已提名", "nominated", Phase::Undecided),
+    state(S::Refused, "refused", "不予受理", "refused", Phase::Ended),
+    state(S::Accepted, "accepted", "已受理", "accepted", Phase::Undecided),
+    state(S::InReview, "in_review", "评审中", "in review", Phase::Undecided),
+    state(S::Shortlisted, "shortlisted", "入围", "shortlisted", Phase::Undecided),
+    state(S::NotSelected, "not_selected", "未入围", "not selected", Phase::Ended),
+    state(S::Approved, "approved", "已批准", "approved", Phase::Live),
+    state(S::Conferred, "conferred", "授予", "conferred", Phase::Live),
+    state(S::Revoked, "revoked", "撤销", "revoked", Phase::Ended),
+    state(S::Withdrawn, "withdrawn", "撤回", "withdrawn", Phase::Ended),
+];
+
+static LIFE: Life<Awards> = Life {
+    zh: "科学技术奖",
+    en: "Award",
+    service: "mingce.awards.v1.AwardNominationService",
+    state_enum: "mingce.awards.v1.AwardState",
+    first: DRAFT,
+    states: &STATES,
+    edges: &EDGES,
+};
+
+static EDGES: [Edge<Awards>; 10] = [
+    Edge {
+        verb: "nominate",
+        zh: "提名",
+        method: "NominateAward",
+        from: &[DRAFT],
+        to: &[NOMINATED],
+        guards: &[
+            round_takes(),
+            CONTRIBUTORS,
+            ORGANIZATIONS,
+            ORGANIZATION_AMONG_COMPLETING,
+            NOMINATED_ONCE,
+            NOT_BARRED,
+            EVIDENCE_FREE,
+        ],
+    },
+    Edge {
+        verb: "refuse",
+        zh: "不予受理",
+        method: "RefuseAward",
+        from: &[NOMINATED],
+        to: &[REFUSED],
+        guards: &[],
+    },
+    Edge {
+        verb: "accept",
+        zh: "受理",
+        method: "AcceptAward",
+        from: &[NOMINATED],
+        to: &[ACCEPTED],
+        guards: &[ACCEPTANCE_CALENDAR],
+    },
+    Edge {
+        verb: "review",
+        zh: "进入评审",
+        method: "ReviewAward",
+        from: &[ACCEPTED],
+        to: &[IN_REVIEW],
+        guards: &[],
+    },
+    // What was objected to in the notice of acceptance is settled before the notice of the shortlist takes its place.
+    Edge {
+        verb: "shortlist",
+        zh: "入围",
+        method: "ShortlistAward",
+        from: &[IN_REVIEW],
+        to: &[SHORTLISTED],
+        guards: &[reviewed(), no_open_objection(), no_upheld_objection(), calendar_known()],
+    },
+    Edge {
+        verb: "deselect",
+        zh: "不入围",
+        method: "DeselectAward",
+        from: &[IN_REVIEW, SHORTLISTED],
+        to: &[NOT_SELECTED],
+        guards: &[],
+    },
+    Edge {
+        verb: "approve",
+        zh: "批准授奖",
+        method: "ApproveAward",
+        from: &[SHORTLISTED],
+        to: &[APPROVED],
+        guards: &[
+            notice_over(),
+            no_open_objection(),
+            no_upheld_objection(),
+            cap_left(),
+            EVIDENCE_FREE,
+        ],
+    },
+    Edge {
+        verb: "confer",
+        zh: "授予",
+        method: "ConferAward",
+        from: &[APPROVED],
+        to: &[CONFERRED],
+        guards: &[],
+    },
+    Edge {
+        verb: "revoke",
+        zh: "撤销",
+        method: "RevokeAward",
+        from: &[CONFERRED],
+        to: &[REVOKED],
+        guards: &[],
+    },
+    Edge {
+        verb: "withdraw",
+        zh: "撤回",
+        method: "WithdrawAward",
+        from: &[DRAFT, NOMINATED, ACCEPTED, IN_REVIEW, SHORTLISTED],
+        to: &[WITHDRAWN],
+        guards: &[],
+    },
+];
+
+/// The terms of a policy of awards.
+pub(crate) fn terms(policy: Option<&Policy>) -> AwardTerms {
+    policy.and_then(|policy| policy.award.clone()).unwrap_or_default()
+}
+
+impl Living for Awards {
+    fn life() -> &'static Life<Self> {
+        &LIFE
+    }
+    fn state(item: &Award) -> i32 {
+        item.state
+    }
+    fn set_state(item: &mut Award, state: i32) {
+        item.state = state;
+    }
+    fn policy(item: &Award) -> &str {
+        item.case.as_ref().map_or("", |case| case.policy.as_str())
+    }
+    fn arrive(item: &mut Award, arrival: &mut Arrival<'_>) -> Result<()> {
+        arrive::<Self>(item, arrival)
+    }
+    fn show(item: &mut Award, verbs: Vec<CaseVerb>) {
+        item.verbs = verbs;
+    }
+}
+
+impl Case for Awards {
+    const KIND: CaseKind = CaseKind::Award;
+    const ON_NOTICE: &'static [i32] = &[ACCEPTED, SHORTLISTED];
+    const IN_REVIEW: &'static [i32] = &[IN_REVIEW];
+
+    fn facts(item: &Award) -> Option<&CaseFacts> {
+        item.case.as_ref()
+    }
+    fn facts_mut(item: &mut Award) -> &mut CaseFacts {
+        item.case.get_or_insert_default()
+    }
+    fn scope(item: &Award) -> Scope<'_> {
+        Scope {
+            level: item.level,
+            programme: scheme(item),
+        }
+    }
+    fn grade(item: &Award) -> &str {
+        &item.grade
+    }
+    fn display(_work: &mut Work, item: &Award) -> Result<String> {
+        Ok(item.title.clone())
+    }
+    fn notice_terms(policy: &Policy) -> NoticeTerms {
+        terms(Some(policy)).notice.unwrap_or_default()
+    }
+    fn review_terms(policy: &Policy) -> Option<&ReviewTerms> {
+        policy.award.as_ref().and_then(|terms| terms.review.as_ref())
+    }
+
+    fn public_fields(_work: &mut Work, item: &Award) -> Result<Vec<PublicField>> {
+        let scheme = item.scheme.as_ref().map_or("", |scheme| scheme.display_name.as_str());
+        let contributors: Vec<&str> = item.contributors.iter().map(contributor).collect();
+        let of = item.completing_organizations.iter();
+        let organizations: Vec<&str> = of.map(|one| display_name(&one.organization)).collect();
+        Ok(vec![
+            field("title", item.title.as_str()),
+            field("scheme", scheme),
+            field("year", item.year.to_string()),
+            field("grade", item.grade.as_str()),
+            field("contributors", contributors.join("、")),
+            field("completing_organizations", organizations.join("、")),
+            field("nominator", item.nominator.as_str()),
+        ])
+    }
+
+    fn is_secret(item: &Award) -> bool {
+        item.classified || item.public_safety
+    }
+
+    fn parties(_work: &mut Work, item: &Award) -> Result<Parties> {
+        let mut parties = Parties::default();
+        for contributor in &item.contributors {
+            let person = contributor.talent.as_ref().map(|person| person.talent.clone());
+            parties.persons.extend(person);
+            let own = contributor
+                .organizations
+                .iter()
+                .chain(&contributor.laureate_organization);
+            parties.organizations.extend(own.map(|o| o.organization.clone()));
+        }
+        let completing = item.completing_organizations.iter().map(completing);
+        parties.organizations.extend(completing.map(str::to_owned));
+        parties.persons.remove("");
+        parties.organizations.remove("");
+        Ok(parties)
+    }
+
+    /// Nothing but notices.
+    fn due(_item: &Award, _policy: Option<&Policy>) -> Result<Option<(Date, DueKind)>> {
+        Ok(None)
+    }
+}
+
+impl ByItself for Awards {}
+
+fn display_name(reference: &Option<OrganizationReference>) -> &str {
+    reference.as_ref().map_or("", |o| o.display_name.as_str())
+}
+
+fn contributor(of: &Contributor) -> &str {
+    let person = of.talent.as_ref().map(|person| person.display_name.as_str());
+    person.unwrap_or_else(|| display_name(&of.laureate_organization))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_of_the_life_cycle_is_up_to_date() {
+        mingce_lifecycle::picture::expect_page::<Awards>("award.md");
+    }
+
+    #[test]
+    fn the_life_cycle_is_that_of_the_contract() {
+        assert_eq!(mingce_lifecycle::picture::faults::<Awards>(), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,147 @@
+//! What each verb on an award does beside leading to another state: one function for each request.
+
+use mingce_lifecycle::case::decided;
+use mingce_lifecycle::round::{enter, take_place};
+use mingce_lifecycle::{Called, Case, Crossing, Move, called, notice};
+use mingce_orm::{Error, Result};
+use mingce_proto::awards::*;
+use mingce_proto::registry::Round;
+
+use crate::award::{Awards, scheme};
+use crate::life::terms;
+use crate::scheme::Schemes;
+
+type Wanted = Called<Awards>;
+
+pub(crate) fn nominate(r: NominateAwardRequest) -> Wanted {
+    let (call, step) = called!("NominateAward", r);
+    let wanted = Move::new("nominate", step, |item: &mut Award, crossing| {
+        Awards::facts_mut(item).submit_date = crossing.at.today.to_string();
+        Ok(())
+    });
+    Called { call, wanted }
+}
+
+pub(crate) fn refuse(r: RefuseAwardRequest) -> Wanted {
+    let (call, step) = called!("RefuseAward", r);
+    let wanted = Move::new("refuse", step, |_: &mut Award, _| Ok(()));
+    Called { call, wanted }
+}
+
+pub(crate) fn accept(r: AcceptAwardRequest) -> Wanted {
+    let (call, step) = called!("AcceptAward", r);
+    let wanted = Move::new("accept", step, |item: &mut Award, crossing| {
+        let terms = terms(crossing.policy).acceptance_notice.unwrap_or_default();
+        notice::publish::<Awards>(item, crossing, terms)
+    });
+    Called { call, wanted }
+}
+
+pub(crate) fn review(r: ReviewAwardRequest) -> Wanted {
+    let (call, step) = called!("ReviewAward", r);
+    let wanted = Move::new("review", step, |_: &mut Award, _| Ok(()));
+    Called { call, wanted }
+}
+
+pub(crate) fn shortlist(r: ShortlistAwardRequest) -> Wanted {
+    let (call, step) = called!("ShortlistAward", r);
+    let wanted = Move::new("shortlist", step, move |item: &mut Award, crossing| {
+        expect_grade(&r.grade, item, crossing)?;
+        item.grade.clone_from(&r.grade);
+        let terms = crossing.policy.map(Awards::notice_terms).unwrap_or_default();
+        notice::publish::<Awards>(item, crossing, terms)
+    });
+    Called { call, wanted }
+}
+
+pub(crate) fn deselect(r: DeselectAwardRequest) -> Wanted {
+    let (call, step) = called!("DeselectAward", r);
+    let wanted = Move::new("deselect", step, |_: &mut Award, _| Ok(()));
+    Called { call, wanted }
+}
+
+pub(crate) fn approve(r: ApproveAwardRequest) -> Wanted {
+    let (call, step) = called!("ApproveAward", r);
+    let wanted = Move::new("approve", step, move |item: &mut Award, crossing| {
+        let decided = decided::<Awards>(item, &r.decision_date, crossing.at)?;
+        take_place::<Awards>(item, crossing)?;
+        item.number.clone_from(&r.number);
+        item.decision_date = decided.to_string();
+        item.document_number.clone_from(&r.document_number);
+        item.money_fen = r.money_fen;
+        Ok(())
+    });
+    Called { call, wanted }
+}
+
+pub(crate) fn confer(r: ConferAwardRequest) -> Wanted {
+    let (call, step) = called!("ConferAward", r);
+    let wanted = Move::new("confer", step, |_: &mut Award, _| Ok(()));
+    Called { call, wanted }
+}
+
+/// The number of the document that decided last stands in the award; the one by which it was given stands in its history.
+pub(crate) fn revoke(r: RevokeAwardRequest) -> Wanted {
+    let (call, step) = called!("RevokeAward", r);
+    let wanted = Move::new("revoke", step, move |item: &mut Award, _| {
+        item.document_number.clone_from(&r.document_number);
+        Ok(())
+    });
+    Called { call, wanted }
+}
+
+pub(crate) fn withdraw(r: WithdrawAwardRequest) -> Wanted {
+    let (call, step) = called!("WithdrawAward", r);
+    let wanted = Move::new("withdraw", step, |_: &mut Award, _| Ok(()));
+    Called { call, wanted }
+}
+
+/// A grade is one of the policy's, else of the scheme's; none where there are none.
+fn expect_grade(grade: &str, item: &Award, crossing: &mut Crossing<'_>) -> Result<()> {
+    let of_policy = terms(crossing.policy).grades;
+    let known: Vec<String> = if of_policy.is_empty() {
+        let scheme = crossing.work.require::<Schemes>(scheme(item))?;
+        scheme.grades.into_iter().map(|known| known.grade).collect()
+    } else {
+        of_policy.into_iter().map(|known| known.grade).collect()
+    };
+    if known.iter().any(|known| known == grade) || (known.is_empty() && grade.is_empty()) {
+        return Ok(());
+    }
+    let said = if known.is_empty() {
+        "the scheme has no grades: leave it empty".to_owned()
+    } else {
+        format!("one of {}", known.join(", "))
+    };
+    Err(Error::invalid("grade", "GRADE_UNKNOWN", said))
+}
+
+/// One move of a batch.
+///
+/// # Errors
+/// Where it names none, or several.
+pub(crate) fn one_of(m: AwardMove) -> Result<Wanted> {
+    let all = [
+        m.nominate.map(nominate),
+        m.refuse.map(refuse),
+        m.accept.map(accept),
+        m.review.map(review),
+        m.shortlist.map(shortlist),
+        m.deselect.map(deselect),
+        m.approve.map(approve),
+        m.confer.map(confer),
+        m.revoke.map(revoke),
+        m.withdraw.map(withdraw),
+    ];
+    mingce_lifecycle::cases::only(all.into_iter().flatten())
+}
+
+/// An award as it begins: the draft of a nomination for a round.
+pub(crate) fn begin(item: &mut Award, round: &Round) {
+    item.set_state(AwardState::Draft);
+    item.number.clear();
+    item.decision_date.clear();
+    item.document_number.clear();
+    item.money_fen = 0;
+    enter::<Awards>(item, round);
+}

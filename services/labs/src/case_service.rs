@@ -1,0 +1,179 @@
+//! The rpcs of the life cycle of designations of labs. Each opens its request and tries one verb.
+
+use mingce_orm::Call;
+use mingce_proto::codec::Reply;
+use mingce_proto::labs::lab_designation_service_server::LabDesignationService;
+use mingce_proto::labs::*;
+use mingce_server::call::{open, reply};
+use mingce_server::rows;
+use mingce_server::status::from_error;
+use tonic::{Request, Response, Status};
+
+use crate::LabRegister;
+use crate::designation::Designations;
+use crate::prepare::under;
+use crate::verbs::{self, begin};
+
+#[tonic::async_trait]
+impl LabDesignationService for LabRegister {
+    async fn create_lab_designation(
+        &self,
+        request: Request<CreateLabDesignationRequest>,
+    ) -> Result<Response<Reply<LabDesignation>>, Status> {
+        let (cx, r) = open(request)?;
+        let call = Call::new("CreateLabDesignation", &r.request_id, r.validate_only, &r);
+        let designation = under(&r.parent, r.lab_designation).map_err(from_error)?;
+        let round = self
+            .cases()
+            .round_for::<Designations>(&cx, &r.round, &designation)
+            .await
+            .map_err(from_error)?;
+        let begin = |d: &mut LabDesignation| begin(d, &round);
+        reply(rows::create_as::<Designations>(self, &cx, call, "create", Some(designation), begin).await)
+    }
+
+    async fn submit_lab_designation(
+        &self,
+        request: Request<SubmitLabDesignationRequest>,
+    ) -> Result<Response<Reply<LabDesignation>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::submit(r)).await)
+    }
+
+    async fn return_lab_designation(
+        &self,
+        request: Request<ReturnLabDesignationRequest>,
+    ) -> Result<Response<Reply<LabDesignation>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::return_(r)).await)
+    }
+
+    async fn refuse_lab_designation(
+        &self,
+        request: Request<RefuseLabDesignationRequest>,
+    ) -> Result<Response<Reply<LabDesignation>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::refuse(r)).await)
+    }
+
+    async fn accept_lab_designation(
+        &self,
+        request: Request<AcceptLabDesignationRequest>,
+    ) -> Result<Response<Reply<LabDesignation>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::accept(r)).await)
+    }
+
+    async fn reject_lab_designation(
+        &self,
+        request: Request<RejectLabDesignationRequest>,
+    ) -> Result<Response<Reply<LabDesignation>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::reject(r)).await)
+    }
+
+    async fn publish_notice_of_lab_designation(
+        &self,
+        request: Request<PublishNoticeOfLabDesignationRequest>,
+    ) -> Result<Response<Reply<LabDesignation>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::publish_notice(r)).await)
+    }
+
+    async fn approve_lab_designation(
+        &self,
+        request: Request<ApproveLabDesignationRequest>,
+    ) -> Result<Response<Reply<LabDesignation>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::approve(r)).await)
+    }
+
+    async fn accept_completion_of_lab_designation(
+        &self,
+        request: Request<AcceptCompletionOfLabDesignationRequest>,
+    ) -> Result<Response<Reply<LabDesignation>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::accept_completion(r)).await)
+    }
+
+    async fn accept_early_completion_of_lab_designation(
+        &self,
+        request: Request<AcceptEarlyCompletionOfLabDesignationRequest>,
+    ) -> Result<Response<Reply<LabDesignation>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::accept_early_completion(r)).await)
+    }
+
+    async fn extend_building_of_lab_designation(
+        &self,
+        request: Request<ExtendBuildingOfLabDesignationRequest>,
+    ) -> Result<Response<Reply<LabDesignation>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::extend_building(r)).await)
+    }
+
+    async fn terminate_lab_designation(
+        &self,
+        request: Request<TerminateLabDesignationRequest>,
+    ) -> Result<Response<Reply<LabDesignation>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::terminate(r)).await)
+    }
+
+    async fn submit_annual_report_of_lab_designation(
+        &self,
+        request: Request<SubmitAnnualReportOfLabDesignationRequest>,
+    ) -> Result<Response<Reply<LabDesignation>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::submit_annual_report(r)).await)
+    }
+
+    async fn evaluate_lab_designation(
+        &self,
+        request: Request<EvaluateLabDesignationRequest>,
+    ) -> Result<Response<Reply<LabDesignation>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::evaluate(r)).await)
+    }
+
+    async fn reevaluate_lab_designation(
+        &self,
+        request: Request<ReevaluateLabDesignationRequest>,
+    ) -> Result<Response<Reply<LabDesignation>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::reevaluate(r)).await)
+    }
+
+    async fn revoke_lab_designation(
+        &self,
+        request: Request<RevokeLabDesignationRequest>,
+    ) -> Result<Response<Reply<LabDesignation>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::revoke(r)).await)
+    }
+
+    async fn merge_lab_designation(
+        &self,
+        request: Request<MergeLabDesignationRequest>,
+    ) -> Result<Response<Reply<LabDesignation>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::merge(r)).await)
+    }
+
+    async fn withdraw_lab_designation(
+        &self,
+        request: Request<WithdrawLabDesignationRequest>,
+    ) -> Result<Response<Reply<LabDesignation>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::withdraw(r)).await)
+    }
+
+    async fn batch_move_lab_designations(
+        &self,
+        request: Request<BatchMoveLabDesignationsRequest>,
+    ) -> Result<Response<Reply<BatchMoveLabDesignationsResponse>>, Status> {
+        let (cx, r) = open(request)?;
+        let calls: Result<Vec<_>, _> = r.moves.into_iter().map(verbs::one_of).collect();
+        reply(self.cases().batch(&cx, calls.map_err(from_error)?, r.atomic).await)
+    }
+}

@@ -1,0 +1,480 @@
+//! The life cycle of designations of labs: states, verbs, and what has to hold for each.
+
+use jiff::civil::Date;
+use mingce_lifecycle::case::{arrive, facts};
+use mingce_lifecycle::day;
+use mingce_lifecycle::guard::{
+    calendar_known, cap_left, no_open_objection, no_upheld_objection, notice_over, reviewed, round_takes,
+};
+use mingce_lifecycle::notice::{field, level_in_words};
+use mingce_lifecycle::{Arrival, ByItself, Case, Edge, Guard, Life, Living, Look, Parties, Phase, Scope, State};
+use mingce_orm::{Blocker, Error, Result, Work};
+use mingce_proto::labs::LabDesignationState as S;
+use mingce_proto::labs::{Lab, LabDesignation, LabMembership};
+use mingce_proto::registry::{
+    CaseFacts, CaseKind, CaseVerb, DueKind, LabDesignationTerms, NoticeTerms, Policy, PublicField, ReviewTerms,
+};
+
+use crate::designation::{self, Designations};
+use crate::evaluation;
+use crate::lab::Labs;
+
+const DRAFT: i32 = S::Draft as i32;
+const SUBMITTED: i32 = S::Submitted as i32;
+const RETURNED: i32 = S::Returned as i32;
+const REFUSED: i32 = S::Refused as i32;
+const IN_REVIEW: i32 = S::InReview as i32;
+const REJECTED: i32 = S::Rejected as i32;
+const ON_NOTICE: i32 = S::OnNotice as i32;
+const BUILDING: i32 = S::Building as i32;
+const OPERATING: i32 = S::Operating as i32;
+const RECTIFYING: i32 = S::Rectifying as i32;
+const TERMINATED: i32 = S::Terminated as i32;
+const REVOKED: i32 = S::Revoked as i32;
+const WITHDRAWN: i32 = S::Withdrawn as i32;
+const MERGED: i32 = S::Merged as i32;
+
+const fn state(number: S, code: &'static str, zh: &'static str, en: &'static str, phase: Phase) -> State {
+    State {
+        number: number as i32,
+        code,
+        zh,
+        en,
+        phase,
+    }
+}
+
+static STATES: [State; 14] = [
+    state(S::Draft, "draft", "草稿", "draft", Phase::Draft),
+    state(S::Submitted, "submitted", "已申报", "submitted", Phase::Undecided),
+    state(S::Returned, "returned", "退回补正", "returned", Phase::Draft),
+    state(S::Refused, "refused", "不予受理", "refused", Phase::Ended),
+    state(S::InReview, "in_review", "评审中", "in review", Phase::Undecided),
+    state(S::Rejected, "rejected", "未通过", "rejected", Phase::Ended),
+    state(S::OnNotice, "on_notice", "公示中", "on public notice", Phase::Undecided),
+    state(S::Building, "building", "建设（筹）", "building", Phase::Live),
+    state(S::Operating, "operating", "运行", "operating", Phase::Live),
+    state(S::Rectifying, "rectifying", "整改", "rectifying", Phase::Live),
+    state(S::Terminated, "terminated", "终止建设", "terminated", Phase::Ended),
+    state(S::Revoked, "revoked", "撤销", "revoked", Phase::Ended),
+    state(S::Withdrawn, "withdrawn", "撤回", "withdrawn", Phase::Ended),
+    state(S::Merged, "merged", "合并", "merged", Phase::Ended),
+];
+
+static LIFE: Life<Designations> = Life {
+    zh: "重点实验室认定",
+    en: "Designation of a lab",
+    service: "mingce.labs.v1.LabDesignationService",
+    state_enum: "mingce.labs.v1.LabDesignationState",
+    first: DRAFT,
+    states: &STATES,
+    edges: &EDGES,
+};
+
+static EDGES: [Edge<Designations>; 17] = [
+    Edge {
+        verb: "submit",
+        zh: "申报",
+        method: "SubmitLabDesignation",
+        from: &[DRAFT, RETURNED],
+        to: &[SUBMITTED],
+        guards: &[round_takes(), HOSTS, FIXED_MEMBERS, AREA, EQUIPMENT],
+    },
+    Edge {
+        verb: "return",
+        zh: "退回",
+        method: "ReturnLabDesignation",
+        from: &[SUBMITTED],
+        to: &[RETURNED],
+        guards: &[],
+    },
+    Edge {
+        verb: "refuse",
+        zh: "不予受理",
+        method: "RefuseLabDesignation",
+        from: &[SUBMITTED],
+        to: &[REFUSED],
+        guards: &[],
+    },
+    Edge {
+        verb: "accept",
+        zh: "受理",
+        method: "AcceptLabDesignation",
+        from: &[SUBMITTED],
+        to: &[IN_REVIEW],
+        guards: &[],
+    },
+    Edge {
+        verb: "publish_notice",
+        zh: "公示",
+        method: "PublishNoticeOfLabDesignation",
+        from: &[IN_REVIEW],
+        to: &[ON_NOTICE],
+        guards: &[reviewed(), calendar_known()],
+    },
+    Edge {
+        verb: "approve",
+        zh: "认定",
+        method: "ApproveLabDesignation",
+        from: &[ON_NOTICE],
+        to: &[BUILDING, OPERATING],
+        guards: &[notice_over(), no_open_objection(), no_upheld_objection(), cap_left()],
+    },
+    Edge {
+        verb: "reject",
+        zh: "不予认定",
+        method: "RejectLabDesignation",
+        from: &[IN_REVIEW, ON_NOTICE],
+        to: &[REJECTED],
+        guards: &[no_open_objection()],
+    },
+    Edge {
+        verb: "withdraw",
+        zh: "撤回",
+        method: "WithdrawLabDesignation",
+        from: &[DRAFT, SUBMITTED, RETURNED, IN_REVIEW, ON_NOTICE],
+        to: &[WITHDRAWN],
+        guards: &[],
+    },
+    Edge {
+        verb: "accept_completion",
+        zh: "验收",
+        method: "AcceptCompletionOfLabDesignation",
+        from: &[BUILDING],
+        to: &[OPERATING],
+        guards: &[BUILDING_OVER],
+    },
+    Edge {
+        verb: "accept_early_completion",
+        zh: "提前验收",
+        method: "AcceptEarlyCompletionOfLabDesignation",
+        from: &[BUILDING],
+        to: &[OPERATING],
+        guards: &[],
+    },
+    Edge {
+        verb: "extend_building",
+        zh: "延长建设期",
+        method: "ExtendBuildingOfLabDesignation",
+        from: &[BUILDING],
+        to: &[BUILDING],
+        guards: &[EXTENSION_LEFT],
+    },
+    Edge {
+        verb: "terminate",
+        zh: "终止建设",
+        method: "TerminateLabDesignation",
+        from: &[BUILDING],
+        to: &[TERMINATED],
+        guards: &[],
+    },
+    Edge {
+        verb: "submit_annual_report",
+        zh: "提交年度报告",
+        method: "SubmitAnnualReportOfLabDesignation",
+        from: &[BUILDING, OPERATING, RECTIFYING],
+        to: &[],
+        guards: &[],
+    },
+    Edge {
+        verb: "evaluate",
+        zh: "评估",
+        method: "EvaluateLabDesignation",
+        from: &[OPERATING],
+        to: &[OPERATING, RECTIFYING, REVOKED],
+        guards: &[],
+    },
+    Edge {
+        verb: "reevaluate",
+        zh: "重新评估",
+        method: "ReevaluateLabDesignation",
+        from: &[RECTIFYING],
+        to: &[OPERATING, REVOKED],
+        guards: &[],
+    },
+    Edge {
+        verb: "revoke",
+        zh: "撤销",
+        method: "RevokeLabDesignation",
+        from: &[OPERATING, RECTIFYING],
+        to: &[REVOKED],
+        guards: &[],
+    },
+    Edge {
+        verb: "merge",
+        zh: "合并",
+        method: "MergeLabDesignation",
+        from: &[OPERATING, RECTIFYING],
+        to: &[MERGED],
+        guards: &[],
+    },
+];
+
+const HOSTS: Guard<Designations> = Guard {
+    zh: "依托单位不超过规定数，且有且仅有一家牵头",
+    en: "at most as many hosts as the policy allows, the first of them leading",
+    check: hosts,
+};
+const FIXED_MEMBERS: Guard<Designations> = Guard {
+    zh: "固定人员达到规定数",
+    en: "as many fixed members as the policy asks for",
+    check: fixed_members,
+};
+const AREA: Guard<Designations> = Guard {
+    zh: "面积达到规定",
+    en: "the area that the policy asks for",
+    check: area,
+};
+const EQUIPMENT: Guard<Designations> = Guard {
+    zh: "仪器设备价值达到规定",
+    en: "equipment of the value that the policy asks for",
+    check: equipment,
+};
+const BUILDING_OVER: Guard<Designations> = Guard {
+    zh: "建设期已满",
+    en: "the building term is over",
+    check: building_over,
+};
+const EXTENSION_LEFT: Guard<Designations> = Guard {
+    zh: "延长次数未用完",
+    en: "the policy allows another extension",
+    check: extension_left,
+};
+
+/// The terms of a policy of labs.
+pub(crate) fn terms(policy: Option<&Policy>) -> LabDesignationTerms {
+    policy
+        .and_then(|policy| policy.lab_designation.clone())
+        .unwrap_or_default()
+}
+
+/// The lab of a designation: of one that was recorded twice the record that stays.
+pub(crate) fn lab_of(work: &mut Work, item: &LabDesignation) -> Result<Lab> {
+    lab_named(work, designation::lab(item))
+}
+
+/// The lab that has a name, or that the one that has it was merged into.
+pub(crate) fn lab_named(work: &mut Work, name: &str) -> Result<Lab> {
+    let id = mingce_orm::id::Name::parse(name)
+        .map(|name| name.id)
+        .unwrap_or_default();
+    work.survivor::<Labs>(id)?.ok_or_else(|| Error::not_found("labs", name))
+}
+
+fn hosts(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
+    let (lab, most) = (lab_of(look.work, look.item)?, terms(look.policy).max_hosts);
+    let count = lab.hosts.len();
+    if count == 0 {
+        return Ok(vec![look.blocker(
+            "HOST_MISSING",
+            "the lab has no host",
+            "没有依托单位",
+        )]);
+    }
+    if most > 0 && count > usize::try_from(most).unwrap_or_default() {
+        let (en, zh) = (
+            format!("{count} hosts, at most {most} are allowed"),
+            format!("依托单位{count}家，不得超过{most}家"),
+        );
+        return Ok(vec![look.blocker("TOO_MANY_HOSTS", en, zh)]);
+    }
+    Ok(Vec::new())
+}
+
+fn fixed_members(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
+    let least = terms(look.policy).min_fixed_members;
+    let (lab, today) = (lab_of(look.work, look.item)?, look.at.today.to_string());
+    let on_this_day = |start: &str, end: &str| {
+        (start.is_empty() || start <= today.as_str()) && (end.is_empty() || end >= today.as_str())
+    };
+    let count = lab
+        .members
+        .iter()
+        .filter(|m| m.membership() == LabMembership::Fixed && on_this_day(&m.start_date, &m.end_date))
+        .count();
+    if count >= usize::try_from(least).unwrap_or_default() {
+        return Ok(Vec::new());
+    }
+    let (en, zh) = (
+        format!("{count} fixed members, at least {least} are needed"),
+        format!("固定人员{count}人，不得少于{least}人"),
+    );
+    Ok(vec![look.blocker("TOO_FEW_FIXED_MEMBERS", en, zh)])
+}
+
+fn area(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
+    let (lab, least) = (lab_of(look.work, look.item)?, terms(look.policy).min_area_square_metres);
+    let has = lab.area_square_metres;
+    if has >= least {
+        return Ok(Vec::new());
+    }
+    let (en, zh) = (
+        format!("{has} square metres, at least {least} are needed"),
+        format!("面积{has}平方米，不得少于{least}平方米"),
+    );
+    Ok(vec![look.blocker("AREA_TOO_SMALL", en, zh)])
+}
+
+fn equipment(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
+    let (lab, least) = (
+        lab_of(look.work, look.item)?,
+        terms(look.policy).min_equipment_value_fen,
+    );
+    let has = lab.equipment_value_fen;
+    if has >= least {
+        return Ok(Vec::new());
+    }
+    let (en, zh) = (
+        format!("equipment of {has} fen, at least {least} are needed"),
+        format!("设备价值{has}分，不得少于{least}分"),
+    );
+    Ok(vec![look.blocker("EQUIPMENT_TOO_SMALL", en, zh)])
+}
+
+fn building_over(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
+    let Some(end) = day::parse(&look.item.building_end_date)? else {
+        return Ok(Vec::new());
+    };
+    if look.at.today > end {
+        return Ok(Vec::new());
+    }
+    let (en, zh) = (format!("the building term runs until {end}"), format!("建设期至{end}"));
+    Ok(vec![look.blocker("BUILDING_TERM_RUNNING", en, zh)])
+}
+
+fn extension_left(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
+    let (had, most) = (look.item.extensions, terms(look.policy).max_extensions);
+    if had < most {
+        return Ok(Vec::new());
+    }
+    let (en, zh) = (
+        format!("extended {had} of {most} times"),
+        format!("已延长{had}次，不得超过{most}次"),
+    );
+    Ok(vec![look.blocker("EXTENSIONS_USED_UP", en, zh)])
+}
+
+impl Living for Designations {
+    fn life() -> &'static Life<Self> {
+        &LIFE
+    }
+    fn state(item: &LabDesignation) -> i32 {
+        item.state
+    }
+    fn set_state(item: &mut LabDesignation, state: i32) {
+        item.state = state;
+    }
+    fn policy(item: &LabDesignation) -> &str {
+        item.case.as_ref().map_or("", |case| case.policy.as_str())
+    }
+    fn arrive(item: &mut LabDesignation, arrival: &mut Arrival<'_>) -> Result<()> {
+        arrive::<Self>(item, arrival)
+    }
+    fn show(item: &mut LabDesignation, verbs: Vec<CaseVerb>) {
+        item.verbs = verbs;
+    }
+}
+
+impl Case for Designations {
+    const KIND: CaseKind = CaseKind::LabDesignation;
+    const ON_NOTICE: &'static [i32] = &[ON_NOTICE];
+    const IN_REVIEW: &'static [i32] = &[IN_REVIEW];
+
+    fn facts(item: &LabDesignation) -> Option<&CaseFacts> {
+        item.case.as_ref()
+    }
+    fn facts_mut(item: &mut LabDesignation) -> &mut CaseFacts {
+        item.case.get_or_insert_default()
+    }
+    fn scope(item: &LabDesignation) -> Scope<'_> {
+        Scope {
+            level: item.level,
+            programme: &item.programme,
+        }
+    }
+    fn display(work: &mut Work, item: &LabDesignation) -> Result<String> {
+        Ok(format!("{} · {}", lab_of(work, item)?.display_name, item.programme))
+    }
+    fn notice_terms(policy: &Policy) -> NoticeTerms {
+        terms(Some(policy)).notice.unwrap_or_default()
+    }
+    fn review_terms(policy: &Policy) -> Option<&ReviewTerms> {
+        policy.lab_designation.as_ref().and_then(|terms| terms.review.as_ref())
+    }
+
+    fn public_fields(work: &mut Work, item: &LabDesignation) -> Result<Vec<PublicField>> {
+        let lab = lab_of(work, item)?;
+        let host = |host: &mingce_proto::labs::LabHost| {
+            host.organization
+                .as_ref()
+                .map_or(String::new(), |o| o.display_name.clone())
+        };
+        let hosts: Vec<String> = lab.hosts.iter().map(host).collect();
+        Ok(vec![
+            field("lab", lab.display_name.as_str()),
+            field("programme", item.programme.as_str()),
+            field("level", level_in_words(item.level)),
+            field("field", lab.field.as_str()),
+            field("hosts", hosts.join("、")),
+        ])
+    }
+
+    fn parties(work: &mut Work, item: &LabDesignation) -> Result<Parties> {
+        let lab = lab_of(work, item)?;
+        let mut parties = Parties::default();
+        let hosts = lab.hosts.into_iter().filter_map(|host| host.organization);
+        parties.organizations.extend(hosts.map(|o| o.organization));
+        let directors = lab.directors.into_iter().filter_map(|d| d.person);
+        let members = lab.members.into_iter().filter_map(|m| m.person);
+        parties
+            .persons
+            .extend(directors.chain(members).map(|person| person.talent));
+        parties.organizations.remove("");
+        parties.persons.remove("");
+        Ok(parties)
+    }
+
+    fn due(item: &LabDesignation, policy: Option<&Policy>) -> Result<Option<(Date, DueKind)>> {
+        let after = |text: &str, kind: DueKind| -> Result<Option<(Date, DueKind)>> {
+            day::parse(text)?
+                .map(|end| Ok((day::days_after(end, 1)?, kind)))
+                .transpose()
+        };
+        match item.state {
+            RETURNED => after(&facts::<Self>(item).resubmit_date, DueKind::Resubmission),
+            BUILDING => after(&item.building_end_date, DueKind::BuildingEnds),
+            RECTIFYING => after(&item.rectification_end_date, DueKind::RectificationEnds),
+            OPERATING => {
+                let months = terms(policy).evaluation_months;
+                let last = evaluation::last_date(item)?;
+                match last {
+                    Some(last) if months > 0 => Ok(Some((day::months_after(last, months)?, DueKind::Evaluation))),
+                    _ => Ok(None),
+                }
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn results(item: &LabDesignation, policy: &Policy) -> Vec<(String, String, String)> {
+        evaluation::results(item, &terms(Some(policy)))
+    }
+}
+
+impl ByItself for Designations {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mingce_lifecycle::picture;
+
+    #[test]
+    fn the_life_cycle_is_that_of_the_contract() {
+        assert_eq!(picture::faults::<Designations>(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_page_of_the_life_cycle_is_up_to_date() {
+        picture::expect_page::<Designations>("lab-designation.md");
+    }
+}

@@ -1,0 +1,335 @@
+//! What each verb on a designation of a lab does beside leading to another state: one function for each request.
+
+use mingce_lifecycle::case::decided;
+use mingce_lifecycle::round::{enter, take_place};
+use mingce_lifecycle::{Called, Case, Crossing, Move, called, day, notice};
+use mingce_orm::store::settled;
+use mingce_orm::{Class, Error, Result};
+use mingce_proto::labs::LabDesignationState as S;
+use mingce_proto::labs::*;
+use mingce_proto::registry::Round;
+
+use crate::designation::Designations;
+use crate::evaluation::{self, Given};
+use crate::lab::Labs;
+use crate::life::{lab_named, lab_of, terms};
+
+type Wanted = Called<Designations>;
+
+pub(crate) fn submit(r: SubmitLabDesignationRequest) -> Wanted {
+    let (call, step) = called!("SubmitLabDesignation", r);
+    let wanted = Move::new("submit", step, |item: &mut LabDesignation, crossing| {
+        let today = crossing.at.today.to_string();
+        let facts = Designations::facts_mut(item);
+        if facts.submit_date.is_empty() {
+            facts.submit_date = today;
+        }
+        facts.resubmit_date.clear();
+        Ok(())
+    });
+    Called { call, wanted }
+}
+
+pub(crate) fn return_(r: ReturnLabDesignationRequest) -> Wanted {
+    let (call, step) = called!("ReturnLabDesignation", r);
+    let wanted = Move::new("return", step, move |item: &mut LabDesignation, _| {
+        let until = day::given("due_date", &r.due_date)?;
+        let facts = Designations::facts_mut(item);
+        facts.returns += 1;
+        facts.resubmit_date = until.map_or(String::new(), |day| day.to_string());
+        Ok(())
+    });
+    Called { call, wanted }
+}
+
+pub(crate) fn refuse(r: RefuseLabDesignationRequest) -> Wanted {
+    let (call, step) = called!("RefuseLabDesignation", r);
+    let wanted = Move::new("refuse", step, |_: &mut LabDesignation, _| Ok(()));
+    Called { call, wanted }
+}
+
+pub(crate) fn accept(r: AcceptLabDesignationRequest) -> Wanted {
+    let (call, step) = called!("AcceptLabDesignation", r);
+    let wanted = Move::new("accept", step, |_: &mut LabDesignation, _| Ok(()));
+    Called { call, wanted }
+}
+
+pub(crate) fn publish_notice(r: PublishNoticeOfLabDesignationRequest) -> Wanted {
+    let (call, step) = called!("PublishNoticeOfLabDesignation", r);
+    let wanted = Move::new("publish_notice", step, |item: &mut LabDesignation, crossing| {
+        let terms = crossing.policy.map(Designations::notice_terms).unwrap_or_default();
+        notice::publish::<Designations>(item, crossing, terms)
+    });
+    Called { call, wanted }
+}
+
+pub(crate) fn approve(r: ApproveLabDesignationRequest) -> Wanted {
+    let (call, step) = called!("ApproveLabDesignation", r);
+    let wanted = Move::new("approve", step, move |item: &mut LabDesignation, crossing| {
+        take_place::<Designations>(item, crossing)?;
+        let decided = decided::<Designations>(item, &r.decision_date, crossing.at)?;
+        item.decision_date = decided.to_string();
+        item.document_number.clone_from(&r.document_number);
+        item.number.clone_from(&r.number);
+        if !r.issuer.is_empty() {
+            item.issuer.clone_from(&r.issuer);
+        }
+        item.start_date.clone_from(&item.decision_date);
+        let months = terms(crossing.policy).building_months;
+        if months == 0 {
+            item.set_state(S::Operating);
+            item.operating_date.clone_from(&item.decision_date);
+        } else {
+            item.set_state(S::Building);
+            item.building_end_date = day::last_of_term(decided, months)?.to_string();
+        }
+        Ok(())
+    });
+    Called { call, wanted }
+}
+
+pub(crate) fn reject(r: RejectLabDesignationRequest) -> Wanted {
+    let (call, step) = called!("RejectLabDesignation", r);
+    let wanted = Move::new("reject", step, move |item: &mut LabDesignation, _| {
+        note_document(item, &r.document_number);
+        Ok(())
+    });
+    Called { call, wanted }
+}
+
+pub(crate) fn withdraw(r: WithdrawLabDesignationRequest) -> Wanted {
+    let (call, step) = called!("WithdrawLabDesignation", r);
+    let wanted = Move::new("withdraw", step, |_: &mut LabDesignation, _| Ok(()));
+    Called { call, wanted }
+}
+
+pub(crate) fn accept_completion(r: AcceptCompletionOfLabDesignationRequest) -> Wanted {
+    let (call, step) = called!("AcceptCompletionOfLabDesignation", r);
+    let wanted = Move::new("accept_completion", step, move |item: &mut LabDesignation, crossing| {
+        note_document(item, &r.document_number);
+        item.operating_date = crossing.at.today.to_string();
+        Ok(())
+    });
+    Called { call, wanted }
+}
+
+pub(crate) fn accept_early_completion(r: AcceptEarlyCompletionOfLabDesignationRequest) -> Wanted {
+    let (call, step) = called!("AcceptEarlyCompletionOfLabDesignation", r);
+    let wanted = Move::new(
+        "accept_early_completion",
+        step,
+        move |item: &mut LabDesignation, crossing| {
+            note_document(item, &r.document_number);
+            item.operating_date = crossing.at.today.to_string();
+            Ok(())
+        },
+    );
+    Called { call, wanted }
+}
+
+pub(crate) fn extend_building(r: ExtendBuildingOfLabDesignationRequest) -> Wanted {
+    let (call, step) = called!("ExtendBuildingOfLabDesignation", r);
+    let wanted = Move::new("extend_building", step, move |item: &mut LabDesignation, crossing| {
+        let most = terms(crossing.policy).max_extension_months;
+        if r.months > most {
+            let said = format!("{} months, at most {most} are allowed", r.months);
+            return Err(Error::invalid("months", "EXTENSION_TOO_LONG", said));
+        }
+        note_document(item, &r.document_number);
+        // A recorded one may have no known end: then the extension begins today.
+        let end = day::parse(&item.building_end_date)?.unwrap_or(crossing.at.today);
+        item.building_end_date = day::months_after(end, r.months)?.to_string();
+        item.extensions += 1;
+        Ok(())
+    });
+    Called { call, wanted }
+}
+
+pub(crate) fn terminate(r: TerminateLabDesignationRequest) -> Wanted {
+    let (call, step) = called!("TerminateLabDesignation", r);
+    let wanted = Move::new("terminate", step, move |item: &mut LabDesignation, crossing| {
+        note_document(item, &r.document_number);
+        ends(item, crossing)
+    });
+    Called { call, wanted }
+}
+
+pub(crate) fn submit_annual_report(r: SubmitAnnualReportOfLabDesignationRequest) -> Wanted {
+    let (call, step) = called!("SubmitAnnualReportOfLabDesignation", r);
+    let wanted = Move::new(
+        "submit_annual_report",
+        step,
+        move |item: &mut LabDesignation, crossing| {
+            if item.annual_reports.iter().any(|report| report.year == r.year) {
+                let said = format!("there is a report on {} already", r.year);
+                return Err(Error::new(Class::AlreadyExists, "REPORT_EXISTS", said).about("designations", &item.name));
+            }
+            item.annual_reports.push(LabAnnualReport {
+                year: r.year,
+                summary: r.summary.clone(),
+                output_count: r.output_count,
+                date: crossing.at.today.to_string(),
+            });
+            Ok(())
+        },
+    );
+    Called { call, wanted }
+}
+
+pub(crate) fn evaluate(r: EvaluateLabDesignationRequest) -> Wanted {
+    let (call, step) = called!("EvaluateLabDesignation", r);
+    let given = Given {
+        year: r.year,
+        start_date: r.start_date,
+        end_date: r.end_date,
+        outputs: r.outputs,
+        qualitative_score: r.qualitative_score,
+        document_number: r.document_number,
+        again: false,
+    };
+    let wanted = Move::new("evaluate", step, move |item: &mut LabDesignation, crossing| {
+        let failed = graded(item, crossing, &given)?;
+        let terms = terms(crossing.policy);
+        if !failed {
+            item.failed_evaluations = 0;
+            return Ok(());
+        }
+        item.failed_evaluations += 1;
+        if item.failed_evaluations >= terms.max_failures.max(1) {
+            return revoked(item, crossing);
+        }
+        item.set_state(S::Rectifying);
+        let end = day::last_of_term(crossing.at.today, terms.rectification_months)?;
+        item.rectification_end_date = end.max(crossing.at.today).to_string();
+        Ok(())
+    });
+    Called { call, wanted }
+}
+
+pub(crate) fn reevaluate(r: ReevaluateLabDesignationRequest) -> Wanted {
+    let (call, step) = called!("ReevaluateLabDesignation", r);
+    let given = Given {
+        year: r.year,
+        start_date: r.start_date,
+        end_date: r.end_date,
+        outputs: r.outputs,
+        qualitative_score: r.qualitative_score,
+        document_number: r.document_number,
+        again: true,
+    };
+    let wanted = Move::new("reevaluate", step, move |item: &mut LabDesignation, crossing| {
+        let failed = graded(item, crossing, &given)?;
+        item.rectification_end_date.clear();
+        if failed {
+            item.failed_evaluations += 1;
+            return revoked(item, crossing);
+        }
+        item.failed_evaluations = 0;
+        item.set_state(S::Operating);
+        Ok(())
+    });
+    Called { call, wanted }
+}
+
+pub(crate) fn revoke(r: RevokeLabDesignationRequest) -> Wanted {
+    let (call, step) = called!("RevokeLabDesignation", r);
+    let wanted = Move::new("revoke", step, move |item: &mut LabDesignation, crossing| {
+        note_document(item, &r.document_number);
+        revoked(item, crossing)
+    });
+    Called { call, wanted }
+}
+
+pub(crate) fn merge(r: MergeLabDesignationRequest) -> Wanted {
+    let (call, step) = called!("MergeLabDesignation", r);
+    let wanted = Move::new("merge", step, move |item: &mut LabDesignation, crossing| {
+        note_document(item, &r.document_number);
+        let successor = lab_named(crossing.work, &r.successor)?;
+        let mut own = lab_of(crossing.work, item)?;
+        if own.name == successor.name {
+            let said = "a lab cannot take over from itself: name the other one";
+            return Err(Error::invalid("successor", "SUCCESSOR_ITSELF", said));
+        }
+        let reference = LabReference {
+            lab: successor.name,
+            display_name: successor.display_name,
+            identifier: None,
+        };
+        let stored = own.clone();
+        own.successor = Some(reference.clone());
+        own.set_state(OperatingState::Inactive);
+        mingce_orm::rules::expect_no_cycle(crossing.work, crate::lab::CHAINS, &stored, &own)?;
+        crossing
+            .work
+            .update::<Labs>(&crossing.at.cx, crossing.stamp, &settled::<Labs>(&own)?)?;
+        item.successor = Some(reference);
+        ends(item, crossing)
+    });
+    Called { call, wanted }
+}
+
+/// Adds an evaluation, and answers whether it failed.
+fn graded(item: &mut LabDesignation, crossing: &mut Crossing<'_>, given: &Given) -> Result<bool> {
+    let lab = lab_of(crossing.work, item)?;
+    let made = evaluation::evaluate(given, &lab, &terms(crossing.policy), crossing.at.today)?;
+    let failed = made.grade() == LabEvaluationGrade::Unqualified;
+    item.evaluations.push(made);
+    Ok(failed)
+}
+
+fn revoked(item: &mut LabDesignation, crossing: &mut Crossing<'_>) -> Result<()> {
+    item.set_state(S::Revoked);
+    item.rectification_end_date.clear();
+    ends(item, crossing)
+}
+
+/// Ends the designation on this day. One that has not begun ends on its first day.
+fn ends(item: &mut LabDesignation, crossing: &Crossing<'_>) -> Result<()> {
+    let today = crossing.at.today;
+    let last = day::parse(&item.start_date)?.map_or(today, |start| start.max(today));
+    item.end_date = last.to_string();
+    Ok(())
+}
+
+/// The number of the document that decided last stands in the case; those before stand in its history.
+fn note_document(item: &mut LabDesignation, number: &str) {
+    if !number.is_empty() {
+        number.clone_into(&mut item.document_number);
+    }
+}
+
+/// One move of a batch.
+///
+/// # Errors
+/// Where it names none, or several.
+pub(crate) fn one_of(m: LabDesignationMove) -> Result<Wanted> {
+    let all = [
+        m.submit.map(submit),
+        m.r#return.map(return_),
+        m.refuse.map(refuse),
+        m.accept.map(accept),
+        m.reject.map(reject),
+        m.publish_notice_of.map(publish_notice),
+        m.approve.map(approve),
+        m.accept_completion_of.map(accept_completion),
+        m.accept_early_completion_of.map(accept_early_completion),
+        m.extend_building_of.map(extend_building),
+        m.terminate.map(terminate),
+        m.submit_annual_report_of.map(submit_annual_report),
+        m.evaluate.map(evaluate),
+        m.reevaluate.map(reevaluate),
+        m.revoke.map(revoke),
+        m.merge.map(merge),
+        m.withdraw.map(withdraw),
+    ];
+    mingce_lifecycle::cases::only(all.into_iter().flatten())
+}
+
+/// A designation as it begins: a draft for a round.
+pub(crate) fn begin(item: &mut LabDesignation, round: &Round) {
+    item.set_state(S::Draft);
+    item.round.clone_from(&round.display_name);
+    item.decision_date.clear();
+    item.number.clear();
+    enter::<Designations>(item, round);
+}

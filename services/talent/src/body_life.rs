@@ -1,0 +1,372 @@
+//! The life cycle of nominating bodies: states, verbs, what has to hold for each, and what happens by itself.
+
+use jiff::civil::Date;
+use mingce_lifecycle::any::due_again;
+use mingce_lifecycle::case::{arrive, facts, policy_of};
+use mingce_lifecycle::guard::{calendar_known, no_open_objection, no_upheld_objection, notice_over};
+use mingce_lifecycle::notice::field;
+use mingce_lifecycle::{
+    Arrival, At, ByItself, Case, Edge, Guard, Life, Living, Look, Move, Parties, Phase, Scope, State, Step, day,
+};
+use mingce_orm::store::settled;
+use mingce_orm::{Answer, Blocker, Collection, Result, Stamp, Work};
+use mingce_proto::registry::{
+    CaseFacts, CaseKind, CaseVerb, DueKind, Level, NominatingBodyTerms, NoticeTerms, Policy, PublicField,
+};
+use mingce_proto::talent::NominatingBody;
+use mingce_proto::talent::NominatingBodyState as S;
+
+use crate::body::{NominatingBodies, has_lapsed, organization, organization_name, programme};
+
+const APPLIED: i32 = S::Applied as i32;
+const ON_NOTICE: i32 = S::OnNotice as i32;
+const AUTHORISED: i32 = S::Authorised as i32;
+const SUSPENDED: i32 = S::Suspended as i32;
+const EXPIRED: i32 = S::Expired as i32;
+const REVOKED: i32 = S::Revoked as i32;
+const REFUSED: i32 = S::Refused as i32;
+
+const fn state(number: S, code: &'static str, zh: &'static str, en: &'static str, phase: Phase) -> State {
+    State {
+        number: number as i32,
+        code,
+        zh,
+        en,
+        phase,
+    }
+}
+
+static STATES: [State; 7] = [
+    state(S::Applied, "applied", "已申请", "applied", Phase::Undecided),
+    state(S::OnNotice, "on_notice", "公示中", "on public notice", Phase::Undecided),
+    state(S::Authorised, "authorised", "已授权", "authorised", Phase::Live),
+    state(S::Suspended, "suspended", "暂停", "suspended", Phase::Live),
+    state(S::Expired, "expired", "到期", "expired", Phase::Ended),
+    state(S::Revoked, "revoked", "撤销", "revoked", Phase::Ended),
+    state(S::Refused, "refused", "不予授权", "refused", Phase::Ended),
+];
+
+static LIFE: Life<NominatingBodies> = Life {
+    zh: "自主荐才单位授权",
+    en: "Authorisation of a nominating body",
+    service: "mingce.talent.v1.NominatingBodyService",
+    state_enum: "mingce.talent.v1.NominatingBodyState",
+    first: APPLIED,
+    states: &STATES,
+    edges: &EDGES,
+};
+
+static EDGES: [Edge<NominatingBodies>; 8] = [
+    Edge {
+        verb: "publish_notice",
+        zh: "公示",
+        method: "PublishNoticeOfNominatingBody",
+        from: &[APPLIED],
+        to: &[ON_NOTICE],
+        guards: &[calendar_known()],
+    },
+    Edge {
+        verb: "authorise",
+        zh: "授权",
+        method: "AuthoriseNominatingBody",
+        from: &[ON_NOTICE],
+        to: &[AUTHORISED],
+        guards: &[notice_over(), no_open_objection(), no_upheld_objection()],
+    },
+    Edge {
+        verb: "refuse",
+        zh: "不予授权",
+        method: "RefuseNominatingBody",
+        from: &[APPLIED, ON_NOTICE],
+        to: &[REFUSED],
+        guards: &[no_open_objection()],
+    },
+    Edge {
+        verb: "grant_quota",
+        zh: "下达名额",
+        method: "GrantQuotaToNominatingBody",
+        from: &[AUTHORISED, SUSPENDED],
+        to: &[AUTHORISED, SUSPENDED],
+        guards: &[],
+    },
+    Edge {
+        verb: "suspend",
+        zh: "暂停授权",
+        method: "SuspendNominatingBody",
+        from: &[AUTHORISED],
+        to: &[SUSPENDED],
+        guards: &[],
+    },
+    Edge {
+        verb: "resume",
+        zh: "恢复授权",
+        method: "ResumeNominatingBody",
+        from: &[SUSPENDED],
+        to: &[AUTHORISED],
+        guards: &[],
+    },
+    Edge {
+        verb: "expire",
+        zh: "授权到期",
+        method: "ExpireNominatingBody",
+        from: &[AUTHORISED, SUSPENDED],
+        to: &[EXPIRED],
+        guards: &[AUTHORISATION_OVER],
+    },
+    Edge {
+        verb: "revoke",
+        zh: "撤销授权",
+        method: "RevokeNominatingBody",
+        from: &[AUTHORISED, SUSPENDED],
+        to: &[REVOKED],
+        guards: &[],
+    },
+];
+
+const AUTHORISATION_OVER: Guard<NominatingBodies> = Guard {
+    zh: "授权期已满",
+    en: "the last day of the authorisation has passed",
+    check: authorisation_over,
+};
+
+/// The terms of a policy of nominating bodies.
+pub(crate) fn terms(policy: Option<&Policy>) -> NominatingBodyTerms {
+    policy.and_then(|policy| policy.nominating_body).unwrap_or_default()
+}
+
+fn authorisation_over(look: &mut Look<'_, NominatingBodies>) -> Result<Vec<Blocker>> {
+    let end = day::parse(&look.item.end_date)?;
+    let Some(end) = end.filter(|end| look.at.today <= *end) else {
+        return Ok(Vec::new());
+    };
+    let (en, zh) = (format!("the authorisation runs until {end}"), format!("授权至{end}"));
+    Ok(vec![look.blocker("AUTHORISATION_RUNNING", en, zh)])
+}
+
+/// The name of a programme as it is today; its resource name where it has none.
+pub(crate) fn programme_name(work: &mut Work, name: &str) -> Result<String> {
+    let kind = &crate::programme::Programmes::shape().kind;
+    let found = match kind.id(name) {
+        Some(id) => work.get::<crate::programme::Programmes>(id)?,
+        None => None,
+    };
+    Ok(found.map_or_else(|| name.to_owned(), |programme| programme.display_name))
+}
+
+impl Living for NominatingBodies {
+    fn life() -> &'static Life<Self> {
+        &LIFE
+    }
+    fn state(item: &NominatingBody) -> i32 {
+        item.state
+    }
+    fn set_state(item: &mut NominatingBody, state: i32) {
+        item.state = state;
+    }
+    fn policy(item: &NominatingBody) -> &str {
+        item.case.as_ref().map_or("", |case| case.policy.as_str())
+    }
+    fn arrive(item: &mut NominatingBody, arrival: &mut Arrival<'_>) -> Result<()> {
+        arrive::<Self>(item, arrival)
+    }
+    fn show(item: &mut NominatingBody, verbs: Vec<CaseVerb>) {
+        item.verbs = verbs;
+    }
+}
+
+impl Case for NominatingBodies {
+    const KIND: CaseKind = CaseKind::NominatingBody;
+    const ON_NOTICE: &'static [i32] = &[ON_NOTICE];
+
+    fn facts(item: &NominatingBody) -> Option<&CaseFacts> {
+        item.case.as_ref()
+    }
+    fn facts_mut(item: &mut NominatingBody) -> &mut CaseFacts {
+        item.case.get_or_insert_default()
+    }
+    fn scope(item: &NominatingBody) -> Scope<'_> {
+        Scope {
+            level: item.level,
+            programme: programme(item),
+        }
+    }
+    fn display(work: &mut Work, item: &NominatingBody) -> Result<String> {
+        let programme = programme_name(work, programme(item))?;
+        Ok(format!("{} · {programme}", organization_name(item)))
+    }
+    fn notice_terms(policy: &Policy) -> NoticeTerms {
+        terms(Some(policy)).notice.unwrap_or_default()
+    }
+
+    fn public_fields(work: &mut Work, item: &NominatingBody) -> Result<Vec<PublicField>> {
+        let level = Level::try_from(item.level).map_or("", |level| level.as_str_name());
+        Ok(vec![
+            field("organization", organization_name(item)),
+            field("programme", programme_name(work, programme(item))?),
+            field("level", level),
+        ])
+    }
+
+    fn parties(_work: &mut Work, item: &NominatingBody) -> Result<Parties> {
+        let mut parties = Parties::default();
+        parties.organizations.insert(organization(item).to_owned());
+        parties.organizations.remove("");
+        Ok(parties)
+    }
+
+    /// The end of the authorisation, or before it the end of the year of a quota.
+    fn due(item: &NominatingBody, _policy: Option<&Policy>) -> Result<Option<(Date, DueKind)>> {
+        if Self::life().phase(item.state) != Phase::Live {
+            return Ok(None);
+        }
+        // What would lie beyond the calendar never comes.
+        let ends = day::parse(&item.end_date)?.and_then(|end| day::days_after(end, 1).ok());
+        let years = item.quotas.iter().filter(|quota| !quota.lapsed).map(|quota| quota.year);
+        let over = years.min().and_then(|year| i16::try_from(year + 1).ok());
+        let over = over.and_then(|year| Date::new(year, 1, 1).ok());
+        Ok(match (ends, over) {
+            (ends, Some(over)) if ends.is_none_or(|ends| over < ends) => Some((over, DueKind::QuotaEnds)),
+            (ends, _) => ends.map(|ends| (ends, DueKind::AuthorisationEnds)),
+        })
+    }
+}
+
+impl ByItself for NominatingBodies {
+    const AUTOMATIC: &'static [DueKind] = &[DueKind::QuotaEnds, DueKind::AuthorisationEnds];
+
+    fn is_automatic(item: &NominatingBody, policy: Option<&Policy>) -> bool {
+        match facts::<Self>(item).due() {
+            DueKind::AuthorisationEnds => terms(policy).expires_by_itself,
+            due => Self::AUTOMATIC.contains(&due),
+        }
+    }
+
+    fn by_itself(work: &mut Work, at: &At, item: &NominatingBody) -> Result<Option<Answer>> {
+        let due = facts::<Self>(item);
+        let policy = policy_of::<Self>(work, at, item)?;
+        let reason = format!("due {}", due.due_date);
+        match due.due() {
+            DueKind::QuotaEnds => {
+                let stamp = Stamp {
+                    reason,
+                    ..Stamp::new("lapse_quota")
+                };
+                let lapsed = lapsed(item, at, policy.as_ref())?;
+                work.update::<Self>(&at.cx, &stamp, &settled::<Self>(&lapsed)?)
+                    .map(Some)
+            }
+            DueKind::AuthorisationEnds if terms(policy.as_ref()).expires_by_itself => {
+                let step = Step {
+                    name: item.name.clone(),
+                    stamp: Stamp {
+                        reason,
+                        ..Stamp::default()
+                    },
+                    ..Step::default()
+                };
+                let expire = Move::<Self>::new("expire", step, |_, _| Ok(()));
+                expire.cross(work, at).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+/// A body whose quotas of years that are over have lapsed.
+fn lapsed(item: &NominatingBody, at: &At, policy: Option<&Policy>) -> Result<NominatingBody> {
+    let mut body = item.clone();
+    for quota in &mut body.quotas {
+        quota.lapsed = has_lapsed(quota, at.today);
+    }
+    due_again::<NominatingBodies>(&mut body, at, policy)?;
+    Ok(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use mingce_lifecycle::Calendar;
+    use mingce_orm::Cx;
+    use mingce_proto::talent::NominatingQuota;
+
+    use super::*;
+
+    #[test]
+    fn the_page_of_the_life_cycle_is_up_to_date() {
+        mingce_lifecycle::picture::expect_page::<NominatingBodies>("nominating-body.md");
+    }
+
+    #[test]
+    fn the_life_cycle_is_that_of_the_contract() {
+        assert_eq!(
+            mingce_lifecycle::picture::faults::<NominatingBodies>(),
+            Vec::<String>::new()
+        );
+    }
+
+    fn body(end_date: &str, years: &[i32]) -> NominatingBody {
+        let quota = |year: &i32| NominatingQuota {
+            year: *year,
+            limit: 5,
+            ..NominatingQuota::default()
+        };
+        NominatingBody {
+            state: AUTHORISED,
+            end_date: end_date.to_owned(),
+            quotas: years.iter().map(quota).collect(),
+            ..NominatingBody::default()
+        }
+    }
+
+    fn due(item: &NominatingBody) -> Option<(String, DueKind)> {
+        let due = NominatingBodies::due(item, None).unwrap();
+        due.map(|(day, kind)| (day.to_string(), kind))
+    }
+
+    #[test]
+    fn what_comes_first_falls_due() {
+        let ends = |day: &str| Some((day.to_owned(), DueKind::AuthorisationEnds));
+        let quota = |day: &str| Some((day.to_owned(), DueKind::QuotaEnds));
+        assert_eq!(due(&body("2027-02-28", &[])), ends("2027-03-01"));
+        assert_eq!(due(&body("2027-02-28", &[2026, 2025])), quota("2026-01-01"));
+        assert_eq!(due(&body("2024-11-30", &[2024])), ends("2024-12-01"));
+        assert_eq!(due(&body("2024-12-31", &[2024])), ends("2025-01-01"), "with its year");
+        assert_eq!(due(&body("", &[2024])), quota("2025-01-01"));
+        assert_eq!(due(&body("9999-12-31", &[])), None);
+        assert_eq!(due(&body("9999-12-31", &[9999])), None);
+        for ended in [EXPIRED, REVOKED, REFUSED, APPLIED, ON_NOTICE] {
+            let mut body = body("2027-02-28", &[2024]);
+            body.state = ended;
+            assert_eq!(due(&body), None, "{ended}");
+        }
+    }
+
+    #[test]
+    fn years_lapse_one_after_the_other_or_several_at_once_after_an_outage() {
+        let at = |now: &str| {
+            let cx = Cx {
+                actor: String::new(),
+                now: now.parse::<jiff::Timestamp>().unwrap().as_microsecond(),
+                deadline: None,
+            };
+            At::new(&cx, &Arc::new(Calendar::national())).unwrap()
+        };
+        let mut granted = body("2030-02-28", &[2024, 2025, 2026]);
+        NominatingBodies::facts_mut(&mut granted).state_date = "2024-03-01".to_owned();
+        let one = lapsed(&granted, &at("2024-12-31T16:00:00Z"), None).unwrap();
+        assert_eq!(
+            one.quotas.iter().map(|q| q.lapsed).collect::<Vec<_>>(),
+            [true, false, false]
+        );
+        let facts = facts::<NominatingBodies>(&one);
+        assert_eq!(
+            (facts.due_date.as_str(), facts.due()),
+            ("2026-01-01", DueKind::QuotaEnds)
+        );
+        assert_eq!(facts.state_date, "2024-03-01", "its state is the same since");
+        let all = lapsed(&granted, &at("2027-05-01T00:00:00Z"), None).unwrap();
+        assert!(all.quotas.iter().all(|q| q.lapsed));
+        assert_eq!(due(&all), Some(("2030-03-01".to_owned(), DueKind::AuthorisationEnds)));
+    }
+}

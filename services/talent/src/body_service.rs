@@ -1,0 +1,116 @@
+//! The rpcs of nominating bodies. Each opens its request and tries one verb, or reads.
+
+use mingce_orm::{Call, Page, wanted};
+use mingce_proto::codec::Reply;
+use mingce_proto::talent::nominating_body_service_server::NominatingBodyService;
+use mingce_proto::talent::*;
+use mingce_server::call::{open, reply};
+use mingce_server::rows;
+use mingce_server::status::from_error;
+use tonic::{Request, Response, Status};
+
+use crate::TalentRegister;
+use crate::body::NominatingBodies;
+use crate::body_verbs as verbs;
+
+#[tonic::async_trait]
+impl NominatingBodyService for TalentRegister {
+    async fn create_nominating_body(
+        &self,
+        request: Request<CreateNominatingBodyRequest>,
+    ) -> Result<Response<Reply<NominatingBody>>, Status> {
+        let (cx, r) = open(request)?;
+        let call = Call::new("CreateNominatingBody", &r.request_id, r.validate_only, &r);
+        reply(rows::create_as::<NominatingBodies>(self, &cx, call, "create", r.nominating_body, verbs::begin).await)
+    }
+
+    async fn publish_notice_of_nominating_body(
+        &self,
+        request: Request<PublishNoticeOfNominatingBodyRequest>,
+    ) -> Result<Response<Reply<NominatingBody>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::publish_notice(r)).await)
+    }
+
+    async fn authorise_nominating_body(
+        &self,
+        request: Request<AuthoriseNominatingBodyRequest>,
+    ) -> Result<Response<Reply<NominatingBody>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::authorise(r)).await)
+    }
+
+    async fn refuse_nominating_body(
+        &self,
+        request: Request<RefuseNominatingBodyRequest>,
+    ) -> Result<Response<Reply<NominatingBody>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::refuse(r)).await)
+    }
+
+    async fn grant_quota_to_nominating_body(
+        &self,
+        request: Request<GrantQuotaToNominatingBodyRequest>,
+    ) -> Result<Response<Reply<NominatingBody>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::grant_quota(r)).await)
+    }
+
+    async fn suspend_nominating_body(
+        &self,
+        request: Request<SuspendNominatingBodyRequest>,
+    ) -> Result<Response<Reply<NominatingBody>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::suspend(r)).await)
+    }
+
+    async fn resume_nominating_body(
+        &self,
+        request: Request<ResumeNominatingBodyRequest>,
+    ) -> Result<Response<Reply<NominatingBody>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::resume(r)).await)
+    }
+
+    async fn expire_nominating_body(
+        &self,
+        request: Request<ExpireNominatingBodyRequest>,
+    ) -> Result<Response<Reply<NominatingBody>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::expire(r)).await)
+    }
+
+    async fn revoke_nominating_body(
+        &self,
+        request: Request<RevokeNominatingBodyRequest>,
+    ) -> Result<Response<Reply<NominatingBody>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::revoke(r)).await)
+    }
+
+    async fn batch_move_nominating_bodies(
+        &self,
+        request: Request<BatchMoveNominatingBodiesRequest>,
+    ) -> Result<Response<Reply<BatchMoveNominatingBodiesResponse>>, Status> {
+        let (cx, r) = open(request)?;
+        let calls: Result<Vec<_>, _> = r.moves.into_iter().map(verbs::one_of).collect();
+        reply(self.cases().batch(&cx, calls.map_err(from_error)?, r.atomic).await)
+    }
+
+    async fn get_nominating_body(
+        &self,
+        request: Request<GetNominatingBodyRequest>,
+    ) -> Result<Response<Reply<NominatingBody>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().get::<NominatingBodies>(&cx, &r.name, r.view).await)
+    }
+
+    async fn list_nominating_bodies(
+        &self,
+        request: Request<ListNominatingBodiesRequest>,
+    ) -> Result<Response<Reply<ListNominatingBodiesResponse>>, Status> {
+        let (cx, r) = open(request)?;
+        let page = self.store.list::<NominatingBodies>(&cx, wanted!(r)).await;
+        reply(page.map(Page::reply))
+    }
+}

@@ -1,0 +1,117 @@
+//! What each verb on a nominating body does beside leading to another state: one function for each request.
+
+use mingce_lifecycle::{Called, Case, Move, called, day, notice};
+use mingce_orm::{Error, Result};
+use mingce_proto::talent::NominatingBodyState as S;
+use mingce_proto::talent::*;
+
+use crate::body::{NominatingBodies, has_lapsed, put_quota, quota_of, with_document};
+use crate::body_life::terms;
+
+type Wanted = Called<NominatingBodies>;
+
+pub(crate) fn publish_notice(r: PublishNoticeOfNominatingBodyRequest) -> Wanted {
+    let (call, step) = called!("PublishNoticeOfNominatingBody", r);
+    let wanted = Move::new("publish_notice", step, |item: &mut NominatingBody, crossing| {
+        let terms = crossing.policy.map(NominatingBodies::notice_terms).unwrap_or_default();
+        notice::publish::<NominatingBodies>(item, crossing, terms)
+    });
+    Called { call, wanted }
+}
+
+pub(crate) fn authorise(r: AuthoriseNominatingBodyRequest) -> Wanted {
+    let (call, step) = called!("AuthoriseNominatingBody", r);
+    let wanted = Move::new("authorise", step, move |item: &mut NominatingBody, crossing| {
+        let today = crossing.at.today;
+        let end = match day::given("end_date", &r.end_date)? {
+            Some(end) if end < today => {
+                let said = format!("{end} is before {today}, the first day of the authorisation");
+                return Err(Error::invalid("end_date", "PERIOD_REVERSED", said));
+            }
+            Some(end) => end,
+            None => day::last_of_term(today, terms(crossing.policy).authorisation_months)?,
+        };
+        item.start_date = today.to_string();
+        item.end_date = end.to_string();
+        item.document_number.clone_from(&r.document_number);
+        Ok(())
+    });
+    Called { call, wanted }
+}
+
+pub(crate) fn refuse(r: RefuseNominatingBodyRequest) -> Wanted {
+    let (call, step) = called!("RefuseNominatingBody", r);
+    let wanted = Move::new("refuse", step, |_: &mut NominatingBody, _| Ok(()));
+    Called { call, wanted }
+}
+
+pub(crate) fn grant_quota(r: GrantQuotaToNominatingBodyRequest) -> Wanted {
+    let (call, mut step) = called!("GrantQuotaToNominatingBody", r);
+    step.stamp.reason = with_document(&step.stamp.reason, &r.document_number);
+    let wanted = Move::new("grant_quota", step, move |item: &mut NominatingBody, crossing| {
+        let held = quota_of(item, crossing.policy, r.year);
+        if has_lapsed(&held, crossing.at.today) {
+            let said = format!("the quota of {} has lapsed with its year", r.year);
+            return Err(Error::invalid("year", "QUOTA_LAPSED", said));
+        }
+        if r.limit < held.used {
+            let said = format!(
+                "{} of the quota of {} are used: grant at least as many",
+                held.used, r.year
+            );
+            return Err(Error::invalid("limit", "QUOTA_BELOW_USED", said));
+        }
+        let granted = NominatingQuota { limit: r.limit, ..held };
+        put_quota(item, granted);
+        Ok(())
+    });
+    Called { call, wanted }
+}
+
+pub(crate) fn suspend(r: SuspendNominatingBodyRequest) -> Wanted {
+    let (call, step) = called!("SuspendNominatingBody", r);
+    let wanted = Move::new("suspend", step, |_: &mut NominatingBody, _| Ok(()));
+    Called { call, wanted }
+}
+
+pub(crate) fn resume(r: ResumeNominatingBodyRequest) -> Wanted {
+    let (call, step) = called!("ResumeNominatingBody", r);
+    let wanted = Move::new("resume", step, |_: &mut NominatingBody, _| Ok(()));
+    Called { call, wanted }
+}
+
+pub(crate) fn expire(r: ExpireNominatingBodyRequest) -> Wanted {
+    let (call, step) = called!("ExpireNominatingBody", r);
+    let wanted = Move::new("expire", step, |_: &mut NominatingBody, _| Ok(()));
+    Called { call, wanted }
+}
+
+pub(crate) fn revoke(r: RevokeNominatingBodyRequest) -> Wanted {
+    let (call, mut step) = called!("RevokeNominatingBody", r);
+    step.stamp.reason = with_document(&step.stamp.reason, &r.document_number);
+    let wanted = Move::new("revoke", step, |_: &mut NominatingBody, _| Ok(()));
+    Called { call, wanted }
+}
+
+/// One move of a batch.
+///
+/// # Errors
+/// Where it names none, or several.
+pub(crate) fn one_of(m: NominatingBodyMove) -> Result<Wanted> {
+    let all = [
+        m.publish_notice_of.map(publish_notice),
+        m.authorise.map(authorise),
+        m.refuse.map(refuse),
+        m.grant_quota_to.map(grant_quota),
+        m.suspend.map(suspend),
+        m.resume.map(resume),
+        m.expire.map(expire),
+        m.revoke.map(revoke),
+    ];
+    mingce_lifecycle::cases::only(all.into_iter().flatten())
+}
+
+/// A body as it begins: it applies.
+pub(crate) fn begin(item: &mut NominatingBody) {
+    item.set_state(S::Applied);
+}

@@ -1,0 +1,504 @@
+//! The life cycle of designations of persons: states, verbs, and what has to hold for each.
+
+use jiff::civil::Date;
+use mingce_lifecycle::case::{arrive, facts};
+use mingce_lifecycle::day;
+use mingce_lifecycle::guard::{
+    calendar_known, cap_left, no_open_objection, no_upheld_objection, notice_over, reviewed, round_takes,
+};
+use mingce_lifecycle::notice::field;
+use mingce_lifecycle::{
+    Arrival, ByItself, Case, Edge, Guard, Life, Living, Look, Parties, Phase, Scope, State, blocker,
+};
+use mingce_orm::{Blocker, Collection, Error, Result, Work};
+use mingce_proto::registry::{
+    CaseFacts, CaseKind, CaseVerb, DueKind, Level, NoticeTerms, Policy, PublicField, ReviewTerms,
+    TalentDesignationTerms,
+};
+use mingce_proto::talent::TalentDesignationState as S;
+use mingce_proto::talent::{Employment, Talent, TalentDesignation};
+
+use crate::designation::{self, Designations, employer, family_key, programme};
+use crate::eligibility;
+use crate::programme::Programmes;
+use crate::talent::Talents;
+
+const DRAFT: i32 = S::Draft as i32;
+const SUBMITTED: i32 = S::Submitted as i32;
+const RETURNED: i32 = S::Returned as i32;
+const REFUSED: i32 = S::Refused as i32;
+const IN_REVIEW: i32 = S::InReview as i32;
+const REJECTED: i32 = S::Rejected as i32;
+const ON_NOTICE: i32 = S::OnNotice as i32;
+const IN_TERM: i32 = S::InTerm as i32;
+const SUSPENDED: i32 = S::Suspended as i32;
+const COMPLETED: i32 = S::Completed as i32;
+const CANCELLED: i32 = S::Cancelled as i32;
+const EXITED: i32 = S::Exited as i32;
+const WITHDRAWN: i32 = S::Withdrawn as i32;
+
+const fn state(number: S, code: &'static str, zh: &'static str, en: &'static str, phase: Phase) -> State {
+    State {
+        number: number as i32,
+        code,
+        zh,
+        en,
+        phase,
+    }
+}
+
+static STATES: [State; 13] = [
+    state(S::Draft, "draft", "草稿", "draft", Phase::Draft),
+    state(S::Submitted, "submitted", "已申报", "submitted", Phase::Undecided),
+    state(S::Returned, "returned", "退回补正", "returned", Phase::Draft),
+    state(S::Refused, "refused", "不予受理", "refused", Phase::Ended),
+    state(S::InReview, "in_review", "评审中", "in review", Phase::Undecided),
+    state(S::Rejected, "rejected", "未通过", "rejected", Phase::Ended),
+    state(S::OnNotice, "on_notice", "公示中", "on public notice", Phase::Undecided),
+    state(S::InTerm, "in_term", "管理期内", "in term", Phase::Live),
+    state(S::Suspended, "suspended", "暂停", "suspended", Phase::Live),
+    state(S::Completed, "completed", "期满", "completed", Phase::Ended),
+    state(S::Cancelled, "cancelled", "取消", "cancelled", Phase::Ended),
+    state(S::Exited, "exited", "退出", "exited", Phase::Ended),
+    state(S::Withdrawn, "withdrawn", "撤回", "withdrawn", Phase::Ended),
+];
+
+static LIFE: Life<Designations> = Life {
+    zh: "人才认定",
+    en: "Designation of a person",
+    service: "mingce.talent.v1.TalentDesignationService",
+    state_enum: "mingce.talent.v1.TalentDesignationState",
+    first: DRAFT,
+    states: &STATES,
+    edges: &EDGES,
+};
+
+static EDGES: [Edge<Designations>; 13] = [
+    Edge {
+        verb: "submit",
+        zh: "申报",
+        method: "SubmitTalentDesignation",
+        from: &[DRAFT, RETURNED],
+        to: &[SUBMITTED],
+        guards: &[round_takes(), MAX_AGE],
+    },
+    Edge {
+        verb: "return",
+        zh: "退回",
+        method: "ReturnTalentDesignation",
+        from: &[SUBMITTED],
+        to: &[RETURNED],
+        guards: &[],
+    },
+    Edge {
+        verb: "refuse",
+        zh: "不予受理",
+        method: "RefuseTalentDesignation",
+        from: &[SUBMITTED],
+        to: &[REFUSED],
+        guards: &[],
+    },
+    Edge {
+        verb: "accept",
+        zh: "受理",
+        method: "AcceptTalentDesignation",
+        from: &[SUBMITTED],
+        to: &[IN_REVIEW],
+        guards: &[],
+    },
+    Edge {
+        verb: "publish_notice",
+        zh: "公示",
+        method: "PublishNoticeOfTalentDesignation",
+        from: &[IN_REVIEW],
+        to: &[ON_NOTICE],
+        guards: &[reviewed(), calendar_known()],
+    },
+    Edge {
+        verb: "approve",
+        zh: "认定",
+        method: "ApproveTalentDesignation",
+        from: &[ON_NOTICE],
+        to: &[IN_TERM],
+        guards: &[
+            notice_over(),
+            no_open_objection(),
+            no_upheld_objection(),
+            cap_left(),
+            ONE_PER_FAMILY,
+        ],
+    },
+    Edge {
+        verb: "reject",
+        zh: "不予认定",
+        method: "RejectTalentDesignation",
+        from: &[IN_REVIEW, ON_NOTICE],
+        to: &[REJECTED],
+        guards: &[no_open_objection()],
+    },
+    Edge {
+        verb: "withdraw",
+        zh: "撤回",
+        method: "WithdrawTalentDesignation",
+        from: &[DRAFT, SUBMITTED, RETURNED, IN_REVIEW, ON_NOTICE],
+        to: &[WITHDRAWN],
+        guards: &[],
+    },
+    Edge {
+        verb: "assess_midterm",
+        zh: "中期评估",
+        method: "AssessMidtermOfTalentDesignation",
+        from: &[IN_TERM],
+        to: &[IN_TERM, SUSPENDED],
+        guards: &[NOT_ASSESSED, MIDTERM_REACHED],
+    },
+    Edge {
+        verb: "resume",
+        zh: "恢复",
+        method: "ResumeTalentDesignation",
+        from: &[SUSPENDED],
+        to: &[IN_TERM],
+        guards: &[],
+    },
+    Edge {
+        verb: "complete",
+        zh: "期满考核",
+        method: "CompleteTalentDesignation",
+        from: &[IN_TERM],
+        to: &[COMPLETED, CANCELLED],
+        guards: &[LAST_DAY_REACHED],
+    },
+    Edge {
+        verb: "exit",
+        zh: "退出",
+        method: "ExitTalentDesignation",
+        from: &[IN_TERM, SUSPENDED],
+        to: &[EXITED],
+        guards: &[],
+    },
+    Edge {
+        verb: "cancel",
+        zh: "取消",
+        method: "CancelTalentDesignation",
+        from: &[IN_TERM, SUSPENDED, COMPLETED],
+        to: &[CANCELLED],
+        guards: &[],
+    },
+];
+
+const MAX_AGE: Guard<Designations> = Guard {
+    zh: "年龄不超过规定",
+    en: "not older than the policy allows",
+    check: max_age,
+};
+const ONE_PER_FAMILY: Guard<Designations> = Guard {
+    zh: "同一人在同一计划系列内没有其他有效认定",
+    en: "the person has no other live designation in the family of programmes",
+    check: one_per_family,
+};
+const NOT_ASSESSED: Guard<Designations> = Guard {
+    zh: "尚未中期评估",
+    en: "there was no mid-term assessment yet",
+    check: not_assessed,
+};
+const MIDTERM_REACHED: Guard<Designations> = Guard {
+    zh: "已到中期评估日",
+    en: "the day of the mid-term assessment has come",
+    check: midterm_reached,
+};
+const LAST_DAY_REACHED: Guard<Designations> = Guard {
+    zh: "已到管理期最后一日",
+    en: "the last day of the management period has come",
+    check: last_day_reached,
+};
+
+/// The terms of a policy of persons.
+pub(crate) fn terms(policy: Option<&Policy>) -> TalentDesignationTerms {
+    policy
+        .and_then(|policy| policy.talent_designation.clone())
+        .unwrap_or_default()
+}
+
+/// The person whom a reference means today.
+pub(crate) fn person_of(work: &mut Work, name: &str) -> Result<Talent> {
+    let missing = || Error::not_found(Talents::COLLECTION, name);
+    let id = Talents::shape().kind.id(name).ok_or_else(missing)?;
+    work.survivor::<Talents>(id)?.ok_or_else(missing)
+}
+
+/// The family that an undecided designation would be live in: that of its programme today.
+pub(crate) fn family_of(work: &mut Work, item: &TalentDesignation) -> Result<String> {
+    let programme = match Programmes::shape().kind.id(programme(item)) {
+        Some(id) => work.get::<Programmes>(id)?,
+        None => None,
+    };
+    Ok(programme.map_or_else(|| item.family.clone(), |programme| programme.family))
+}
+
+/// The live designation of a person in a family. Also looked for where the person was recorded twice and merged since; the row
+/// of the person is read, so that of two decisions at once one comes after the other.
+pub(crate) fn live_in_family(work: &mut Work, talent: &str, family: &str) -> Result<Option<TalentDesignation>> {
+    if family.is_empty() {
+        return Ok(None);
+    }
+    let survivor = person_of(work, talent)?.name;
+    let asked = [talent, survivor.as_str()].map(|name| work.owner::<Designations>(&family_key(name, family)));
+    for owner in asked {
+        if let Some(id) = owner? {
+            return work.get::<Designations>(&id);
+        }
+    }
+    Ok(None)
+}
+
+fn max_age(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
+    let most = terms(look.policy).max_age;
+    let person = designation::talent(look.item);
+    eligibility::age(look.work, person, most, look.at.today).map(Vec::from_iter)
+}
+
+fn one_per_family(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
+    let family = family_of(look.work, look.item)?;
+    let live = live_in_family(look.work, designation::talent(look.item), &family)?;
+    let other = live.filter(|live| live.name != look.item.name);
+    Ok(other.map(|other| family_taken(other, &family)).into_iter().collect())
+}
+
+/// Another designation is live in the family.
+pub(crate) fn family_taken(other: TalentDesignation, family: &str) -> Blocker {
+    let (en, zh) = (
+        format!("the person has a live designation in the family {family} already"),
+        format!("该人员在{family}系列内已有有效认定"),
+    );
+    blocker("FAMILY_TAKEN", other.name, en, zh)
+}
+
+fn not_assessed(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
+    let day = &look.item.midterm_date;
+    if day.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (en, zh) = (format!("it was assessed on {day}"), format!("已于{day}中期评估"));
+    Ok(vec![look.blocker("MIDTERM_DONE", en, zh)])
+}
+
+fn midterm_reached(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
+    match midterm_day(look.item, look.policy)? {
+        Some(day) if look.at.today < day => {
+            let (en, zh) = (
+                format!("the mid-term assessment comes up on {day}"),
+                format!("中期评估日为{day}"),
+            );
+            Ok(vec![look.blocker("MIDTERM_NOT_REACHED", en, zh)])
+        }
+        _ => Ok(Vec::new()),
+    }
+}
+
+fn last_day_reached(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
+    let end = day::parse(&look.item.end_date)?;
+    let Some(end) = end.filter(|end| look.at.today < *end) else {
+        return Ok(Vec::new());
+    };
+    let (en, zh) = (
+        format!("the management period runs until {end}"),
+        format!("管理期至{end}"),
+    );
+    Ok(vec![look.blocker("TERM_RUNNING", en, zh)])
+}
+
+/// The day on which the mid-term assessment comes up; `None` where the policy has none, or the beginning is not known. What
+/// would lie beyond the calendar lies at its end.
+fn midterm_day(item: &TalentDesignation, policy: Option<&Policy>) -> Result<Option<Date>> {
+    let months = terms(policy).midterm_months;
+    let start = if item.start_date.is_empty() {
+        &item.decision_date
+    } else {
+        &item.start_date
+    };
+    let start = day::parse(start)?.filter(|_| months > 0);
+    Ok(start.map(|start| day::months_after(start, months).unwrap_or(Date::MAX)))
+}
+
+/// The day after another; `None` beyond the calendar.
+fn day_after(text: &str) -> Result<Option<Date>> {
+    Ok(day::parse(text)?.and_then(|day| day::days_after(day, 1).ok()))
+}
+
+impl Living for Designations {
+    fn life() -> &'static Life<Self> {
+        &LIFE
+    }
+    fn state(item: &TalentDesignation) -> i32 {
+        item.state
+    }
+    fn set_state(item: &mut TalentDesignation, state: i32) {
+        item.state = state;
+    }
+    fn policy(item: &TalentDesignation) -> &str {
+        item.case.as_ref().map_or("", |case| case.policy.as_str())
+    }
+    fn arrive(item: &mut TalentDesignation, arrival: &mut Arrival<'_>) -> Result<()> {
+        arrive::<Self>(item, arrival)
+    }
+    fn show(item: &mut TalentDesignation, verbs: Vec<CaseVerb>) {
+        item.verbs = verbs;
+    }
+}
+
+impl Case for Designations {
+    const KIND: CaseKind = CaseKind::TalentDesignation;
+    const ON_NOTICE: &'static [i32] = &[ON_NOTICE];
+    const IN_REVIEW: &'static [i32] = &[IN_REVIEW];
+
+    fn facts(item: &TalentDesignation) -> Option<&CaseFacts> {
+        item.case.as_ref()
+    }
+    fn facts_mut(item: &mut TalentDesignation) -> &mut CaseFacts {
+        item.case.get_or_insert_default()
+    }
+    fn scope(item: &TalentDesignation) -> Scope<'_> {
+        Scope {
+            level: item.level,
+            programme: programme(item),
+        }
+    }
+    fn display(work: &mut Work, item: &TalentDesignation) -> Result<String> {
+        let person = person_of(work, designation::talent(item))?;
+        Ok(format!("{} · {}", person.display_name, Self::title(item)))
+    }
+    fn notice_terms(policy: &Policy) -> NoticeTerms {
+        terms(Some(policy)).notice.unwrap_or_default()
+    }
+    fn review_terms(policy: &Policy) -> Option<&ReviewTerms> {
+        policy
+            .talent_designation
+            .as_ref()
+            .and_then(|terms| terms.review.as_ref())
+    }
+
+    fn public_fields(work: &mut Work, item: &TalentDesignation) -> Result<Vec<PublicField>> {
+        let person = person_of(work, designation::talent(item))?;
+        let employer = item.employer.as_ref().map_or("", |o| o.display_name.as_str());
+        let level = Level::try_from(item.level).map_or("", |level| level.as_str_name());
+        Ok(vec![
+            field("person", person.display_name),
+            field("programme", Self::title(item)),
+            field("employer", employer),
+            field("level", level),
+        ])
+    }
+
+    /// The person under the names that they are and were recorded by, the employer, and where the person works since the
+    /// application.
+    fn parties(work: &mut Work, item: &TalentDesignation) -> Result<Parties> {
+        let cited = designation::talent(item);
+        let person = person_of(work, cited)?;
+        let day = facts::<Self>(item).submit_date;
+        let is_current = |employment: &&Employment| {
+            let end = employment.end_date.as_str();
+            end.is_empty() || day.get(..end.len()).is_none_or(|day| end >= day)
+        };
+        let mut parties = Parties::default();
+        parties.persons.extend([cited.to_owned(), person.name]);
+        let employments = person.employments.iter().filter(is_current);
+        let organizations = employments.filter_map(|employment| employment.organization.as_ref());
+        parties
+            .organizations
+            .extend(organizations.map(|o| o.organization.clone()));
+        parties.organizations.insert(employer(item).to_owned());
+        parties.organizations.remove("");
+        Ok(parties)
+    }
+
+    fn due(item: &TalentDesignation, policy: Option<&Policy>) -> Result<Option<(Date, DueKind)>> {
+        match item.state {
+            RETURNED => {
+                let over = day_after(&facts::<Self>(item).resubmit_date)?;
+                Ok(over.map(|day| (day, DueKind::Resubmission)))
+            }
+            IN_TERM => {
+                let end = day_after(&item.end_date)?;
+                let midterm = midterm_day(item, policy)?.filter(|_| item.midterm_date.is_empty());
+                // An assessment that would come after the term does not come up.
+                let midterm = midterm.filter(|day| *day < Date::MAX && end.is_none_or(|end| *day < end));
+                let ends = || end.map(|day| (day, DueKind::TermEnds));
+                Ok(midterm.map(|day| (day, DueKind::Midterm)).or_else(ends))
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+impl ByItself for Designations {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_of_the_life_cycle_is_up_to_date() {
+        mingce_lifecycle::picture::expect_page::<Designations>("talent-designation.md");
+    }
+
+    #[test]
+    fn the_life_cycle_is_that_of_the_contract() {
+        assert_eq!(
+            mingce_lifecycle::picture::faults::<Designations>(),
+            Vec::<String>::new()
+        );
+    }
+
+    fn in_term(start: &str, end: &str) -> TalentDesignation {
+        TalentDesignation {
+            state: IN_TERM,
+            start_date: start.to_owned(),
+            end_date: end.to_owned(),
+            ..TalentDesignation::default()
+        }
+    }
+
+    fn policy(midterm_months: i32) -> Policy {
+        Policy {
+            talent_designation: Some(TalentDesignationTerms {
+                term_months: 24,
+                midterm_months,
+                ..TalentDesignationTerms::default()
+            }),
+            ..Policy::default()
+        }
+    }
+
+    fn due(item: &TalentDesignation, midterm_months: i32) -> Option<(String, DueKind)> {
+        let due = Designations::due(item, Some(&policy(midterm_months))).unwrap();
+        due.map(|(day, kind)| (day.to_string(), kind))
+    }
+
+    #[test]
+    fn the_midterm_falls_due_first_and_then_the_end_of_the_term() {
+        let mut item = in_term("2024-03-15", "2026-03-14");
+        assert_eq!(due(&item, 12), Some(("2025-03-15".to_owned(), DueKind::Midterm)));
+        let ends = Some(("2026-03-15".to_owned(), DueKind::TermEnds));
+        assert_eq!(due(&item, 0), ends);
+        assert_eq!(due(&item, 30), ends, "after the term nothing is assessed");
+        item.midterm_date = "2025-03-20".to_owned();
+        assert_eq!(due(&item, 12), ends);
+        item.state = SUSPENDED;
+        assert_eq!(due(&item, 12), None);
+    }
+
+    #[test]
+    fn a_record_at_the_end_of_the_calendar_has_nothing_due() {
+        assert_eq!(due(&in_term("9999-12-31", "9999-12-31"), 12), None);
+        assert_eq!(due(&in_term("", ""), 12), None);
+    }
+
+    #[test]
+    fn a_returned_application_falls_due_on_the_day_after_its_last() {
+        let mut item = in_term("", "");
+        item.state = RETURNED;
+        assert_eq!(due(&item, 12), None);
+        "2024-02-28".clone_into(&mut Designations::facts_mut(&mut item).resubmit_date);
+        assert_eq!(due(&item, 12), Some(("2024-02-29".to_owned(), DueKind::Resubmission)));
+    }
+}

@@ -1,0 +1,147 @@
+//! The rpcs of the life cycle of designations of persons. Each opens its request and tries one verb.
+
+use mingce_orm::Call;
+use mingce_proto::codec::Reply;
+use mingce_proto::talent::talent_designation_service_server::TalentDesignationService;
+use mingce_proto::talent::*;
+use mingce_server::call::{open, reply};
+use mingce_server::status::from_error;
+use tonic::{Request, Response, Status};
+
+use crate::TalentRegister;
+use crate::designation_verbs as verbs;
+use crate::prepare::under;
+
+#[tonic::async_trait]
+impl TalentDesignationService for TalentRegister {
+    async fn create_talent_designation(
+        &self,
+        request: Request<CreateTalentDesignationRequest>,
+    ) -> Result<Response<Reply<TalentDesignation>>, Status> {
+        let (cx, r) = open(request)?;
+        let call = Call::new("CreateTalentDesignation", &r.request_id, r.validate_only, &r);
+        let designation = under(&r.parent, r.talent_designation).map_err(from_error)?;
+        reply(self.begin_designation(&cx, call, &r.round, designation).await)
+    }
+
+    async fn submit_talent_designation(
+        &self,
+        request: Request<SubmitTalentDesignationRequest>,
+    ) -> Result<Response<Reply<TalentDesignation>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::submit(r)).await)
+    }
+
+    async fn return_talent_designation(
+        &self,
+        request: Request<ReturnTalentDesignationRequest>,
+    ) -> Result<Response<Reply<TalentDesignation>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::return_(r)).await)
+    }
+
+    async fn refuse_talent_designation(
+        &self,
+        request: Request<RefuseTalentDesignationRequest>,
+    ) -> Result<Response<Reply<TalentDesignation>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::refuse(r)).await)
+    }
+
+    async fn accept_talent_designation(
+        &self,
+        request: Request<AcceptTalentDesignationRequest>,
+    ) -> Result<Response<Reply<TalentDesignation>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::accept(r)).await)
+    }
+
+    async fn reject_talent_designation(
+        &self,
+        request: Request<RejectTalentDesignationRequest>,
+    ) -> Result<Response<Reply<TalentDesignation>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::reject(r)).await)
+    }
+
+    async fn publish_notice_of_talent_designation(
+        &self,
+        request: Request<PublishNoticeOfTalentDesignationRequest>,
+    ) -> Result<Response<Reply<TalentDesignation>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::publish_notice(r)).await)
+    }
+
+    async fn approve_talent_designation(
+        &self,
+        request: Request<ApproveTalentDesignationRequest>,
+    ) -> Result<Response<Reply<TalentDesignation>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::approve(r)).await)
+    }
+
+    async fn assess_midterm_of_talent_designation(
+        &self,
+        request: Request<AssessMidtermOfTalentDesignationRequest>,
+    ) -> Result<Response<Reply<TalentDesignation>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::assess_midterm(r)).await)
+    }
+
+    async fn resume_talent_designation(
+        &self,
+        request: Request<ResumeTalentDesignationRequest>,
+    ) -> Result<Response<Reply<TalentDesignation>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::resume(r)).await)
+    }
+
+    async fn complete_talent_designation(
+        &self,
+        request: Request<CompleteTalentDesignationRequest>,
+    ) -> Result<Response<Reply<TalentDesignation>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::complete(r)).await)
+    }
+
+    async fn exit_talent_designation(
+        &self,
+        request: Request<ExitTalentDesignationRequest>,
+    ) -> Result<Response<Reply<TalentDesignation>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::exit(r)).await)
+    }
+
+    async fn cancel_talent_designation(
+        &self,
+        request: Request<CancelTalentDesignationRequest>,
+    ) -> Result<Response<Reply<TalentDesignation>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::cancel(r)).await)
+    }
+
+    async fn withdraw_talent_designation(
+        &self,
+        request: Request<WithdrawTalentDesignationRequest>,
+    ) -> Result<Response<Reply<TalentDesignation>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::withdraw(r)).await)
+    }
+
+    async fn batch_move_talent_designations(
+        &self,
+        request: Request<BatchMoveTalentDesignationsRequest>,
+    ) -> Result<Response<Reply<BatchMoveTalentDesignationsResponse>>, Status> {
+        let (cx, r) = open(request)?;
+        let calls: Result<Vec<_>, _> = r.moves.into_iter().map(verbs::one_of).collect();
+        reply(self.cases().batch(&cx, calls.map_err(from_error)?, r.atomic).await)
+    }
+
+    async fn check_eligibility(
+        &self,
+        request: Request<CheckEligibilityRequest>,
+    ) -> Result<Response<Reply<CheckEligibilityResponse>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.eligibility(&cx, &r).await)
+    }
+}

@@ -1,0 +1,206 @@
+//! What each verb on a designation of a person does beside leading to another state: one function for each request.
+
+use jiff::civil::Date;
+use mingce_lifecycle::case::decided;
+use mingce_lifecycle::round::{enter, take_place};
+use mingce_lifecycle::{Called, Case, Crossing, Move, called, day, notice};
+use mingce_orm::{Error, Result};
+use mingce_proto::registry::Round;
+use mingce_proto::talent::TalentDesignationState as S;
+use mingce_proto::talent::*;
+
+use crate::designation::Designations;
+use crate::designation_life::{family_of, terms};
+
+type Wanted = Called<Designations>;
+
+pub(crate) fn submit(r: SubmitTalentDesignationRequest) -> Wanted {
+    let (call, step) = called!("SubmitTalentDesignation", r);
+    let wanted = Move::new("submit", step, |item: &mut TalentDesignation, crossing| {
+        let today = crossing.at.today.to_string();
+        let facts = Designations::facts_mut(item);
+        if facts.submit_date.is_empty() {
+            facts.submit_date = today;
+        }
+        facts.resubmit_date.clear();
+        Ok(())
+    });
+    Called { call, wanted }
+}
+
+pub(crate) fn return_(r: ReturnTalentDesignationRequest) -> Wanted {
+    let (call, step) = called!("ReturnTalentDesignation", r);
+    let wanted = Move::new("return", step, move |item: &mut TalentDesignation, _| {
+        let until = day::given("due_date", &r.due_date)?;
+        let facts = Designations::facts_mut(item);
+        facts.returns += 1;
+        facts.resubmit_date = until.map_or(String::new(), |day| day.to_string());
+        Ok(())
+    });
+    Called { call, wanted }
+}
+
+pub(crate) fn refuse(r: RefuseTalentDesignationRequest) -> Wanted {
+    let (call, step) = called!("RefuseTalentDesignation", r);
+    let wanted = Move::new("refuse", step, |_: &mut TalentDesignation, _| Ok(()));
+    Called { call, wanted }
+}
+
+pub(crate) fn accept(r: AcceptTalentDesignationRequest) -> Wanted {
+    let (call, step) = called!("AcceptTalentDesignation", r);
+    let wanted = Move::new("accept", step, |_: &mut TalentDesignation, _| Ok(()));
+    Called { call, wanted }
+}
+
+pub(crate) fn publish_notice(r: PublishNoticeOfTalentDesignationRequest) -> Wanted {
+    let (call, step) = called!("PublishNoticeOfTalentDesignation", r);
+    let wanted = Move::new("publish_notice", step, |item: &mut TalentDesignation, crossing| {
+        let terms = crossing.policy.map(Designations::notice_terms).unwrap_or_default();
+        notice::publish::<Designations>(item, crossing, terms)
+    });
+    Called { call, wanted }
+}
+
+pub(crate) fn approve(r: ApproveTalentDesignationRequest) -> Wanted {
+    let (call, step) = called!("ApproveTalentDesignation", r);
+    let wanted = Move::new("approve", step, move |item: &mut TalentDesignation, crossing| {
+        take_place::<Designations>(item, crossing)?;
+        let decided = decided::<Designations>(item, &r.decision_date, crossing.at)?;
+        item.decision_date = decided.to_string();
+        item.document_number.clone_from(&r.document_number);
+        item.number.clone_from(&r.number);
+        if !r.issuer.is_empty() {
+            item.issuer.clone_from(&r.issuer);
+        }
+        item.start_date.clone_from(&item.decision_date);
+        item.end_date = last_day(decided, terms(crossing.policy).term_months)?;
+        item.family = family_of(crossing.work, item)?;
+        Ok(())
+    });
+    Called { call, wanted }
+}
+
+/// The last day of a management period; empty where the policy has no length of it.
+fn last_day(start: Date, months: i32) -> Result<String> {
+    if months == 0 {
+        return Ok(String::new());
+    }
+    let end = day::last_of_term(start, months).map_err(|_| {
+        let said = format!("{months} months from {start} end after the year 9999: give an earlier day");
+        Error::invalid("decision_date", "DATE_INVALID", said)
+    })?;
+    Ok(end.to_string())
+}
+
+pub(crate) fn reject(r: RejectTalentDesignationRequest) -> Wanted {
+    let (call, step) = called!("RejectTalentDesignation", r);
+    let wanted = Move::new("reject", step, move |item: &mut TalentDesignation, _| {
+        note_document(item, &r.document_number);
+        Ok(())
+    });
+    Called { call, wanted }
+}
+
+pub(crate) fn withdraw(r: WithdrawTalentDesignationRequest) -> Wanted {
+    let (call, step) = called!("WithdrawTalentDesignation", r);
+    let wanted = Move::new("withdraw", step, |_: &mut TalentDesignation, _| Ok(()));
+    Called { call, wanted }
+}
+
+pub(crate) fn assess_midterm(r: AssessMidtermOfTalentDesignationRequest) -> Wanted {
+    let (call, step) = called!("AssessMidtermOfTalentDesignation", r);
+    let wanted = Move::new("assess_midterm", step, move |item: &mut TalentDesignation, crossing| {
+        note_document(item, &r.document_number);
+        item.midterm_date = crossing.at.today.to_string();
+        item.midterm_passed = r.passed;
+        item.set_state(if r.passed { S::InTerm } else { S::Suspended });
+        Ok(())
+    });
+    Called { call, wanted }
+}
+
+pub(crate) fn resume(r: ResumeTalentDesignationRequest) -> Wanted {
+    let (call, step) = called!("ResumeTalentDesignation", r);
+    let wanted = Move::new("resume", step, move |item: &mut TalentDesignation, _| {
+        note_document(item, &r.document_number);
+        Ok(())
+    });
+    Called { call, wanted }
+}
+
+pub(crate) fn complete(r: CompleteTalentDesignationRequest) -> Wanted {
+    let (call, step) = called!("CompleteTalentDesignation", r);
+    let wanted = Move::new("complete", step, move |item: &mut TalentDesignation, _| {
+        note_document(item, &r.document_number);
+        item.completion_grade = r.grade;
+        item.set_state(match r.grade() {
+            TalentCompletionGrade::Unqualified => S::Cancelled,
+            _ => S::Completed,
+        });
+        Ok(())
+    });
+    Called { call, wanted }
+}
+
+pub(crate) fn exit(r: ExitTalentDesignationRequest) -> Wanted {
+    let (call, step) = called!("ExitTalentDesignation", r);
+    let wanted = Move::new("exit", step, |item: &mut TalentDesignation, crossing| {
+        ends(item, crossing)
+    });
+    Called { call, wanted }
+}
+
+pub(crate) fn cancel(r: CancelTalentDesignationRequest) -> Wanted {
+    let (call, step) = called!("CancelTalentDesignation", r);
+    let wanted = Move::new("cancel", step, move |item: &mut TalentDesignation, crossing| {
+        note_document(item, &r.document_number);
+        ends(item, crossing)
+    });
+    Called { call, wanted }
+}
+
+/// Ends the management period on this day, unless it ended before. One that has not begun ends on its first day.
+fn ends(item: &mut TalentDesignation, crossing: &Crossing<'_>) -> Result<()> {
+    let today = crossing.at.today;
+    let last = day::parse(&item.start_date)?.map_or(today, |start| start.max(today));
+    let known = day::parse(&item.end_date)?;
+    item.end_date = known.map_or(last, |end| end.min(last)).to_string();
+    Ok(())
+}
+
+/// The number of the document that decided last stands in the case; those before stand in its history.
+fn note_document(item: &mut TalentDesignation, number: &str) {
+    if !number.is_empty() {
+        number.clone_into(&mut item.document_number);
+    }
+}
+
+/// One move of a batch.
+///
+/// # Errors
+/// Where it names none, or several.
+pub(crate) fn one_of(m: TalentDesignationMove) -> Result<Wanted> {
+    let all = [
+        m.submit.map(submit),
+        m.r#return.map(return_),
+        m.refuse.map(refuse),
+        m.accept.map(accept),
+        m.reject.map(reject),
+        m.publish_notice_of.map(publish_notice),
+        m.approve.map(approve),
+        m.assess_midterm_of.map(assess_midterm),
+        m.resume.map(resume),
+        m.complete.map(complete),
+        m.exit.map(exit),
+        m.cancel.map(cancel),
+        m.withdraw.map(withdraw),
+    ];
+    mingce_lifecycle::cases::only(all.into_iter().flatten())
+}
+
+/// A designation as it begins: a draft for a round, under the policy of the round.
+pub(crate) fn begin(item: &mut TalentDesignation, round: &Round) {
+    item.set_state(S::Draft);
+    item.round.clone_from(&round.display_name);
+    enter::<Designations>(item, round);
+}

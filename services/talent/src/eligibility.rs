@@ -1,0 +1,183 @@
+//! Whether a person may be designated under a policy: the age, and ranks in awards with their proof.
+
+use jiff::civil::Date;
+use mingce_lifecycle::cross::shown;
+use mingce_lifecycle::policy::Policies;
+use mingce_lifecycle::{blocker, day};
+use mingce_orm::work::head_of;
+use mingce_orm::{Blocker, Class, Cx, Error, Result, Work};
+use mingce_proto::awards::{AwardRank, FindAwardRanksRequest};
+use mingce_proto::registry::{AwardCondition, CaseKind, Policy, RecordStatus};
+use mingce_proto::talent::{AwardProof, CheckEligibilityRequest, CheckEligibilityResponse, Talent};
+use mingce_server::status::from_status;
+
+use crate::TalentRegister;
+use crate::designation_life::{person_of, terms};
+use crate::talent::Talents;
+
+/// What stands in the way of a person by their age on a day; `most` is in whole years, 0 for no bound. It says neither the age
+/// nor the day of birth, which are sealed.
+pub(crate) fn age(work: &mut Work, talent: &str, most: i32, on: Date) -> Result<Option<Blocker>> {
+    if most == 0 {
+        return Ok(None);
+    }
+    Ok(too_old(&person_of(work, talent)?, most, on))
+}
+
+fn too_old(person: &Talent, most: i32, on: Date) -> Option<Blocker> {
+    let (reason, en, zh) = match day::years_between(&person.birth_date, on) {
+        Some(age) if i32::from(age) <= most => return None,
+        Some(_) => (
+            "AGE_OVER",
+            format!("the person is older than {most}, which the policy allows"),
+            format!("年龄超过政策规定的{most}周岁"),
+        ),
+        None => (
+            "AGE_UNKNOWN",
+            format!("the policy allows an age of {most}, and the register holds no day of birth: add it to the person"),
+            format!("政策规定年龄不超过{most}周岁，名册中没有出生日期"),
+        ),
+    };
+    Some(blocker(reason, &person.name, en, zh))
+}
+
+impl TalentRegister {
+    /// Whether a person is eligible under a policy, with the awards that prove it.
+    ///
+    /// # Errors
+    /// NOT_FOUND; INVALID_ARGUMENT; UNAVAILABLE where awards count and their service cannot be asked.
+    pub(crate) async fn eligibility(&self, cx: &Cx, r: &CheckEligibilityRequest) -> Result<CheckEligibilityResponse> {
+        let on = day::given("date", &r.date)?.map_or_else(|| day::today(cx), Ok)?;
+        let (policy, person): (Policy, Talent) = self
+            .store
+            .rehearse(&mut self.store.rehearsal(), |work| {
+                let policy = work.require::<Policies>(&r.policy);
+                work.require::<Talents>(&r.talent)?;
+                Ok((policy?, person_of(work, &r.talent)?))
+            })
+            .await?;
+        if policy.kind() != CaseKind::TalentDesignation {
+            let said = format!(
+                "{} is a policy of {}: name one of designations of persons",
+                policy.name,
+                policy.kind().as_str_name()
+            );
+            return Err(Error::invalid("policy", "TERMS_OF_OTHER_KIND", said));
+        }
+        let terms = terms(Some(&policy));
+        let mut blockers = Vec::new();
+        if head_of(&person)?.record_status() != RecordStatus::Active {
+            let (en, zh) = ("the record of the person was annulled", "该人员记录已作废");
+            blockers.push(blocker("RECORD_ANNULLED", &person.name, en, zh));
+        }
+        if terms.max_age > 0 {
+            blockers.extend(too_old(&person, terms.max_age, on));
+        }
+        let proofs = self.proofs(cx, &person.name, &terms.award_conditions, on).await?;
+        if proofs.is_empty() && !terms.award_conditions.is_empty() {
+            let en = format!("no award up to {on} meets a condition of the policy");
+            let zh = format!("截至{on}没有符合政策条件的获奖");
+            blockers.push(blocker("AWARD_RANK_MISSING", &person.name, en, zh));
+        }
+        Ok(CheckEligibilityResponse {
+            eligible: blockers.is_empty(),
+            blockers: blockers.into_iter().map(shown).collect(),
+            proofs,
+        })
+    }
+
+    /// The ranks of a person that meet a condition. Awards may name the person as they were recorded before a merge.
+    async fn proofs(
+        &self,
+        cx: &Cx,
+        person: &str,
+        conditions: &[AwardCondition],
+        until: Date,
+    ) -> Result<Vec<AwardProof>> {
+        if conditions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let Some(awards) = &self.awards else {
+            let said = "the policy asks for ranks in awards, and this server knows no awards service: start it with --awards-url";
+            return Err(Error::new(Class::Unavailable, "PEER_UNAVAILABLE", said).about("services", "awards"));
+        };
+        let mut proofs: Vec<AwardProof> = Vec::new();
+        for talent in self.store.family::<Talents>(cx, person).await? {
+            let request = FindAwardRanksRequest {
+                talent,
+                conditions: conditions.to_vec(),
+                until_date: until.to_string(),
+            };
+            let answer = awards.find_award_ranks(cx.deadline, request).await;
+            for rank in answer.map_err(|status| from_status(status, "awards"))?.ranks {
+                let proof = proof(rank);
+                if !proofs.contains(&proof) {
+                    proofs.push(proof);
+                }
+            }
+        }
+        Ok(proofs)
+    }
+}
+
+fn proof(rank: AwardRank) -> AwardProof {
+    AwardProof {
+        award: rank.award,
+        rank: rank.rank,
+        condition: rank.condition,
+        revision: rank.revision,
+        sequence: rank.sequence,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::civil::date;
+
+    fn born(birth_date: &str) -> Talent {
+        Talent {
+            name: "talents/a".to_owned(),
+            birth_date: birth_date.to_owned(),
+            ..Talent::default()
+        }
+    }
+
+    fn reason(birth_date: &str, on: Date) -> Option<&'static str> {
+        too_old(&born(birth_date), 45, on).map(|blocker| blocker.reason)
+    }
+
+    #[test]
+    fn a_person_is_too_old_from_the_birthday_on() {
+        let on = date(2024, 6, 15);
+        assert_eq!(reason("1978-06-16", on), None);
+        assert_eq!(reason("1978-06-15", on), Some("AGE_OVER"));
+        assert_eq!(reason("1979-01-01", on), None);
+        assert_eq!(
+            reason("1978", on),
+            None,
+            "a year alone is taken in favour of the person"
+        );
+        assert_eq!(reason("", on), Some("AGE_UNKNOWN"));
+    }
+
+    #[test]
+    fn what_stands_in_the_way_shows_neither_age_nor_birth() {
+        for birth_date in ["1951-03-07", "1951-03", "1951"] {
+            let found = too_old(&born(birth_date), 45, date(2024, 6, 15)).unwrap();
+            assert_eq!(found.subject, "talents/a");
+            for said in [&found.description, &found.description_zh] {
+                for hidden in ["1951", "73", "72", "03", "07"] {
+                    assert!(!said.contains(hidden), "{said} shows {hidden}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn without_a_bound_no_birth_is_asked_for() {
+        let mut work = Work::default();
+        assert_eq!(age(&mut work, "talents/a", 0, date(2024, 6, 15)).unwrap(), None);
+        assert!(!work.is_waiting());
+    }
+}

@@ -1,0 +1,342 @@
+//! The life cycle of recommendations: states, verbs, and what has to hold for each.
+
+use jiff::civil::Date;
+use mingce_lifecycle::case::arrive;
+use mingce_lifecycle::guard::{calendar_known, no_open_objection, no_upheld_objection, notice_over};
+use mingce_lifecycle::notice::field;
+use mingce_lifecycle::{
+    Arrival, ByItself, Case, Edge, Guard, Life, Living, Look, Parties, Phase, Scope, State, blocker,
+};
+use mingce_orm::{Blocker, Collection, Result, Work};
+use mingce_proto::registry::{
+    CaseFacts, CaseKind, CaseVerb, DueKind, NoticeTerms, Policy, PublicField, RecommendationTerms,
+};
+use mingce_proto::talent::RecommendationState as S;
+use mingce_proto::talent::{NominatingBody, NominatingQuota, Recommendation};
+
+use crate::body::{self, NominatingBodies, has_lapsed, is_authorised, quota_of};
+use crate::body_life::programme_name;
+use crate::designation_life::{family_taken, live_in_family, person_of};
+use crate::eligibility;
+use crate::programme::Programmes;
+use crate::recommendation::{Recommendations, employer, talent, talent_name};
+
+const DRAFT: i32 = S::Draft as i32;
+const FILED: i32 = S::Filed as i32;
+const ON_NOTICE: i32 = S::OnNotice as i32;
+const CONFIRMED: i32 = S::Confirmed as i32;
+const REFUSED: i32 = S::Refused as i32;
+const CANCELLED: i32 = S::Cancelled as i32;
+const WITHDRAWN: i32 = S::Withdrawn as i32;
+
+const fn state(number: S, code: &'static str, zh: &'static str, en: &'static str, phase: Phase) -> State {
+    State {
+        number: number as i32,
+        code,
+        zh,
+        en,
+        phase,
+    }
+}
+
+static STATES: [State; 7] = [
+    state(S::Draft, "draft", "草稿", "draft", Phase::Draft),
+    state(S::Filed, "filed", "已备案", "filed", Phase::Undecided),
+    state(S::OnNotice, "on_notice", "公示中", "on public notice", Phase::Undecided),
+    state(S::Confirmed, "confirmed", "已确认", "confirmed", Phase::Live),
+    state(S::Refused, "refused", "不予确认", "refused", Phase::Ended),
+    state(S::Cancelled, "cancelled", "取消", "cancelled", Phase::Ended),
+    state(S::Withdrawn, "withdrawn", "撤回", "withdrawn", Phase::Ended),
+];
+
+static LIFE: Life<Recommendations> = Life {
+    zh: "自主荐才",
+    en: "Recommendation by a nominating body",
+    service: "mingce.talent.v1.RecommendationService",
+    state_enum: "mingce.talent.v1.RecommendationState",
+    first: DRAFT,
+    states: &STATES,
+    edges: &EDGES,
+};
+
+static EDGES: [Edge<Recommendations>; 6] = [
+    Edge {
+        verb: "recommend",
+        zh: "荐才备案",
+        method: "FileRecommendation",
+        from: &[DRAFT],
+        to: &[FILED],
+        guards: &[BODY_AUTHORISED, QUOTA_LEFT, MAX_AGE],
+    },
+    Edge {
+        verb: "publish_notice",
+        zh: "公示",
+        method: "PublishNoticeOfRecommendation",
+        from: &[FILED],
+        to: &[ON_NOTICE],
+        guards: &[calendar_known()],
+    },
+    Edge {
+        verb: "confirm",
+        zh: "确认",
+        method: "ConfirmRecommendation",
+        from: &[ON_NOTICE],
+        to: &[CONFIRMED],
+        guards: &[
+            notice_over(),
+            no_open_objection(),
+            no_upheld_objection(),
+            BODY_AUTHORISED,
+            QUOTA_LEFT,
+            ONE_PER_FAMILY,
+        ],
+    },
+    Edge {
+        verb: "refuse",
+        zh: "不予确认",
+        method: "RefuseRecommendation",
+        from: &[FILED, ON_NOTICE],
+        to: &[REFUSED],
+        guards: &[no_open_objection()],
+    },
+    Edge {
+        verb: "cancel",
+        zh: "取消",
+        method: "CancelRecommendation",
+        from: &[CONFIRMED],
+        to: &[CANCELLED],
+        guards: &[],
+    },
+    Edge {
+        verb: "withdraw",
+        zh: "撤回",
+        method: "WithdrawRecommendation",
+        from: &[DRAFT, FILED, ON_NOTICE],
+        to: &[WITHDRAWN],
+        guards: &[],
+    },
+];
+
+const BODY_AUTHORISED: Guard<Recommendations> = Guard {
+    zh: "荐才单位在授权期内",
+    en: "the body is authorised on this day",
+    check: body_authorised,
+};
+const QUOTA_LEFT: Guard<Recommendations> = Guard {
+    zh: "年度名额未用完且未到期",
+    en: "the body has quota of the year left",
+    check: quota_left,
+};
+const MAX_AGE: Guard<Recommendations> = Guard {
+    zh: "年龄不超过规定",
+    en: "not older than the policy allows",
+    check: max_age,
+};
+const ONE_PER_FAMILY: Guard<Recommendations> = Guard {
+    zh: "同一人在同一计划系列内没有其他有效认定",
+    en: "the person has no live designation in the family of programmes",
+    check: one_per_family,
+};
+
+/// The terms of a policy of recommendations.
+pub(crate) fn terms(policy: Option<&Policy>) -> RecommendationTerms {
+    policy.and_then(|policy| policy.recommendation).unwrap_or_default()
+}
+
+fn body_of(work: &mut Work, item: &Recommendation) -> Result<NominatingBody> {
+    work.require::<NominatingBodies>(&item.nominating_body)
+}
+
+fn body_authorised(look: &mut Look<'_, Recommendations>) -> Result<Vec<Blocker>> {
+    let body = body_of(look.work, look.item)?;
+    if is_authorised(&body, look.at.today) {
+        return Ok(Vec::new());
+    }
+    let state = NominatingBodies::life().state(body.state);
+    let (en, zh) = match state {
+        Some(state) if body.state() != mingce_proto::talent::NominatingBodyState::Authorised => (
+            format!("the body is not authorised: it stands at {}", state.code),
+            format!("荐才单位未在授权期内：{}", state.zh),
+        ),
+        _ => (
+            format!("the body is authorised from {} to {}", body.start_date, body.end_date),
+            format!("荐才单位授权期为{}至{}", body.start_date, body.end_date),
+        ),
+    };
+    Ok(vec![blocker("BODY_NOT_AUTHORISED", body.name, en, zh)])
+}
+
+fn quota_left(look: &mut Look<'_, Recommendations>) -> Result<Vec<Blocker>> {
+    let body = body_of(look.work, look.item)?;
+    let policy = body::policy_of(look.work, &body)?;
+    let quota = quota_of(&body, policy.as_ref(), look.item.year);
+    Ok(of_quota(&body, &quota, look.at.today).into_iter().collect())
+}
+
+/// What stands in the way of using one more of a quota.
+fn of_quota(body: &NominatingBody, quota: &NominatingQuota, today: Date) -> Option<Blocker> {
+    let NominatingQuota { year, limit, used, .. } = *quota;
+    let (reason, en, zh) = if has_lapsed(quota, today) {
+        (
+            "QUOTA_LAPSED",
+            format!("the quota of {year} has lapsed with its year"),
+            format!("{year}年度名额已到期"),
+        )
+    } else if year > i32::from(today.year()) {
+        (
+            "QUOTA_NOT_BEGUN",
+            format!("the quota of {year} can be used from {year}-01-01 on"),
+            format!("{year}年度名额自{year}-01-01起使用"),
+        )
+    } else if used >= limit {
+        (
+            "QUOTA_USED_UP",
+            format!("quota of {year} used up: {used} of {limit}"),
+            format!("{year}年度名额已用{used}/{limit}"),
+        )
+    } else {
+        return None;
+    };
+    Some(blocker(reason, &body.name, en, zh))
+}
+
+fn max_age(look: &mut Look<'_, Recommendations>) -> Result<Vec<Blocker>> {
+    let most = terms(look.policy).max_age;
+    eligibility::age(look.work, talent(look.item), most, look.at.today).map(Vec::from_iter)
+}
+
+fn one_per_family(look: &mut Look<'_, Recommendations>) -> Result<Vec<Blocker>> {
+    let programme = match Programmes::shape().kind.id(&look.item.programme) {
+        Some(id) => look.work.get::<Programmes>(id)?,
+        None => None,
+    };
+    let family = programme.map_or(String::new(), |programme| programme.family);
+    let live = live_in_family(look.work, talent(look.item), &family)?;
+    Ok(live.map(|other| family_taken(other, &family)).into_iter().collect())
+}
+
+impl Living for Recommendations {
+    fn life() -> &'static Life<Self> {
+        &LIFE
+    }
+    fn state(item: &Recommendation) -> i32 {
+        item.state
+    }
+    fn set_state(item: &mut Recommendation, state: i32) {
+        item.state = state;
+    }
+    fn policy(item: &Recommendation) -> &str {
+        item.case.as_ref().map_or("", |case| case.policy.as_str())
+    }
+    fn arrive(item: &mut Recommendation, arrival: &mut Arrival<'_>) -> Result<()> {
+        arrive::<Self>(item, arrival)
+    }
+    fn show(item: &mut Recommendation, verbs: Vec<CaseVerb>) {
+        item.verbs = verbs;
+    }
+}
+
+impl Case for Recommendations {
+    const KIND: CaseKind = CaseKind::Recommendation;
+    const ON_NOTICE: &'static [i32] = &[ON_NOTICE];
+
+    fn facts(item: &Recommendation) -> Option<&CaseFacts> {
+        item.case.as_ref()
+    }
+    fn facts_mut(item: &mut Recommendation) -> &mut CaseFacts {
+        item.case.get_or_insert_default()
+    }
+    fn scope(item: &Recommendation) -> Scope<'_> {
+        Scope {
+            level: item.level,
+            programme: &item.programme,
+        }
+    }
+    fn display(_work: &mut Work, item: &Recommendation) -> Result<String> {
+        Ok(format!(
+            "{} · {} · {}",
+            talent_name(item),
+            item.nominating_body_name,
+            item.year
+        ))
+    }
+    fn notice_terms(policy: &Policy) -> NoticeTerms {
+        terms(Some(policy)).notice.unwrap_or_default()
+    }
+
+    fn public_fields(work: &mut Work, item: &Recommendation) -> Result<Vec<PublicField>> {
+        let employer = item.employer.as_ref().map_or("", |o| o.display_name.as_str());
+        Ok(vec![
+            field("person", talent_name(item)),
+            field("nominating_body", item.nominating_body_name.as_str()),
+            field("programme", programme_name(work, &item.programme)?),
+            field("employer", employer),
+            field("year", item.year.to_string()),
+        ])
+    }
+
+    /// The person under the names that they are and were recorded by, the body's organization and the employer.
+    fn parties(work: &mut Work, item: &Recommendation) -> Result<Parties> {
+        let (person, body) = (person_of(work, talent(item)), body_of(work, item));
+        let mut parties = Parties::default();
+        parties.persons.extend([talent(item).to_owned(), person?.name]);
+        let organizations = [body::organization(&body?).to_owned(), employer(item).to_owned()];
+        parties.organizations.extend(organizations);
+        parties.organizations.remove("");
+        Ok(parties)
+    }
+
+    fn due(_item: &Recommendation, _policy: Option<&Policy>) -> Result<Option<(Date, DueKind)>> {
+        Ok(None)
+    }
+}
+
+impl ByItself for Recommendations {}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    #[test]
+    fn the_page_of_the_life_cycle_is_up_to_date() {
+        mingce_lifecycle::picture::expect_page::<Recommendations>("recommendation.md");
+    }
+
+    #[test]
+    fn the_life_cycle_is_that_of_the_contract() {
+        assert_eq!(
+            mingce_lifecycle::picture::faults::<Recommendations>(),
+            Vec::<String>::new()
+        );
+    }
+
+    #[test]
+    fn a_quota_is_used_within_its_year_and_up_to_its_limit() {
+        let body = NominatingBody {
+            name: "nominatingBodies/a".to_owned(),
+            ..NominatingBody::default()
+        };
+        let tried = |used: i32, lapsed: bool, today: Date| {
+            let quota = NominatingQuota {
+                year: 2024,
+                limit: 5,
+                used,
+                lapsed,
+            };
+            of_quota(&body, &quota, today)
+        };
+        let reason = |blocker: Option<Blocker>| blocker.map(|blocker| blocker.reason);
+        assert_eq!(tried(4, false, date(2024, 1, 1)), None);
+        assert_eq!(tried(4, false, date(2024, 12, 31)), None);
+        assert_eq!(reason(tried(0, false, date(2023, 12, 31))), Some("QUOTA_NOT_BEGUN"));
+        assert_eq!(reason(tried(0, false, date(2025, 1, 1))), Some("QUOTA_LAPSED"));
+        assert_eq!(reason(tried(0, true, date(2024, 6, 1))), Some("QUOTA_LAPSED"));
+        let full = tried(5, false, date(2024, 6, 1)).unwrap();
+        assert_eq!(full.reason, "QUOTA_USED_UP");
+        assert_eq!(full.subject, "nominatingBodies/a");
+        assert_eq!(full.description, "quota of 2024 used up: 5 of 5");
+        assert_eq!(full.description_zh, "2024年度名额已用5/5");
+    }
+}

@@ -1,0 +1,109 @@
+//! The rpcs of recommendations. Each opens its request and tries one verb, or reads.
+
+use mingce_orm::{Call, Page, wanted};
+use mingce_proto::codec::Reply;
+use mingce_proto::talent::recommendation_service_server::RecommendationService;
+use mingce_proto::talent::*;
+use mingce_server::call::{open, reply};
+use mingce_server::rows;
+use mingce_server::status::from_error;
+use tonic::{Request, Response, Status};
+
+use crate::TalentRegister;
+use crate::recommendation::Recommendations;
+use crate::recommendation_verbs as verbs;
+
+#[tonic::async_trait]
+impl RecommendationService for TalentRegister {
+    async fn create_recommendation(
+        &self,
+        request: Request<CreateRecommendationRequest>,
+    ) -> Result<Response<Reply<Recommendation>>, Status> {
+        let (cx, r) = open(request)?;
+        let call = Call::new("CreateRecommendation", &r.request_id, r.validate_only, &r);
+        reply(rows::create_as::<Recommendations>(self, &cx, call, "create", r.recommendation, verbs::begin).await)
+    }
+
+    async fn update_recommendation(
+        &self,
+        request: Request<UpdateRecommendationRequest>,
+    ) -> Result<Response<Reply<Recommendation>>, Status> {
+        let (cx, r) = open(request)?;
+        let call = Call::new("UpdateRecommendation", &r.request_id, r.validate_only, &r);
+        reply(rows::update::<Recommendations>(self, &cx, call, r.recommendation, r.update_mask).await)
+    }
+
+    async fn file_recommendation(
+        &self,
+        request: Request<FileRecommendationRequest>,
+    ) -> Result<Response<Reply<Recommendation>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::recommend(r)).await)
+    }
+
+    async fn publish_notice_of_recommendation(
+        &self,
+        request: Request<PublishNoticeOfRecommendationRequest>,
+    ) -> Result<Response<Reply<Recommendation>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::publish_notice(r)).await)
+    }
+
+    async fn confirm_recommendation(
+        &self,
+        request: Request<ConfirmRecommendationRequest>,
+    ) -> Result<Response<Reply<Recommendation>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::confirm(r)).await)
+    }
+
+    async fn refuse_recommendation(
+        &self,
+        request: Request<RefuseRecommendationRequest>,
+    ) -> Result<Response<Reply<Recommendation>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::refuse(r)).await)
+    }
+
+    async fn cancel_recommendation(
+        &self,
+        request: Request<CancelRecommendationRequest>,
+    ) -> Result<Response<Reply<Recommendation>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::cancel(r)).await)
+    }
+
+    async fn withdraw_recommendation(
+        &self,
+        request: Request<WithdrawRecommendationRequest>,
+    ) -> Result<Response<Reply<Recommendation>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::withdraw(r)).await)
+    }
+
+    async fn batch_move_recommendations(
+        &self,
+        request: Request<BatchMoveRecommendationsRequest>,
+    ) -> Result<Response<Reply<BatchMoveRecommendationsResponse>>, Status> {
+        let (cx, r) = open(request)?;
+        let calls: Result<Vec<_>, _> = r.moves.into_iter().map(verbs::one_of).collect();
+        reply(self.cases().batch(&cx, calls.map_err(from_error)?, r.atomic).await)
+    }
+
+    async fn get_recommendation(
+        &self,
+        request: Request<GetRecommendationRequest>,
+    ) -> Result<Response<Reply<Recommendation>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().get::<Recommendations>(&cx, &r.name, r.view).await)
+    }
+
+    async fn list_recommendations(
+        &self,
+        request: Request<ListRecommendationsRequest>,
+    ) -> Result<Response<Reply<ListRecommendationsResponse>>, Status> {
+        let (cx, r) = open(request)?;
+        let page = self.store.list::<Recommendations>(&cx, wanted!(r)).await;
+        reply(page.map(Page::reply))
+    }
+}

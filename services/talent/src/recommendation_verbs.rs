@@ -1,0 +1,181 @@
+//! What each verb on a recommendation does beside leading to another state: one function for each request.
+
+use mingce_lifecycle::any::due_again;
+use mingce_lifecycle::{Arrival, Called, Case, Crossing, Living, Move, Phase, called, day, notice};
+use mingce_orm::store::{create, settled};
+use mingce_orm::work::head_of;
+use mingce_orm::{Collection, Result, Stamp};
+use mingce_proto::registry::{RecordStatus, TalentReference};
+use mingce_proto::talent::RecommendationState as S;
+use mingce_proto::talent::*;
+
+use crate::body::{self, NominatingBodies, put_quota, quota_of, with_document};
+use crate::designation::Designations;
+use crate::designation_life::person_of;
+use crate::designation_verbs;
+use crate::programme::Programmes;
+use crate::recommendation::{Recommendations, talent};
+use crate::recommendation_life::terms;
+
+type Wanted = Called<Recommendations>;
+
+pub(crate) fn recommend(r: FileRecommendationRequest) -> Wanted {
+    let (call, step) = called!("FileRecommendation", r);
+    let wanted = Move::new("recommend", step, |item: &mut Recommendation, crossing| {
+        Recommendations::facts_mut(item).submit_date = crossing.at.today.to_string();
+        Ok(())
+    });
+    Called { call, wanted }
+}
+
+pub(crate) fn publish_notice(r: PublishNoticeOfRecommendationRequest) -> Wanted {
+    let (call, step) = called!("PublishNoticeOfRecommendation", r);
+    let wanted = Move::new("publish_notice", step, |item: &mut Recommendation, crossing| {
+        let terms = crossing.policy.map(Recommendations::notice_terms).unwrap_or_default();
+        notice::publish::<Recommendations>(item, crossing, terms)
+    });
+    Called { call, wanted }
+}
+
+pub(crate) fn confirm(r: ConfirmRecommendationRequest) -> Wanted {
+    let (call, step) = called!("ConfirmRecommendation", r);
+    let wanted = Move::new("confirm", step, move |item: &mut Recommendation, crossing| {
+        item.document_number.clone_from(&r.document_number);
+        use_quota(item, crossing)?;
+        item.designation = designate(item, crossing, &r)?;
+        Ok(())
+    });
+    Called { call, wanted }
+}
+
+pub(crate) fn refuse(r: RefuseRecommendationRequest) -> Wanted {
+    let (call, step) = called!("RefuseRecommendation", r);
+    let wanted = Move::new("refuse", step, |_: &mut Recommendation, _| Ok(()));
+    Called { call, wanted }
+}
+
+pub(crate) fn cancel(r: CancelRecommendationRequest) -> Wanted {
+    let (call, mut step) = called!("CancelRecommendation", r);
+    step.stamp.reason = with_document(&step.stamp.reason, &r.document_number);
+    let wanted = Move::new("cancel", step, move |item: &mut Recommendation, crossing| {
+        end_designation(item, crossing, &r.document_number)
+    });
+    Called { call, wanted }
+}
+
+pub(crate) fn withdraw(r: WithdrawRecommendationRequest) -> Wanted {
+    let (call, step) = called!("WithdrawRecommendation", r);
+    let wanted = Move::new("withdraw", step, |_: &mut Recommendation, _| Ok(()));
+    Called { call, wanted }
+}
+
+/// Uses one of the body's quota of the year. The row of the body is held until the transaction ends, so that those who confirm at
+/// the same moment come one after the other.
+fn use_quota(item: &Recommendation, crossing: &mut Crossing<'_>) -> Result<()> {
+    let mut body = crossing.work.require::<NominatingBodies>(&item.nominating_body)?;
+    let policy = body::policy_of(crossing.work, &body)?;
+    let held = quota_of(&body, policy.as_ref(), item.year);
+    let used = NominatingQuota {
+        used: held.used + 1,
+        ..held
+    };
+    put_quota(&mut body, used);
+    due_again::<NominatingBodies>(&mut body, crossing.at, policy.as_ref())?;
+    let stamp = Stamp {
+        verb: "use_quota",
+        ..crossing.stamp.clone()
+    };
+    let body = settled::<NominatingBodies>(&body)?;
+    crossing
+        .work
+        .update::<NominatingBodies>(&crossing.at.cx, &stamp, &body)?;
+    Ok(())
+}
+
+/// Makes the designation in term that a confirmation stands for, and answers its resource name.
+fn designate(item: &Recommendation, crossing: &mut Crossing<'_>, r: &ConfirmRecommendationRequest) -> Result<String> {
+    let today = crossing.at.today;
+    let programme = match Programmes::shape().kind.id(&item.programme) {
+        Some(id) => crossing.work.get::<Programmes>(id)?,
+        None => None,
+    };
+    let programme = programme.unwrap_or_default();
+    // The person may have been recorded twice and merged since.
+    let person = person_of(crossing.work, talent(item))?;
+    let mut designation = TalentDesignation {
+        talent: Some(TalentReference {
+            talent: person.name,
+            display_name: person.display_name,
+            ..TalentReference::default()
+        }),
+        programme: Some(ProgrammeReference {
+            programme: item.programme.clone(),
+            display_name: programme.display_name,
+            ..ProgrammeReference::default()
+        }),
+        level: item.level,
+        kind: programme.kind,
+        family: programme.family,
+        state: TalentDesignationState::InTerm as i32,
+        employer: item.employer.clone(),
+        number: r.number.clone(),
+        document_number: r.document_number.clone(),
+        issuer: r.issuer.clone(),
+        decision_date: today.to_string(),
+        start_date: today.to_string(),
+        end_date: day::last_of_term(today, terms(crossing.policy).term_months)?.to_string(),
+        recommendation: item.name.clone(),
+        ..TalentDesignation::default()
+    };
+    let mut arrival = Arrival {
+        policy: crossing.policy,
+        today,
+    };
+    Designations::arrive(&mut designation, &mut arrival)?;
+    let answer = create::<Designations>(crossing.work, &crossing.at.cx, crossing.stamp, &designation)?;
+    Ok(answer.name)
+}
+
+/// Cancels the designation that the confirmation made, where it is live.
+fn end_designation(item: &Recommendation, crossing: &mut Crossing<'_>, document_number: &str) -> Result<()> {
+    let Some(id) = Designations::shape().kind.id(&item.designation) else {
+        return Ok(());
+    };
+    let Some(designation) = crossing.work.get::<Designations>(id)? else {
+        return Ok(());
+    };
+    let is_active = head_of(&designation)?.record_status() == RecordStatus::Active;
+    if !is_active || Designations::life().phase(designation.state) != Phase::Live {
+        return Ok(());
+    }
+    let request = CancelTalentDesignationRequest {
+        name: item.designation.clone(),
+        document_number: document_number.to_owned(),
+        ..CancelTalentDesignationRequest::default()
+    };
+    let mut cancel = designation_verbs::cancel(request).wanted;
+    cancel.step.stamp = crossing.stamp.clone();
+    cancel.cross(crossing.work, crossing.at)?;
+    Ok(())
+}
+
+/// One move of a batch.
+///
+/// # Errors
+/// Where it names none, or several.
+pub(crate) fn one_of(m: RecommendationMove) -> Result<Wanted> {
+    let all = [
+        m.file.map(recommend),
+        m.publish_notice_of.map(publish_notice),
+        m.confirm.map(confirm),
+        m.refuse.map(refuse),
+        m.cancel.map(cancel),
+        m.withdraw.map(withdraw),
+    ];
+    mingce_lifecycle::cases::only(all.into_iter().flatten())
+}
+
+/// A recommendation as it begins: a draft.
+pub(crate) fn begin(item: &mut Recommendation) {
+    item.set_state(S::Draft);
+}

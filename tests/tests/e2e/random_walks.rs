@@ -1,0 +1,194 @@
+//! Random histories of every case: what a read says is open or blocked and what then happens agree, no state follows that could not, and
+//! the ledger has each change once.
+//!
+//! A walk depends on its seed alone. One that fails prints it, and `MINGCE_WALK_SEED` walks it again.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use jiff::ToSpan;
+use jiff::civil::{Date, date};
+use mingce_e2e::cases::Clock;
+use mingce_e2e::{Register, Store, on_both_stores};
+
+use lives::{AWARD, BODY, Kind, LAB, RECOMMENDATION, TALENT};
+use request::Dice;
+use walk::{Met, Walk};
+use wire::Wire;
+
+mod history;
+mod lives;
+mod request;
+mod walk;
+mod wire;
+mod worlds;
+
+on_both_stores!(
+    designations_of_labs,
+    designations_of_persons,
+    nominating_bodies,
+    recommendations,
+    awards,
+);
+
+/// Steps of one walk.
+const STEPS: usize = 120;
+/// So many walks there are at least, and at most where they have not met all that they should.
+const WALKS: std::ops::RangeInclusive<u64> = 3..=30;
+
+async fn designations_of_labs(store: Store) {
+    walks(
+        store,
+        &LAB,
+        async |walk| walk.labs().await,
+        &[
+            "AREA_TOO_SMALL",
+            "BUILDING_TERM_RUNNING",
+            "CAP_REACHED",
+            "EQUIPMENT_TOO_SMALL",
+            "EXTENSIONS_USED_UP",
+            "NOTICE_RUNNING",
+            "OBJECTION_OPEN",
+            "REVIEWS_MISSING",
+            "ROUND_OVER",
+            "SCORE_TOO_LOW",
+            "TOO_FEW_FIXED_MEMBERS",
+            "TOO_MANY_HOSTS",
+        ],
+    )
+    .await;
+}
+
+async fn designations_of_persons(store: Store) {
+    walks(
+        store,
+        &TALENT,
+        async |walk| walk.talents().await,
+        &[
+            "AGE_OVER",
+            "AGE_UNKNOWN",
+            "CAP_REACHED",
+            "FAMILY_TAKEN",
+            "MIDTERM_DONE",
+            "MIDTERM_NOT_REACHED",
+            "NOTICE_RUNNING",
+            "OBJECTION_OPEN",
+            "REVIEWS_MISSING",
+            "ROUND_OVER",
+            "TERM_RUNNING",
+        ],
+    )
+    .await;
+}
+
+async fn nominating_bodies(store: Store) {
+    walks(
+        store,
+        &BODY,
+        async |walk| walk.bodies().await,
+        &[
+            "AUTHORISATION_RUNNING",
+            "NOTICE_RUNNING",
+            "OBJECTION_OPEN",
+            "OBJECTION_UPHELD",
+        ],
+    )
+    .await;
+}
+
+async fn recommendations(store: Store) {
+    walks(
+        store,
+        &RECOMMENDATION,
+        async |walk| walk.recommendations().await,
+        &[
+            "AGE_OVER",
+            "BODY_NOT_AUTHORISED",
+            "FAMILY_TAKEN",
+            "NOTICE_RUNNING",
+            "OBJECTION_OPEN",
+            "QUOTA_USED_UP",
+        ],
+    )
+    .await;
+}
+
+async fn awards(store: Store) {
+    walks(
+        store,
+        &AWARD,
+        async |walk| walk.awards().await,
+        &[
+            "CAP_REACHED",
+            "EVIDENCE_REWARDED",
+            "NOTICE_RUNNING",
+            "OBJECTION_OPEN",
+            "REVIEWS_MISSING",
+            "TOO_MANY_CONTRIBUTORS",
+        ],
+    )
+    .await;
+}
+
+/// Walks until every verb was done and refused, and every one of these reasons stood in the way.
+async fn walks(store: Store, kind: &'static Kind, begin: impl AsyncFn(&mut Walk<'_>), reasons: &[&str]) {
+    let clock = Clock::on("2023-01-04");
+    let register = Register::start_at(store, &clock).await;
+    let (wire, mut met) = (Wire::to(&register), Met::default());
+    let given = std::env::var("MINGCE_WALK_SEED")
+        .ok()
+        .map(|seed| seed.parse::<u64>().unwrap());
+    let by_time = || u64::from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_micros()) * 100;
+    let begun = std::time::Instant::now();
+    let first = given.unwrap_or_else(by_time);
+    for number in 1..=*WALKS.end() {
+        let seed = first + number - 1;
+        clock.set(&first_day(seed).to_string());
+        let mut walk = Walk::new(&wire, &clock, &mut met, seed);
+        begin(&mut walk).await;
+        for _ in 0..STEPS {
+            walk.step().await;
+        }
+        walk.look_back().await;
+        drop(walk);
+        let missing = missing(kind, reasons, &met);
+        println!("{number}: {missing:?} {:?}", begun.elapsed());
+        if given.is_some() || (missing.is_empty() && number >= *WALKS.start()) {
+            println!("{number} walks: {met:?}");
+            return;
+        }
+    }
+    panic!(
+        "{:?} were not met in {} walks from {first} on: {met:?}",
+        missing(kind, reasons, &met),
+        WALKS.end()
+    );
+}
+
+/// The day on which a walk begins: its own. One of eight begins where the holidays of the days ahead are not known.
+fn first_day(seed: u64) -> Date {
+    let mut dice = Dice::new(seed ^ 0x5eed);
+    let (start, days) = match dice.below(8) {
+        0 => (date(2026, 12, 1), 20),
+        _ => (date(2023, 1, 4), 500),
+    };
+    let days = i64::try_from(dice.below(days)).unwrap();
+    start.checked_add(days.days()).unwrap()
+}
+
+/// What the walks of a kind should have met and have not.
+fn missing(kind: &Kind, reasons: &[&str], met: &Met) -> Vec<String> {
+    let edges = kind.edges();
+    let undone = edges
+        .iter()
+        .filter(|edge| !met.done.contains(&(kind.name, edge.verb)))
+        .map(|edge| format!("{} done", edge.verb));
+    let legal = edges
+        .iter()
+        .filter(|edge| !met.wrong.contains(&(kind.name, edge.verb)))
+        .map(|edge| format!("{} refused", edge.verb));
+    let unmet = reasons
+        .iter()
+        .filter(|reason| !met.reasons.contains(**reason))
+        .map(|reason| (*reason).to_owned());
+    undone.chain(legal).chain(unmet).collect()
+}

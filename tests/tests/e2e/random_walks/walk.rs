@@ -1,0 +1,640 @@
+//! A walk: random steps on a few cases that share rounds, quotas and persons, with what must hold after each.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::thread;
+use std::time::Duration;
+
+use jiff::ToSpan;
+use jiff::civil::Date;
+use mingce_e2e::Failure;
+use mingce_e2e::cases::Clock;
+use serde_json::{Value, json};
+use tonic::Code;
+
+use super::lives::{Edge, Kind, OBJECTION};
+use super::request::{Dice, Names};
+use super::wire::Wire;
+
+/// A case or an objection.
+#[derive(Debug, Clone)]
+pub struct Thing {
+    pub kind: &'static Kind,
+    pub name: String,
+}
+
+/// How a case begins: the method and the request, in which `{n}` is another number each time. It can begin again when it has ended.
+#[derive(Debug)]
+pub struct Beginning {
+    pub kind: &'static Kind,
+    pub rpc: &'static str,
+    pub request: Value,
+    pub now: Option<Thing>,
+}
+
+/// What a walk goes about in.
+#[derive(Debug, Default)]
+pub struct World {
+    /// How its cases begin.
+    pub beginnings: Vec<Beginning>,
+    /// What else has a life of its own: the bodies of recommendations, the designations that confirmations make.
+    pub others: Vec<Thing>,
+    /// The verbs that are tried on those, most of the time.
+    pub other_verbs: &'static [&'static str],
+    /// Resource name of a person who reviews; empty where nothing is reviewed.
+    pub reviewer: String,
+    /// Resource names of its rounds.
+    pub rounds: Vec<String>,
+    pub names: Names,
+}
+
+/// What walks have met so far.
+#[derive(Debug, Default)]
+pub struct Met {
+    /// Kinds of case with verbs that were done.
+    pub done: BTreeSet<(&'static str, &'static str)>,
+    /// Verbs that were not legal where they were tried.
+    pub wrong: BTreeSet<(&'static str, &'static str)>,
+    /// Reasons that stood in the way.
+    pub reasons: BTreeSet<String>,
+    /// How many calls of verbs there were.
+    pub tries: usize,
+    /// Calls that were repeated with their request id.
+    pub repeated: usize,
+}
+
+pub struct Walk<'a> {
+    pub wire: &'a Wire,
+    pub clock: &'a Clock,
+    pub dice: Dice,
+    pub world: World,
+    pub met: &'a mut Met,
+    pub seed: u64,
+    /// What happened, for whom has to find out why.
+    pub log: Vec<String>,
+    /// The place of the case that most steps are about.
+    focus: usize,
+    objections: Vec<(Thing, Thing)>,
+    /// All that ever lived in it.
+    all: Vec<Thing>,
+}
+
+impl Drop for Walk<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("MINGCE_WALK_SEED={} walks this way again:", self.seed);
+            for (place, line) in self.log.iter().enumerate() {
+                eprintln!("{place:>4} {line}");
+            }
+        }
+    }
+}
+
+/// A resource without what is not kept: the verbs of a read.
+pub fn plain(resource: &Value) -> Value {
+    let mut plain = resource.clone();
+    plain["verbs"] = json!([]);
+    plain
+}
+
+fn state<'a>(kind: &Kind, resource: &'a Value) -> &'a str {
+    let state = resource["state"].as_str().unwrap();
+    state
+        .strip_prefix(kind.prefix)
+        .unwrap_or_else(|| panic!("{state} is no state of a {}", kind.name))
+}
+
+fn revision(resource: &Value) -> i64 {
+    resource["revision"].as_i64().unwrap()
+}
+
+fn texts(list: &Value) -> Vec<&str> {
+    list.as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect()
+}
+
+/// What stands in the way of a verb, as a read says it.
+fn blockers(verb: &Value) -> BTreeSet<(String, String)> {
+    let text = |blocker: &Value, field: &str| blocker[field].as_str().unwrap().to_owned();
+    let blockers = verb["blockers"].as_array().unwrap().iter();
+    blockers
+        .map(|blocker| (text(blocker, "reason"), text(blocker, "subject")))
+        .collect()
+}
+
+impl<'a> Walk<'a> {
+    pub fn new(wire: &'a Wire, clock: &'a Clock, met: &'a mut Met, seed: u64) -> Self {
+        Self {
+            wire,
+            clock,
+            dice: Dice::new(seed),
+            world: World::default(),
+            met,
+            seed,
+            log: Vec::new(),
+            focus: 0,
+            objections: Vec::new(),
+            all: Vec::new(),
+        }
+    }
+
+    pub fn today(&self) -> Date {
+        self.clock.today().parse().unwrap()
+    }
+
+    pub fn say(&mut self, what: impl AsRef<str>) {
+        self.log.push(format!("{} {}", self.clock.today(), what.as_ref()));
+    }
+
+    /// One step.
+    pub async fn step(&mut self) {
+        if self.dice.in_hundred(25) {
+            self.focus = self.dice.below(self.world.beginnings.len());
+        }
+        let (case, before) = self.begun(self.focus).await;
+        let is_reviewed = case.kind.is_reviewed();
+        match self.dice.below(100) {
+            0..=34 => self.go_on(&case, &before).await,
+            35..=60 => self.try_one(&case, &before, &[]).await,
+            61..=70 => self.move_clock(&before).await,
+            71..=78 => self.object(&case, &before).await,
+            79..=90 if !self.world.others.is_empty() => {
+                let (other, verbs) = (self.dice.one(&self.world.others).clone(), self.world.other_verbs);
+                let before = self.read(&other).await;
+                self.try_one(&other, &before, verbs).await;
+            }
+            91..=93 => self.update(&case, &before).await,
+            94..=95 if is_reviewed => self.review(&case, &before).await,
+            96 if !self.world.rounds.is_empty() && self.dice.in_hundred(30) => self.close_a_round().await,
+            _ => self.try_one(&case, &before, &[]).await,
+        }
+    }
+
+    /// Does what leads a case straight on, or what that waits for.
+    async fn go_on(&mut self, case: &Thing, before: &Value) {
+        let (all, state) = (case.kind.edges(), state(case.kind, before));
+        let on = case
+            .kind
+            .on
+            .split_whitespace()
+            .filter_map(|verb| all.iter().find(|edge| edge.verb == verb));
+        let Some(edge) = on.into_iter().find(|edge| edge.from.contains(state)) else {
+            return self.try_one(case, before, &[]).await;
+        };
+        let reasons = listed_verb(before, edge).map(blockers).unwrap_or_default();
+        let waits_for = |reason: &str| reasons.iter().any(|(other, _)| other == reason);
+        let is_new = reasons.iter().any(|(reason, _)| !self.met.reasons.contains(reason));
+        if is_new {
+            self.attempt(case, edge, before).await;
+        } else if waits_for("OBJECTION_OPEN") {
+            self.object(case, before).await;
+        } else if waits_for("REVIEWS_MISSING") || waits_for("SCORE_TOO_LOW") {
+            self.review(case, before).await;
+        } else if waits_for("NOTICE_RUNNING") || waits_for("ROUND_NOT_BEGUN") {
+            self.move_clock(before).await;
+        } else {
+            self.attempt(case, edge, before).await;
+        }
+    }
+
+    /// Closes a round, as a clerk does who has all applications.
+    async fn close_a_round(&mut self) {
+        let name = self.dice.one(&self.world.rounds).clone();
+        let closed = self
+            .wire
+            .call("mingce.registry.v1.CaseService/CloseRound", &json!({"name": name}))
+            .await;
+        self.say(format!(
+            "close {name}: {:?}",
+            closed.as_ref().map(|_| ()).map_err(Failure::is)
+        ));
+        if let Err(failure) = closed {
+            assert_eq!(failure.is(), (Code::FailedPrecondition, "ROUND_CLOSED"), "{failure:?}");
+        }
+    }
+
+    /// A case: it begins where there is none, and at times again where one has ended.
+    async fn begun(&mut self, place: usize) -> (Thing, Value) {
+        let now = self.world.beginnings[place].now.clone();
+        if let Some(thing) = now {
+            let read = self.read(&thing).await;
+            let has_ended = thing.kind.from(state(thing.kind, &read)).is_empty();
+            if !has_ended || !self.dice.in_hundred(60) {
+                return (thing, read);
+            }
+        }
+        let (wire, number) = (self.wire, self.world.names.new_number());
+        let beginning = &self.world.beginnings[place];
+        let (kind, rpc) = (beginning.kind, beginning.rpc);
+        let request = beginning.request.to_string().replace("{n}", &number.to_string());
+        let request: Value = serde_json::from_str(&request).unwrap();
+        self.say(format!("{rpc} {request}"));
+        let made = wire.done(rpc, request).await;
+        let thing = Thing {
+            kind,
+            name: made["name"].as_str().unwrap().to_owned(),
+        };
+        self.say(format!("    makes {}", thing.name));
+        self.world.beginnings[place].now = Some(thing.clone());
+        self.keep(&thing);
+        let read = self.read(&thing).await;
+        assert_eq!(plain(&read), plain(&made), "what is made and what is read then");
+        (thing, read)
+    }
+
+    /// Something whose history is looked at in the end.
+    pub fn keep(&mut self, thing: &Thing) {
+        self.all.push(thing.clone());
+    }
+
+    /// A resource with its verbs. What it says is held against the life cycle.
+    pub async fn read(&mut self, thing: &Thing) -> Value {
+        let read = self
+            .wire
+            .done(thing.kind.get, json!({"name": thing.name, "view": "VIEW_FULL"}))
+            .await;
+        let state = state(thing.kind, &read);
+        let verbs = read["verbs"].as_array().unwrap();
+        let listed: BTreeSet<&str> = verbs.iter().map(|verb| verb["verb"].as_str().unwrap()).collect();
+        assert_eq!(listed, thing.kind.from(state), "verbs of {} at {state}", thing.name);
+        assert_eq!(listed.len(), verbs.len(), "a verb stands twice: {read}");
+        for verb in verbs {
+            let edges = thing.kind.edges();
+            let edge = edges.iter().find(|edge| verb["verb"] == edge.verb).unwrap();
+            assert_eq!(verb["method"], format!("{}/{}", thing.kind.service, edge.method));
+            assert_eq!(verb["open"], verb["blockers"].as_array().unwrap().is_empty(), "{verb}");
+            for blocker in verb["blockers"].as_array().unwrap() {
+                for field in ["reason", "subject", "description", "description_zh"] {
+                    assert_ne!(blocker[field], "", "{verb}");
+                }
+            }
+        }
+        read
+    }
+
+    /// Tries a verb: one of all verbs of the life cycle, more often one that leads on to where no walk has been. `only`: one of these,
+    /// most of the time.
+    async fn try_one(&mut self, thing: &Thing, before: &Value, only: &[&str]) {
+        let all = thing.kind.edges();
+        let state = state(thing.kind, before);
+        let of = |wanted: &dyn Fn(&Edge) -> bool| all.iter().filter(|edge| wanted(edge)).collect::<Vec<_>>();
+        let listed = of(&|edge| edge.from.contains(state));
+        let blocked = |edge: &Edge| {
+            listed_verb(before, edge)
+                .map(blockers)
+                .unwrap_or_default()
+                .into_iter()
+                .map(|(reason, _)| reason)
+        };
+        // What no walk has met: a verb to be done, or a reason that stands in the way.
+        let new = of(&|edge| {
+            edge.from.contains(state)
+                && (is_open(before, edge) && !self.met.done.contains(&(thing.kind.name, edge.verb))
+                    || blocked(edge).any(|reason| !self.met.reasons.contains(&reason)))
+        });
+        // What ends a case is done seldom, else no case would get far.
+        let leads_on = |edge: &Edge| edge.to.iter().any(|to| *to != state && !thing.kind.from(to).is_empty());
+        let further = of(&|edge| is_open(before, edge) && leads_on(edge));
+        let chosen = of(&|edge| only.contains(&edge.verb));
+        let edge = match self.dice.below(20) {
+            0..=17 if !chosen.is_empty() => *self.dice.one(&chosen),
+            0..=9 if !new.is_empty() => *self.dice.one(&new),
+            0..=13 if !further.is_empty() => *self.dice.one(&further),
+            0..=15 if !listed.is_empty() => *self.dice.one(&listed),
+            _ => self.dice.one(&all),
+        };
+        self.attempt(thing, edge, before).await;
+    }
+
+    /// Tries a verb on what was just read.
+    pub async fn attempt(&mut self, thing: &Thing, edge: &Edge, before: &Value) {
+        let rpc = format!("{}/{}", thing.kind.service, edge.method);
+        let today = self.today();
+        let mut request = self.world.names.request(&rpc, before, today, &mut self.dice);
+        if self.dice.in_hundred(50) {
+            request["etag"] = before["etag"].clone();
+        }
+        let is_stale = self.dice.in_hundred(4);
+        if is_stale {
+            request["etag"] = json!("\"r0\"");
+        }
+        let is_repeated = self.dice.in_hundred(30);
+        if is_repeated || self.dice.in_hundred(20) {
+            request["request_id"] = json!(self.dice.uuid());
+        }
+        let is_trial = self.dice.in_hundred(8);
+        request["validate_only"] = json!(is_trial);
+        let answer = self.wire.call(&rpc, &request).await;
+        self.note(thing, edge, before, &request, &answer);
+        self.met.tries += 1;
+        let state_before = state(thing.kind, before);
+        let listed = listed_verb(before, edge);
+        let is_done = match (&answer, listed) {
+            (Err(failure), _) if is_stale => {
+                assert_eq!(failure.is(), (Code::Aborted, "ETAG_MISMATCH"), "{failure:?}");
+                false
+            }
+            (Ok(answer), Some(verb)) => {
+                assert_eq!(verb["open"], true, "{} is blocked and was done", edge.verb);
+                assert_eq!(revision(answer), revision(before) + 1, "{answer}");
+                assert!(
+                    edge.to.contains(state(thing.kind, answer)),
+                    "{} leads to {}",
+                    edge.verb,
+                    answer["state"]
+                );
+                self.met.done.insert((thing.kind.name, edge.verb));
+                !is_trial
+            }
+            (Err(failure), Some(verb)) => {
+                assert_eq!(
+                    verb["open"], false,
+                    "{} is open and was refused: {failure:?}",
+                    edge.verb
+                );
+                assert_eq!(failure.is(), (Code::FailedPrecondition, "CASE_BLOCKED"), "{failure:?}");
+                let tried: BTreeSet<(String, String)> = failure.blockers.iter().cloned().collect();
+                assert_eq!(tried, blockers(verb), "what stands in the way of {}", edge.verb);
+                self.met
+                    .reasons
+                    .extend(failure.reasons().into_iter().map(str::to_owned));
+                false
+            }
+            (Ok(answer), None) => panic!("{} is not legal at {state_before} and was done: {answer}", edge.verb),
+            (Err(failure), None) => {
+                assert_eq!(failure.is(), (Code::FailedPrecondition, "STATE_WRONG"), "{failure:?}");
+                self.met.wrong.insert((thing.kind.name, edge.verb));
+                false
+            }
+        };
+        if is_repeated && !is_trial {
+            self.met.repeated += 1;
+            match (&answer, self.wire.call(&rpc, &request).await) {
+                (Ok(first), Ok(again)) => assert_eq!(*first, again, "a repeated {} answers otherwise", edge.verb),
+                (Err(first), Err(again)) => assert_eq!((first.is(), &first.blockers), (again.is(), &again.blockers)),
+                (first, again) => panic!("{first:?}, and repeated {again:?}"),
+            }
+        }
+        let after = self.read(thing).await;
+        match answer {
+            Ok(answer) if is_done => {
+                assert_eq!(plain(&after), plain(&answer), "the answer and what is read then");
+                self.follow(&answer);
+            }
+            _ => assert_eq!(after, *before, "nothing was done, and it changed"),
+        }
+    }
+
+    /// What a verb makes lives on with the others.
+    fn follow(&mut self, answer: &Value) {
+        let designation = answer["designation"].as_str().unwrap_or_default();
+        if !designation.is_empty() && !self.all.iter().any(|thing| thing.name == designation) {
+            let thing = Thing {
+                kind: &super::lives::TALENT,
+                name: designation.to_owned(),
+            };
+            self.keep(&thing);
+            self.world.others.push(thing);
+        }
+    }
+
+    fn note(&mut self, thing: &Thing, edge: &Edge, before: &Value, request: &Value, answer: &Result<Value, Failure>) {
+        let mut said = String::new();
+        let rest: Vec<String> = request
+            .as_object()
+            .unwrap()
+            .iter()
+            .filter(|(field, value)| !["name", "reason"].contains(&field.as_str()) && **value != json!(false))
+            .map(|(field, value)| format!("{field}={value}"))
+            .collect();
+        write!(said, "{} {} {}", edge.verb, thing.name, rest.join(" ")).unwrap();
+        write!(said, ": {} r{}", state(thing.kind, before), revision(before)).unwrap();
+        match answer {
+            Ok(answer) => write!(said, " -> {} r{}", state(thing.kind, answer), revision(answer)).unwrap(),
+            Err(failure) => write!(said, " {:?} {:?}", failure.is(), failure.reasons()).unwrap(),
+        }
+        self.say(said);
+    }
+
+    /// Moves the clock on: some days, to the day on which something falls due, or months. Then it waits for what the register does by itself.
+    async fn move_clock(&mut self, case: &Value) {
+        let today = self.today();
+        let due = case["case"]["due_date"].as_str().unwrap_or_default();
+        let due: Option<Date> = due.parse().ok().filter(|day| *day > today);
+        let some = i64::try_from(1 + self.dice.below(3)).unwrap();
+        let is_near = due.is_some_and(|due| due < today.checked_add(20.days()).unwrap());
+        let to = match (self.dice.below(40), due) {
+            (0..=19, Some(due)) if is_near => due,
+            (20..=24, Some(due)) => due,
+            (0..=34, _) => today.checked_add(some.days()).unwrap(),
+            (35..=38, _) => today.checked_add(some.months()).unwrap(),
+            _ => today.checked_add(1.year()).unwrap(),
+        };
+        self.turn_to(to).await;
+        self.say("the clock moves on");
+    }
+
+    /// Turns the clock to a day and waits for what the register does by itself.
+    pub async fn turn_to(&mut self, day: Date) {
+        self.clock.set(&day.to_string());
+        for collection in ["rounds", "nominating_bodies"] {
+            let request = json!({"collection": collection, "page_size": 1000});
+            for patience in 0.. {
+                let due = self
+                    .wire
+                    .done("mingce.registry.v1.CaseService/ListDueWork", request.clone())
+                    .await;
+                let is_automatic = |work: &Value| work["automatic"] == true;
+                if !due["due_work"].as_array().unwrap().iter().any(is_automatic) {
+                    break;
+                }
+                assert!(patience < 400, "nobody does what is due: {due}");
+                tokio::time::sleep(Duration::from_millis(25)).await;
+            }
+        }
+    }
+
+    /// Files an objection, or moves one on.
+    async fn object(&mut self, case: &Thing, before: &Value) {
+        let known: Vec<Thing> = self
+            .objections
+            .iter()
+            .filter(|(_, of)| of.name == case.name)
+            .map(|(o, _)| o.clone())
+            .collect();
+        if !known.is_empty() && self.dice.in_hundred(75) {
+            let objection = self.dice.one(&known).clone();
+            let first = self.read(&objection).await;
+            self.try_one(&objection, &first, &[]).await;
+            let now = self.read(&objection).await;
+            let (after, is_open) = (self.read(case).await, OBJECTION.is_undecided(state(&OBJECTION, &now)));
+            let has_ended = !is_open && revision(&now) != revision(&first);
+            assert_eq!(revision(&after), revision(before) + i64::from(has_ended), "{after}");
+            let listed = texts(&after["case"]["open_objections"]).contains(&objection.name.as_str());
+            assert_eq!(listed, is_open, "{after}");
+            return;
+        }
+        if known.len() > 2 {
+            return;
+        }
+        let name = self.dice.one(&["", "试异议人", "试异议人"]);
+        let objection = json!({"case_name": case.name, "objector_name": name, "statement": "成果归属有误"});
+        let filed = self
+            .wire
+            .call(
+                "mingce.registry.v1.CaseService/FileObjection",
+                &json!({"objection": objection}),
+            )
+            .await;
+        let after = self.read(case).await;
+        let was_published = before["case"]["notice"]
+            .as_str()
+            .is_some_and(|notice| !notice.is_empty());
+        let is_undecided =
+            case.kind.is_undecided(state(case.kind, before)) || case.kind.is_draft(state(case.kind, before));
+        self.say(format!(
+            "object {}: {:?}",
+            case.name,
+            filed.as_ref().map(|o| o["name"].clone()).map_err(Failure::is)
+        ));
+        match filed {
+            Ok(filed) => {
+                assert!(was_published && is_undecided, "{before}");
+                assert_eq!(revision(&after), revision(before) + 1);
+                let objection = Thing {
+                    kind: &OBJECTION,
+                    name: filed["name"].as_str().unwrap().to_owned(),
+                };
+                assert!(
+                    texts(&after["case"]["open_objections"]).contains(&objection.name.as_str()),
+                    "{after}"
+                );
+                self.keep(&objection);
+                self.objections.push((objection, case.clone()));
+            }
+            Err(failure) => {
+                let why = if was_published {
+                    "CASE_DECIDED"
+                } else {
+                    "NOTICE_MISSING"
+                };
+                assert_eq!(failure.is(), (Code::FailedPrecondition, why), "{failure:?}");
+                assert!(!(was_published && is_undecided), "{failure:?}");
+                assert_eq!(after, *before);
+            }
+        }
+    }
+
+    /// Lets a panel of one review a case.
+    async fn review(&mut self, case: &Thing, before: &Value) {
+        let (wire, reviewer) = (self.wire, self.world.reviewer.clone());
+        let service = |rpc: &str| format!("mingce.registry.v1.CaseService/{rpc}");
+        let panel = json!({"display_name": "试评审组", "cases": [case.name]});
+        let made = wire.call(&service("CreatePanel"), &json!({"panel": panel})).await;
+        if state(case.kind, before) != "IN_REVIEW" {
+            let failure = made.unwrap_err();
+            assert_eq!(failure.is(), (Code::FailedPrecondition, "STATE_WRONG"), "{failure:?}");
+            assert_eq!(self.read(case).await, *before);
+            return;
+        }
+        let panel = made.unwrap();
+        let assign = json!({
+            "panel": panel["name"], "case_name": case.name, "reviewer": reviewer, "override_reason": "试走",
+        });
+        let review = wire.done(&service("AssignReviewer"), assign).await;
+        let points = 40 + self.dice.below(61);
+        let sheet = json!({
+            "scores": [{"criterion": "quality", "points": points}], "opinion": "可", "recommended": "RECOMMENDED_SUPPORT",
+        });
+        wire.done(
+            &service("SubmitReview"),
+            json!({"name": review["name"], "sheet": sheet}),
+        )
+        .await;
+        wire.done(&service("ClosePanel"), json!({"name": panel["name"]})).await;
+        let after = self.read(case).await;
+        self.say(format!("a review of {} gives {points} points", case.name));
+        assert_eq!(revision(&after), revision(before) + 1);
+        assert_eq!(
+            (&after["case"]["reviews"], &after["case"]["review_score"]),
+            (&json!(1), &json!(points * 100))
+        );
+    }
+
+    /// Writes into a case: into a draft, and never into one that waits for its decision.
+    async fn update(&mut self, case: &Thing, before: &Value) {
+        let Some((rpc, field, text)) = case.kind.update else {
+            return;
+        };
+        let state_before = state(case.kind, before);
+        let (is_draft, is_undecided) = (case.kind.is_draft(state_before), case.kind.is_undecided(state_before));
+        if !is_draft && !is_undecided {
+            return;
+        }
+        let change = json!({"name": case.name, text: self.dice.uuid()});
+        let answer = self.wire.call(rpc, &json!({field: change, "update_mask": text})).await;
+        let after = self.read(case).await;
+        self.say(format!(
+            "update {}: {:?}",
+            case.name,
+            answer.as_ref().map(revision).map_err(Failure::is)
+        ));
+        match answer {
+            Ok(answer) => {
+                assert!(is_draft, "{state_before}");
+                assert_eq!(revision(&answer), revision(before) + 1);
+                assert_eq!(plain(&after), plain(&answer));
+            }
+            Err(failure) => {
+                assert!(is_undecided, "{failure:?}");
+                assert_eq!(
+                    failure.is(),
+                    (Code::FailedPrecondition, "CASE_NOT_EDITABLE"),
+                    "{failure:?}"
+                );
+                assert_eq!(after, *before);
+            }
+        }
+    }
+
+    /// Looks at the history of all that lived in it.
+    pub async fn look_back(&mut self) {
+        let mut sequences = BTreeSet::new();
+        for thing in self.all.clone() {
+            let now = self.read(&thing).await;
+            let history = super::history::of(self.wire, &thing, 1 + self.dice.below(30)).await;
+            super::history::expect_whole(&thing, &now, &history);
+            for entry in &history {
+                assert!(
+                    sequences.insert(entry["sequence"].as_i64().unwrap()),
+                    "two entries at one place: {entry}"
+                );
+            }
+        }
+        for round in self.world.rounds.clone() {
+            let round = self
+                .wire
+                .done("mingce.registry.v1.CaseService/GetRound", json!({"name": round}))
+                .await;
+            for cap in round["caps"].as_array().unwrap() {
+                assert!(cap["used"].as_i64() <= cap["limit"].as_i64(), "{round}");
+            }
+        }
+    }
+}
+
+/// A verb as a read lists it.
+fn listed_verb<'a>(read: &'a Value, edge: &Edge) -> Option<&'a Value> {
+    read["verbs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|verb| verb["verb"] == edge.verb)
+}
+
+fn is_open(read: &Value, edge: &Edge) -> bool {
+    listed_verb(read, edge).is_some_and(|verb| verb["open"] == true)
+}

@@ -1,0 +1,3 @@
+//! Random walks by themselves.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod random_walks;
