@@ -11,7 +11,10 @@ use mingce_proto::registry::case_service_server::CaseServiceServer;
 use mingce_server::{Clock, Failure, Host, Server};
 
 mod due;
+mod notices;
+mod policies;
 mod reviewer;
+mod rounds;
 mod service;
 
 /// The services that know reviewers and those whom cases are about.

@@ -4,11 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 use mingce_client::{Awards, Labs, Talent as TalentPeer};
-use mingce_lifecycle::{Parties, day};
-use mingce_orm::{Cx, Error, Result};
+use mingce_lifecycle::any::of_name;
+use mingce_lifecycle::{Parties, day, panel};
+use mingce_orm::{Call, Cx, Edit, Error, Result};
 use mingce_proto::awards::{Award, ListAwardsRequest};
+use mingce_proto::codec::Reply;
 use mingce_proto::labs::ResolveOrganizationsRequest;
-use mingce_proto::registry::{Conflict, ConflictKind, OrganizationReference, TalentReference, View};
+use mingce_proto::registry::{
+    AssignReviewerRequest, Conflict, ConflictKind, OrganizationReference, Review, TalentReference, View,
+};
 use mingce_proto::talent::{BatchGetTalentsRequest, Employment, ListTalentsRequest, ResolveTalentsRequest, Talent};
 use mingce_server::status::from_status;
 use tonic::Code;
@@ -36,6 +40,41 @@ pub(crate) struct Profile {
 }
 
 impl CaseRegister {
+    /// Assigns a reviewer who is cleared, or with the reason why a conflict does not matter.
+    ///
+    /// # Errors
+    /// As the contract says.
+    pub(crate) async fn assign(&self, cx: &Cx, call: Call, r: AssignReviewerRequest) -> Result<Reply<Review>> {
+        let kind = of_name(&self.kinds, &r.case_name, "case_name")?;
+        let at = self.at(cx)?;
+        let (parties, seen, terms) = self
+            .store
+            .rehearse(&mut self.store.rehearsal(), |work| {
+                let name = &r.case_name;
+                Ok((
+                    kind.parties(work, name)?,
+                    kind.look(work, name)?,
+                    kind.review_terms(work, &at, name)?,
+                ))
+            })
+            .await?;
+        let known = self.profile(cx, &r.reviewer, parties).await?;
+        let window = window(&seen.facts.submit_date, terms.employment_months, at.today)?;
+        let (reviewer, awards) = (known.reviewer.as_ref(), known.awards.as_deref());
+        let found = conflicts(&known.name, reviewer, awards, &known.parties, window);
+        let reference = TalentReference {
+            display_name: reviewer.map_or(String::new(), |reviewer| reviewer.display_name.clone()),
+            talent: known.name,
+            identifier: None,
+        };
+        let stamp = call.stamp("assign", &r.override_reason);
+        let edit: Edit = Box::new(move |work| {
+            let place = (r.panel.as_str(), r.case_name.as_str());
+            panel::assign(work, &at, &stamp, place, &reference, &found, &r.override_reason)
+        });
+        self.store.change::<panel::Reviews>(cx, call, edit).await
+    }
+
     /// What is known of a reviewer of a case.
     ///
     /// # Errors

@@ -1,18 +1,13 @@
 //! The rpcs of the shared service. Each opens its request and calls one verb of the kit.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
-use mingce_lifecycle::any::of_name;
-use mingce_lifecycle::cross::{Step, verbs};
+use mingce_lifecycle::called;
+use mingce_lifecycle::cross::Step;
 use mingce_lifecycle::notice::{Notices, public};
-use mingce_lifecycle::objection::{self, Objections};
+use mingce_lifecycle::objection::Objections;
 use mingce_lifecycle::panel::{self, Panels, Reviews};
 use mingce_lifecycle::policy::{self, Policies};
-use mingce_lifecycle::round::{self, Rounds};
-use mingce_lifecycle::{At, Scope, called};
-use mingce_orm::store::{expect_active, expect_etag, inbound, settled};
-use mingce_orm::{Call, Collection, Cx, Edit, Error, List, Mask, Page, Stamp, wanted};
+use mingce_lifecycle::round::Rounds;
+use mingce_orm::{Call, Collection, Cx, Edit, Error, Page, Stamp, wanted};
 use mingce_proto::codec::Reply;
 use mingce_proto::registry::case_service_server::CaseService;
 use mingce_proto::registry::*;
@@ -21,7 +16,6 @@ use prost::Message;
 use tonic::{Request, Response, Status};
 
 use crate::CaseRegister;
-use crate::reviewer::{conflicts, window};
 
 type Answered<T> = Result<Response<Reply<T>>, Status>;
 
@@ -87,6 +81,11 @@ impl CaseService for CaseRegister {
     async fn close_round(&self, request: Request<CloseRoundRequest>) -> Answered<CloseRoundResponse> {
         let (cx, r) = open(request)?;
         reply(self.end_round(&cx, r).await)
+    }
+
+    async fn get_round_report(&self, request: Request<GetRoundReportRequest>) -> Answered<GetRoundReportResponse> {
+        let (cx, r) = open(request)?;
+        reply(self.report(&cx, &r.name).await)
     }
 
     async fn get_notice(&self, request: Request<GetNoticeRequest>) -> Answered<Notice> {
@@ -256,7 +255,7 @@ impl CaseService for CaseRegister {
     }
 }
 
-fn named(step: Step, verb: &'static str) -> Step {
+pub(crate) fn named(step: Step, verb: &'static str) -> Step {
     Step {
         stamp: Stamp { verb, ..step.stamp },
         ..step
@@ -273,220 +272,10 @@ impl CaseRegister {
         self.store.change::<C>(cx, call, edit?).await
     }
 
-    async fn read<C: Collection>(&self, cx: &Cx, name: &str) -> Result<C::Item, Error> {
+    pub(crate) async fn read<C: Collection>(&self, cx: &Cx, name: &str) -> Result<C::Item, Error> {
         match self.store.get::<C>(cx, name, View::Full as i32).await? {
             Reply::Message(item) => Ok(item),
             Reply::Encoded(body) => C::Item::decode(body).map_err(Error::internal),
         }
-    }
-
-    async fn simulate(&self, cx: &Cx, r: SimulatePolicyRequest) -> Result<SimulatePolicyResponse, Error> {
-        let draft = settled::<Policies>(&inbound::<Policies>(&r.policy.unwrap_or_default())?)?;
-        let Some(kind) = self.kinds.iter().find(|kind| kind.kind() == draft.kind()) else {
-            let said = format!("this server has no cases of {}", draft.kind().as_str_name());
-            return Err(Error::invalid("policy.kind", "TERMS_OF_OTHER_KIND", said));
-        };
-        let mut names = r.cases;
-        if let Some(other) = names.iter().find(|name| !kind.owns(name)) {
-            let said = format!(
-                "{other} is no case that a policy of {} decides",
-                draft.kind().as_str_name()
-            );
-            return Err(Error::invalid("cases", "TERMS_OF_OTHER_KIND", said));
-        }
-        if !r.round.is_empty() {
-            names.extend(kind.of_round(&self.store, cx, &r.round).await?);
-        }
-        names.sort();
-        names.dedup();
-        let at = self.at(cx)?;
-        let mut register = self.store.rehearsal();
-        let scopes = self.store.rehearse(&mut register, |work| {
-            let all: Vec<_> = names.iter().map(|name| kind.undetermined(work, name)).collect();
-            all.into_iter().collect::<Result<Vec<_>, Error>>()
-        });
-        let (scopes, mut in_force) = (scopes.await?, BTreeMap::new());
-        for scope in scopes.iter().flatten() {
-            if !in_force.contains_key(scope) {
-                let (level, programme) = (scope.0, scope.1.as_str());
-                let day = at.today.to_string();
-                let found = policy::in_force(&self.store, cx, draft.kind(), Scope { level, programme }, &day).await?;
-                in_force.insert(scope, Arc::new(found));
-            }
-        }
-        let moments: Vec<At> = scopes
-            .iter()
-            .map(|scope| At {
-                in_force: scope.as_ref().and_then(|scope| in_force.get(scope)).cloned(),
-                ..at.clone()
-            })
-            .collect();
-        let differences = self.store.rehearse(&mut register, |work| {
-            let all: Vec<_> = names
-                .iter()
-                .zip(&moments)
-                .map(|(name, at)| kind.simulate(work, at, name, &draft))
-                .collect();
-            all.into_iter().collect::<Result<Vec<_>, Error>>()
-        });
-        let differences = differences.await?.into_iter().flatten().collect();
-        Ok(SimulatePolicyResponse {
-            differences,
-            cases: i32::try_from(names.len()).unwrap_or(i32::MAX),
-        })
-    }
-
-    async fn begin_round(&self, cx: &Cx, call: Call, given: Round) -> Result<Reply<Round>, Error> {
-        let given = Mask::parse::<Rounds>(&["*".to_owned()], &given)?
-            .apply::<Rounds>(&Round::default(), &inbound::<Rounds>(&given)?)?;
-        // What is wrong with the round itself comes before what its policy says.
-        settled::<Rounds>(&given)?;
-        let policy = if given.policy.is_empty() {
-            let scope = Scope {
-                level: given.level,
-                programme: &given.programme,
-            };
-            let found = policy::in_force(&self.store, cx, given.kind(), scope, &given.start_date).await?;
-            if call.is_dry() {
-                found
-            } else {
-                policy::kept(&self.store, cx, found).await?
-            }
-        } else {
-            self.read::<Policies>(cx, &given.policy).await?
-        };
-        self.store
-            .create::<Rounds>(cx, call, "create", round::begin(given, &policy)?)
-            .await
-    }
-
-    async fn change_round(&self, cx: &Cx, call: Call, given: Round, paths: &[String]) -> Result<Reply<Round>, Error> {
-        let mask = Mask::parse::<Rounds>(paths, &given)?;
-        let (stamp, at) = (call.stamp("update", ""), cx.clone());
-        Rounds::shape().kind.expect(&given.name, "round.name")?;
-        let edit: Edit = Box::new(move |work| {
-            let stored = work.require::<Rounds>(&given.name)?;
-            expect_etag::<Rounds>(&stored, &given.etag)?;
-            expect_active::<Rounds>(&stored)?;
-            let mut merged = mask.apply::<Rounds>(&stored, &given)?;
-            round::keep_used(&stored, &mut merged);
-            let merged = settled::<Rounds>(&merged)?;
-            Rounds::may_write(Some(&stored), &merged)?;
-            work.update::<Rounds>(&at, &stamp, &merged)
-        });
-        self.store.change::<Rounds>(cx, call, edit).await
-    }
-
-    async fn end_round(&self, cx: &Cx, r: CloseRoundRequest) -> Result<CloseRoundResponse, Error> {
-        let (call, step) = called!("CloseRound", r);
-        let (at, step, name) = (cx.clone(), named(step, "close"), r.name);
-        let edit: Edit = Box::new(move |work| round::close(work, &at, &step));
-        let round = match self.store.change::<Rounds>(cx, call, edit).await? {
-            Reply::Message(round) => round,
-            Reply::Encoded(body) => Round::decode(body).map_err(Error::internal)?,
-        };
-        let kind = self.kinds.iter().find(|kind| kind.kind() == round.kind());
-        let (undecided, undecided_count) = match kind {
-            Some(kind) => kind.undecided(&self.store, cx, &name).await?,
-            None => (Vec::new(), 0),
-        };
-        Ok(CloseRoundResponse {
-            round: Some(round),
-            undecided,
-            undecided_count,
-        })
-    }
-
-    async fn public_notices(&self, cx: &Cx, r: &ListPublicNoticesRequest) -> Result<ListPublicNoticesResponse, Error> {
-        let mut filter = Vec::new();
-        if r.kind() != CaseKind::Unspecified {
-            filter.push(format!("kind = {}", r.kind().as_str_name()));
-        }
-        if let Some(day) = mingce_lifecycle::day::given("date", &r.date)? {
-            filter.push(format!("start_date <= \"{day}\" AND end_date >= \"{day}\""));
-        }
-        let filter = filter.join(" AND ");
-        let list = List {
-            page_size: r.page_size,
-            page_token: &r.page_token,
-            filter: &filter,
-            view: View::Full as i32,
-            ..List::default()
-        };
-        let page = self.store.list::<Notices>(cx, list).await?;
-        Ok(ListPublicNoticesResponse {
-            notices: page.items()?.into_iter().map(public).collect(),
-            next_page_token: page.next_page_token,
-        })
-    }
-
-    async fn file(&self, cx: &Cx, call: Call, given: Objection) -> Result<Reply<Objection>, Error> {
-        let given = Mask::parse::<Objections>(&["*".to_owned()], &given)?
-            .apply::<Objections>(&Objection::default(), &inbound::<Objections>(&given)?)?;
-        // What is wrong with the objection itself comes before what its case says.
-        settled::<Objections>(&given)?;
-        let kind = of_name(&self.kinds, &given.case_name, "objection.case_name")?;
-        let (at, stamp) = (self.at(cx)?, call.stamp("file", ""));
-        let edit: Edit = Box::new(move |work| objection::file(work, &at, &stamp, kind.as_ref(), &given));
-        self.store.change::<Objections>(cx, call, edit).await
-    }
-
-    async fn objection_with_verbs(&self, cx: &Cx, name: &str) -> Result<Objection, Error> {
-        let (mut found, at) = (self.read::<Objections>(cx, name).await?, self.at(cx)?);
-        let open = self
-            .store
-            .rehearse(&mut self.store.rehearsal(), |work| {
-                verbs::<Objections>(work, &at, &found, None)
-            })
-            .await?;
-        found.verbs = open;
-        Ok(found)
-    }
-
-    async fn objected(
-        &self,
-        cx: &Cx,
-        call: Call,
-        verb: &'static str,
-        step: Step,
-        (finding, refusal): (String, i32),
-    ) -> Result<Reply<Objection>, Error> {
-        let of = self.read::<Objections>(cx, &step.name).await?;
-        let kind = of_name(&self.kinds, &of.case_name, "name")?;
-        let at = self.at(cx)?;
-        let wanted = objection::verb(verb, step, kind, finding, refusal);
-        let edit: Edit = Box::new(move |work| wanted.cross(work, &at));
-        self.store.change::<Objections>(cx, call, edit).await
-    }
-
-    async fn assign(&self, cx: &Cx, call: Call, r: AssignReviewerRequest) -> Result<Reply<Review>, Error> {
-        let kind = of_name(&self.kinds, &r.case_name, "case_name")?;
-        let at = self.at(cx)?;
-        let (parties, seen, terms) = self
-            .store
-            .rehearse(&mut self.store.rehearsal(), |work| {
-                let name = &r.case_name;
-                Ok((
-                    kind.parties(work, name)?,
-                    kind.look(work, name)?,
-                    kind.review_terms(work, &at, name)?,
-                ))
-            })
-            .await?;
-        let known = self.profile(cx, &r.reviewer, parties).await?;
-        let window = window(&seen.facts.submit_date, terms.employment_months, at.today)?;
-        let (reviewer, awards) = (known.reviewer.as_ref(), known.awards.as_deref());
-        let found = conflicts(&known.name, reviewer, awards, &known.parties, window);
-        let reference = TalentReference {
-            display_name: reviewer.map_or(String::new(), |reviewer| reviewer.display_name.clone()),
-            talent: known.name,
-            identifier: None,
-        };
-        let stamp = call.stamp("assign", &r.override_reason);
-        let edit: Edit = Box::new(move |work| {
-            let place = (r.panel.as_str(), r.case_name.as_str());
-            panel::assign(work, &at, &stamp, place, &reference, &found, &r.override_reason)
-        });
-        self.store.change::<Reviews>(cx, call, edit).await
     }
 }

@@ -154,7 +154,7 @@ impl Cases<'_> {
     async fn all_or_none<C: Case>(&self, cx: &Cx, calls: Vec<Called<C>>) -> Result<Vec<MoveOutcome>> {
         let ready = join_all(calls.iter().map(|called| self.ready::<C>(cx, called))).await;
         let dry = calls.iter().any(|called| called.call.is_dry());
-        let tries: Vec<(Move<C>, Result<At>)> = calls.into_iter().map(|called| called.wanted).zip(ready).collect();
+        let tries: Vec<(Called<C>, Result<At>)> = calls.into_iter().zip(ready).collect();
         let edit: Edit = Box::new(move |work| {
             let mut outcomes = try_each(work, &tries)?;
             if !outcomes.iter().all(|outcome| outcome.done) {
@@ -192,11 +192,14 @@ impl Cases<'_> {
 }
 
 /// Tries moves one upon the other. Goes on after one that cannot be done, so that all that is needed is asked for at once.
-fn try_each<C: Case>(work: &mut Work, tries: &[(Move<C>, Result<At>)]) -> Result<Vec<MoveOutcome>> {
+fn try_each<C: Case>(work: &mut Work, tries: &[(Called<C>, Result<At>)]) -> Result<Vec<MoveOutcome>> {
     let mut outcomes = Vec::with_capacity(tries.len());
-    for (wanted, at) in tries {
-        let name = wanted.step.name.clone();
-        let tried = at.as_ref().map_err(Clone::clone).and_then(|at| wanted.cross(work, at));
+    for (called, at) in tries {
+        let name = called.wanted.step.name.clone();
+        let tried = at
+            .as_ref()
+            .map_err(Clone::clone)
+            .and_then(|at| try_once(work, called, at));
         outcomes.push(match tried {
             Ok(answer) => MoveOutcome {
                 name,
@@ -208,6 +211,23 @@ fn try_each<C: Case>(work: &mut Work, tries: &[(Move<C>, Result<At>)]) -> Result
         });
     }
     Ok(outcomes)
+}
+
+/// Tries a move, unless it was done before.
+fn try_once<C: Case>(work: &mut Work, called: &Called<C>, at: &At) -> Result<Answer> {
+    let Some(once) = called.call.once() else {
+        return called.wanted.cross(work, at);
+    };
+    // Both are asked for at once: the case is locked before earlier requests are looked for.
+    let known = work.require::<C>(&called.wanted.step.name);
+    let earlier = work.answered(&at.cx, once);
+    known?;
+    if let Some(answer) = earlier? {
+        return Ok(answer);
+    }
+    let answer = called.wanted.cross(work, at)?;
+    work.remember(&at.cx, once, &answer);
+    Ok(answer)
 }
 
 fn done<C: Case>(name: String, reply: Reply<C::Item>) -> MoveOutcome {

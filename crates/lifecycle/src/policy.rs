@@ -225,7 +225,7 @@ pub fn compare(before: &Policy, after: &Policy) -> Result<Vec<TermDifference>> {
 }
 
 /// The policy that holds for cases of a kind on a day: of those that have begun, the one for just this programme and level, else for
-/// the programme, else for the level, else for all; among them the one that began last. Where none was loaded, the one that the
+/// the programme, else for the level, else for all; among them the one that began last, and of those that began on one day the one that was loaded last. Where none was loaded, the one that the
 /// program ships, which then has no name.
 ///
 /// # Errors
@@ -266,7 +266,7 @@ fn rank(policy: &Policy) -> (bool, bool, &str, &str) {
         !policy.programme.is_empty(),
         policy.level != 0,
         &policy.start_date,
-        &policy.version,
+        &policy.name,
     )
 }
 

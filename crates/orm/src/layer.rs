@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::draft::Draft;
 use crate::error::Result;
 use crate::ledger::Entry;
+use crate::once::{Done, Earlier, RequestKey};
 use crate::resource::{Kind, Row};
 use crate::vault::Vault;
 
@@ -27,6 +28,8 @@ pub(crate) struct Asks {
     pub rows: HashMap<Table, (&'static Kind, BTreeSet<String>)>,
     pub keys: HashMap<Table, (&'static Kind, BTreeSet<String>)>,
     pub names: HashMap<Table, (&'static Kind, BTreeSet<String>)>,
+    /// Earlier requests, by their ids.
+    pub requests: BTreeSet<String>,
 }
 
 impl Asks {
@@ -45,6 +48,7 @@ impl Asks {
 
     /// Asks for all that another asks for too.
     pub fn and(&mut self, other: &Self) {
+        self.requests.extend(other.requests.iter().cloned());
         let lists = [
             (&mut self.rows, &other.rows),
             (&mut self.keys, &other.keys),
@@ -58,7 +62,7 @@ impl Asks {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty() && self.keys.is_empty() && self.names.is_empty()
+        self.rows.is_empty() && self.keys.is_empty() && self.names.is_empty() && self.requests.is_empty()
     }
 }
 
@@ -75,6 +79,9 @@ pub(crate) struct Base {
     pub rows: HashMap<(Table, String), Option<Loaded>>,
     pub keys: HashMap<(Table, String), Option<String>>,
     pub names: HashMap<(Table, String), Vec<String>>,
+    /// Which request ids were looked for, and the requests that were found.
+    pub request_ids: BTreeSet<String>,
+    pub requests: HashMap<RequestKey, Earlier>,
 }
 
 /// A row from its whole message and its sealed part.
@@ -115,4 +122,5 @@ pub(crate) struct Layer {
     pub keys: HashMap<(Table, String), Option<String>>,
     pub names: HashMap<(Table, String), Vec<String>>,
     pub entries: Vec<Entry>,
+    pub requests: Vec<Done>,
 }

@@ -18,6 +18,7 @@ mod layer;
 mod ledger;
 mod merge;
 pub mod names;
+pub mod once;
 pub mod order;
 pub mod page;
 pub mod read;

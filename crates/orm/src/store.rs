@@ -14,6 +14,7 @@ use crate::draft::Draft;
 use crate::error::{Class, Error, Result, Violation};
 use crate::id::Id;
 use crate::ledger;
+use crate::once::Once;
 use crate::reads::Reads;
 use crate::resource::{self, Collection, HEAD_FIELDS, Kind};
 use crate::rules;
@@ -21,7 +22,7 @@ use crate::tables;
 use crate::vault::Vault;
 use crate::wire;
 use crate::work::{Work, head_of};
-use crate::writer::{Edit, Once, Planned, Writers, apply};
+use crate::writer::{Edit, Planned, Writers, apply};
 
 /// The store of one service.
 #[derive(Debug, Clone)]
@@ -53,6 +54,11 @@ impl Call {
             }
         });
         Self { once, validate_only }
+    }
+
+    /// Its request id and content, where it is to be done once.
+    pub fn once(&self) -> Option<&Once> {
+        self.once.as_ref()
     }
 
     /// Whether it only wants to know what would be.

@@ -9,6 +9,7 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, QueryResult};
 use crate::error::Result;
 use crate::index;
 use crate::layer::{Asks, Base, Loaded, RowChange};
+use crate::once;
 use crate::resource::{Cell, Kind, Row};
 use crate::statement::{among, bound, list, most_rows, sql, table_of};
 use crate::vault::Vault;
@@ -103,6 +104,12 @@ pub(crate) async fn load(
         for row in &found {
             take_row(kind, row, base, vault)?;
         }
+    }
+    // After the rows are locked: what came first and held them is committed, and its requests are seen.
+    if !asks.requests.is_empty() {
+        let ids: Vec<&str> = asks.requests.iter().map(String::as_str).collect();
+        base.requests.extend(once::earlier(connection, &ids).await?);
+        base.request_ids.extend(asks.requests);
     }
     Ok(())
 }

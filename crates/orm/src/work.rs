@@ -17,6 +17,7 @@ use crate::error::{Class, Error, Result};
 use crate::id::Id;
 use crate::layer::{Asks, Base, Changed, Layer, RowChange, Staged};
 use crate::ledger::Entry;
+use crate::once::{Done, Once, same};
 use crate::resource::{self, Collection, HEAD_FIELDS, Head, Key, Kind, Row};
 use crate::vault::Vault;
 use crate::wire;
@@ -363,6 +364,37 @@ impl Work {
         !self.asks.is_empty()
     }
 
+    /// What an earlier request with this id and content was answered. For edits that are several requests at once.
+    ///
+    /// # Errors
+    /// Where the id was used for another request.
+    pub fn answered(&mut self, cx: &Cx, once: &Once) -> Result<Option<Answer>> {
+        if !self.base.request_ids.contains(&once.request_id) {
+            self.asks.requests.insert(once.request_id.clone());
+            return Err(not_loaded());
+        }
+        let key = (cx.actor.clone(), once.request_id.clone());
+        let done = self.kept.requests.iter().chain(&self.staged.requests);
+        if let Some(done) = done.into_iter().find(|done| done.key == key) {
+            return same(&(done.digest.clone(), done.answer.clone()), once).map(Some);
+        }
+        self.base
+            .requests
+            .get(&key)
+            .map(|earlier| same(earlier, once))
+            .transpose()
+    }
+
+    /// Remembers what a request is answered, in the transaction that does it.
+    pub fn remember(&mut self, cx: &Cx, once: &Once, answer: &Answer) {
+        self.staged.requests.push(Done {
+            key: (cx.actor.clone(), once.request_id.clone()),
+            digest: once.digest.clone(),
+            answer: answer.clone(),
+            time: cx.now,
+        });
+    }
+
     /// Gives up what this edit has staged so far: for one that answers why it does nothing.
     pub fn forget(&mut self) {
         self.staged = Layer::default();
@@ -377,6 +409,7 @@ impl Work {
             self.kept.names.entry(name).or_default().extend(ids);
         }
         self.kept.entries.extend(staged.entries);
+        self.kept.requests.extend(staged.requests);
     }
 
     /// Forgets what the last edit changed.
@@ -390,8 +423,8 @@ impl Work {
         self.staged = Layer::default();
     }
 
-    /// The rows to write, each with what the tables hold of it now, and the entries for the ledger.
-    pub(crate) fn finish(self) -> Result<(Vec<RowChange>, Vec<Entry>)> {
+    /// The rows to write, each with what the tables hold of it now, the entries for the ledger, and the requests to remember.
+    pub(crate) fn finish(self) -> Result<(Vec<RowChange>, Vec<Entry>, Vec<Done>)> {
         let vault = self.vault.as_deref();
         let mut rows = Vec::with_capacity(self.kept.rows.len());
         for (at, staged) in &self.kept.rows {
@@ -408,7 +441,7 @@ impl Work {
             rows.push((before, Arc::new((changed.project)(&changed.whole, sealed, vault)?)));
         }
         rows.sort_by(|a, b| (a.1.kind.table, &a.1.id).cmp(&(b.1.kind.table, &b.1.id)));
-        Ok((rows, self.kept.entries))
+        Ok((rows, self.kept.entries, self.kept.requests))
     }
 }
 

@@ -20,7 +20,7 @@ use crate::db::Db;
 use crate::error::{Class, Error, Result};
 use crate::fault::{is_full, is_locked, is_unique, is_unreachable, wants_retry};
 use crate::layer::Asks;
-use crate::statement::sql;
+use crate::once::{self, Done, Earlier, Once, RequestKey, same};
 use crate::vault::Vault;
 use crate::work::Work;
 use crate::{ledger, tables};
@@ -51,15 +51,6 @@ impl From<Edit> for Planned {
         let asks = Asks::default();
         Self { edit, asks }
     }
-}
-
-/// A retried call is done once: who called, with which id, with what content.
-#[derive(Debug, Clone)]
-pub struct Once {
-    /// The `request_id`.
-    pub request_id: String,
-    /// Digest of method and request.
-    pub digest: Vec<u8>,
 }
 
 /// Edits that one call wants done, and who waits for them.
@@ -297,20 +288,20 @@ async fn transaction(db: &Db, vault: Option<&Arc<Vault>>, jobs: &[Job]) -> Resul
         )
         .into());
     }
-    let (rows, entries) = work.finish()?;
-    if entries.is_empty() && fresh.is_empty() {
+    let (rows, entries, mut requests) = work.finish()?;
+    requests.extend(done(jobs, &fresh, &seen));
+    if entries.is_empty() && requests.is_empty() {
         tx.rollback().await?;
         return Ok(results);
     }
     tables::write(&tx, &rows).await?;
-    remember(&tx, jobs, &fresh, &seen).await?;
+    once::remember(&tx, requests).await?;
     ledger::append(&tx, &entries).await?;
     tx.commit().await.map_err(Fault::Commit)?;
     Ok(results)
 }
 
-type RequestKey = (String, String);
-type Seen = HashMap<RequestKey, (Vec<u8>, Answer)>;
+type Seen = HashMap<RequestKey, Earlier>;
 /// The requests that are new, each with its job's place.
 type Fresh = Vec<(RequestKey, usize)>;
 
@@ -323,13 +314,9 @@ fn edit_all(work: &mut Work, jobs: &[Job], seen: &mut Seen) -> (Vec<Vec<Result<A
             .as_ref()
             .map(|once| (job.cx.actor.clone(), once.request_id.clone()));
         if let (Some(at), Some(once)) = (&at, &job.once)
-            && let Some((digest, answer)) = seen.get(at)
+            && let Some(earlier) = seen.get(at)
         {
-            results.push(vec![if *digest == once.digest {
-                Ok(answer.clone())
-            } else {
-                Err(reused())
-            }]);
+            results.push(vec![same(earlier, once)]);
             continue;
         }
         let result: Vec<_> = job.edits.iter().map(|edit| apply(work, edit)).collect();
@@ -355,11 +342,6 @@ pub(crate) fn apply<T>(work: &mut Work, edit: impl Fn(&mut Work) -> Result<T>) -
     result
 }
 
-fn reused() -> Error {
-    let said = "this request_id was used for another request: make a new one for each request";
-    Error::invalid("request_id", "REQUEST_ID_REUSED", said)
-}
-
 /// What an earlier call with this id and content was answered. For a retry that would fail before it comes to a writer.
 pub(crate) async fn answered(db: &Db, cx: &Cx, once: &Once) -> Result<Option<Answer>> {
     let text = "SELECT r.resource, r.revision, l.snapshot FROM requests r \
@@ -381,39 +363,14 @@ pub(crate) async fn answered(db: &Db, cx: &Cx, once: &Once) -> Result<Option<Ans
     }))
 }
 
-/// What earlier calls with these request ids were answered.
+/// What earlier calls with the request ids of these jobs were answered.
 async fn requests(tx: &DatabaseTransaction, jobs: &[Job]) -> Result<Seen, Fault> {
-    let mut seen = Seen::new();
-    let backend = tx.get_database_backend();
     let ids: Vec<&str> = jobs
         .iter()
         .filter_map(|j| j.once.as_ref())
         .map(|o| o.request_id.as_str())
         .collect();
-    if ids.is_empty() {
-        return Ok(seen);
-    }
-    let text = format!(
-        "SELECT r.actor, r.request_id, r.digest, r.resource, r.revision, l.snapshot FROM requests r \
-         JOIN ledger l ON l.resource = r.resource AND l.revision = r.revision WHERE {}",
-        crate::statement::among(backend, "r.request_id")
-    );
-    for row in tx
-        .query_all_raw(sql(backend, &text, [crate::statement::list(backend, ids)]))
-        .await?
-    {
-        let answer = Answer {
-            outcome: Outcome::Unchanged,
-            name: row.try_get_by_index(3)?,
-            revision: row.try_get_by_index(4)?,
-            body: row.try_get_by_index(5)?,
-        };
-        seen.insert(
-            (row.try_get_by_index(0)?, row.try_get_by_index(1)?),
-            (row.try_get_by_index(2)?, answer),
-        );
-    }
-    Ok(seen)
+    Ok(once::earlier(tx, &ids).await?)
 }
 
 /// Whether a call failed because its first try was committed after [`requests`] looked for it: what it found in its way
@@ -432,18 +389,16 @@ async fn overtaken(
     Ok(requests(tx, jobs).await?.keys().any(|at| !seen.contains_key(at)))
 }
 
-async fn remember(tx: &DatabaseTransaction, jobs: &[Job], fresh: &Fresh, seen: &Seen) -> Result<(), sea_orm::DbErr> {
-    let rows = fresh.iter().filter_map(|(at, place)| {
+/// The new requests of jobs, to be remembered.
+fn done(jobs: &[Job], fresh: &Fresh, seen: &Seen) -> Vec<Done> {
+    let done = fresh.iter().filter_map(|(at, place)| {
         let ((digest, answer), job) = (seen.get(at)?, jobs.get(*place)?);
-        Some(vec![
-            at.0.as_str().into(),
-            at.1.as_str().into(),
-            digest.clone().into(),
-            answer.name.as_str().into(),
-            answer.revision.into(),
-            job.cx.now.into(),
-        ])
+        Some(Done {
+            key: at.clone(),
+            digest: digest.clone(),
+            answer: answer.clone(),
+            time: job.cx.now,
+        })
     });
-    let columns = ["actor", "request_id", "digest", "resource", "revision", "create_time"];
-    tables::insert_values(tx, "requests", &columns, "", rows.collect()).await
+    done.collect()
 }

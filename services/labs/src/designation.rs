@@ -115,25 +115,22 @@ impl Collection for Designations {
     /// One decision on one lab under one programme, before it one application in a round; and a number is given once per
     /// programme.
     fn keys(item: &Self::Item) -> Vec<Key> {
-        if let Some(case) = item
-            .case
-            .as_ref()
-            .filter(|case| !case.round.is_empty() && item.decision_date.is_empty())
-        {
-            if Self::life().phase(item.state) == Phase::Ended {
-                return Vec::new();
-            }
-            let application = [lab(item), &item.level.to_string(), &item.programme, &case.round].join("|");
+        let (phase, level) = (Self::life().phase(item.state), item.level.to_string());
+        let round = item.case.as_ref().map_or("", |case| case.round.as_str());
+        if matches!(phase, Phase::Draft | Phase::Undecided) {
+            let application = [lab(item), &level, &item.programme, round].join("|");
             return vec![Key::new("application", application, "programme")];
         }
-        let decision = [
-            lab(item),
-            &item.level.to_string(),
-            &item.programme,
-            &item.number,
-            &item.decision_date,
-        ]
-        .join("|");
+        if phase == Phase::Ended && !round.is_empty() && item.decision_date.is_empty() {
+            return Vec::new();
+        }
+        // Two rounds may decide on one lab on the same day.
+        let decided = if round.is_empty() {
+            item.decision_date.clone()
+        } else {
+            format!("{}|{round}", item.decision_date)
+        };
+        let decision = [lab(item), &level, &item.programme, &item.number, &decided].join("|");
         let mut keys = vec![Key::new("decision", decision, "programme")];
         if !item.number.is_empty() {
             keys.push(Key::new(
@@ -147,6 +144,18 @@ impl Collection for Designations {
 
     fn settle(item: &mut Self::Item) -> Vec<Violation> {
         let mut problems = Problems::default();
+        if matches!(Self::life().phase(item.state), Phase::Draft | Phase::Undecided) {
+            // What the decision says is not there before it.
+            for later in [
+                &mut item.number,
+                &mut item.document_number,
+                &mut item.decision_date,
+                &mut item.start_date,
+                &mut item.end_date,
+            ] {
+                later.clear();
+            }
+        }
         for (field, value) in [
             ("decision_date", &item.decision_date),
             ("start_date", &item.start_date),

@@ -12,6 +12,7 @@ use mingce_server::Server;
 mod case_service;
 mod designation;
 mod evaluation;
+mod guards;
 mod lab;
 mod life;
 mod organization;

@@ -11,8 +11,8 @@ use mingce_proto::registry::Round;
 
 use crate::designation::Designations;
 use crate::evaluation::{self, Given};
+use crate::guards::{lab_named, lab_of, terms};
 use crate::lab::Labs;
-use crate::life::{lab_named, lab_of, terms};
 
 type Wanted = Called<Designations>;
 
@@ -329,7 +329,5 @@ pub(crate) fn one_of(m: LabDesignationMove) -> Result<Wanted> {
 pub(crate) fn begin(item: &mut LabDesignation, round: &Round) {
     item.set_state(S::Draft);
     item.round.clone_from(&round.display_name);
-    item.decision_date.clear();
-    item.number.clear();
     enter::<Designations>(item, round);
 }

@@ -63,12 +63,12 @@ pub async fn run(args: ServeArgs) -> Result<ExitCode, Failure> {
         ))),
         url => Ok(url.clone()),
     };
-    let (mut labs_url, mut talent_url) = (None, None);
+    let mut labs_url = None;
     if serves(Service::Talent) || serves(Service::Awards) {
         labs_url = needed(&args.labs_url, Service::Labs, "--labs-url")?;
     }
     if serves(Service::Awards) {
-        talent_url = needed(&args.talent_url, Service::Talent, "--talent-url")?;
+        needed(&args.talent_url, Service::Talent, "--talent-url")?;
     }
     let all = [Service::Labs, Service::Talent, Service::Awards]
         .into_iter()
@@ -80,7 +80,7 @@ pub async fn run(args: ServeArgs) -> Result<ExitCode, Failure> {
     let mut host = Host::start(args.flags.clone()).await?;
     let (here, db) = (host.url(), host.db().clone());
     let labs_at = labs_url.unwrap_or_else(|| here.clone());
-    let talent_at = talent_url.unwrap_or_else(|| here.clone());
+    let talent_at = args.talent_url.clone().unwrap_or_else(|| here.clone());
     let awards_at = args
         .awards_url
         .clone()

@@ -143,7 +143,14 @@ impl Collection for Designations {
         if phase == Phase::Ended && !round.is_empty() && item.decision_date.is_empty() {
             return Vec::new();
         }
-        let decision = [talent(item), programme(item), &item.number, &item.decision_date].join("|");
+        // Two rounds, or two recommendations, may decide on one person on the same day.
+        let of = [round, &item.recommendation].concat();
+        let decided = if of.is_empty() {
+            item.decision_date.clone()
+        } else {
+            format!("{}|{of}", item.decision_date)
+        };
+        let decision = [talent(item), programme(item), &item.number, &decided].join("|");
         let mut keys = vec![Key::new("decision", decision, "programme")];
         if !item.number.is_empty() {
             keys.push(Key::new(

@@ -2,26 +2,22 @@
 
 use jiff::civil::Date;
 use mingce_lifecycle::case::{arrive, facts};
-use mingce_lifecycle::day;
 use mingce_lifecycle::guard::{
     calendar_known, cap_left, no_open_objection, no_upheld_objection, notice_over, reviewed, round_takes,
 };
 use mingce_lifecycle::notice::field;
-use mingce_lifecycle::{
-    Arrival, ByItself, Case, Edge, Guard, Life, Living, Look, Parties, Phase, Scope, State, blocker,
-};
-use mingce_orm::{Blocker, Collection, Error, Result, Work};
+use mingce_lifecycle::{Arrival, ByItself, Case, Edge, Life, Living, Parties, Phase, Scope, State};
+use mingce_orm::{Collection, Result, Work};
 use mingce_proto::registry::{
     CaseFacts, CaseKind, CaseVerb, DueKind, Level, NoticeTerms, Policy, PublicField, ReviewTerms,
-    TalentDesignationTerms,
 };
 use mingce_proto::talent::TalentDesignationState as S;
-use mingce_proto::talent::{Employment, Talent, TalentDesignation};
+use mingce_proto::talent::{Employment, TalentDesignation};
 
-use crate::designation::{self, Designations, employer, family_key, programme};
-use crate::eligibility;
-use crate::programme::Programmes;
-use crate::talent::Talents;
+use crate::designation::{self, Designations, employer, programme};
+use crate::designation_guards::{
+    LAST_DAY_REACHED, MAX_AGE, MIDTERM_REACHED, NOT_ASSESSED, ONE_PER_FAMILY, day_after, midterm_day, person_of, terms,
+};
 
 const DRAFT: i32 = S::Draft as i32;
 const SUBMITTED: i32 = S::Submitted as i32;
@@ -186,145 +182,6 @@ static EDGES: [Edge<Designations>; 13] = [
     },
 ];
 
-const MAX_AGE: Guard<Designations> = Guard {
-    zh: "年龄不超过规定",
-    en: "not older than the policy allows",
-    check: max_age,
-};
-const ONE_PER_FAMILY: Guard<Designations> = Guard {
-    zh: "同一人在同一计划系列内没有其他有效认定",
-    en: "the person has no other live designation in the family of programmes",
-    check: one_per_family,
-};
-const NOT_ASSESSED: Guard<Designations> = Guard {
-    zh: "尚未中期评估",
-    en: "there was no mid-term assessment yet",
-    check: not_assessed,
-};
-const MIDTERM_REACHED: Guard<Designations> = Guard {
-    zh: "已到中期评估日",
-    en: "the day of the mid-term assessment has come",
-    check: midterm_reached,
-};
-const LAST_DAY_REACHED: Guard<Designations> = Guard {
-    zh: "已到管理期最后一日",
-    en: "the last day of the management period has come",
-    check: last_day_reached,
-};
-
-/// The terms of a policy of persons.
-pub(crate) fn terms(policy: Option<&Policy>) -> TalentDesignationTerms {
-    policy
-        .and_then(|policy| policy.talent_designation.clone())
-        .unwrap_or_default()
-}
-
-/// The person whom a reference means today.
-pub(crate) fn person_of(work: &mut Work, name: &str) -> Result<Talent> {
-    let missing = || Error::not_found(Talents::COLLECTION, name);
-    let id = Talents::shape().kind.id(name).ok_or_else(missing)?;
-    work.survivor::<Talents>(id)?.ok_or_else(missing)
-}
-
-/// The family that an undecided designation would be live in: that of its programme today.
-pub(crate) fn family_of(work: &mut Work, item: &TalentDesignation) -> Result<String> {
-    let programme = match Programmes::shape().kind.id(programme(item)) {
-        Some(id) => work.get::<Programmes>(id)?,
-        None => None,
-    };
-    Ok(programme.map_or_else(|| item.family.clone(), |programme| programme.family))
-}
-
-/// The live designation of a person in a family. Also looked for where the person was recorded twice and merged since; the row
-/// of the person is read, so that of two decisions at once one comes after the other.
-pub(crate) fn live_in_family(work: &mut Work, talent: &str, family: &str) -> Result<Option<TalentDesignation>> {
-    if family.is_empty() {
-        return Ok(None);
-    }
-    let survivor = person_of(work, talent)?.name;
-    let asked = [talent, survivor.as_str()].map(|name| work.owner::<Designations>(&family_key(name, family)));
-    for owner in asked {
-        if let Some(id) = owner? {
-            return work.get::<Designations>(&id);
-        }
-    }
-    Ok(None)
-}
-
-fn max_age(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
-    let most = terms(look.policy).max_age;
-    let person = designation::talent(look.item);
-    eligibility::age(look.work, person, most, look.at.today).map(Vec::from_iter)
-}
-
-fn one_per_family(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
-    let family = family_of(look.work, look.item)?;
-    let live = live_in_family(look.work, designation::talent(look.item), &family)?;
-    let other = live.filter(|live| live.name != look.item.name);
-    Ok(other.map(|other| family_taken(other, &family)).into_iter().collect())
-}
-
-/// Another designation is live in the family.
-pub(crate) fn family_taken(other: TalentDesignation, family: &str) -> Blocker {
-    let (en, zh) = (
-        format!("the person has a live designation in the family {family} already"),
-        format!("该人员在{family}系列内已有有效认定"),
-    );
-    blocker("FAMILY_TAKEN", other.name, en, zh)
-}
-
-fn not_assessed(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
-    let day = &look.item.midterm_date;
-    if day.is_empty() {
-        return Ok(Vec::new());
-    }
-    let (en, zh) = (format!("it was assessed on {day}"), format!("已于{day}中期评估"));
-    Ok(vec![look.blocker("MIDTERM_DONE", en, zh)])
-}
-
-fn midterm_reached(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
-    match midterm_day(look.item, look.policy)? {
-        Some(day) if look.at.today < day => {
-            let (en, zh) = (
-                format!("the mid-term assessment comes up on {day}"),
-                format!("中期评估日为{day}"),
-            );
-            Ok(vec![look.blocker("MIDTERM_NOT_REACHED", en, zh)])
-        }
-        _ => Ok(Vec::new()),
-    }
-}
-
-fn last_day_reached(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
-    let end = day::parse(&look.item.end_date)?;
-    let Some(end) = end.filter(|end| look.at.today < *end) else {
-        return Ok(Vec::new());
-    };
-    let (en, zh) = (
-        format!("the management period runs until {end}"),
-        format!("管理期至{end}"),
-    );
-    Ok(vec![look.blocker("TERM_RUNNING", en, zh)])
-}
-
-/// The day on which the mid-term assessment comes up; `None` where the policy has none, or the beginning is not known. What
-/// would lie beyond the calendar lies at its end.
-fn midterm_day(item: &TalentDesignation, policy: Option<&Policy>) -> Result<Option<Date>> {
-    let months = terms(policy).midterm_months;
-    let start = if item.start_date.is_empty() {
-        &item.decision_date
-    } else {
-        &item.start_date
-    };
-    let start = day::parse(start)?.filter(|_| months > 0);
-    Ok(start.map(|start| day::months_after(start, months).unwrap_or(Date::MAX)))
-}
-
-/// The day after another; `None` beyond the calendar.
-fn day_after(text: &str) -> Result<Option<Date>> {
-    Ok(day::parse(text)?.and_then(|day| day::days_after(day, 1).ok()))
-}
-
 impl Living for Designations {
     fn life() -> &'static Life<Self> {
         &LIFE
@@ -435,6 +292,7 @@ impl ByItself for Designations {}
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mingce_proto::registry::TalentDesignationTerms;
 
     #[test]
     fn the_page_of_the_life_cycle_is_up_to_date() {

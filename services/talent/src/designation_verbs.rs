@@ -10,7 +10,7 @@ use mingce_proto::talent::TalentDesignationState as S;
 use mingce_proto::talent::*;
 
 use crate::designation::Designations;
-use crate::designation_life::{family_of, terms};
+use crate::designation_guards::{family_of, terms};
 
 type Wanted = Called<Designations>;
 

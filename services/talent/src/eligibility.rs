@@ -12,7 +12,7 @@ use mingce_proto::talent::{AwardProof, CheckEligibilityRequest, CheckEligibility
 use mingce_server::status::from_status;
 
 use crate::TalentRegister;
-use crate::designation_life::{person_of, terms};
+use crate::designation_guards::{person_of, terms};
 use crate::talent::Talents;
 
 /// What stands in the way of a person by their age on a day; `most` is in whole years, 0 for no bound. It says neither the age

@@ -17,6 +17,7 @@ mod body_life;
 mod body_service;
 mod body_verbs;
 mod designation;
+mod designation_guards;
 mod designation_life;
 mod designation_service;
 mod designation_verbs;

@@ -16,7 +16,7 @@ use mingce_proto::talent::{NominatingBody, NominatingQuota, Recommendation};
 
 use crate::body::{self, NominatingBodies, has_lapsed, is_authorised, quota_of};
 use crate::body_life::programme_name;
-use crate::designation_life::{family_taken, live_in_family, person_of};
+use crate::designation_guards::{family_taken, live_in_family, person_of};
 use crate::eligibility;
 use crate::programme::Programmes;
 use crate::recommendation::{Recommendations, employer, talent, talent_name};

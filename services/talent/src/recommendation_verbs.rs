@@ -11,7 +11,7 @@ use mingce_proto::talent::*;
 
 use crate::body::{self, NominatingBodies, put_quota, quota_of, with_document};
 use crate::designation::Designations;
-use crate::designation_life::person_of;
+use crate::designation_guards::person_of;
 use crate::designation_verbs;
 use crate::programme::Programmes;
 use crate::recommendation::{Recommendations, talent};

@@ -29,6 +29,7 @@ on_both_stores!(
     a_conflict_is_overridden_with_a_reason_that_is_kept,
     a_reviewer_has_a_case_once,
     records_that_were_merged_hide_no_conflict,
+    a_labs_service_alone_clears_nobody_and_says_whom_it_cannot_ask,
     what_a_reviewer_says_is_seen_nowhere_before_the_panel_closes,
     a_sheet_scores_each_criterion_once,
     a_panel_closes_when_its_reviews_are_there_and_sums_them_up,
@@ -1089,4 +1090,41 @@ async fn records_that_were_merged_hide_no_conflict(store: Store) {
         "{:?}",
         why.reason
     );
+}
+
+async fn a_labs_service_alone_clears_nobody_and_says_whom_it_cannot_ask(store: Store) {
+    let clock = Clock::on("2024-03-11");
+    let nobody = "talents/01jd2k3m4n5p6q7r8s9t0v1w2x";
+    let clock_file = clock.path();
+    let mut flags = vec!["labs", "--clock", &clock_file];
+    for is_told in [false, true] {
+        if is_told {
+            // Nothing listens there.
+            flags.extend([
+                "--talent-url",
+                "http://127.0.0.1:9",
+                "--awards-url",
+                "http://127.0.0.1:9",
+            ]);
+        }
+        let register = Register::start_with(store, &flags).await;
+        load(&register, policy("1", "2024-01-01", Terms::Lab(reviewed()))).await;
+        let round = open(&register, district("2024-03-10", "2024-12-20")).await;
+        let case = draft(&register, "试用实验室甲", &round).await.name;
+        in_review(&register, &case).await;
+        let panel = panel(&register, &[&case]).await;
+        let answer = assign(&register, (&panel.name, &case), nobody, "").await;
+        let why = failure(answer);
+        if is_told {
+            assert_eq!(why.code, Code::Unavailable, "{why:?}");
+            assert!(why.message.contains("talent"), "{why:?}");
+            // A reason makes up for a conflict, not for an answer that is missing.
+            let why = failure(assign(&register, (&panel.name, &case), nobody, "急需").await);
+            assert_eq!(why.code, Code::Unavailable, "{why:?}");
+        } else {
+            assert_eq!(conflicts(&why), [("PROFILE_MISSING", nobody)]);
+            let review = assign(&register, (&panel.name, &case), nobody, "急需").await.unwrap();
+            assert_eq!(review.conflicts[0].kind(), ConflictKind::ProfileMissing);
+        }
+    }
 }

@@ -8,8 +8,9 @@ use mingce_proto::labs::{
     LabDesignationState, RejectLabDesignationRequest, ReturnLabDesignationRequest, WithdrawLabDesignationRequest,
 };
 use mingce_proto::registry::{
-    CloseRoundRequest, CloseRoundResponse, CreateRoundRequest, DueKind, DueWork, GetRoundRequest, LabDesignationTerms,
-    Level, ListDueWorkRequest, ListDueWorkResponse, Policy, Round, RoundCap, RoundState, UpdateRoundRequest, View,
+    CloseRoundRequest, CloseRoundResponse, CreateRoundRequest, DueKind, DueWork, GetRoundReportRequest,
+    GetRoundRequest, LabDesignationTerms, Level, ListDueWorkRequest, ListDueWorkResponse, Policy, Round, RoundCap,
+    RoundState, UpdateRoundRequest, View,
 };
 use prost_types::FieldMask;
 use tokio::task::JoinSet;
@@ -257,6 +258,8 @@ async fn caps_hold_when_all_are_approved_at_once(store: Store) {
     check_cap(&register, &round, &names, one).await;
     if store == Store::Postgres {
         let other = register.another().await;
+        // Decisions on the same labs, on another day.
+        clock.set("2024-03-15");
         let two = approve_at_once(&[&register, &other], &more).await;
         check_cap(&register, &other_round, &more, two).await;
     }
@@ -653,6 +656,14 @@ async fn a_round_closes_by_itself_once(store: Store) {
         assert_eq!((after.due_date.as_str(), after.due()), ("", DueKind::Unspecified));
     }
     assert_eq!(blocked(&register, &case.name).await, ["ROUND_OVER"]);
+    // Nobody was there to be told what is undecided: it can be asked for.
+    let asked = GetRoundReportRequest {
+        name: rounds[0].name.clone(),
+    };
+    let report = register.cases().get_round_report(asked).await.unwrap().into_inner();
+    let left: Vec<_> = report.undecided.iter().map(|case| case.name.as_str()).collect();
+    assert_eq!((left, report.undecided_count), (vec![case.name.as_str()], 1));
+    assert_eq!(report.round.unwrap().state(), RoundState::Closed);
     // Time for a second one, were there any.
     tokio::time::sleep(Duration::from_secs(1)).await;
     for round in &rounds {

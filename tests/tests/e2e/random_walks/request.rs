@@ -105,10 +105,8 @@ impl Names {
                 0 => json!(""),
                 _ => day(i64::try_from(dice.below(20)).unwrap().days()),
             },
-            // A day before the call is as good as that of the call.
-            "decision_date" => match dice.below(4) {
-                0 => day(-3.days()),
-                1 => day(0.days()),
+            "decision_date" => match dice.below(2) {
+                0 => day(0.days()),
                 _ => json!(""),
             },
             "months" => json!(dice.below(2) + 1),

@@ -221,16 +221,16 @@ impl Walk<'_> {
             let rpc = "mingce.talent.v1.TalentDesignationService/CreateTalentDesignation";
             self.begins(&TALENT, rpc, request);
         }
-        let recorded = json!({
-            "programme": {"programme": one}, "state": "TALENT_DESIGNATION_STATE_IN_TERM", "start_date": self.day(-100.days()),
-        });
-        let request = json!({"parent": older, "talent_designation": recorded});
-        self.record(
-            &TALENT,
-            "mingce.talent.v1.TalentService/RecordTalentDesignation",
-            request,
-        )
-        .await;
+        for (person, state) in [(&older, "IN_TERM"), (&unknown, "SUSPENDED")] {
+            let recorded = json!({
+                "programme": {"programme": one}, "state": format!("TALENT_DESIGNATION_STATE_{state}"),
+                "start_date": self.day(-100.days()),
+            });
+            let request = json!({"parent": person, "talent_designation": recorded});
+            let rpc = "mingce.talent.v1.TalentService/RecordTalentDesignation";
+            self.record(&TALENT, rpc, request).await;
+        }
+        self.world.other_verbs = &["assess_midterm", "resume"];
     }
 
     /// Bodies that apply. Their authorisations expire by themselves, or a clerk says so.

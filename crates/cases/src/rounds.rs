@@ -1,0 +1,95 @@
+//! Rounds: how they begin, change and end, and what is left of them.
+
+use mingce_lifecycle::policy::{self, Policies};
+use mingce_lifecycle::round::{self, Rounds};
+use mingce_lifecycle::{Scope, called};
+use mingce_orm::store::{expect_active, expect_etag, inbound, settled};
+use mingce_orm::{Call, Collection, Cx, Edit, Error, Mask};
+use mingce_proto::codec::Reply;
+use mingce_proto::registry::{CloseRoundRequest, CloseRoundResponse, GetRoundReportResponse, Round, UndecidedCase};
+use prost::Message;
+
+use crate::CaseRegister;
+use crate::service::named;
+
+impl CaseRegister {
+    pub(crate) async fn begin_round(&self, cx: &Cx, call: Call, given: Round) -> Result<Reply<Round>, Error> {
+        let given = Mask::parse::<Rounds>(&["*".to_owned()], &given)?
+            .apply::<Rounds>(&Round::default(), &inbound::<Rounds>(&given)?)?;
+        // What is wrong with the round itself comes before what its policy says.
+        settled::<Rounds>(&given)?;
+        let policy = if given.policy.is_empty() {
+            let scope = Scope {
+                level: given.level,
+                programme: &given.programme,
+            };
+            let found = policy::in_force(&self.store, cx, given.kind(), scope, &given.start_date).await?;
+            if call.is_dry() {
+                found
+            } else {
+                policy::kept(&self.store, cx, found).await?
+            }
+        } else {
+            self.read::<Policies>(cx, &given.policy).await?
+        };
+        self.store
+            .create::<Rounds>(cx, call, "create", round::begin(given, &policy)?)
+            .await
+    }
+
+    pub(crate) async fn change_round(
+        &self,
+        cx: &Cx,
+        call: Call,
+        given: Round,
+        paths: &[String],
+    ) -> Result<Reply<Round>, Error> {
+        let mask = Mask::parse::<Rounds>(paths, &given)?;
+        let (stamp, at) = (call.stamp("update", ""), cx.clone());
+        Rounds::shape().kind.expect(&given.name, "round.name")?;
+        let edit: Edit = Box::new(move |work| {
+            let stored = work.require::<Rounds>(&given.name)?;
+            expect_etag::<Rounds>(&stored, &given.etag)?;
+            expect_active::<Rounds>(&stored)?;
+            let mut merged = mask.apply::<Rounds>(&stored, &given)?;
+            round::keep_used(&stored, &mut merged);
+            let merged = settled::<Rounds>(&merged)?;
+            Rounds::may_write(Some(&stored), &merged)?;
+            work.update::<Rounds>(&at, &stamp, &merged)
+        });
+        self.store.change::<Rounds>(cx, call, edit).await
+    }
+
+    pub(crate) async fn end_round(&self, cx: &Cx, r: CloseRoundRequest) -> Result<CloseRoundResponse, Error> {
+        let (call, step) = called!("CloseRound", r);
+        let (at, step) = (cx.clone(), named(step, "close"));
+        let edit: Edit = Box::new(move |work| round::close(work, &at, &step));
+        let round = match self.store.change::<Rounds>(cx, call, edit).await? {
+            Reply::Message(round) => round,
+            Reply::Encoded(body) => Round::decode(body).map_err(Error::internal)?,
+        };
+        let (undecided, undecided_count) = self.undecided(cx, &round).await?;
+        Ok(CloseRoundResponse {
+            round: Some(round),
+            undecided,
+            undecided_count,
+        })
+    }
+
+    pub(crate) async fn report(&self, cx: &Cx, name: &str) -> Result<GetRoundReportResponse, Error> {
+        let round = self.read::<Rounds>(cx, name).await?;
+        let (undecided, undecided_count) = self.undecided(cx, &round).await?;
+        Ok(GetRoundReportResponse {
+            round: Some(round),
+            undecided,
+            undecided_count,
+        })
+    }
+
+    async fn undecided(&self, cx: &Cx, round: &Round) -> Result<(Vec<UndecidedCase>, i64), Error> {
+        match self.kinds.iter().find(|kind| kind.kind() == round.kind()) {
+            Some(kind) => kind.undecided(&self.store, cx, &round.name).await,
+            None => Ok((Vec::new(), 0)),
+        }
+    }
+}

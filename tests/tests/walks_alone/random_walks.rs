@@ -1,1 +1,0 @@
-../e2e/random_walks.rs
