@@ -1,11 +1,14 @@
 //! What has to hold before the verbs on a designation of a person.
 
+use std::collections::BTreeMap;
+
 use jiff::civil::Date;
 use mingce_lifecycle::{Guard, Look, blocker, day};
-use mingce_orm::{Blocker, Collection, Error, Result, Work};
+use mingce_orm::{Blocker, Collection, Cx, Error, List, Result, Work};
 use mingce_proto::registry::{Policy, TalentDesignationTerms};
 use mingce_proto::talent::{Talent, TalentDesignation};
 
+use crate::TalentRegister;
 use crate::designation::{self, Designations, family_key, programme};
 use crate::eligibility;
 use crate::programme::Programmes;
@@ -148,4 +151,46 @@ pub(crate) fn midterm_day(item: &TalentDesignation, policy: Option<&Policy>) -> 
 /// The day after another; `None` beyond the calendar.
 pub(crate) fn day_after(text: &str) -> Result<Option<Date>> {
     Ok(day::parse(text)?.and_then(|day| day::days_after(day, 1).ok()))
+}
+
+impl TalentRegister {
+    /// Refuses a merger of two records of which each has a live designation in the same family: one of them has to end first.
+    ///
+    /// # Errors
+    /// FAILED_PRECONDITION, reason `FAMILY_TAKEN`.
+    pub(crate) async fn expect_no_shared_family(&self, cx: &Cx, both: [&str; 2]) -> Result<()> {
+        let mut families: Vec<BTreeMap<String, String>> = Vec::new();
+        for name in both {
+            let records = self.store.family::<Talents>(cx, name).await?;
+            let list = List {
+                page_size: 1000,
+                filter: "(state = IN_TERM OR state = SUSPENDED) AND family:*",
+                parents: &records,
+                ..List::default()
+            };
+            let live = self.store.list::<Designations>(cx, list).await?.items()?;
+            families.push(live.into_iter().map(|d| (d.family, d.name)).collect());
+        }
+        let [ours, theirs] = families.as_slice() else {
+            return Ok(());
+        };
+        let blockers: Vec<Blocker> = ours
+            .iter()
+            .filter_map(|(family, one)| {
+                theirs
+                    .get(family)
+                    .filter(|other| *other != one)
+                    .map(|other| (family, one, other))
+            })
+            .map(|(family, one, other)| {
+                let en = format!("{one} and {other} are both live in the family {family}: end one of them first");
+                let zh = format!("{one}与{other}在同一计划类别{family}中均有效，须先终结其一");
+                blocker("FAMILY_TAKEN", other, en, zh)
+            })
+            .collect();
+        if blockers.is_empty() {
+            return Ok(());
+        }
+        Err(Error::blocked("FAMILY_TAKEN", blockers).about("talents", both[0]))
+    }
 }

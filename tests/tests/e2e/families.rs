@@ -21,6 +21,7 @@ on_both_stores!(
     of_a_batch_one_is_approved_and_of_an_atomic_one_none,
     history_holds_the_family_too,
     who_was_recorded_twice_is_one_person,
+    two_that_are_both_live_in_a_family_are_not_merged,
     a_family_that_a_programme_came_into_meanwhile_counts,
 );
 
@@ -269,6 +270,45 @@ async fn who_was_recorded_twice_is_one_person(store: Store) {
     assert_eq!(said(&verbs)[0], ("approve", vec!["FAMILY_TAKEN"]));
     assert_eq!(verbs[0].blockers[0].subject, first);
     assert_eq!(failure(approve(&register, &name).await).reasons(), ["FAMILY_TAKEN"]);
+}
+
+async fn two_that_are_both_live_in_a_family_are_not_merged(store: Store) {
+    let clock = Clock::on("2024-03-04");
+    let register = Register::start_at(store, &clock).await;
+    spring(&register, terms()).await;
+    programme(&register, "a", "island").await;
+    programme(&register, "b", "island").await;
+    let (one, twice) = (
+        applicant(&register, "申报人").await,
+        applicant(&register, "申報人").await,
+    );
+    let mut recorded = Vec::new();
+    for (person, code) in [(&one, "a"), (&twice, "b")] {
+        let record = record(&person.name, code, S::InTerm, "2022-05-01");
+        recorded.push(
+            register
+                .talent()
+                .record_talent_designation(record)
+                .await
+                .unwrap()
+                .into_inner(),
+        );
+    }
+    let merge = MergeTalentsRequest {
+        name: twice.name,
+        survivor: one.name,
+        reason: "同一人".to_owned(),
+        ..MergeTalentsRequest::default()
+    };
+    let refused = failure(register.talent().merge_talents(merge.clone()).await);
+    assert_eq!(refused.is(), (Code::FailedPrecondition, "FAMILY_TAKEN"), "{refused:?}");
+    let exit = ExitTalentDesignationRequest {
+        name: recorded[1].name.clone(),
+        reason: "重复登记".to_owned(),
+        ..ExitTalentDesignationRequest::default()
+    };
+    register.talent_cases().exit_talent_designation(exit).await.unwrap();
+    register.talent().merge_talents(merge).await.unwrap();
 }
 
 async fn a_family_that_a_programme_came_into_meanwhile_counts(store: Store) {
