@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use jiff::civil::Date;
 use mingce_orm::work::head_of;
-use mingce_orm::{Blocker, Class, Cx, Error, Result, Work};
+use mingce_orm::{Blocker, Class, Cx, Error, Result, Store, Work};
 use mingce_proto::registry::{CaseFacts, CaseKind, DueKind, NoticeTerms, Policy, PublicField, ReviewTerms};
 
 use crate::calendar::{Calendar, UnknownYear};
@@ -24,6 +25,8 @@ pub struct At {
     pub calendar: Arc<Calendar>,
     /// For a case without a policy.
     pub in_force: Option<Arc<Policy>>,
+    /// What [`Case::records`] found of the case.
+    pub records: Vec<String>,
 }
 
 impl At {
@@ -37,6 +40,7 @@ impl At {
             cx: cx.clone(),
             calendar: Arc::clone(calendar),
             in_force: None,
+            records: Vec::new(),
         })
     }
 
@@ -137,6 +141,11 @@ pub trait Case: Living {
     /// # Errors
     /// While what it names is not loaded.
     fn public_fields(work: &mut Work, item: &Self::Item) -> Result<Vec<PublicField>>;
+    /// Names of all records of the person that it is about, those that were merged among them, for a rule that holds per person. An edit
+    /// cannot look for them.
+    fn records<'a>(_store: &'a Store, _cx: &'a Cx, _item: &'a Self::Item) -> BoxFuture<'a, Result<Vec<String>>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
     /// Whether it must not be published at all.
     fn is_secret(_item: &Self::Item) -> bool {
         false

@@ -41,6 +41,12 @@ pub struct Db {
 impl Db {
     /// Opens an SQLite file, and makes it where it does not exist yet.
     pub async fn sqlite(path: &Path) -> Result<Self> {
+        Self::sqlite_mapped(path, 0).await
+    }
+
+    /// The same, with so many MiB of the file mapped into memory for reading, of which SQLite takes 2047 at most. Pages are then
+    /// read where the system has them, and not copied.
+    pub async fn sqlite_mapped(path: &Path, mebibytes: u32) -> Result<Self> {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -81,7 +87,10 @@ impl Db {
         let options = options.read_only(true).create_if_missing(false);
         // The system caches the file too.
         let readers = |most: u32, kibibytes: u32| {
-            let options = options.clone().pragma("cache_size", format!("-{kibibytes}"));
+            let options = options
+                .clone()
+                .pragma("cache_size", format!("-{kibibytes}"))
+                .pragma("mmap_size", (u64::from(mebibytes) << 20).to_string());
             SqlitePoolOptions::new()
                 .max_connections(most)
                 .test_before_acquire(false)

@@ -51,6 +51,10 @@ pub struct Flags {
     /// How many calls share a statement or a transaction at most; 1: none do
     #[arg(long, env = "MINGCE_SHARE", value_name = "COUNT", default_value_t = mingce_orm::db::SHARE)]
     pub share: usize,
+    /// How many MiB of an SQLite file are mapped into memory for reading, at most 2047. Faster where the file is larger than the caches;
+    /// the process then seems to use as much more memory, which the system takes back when it needs it
+    #[arg(long, env = "MINGCE_MAP", value_name = "MIB", default_value_t = 0)]
+    pub map: u32,
     /// Log as JSON lines instead of text for people
     #[arg(long, env = "MINGCE_LOG_JSON", value_parser = clap::builder::BoolishValueParser::new())]
     pub log_json: bool,
@@ -307,7 +311,7 @@ pub async fn open(flags: &Flags) -> Result<(Db, String), Failure> {
         .map_or(file.clone(), |folder| {
             file.file_name().map_or(file.clone(), |name| folder.join(name))
         });
-    let db = Db::sqlite(&file).await?;
+    let db = Db::sqlite_mapped(&file, flags.map).await?;
     Ok((db.shared_by(flags.share), file.display().to_string()))
 }
 

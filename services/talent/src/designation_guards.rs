@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 use mingce_lifecycle::{Guard, Look, blocker, day};
-use mingce_orm::{Blocker, Collection, Cx, Error, List, Result, Work};
+use mingce_orm::{Blocker, Collection, Cx, Error, List, Result, Store, Work};
 use mingce_proto::registry::{Policy, TalentDesignationTerms};
 use mingce_proto::talent::{Talent, TalentDesignation};
 
@@ -63,14 +63,24 @@ pub(crate) fn family_of(work: &mut Work, item: &TalentDesignation) -> Result<Str
     Ok(programme.map_or_else(|| item.family.clone(), |programme| programme.family))
 }
 
-/// The live designation of a person in a family. Also looked for where the person was recorded twice and merged since; the row
-/// of the person is read, so that of two decisions at once one comes after the other.
-pub(crate) fn live_in_family(work: &mut Work, talent: &str, family: &str) -> Result<Option<TalentDesignation>> {
+/// The live designation of a person in a family. Also looked for where the person was recorded twice and merged since (`records` has
+/// the names of all); the row of the person is read, so that of two decisions at once one comes after the other.
+pub(crate) fn live_in_family(
+    work: &mut Work,
+    talent: &str,
+    records: &[String],
+    family: &str,
+) -> Result<Option<TalentDesignation>> {
     if family.is_empty() {
         return Ok(None);
     }
     let survivor = person_of(work, talent)?.name;
-    let asked = [talent, survivor.as_str()].map(|name| work.owner::<Designations>(&family_key(name, family)));
+    let names = [talent, survivor.as_str()]
+        .into_iter()
+        .chain(records.iter().map(String::as_str));
+    let asked: Vec<_> = names
+        .map(|name| work.owner::<Designations>(&family_key(name, family)))
+        .collect();
     for owner in asked {
         if let Some(id) = owner? {
             return work.get::<Designations>(&id);
@@ -87,7 +97,7 @@ fn max_age(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
 
 fn one_per_family(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
     let family = family_of(look.work, look.item)?;
-    let live = live_in_family(look.work, designation::talent(look.item), &family)?;
+    let live = live_in_family(look.work, designation::talent(look.item), &look.at.records, &family)?;
     let other = live.filter(|live| live.name != look.item.name);
     Ok(other.map(|other| family_taken(other, &family)).into_iter().collect())
 }
@@ -151,6 +161,17 @@ pub(crate) fn midterm_day(item: &TalentDesignation, policy: Option<&Policy>) -> 
 /// The day after another; `None` beyond the calendar.
 pub(crate) fn day_after(text: &str) -> Result<Option<Date>> {
     Ok(day::parse(text)?.and_then(|day| day::days_after(day, 1).ok()))
+}
+
+/// The names of all records of a person: of the one that stands for it, and of those that were merged into that.
+///
+/// # Errors
+/// Where the database cannot be read.
+pub(crate) async fn records_of(store: &Store, cx: &Cx, talent: &str) -> Result<Vec<String>> {
+    let person = store
+        .rehearse(&mut store.rehearsal(), |work| person_of(work, talent))
+        .await?;
+    store.family::<Talents>(cx, &person.name).await
 }
 
 impl TalentRegister {

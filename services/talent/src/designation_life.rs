@@ -1,5 +1,6 @@
 //! The life cycle of designations of persons: states, verbs, and what has to hold for each.
 
+use futures_util::future::BoxFuture;
 use jiff::civil::Date;
 use mingce_lifecycle::case::{arrive, facts};
 use mingce_lifecycle::guard::{
@@ -7,7 +8,7 @@ use mingce_lifecycle::guard::{
 };
 use mingce_lifecycle::notice::field;
 use mingce_lifecycle::{Arrival, ByItself, Case, Edge, Life, Living, Parties, Phase, Scope, State};
-use mingce_orm::{Collection, Result, Work};
+use mingce_orm::{Collection, Cx, Result, Store, Work};
 use mingce_proto::registry::{
     CaseFacts, CaseKind, CaseVerb, DueKind, Level, NoticeTerms, Policy, PublicField, ReviewTerms,
 };
@@ -16,7 +17,8 @@ use mingce_proto::talent::{Employment, TalentDesignation};
 
 use crate::designation::{self, Designations, employer, programme};
 use crate::designation_guards::{
-    LAST_DAY_REACHED, MAX_AGE, MIDTERM_REACHED, NOT_ASSESSED, ONE_PER_FAMILY, day_after, midterm_day, person_of, terms,
+    LAST_DAY_REACHED, MAX_AGE, MIDTERM_REACHED, NOT_ASSESSED, ONE_PER_FAMILY, day_after, midterm_day, person_of,
+    records_of, terms,
 };
 
 const DRAFT: i32 = S::Draft as i32;
@@ -248,6 +250,10 @@ impl Case for Designations {
 
     /// The person under the names that they are and were recorded by, the employer, and where the person works since the
     /// application.
+    fn records<'a>(store: &'a Store, cx: &'a Cx, item: &'a Self::Item) -> BoxFuture<'a, Result<Vec<String>>> {
+        Box::pin(records_of(store, cx, designation::talent(item)))
+    }
+
     fn parties(work: &mut Work, item: &TalentDesignation) -> Result<Parties> {
         let cited = designation::talent(item);
         let person = person_of(work, cited)?;

@@ -21,6 +21,7 @@ on_both_stores!(
     of_a_batch_one_is_approved_and_of_an_atomic_one_none,
     history_holds_the_family_too,
     who_was_recorded_twice_is_one_person,
+    what_is_live_under_the_duplicate_counts_for_the_survivor,
     two_that_are_both_live_in_a_family_are_not_merged,
     a_family_that_a_programme_came_into_meanwhile_counts,
 );
@@ -266,6 +267,36 @@ async fn who_was_recorded_twice_is_one_person(store: Store) {
         ..MergeTalentsRequest::default()
     };
     register.talent().merge_talents(merge).await.unwrap();
+    let verbs = stands(&register, &name).await.verbs;
+    assert_eq!(said(&verbs)[0], ("approve", vec!["FAMILY_TAKEN"]));
+    assert_eq!(verbs[0].blockers[0].subject, first);
+    assert_eq!(failure(approve(&register, &name).await).reasons(), ["FAMILY_TAKEN"]);
+}
+
+async fn what_is_live_under_the_duplicate_counts_for_the_survivor(store: Store) {
+    let clock = Clock::on("2024-03-04");
+    let register = Register::start_at(store, &clock).await;
+    let (_, round) = spring(&register, terms()).await;
+    programme(&register, "a", "island").await;
+    programme(&register, "b", "island").await;
+    let (one, twice) = (
+        applicant(&register, "申报人").await,
+        applicant(&register, "申報人").await,
+    );
+    let first = register
+        .talent()
+        .record_talent_designation(record(&twice.name, "a", S::InTerm, "2022-05-01"))
+        .await;
+    let first = first.unwrap().into_inner().name;
+    let merge = MergeTalentsRequest {
+        name: twice.name,
+        survivor: one.name.clone(),
+        reason: "同一人".to_owned(),
+        ..MergeTalentsRequest::default()
+    };
+    register.talent().merge_talents(merge).await.unwrap();
+    let name = on_notice(&register, &one.name, "b", &round.name).await;
+    clock.set("2024-05-06");
     let verbs = stands(&register, &name).await.verbs;
     assert_eq!(said(&verbs)[0], ("approve", vec!["FAMILY_TAKEN"]));
     assert_eq!(verbs[0].blockers[0].subject, first);

@@ -7,8 +7,11 @@ use std::{env, fs};
 
 use mingce_e2e::binary::{self, mingce, workspace};
 use mingce_e2e::{Register, Store, on_both_stores};
-use mingce_proto::labs::{CreateOrganizationRequest, GetOrganizationRequest, ImportOrganizationsRequest, Organization};
-use mingce_proto::registry::ImportSettings;
+use mingce_proto::labs::{
+    CreateOrganizationRequest, GetOrganizationRequest, ImportOrganizationsRequest, ListOrganizationsRequest,
+    Organization,
+};
+use mingce_proto::registry::{ImportSettings, View};
 
 on_both_stores!(
     it_says_where_it_listens_and_where_its_data_is,
@@ -297,4 +300,41 @@ fn a_password_in_a_database_url_is_not_repeated() {
         .current_dir(folder.path());
     let ran = binary::run(&mut command);
     assert!(!format!("{ran:?}").contains("hush-hush"), "{ran:?}");
+}
+
+#[tokio::test]
+async fn a_mapped_file_reads_as_it_was_written() {
+    let mut register = Register::start_with(Store::Sqlite, &["--map", "64"]).await;
+    let mut names = Vec::new();
+    for number in 0..300 {
+        let answer = register
+            .labs()
+            .create_organization(a_request(&format!("试用单位{number:04}")))
+            .await
+            .unwrap();
+        names.push(answer.into_inner());
+        // What was just written is read in the same process, while the file grows under the map.
+        if number % 50 == 0 {
+            let get = GetOrganizationRequest {
+                name: names[number].name.clone(),
+                view: 0,
+            };
+            assert_eq!(
+                register.labs().get_organization(get).await.unwrap().into_inner(),
+                names[number]
+            );
+        }
+    }
+    for _ in 0..2 {
+        let all = ListOrganizationsRequest {
+            page_size: 1000,
+            view: View::Full as i32,
+            ..ListOrganizationsRequest::default()
+        };
+        let listed = register.labs().list_organizations(all).await.unwrap().into_inner();
+        assert_eq!(listed.organizations, names);
+        // The file is larger, and mapped anew.
+        register.stop();
+        register.restart();
+    }
 }
