@@ -105,6 +105,16 @@ impl Register {
         binary::run(&mut self.serve(listen))
     }
 
+    /// Brings the tables of its database to this version. It must not run.
+    pub fn migrate(&self) -> Ran {
+        let mut command = Command::new(mingce());
+        command.arg("migrate").arg("--data").arg(self.data());
+        if let Some(database) = &self.database {
+            command.arg("--database").arg(database.url());
+        }
+        binary::run(&mut command)
+    }
+
     fn serve(&self, listen: &str) -> Command {
         let mut command = Command::new(mingce());
         command.args(["serve", "--listen", listen, "--data"]).arg(self.data());

@@ -42,4 +42,5 @@ mod services;
 mod start_stop;
 mod talent_steps;
 mod talent_year;
+mod upgrade;
 mod walk_through;
