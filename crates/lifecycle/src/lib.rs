@@ -1,5 +1,6 @@
 //! The kit of cases: life cycles as data, their guards and policies, rounds, notices, objections, panels, and what falls due.
 
+pub mod act;
 pub mod any;
 pub mod calendar;
 pub mod case;

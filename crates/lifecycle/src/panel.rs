@@ -266,7 +266,7 @@ pub fn submit(work: &mut Work, at: &At, stamp: &Stamp, name: &str, sheet: &Revie
         return Err(Error::invalid("sheet.scores", "SCORES_DIFFER_FROM_CRITERIA", said));
     }
     review.draft_sheet = Some(sheet.clone());
-    work.update::<Reviews>(&at.cx, stamp, &review)
+    work.update::<Reviews>(&at.cx, stamp, &settled::<Reviews>(&review)?)
 }
 
 /// The weighted score of a sheet in hundredths of a point.

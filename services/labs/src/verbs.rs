@@ -2,7 +2,7 @@
 
 use mingce_lifecycle::case::decided;
 use mingce_lifecycle::round::{enter, take_place};
-use mingce_lifecycle::{Called, Case, Crossing, Move, called, day, notice};
+use mingce_lifecycle::{Called, Crossing, Move, act, called, day};
 use mingce_orm::store::settled;
 use mingce_orm::{Class, Error, Result};
 use mingce_proto::labs::LabDesignationState as S;
@@ -18,26 +18,14 @@ type Wanted = Called<Designations>;
 
 pub(crate) fn submit(r: SubmitLabDesignationRequest) -> Wanted {
     let (call, step) = called!("SubmitLabDesignation", r);
-    let wanted = Move::new("submit", step, |item: &mut LabDesignation, crossing| {
-        let today = crossing.at.today.to_string();
-        let facts = Designations::facts_mut(item);
-        if facts.submit_date.is_empty() {
-            facts.submit_date = today;
-        }
-        facts.resubmit_date.clear();
-        Ok(())
-    });
+    let wanted = Move::new("submit", step, act::submit::<Designations>);
     Called { call, wanted }
 }
 
 pub(crate) fn return_(r: ReturnLabDesignationRequest) -> Wanted {
     let (call, step) = called!("ReturnLabDesignation", r);
     let wanted = Move::new("return", step, move |item: &mut LabDesignation, _| {
-        let until = day::given("due_date", &r.due_date)?;
-        let facts = Designations::facts_mut(item);
-        facts.returns += 1;
-        facts.resubmit_date = until.map_or(String::new(), |day| day.to_string());
-        Ok(())
+        act::give_back::<Designations>(item, &r.due_date)
     });
     Called { call, wanted }
 }
@@ -56,10 +44,7 @@ pub(crate) fn accept(r: AcceptLabDesignationRequest) -> Wanted {
 
 pub(crate) fn publish_notice(r: PublishNoticeOfLabDesignationRequest) -> Wanted {
     let (call, step) = called!("PublishNoticeOfLabDesignation", r);
-    let wanted = Move::new("publish_notice", step, |item: &mut LabDesignation, crossing| {
-        let terms = crossing.policy.map(Designations::notice_terms).unwrap_or_default();
-        notice::publish::<Designations>(item, crossing, terms)
-    });
+    let wanted = Move::new("publish_notice", step, act::publish_notice::<Designations>);
     Called { call, wanted }
 }
 

@@ -1,6 +1,6 @@
 //! What each verb on a nominating body does beside leading to another state: one function for each request.
 
-use mingce_lifecycle::{Called, Case, Move, called, day, notice};
+use mingce_lifecycle::{Called, Move, act, called, day};
 use mingce_orm::{Error, Result};
 use mingce_proto::talent::NominatingBodyState as S;
 use mingce_proto::talent::*;
@@ -12,10 +12,7 @@ type Wanted = Called<NominatingBodies>;
 
 pub(crate) fn publish_notice(r: PublishNoticeOfNominatingBodyRequest) -> Wanted {
     let (call, step) = called!("PublishNoticeOfNominatingBody", r);
-    let wanted = Move::new("publish_notice", step, |item: &mut NominatingBody, crossing| {
-        let terms = crossing.policy.map(NominatingBodies::notice_terms).unwrap_or_default();
-        notice::publish::<NominatingBodies>(item, crossing, terms)
-    });
+    let wanted = Move::new("publish_notice", step, act::publish_notice::<NominatingBodies>);
     Called { call, wanted }
 }
 

@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use mingce_lifecycle::case::decided;
 use mingce_lifecycle::round::{enter, take_place};
-use mingce_lifecycle::{Called, Case, Crossing, Move, called, day, notice};
+use mingce_lifecycle::{Called, Crossing, Move, act, called, day};
 use mingce_orm::{Error, Result};
 use mingce_proto::registry::Round;
 use mingce_proto::talent::TalentDesignationState as S;
@@ -16,26 +16,14 @@ type Wanted = Called<Designations>;
 
 pub(crate) fn submit(r: SubmitTalentDesignationRequest) -> Wanted {
     let (call, step) = called!("SubmitTalentDesignation", r);
-    let wanted = Move::new("submit", step, |item: &mut TalentDesignation, crossing| {
-        let today = crossing.at.today.to_string();
-        let facts = Designations::facts_mut(item);
-        if facts.submit_date.is_empty() {
-            facts.submit_date = today;
-        }
-        facts.resubmit_date.clear();
-        Ok(())
-    });
+    let wanted = Move::new("submit", step, act::submit::<Designations>);
     Called { call, wanted }
 }
 
 pub(crate) fn return_(r: ReturnTalentDesignationRequest) -> Wanted {
     let (call, step) = called!("ReturnTalentDesignation", r);
     let wanted = Move::new("return", step, move |item: &mut TalentDesignation, _| {
-        let until = day::given("due_date", &r.due_date)?;
-        let facts = Designations::facts_mut(item);
-        facts.returns += 1;
-        facts.resubmit_date = until.map_or(String::new(), |day| day.to_string());
-        Ok(())
+        act::give_back::<Designations>(item, &r.due_date)
     });
     Called { call, wanted }
 }
@@ -54,10 +42,7 @@ pub(crate) fn accept(r: AcceptTalentDesignationRequest) -> Wanted {
 
 pub(crate) fn publish_notice(r: PublishNoticeOfTalentDesignationRequest) -> Wanted {
     let (call, step) = called!("PublishNoticeOfTalentDesignation", r);
-    let wanted = Move::new("publish_notice", step, |item: &mut TalentDesignation, crossing| {
-        let terms = crossing.policy.map(Designations::notice_terms).unwrap_or_default();
-        notice::publish::<Designations>(item, crossing, terms)
-    });
+    let wanted = Move::new("publish_notice", step, act::publish_notice::<Designations>);
     Called { call, wanted }
 }
 

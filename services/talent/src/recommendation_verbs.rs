@@ -1,7 +1,7 @@
 //! What each verb on a recommendation does beside leading to another state: one function for each request.
 
 use mingce_lifecycle::any::due_again;
-use mingce_lifecycle::{Arrival, Called, Case, Crossing, Living, Move, Phase, called, day, notice};
+use mingce_lifecycle::{Arrival, Called, Case, Crossing, Living, Move, Phase, act, called, day};
 use mingce_orm::store::{create, settled};
 use mingce_orm::work::head_of;
 use mingce_orm::{Collection, Result, Stamp};
@@ -30,10 +30,7 @@ pub(crate) fn recommend(r: FileRecommendationRequest) -> Wanted {
 
 pub(crate) fn publish_notice(r: PublishNoticeOfRecommendationRequest) -> Wanted {
     let (call, step) = called!("PublishNoticeOfRecommendation", r);
-    let wanted = Move::new("publish_notice", step, |item: &mut Recommendation, crossing| {
-        let terms = crossing.policy.map(Recommendations::notice_terms).unwrap_or_default();
-        notice::publish::<Recommendations>(item, crossing, terms)
-    });
+    let wanted = Move::new("publish_notice", step, act::publish_notice::<Recommendations>);
     Called { call, wanted }
 }
 

@@ -800,6 +800,13 @@ async fn a_sheet_scores_each_criterion_once(store: Store) {
         );
         assert_eq!(why.fields, ["sheet.scores"]);
     }
+    // It would be shown when the panel closes, and no text of the register holds it.
+    let unseen = ReviewSheet {
+        opinion: "同意\0".to_owned(),
+        ..good.clone()
+    };
+    let why = failure(submit(&register, &review.name, unseen).await);
+    assert_eq!(why.is(), (Code::InvalidArgument, "TEXT_HOLDS_NUL"), "{why:?}");
     for wrong in [
         ReviewSheet {
             scores: vec![score("research", 101), score("team", 70)],

@@ -1,0 +1,41 @@
+//! What verbs do that several kinds of case share.
+
+use mingce_orm::Result;
+
+use crate::case::Case;
+use crate::cross::Crossing;
+use crate::{day, notice};
+
+/// Submits: the day of the first time is kept, and what a return had set is over.
+///
+/// # Errors
+/// None; the form is that of an act.
+pub fn submit<C: Case>(item: &mut C::Item, crossing: &mut Crossing<'_>) -> Result<()> {
+    let facts = C::facts_mut(item);
+    if facts.submit_date.is_empty() {
+        facts.submit_date = crossing.at.today.to_string();
+    }
+    facts.resubmit_date.clear();
+    Ok(())
+}
+
+/// Returns, to be submitted again until a day, or without a bound where none is given.
+///
+/// # Errors
+/// Naming the field `due_date`.
+pub fn give_back<C: Case>(item: &mut C::Item, due_date: &str) -> Result<()> {
+    let until = day::given("due_date", due_date)?;
+    let facts = C::facts_mut(item);
+    facts.returns += 1;
+    facts.resubmit_date = until.map_or(String::new(), |day| day.to_string());
+    Ok(())
+}
+
+/// Begins the notice before the decision, by the terms of the policy.
+///
+/// # Errors
+/// Those of [`notice::publish`].
+pub fn publish_notice<C: Case>(item: &mut C::Item, crossing: &mut Crossing<'_>) -> Result<()> {
+    let terms = crossing.policy.map(C::notice_terms).unwrap_or_default();
+    notice::publish::<C>(item, crossing, terms)
+}
