@@ -15,6 +15,9 @@ const COPY: &str = "
 CREATE SCHEMA limits;
 CREATE TABLE limits.talents (LIKE public.talents INCLUDING ALL EXCLUDING INDEXES);
 CREATE TABLE limits.ledger (LIKE public.ledger INCLUDING ALL);
+CREATE TABLE limits.requests (LIKE public.requests INCLUDING ALL);
+CREATE TABLE limits.talents_keys (LIKE public.talents_keys INCLUDING ALL);
+CREATE TABLE limits.talents_values (LIKE public.talents_values INCLUDING ALL);
 CREATE SEQUENCE limits.ledger_sequence;
 CREATE SEQUENCE limits.person START 1000000000;
 CREATE TEMP TABLE numbered AS SELECT id,
@@ -42,21 +45,35 @@ SELECT t.body, t.sort_key, t.id FROM limits.talents t WHERE t.record_status = 1
 AND (t.sort_key, t.id) > (lpad(:n::text, 26, '0'), '') ORDER BY t.sort_key, t.id LIMIT 51;
 ";
 
-/// Makes the script of a create: a row and its ledger entry, in one transaction. The register's ledger numbers come from
-/// one row that every writer must lock; here they come from a sequence, which no other transaction waits for.
+/// Makes the script of a create: what the register looks up and writes for one person that came with a request id, in
+/// one transaction. The register's ledger numbers come from one row that every writer must lock; here they come from a
+/// sequence, which no other transaction waits for.
 const CREATE: &str = r"
+SELECT substr(resource, 9) AS person FROM public.requests WHERE resource LIKE 'talents/%' LIMIT 1
+\gset
+SELECT '\set place random(1, :persons)';
 SELECT 'BEGIN;';
-SELECT format($$SELECT 'INSERT INTO limits.%1$s (%2$s) VALUES (' || concat_ws(', ', %3$s) || ');' FROM public.%1$s t LIMIT 1$$,
+SELECT 'SELECT nextval(''limits.person'') AS person \gset';
+SELECT 'SELECT digest FROM limits.requests WHERE request_id = :person::text AND actor = '''';';
+SELECT 'SELECT t.body FROM limits.talents_keys k JOIN limits.talents t ON t.id = k.id WHERE k.key = '
+    || quote_literal(key || '/') || ' || :person::text FOR UPDATE OF t, k;'
+FROM public.talents_keys WHERE id = :'person';
+SELECT format($$SELECT 'INSERT INTO limits.%1$s (%2$s) VALUES (' || concat_ws(', ', %3$s) || ');' FROM public.%1$s t WHERE %4$s$$,
     table_name,
     string_agg(column_name, ', ' ORDER BY ordinal_position),
-    string_agg(CASE table_name || '.' || column_name
-        WHEN 'talents.id' THEN $$'lpad(nextval(''limits.person'')::text, 26, ''0'')'$$
-        WHEN 'talents.sort_key' THEN $$'lpad((random() * :persons)::bigint::text, 26, ''0'')'$$
-        WHEN 'ledger.sequence' THEN $$'nextval(''limits.ledger_sequence'')'$$
-        WHEN 'ledger.resource' THEN $$'''talents/'' || lpad(currval(''limits.person'')::text, 26, ''0'')'$$
-        ELSE format('quote_nullable(t.%I::text)', column_name) END, ', ' ORDER BY ordinal_position))
-FROM information_schema.columns WHERE table_schema = 'public' AND table_name IN ('talents', 'ledger')
-GROUP BY table_name ORDER BY table_name DESC
+    string_agg(CASE
+        WHEN column_name = 'sort_key' THEN $$'lpad(:place::text, 26, ''0'')'$$
+        WHEN column_name = 'sequence' THEN $$'nextval(''limits.ledger_sequence'')'$$
+        WHEN column_name = 'id' THEN $$'lpad(:person::text, 26, ''0'')'$$
+        WHEN column_name = 'resource' THEN $$'''talents/'' || lpad(:person::text, 26, ''0'')'$$
+        WHEN column_name = 'request_id' THEN $$':person::text'$$
+        WHEN column_name = 'key' THEN $$quote_literal(t.key || '/') || ' || :person::text'$$
+        ELSE format('quote_nullable(t.%I::text)', column_name) END, ', ' ORDER BY ordinal_position),
+    CASE WHEN table_name IN ('ledger', 'requests') THEN 't.resource = ' || quote_literal('talents/' || :'person')
+        ELSE 't.id = ' || quote_literal(:'person') END)
+FROM information_schema.columns
+WHERE table_schema = 'public' AND table_name IN ('talents', 'talents_keys', 'talents_values', 'requests', 'ledger')
+GROUP BY table_name ORDER BY table_name = 'ledger', table_name = 'requests', table_name
 \gexec
 SELECT 'COMMIT;';
 ";
@@ -110,13 +127,15 @@ pub async fn measure(
     let failed = number(&said, "number of failed transactions: ").unwrap_or(0.0);
     ensure!(failed == 0.0 && transactions > 0.0, "pgbench had failures\n{said}");
     if kind == Kind::Create {
-        let count = "SELECT (SELECT count(*) FROM limits.ledger), (SELECT count(*) FROM limits.talents)";
+        let count = "SELECT (SELECT count(*) FROM limits.ledger), (SELECT count(*) FROM limits.requests), \
+                     (SELECT count(*) FROM limits.talents), (SELECT count(DISTINCT id) FROM limits.talents_keys)";
         let counted = postgres.psql(database, count).await?;
         let counted: Vec<u64> = counted.trim().split('|').filter_map(|word| word.parse().ok()).collect();
-        let all = matches!(counted.as_slice(), [l, t] if *l == t - persons && *l >= transactions as u64);
+        let all = matches!(counted.as_slice(), [entries, requests, rows, keys]
+            if *entries == rows - persons && entries == requests && entries == keys && *entries >= transactions as u64);
         ensure!(
             all,
-            "{transactions} transactions left {counted:?} rows in ledger and talents"
+            "{transactions} transactions left {counted:?} rows in ledger, requests, talents and keys"
         );
     }
     Ok(Said {

@@ -1,4 +1,5 @@
-//! A PostgreSQL server of this run alone, as Debian sets one up: nothing that makes it lose data in a power cut.
+//! A PostgreSQL server of this run alone, with the settings that `deploy/` recommends: nothing that makes it lose data in a
+//! power cut.
 
 use std::fs;
 use std::net::TcpListener;
@@ -13,7 +14,9 @@ use tempfile::TempDir;
 
 use crate::child::{self, Running};
 
-/// Settings beside PostgreSQL's own: room for the connections of pgbench, loopback, and what keeps data safe, said aloud.
+/// The settings that a register's PostgreSQL should have.
+const RECOMMENDED: &str = include_str!("../../../deploy/postgresql.conf");
+/// Settings of this run: room for the connections of pgbench, loopback, and what keeps data safe, said aloud.
 const SETTINGS: &str = "listen_addresses = '127.0.0.1'\nunix_socket_directories = ''\nmax_connections = 200\n\
                         fsync = on\nfull_page_writes = on\nsynchronous_commit = on\n";
 
@@ -65,7 +68,7 @@ impl Postgres {
         child::run(&mut initdb, at, Duration::from_secs(120)).await?;
         let settings = data.join("postgresql.conf");
         let given = fs::read_to_string(&settings)?;
-        fs::write(&settings, format!("{given}\n{SETTINGS}"))?;
+        fs::write(&settings, format!("{given}\n{RECOMMENDED}\n{SETTINGS}"))?;
 
         for _ in 0..5 {
             // Free now; whoever takes it meanwhile makes the start fail, and another is tried.

@@ -45,10 +45,10 @@ pub async fn copy(register: &Path, folder: &Path) -> Result<(u64, Used)> {
     )
     .await?;
     let staged = format!(
-        "CREATE TABLE staged.persons (place INTEGER PRIMARY KEY, id TEXT NOT NULL, serial INTEGER NOT NULL); \
-         INSERT INTO staged.persons SELECT row_number() OVER (ORDER BY rowid), id, rowid \
+        "CREATE TABLE staged.persons (turn INTEGER PRIMARY KEY, id TEXT NOT NULL, place INTEGER NOT NULL); \
+         INSERT INTO staged.persons SELECT row_number() OVER (ORDER BY rowid), id, place \
          FROM register.talents ORDER BY rowid LIMIT {MOST}; \
-         CREATE UNIQUE INDEX staged.persons_by_id ON persons (id, place)"
+         CREATE UNIQUE INDEX staged.persons_by_id ON persons (id, turn)"
     );
     execute(&mut db, &staged).await?;
     let persons: i64 = db
@@ -93,18 +93,18 @@ async fn stage_table(db: &mut SqliteConnection, table: &str) -> Result<String> {
     let columns = columns(db, table).await?;
     let (person, order) = match table {
         "ledger" => ("substr(r.resource, 9) = p.id", "r.sequence"),
-        _ if columns.iter().any(|column| column == "id") => ("r.id = p.id", "p.place"),
+        _ if columns.iter().any(|column| column == "id") => ("r.id = p.id", "p.turn"),
         _ => bail!("whose a row of {table} is cannot be seen"),
     };
     make(db, table).await?;
     let stage = format!(
-        "CREATE TABLE staged.{table} AS SELECT p.place, r.* FROM register.{table} r CROSS JOIN staged.persons p \
-         WHERE {person} ORDER BY {order}; CREATE INDEX staged.{table}_by_place ON {table} (place)"
+        "CREATE TABLE staged.{table} AS SELECT p.turn, r.* FROM register.{table} r CROSS JOIN staged.persons p \
+         WHERE {person} ORDER BY {order}; CREATE INDEX staged.{table}_by_turn ON {table} (turn)"
     );
     execute(db, &stage).await?;
     let columns = columns.join(", ");
     Ok(format!(
-        "INSERT INTO main.{table} ({columns}) SELECT {columns} FROM staged.{table} WHERE place BETWEEN ? AND ?"
+        "INSERT INTO main.{table} ({columns}) SELECT {columns} FROM staged.{table} WHERE turn BETWEEN ? AND ?"
     ))
 }
 
@@ -113,13 +113,12 @@ async fn stage_index(db: &mut SqliteConnection, table: &str, persons: i64) -> Re
     let columns = columns(db, table).await?;
     let column = columns.first().with_context(|| format!("{table} has no column"))?;
     make(db, table).await?;
-    let staged = format!(
-        "CREATE TABLE staged.{table} (place INTEGER PRIMARY KEY, serial INTEGER NOT NULL, tokens TEXT NOT NULL)"
-    );
+    let staged =
+        format!("CREATE TABLE staged.{table} (turn INTEGER PRIMARY KEY, place INTEGER NOT NULL, tokens TEXT NOT NULL)");
     execute(db, &staged).await?;
     let text = format!(
-        "INSERT INTO staged.{table} SELECT p.place, p.serial, t.value FROM json_each(?) t \
-         CROSS JOIN staged.persons p ON p.place = t.key + ?"
+        "INSERT INTO staged.{table} SELECT p.turn, p.place, t.value FROM json_each(?) t \
+         CROSS JOIN staged.persons p ON p.turn = t.key + ?"
     );
     let mut from = 1;
     while from <= persons {
@@ -131,7 +130,7 @@ async fn stage_index(db: &mut SqliteConnection, table: &str, persons: i64) -> Re
         from += PIECE;
     }
     Ok(format!(
-        "INSERT INTO main.{table} (rowid, {column}) SELECT serial, tokens FROM staged.{table} WHERE place BETWEEN ? AND ?"
+        "INSERT INTO main.{table} (rowid, {column}) SELECT place, tokens FROM staged.{table} WHERE turn BETWEEN ? AND ? ORDER BY place"
     ))
 }
 
@@ -188,7 +187,7 @@ mod tests {
         let options = SqliteConnectOptions::new().filename(file).create_if_missing(true);
         let mut db = SqliteConnection::connect_with(&options).await.unwrap();
         let made = format!(
-            "CREATE TABLE talents (serial INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, body BLOB NOT NULL); \
+            "CREATE TABLE talents (serial INTEGER PRIMARY KEY, place INTEGER NOT NULL, id TEXT NOT NULL UNIQUE, body BLOB NOT NULL); \
              CREATE INDEX talents_by_body ON talents (body); \
              CREATE TABLE talents_keys (key TEXT NOT NULL PRIMARY KEY, id TEXT NOT NULL) WITHOUT ROWID; \
              CREATE TABLE ledger (sequence INTEGER PRIMARY KEY, resource TEXT NOT NULL); \
@@ -196,7 +195,7 @@ mod tests {
              CREATE VIRTUAL TABLE talents_search USING fts5(tokens, content='', contentless_delete=1, detail=none, \
                 tokenize='ascii'); \
              WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {persons}) \
-             INSERT INTO talents SELECT i, 'id' || i, x'00' FROM n; \
+             INSERT INTO talents SELECT i, {persons} - i, 'id' || i, x'00' FROM n; \
              INSERT INTO talents_keys SELECT 'key' || serial, id FROM talents; \
              INSERT INTO ledger SELECT serial, 'talents/' || id FROM talents; \
              INSERT INTO ledger VALUES (0, 'labs/id1');"
@@ -220,7 +219,7 @@ mod tests {
             assert_eq!(texts(&mut db, &count).await.unwrap(), [rows.to_string()], "{table}");
         }
         let found = format!(
-            "SELECT t.id FROM talents_search JOIN talents t ON t.serial = talents_search.rowid WHERE talents_search MATCH '\"{}\"'",
+            "SELECT t.id FROM talents_search JOIN talents t ON t.place = talents_search.rowid WHERE talents_search MATCH '\"{}\"'",
             persons::query(2500)
         );
         assert!(texts(&mut db, &found).await.unwrap().contains(&"id2500".to_owned()));

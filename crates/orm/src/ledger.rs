@@ -89,7 +89,7 @@ pub(crate) async fn history(db: &Db, name: &str, page_size: i32, page_token: &st
         }
     };
     let text = format!(
-        "SELECT {} FROM ledger WHERE resource = ? AND revision < ? ORDER BY revision DESC LIMIT ?",
+        "SELECT {} FROM ledger WHERE resource = ? AND revision < ? ORDER BY revision DESC LIMIT ? + 0",
         COLUMNS.join(", ")
     );
     let limit = i64::try_from(size + 1).unwrap_or(i64::MAX);

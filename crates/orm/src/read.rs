@@ -1,4 +1,4 @@
-//! Reading resources: by name, in pages, by search, counted.
+//! Reading resources: by name, in pages, counted. Searches: [`crate::search`].
 
 use std::marker::PhantomData;
 
@@ -13,7 +13,6 @@ use crate::cx::Cx;
 use crate::error::{Error, Result};
 use crate::field::{Column, Type};
 use crate::filter::{self, Expr};
-use crate::index;
 use crate::order;
 use crate::page::{self, Position};
 use crate::reads::{self, by_id};
@@ -21,7 +20,6 @@ use crate::resource::{self, Cell, Collection, Kind};
 use crate::select::{Condition, after_position, columns_of, compile};
 use crate::statement::{among, list};
 use crate::store::Store;
-use crate::text::{self, Query};
 use crate::wire;
 
 /// What a list call asks for.
@@ -46,7 +44,7 @@ pub struct List<'a> {
 /// A page of resources, in their encoded form: they are handed on as they are kept.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page<C> {
-    bodies: Vec<Bytes>,
+    pub(crate) bodies: Vec<Bytes>,
     /// For the next page; empty on the last.
     pub next_page_token: String,
     /// How many match in all, where it was asked for.
@@ -55,7 +53,7 @@ pub struct Page<C> {
 }
 
 impl<C: Collection> Page<C> {
-    fn new(bodies: Vec<Bytes>) -> Self {
+    pub(crate) fn new(bodies: Vec<Bytes>) -> Self {
         Self {
             bodies,
             next_page_token: String::new(),
@@ -162,7 +160,7 @@ impl Store {
             .map(|(name, _, descending)| format!("t.{name}{}", if *descending { " DESC" } else { "" }))
             .collect();
         let text = format!(
-            "SELECT t.body FROM {} t WHERE {} ORDER BY {}, t.id LIMIT ?",
+            "SELECT t.body FROM {} t WHERE {} ORDER BY {}, t.id LIMIT ? + 0",
             kind.table,
             condition.text,
             ordered.join(", ")
@@ -184,93 +182,6 @@ impl Store {
             total_size,
             ..Page::new(shown.collect::<Result<_>>()?)
         })
-    }
-
-    /// A page of what a search finds: whole names first, then in the order of names.
-    pub async fn search<C: Collection>(
-        &self,
-        _cx: &Cx,
-        query: &str,
-        page_size: i32,
-        page_token: &str,
-        view: i32,
-    ) -> Result<Page<C>> {
-        let kind = &C::shape().kind;
-        let Some(parsed) = Query::parse(query) else {
-            return Err(Error::invalid(
-                "query",
-                "QUERY_EMPTY",
-                "give at least one letter, digit or Chinese character",
-            ));
-        };
-        let arguments = ["search", kind.table, query];
-        let size = page::size(page_size);
-        let mut position = page::decode(page_token, &arguments)?;
-        let mut page = Page::new(Vec::new());
-        // Tokens find a little too much; what the recheck leaves out is made up for by reading on.
-        loop {
-            let rows = self.found(kind, &parsed, position.as_deref(), size).await?;
-            if rows.len() > size
-                && let Some(last) = rows.last()
-            {
-                position = Some(found_at::<C>(last, &parsed)?);
-            } else {
-                position = None;
-            }
-            for body in rows {
-                if !parsed.accepts(C::searched(&resource::decode::<C>(&body)?)) {
-                    continue;
-                }
-                if page.bodies.len() == size
-                    && let Some(last) = page.bodies.last()
-                {
-                    page.next_page_token = page::encode(&arguments, &found_at::<C>(last, &parsed)?);
-                    return Ok(page);
-                }
-                page.bodies.push(shown(kind, body, view, View::Basic)?);
-            }
-            if position.is_none() {
-                return Ok(page);
-            }
-        }
-    }
-
-    /// Active rows that meet all terms of a query, after a position, one more than `most`.
-    async fn found(
-        &self,
-        kind: &Kind,
-        query: &Query,
-        position: Option<&[Position]>,
-        most: usize,
-    ) -> Result<Vec<Bytes>> {
-        let table = kind.table;
-        let backend = self.db.backend();
-        let (whole, whole_value) = index::is_whole(backend, table, query);
-        let (all, all_value) = index::has_all(backend, table, query.terms());
-        let mut outer = Condition::new("1 = 1", []);
-        match position {
-            None => {}
-            Some([Position::Integer(rank), Position::Text(sort), Position::Text(id)]) => {
-                let values: Vec<Value> = vec![(*rank).into(), sort.as_str().into(), id.as_str().into()];
-                outer.and("(f.rank, f.sort_key, f.id) > (?, ?, ?)", values);
-            }
-            Some(_) => {
-                return Err(Error::invalid(
-                    "page_token",
-                    "PAGE_TOKEN_MALFORMED",
-                    "not a token of this search",
-                ));
-            }
-        }
-        let text = format!(
-            "SELECT f.body FROM (SELECT t.body, CASE WHEN {whole} THEN 0 ELSE 1 END AS rank, t.sort_key, t.id \
-             FROM {table} t WHERE +t.record_status = 1 AND {all}) f WHERE {} ORDER BY f.rank, f.sort_key, f.id LIMIT ?",
-            outer.text
-        );
-        let mut values = vec![whole_value, all_value];
-        values.extend(outer.values);
-        values.push(limit(most));
-        self.db.bodies(&text, values).await
     }
 
     /// The name of a record and those of all records that were merged into it.
@@ -331,21 +242,7 @@ fn position_of<C: Collection>(body: &[u8], keys: &[(&str, Type, bool)]) -> Resul
     Ok(position)
 }
 
-/// Where a resource stands among what a query finds. Every view has the names.
-fn found_at<C: Collection>(body: &[u8], query: &Query) -> Result<Vec<Position>> {
-    let resource = resource::decode::<C>(body)?;
-    let wanted = text::whole_name(query.whole());
-    let is_whole = C::searched(&resource)
-        .into_iter()
-        .any(|name| text::whole_name(name) == wanted);
-    Ok(vec![
-        Position::Integer(i64::from(!is_whole)),
-        Position::Text(text::sort_key(C::title(&resource))),
-        Position::Text(id_of(&C::shape().kind, body)?),
-    ])
-}
-
-fn id_of(kind: &Kind, body: &[u8]) -> Result<String> {
+pub(crate) fn id_of(kind: &Kind, body: &[u8]) -> Result<String> {
     let name = std::str::from_utf8(wire::name(body)?).map_err(Error::internal)?;
     let id = kind
         .id(name)
@@ -362,7 +259,9 @@ fn expect_name<C: Collection>(body: &[u8], name: &str) -> Result<()> {
     }
 }
 
-fn limit(size: usize) -> Value {
+/// One row more than a page has, to see whether there is another page. For `LIMIT ? + 0`: a bare `LIMIT ?` makes SQLite
+/// plan the statement anew for each value that is bound.
+pub(crate) fn limit(size: usize) -> Value {
     i64::try_from(size + 1).unwrap_or(i64::MAX).into()
 }
 
@@ -372,7 +271,7 @@ fn is_basic(view: i32, default: View) -> bool {
 }
 
 /// A resource as a view shows it.
-fn shown(kind: &Kind, body: Bytes, view: i32, default: View) -> Result<Bytes> {
+pub(crate) fn shown(kind: &Kind, body: Bytes, view: i32, default: View) -> Result<Bytes> {
     if is_basic(view, default) {
         wire::without(body, &kind.full_only)
     } else {

@@ -319,6 +319,8 @@ pub(crate) struct Row {
     pub id: String,
     pub head: Head,
     pub sort_key: String,
+    /// Where its name stands among all (see [`text::place`]).
+    pub place: i64,
     pub cells: Vec<Cell>,
     /// Its search tokens, with a space between.
     pub tokens: String,
@@ -426,9 +428,11 @@ pub(crate) fn row<C: Collection>(
         )
     };
     let cells: Vec<Cell> = shape.get.iter().map(|get| get(resource)).collect();
+    let sort_key = text::sort_key(C::title(resource));
     Ok(Row {
         kind: &shape.kind,
-        sort_key: text::sort_key(C::title(resource)),
+        place: text::place(&sort_key),
+        sort_key,
         tokens: tokens::<C>(resource, &cells),
         cells,
         names: if C::BY_NAME {

@@ -101,7 +101,7 @@ pub struct Ledger;
 #[async_trait::async_trait]
 impl MigratorTrait for Ledger {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(LedgerTables)]
+        vec![Box::new(LedgerTables), Box::new(Places)]
     }
     fn migration_table_name() -> DynIden {
         "mingce_ledger_migrations".into_iden()
@@ -137,6 +137,30 @@ impl MigrationTrait for LedgerTables {
             "CREATE TABLE settings (name $TEXT NOT NULL PRIMARY KEY, value $TEXT NOT NULL)",
         ];
         run(manager, &statements.map(str::to_owned)).await
+    }
+}
+
+/// The search index of SQLite knows rows by numbers in the order of their names. It stands with the ledger because that belongs to all.
+struct Places;
+
+impl MigrationName for Places {
+    fn name(&self) -> &'static str {
+        "m20261124_000004_places"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Places {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let connection = manager.get_connection();
+        match connection.get_database_backend() {
+            DbBackend::Postgres => Ok(()),
+            _ => crate::places::renumber(connection).await,
+        }
     }
 }
 

@@ -80,6 +80,8 @@ impl Call {
 impl Store {
     /// A store on a database whose schema is there. `vault`: for services that keep personal data.
     pub fn new(db: Db, vault: Option<Arc<Vault>>) -> Self {
+        // What places are told by takes a moment to make: the first call is not to wait for it.
+        std::thread::spawn(|| crate::text::place(""));
         let writers = Arc::new(Writers::start(&db, vault.clone()));
         let reads = Arc::new(Reads::start(&db));
         Self {

@@ -259,8 +259,14 @@ pub(crate) async fn insert_values(
     let mut rows = rows.into_iter();
     while rows.len() > 0 {
         let piece: Vec<_> = rows.by_ref().take(most_rows(backend)).collect();
+        // Where a row is refused, the whole transaction is given up: SQLite need not be able to take back the statement alone.
+        let insert = if backend == DbBackend::Postgres {
+            "INSERT"
+        } else {
+            "INSERT OR FAIL"
+        };
         let text = format!(
-            "INSERT INTO {table} ({}) SELECT {picked} FROM {} WHERE c0 IS NOT NULL{tail}",
+            "{insert} INTO {table} ({}) SELECT {picked} FROM {} WHERE c0 IS NOT NULL{tail}",
             columns.join(", "),
             table_of(backend, &types, piece.len())
         );

@@ -2,6 +2,7 @@
 
 mod fold;
 mod pieces;
+mod place;
 mod query;
 mod reading;
 mod sort;
@@ -10,6 +11,7 @@ mod tests;
 mod token;
 
 pub use fold::{fold, same_name, spelled};
+pub use place::{PLACE_BITS, place};
 pub use query::{Query, Term};
 pub use sort::sort_key;
 pub use token::{tokens, value_token, whole_name};

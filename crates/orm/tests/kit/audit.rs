@@ -161,9 +161,19 @@ async fn indexed(db: &Db) -> BTreeSet<(String, String)> {
         "CREATE VIRTUAL TABLE IF NOT EXISTS temp.indexed USING fts5vocab(main, institutes_search, instance)",
     )
     .await;
+    let text =
+        "SELECT DISTINCT i.doc, t.sort_key FROM temp.indexed i JOIN institutes t ON t.serial = i.doc & 134217727";
+    for row in query(db, text).await {
+        let (number, sort_key): (i64, String) = (row.try_get_by_index(0).unwrap(), row.try_get_by_index(1).unwrap());
+        assert_eq!(
+            number >> 27,
+            text::place(&sort_key),
+            "{sort_key} has another number than in the order of names"
+        );
+    }
     pairs(
         db,
-        "SELECT i.term, t.id FROM temp.indexed i JOIN institutes t ON t.serial = i.doc",
+        "SELECT i.term, t.id FROM temp.indexed i JOIN institutes t ON t.serial = i.doc & 134217727",
     )
     .await
 }

@@ -11,6 +11,7 @@ mod history;
 mod indexed;
 mod model;
 mod pages;
+mod places;
 mod room;
 mod schema;
 mod sealed;

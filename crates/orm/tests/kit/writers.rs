@@ -71,6 +71,8 @@ fn creating(
 
 /// Keeps all writers busy: what is queued after this shares a transaction.
 async fn occupy(db: &Db, store: &Arc<Store>) -> Vec<Waiting> {
+    // What is made once for all names is there before the first is written.
+    mingce_orm::text::place("");
     let writers = if db.backend() == DbBackend::Postgres { 2 } else { 1 };
     let mut busy = Vec::new();
     for writer in 0..writers {

@@ -1,0 +1,254 @@
+//! Searching resources: whole names first, then in the order of names.
+//!
+//! On SQLite the index gives its hits in the order of names, but for those of one place ([`crate::places`]): what is read is as
+//! much as a page needs and the namesakes of the last, however many hits there are.
+
+use mingce_proto::registry::View;
+use prost::bytes::Bytes;
+use sea_orm::sea_query::Value;
+use sea_orm::{ConnectionTrait, DbBackend};
+
+use crate::cx::Cx;
+use crate::error::{Error, Result};
+use crate::index;
+use crate::page::{self, Position};
+use crate::places::{self, SERIALS};
+use crate::read::{Page, id_of, limit, shown};
+use crate::resource::{self, Collection, Kind};
+use crate::store::Store;
+use crate::text::{self, Query};
+
+/// How many hits are asked for beyond those that are wanted, so that those of the last name are mostly among them.
+const BESIDE: usize = 30;
+
+/// Where a page ended: whether in the whole names, and the name and id there.
+struct Place<'a> {
+    whole: bool,
+    sort_key: &'a str,
+    id: &'a str,
+}
+
+/// Whether the whole names are wanted or the others, and after which place.
+type Part<'a> = (bool, Option<&'a Place<'a>>);
+
+impl<'a> Place<'a> {
+    /// From a page token's positions.
+    fn of(position: &'a [Position]) -> Result<Self> {
+        match position {
+            [Position::Integer(rank), Position::Text(sort_key), Position::Text(id)] => Ok(Self {
+                whole: *rank == 0,
+                sort_key,
+                id,
+            }),
+            _ => Err(Error::invalid(
+                "page_token",
+                "PAGE_TOKEN_MALFORMED",
+                "not a token of this search",
+            )),
+        }
+    }
+
+    fn values(&self) -> [Value; 2] {
+        [self.sort_key.into(), self.id.into()]
+    }
+}
+
+impl Store {
+    /// A page of what a search finds: whole names first, then in the order of names.
+    pub async fn search<C: Collection>(
+        &self,
+        _cx: &Cx,
+        query: &str,
+        page_size: i32,
+        page_token: &str,
+        view: i32,
+    ) -> Result<Page<C>> {
+        let kind = &C::shape().kind;
+        let Some(parsed) = Query::parse(query) else {
+            return Err(Error::invalid(
+                "query",
+                "QUERY_EMPTY",
+                "give at least one letter, digit or Chinese character",
+            ));
+        };
+        let arguments = ["search", kind.table, query];
+        let size = page::size(page_size);
+        let mut position = page::decode(page_token, &arguments)?;
+        let mut page = Page::new(Vec::new());
+        // Tokens find a little too much; what the recheck leaves out is made up for by reading on.
+        loop {
+            let rows = self.found(kind, &parsed, position.as_deref(), size).await?;
+            if rows.len() > size
+                && let Some(last) = rows.last()
+            {
+                position = Some(found_at::<C>(last, &parsed)?);
+            } else {
+                position = None;
+            }
+            for body in rows {
+                if !parsed.accepts(C::searched(&resource::decode::<C>(&body)?)) {
+                    continue;
+                }
+                if page.bodies.len() == size
+                    && let Some(last) = page.bodies.last()
+                {
+                    page.next_page_token = page::encode(&arguments, &found_at::<C>(last, &parsed)?);
+                    return Ok(page);
+                }
+                page.bodies.push(shown(kind, body, view, View::Basic)?);
+            }
+            if position.is_none() {
+                return Ok(page);
+            }
+        }
+    }
+
+    /// Active rows that meet all terms of a query, after a position, one more than `most`.
+    async fn found(
+        &self,
+        kind: &Kind,
+        query: &Query,
+        position: Option<&[Position]>,
+        most: usize,
+    ) -> Result<Vec<Bytes>> {
+        let after = position.map(Place::of).transpose()?;
+        // Whole names, then the others; where a page ended in the others, the next goes on there.
+        let parts: &[Part<'_>] = match &after {
+            None => &[(true, None), (false, None)],
+            Some(place) if place.whole => &[(true, after.as_ref()), (false, None)],
+            Some(_) => &[(false, after.as_ref())],
+        };
+        if self.db.backend() == DbBackend::Postgres {
+            return self.sorted_hits(kind, query, parts, most).await;
+        }
+        let mut rows = Vec::new();
+        for (whole, after) in parts {
+            let wanted = index::found(DbBackend::Sqlite, query, *whole);
+            rows.extend(self.hits_in_order(kind, &wanted, *after, most - rows.len()).await?);
+            if rows.len() > most {
+                break;
+            }
+        }
+        Ok(rows)
+    }
+
+    /// On PostgreSQL: all hits are read and sorted.
+    async fn sorted_hits(&self, kind: &Kind, query: &Query, parts: &[Part<'_>], most: usize) -> Result<Vec<Bytes>> {
+        let (mut texts, mut values) = (Vec::new(), Vec::new());
+        for (whole, after) in parts {
+            let behind = after.map_or("", |_| " AND (t.sort_key, t.id) > (?, ?)");
+            // Not by the index of names, which would be read through for a few hits. The query is read once, not for
+            // each row.
+            texts.push(format!(
+                "(SELECT {} AS rank, t.sort_key, t.id, t.body FROM {} t WHERE +t.record_status = 1 \
+                 AND t.tokens @@ (SELECT CAST(? AS tsquery)){behind} ORDER BY t.sort_key, t.id LIMIT ? + 0)",
+                i32::from(!whole),
+                kind.table
+            ));
+            values.push(index::found(DbBackend::Postgres, query, *whole).into());
+            values.extend(after.iter().flat_map(|place| place.values()));
+            values.push(limit(most));
+        }
+        let text = format!(
+            "SELECT f.body FROM ({}) f ORDER BY f.rank, f.sort_key, f.id LIMIT ? + 0",
+            texts.join(" UNION ALL ")
+        );
+        values.push(limit(most));
+        self.db.bodies(&text, values).await
+    }
+
+    /// On SQLite: as many hits are read as are wanted, and the others of the place where these end.
+    async fn hits_in_order(
+        &self,
+        kind: &Kind,
+        wanted: &str,
+        after: Option<&Place<'_>>,
+        most: usize,
+    ) -> Result<Vec<Bytes>> {
+        let table = kind.table;
+        let behind = after.map_or("", |_| "WHERE (f.sort_key, f.id) > (?, ?) ");
+        // Of namesakes one row is read, and the index of names has the order of the others.
+        let text = format!(
+            "WITH same AS MATERIALIZED (SELECT n.serial, n.sort_key, n.id FROM {table} one \
+             CROSS JOIN {table} n ON n.record_status = 1 AND n.sort_key = one.sort_key \
+             WHERE one.serial IN (SELECT value FROM json_each(?)) AND n.serial IN (SELECT value FROM json_each(?))), \
+             found AS (SELECT serial, sort_key, id FROM same UNION ALL SELECT t.serial, t.sort_key, t.id FROM {table} t \
+             WHERE t.serial IN (SELECT value FROM json_each(?) EXCEPT SELECT serial FROM same) AND +t.record_status = 1) \
+             SELECT t.body FROM (SELECT f.serial FROM found f {behind}ORDER BY f.sort_key, f.id LIMIT ? + 0) p \
+             CROSS JOIN {table} t ON t.serial = p.serial ORDER BY t.sort_key, t.id"
+        );
+        let mut from = after.map_or(0, |place| places::first_of(text::place(place.sort_key)));
+        let mut rows = Vec::new();
+        loop {
+            let missing = most - rows.len();
+            let (hits, next) = self.hits_from(table, wanted, from, missing + 1).await?;
+            if !hits.is_empty() {
+                let namesakes = hits.chunk_by(|one, other| places::last_beside(*one) == places::last_beside(*other));
+                let first = namesakes
+                    .filter(|group| group.len() > 1)
+                    .filter_map(|group| group.first());
+                let (first, all) = (serials(first)?, serials(&hits)?);
+                let mut values: Vec<Value> = vec![first.into(), all.as_str().into(), all.as_str().into()];
+                values.extend(after.iter().flat_map(|place| place.values()));
+                values.push(limit(missing));
+                rows.extend(self.db.bodies(&text, values).await?);
+            }
+            match next {
+                Some(next) if rows.len() <= most => from = next,
+                _ => return Ok(rows),
+            }
+        }
+    }
+
+    /// The numbers of hits from one on: so many, and the others where these end. And where there may be more.
+    async fn hits_from(&self, table: &str, wanted: &str, from: i64, most: usize) -> Result<(Vec<i64>, Option<i64>)> {
+        let text = format!(
+            "SELECT json_group_array(rowid) FROM (SELECT rowid FROM {table}_search WHERE {table}_search MATCH ? \
+             AND rowid >= ? ORDER BY rowid LIMIT ? + 0)"
+        );
+        let (mut size, mut hits) = (most + BESIDE, Vec::<i64>::new());
+        loop {
+            let limit = i64::try_from(size).unwrap_or(i64::MAX);
+            let values: [Value; 3] = [wanted.into(), from.into(), limit.into()];
+            let row = self.db.read.query_one_raw(self.db.sql(&text, values)).await?;
+            if let Some(row) = row {
+                hits = serde_json::from_str(&row.try_get_by_index::<String>(0)?).map_err(Error::internal)?;
+            }
+            if hits.len() < size {
+                return Ok((hits, None));
+            }
+            let end = most
+                .checked_sub(1)
+                .and_then(|at| hits.get(at))
+                .map(|at| places::last_beside(*at));
+            match (end, hits.last()) {
+                (Some(end), Some(last)) if *last > end => {
+                    hits.retain(|hit| *hit <= end);
+                    return Ok((hits, Some(end + 1)));
+                }
+                // Many of one name: once more, with more of them.
+                _ => size *= 4,
+            }
+        }
+    }
+}
+
+/// The serial numbers of rows, as a list for SQLite.
+fn serials<'a>(numbers: impl IntoIterator<Item = &'a i64>) -> Result<String> {
+    let serials: Vec<i64> = numbers.into_iter().map(|number| number & SERIALS).collect();
+    serde_json::to_string(&serials).map_err(Error::internal)
+}
+
+/// Where a resource stands among what a query finds. Every view has the names.
+fn found_at<C: Collection>(body: &[u8], query: &Query) -> Result<Vec<Position>> {
+    let resource = resource::decode::<C>(body)?;
+    let wanted = text::whole_name(query.whole());
+    let is_whole = C::searched(&resource)
+        .into_iter()
+        .any(|name| text::whole_name(name) == wanted);
+    Ok(vec![
+        Position::Integer(i64::from(!is_whole)),
+        Position::Text(text::sort_key(C::title(&resource))),
+        Position::Text(id_of(&C::shape().kind, body)?),
+    ])
+}

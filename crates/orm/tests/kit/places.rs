@@ -1,0 +1,107 @@
+//! The search index of SQLite goes by the order of names, also that of a register from before that.
+
+use mingce_orm::schema::{Ledger, prepare};
+use mingce_orm::store::Mask;
+use mingce_proto::labs::Organization;
+
+use crate::audit;
+use crate::collections::Institutes;
+use crate::ground::{self, Ground, Kind, Read, execute, number, wait};
+use crate::search::{found, wanted};
+
+/// Takes a table back to how it was: the index knows rows by their serial numbers.
+const BEFORE: &[&str] = &[
+    "CREATE VIRTUAL TABLE temp.was USING fts5vocab(main, {table}_search, instance)",
+    "CREATE TABLE temp.tokens AS SELECT w.doc & 134217727 AS serial, group_concat(w.term, ' ') AS tokens FROM temp.was w \
+     GROUP BY w.doc",
+    "DROP TABLE temp.was",
+    "DELETE FROM {table}_search",
+    "INSERT INTO {table}_search (rowid, tokens) SELECT serial, tokens FROM temp.tokens",
+    "DROP TABLE temp.tokens",
+];
+
+const NAMES: [&str; 9] = [
+    "青岛大学",
+    "中国海洋大学",
+    "清华大学",
+    "清华大学",
+    "Ocean University",
+    "北京大学",
+    "1号",
+    "青岛科技大学",
+    "\u{1f600}",
+];
+
+#[test]
+fn rows_of_an_earlier_register_get_their_places_and_the_index_goes_by_them() {
+    wait(async {
+        let (_ground, db) = Ground::new(Kind::Sqlite).await;
+        let store = ground::store(&db);
+        for display_name in NAMES {
+            let made = Organization {
+                display_name: display_name.into(),
+                ..Organization::default()
+            };
+            ground::make::<Institutes>(&store, made).await;
+        }
+        let everything = audit::check(&db).await;
+        let hits = found(&store, "大学", 2).await;
+        assert_eq!(hits.len(), 6);
+
+        for table in ["institutes", "persons", "prizes"] {
+            for statement in BEFORE {
+                execute(&db, &statement.replace("{table}", table)).await;
+            }
+        }
+        execute(&db, "DELETE FROM mingce_ledger_migrations WHERE version LIKE '%places'").await;
+        let highest = "SELECT max(rowid) FROM institutes_search";
+        let refused = prepare::<Ledger>(&db, false).await.unwrap_err();
+        assert_eq!(refused.reason(), "SCHEMA_OUTDATED");
+        assert_eq!(number(&db, highest).await, 9);
+
+        prepare::<Ledger>(&db, true).await.unwrap();
+        assert_eq!(audit::check(&db).await, everything);
+        assert_eq!(found(&store, "大学", 2).await, hits);
+        ground::make::<Institutes>(&store, everything[0].clone()).await;
+        audit::check(&db).await;
+    });
+}
+
+#[test]
+fn all_namesakes_are_found_by_pages_and_renamed_ones_no_longer() {
+    wait(async {
+        let (_ground, db) = Ground::new(Kind::Sqlite).await;
+        let store = ground::store(&db);
+        let name = |display_name: &str| Organization {
+            display_name: display_name.into(),
+            ..Organization::default()
+        };
+        let mut made = Vec::new();
+        for _ in 0..3 {
+            let mut together = tokio::task::JoinSet::new();
+            for _ in 0..60 {
+                let (store, name) = (store.clone(), name("清华大学"));
+                together.spawn(async move { ground::make::<Institutes>(&store, name).await });
+            }
+            made.extend(together.join_all().await);
+            ground::make::<Institutes>(&store, name("清华大学分校")).await;
+        }
+        for size in [1, 7, 50, 181, 183, 1000] {
+            let everything = audit::check(&db).await;
+            let hits = found(&store, "清华", size).await;
+            assert_eq!(hits, wanted(&everything, "清华"), "{size}");
+            let Some(one) = made.pop() else { return };
+            let renamed = Organization {
+                display_name: "北京大学".into(),
+                ..one
+            };
+            let mask = Mask::parse::<Institutes>(&["display_name".into()], &renamed).unwrap();
+            let renamed = store
+                .update::<Institutes>(&ground::cx("user:x"), ground::call(), renamed, mask)
+                .await;
+            assert_eq!(renamed.read().unwrap().display_name, "北京大学");
+        }
+        assert_eq!(found(&store, "清华", 7).await.len(), 177);
+        assert_eq!(found(&store, "北京", 7).await.len(), 6);
+    });
+}
