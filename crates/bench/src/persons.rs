@@ -155,6 +155,12 @@ fn staff_number(number: u64) -> String {
     format!("S{mixed:010}")
 }
 
+/// Where a person stands in the order of names, as the register's search index has it.
+pub fn place(number: u64) -> i64 {
+    let (written, _) = names(&characters(&mut chance(number)));
+    mingce_orm::text::place(&mingce_orm::text::sort_key(&written))
+}
+
 /// The search tokens of a person, as many and as long as the register has: each character and each pair of them, the
 /// sound from each character on, the first letters of the sounds, the words of the other name, and both names as a whole.
 pub fn tokens(number: u64) -> String {

@@ -45,8 +45,8 @@ pub async fn copy(register: &Path, folder: &Path) -> Result<(u64, Used)> {
     )
     .await?;
     let staged = format!(
-        "CREATE TABLE staged.persons (turn INTEGER PRIMARY KEY, id TEXT NOT NULL, place INTEGER NOT NULL); \
-         INSERT INTO staged.persons SELECT row_number() OVER (ORDER BY rowid), id, place \
+        "CREATE TABLE staged.persons (turn INTEGER PRIMARY KEY, id TEXT NOT NULL); \
+         INSERT INTO staged.persons SELECT row_number() OVER (ORDER BY rowid), id \
          FROM register.talents ORDER BY rowid LIMIT {MOST}; \
          CREATE UNIQUE INDEX staged.persons_by_id ON persons (id, turn)"
     );
@@ -113,24 +113,28 @@ async fn stage_index(db: &mut SqliteConnection, table: &str, persons: i64) -> Re
     let columns = columns(db, table).await?;
     let column = columns.first().with_context(|| format!("{table} has no column"))?;
     make(db, table).await?;
-    let staged =
-        format!("CREATE TABLE staged.{table} (turn INTEGER PRIMARY KEY, place INTEGER NOT NULL, tokens TEXT NOT NULL)");
+    let staged = format!(
+        "CREATE TABLE staged.{table} (turn INTEGER PRIMARY KEY, number INTEGER NOT NULL, tokens TEXT NOT NULL)"
+    );
     execute(db, &staged).await?;
     let text = format!(
-        "INSERT INTO staged.{table} SELECT p.turn, p.place, t.value FROM json_each(?) t \
+        "INSERT INTO staged.{table} SELECT p.turn, (t.value ->> 0) * 134217728 + p.turn, t.value ->> 1 FROM json_each(?) t \
          CROSS JOIN staged.persons p ON p.turn = t.key + ?"
     );
     let mut from = 1;
     while from <= persons {
         let numbers = u64::try_from(from)?..u64::try_from(persons.min(from + PIECE - 1))? + 1;
-        let tokens: Vec<String> = numbers.map(persons::tokens).collect();
+        let tokens: Vec<(i64, String)> = numbers
+            .map(|number| (persons::place(number), persons::tokens(number)))
+            .collect();
         let statement = sqlx::query(AssertSqlSafe(text.clone()));
         let statement = statement.bind(serde_json::to_string(&tokens)?).bind(from);
         statement.execute(&mut *db).await.with_context(|| text.clone())?;
         from += PIECE;
     }
     Ok(format!(
-        "INSERT INTO main.{table} (rowid, {column}) SELECT place, tokens FROM staged.{table} WHERE turn BETWEEN ? AND ? ORDER BY place"
+        "INSERT INTO main.{table} (rowid, {column}) SELECT number, tokens FROM staged.{table} WHERE turn BETWEEN ? AND ? \
+         ORDER BY number"
     ))
 }
 
@@ -187,7 +191,7 @@ mod tests {
         let options = SqliteConnectOptions::new().filename(file).create_if_missing(true);
         let mut db = SqliteConnection::connect_with(&options).await.unwrap();
         let made = format!(
-            "CREATE TABLE talents (serial INTEGER PRIMARY KEY, place INTEGER NOT NULL, id TEXT NOT NULL UNIQUE, body BLOB NOT NULL); \
+            "CREATE TABLE talents (serial INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, body BLOB NOT NULL); \
              CREATE INDEX talents_by_body ON talents (body); \
              CREATE TABLE talents_keys (key TEXT NOT NULL PRIMARY KEY, id TEXT NOT NULL) WITHOUT ROWID; \
              CREATE TABLE ledger (sequence INTEGER PRIMARY KEY, resource TEXT NOT NULL); \
@@ -195,7 +199,7 @@ mod tests {
              CREATE VIRTUAL TABLE talents_search USING fts5(tokens, content='', contentless_delete=1, detail=none, \
                 tokenize='ascii'); \
              WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {persons}) \
-             INSERT INTO talents SELECT i, {persons} - i, 'id' || i, x'00' FROM n; \
+             INSERT INTO talents SELECT i, 'id' || i, x'00' FROM n; \
              INSERT INTO talents_keys SELECT 'key' || serial, id FROM talents; \
              INSERT INTO ledger SELECT serial, 'talents/' || id FROM talents; \
              INSERT INTO ledger VALUES (0, 'labs/id1');"
@@ -219,7 +223,7 @@ mod tests {
             assert_eq!(texts(&mut db, &count).await.unwrap(), [rows.to_string()], "{table}");
         }
         let found = format!(
-            "SELECT t.id FROM talents_search JOIN talents t ON t.place = talents_search.rowid WHERE talents_search MATCH '\"{}\"'",
+            "SELECT t.id FROM talents_search JOIN talents t ON t.serial = talents_search.rowid & 134217727 WHERE talents_search MATCH '\"{}\"'",
             persons::query(2500)
         );
         assert!(texts(&mut db, &found).await.unwrap().contains(&"id2500".to_owned()));

@@ -4,13 +4,14 @@
 //! column of the resource's own row with a GIN index. Neither cuts words or knows a language: what a token is says
 //! [`crate::text`], the same for both.
 
+use std::collections::BTreeMap;
+
 use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend};
 
-use serde_json::{Map, json};
-
 use crate::layer::RowChange;
-use crate::places::SERIALS;
+use crate::places::{SERIALS, first_of};
+use crate::resource::Row;
 use crate::statement::sql;
 use crate::text::{Query, Term, whole_name};
 
@@ -82,46 +83,55 @@ pub(crate) async fn write(tx: &DatabaseTransaction, table: &str, rows: &[RowChan
     if backend == DbBackend::Postgres {
         return Ok(());
     }
-    let (mut gone, mut new) = (Map::new(), Map::new());
-    for (before, after) in rows {
-        match before {
-            Some(before) if before.tokens == after.tokens && before.place == after.place => continue,
-            Some(before) => gone.insert(after.id.clone(), before.place.into()),
-            None => None,
-        };
+    let changed = rows.iter().filter(|(before, after)| {
+        let same = |before: &Row| before.tokens == after.tokens && before.place == after.place;
+        !before.as_ref().is_some_and(same)
+    });
+    let changed: Vec<&RowChange> = changed.collect();
+    let serials = serials(tx, table, &changed).await?;
+    let (mut gone, mut new) = (Vec::new(), Vec::new());
+    for ((before, after), serial) in changed.into_iter().zip(serials) {
+        gone.extend(before.as_ref().map(|before| first_of(before.place) | serial));
         if !after.tokens.is_empty() {
-            new.insert(after.id.clone(), json!([after.place, after.tokens]));
+            new.push((first_of(after.place) | serial, after.tokens.as_str()));
         }
     }
     if !gone.is_empty() {
-        let text = format!(
-            "DELETE FROM {table}_search WHERE rowid IN (SELECT (r.value * {of_place}) | t.serial FROM json_each(?) r \
-             CROSS JOIN {table} t ON t.id = r.key)",
-            of_place = SERIALS + 1
-        );
-        let gone = serde_json::Value::Object(gone).to_string();
-        tx.execute_raw(sql(backend, &text, [gone.into()])).await?;
+        let text = format!("DELETE FROM {table}_search WHERE rowid IN (SELECT value FROM json_each(?))");
+        tx.execute_raw(sql(backend, &text, [as_json(&gone)?.into()])).await?;
     }
-    if new.is_empty() {
-        return Ok(());
+    if !new.is_empty() {
+        // In one statement and in the order of the numbers, because FTS5 writes out what it has gathered before each
+        // statement, and where numbers run back.
+        let text =
+            format!("INSERT INTO {table}_search (rowid, tokens) SELECT CAST(key AS INTEGER), value FROM json_each(?)");
+        let new = as_json(&new.into_iter().collect::<BTreeMap<i64, &str>>())?;
+        tx.execute_raw(sql(backend, &text, [new.into()])).await?;
     }
-    let last = format!("SELECT serial FROM {table} ORDER BY serial DESC LIMIT 1");
-    let last = tx.query_one_raw(sql(backend, &last, [])).await?;
-    if last.map(|row| row.try_get_by_index::<i64>(0)).transpose()? > Some(SERIALS) {
-        return Err(sea_orm::DbErr::Custom(format!(
-            "{table} holds as many rows as SQLite's index can: use PostgreSQL"
-        )));
-    }
-    // One statement in the order of the numbers, because FTS5 writes out what it has gathered before each, and where
-    // numbers run back.
-    let text = format!(
-        "INSERT INTO {table}_search (rowid, tokens) SELECT ((r.value ->> 0) * {of_place}) | t.serial, r.value ->> 1 \
-         FROM json_each(?) r CROSS JOIN {table} t ON t.id = r.key ORDER BY 1",
-        of_place = SERIALS + 1
-    );
-    let new = serde_json::Value::Object(new).to_string();
-    tx.execute_raw(sql(backend, &text, [new.into()])).await?;
     Ok(())
+}
+
+/// The serial numbers of rows that are written.
+async fn serials(tx: &DatabaseTransaction, table: &str, rows: &[&RowChange]) -> Result<Vec<i64>, sea_orm::DbErr> {
+    let ids: Vec<&str> = rows.iter().map(|(_, row)| row.id.as_str()).collect();
+    let text = format!(
+        "SELECT json_group_array(serial) FROM (SELECT t.serial FROM json_each(?) r CROSS JOIN {table} t ON t.id = r.value)"
+    );
+    let row = tx
+        .query_one_raw(sql(tx.get_database_backend(), &text, [as_json(&ids)?.into()]))
+        .await?;
+    let found: String = row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or_default();
+    let serials: Vec<i64> = serde_json::from_str(&found).map_err(|error| sea_orm::DbErr::Custom(error.to_string()))?;
+    if serials.len() != rows.len() || serials.iter().any(|serial| *serial > SERIALS) {
+        let said =
+            format!("{table} holds other rows than were written, or more than SQLite's index can: use PostgreSQL");
+        return Err(sea_orm::DbErr::Custom(said));
+    }
+    Ok(serials)
+}
+
+fn as_json(value: &impl serde::Serialize) -> Result<String, sea_orm::DbErr> {
+    serde_json::to_string(value).map_err(|error| sea_orm::DbErr::Custom(error.to_string()))
 }
 
 #[cfg(test)]

@@ -11,7 +11,8 @@ use crate::statement::{first, sql};
 use crate::text::{PLACE_BITS, place};
 
 /// The bits of a serial number.
-const SERIAL_BITS: u32 = 63 - PLACE_BITS;
+const SERIAL_BITS: u32 = 27;
+const _: () = assert!(PLACE_BITS + SERIAL_BITS < 64);
 /// The highest serial number, and the bits of it in a row's number in the index.
 pub(crate) const SERIALS: i64 = (1 << SERIAL_BITS) - 1;
 
