@@ -1,4 +1,4 @@
-//! Reading resources: by name, in pages, counted. Searches: [`crate::search`].
+//! Reading resources: by name, in pages, counted.
 
 use std::marker::PhantomData;
 
