@@ -166,7 +166,7 @@ impl MigrationTrait for Places {
 
 /// Brings the tables of a migrator to this program's version. Without `migrate` only where there are none yet.
 pub async fn prepare<M: MigratorTrait>(db: &Db, migrate: bool) -> Result<()> {
-    let (mut attempt, mut first) = (0, None);
+    let (mut attempt, mut waited, mut first, mut is_new) = (0, 0, None, false);
     loop {
         let status = M::get_migration_with_status_read_only(db.owner())
             .await
@@ -180,7 +180,14 @@ pub async fn prepare<M: MigratorTrait>(db: &Db, migrate: bool) -> Result<()> {
         if pending == 0 {
             return Ok(());
         }
-        if pending < status.len() && !migrate {
+        // Who saw none of them makes all of them, beside others who do so at this moment.
+        is_new |= pending == status.len();
+        if !is_new && !migrate {
+            if waited < 5 {
+                waited += 1;
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                continue;
+            }
             let said = "the database is of an earlier version of mingce: stop what uses it, back it up and run `mingce migrate`";
             return Err(Error::new(Class::Precondition, "SCHEMA_OUTDATED", said));
         }
