@@ -5,6 +5,8 @@
 
 use std::sync::LazyLock;
 
+use mingce_orm::places::first_of;
+use mingce_orm::text;
 use mingce_proto::registry::{Identifier, Name, NameKind};
 use mingce_proto::talent::Talent;
 
@@ -155,10 +157,10 @@ fn staff_number(number: u64) -> String {
     format!("S{mixed:010}")
 }
 
-/// Where a person stands in the order of names, as the register's search index has it.
+/// The number of a person in the register's search index, without the serial number.
 pub fn place(number: u64) -> i64 {
     let (written, _) = names(&characters(&mut chance(number)));
-    mingce_orm::text::place(&mingce_orm::text::sort_key(&written))
+    first_of(text::place(&text::sort_key(&written)))
 }
 
 /// The search tokens of a person, as many and as long as the register has: each character and each pair of them, the

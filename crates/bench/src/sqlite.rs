@@ -118,7 +118,7 @@ async fn stage_index(db: &mut SqliteConnection, table: &str, persons: i64) -> Re
     );
     execute(db, &staged).await?;
     let text = format!(
-        "INSERT INTO staged.{table} SELECT p.turn, (t.value ->> 0) * 134217728 + p.turn, t.value ->> 1 FROM json_each(?) t \
+        "INSERT INTO staged.{table} SELECT p.turn, (t.value ->> 0) + p.turn, t.value ->> 1 FROM json_each(?) t \
          CROSS JOIN staged.persons p ON p.turn = t.key + ?"
     );
     let mut from = 1;

@@ -21,7 +21,7 @@ pub mod names;
 pub mod once;
 pub mod order;
 pub mod page;
-mod places;
+pub mod places;
 pub mod read;
 mod reads;
 pub mod resource;

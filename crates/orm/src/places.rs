@@ -16,8 +16,8 @@ const _: () = assert!(PLACE_BITS + SERIAL_BITS < 64);
 /// The highest serial number, and the bits of it in a row's number in the index.
 pub(crate) const SERIALS: i64 = (1 << SERIAL_BITS) - 1;
 
-/// The first number of a place.
-pub(crate) fn first_of(place: i64) -> i64 {
+/// The first number of a place; that of a row is this with its serial number added.
+pub fn first_of(place: i64) -> i64 {
     place << SERIAL_BITS
 }
 
