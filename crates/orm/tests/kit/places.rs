@@ -105,3 +105,39 @@ fn all_namesakes_are_found_by_pages_and_renamed_ones_no_longer() {
         assert_eq!(found(&store, "北京", 7).await.len(), 6);
     });
 }
+
+#[test]
+fn hits_of_one_place_come_in_the_order_of_their_names_and_annulled_ones_are_read_past() {
+    wait(async {
+        let (_ground, db) = Ground::new(Kind::Sqlite).await;
+        let store = ground::store(&db);
+        let make = async |display_name: String| {
+            let made = Organization {
+                display_name,
+                ..Organization::default()
+            };
+            ground::make::<Institutes>(&store, made).await
+        };
+        // So long that they differ behind what a place can tell, made in the reverse of their order.
+        for number in (0..80).rev() {
+            make(format!("中国科学院海洋研究所实验室{number:02}")).await;
+        }
+        // Before and behind them others, most of them annulled.
+        for number in 0..120 {
+            let made = make(format!("{}海洋{number:03}号", ["安", "周"][number % 2])).await;
+            if number % 20 > 1 {
+                let cx = ground::cx("user:x");
+                let annulled = store
+                    .annul::<Institutes>(&cx, ground::call(), &made.name, "", "why")
+                    .await;
+                annulled.read().unwrap();
+            }
+        }
+        let everything = audit::check(&db).await;
+        let right = wanted(&everything, "海洋");
+        assert_eq!(right.len(), 92);
+        for size in [1, 7, 40, 92, 1000] {
+            assert_eq!(found(&store, "海洋", size).await, right, "{size}");
+        }
+    });
+}
