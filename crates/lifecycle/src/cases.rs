@@ -177,7 +177,7 @@ impl Cases<'_> {
                 .pop()
                 .ok_or_else(|| Error::internal("a writer answered nothing"))??
         };
-        let answer = Outcomes::decode(answer.body.as_slice()).map_err(Error::internal)?;
+        let answer = Outcomes::decode(answer.body).map_err(Error::internal)?;
         Ok(answer.outcomes)
     }
 

@@ -2,6 +2,7 @@
 
 use mingce_proto::codec::Reply;
 use prost::Message;
+use prost::bytes::Bytes;
 
 use crate::error::Result;
 use crate::resource::{self, Collection};
@@ -27,7 +28,7 @@ pub struct Answer {
     /// Its revision.
     pub revision: i64,
     /// Its encoded message, without the private part.
-    pub body: Vec<u8>,
+    pub body: Bytes,
 }
 
 impl Answer {
@@ -37,13 +38,13 @@ impl Answer {
             outcome: Outcome::Unchanged,
             name: String::new(),
             revision: 0,
-            body: message.encode_to_vec(),
+            body: message.encode_to_vec().into(),
         }
     }
 
     /// The resource as a server answers it.
     pub fn reply<M>(self) -> Reply<M> {
-        Reply::Encoded(self.body.into())
+        Reply::Encoded(self.body)
     }
 
     /// Reads the resource.

@@ -14,6 +14,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 use crate::error::{Class, Error, Result};
+use crate::sqlite::{self, Readers, Way};
 use crate::statement::sql;
 
 /// The oldest SQLite that does not corrupt a WAL at its reset, as `major * 1_000_000 + minor * 1000 + patch`.
@@ -21,6 +22,7 @@ const SQLITE_AT_LEAST: (u32, &str) = (3_051_003, "3.51.3");
 
 /// Connections of a pool.
 const SQLITE_READS: u32 = 4;
+const SQLITE_OTHER_READS: u32 = 2;
 const POSTGRES_READS: u32 = 8;
 const POSTGRES_WRITES: u32 = 5;
 
@@ -32,10 +34,19 @@ pub const SHARE: usize = 256;
 pub struct Db {
     /// For reads outside of transactions.
     pub(crate) read: DatabaseConnection,
-    /// For reads that many calls share. On SQLite a connection of its own, whose cache they share too.
-    shared: DatabaseConnection,
+    /// For those of messages on SQLite.
+    file: Option<File>,
     write: DatabaseConnection,
     share: usize,
+}
+
+/// How an SQLite file is read.
+#[derive(Debug, Clone)]
+struct File {
+    /// For lists and searches.
+    lists: Readers,
+    /// For gets, which share a page cache.
+    gets: Readers,
 }
 
 impl Db {
@@ -84,22 +95,25 @@ impl Db {
                 }
             }
         };
-        let options = options.read_only(true).create_if_missing(false);
         // The system caches the file too.
-        let readers = |most: u32, kibibytes: u32| {
-            let options = options
-                .clone()
-                .pragma("cache_size", format!("-{kibibytes}"))
-                .pragma("mmap_size", (u64::from(mebibytes) << 20).to_string());
-            SqlitePoolOptions::new()
-                .max_connections(most)
-                .test_before_acquire(false)
-                .connect_lazy_with(options)
+        let read = SqlitePoolOptions::new()
+            .max_connections(SQLITE_OTHER_READS)
+            .test_before_acquire(false)
+            .connect_lazy_with(options.read_only(true).create_if_missing(false).pragma("cache_size", "-2048"));
+        let readers = |most: u32, cache_kibibytes: u32| {
+            let way = Way {
+                path: path.to_owned(),
+                cache_kibibytes,
+                map_mebibytes: mebibytes,
+            };
+            Readers::new(way, most)
         };
-        let (read, shared) = (readers(SQLITE_READS, 8 << 10), readers(1, 24 << 10));
         let db = Self {
             read: SqlxSqliteConnector::from_sqlx_sqlite_pool(read),
-            shared: SqlxSqliteConnector::from_sqlx_sqlite_pool(shared),
+            file: Some(File {
+                lists: readers(SQLITE_READS, 8 << 10),
+                gets: readers(1, 24 << 10),
+            }),
             write: SqlxSqliteConnector::from_sqlx_sqlite_pool(write),
             share: SHARE,
         };
@@ -160,10 +174,9 @@ impl Db {
             .await
             .map_err(|e| away(&e))?;
         let read = pool(POSTGRES_READS).connect_lazy_with(options);
-        let read = SqlxPostgresConnector::from_sqlx_postgres_pool(read);
         let db = Self {
-            shared: read.clone(),
-            read,
+            read: SqlxPostgresConnector::from_sqlx_postgres_pool(read),
+            file: None,
             write: SqlxPostgresConnector::from_sqlx_postgres_pool(write),
             share: SHARE,
         };
@@ -258,53 +271,38 @@ impl Db {
 
     /// The one column of bytes that a query answers, in its order.
     pub(crate) async fn bodies(&self, text: &str, values: impl IntoIterator<Item = Value>) -> Result<Vec<Bytes>> {
-        bodies(&self.read, text, values).await
+        match &self.file {
+            Some(file) => file.lists.rows(text.to_owned(), values, sqlite::body).await,
+            None => {
+                let rows = self.read.query_all_raw(self.sql(text, values)).await?;
+                let body = |row: &QueryResult| Ok(row.try_get_by_index::<Vec<u8>>(0)?.into());
+                rows.iter().map(body).collect()
+            }
+        }
     }
 
-    /// The same over the connections that are kept for statements that many calls share.
-    pub(crate) async fn shared_bodies(
-        &self,
-        text: &str,
-        values: impl IntoIterator<Item = Value>,
-    ) -> Result<Vec<Bytes>> {
-        let connection = if self.share == 1 { &self.read } else { &self.shared };
-        bodies(connection, text, values).await
+    /// Where gets that are shared are read on SQLite.
+    pub(crate) fn gets(&self) -> Option<&Readers> {
+        let file = self.file.as_ref()?;
+        Some(if self.share == 1 { &file.lists } else { &file.gets })
+    }
+
+    /// The one column of numbers that a query answers, in its order.
+    pub(crate) async fn numbers(&self, text: &str, values: impl IntoIterator<Item = Value>) -> Result<Vec<i64>> {
+        match &self.file {
+            Some(file) => file.lists.rows(text.to_owned(), values, |row| row.get(0)).await,
+            None => crate::statement::first(&self.read.query_all_raw(self.sql(text, values)).await?),
+        }
     }
 
     /// Ends all connections, once those at work are done.
     pub async fn close(&self) {
         let _ = self.read.close_by_ref().await;
-        let _ = self.shared.close_by_ref().await;
+        if let Some(file) = &self.file {
+            file.lists.close().await;
+            file.gets.close().await;
+        }
+        // At last, so that SQLite brings what was written into the file.
         let _ = self.write.close_by_ref().await;
     }
-}
-
-/// SQLite works in a thread of its own, and each row would be handed over by itself: the rows come as one text, each
-/// after its length in ten digits. SQLite puts texts together by their lengths, whatever bytes they hold.
-async fn bodies(
-    connection: &DatabaseConnection,
-    text: &str,
-    values: impl IntoIterator<Item = Value>,
-) -> Result<Vec<Bytes>> {
-    let backend = connection.get_database_backend();
-    if backend == DbBackend::Postgres {
-        let rows = connection.query_all_raw(sql(backend, text, values)).await?;
-        let body = |row: &QueryResult| Ok(row.try_get_by_index::<Vec<u8>>(0)?.into());
-        return rows.iter().map(body).collect();
-    }
-    let text = format!(
-        "SELECT CAST(group_concat(printf('%010d', length(r.body)) || CAST(r.body AS TEXT), '') AS BLOB) FROM ({text}) r"
-    );
-    let row = connection.query_one_raw(sql(backend, &text, values)).await?;
-    let all: Option<Vec<u8>> = row.map(|row| row.try_get_by_index(0)).transpose()?.flatten();
-    let (mut rest, mut bodies) = (Bytes::from(all.unwrap_or_default()), Vec::new());
-    while !rest.is_empty() {
-        let length = rest
-            .get(..10)
-            .and_then(|digits| std::str::from_utf8(digits).ok()?.parse::<usize>().ok());
-        let end = length.map(|length| length + 10).filter(|end| *end <= rest.len());
-        let end = end.ok_or_else(|| Error::internal("rows that came as one do not come apart"))?;
-        bodies.push(rest.split_to(end).slice(10..));
-    }
-    Ok(bodies)
 }

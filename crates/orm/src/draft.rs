@@ -17,7 +17,7 @@ use crate::ledger::Entry;
 use crate::resource::{self, Collection, HEAD_FIELDS, Head, Kind, Row};
 use crate::vault::Vault;
 use crate::wire;
-use crate::work::{answer, etag, timestamp};
+use crate::work::{etag, timestamp};
 
 /// A resource that is to be made.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub(crate) struct Draft {
     /// The whole message, the private part open.
     pub whole: Vec<u8>,
     pub answer: Answer,
-    pub entry: Entry,
+    pub entry: Arc<Entry>,
     /// Its keys as the database has them, each with the field that holds it.
     pub keys: Vec<(String, String)>,
 }
@@ -69,29 +69,35 @@ impl Draft {
         let changed = wire::set(&whole)?
             .into_iter()
             .filter(|number| *number >= HEAD_FIELDS - 1);
-        let answer = answer::<C>(Outcome::Created, &head, &whole)?;
+        let changed = changed.map(|number| kind.field(number).to_owned()).collect();
+        let row = resource::row::<C>(resource, head, &whole, vault, |id, part| {
+            let vault = vault.ok_or_else(|| Error::internal("a private part needs a vault"))?;
+            vault.seal(id, part)
+        })?;
+        let answer = Answer {
+            outcome: Outcome::Created,
+            name: row.head.name.clone(),
+            revision: row.head.revision,
+            body: row.body.clone(),
+        };
         let entry = Entry {
             kind,
-            name: head.name.clone(),
-            revision: head.revision,
+            name: row.head.name.clone(),
+            revision: row.head.revision,
             verb: stamp.verb,
             actor: cx.actor.clone(),
             reason: stamp.reason.clone(),
             request_id: stamp.request_id.clone(),
             time: cx.now,
-            changed: changed.map(|number| kind.field(number).to_owned()).collect(),
-            body: answer.body.clone(),
+            changed,
+            body: row.body.clone(),
         };
-        let row = resource::row::<C>(resource, head, &whole, vault, |id, part| {
-            let vault = vault.ok_or_else(|| Error::internal("a private part needs a vault"))?;
-            vault.seal(id, part)
-        })?;
         Ok(Self {
             kind,
             row: Arc::new(row),
             whole,
             answer,
-            entry,
+            entry: Arc::new(entry),
             keys,
         })
     }

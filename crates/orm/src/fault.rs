@@ -1,5 +1,7 @@
 //! What an error of the database means: whether to try again, and what a caller is told.
 
+use rusqlite::ErrorCode;
+
 use crate::error::{Class, Error};
 
 /// Whether the database asks to try the whole transaction again: a serialization failure, a deadlock, SQLite busy.
@@ -70,5 +72,18 @@ impl From<sea_orm::DbErr> for Error {
             );
         }
         Error::internal(error)
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::new(
+                Class::Aborted,
+                "CONCURRENT_CHANGE",
+                "another change came first: try again",
+            ),
+            _ => Error::internal(error),
+        }
     }
 }

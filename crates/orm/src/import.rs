@@ -40,6 +40,9 @@ pub fn row<C: Collection>(store: &Store, cx: &Cx, source: &str, mask: Mask, reso
     let problems = C::settle(&mut canonical);
     let (kind, name) = (&C::shape().kind, head_of(&canonical)?.name);
     let mut asks = Asks::default();
+    let title = Some(C::title(&canonical)).filter(|title| C::BY_NAME && !title.trim().is_empty());
+    let title = title.map(text::fold);
+    let is_bare = !C::BY_NAME && C::keys(&canonical).iter().all(|key| key.claim);
     let draft = if let Some(id) = kind.id(&name) {
         asks.row(kind, id.to_owned());
         None
@@ -47,9 +50,8 @@ pub fn row<C: Collection>(store: &Store, cx: &Cx, source: &str, mask: Mask, reso
         for key in C::keys(&canonical) {
             asks.key(kind, key.stored(vault)?);
         }
-        let title = C::title(&canonical);
-        if C::BY_NAME && !title.trim().is_empty() {
-            asks.name(kind, text::fold(title));
+        if let Some(title) = &title {
+            asks.name(kind, title.clone());
         }
         let wrong = unsound::<C>(&resource).or_else(|| Some(problems.clone()).filter(|p| !p.is_empty()));
         Some(match wrong {
@@ -59,8 +61,13 @@ pub fn row<C: Collection>(store: &Store, cx: &Cx, source: &str, mask: Mask, reso
         })
     };
     let edit: Edit = Box::new(move |work| {
+        if let (Some(Ok(draft)), false) = (&draft, is_bare)
+            && let Some(answer) = work.make_if_unknown(draft, title.as_deref())?
+        {
+            return Ok(answer);
+        }
         let Some((stored, way)) = find::<C>(work, &canonical)? else {
-            if problems.is_empty() && !C::BY_NAME && C::keys(&canonical).iter().all(|key| key.claim) {
+            if problems.is_empty() && is_bare {
                 let said = "the row has nothing by which it can be told from others when it is loaded again: give an identifier";
                 return Err(Error::invalid(C::SINGULAR, "IDENTIFIER_MISSING", said));
             }

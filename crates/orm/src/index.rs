@@ -7,12 +7,13 @@
 use std::collections::BTreeMap;
 
 use sea_orm::sea_query::Value;
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend};
+use sea_orm::{DbBackend, DbErr};
 
 use crate::layer::RowChange;
 use crate::places::{SERIALS, first_of};
 use crate::resource::Row;
 use crate::statement::sql;
+use crate::steps::{Put, Step};
 use crate::text::{Query, Term, whole_name};
 
 /// The statements that make the index of a table, in the words of [`crate::schema::run`].
@@ -78,60 +79,58 @@ pub(crate) fn found(backend: DbBackend, query: &Query, whole: bool) -> String {
 }
 
 /// Brings the index of SQLite up to what rows have become. On PostgreSQL tokens are a column like others.
-pub(crate) async fn write(tx: &DatabaseTransaction, table: &str, rows: &[RowChange]) -> Result<(), sea_orm::DbErr> {
-    let backend = tx.get_database_backend();
+pub(crate) fn write(backend: DbBackend, table: &str, rows: &[RowChange], put: &mut Put<'_>) -> Result<(), DbErr> {
     if backend == DbBackend::Postgres {
         return Ok(());
     }
-    let changed = rows.iter().filter(|(before, after)| {
+    let (mut gone, mut new) = (Vec::new(), BTreeMap::new());
+    for (before, after) in rows {
         let same = |before: &Row| before.tokens == after.tokens && before.place == after.place;
-        !before.as_ref().is_some_and(same)
-    });
-    let changed: Vec<&RowChange> = changed.collect();
-    let serials = serials(tx, table, &changed).await?;
-    let (mut gone, mut new) = (Vec::new(), Vec::new());
-    for ((before, after), serial) in changed.into_iter().zip(serials) {
-        gone.extend(before.as_ref().map(|before| first_of(before.place) | serial));
+        if before.as_ref().is_some_and(same) {
+            continue;
+        }
+        gone.extend(before.as_ref().map(known_as));
         if !after.tokens.is_empty() {
-            new.push((first_of(after.place) | serial, after.tokens.as_str()));
+            new.insert(known_as(after), after.tokens.as_str());
         }
     }
+    let number = |row: &str| format!("CAST(substr({row}, 1, {DIGITS}) AS INTEGER) | t.serial");
+    let of = |row: &str| format!("CROSS JOIN {table} t ON t.id = substr({row}, {DIGITS} + 1) AND t.serial <= {SERIALS}");
     if !gone.is_empty() {
-        let text = format!("DELETE FROM {table}_search WHERE rowid IN (SELECT value FROM json_each(?))");
-        tx.execute_raw(sql(backend, &text, [as_json(&gone)?.into()])).await?;
+        let text = format!(
+            "DELETE FROM {table}_search WHERE rowid IN (SELECT {} FROM json_each(?) r {})",
+            number("r.value"),
+            of("r.value")
+        );
+        put(sql(backend, &text, [as_json(&gone)?.into()]).into());
     }
     if !new.is_empty() {
         // In one statement and in the order of the numbers, because FTS5 writes out what it has gathered before each
         // statement, and where numbers run back.
-        let text =
-            format!("INSERT INTO {table}_search (rowid, tokens) SELECT CAST(key AS INTEGER), value FROM json_each(?)");
-        let new = as_json(&new.into_iter().collect::<BTreeMap<i64, &str>>())?;
-        tx.execute_raw(sql(backend, &text, [new.into()])).await?;
+        let text = format!(
+            "INSERT INTO {table}_search (rowid, tokens) SELECT {}, r.value FROM json_each(?) r {}",
+            number("r.key"),
+            of("r.key")
+        );
+        let wrong = format!("{table} holds other rows than were written, or more than SQLite's index can: use PostgreSQL");
+        put(Step {
+            statement: sql(backend, &text, [as_json(&new)?.into()]),
+            expects: Some((new.len() as u64, wrong)),
+        });
     }
     Ok(())
 }
 
-/// The serial numbers of rows that are written.
-async fn serials(tx: &DatabaseTransaction, table: &str, rows: &[&RowChange]) -> Result<Vec<i64>, sea_orm::DbErr> {
-    let ids: Vec<&str> = rows.iter().map(|(_, row)| row.id.as_str()).collect();
-    let text = format!(
-        "SELECT json_group_array(serial) FROM (SELECT t.serial FROM json_each(?) r CROSS JOIN {table} t ON t.id = r.value)"
-    );
-    let row = tx
-        .query_one_raw(sql(tx.get_database_backend(), &text, [as_json(&ids)?.into()]))
-        .await?;
-    let found: String = row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or_default();
-    let serials: Vec<i64> = serde_json::from_str(&found).map_err(|error| sea_orm::DbErr::Custom(error.to_string()))?;
-    if serials.len() != rows.len() || serials.iter().any(|serial| *serial > SERIALS) {
-        let said =
-            format!("{table} holds other rows than were written, or more than SQLite's index can: use PostgreSQL");
-        return Err(sea_orm::DbErr::Custom(said));
-    }
-    Ok(serials)
+/// The first number of the place of a row, in so many digits, and its id: in the order of the numbers.
+fn known_as(row: &Row) -> String {
+    format!("{:0DIGITS$}{}", first_of(row.place), row.id)
 }
 
-fn as_json(value: &impl serde::Serialize) -> Result<String, sea_orm::DbErr> {
-    serde_json::to_string(value).map_err(|error| sea_orm::DbErr::Custom(error.to_string()))
+/// The digits of the largest number.
+const DIGITS: usize = 19;
+
+fn as_json(value: &impl serde::Serialize) -> Result<String, DbErr> {
+    serde_json::to_string(value).map_err(|error| DbErr::Custom(error.to_string()))
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ pub(crate) struct Loaded {
 }
 
 /// What an edit asked for and what has to be loaded.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Asks {
     pub rows: HashMap<Table, (&'static Kind, BTreeSet<String>)>,
     pub keys: HashMap<Table, (&'static Kind, BTreeSet<String>)>,
@@ -47,16 +47,16 @@ impl Asks {
     }
 
     /// Asks for all that another asks for too.
-    pub fn and(&mut self, other: &Self) {
-        self.requests.extend(other.requests.iter().cloned());
+    pub fn and(&mut self, other: Self) {
+        self.requests.extend(other.requests);
         let lists = [
-            (&mut self.rows, &other.rows),
-            (&mut self.keys, &other.keys),
-            (&mut self.names, &other.names),
+            (&mut self.rows, other.rows),
+            (&mut self.keys, other.keys),
+            (&mut self.names, other.names),
         ];
         for (ours, theirs) in lists {
-            for (kind, wanted) in theirs.values() {
-                of(ours, kind).extend(wanted.iter().cloned());
+            for (kind, wanted) in theirs.into_values() {
+                of(ours, kind).extend(wanted);
             }
         }
     }
@@ -121,6 +121,6 @@ pub(crate) struct Layer {
     pub rows: HashMap<(Table, String), Staged>,
     pub keys: HashMap<(Table, String), Option<String>>,
     pub names: HashMap<(Table, String), Vec<String>>,
-    pub entries: Vec<Entry>,
+    pub entries: Vec<Arc<Entry>>,
     pub requests: Vec<Done>,
 }

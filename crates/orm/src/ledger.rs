@@ -3,16 +3,23 @@
 //! The number is drawn from `ledger_head` as the last thing before the entries are written. The row stays locked until
 //! the commit, so numbers follow the order of commits and a rollback gives them back (docs/adr/0004-sequence.md).
 
+use std::sync::Arc;
+
 use mingce_proto::registry::Revision;
-use sea_orm::{ConnectionTrait, DatabaseTransaction};
+use prost::bytes::Bytes;
+use sea_orm::{ConnectionTrait, DbBackend};
 
 use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::page::{self, Position};
 use crate::resource::Kind;
 use crate::statement::sql;
+use crate::steps::{Put, Step};
 use crate::tables::insert_values;
 use crate::work::timestamp;
+
+/// The column of the number, which follows from where `ledger_head` stands and the place among the new entries.
+pub(crate) const SEQUENCE: &str = "sequence";
 
 /// One entry, before it has its number.
 #[derive(Debug, Clone)]
@@ -26,11 +33,11 @@ pub(crate) struct Entry {
     pub request_id: String,
     pub time: i64,
     pub changed: Vec<String>,
-    pub body: Vec<u8>,
+    pub body: Bytes,
 }
 
 const COLUMNS: [&str; 11] = [
-    "sequence",
+    SEQUENCE,
     "resource",
     "revision",
     "verb",
@@ -44,20 +51,20 @@ const COLUMNS: [&str; 11] = [
 ];
 
 /// Numbers the entries and writes them.
-pub(crate) async fn append(tx: &DatabaseTransaction, entries: &[Entry]) -> Result<(), sea_orm::DbErr> {
+pub(crate) fn append(backend: DbBackend, entries: &[Arc<Entry>], put: &mut Put<'_>) {
     if entries.is_empty() {
-        return Ok(());
+        return;
     }
-    let backend = tx.get_database_backend();
     let count = i64::try_from(entries.len()).unwrap_or(i64::MAX);
-    let draw = "UPDATE ledger_head SET sequence = sequence + ? WHERE id = 1 RETURNING sequence";
-    let row = tx.query_one_raw(sql(backend, draw, [count.into()])).await?;
-    let last: i64 = row
-        .ok_or_else(|| sea_orm::DbErr::RecordNotFound("ledger_head".into()))?
-        .try_get_by_index(0)?;
-    let rows = entries.iter().zip(last - count + 1..).map(|(entry, sequence)| {
+    let draw = "UPDATE ledger_head SET sequence = sequence + ? WHERE id = 1";
+    put(Step {
+        statement: sql(backend, draw, [count.into()]),
+        expects: Some((1, "ledger_head has no row".to_owned())),
+    });
+    // Up to the number that was drawn.
+    let rows = entries.iter().zip(1 - count..).map(|(entry, place)| {
         vec![
-            sequence.into(),
+            place.into(),
             entry.name.as_str().into(),
             entry.revision.into(),
             entry.verb.into(),
@@ -67,10 +74,10 @@ pub(crate) async fn append(tx: &DatabaseTransaction, entries: &[Entry]) -> Resul
             entry.time.into(),
             entry.changed.join(",").into(),
             entry.kind.message.into(),
-            entry.body.clone().into(),
+            entry.body.to_vec().into(),
         ]
     });
-    insert_values(tx, "ledger", &COLUMNS, "", rows.collect()).await
+    insert_values(backend, "ledger", &COLUMNS, "", rows, put);
 }
 
 /// A page of the history of one resource, the newest entry first, and the token for the next page.

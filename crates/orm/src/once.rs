@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, DbBackend};
 
 use crate::answer::{Answer, Outcome};
 use crate::error::{Error, Result};
 use crate::statement::{among, list, sql};
+use crate::steps::Put;
 use crate::tables;
 
 /// A retried call is done once: who called, with which id, with what content.
@@ -57,7 +58,7 @@ pub(crate) async fn earlier(
             outcome: Outcome::Unchanged,
             name: row.try_get_by_index(3)?,
             revision: row.try_get_by_index(4)?,
-            body: row.try_get_by_index(5)?,
+            body: row.try_get_by_index::<Vec<u8>>(5)?.into(),
         };
         seen.insert(
             (row.try_get_by_index(0)?, row.try_get_by_index(1)?),
@@ -68,23 +69,20 @@ pub(crate) async fn earlier(
 }
 
 /// Remembers requests in the transaction that did them.
-pub(crate) async fn remember(
-    connection: &sea_orm::DatabaseTransaction,
-    done: impl IntoIterator<Item = Done>,
-) -> Result<(), sea_orm::DbErr> {
-    let rows = done.into_iter().map(|done| {
-        let (actor, request_id) = done.key;
+pub(crate) fn remember(backend: DbBackend, done: &[Done], put: &mut Put<'_>) {
+    let rows = done.iter().map(|done| {
+        let (actor, request_id) = &done.key;
         vec![
-            actor.into(),
-            request_id.into(),
-            done.digest.into(),
-            done.answer.name.into(),
+            actor.as_str().into(),
+            request_id.as_str().into(),
+            done.digest.clone().into(),
+            done.answer.name.as_str().into(),
             done.answer.revision.into(),
             done.time.into(),
         ]
     });
     let columns = ["actor", "request_id", "digest", "resource", "revision", "create_time"];
-    tables::insert_values(connection, "requests", &columns, "", rows.collect()).await
+    tables::insert_values(backend, "requests", &columns, "", rows, put);
 }
 
 /// The answer of an earlier call, if it was the same.

@@ -3,7 +3,7 @@
 //! There is no timer: a reader takes what waits and asks for it at once, so a lone call waits for nobody, and while a
 //! statement runs the next calls gather. Two calls for one id both get it; a failed statement fails those that shared it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use prost::bytes::Bytes;
@@ -81,23 +81,28 @@ async fn run(db: Db, waiting: Arc<Mutex<mpsc::Receiver<Ask>>>) {
             let Some(kind) = asks.first().map(|ask| ask.kind) else {
                 continue;
             };
-            let mut answers = Vec::with_capacity(asks.len());
-            let ids: BTreeSet<&str> = asks.iter().map(|ask| ask.id.as_str()).collect();
-            let (text, ids) = wanted(&db, kind, ids);
-            let bodies = db.shared_bodies(&text, [ids]).await;
-            let found = bodies.as_deref().map(by_id);
-            for ask in &asks {
-                let answer = match &found {
-                    Ok(found) => found.body(&ask.id),
-                    Err(error) => Err((*error).clone()),
-                };
-                answers.push(answer.map(|body| body.cloned()));
-            }
+            let ids: Vec<&str> = asks.iter().map(|ask| ask.id.as_str()).collect();
+            let answers = match bodies(&db, kind, &ids).await {
+                Ok(bodies) => bodies,
+                Err(error) => vec![Err(error); asks.len()],
+            };
             for (ask, answer) in asks.into_iter().zip(answers) {
                 let _ = ask.reply.send(answer);
             }
         }
     }
+}
+
+/// The messages of these ids, in their order.
+async fn bodies(db: &Db, kind: &Kind, ids: &[&str]) -> Result<Vec<Result<Option<Body>>>> {
+    if let Some(file) = db.gets() {
+        let found = file.by_ids(kind.table, ids).await?;
+        return Ok(found.into_iter().map(Ok).collect());
+    }
+    let (text, list) = wanted(db, kind, ids.iter().copied());
+    let found = db.bodies(&text, [list]).await?;
+    let found = by_id(&found);
+    Ok(ids.iter().map(|id| found.body(id).map(|body| body.cloned())).collect())
 }
 
 /// The query for the encoded messages of these ids, as far as they exist, and its value.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use mingce_proto::Validate;
 use mingce_proto::registry::RecordStatus;
 use prost::Message;
+use prost::bytes::Bytes;
 
 use crate::error::{Error, Result, Violation};
 use crate::field::Column;
@@ -328,7 +329,7 @@ pub(crate) struct Row {
     pub names: BTreeSet<String>,
     pub keys: BTreeSet<String>,
     /// The message as answers show it.
-    pub body: Vec<u8>,
+    pub body: Bytes,
     /// The private part, sealed.
     pub sealed: Option<Vec<u8>>,
 }
@@ -442,7 +443,7 @@ pub(crate) fn row<C: Collection>(
         },
         keys: stored_keys::<C>(resource, &head, vault)?,
         sealed: if part.is_empty() { None } else { Some(seal(&id, &part)?) },
-        body,
+        body: body.into(),
         head,
         id,
     })

@@ -6,7 +6,7 @@
 use mingce_proto::registry::View;
 use prost::bytes::Bytes;
 use sea_orm::sea_query::Value;
-use sea_orm::{ConnectionTrait, DbBackend};
+use sea_orm::DbBackend;
 
 use crate::cx::Cx;
 use crate::error::{Error, Result};
@@ -203,17 +203,13 @@ impl Store {
     /// The numbers of hits from one on: so many, and the others where these end. And where there may be more.
     async fn hits_from(&self, table: &str, wanted: &str, from: i64, most: usize) -> Result<(Vec<i64>, Option<i64>)> {
         let text = format!(
-            "SELECT json_group_array(rowid) FROM (SELECT rowid FROM {table}_search WHERE {table}_search MATCH ? \
-             AND rowid >= ? ORDER BY rowid LIMIT ? + 0)"
+            "SELECT rowid FROM {table}_search WHERE {table}_search MATCH ? AND rowid >= ? ORDER BY rowid LIMIT ? + 0"
         );
-        let (mut size, mut hits) = (most + BESIDE, Vec::<i64>::new());
+        let mut size = most + BESIDE;
         loop {
             let limit = i64::try_from(size).unwrap_or(i64::MAX);
             let values: [Value; 3] = [wanted.into(), from.into(), limit.into()];
-            let row = self.db.read.query_one_raw(self.db.sql(&text, values)).await?;
-            if let Some(row) = row {
-                hits = serde_json::from_str(&row.try_get_by_index::<String>(0)?).map_err(Error::internal)?;
-            }
+            let mut hits = self.db.numbers(&text, values).await?;
             if hits.len() < size {
                 return Ok((hits, None));
             }

@@ -4,14 +4,16 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use sea_orm::sea_query::{ArrayType, Value};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, QueryResult};
+use sea_orm::{ConnectionTrait, DbBackend, QueryResult};
 
 use crate::error::Result;
 use crate::index;
 use crate::layer::{Asks, Base, Loaded, RowChange};
+use crate::ledger::SEQUENCE;
 use crate::once;
 use crate::resource::{Cell, Kind, Row};
 use crate::statement::{among, bound, list, most_rows, sql, table_of};
+use crate::steps::Put;
 use crate::vault::Vault;
 
 /// The field of the whole names that an import matches by, among the values of a resource's fields.
@@ -140,13 +142,13 @@ fn take_row(kind: &Kind, row: &QueryResult, base: &mut Base, vault: Option<&Arc<
 }
 
 /// Writes changed rows with their side tables.
-pub(crate) async fn write(tx: &DatabaseTransaction, rows: &[RowChange]) -> Result<(), sea_orm::DbErr> {
+pub(crate) fn write(backend: DbBackend, rows: &[RowChange], put: &mut Put<'_>) -> Result<(), sea_orm::DbErr> {
     let none = BTreeSet::new();
     for of_kind in rows.chunk_by(|a, b| a.1.kind.table == b.1.kind.table) {
         let Some(kind) = of_kind.first().map(|r| r.1.kind) else {
             continue;
         };
-        write_rows(tx, kind, of_kind).await?;
+        write_rows(backend, kind, of_kind, put);
         let mut side = Side::default();
         for (before, after) in of_kind {
             let id = after.id.as_str();
@@ -164,11 +166,11 @@ pub(crate) async fn write(tx: &DatabaseTransaction, rows: &[RowChange]) -> Resul
         side.keys_new.sort_unstable();
         side.values_new.sort_unstable();
         let (keys, values) = (format!("{table}_keys"), format!("{table}_values"));
-        remove(tx, &keys, ["key", "id"], &side.keys_gone).await?;
-        insert(tx, &keys, ["key", "id"], &side.keys_new).await?;
-        remove(tx, &values, ["field", "value", "id"], &side.values_gone).await?;
-        insert(tx, &values, ["field", "value", "id"], &side.values_new).await?;
-        index::write(tx, table, of_kind).await?;
+        remove(backend, &keys, ["key", "id"], &side.keys_gone, put);
+        insert(backend, &keys, ["key", "id"], &side.keys_new, put);
+        remove(backend, &values, ["field", "value", "id"], &side.values_gone, put);
+        insert(backend, &values, ["field", "value", "id"], &side.values_new, put);
+        index::write(backend, table, of_kind, put)?;
     }
     Ok(())
 }
@@ -222,9 +224,9 @@ pub(crate) fn columns(kind: &Kind) -> Vec<&'static str> {
     names
 }
 
-async fn write_rows(tx: &DatabaseTransaction, kind: &Kind, rows: &[RowChange]) -> Result<(), sea_orm::DbErr> {
+fn write_rows(backend: DbBackend, kind: &Kind, rows: &[RowChange], put: &mut Put<'_>) {
     let mut names = columns(kind);
-    let has_tokens = tx.get_database_backend() == DbBackend::Postgres;
+    let has_tokens = backend == DbBackend::Postgres;
     if has_tokens {
         names.push(TOKENS);
     }
@@ -237,43 +239,42 @@ async fn write_rows(tx: &DatabaseTransaction, kind: &Kind, rows: &[RowChange]) -
         }
         values
     });
-    insert_values(tx, kind.table, &names, &tail, values.collect()).await
+    insert_values(backend, kind.table, &names, &tail, values, put);
 }
 
 /// Inserts rows of bound values.
-pub(crate) async fn insert_values(
-    tx: &DatabaseTransaction,
+pub(crate) fn insert_values(
+    backend: DbBackend,
     table: &str,
     columns: &[&str],
     tail: &str,
-    rows: Vec<Vec<Value>>,
-) -> Result<(), sea_orm::DbErr> {
-    let Some(first) = rows.first() else { return Ok(()) };
-    let backend = tx.get_database_backend();
-    let (kinds, types): (Vec<ArrayType>, Vec<&str>) = first.iter().map(array_of).unzip();
+    mut rows: impl Iterator<Item = Vec<Value>>,
+    put: &mut Put<'_>,
+) {
     let picked = columns.iter().enumerate().map(|(n, column)| match *column {
         TOKENS => format!("array_to_tsvector(string_to_array(c{n}, ' '))"),
+        SEQUENCE => format!("c{n} + (SELECT sequence FROM ledger_head WHERE id = 1)"),
         _ => format!("c{n}"),
     });
     let picked = picked.collect::<Vec<_>>().join(", ");
-    let mut rows = rows.into_iter();
-    while rows.len() > 0 {
+    // Where a row is refused, the whole transaction is given up: SQLite need not be able to take back the statement alone.
+    let insert = if backend == DbBackend::Postgres {
+        "INSERT"
+    } else {
+        "INSERT OR FAIL"
+    };
+    loop {
         let piece: Vec<_> = rows.by_ref().take(most_rows(backend)).collect();
-        // Where a row is refused, the whole transaction is given up: SQLite need not be able to take back the statement alone.
-        let insert = if backend == DbBackend::Postgres {
-            "INSERT"
-        } else {
-            "INSERT OR FAIL"
-        };
+        let Some(first) = piece.first() else { return };
+        let (kinds, types): (Vec<ArrayType>, Vec<&str>) = first.iter().map(array_of).unzip();
         let text = format!(
             "{insert} INTO {table} ({}) SELECT {picked} FROM {} WHERE c0 IS NOT NULL{tail}",
             columns.join(", "),
             table_of(backend, &types, piece.len())
         );
         let values = bound(backend, &kinds, piece.into_iter());
-        tx.execute_raw(sql(backend, &text, values)).await?;
+        put(sql(backend, &text, values).into());
     }
-    Ok(())
 }
 
 /// The type of a list of such values, and its name in PostgreSQL.
@@ -302,7 +303,7 @@ fn values(row: &Row) -> Vec<Value> {
         Cell::Integer(number) => Some((*number).into()),
         Cell::Many(_) => None,
     }));
-    values.push(row.body.clone().into());
+    values.push(row.body.to_vec().into());
     if row.kind.sealed {
         // Nothing sealed is no bytes.
         values.push(row.sealed.clone().unwrap_or_default().into());
@@ -310,23 +311,24 @@ fn values(row: &Row) -> Vec<Value> {
     values
 }
 
-async fn insert<const N: usize>(
-    tx: &DatabaseTransaction,
+fn insert<const N: usize>(
+    backend: DbBackend,
     table: &str,
     columns: [&str; N],
     rows: &[[&str; N]],
-) -> Result<(), sea_orm::DbErr> {
+    put: &mut Put<'_>,
+) {
     let rows = rows.iter().map(|row| row.iter().map(|text| (*text).into()).collect());
-    insert_values(tx, table, &columns, "", rows.collect()).await
+    insert_values(backend, table, &columns, "", rows, put);
 }
 
-async fn remove<const N: usize>(
-    tx: &DatabaseTransaction,
+fn remove<const N: usize>(
+    backend: DbBackend,
     table: &str,
     columns: [&str; N],
     rows: &[[&str; N]],
-) -> Result<(), sea_orm::DbErr> {
-    let backend = tx.get_database_backend();
+    put: &mut Put<'_>,
+) {
     let picked: Vec<_> = (0..N).map(|n| format!("c{n}")).collect();
     for piece in rows.chunks(most_rows(backend)) {
         let text = format!(
@@ -337,7 +339,6 @@ async fn remove<const N: usize>(
         );
         let rows = piece.iter().map(|row| row.iter().map(|text| (*text).into()).collect());
         let values = bound(backend, &vec![ArrayType::String; N], rows);
-        tx.execute_raw(sql(backend, &text, values)).await?;
+        put(sql(backend, &text, values).into());
     }
-    Ok(())
 }

@@ -15,10 +15,11 @@ use crate::cx::Cx;
 use crate::draft::Draft;
 use crate::error::{Class, Error, Result};
 use crate::id::Id;
-use crate::layer::{Asks, Base, Changed, Layer, RowChange, Staged};
+use crate::layer::{Asks, Base, Changed, Layer, Staged};
 use crate::ledger::Entry;
 use crate::once::{Done, Once, same};
 use crate::resource::{self, Collection, HEAD_FIELDS, Head, Key, Kind, Row};
+use crate::steps::Changes;
 use crate::vault::Vault;
 use crate::wire;
 
@@ -98,8 +99,11 @@ impl Work {
 
     /// The ids of the records that have a whole name, folded.
     pub fn named<C: Collection>(&mut self, name: &str) -> Result<Vec<String>> {
-        let kind = &C::shape().kind;
-        let at = (kind.table, crate::text::fold(name));
+        self.with_name(&C::shape().kind, crate::text::fold(name))
+    }
+
+    fn with_name(&mut self, kind: &'static Kind, folded: String) -> Result<Vec<String>> {
+        let at = (kind.table, folded);
         let Some(found) = self.base.names.get(&at) else {
             self.asks.name(kind, at.1);
             return Err(not_loaded());
@@ -130,6 +134,26 @@ impl Work {
         for (key, field) in &draft.keys {
             self.expect_free(kind, id, key, field)?;
         }
+        Ok(self.stage(draft))
+    }
+
+    /// Makes a resource as it was drafted, unless one of its keys, or this folded name, is known.
+    pub(crate) fn make_if_unknown(&mut self, draft: &Arc<Draft>, name: Option<&str>) -> Result<Option<Answer>> {
+        for (key, _) in &draft.keys {
+            if self.owner_of(draft.kind, key)?.is_some() {
+                return Ok(None);
+            }
+        }
+        if let Some(name) = name
+            && !self.with_name(draft.kind, name.to_owned())?.is_empty()
+        {
+            return Ok(None);
+        }
+        Ok(Some(self.stage(draft)))
+    }
+
+    fn stage(&mut self, draft: &Arc<Draft>) -> Answer {
+        let (kind, id) = (draft.kind, draft.row.id.as_str());
         for key in &draft.row.keys {
             self.staged.keys.insert((kind.table, key.clone()), Some(id.to_owned()));
         }
@@ -137,10 +161,10 @@ impl Work {
             let at = (kind.table, name.clone());
             self.staged.names.entry(at).or_default().push(id.to_owned());
         }
-        self.staged.entries.push(draft.entry.clone());
+        self.staged.entries.push(Arc::clone(&draft.entry));
         let at = (kind.table, id.to_owned());
         self.staged.rows.insert(at, Staged::Made(Arc::clone(draft)));
-        Ok(draft.answer.clone())
+        draft.answer.clone()
     }
 
     /// Changes a resource to this; its head stays as it is.
@@ -243,7 +267,7 @@ impl Work {
             }
         }
         let answer = answer::<C>(Outcome::Updated, &head, &whole)?;
-        self.staged.entries.push(Entry {
+        self.staged.entries.push(Arc::new(Entry {
             kind,
             name: head.name.clone(),
             revision: head.revision,
@@ -254,7 +278,7 @@ impl Work {
             time: head.update_time.as_ref().map_or(cx.now, micros),
             changed: changed.iter().map(|number| kind.field(*number).to_owned()).collect(),
             body: answer.body.clone(),
-        });
+        }));
         self.staged.rows.insert(
             (kind.table, id),
             Staged::Changed(Changed {
@@ -424,7 +448,7 @@ impl Work {
     }
 
     /// The rows to write, each with what the tables hold of it now, the entries for the ledger, and the requests to remember.
-    pub(crate) fn finish(self) -> Result<(Vec<RowChange>, Vec<Entry>, Vec<Done>)> {
+    pub(crate) fn finish(self) -> Result<Changes> {
         let vault = self.vault.as_deref();
         let mut rows = Vec::with_capacity(self.kept.rows.len());
         for (at, staged) in &self.kept.rows {
@@ -441,7 +465,11 @@ impl Work {
             rows.push((before, Arc::new((changed.project)(&changed.whole, sealed, vault)?)));
         }
         rows.sort_by(|a, b| (a.1.kind.table, &a.1.id).cmp(&(b.1.kind.table, &b.1.id)));
-        Ok((rows, self.kept.entries, self.kept.requests))
+        Ok(Changes {
+            rows,
+            requests: self.kept.requests,
+            entries: self.kept.entries,
+        })
     }
 }
 
@@ -470,7 +498,7 @@ pub(crate) fn answer<C: Collection>(outcome: Outcome, head: &Head, whole: &[u8])
         outcome,
         name: head.name.clone(),
         revision: head.revision,
-        body,
+        body: body.into(),
     })
 }
 

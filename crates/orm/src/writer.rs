@@ -8,9 +8,11 @@
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend};
+use tokio::runtime;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use crate::answer::{Answer, Outcome};
@@ -21,9 +23,10 @@ use crate::error::{Class, Error, Result};
 use crate::fault::{is_full, is_locked, is_unique, is_unreachable, wants_retry};
 use crate::layer::Asks;
 use crate::once::{self, Done, Earlier, Once, RequestKey, same};
+use crate::steps::MANY;
+use crate::tables;
 use crate::vault::Vault;
 use crate::work::Work;
-use crate::{ledger, tables};
 
 /// A pure function from the register as it is to an answer; what it wants changed it stages in the [`Work`].
 pub type Edit = Box<dyn Fn(&mut Work) -> Result<Answer> + Send + Sync>;
@@ -72,17 +75,29 @@ const ATTEMPTS: u32 = 5;
 #[derive(Debug)]
 pub(crate) struct Writers {
     queue: mpsc::Sender<Job>,
-    tasks: Vec<tokio::task::JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl Writers {
     pub fn start(db: &Db, vault: Option<Arc<Vault>>) -> Self {
         let (queue, waiting) = mpsc::channel(WAITING);
         let waiting = Arc::new(Mutex::new(waiting));
-        let tasks = (0..db.writers())
-            .map(|_| tokio::spawn(run(db.clone(), vault.clone(), Arc::clone(&waiting))))
-            .collect();
-        Self { queue, tasks }
+        let threads = (0..db.writers()).filter_map(|_| {
+            let (db, vault, waiting) = (db.clone(), vault.clone(), Arc::clone(&waiting));
+            let begun = thread::Builder::new()
+                .name("writer".to_owned())
+                .spawn(move || match runtime::Builder::new_current_thread().enable_all().build() {
+                    Ok(runtime) => runtime.block_on(run(db, vault, waiting)),
+                    Err(error) => tracing::error!("a writer cannot begin: {error}"),
+                });
+            begun
+                .inspect_err(|error| tracing::error!("a writer cannot begin: {error}"))
+                .ok()
+        });
+        Self {
+            queue,
+            threads: threads.collect(),
+        }
     }
 
     /// Does edits and answers after the commit.
@@ -119,7 +134,7 @@ impl Writers {
         let (reply, answer) = oneshot::channel();
         let (mut edits, mut asks) = (Vec::with_capacity(planned.len()), Asks::default());
         for one in planned {
-            asks.and(&one.asks);
+            asks.and(one.asks);
             edits.push(one.edit);
         }
         let job = Job {
@@ -145,8 +160,8 @@ impl Writers {
     /// Lets the writers finish what waits, and waits for them.
     pub async fn close(self) {
         drop(self.queue);
-        for task in self.tasks {
-            let _ = task.await;
+        for thread in self.threads {
+            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
         }
     }
 }
@@ -179,12 +194,18 @@ async fn run(db: Db, vault: Option<Arc<Vault>>, waiting: Arc<Mutex<mpsc::Receive
                 results
             }
         };
+        let mut done = Vec::new();
         for (job, mut result) in jobs.into_iter().zip(results) {
             // A job that failed as a whole has one error for all of its edits.
             if let [Err(error)] = result.as_slice() {
                 result = vec![Err(error.clone()); job.edits.len()];
             }
             let _ = job.reply.send(result);
+            done.push(job.edits);
+        }
+        // To give back the memory of an import's rows takes as long as to write some of them.
+        if done.iter().map(Vec::len).sum::<usize>() > MANY {
+            tokio::task::spawn_blocking(move || drop(done));
         }
     }
 }
@@ -264,7 +285,7 @@ async fn transaction(db: &Db, vault: Option<&Arc<Vault>>, jobs: &[Job]) -> Resul
     let mut seen = requests(&tx, jobs).await?;
     let mut work = Work::new(vault.cloned());
     let mut foreseen = Asks::default();
-    jobs.iter().for_each(|job| foreseen.and(&job.asks));
+    jobs.iter().for_each(|job| foreseen.and(job.asks.clone()));
     if !foreseen.is_empty() {
         tables::load(&tx, foreseen, &mut work.base, vault, true).await?;
     }
@@ -288,15 +309,13 @@ async fn transaction(db: &Db, vault: Option<&Arc<Vault>>, jobs: &[Job]) -> Resul
         )
         .into());
     }
-    let (rows, entries, mut requests) = work.finish()?;
-    requests.extend(done(jobs, &fresh, &seen));
-    if entries.is_empty() && requests.is_empty() {
+    let mut changes = work.finish()?;
+    changes.requests.extend(done(jobs, &fresh, &seen));
+    if changes.entries.is_empty() && changes.requests.is_empty() {
         tx.rollback().await?;
         return Ok(results);
     }
-    tables::write(&tx, &rows).await?;
-    once::remember(&tx, requests).await?;
-    ledger::append(&tx, &entries).await?;
+    changes.write(&tx).await?;
     tx.commit().await.map_err(Fault::Commit)?;
     Ok(results)
 }
@@ -359,7 +378,7 @@ pub(crate) async fn answered(db: &Db, cx: &Cx, once: &Once) -> Result<Option<Ans
         outcome: Outcome::Unchanged,
         name: row.try_get_by_index(0)?,
         revision: row.try_get_by_index(1)?,
-        body: row.try_get_by_index(2)?,
+        body: row.try_get_by_index::<Vec<u8>>(2)?.into(),
     }))
 }
 

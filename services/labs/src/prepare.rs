@@ -47,7 +47,7 @@ impl LabRegister {
         });
         let answer = self.store.change_each(cx, vec![edit]).await?.pop();
         let answer = answer.ok_or_else(|| Error::internal("a writer answered nothing"))??;
-        ResolveOrganizationsResponse::decode(answer.body.as_slice())
+        ResolveOrganizationsResponse::decode(answer.body)
             .map(|r| r.resolutions)
             .map_err(Error::internal)
     }

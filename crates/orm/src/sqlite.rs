@@ -1,0 +1,189 @@
+//! Reading an SQLite file: rows are taken where they lie, by the thread that asks for them (docs/adr/0017-reading.md).
+//!
+//! Writing goes over sqlx, as on PostgreSQL: its thread for each connection costs a large write little, and a get more than
+//! the look-up.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use prost::bytes::Bytes;
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, InterruptHandle, OpenFlags, OptionalExtension, Row, ToSql, params_from_iter};
+use sea_orm::sea_query::Value;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::error::{Class, Error, Result};
+
+/// How many prepared statements a connection keeps.
+const STATEMENTS: usize = 100;
+
+/// How the file is read.
+#[derive(Debug, Clone)]
+pub(crate) struct Way {
+    pub path: PathBuf,
+    /// The page cache of each connection.
+    pub cache_kibibytes: u32,
+    /// How much of the file is mapped into memory.
+    pub map_mebibytes: u32,
+}
+
+/// Connections that only read. They are opened when they are first needed.
+#[derive(Debug, Clone)]
+pub(crate) struct Readers {
+    way: Arc<Way>,
+    most: u32,
+    idle: Arc<Mutex<Vec<Connection>>>,
+    turn: Arc<Semaphore>,
+}
+
+/// A connection that nobody else has meanwhile.
+struct Lent {
+    connection: Option<Connection>,
+    idle: Arc<Mutex<Vec<Connection>>>,
+    _turn: OwnedSemaphorePermit,
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        locked(&self.idle).extend(self.connection.take());
+    }
+}
+
+/// Tells SQLite to stop what runs, where it is dropped before that has ended.
+struct Stop(Arc<Mutex<Option<InterruptHandle>>>);
+
+impl Drop for Stop {
+    fn drop(&mut self) {
+        if let Some(running) = locked(&self.0).take() {
+            running.interrupt();
+        }
+    }
+}
+
+impl Readers {
+    pub fn new(way: Way, most: u32) -> Self {
+        Self {
+            way: Arc::new(way),
+            most,
+            idle: Arc::default(),
+            turn: Arc::new(Semaphore::new(most as usize)),
+        }
+    }
+
+    /// The bodies of these ids, in their order, as of one moment. The thread that asks does it: for few at a time.
+    pub async fn by_ids(&self, table: &str, ids: &[&str]) -> Result<Vec<Option<Bytes>>> {
+        self.lend().await?.with(|connection| by_ids(connection, table, ids))
+    }
+
+    /// The first column of what a query answers, in a thread for such work. Where the caller leaves, SQLite stops.
+    pub async fn rows<T: Send + 'static>(
+        &self,
+        text: String,
+        values: impl IntoIterator<Item = Value>,
+        take: fn(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>> {
+        let (lent, values) = (self.lend().await?, values.into_iter().map(Bound).collect::<Vec<_>>());
+        let running = Arc::new(Mutex::new(lent.with(|connection| Ok(connection.get_interrupt_handle())).ok()));
+        let _stop = Stop(Arc::clone(&running));
+        let work = move || {
+            if locked(&running).is_none() {
+                return Ok(Vec::new());
+            }
+            let rows = lent.with(|connection| {
+                let mut statement = connection.prepare_cached(&text)?;
+                statement.query_map(params_from_iter(values), take)?.collect()
+            });
+            // Before the connection is another's.
+            locked(&running).take();
+            rows
+        };
+        tokio::task::spawn_blocking(work).await.map_err(Error::internal)?
+    }
+
+    /// Ends all connections, once those at work are done.
+    pub async fn close(&self) {
+        let all = self.turn.acquire_many(self.most).await;
+        self.turn.close();
+        locked(&self.idle).clear();
+        drop(all);
+    }
+
+    async fn lend(&self) -> Result<Lent> {
+        let turn = Arc::clone(&self.turn).acquire_owned().await.map_err(|_| {
+            let said = "the register is shutting down: try again";
+            Error::new(Class::Unavailable, "SHUTTING_DOWN", said)
+        })?;
+        let idle = locked(&self.idle).pop();
+        let connection = idle.map_or_else(|| self.way.open(), Ok)?;
+        Ok(Lent {
+            connection: Some(connection),
+            idle: Arc::clone(&self.idle),
+            _turn: turn,
+        })
+    }
+}
+
+impl Lent {
+    fn with<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
+        let connection = self.connection.as_ref();
+        Ok(work(connection.ok_or_else(|| Error::internal("a connection was given back"))?)?)
+    }
+}
+
+impl Way {
+    fn open(&self) -> rusqlite::Result<Connection> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&self.path, flags)?;
+        connection.busy_timeout(Duration::from_secs(10))?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        connection.pragma_update(None, "cache_size", -i64::from(self.cache_kibibytes))?;
+        connection.pragma_update(None, "mmap_size", i64::from(self.map_mebibytes) << 20)?;
+        connection.pragma_update(None, "temp_store", "memory")?;
+        Ok(connection)
+    }
+}
+
+fn by_ids(connection: &Connection, table: &str, ids: &[&str]) -> rusqlite::Result<Vec<Option<Bytes>>> {
+    let mut one = connection.prepare_cached(&format!("SELECT body FROM {table} WHERE id = ?"))?;
+    let mut found = || ids.iter().map(|id| one.query_row([id], body).optional()).collect();
+    if ids.len() == 1 {
+        return found();
+    }
+    connection.prepare_cached("BEGIN")?.execute([])?;
+    let found = found();
+    connection.prepare_cached("ROLLBACK")?.execute([])?;
+    found
+}
+
+/// The bytes in the first column of a row.
+pub(crate) fn body(row: &Row<'_>) -> rusqlite::Result<Bytes> {
+    Ok(Bytes::copy_from_slice(row.get_ref(0)?.as_bytes()?))
+}
+
+/// A value as SQLite takes it.
+struct Bound(Value);
+
+impl ToSql for Bound {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        let value = match &self.0 {
+            Value::String(Some(text)) => ValueRef::Text(text.as_bytes()),
+            Value::Bytes(Some(bytes)) => ValueRef::Blob(bytes),
+            Value::BigInt(Some(number)) => ValueRef::Integer(*number),
+            Value::Int(Some(number)) => ValueRef::Integer((*number).into()),
+            Value::Bool(Some(yes)) => ValueRef::Integer((*yes).into()),
+            Value::String(None) | Value::Bytes(None) | Value::BigInt(None) | Value::Int(None) | Value::Bool(None) => {
+                ValueRef::Null
+            }
+            other => {
+                let said = format!("no query of the kit binds a value like {other:?}");
+                return Err(rusqlite::Error::ToSqlConversionFailure(said.into()));
+            }
+        };
+        Ok(ToSqlOutput::Borrowed(value))
+    }
+}
+
+fn locked<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
+    what.lock().unwrap_or_else(PoisonError::into_inner)
+}
