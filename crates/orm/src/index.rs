@@ -27,8 +27,7 @@ pub(crate) fn statements(table: &str) -> [String; 2] {
 /// The one for SQLite.
 pub(crate) fn on_sqlite(table: &str) -> String {
     format!(
-        "CREATE VIRTUAL TABLE {table}_search USING fts5(tokens, content='', contentless_delete=1, detail=none, \
-         tokenize='ascii')"
+        "CREATE VIRTUAL TABLE {table}_search USING fts5(tokens, content='', columnsize=0, detail=none, tokenize='ascii')"
     )
 }
 
@@ -83,39 +82,39 @@ pub(crate) fn write(backend: DbBackend, table: &str, rows: &[RowChange], put: &m
     if backend == DbBackend::Postgres {
         return Ok(());
     }
-    let (mut gone, mut new) = (Vec::new(), BTreeMap::new());
+    let (mut gone, mut new) = (BTreeMap::new(), BTreeMap::new());
     for (before, after) in rows {
         let same = |before: &Row| before.tokens == after.tokens && before.place == after.place;
         if before.as_ref().is_some_and(same) {
             continue;
         }
-        gone.extend(before.as_ref().map(known_as));
-        if !after.tokens.is_empty() {
-            new.insert(known_as(after), after.tokens.as_str());
+        let lists = [(before.as_ref(), &mut gone), (Some(after.as_ref()), &mut new)];
+        for (row, list) in lists {
+            let row = row.filter(|row| !row.tokens.is_empty());
+            list.extend(row.map(|row| (known_as(row), row.tokens.as_str())));
         }
     }
-    let number = |row: &str| format!("CAST(substr({row}, 1, {DIGITS}) AS INTEGER) | t.serial");
-    let of = |row: &str| format!("CROSS JOIN {table} t ON t.id = substr({row}, {DIGITS} + 1) AND t.serial <= {SERIALS}");
-    if !gone.is_empty() {
-        let text = format!(
-            "DELETE FROM {table}_search WHERE rowid IN (SELECT {} FROM json_each(?) r {})",
-            number("r.value"),
-            of("r.value")
-        );
-        put(sql(backend, &text, [as_json(&gone)?.into()]).into());
-    }
-    if !new.is_empty() {
+    // The index keeps no texts: what goes is said once more.
+    let lists = [
+        (gone, format!("({table}_search, rowid, tokens) SELECT 'delete', "), "once held"),
+        (new, "(rowid, tokens) SELECT ".to_owned(), "now holds"),
+    ];
+    for (rows, into, holds) in lists {
+        if rows.is_empty() {
+            continue;
+        }
         // In one statement and in the order of the numbers, because FTS5 writes out what it has gathered before each
         // statement, and where numbers run back.
         let text = format!(
-            "INSERT INTO {table}_search (rowid, tokens) SELECT {}, r.value FROM json_each(?) r {}",
-            number("r.key"),
-            of("r.key")
+            "INSERT INTO {table}_search {into}CAST(substr(r.key, 1, {DIGITS}) AS INTEGER) | t.serial, r.value FROM json_each(?) r \
+             CROSS JOIN {table} t ON t.id = substr(r.key, {DIGITS} + 1) AND t.serial <= {SERIALS}"
         );
-        let wrong = format!("{table} holds other rows than were written, or more than SQLite's index can: use PostgreSQL");
+        let wrong = format!(
+            "the search index {holds} other rows than {table}, or {table} has more than SQLite's index can: use PostgreSQL"
+        );
         put(Step {
-            statement: sql(backend, &text, [as_json(&new)?.into()]),
-            expects: Some((new.len() as u64, wrong)),
+            statement: sql(backend, &text, [as_json(&rows)?.into()]),
+            expects: Some((rows.len() as u64, wrong)),
         });
     }
     Ok(())

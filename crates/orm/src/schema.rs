@@ -101,7 +101,7 @@ pub struct Ledger;
 #[async_trait::async_trait]
 impl MigratorTrait for Ledger {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(LedgerTables), Box::new(Places)]
+        vec![Box::new(LedgerTables), Box::new(Places), Box::new(Index)]
     }
     fn migration_table_name() -> DynIden {
         "mingce_ledger_migrations".into_iden()
@@ -140,7 +140,7 @@ impl MigrationTrait for LedgerTables {
     }
 }
 
-/// The search index of SQLite knows rows by numbers in the order of their names. It stands with the ledger because that belongs to all.
+/// Made the search indexes of SQLite anew, as [`Index`] does now.
 struct Places;
 
 impl MigrationName for Places {
@@ -151,6 +151,23 @@ impl MigrationName for Places {
 
 #[async_trait::async_trait]
 impl MigrationTrait for Places {
+    async fn up(&self, _manager: &SchemaManager) -> Result<(), DbErr> {
+        Ok(())
+    }
+}
+
+/// The search indexes of SQLite know rows by numbers in the order of their names, and nothing else of them. It stands with the
+/// ledger because that belongs to all.
+struct Index;
+
+impl MigrationName for Index {
+    fn name(&self) -> &'static str {
+        "m20261128_000005_index"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Index {
     fn use_transaction(&self) -> Option<bool> {
         Some(true)
     }
