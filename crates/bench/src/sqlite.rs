@@ -196,7 +196,7 @@ mod tests {
              CREATE TABLE talents_keys (key TEXT NOT NULL PRIMARY KEY, id TEXT NOT NULL) WITHOUT ROWID; \
              CREATE TABLE ledger (sequence INTEGER PRIMARY KEY, resource TEXT NOT NULL); \
              CREATE TABLE labs (id TEXT NOT NULL PRIMARY KEY); \
-             CREATE VIRTUAL TABLE talents_search USING fts5(tokens, content='', contentless_delete=1, detail=none, \
+             CREATE VIRTUAL TABLE talents_search USING fts5(tokens, content='', columnsize=0, detail=none, \
                 tokenize='ascii'); \
              WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {persons}) \
              INSERT INTO talents SELECT i, 'id' || i, x'00' FROM n; \

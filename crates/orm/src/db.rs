@@ -1,6 +1,7 @@
 //! Opening the database: SQLite by default, PostgreSQL by URL. One pool for readers, one for writers.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use prost::bytes::Bytes;
@@ -13,6 +14,7 @@ use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
+use crate::checkpoint::PAGES_AT_MOST;
 use crate::error::{Class, Error, Result};
 use crate::sqlite::{self, Readers, Way};
 use crate::statement::sql;
@@ -47,6 +49,7 @@ struct File {
     lists: Readers,
     /// For gets, which share a page cache.
     gets: Readers,
+    path: Arc<Path>,
 }
 
 impl Db {
@@ -68,7 +71,7 @@ impl Db {
             .busy_timeout(Duration::from_secs(10))
             .statement_cache_capacity(300)
             .pragma("cache_size", "-49152")
-            .pragma("wal_autocheckpoint", "8000")
+            .pragma("wal_autocheckpoint", PAGES_AT_MOST)
             .pragma("temp_store", "memory");
         // Two that open a new file at the same moment meet where it is turned to WAL, for which SQLite does not wait.
         let mut attempt = 0;
@@ -99,7 +102,12 @@ impl Db {
         let read = SqlitePoolOptions::new()
             .max_connections(SQLITE_OTHER_READS)
             .test_before_acquire(false)
-            .connect_lazy_with(options.read_only(true).create_if_missing(false).pragma("cache_size", "-2048"));
+            .connect_lazy_with(
+                options
+                    .read_only(true)
+                    .create_if_missing(false)
+                    .pragma("cache_size", "-2048"),
+            );
         let readers = |most: u32, cache_kibibytes: u32| {
             let way = Way {
                 path: path.to_owned(),
@@ -113,6 +121,7 @@ impl Db {
             file: Some(File {
                 lists: readers(SQLITE_READS, 8 << 10),
                 gets: readers(1, 24 << 10),
+                path: path.into(),
             }),
             write: SqlxSqliteConnector::from_sqlx_sqlite_pool(write),
             share: SHARE,
@@ -285,6 +294,18 @@ impl Db {
     pub(crate) fn gets(&self) -> Option<&Readers> {
         let file = self.file.as_ref()?;
         Some(if self.share == 1 { &file.lists } else { &file.gets })
+    }
+
+    /// The file of SQLite.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.file.as_ref().map(|file| &*file.path)
+    }
+
+    /// Does something with SQLite's log over the connection that writes, and answers how many pages of it are not in the file.
+    pub(crate) async fn log(&self, pragma: &str) -> Result<i64> {
+        let row = self.write.query_one_raw(self.sql(pragma, [])).await?;
+        let row = row.ok_or_else(|| Error::internal("SQLite says nothing of its log"))?;
+        Ok(row.try_get_by_index::<i64>(1)? - row.try_get_by_index::<i64>(2)?)
     }
 
     /// The one column of numbers that a query answers, in its order.

@@ -96,7 +96,11 @@ pub(crate) fn write(backend: DbBackend, table: &str, rows: &[RowChange], put: &m
     }
     // The index keeps no texts: what goes is said once more.
     let lists = [
-        (gone, format!("({table}_search, rowid, tokens) SELECT 'delete', "), "once held"),
+        (
+            gone,
+            format!("({table}_search, rowid, tokens) SELECT 'delete', "),
+            "once held",
+        ),
         (new, "(rowid, tokens) SELECT ".to_owned(), "now holds"),
     ];
     for (rows, into, holds) in lists {

@@ -2,6 +2,7 @@
 
 pub mod answer;
 mod batch;
+mod checkpoint;
 pub mod cx;
 pub mod db;
 mod draft;

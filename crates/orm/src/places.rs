@@ -30,7 +30,7 @@ pub(crate) fn last_beside(number: i64) -> i64 {
 const PIECE: i64 = 5000;
 
 /// Makes the search indexes of all tables anew, with numbers in the order of names. For registers that were made when the
-/// index knew rows by their serial numbers.
+/// index knew rows by their serial numbers, or kept how long texts are.
 pub(crate) async fn renumber(connection: &impl ConnectionTrait) -> Result<(), DbErr> {
     let indexes = "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE '%\\_search' ESCAPE '\\' \
                    AND sql LIKE 'CREATE VIRTUAL TABLE % USING fts5(%'";
@@ -55,7 +55,10 @@ async fn renumber_index(connection: &impl ConnectionTrait, table: &str) -> Resul
     run(&[
         "CREATE TABLE temp.numbers (serial INTEGER PRIMARY KEY, number INTEGER NOT NULL)".into(),
         format!("CREATE VIRTUAL TABLE temp.hits USING fts5vocab(main, {table}_search, instance)"),
-        "CREATE TABLE temp.tokens AS SELECT doc AS serial, group_concat(term, ' ') AS tokens FROM temp.hits GROUP BY doc".into(),
+        format!(
+            "CREATE TABLE temp.tokens AS SELECT doc & {SERIALS} AS serial, group_concat(term, ' ') AS tokens FROM temp.hits \
+             GROUP BY doc"
+        ),
         "DROP TABLE temp.hits".into(),
         format!("DROP TABLE main.{table}_search"),
     ])

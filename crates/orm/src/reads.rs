@@ -20,6 +20,9 @@ use crate::wire;
 /// How many calls may wait.
 const WAITING: usize = 8192;
 
+/// After how many look-ups in SQLite, which may wait for the disk, others of the same thread have their turn.
+const IN_A_ROW: usize = 32;
+
 /// The encoded message of a resource. Calls that share a statement share it.
 pub(crate) type Body = Bytes;
 
@@ -96,8 +99,14 @@ async fn run(db: Db, waiting: Arc<Mutex<mpsc::Receiver<Ask>>>) {
 /// The messages of these ids, in their order.
 async fn bodies(db: &Db, kind: &Kind, ids: &[&str]) -> Result<Vec<Result<Option<Body>>>> {
     if let Some(file) = db.gets() {
-        let found = file.by_ids(kind.table, ids).await?;
-        return Ok(found.into_iter().map(Ok).collect());
+        let mut found = Vec::with_capacity(ids.len());
+        for (piece, ids) in ids.chunks(IN_A_ROW).enumerate() {
+            if piece > 0 {
+                tokio::task::yield_now().await;
+            }
+            found.extend(file.by_ids(kind.table, ids).await?.into_iter().map(Ok));
+        }
+        return Ok(found);
     }
     let (text, list) = wanted(db, kind, ids.iter().copied());
     let found = db.bodies(&text, [list]).await?;

@@ -5,8 +5,8 @@
 
 use mingce_proto::registry::View;
 use prost::bytes::Bytes;
-use sea_orm::sea_query::Value;
 use sea_orm::DbBackend;
+use sea_orm::sea_query::Value;
 
 use crate::cx::Cx;
 use crate::error::{Error, Result};

@@ -73,7 +73,8 @@ impl Readers {
 
     /// The bodies of these ids, in their order, as of one moment. The thread that asks does it: for few at a time.
     pub async fn by_ids(&self, table: &str, ids: &[&str]) -> Result<Vec<Option<Bytes>>> {
-        self.lend().await?.with(|connection| by_ids(connection, table, ids))
+        let mut lent = self.lend().await?;
+        lent.with(|connection| by_ids(connection, table, ids))
     }
 
     /// The first column of what a query answers, in a thread for such work. Where the caller leaves, SQLite stops.
@@ -83,8 +84,9 @@ impl Readers {
         values: impl IntoIterator<Item = Value>,
         take: fn(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>> {
-        let (lent, values) = (self.lend().await?, values.into_iter().map(Bound).collect::<Vec<_>>());
-        let running = Arc::new(Mutex::new(lent.with(|connection| Ok(connection.get_interrupt_handle())).ok()));
+        let (mut lent, values) = (self.lend().await?, values.into_iter().map(Bound).collect::<Vec<_>>());
+        let handle = lent.with(|connection| Ok(connection.get_interrupt_handle()))?;
+        let running = Arc::new(Mutex::new(Some(handle)));
         let _stop = Stop(Arc::clone(&running));
         let work = move || {
             if locked(&running).is_none() {
@@ -125,9 +127,13 @@ impl Readers {
 }
 
 impl Lent {
-    fn with<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
-        let connection = self.connection.as_ref();
-        Ok(work(connection.ok_or_else(|| Error::internal("a connection was given back"))?)?)
+    /// Where it fails nobody knows how the connection was left: the next one is a new one.
+    fn with<T>(&mut self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
+        let taken = self.connection.take();
+        let connection = taken.ok_or_else(|| Error::internal("a connection that failed is asked again"))?;
+        let done = work(&connection)?;
+        self.connection = Some(connection);
+        Ok(done)
     }
 }
 
@@ -186,4 +192,82 @@ impl ToSql for Bound {
 
 fn locked<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
     what.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ENDLESS: &str = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n";
+
+    /// One connection to a file with three rows.
+    fn readers() -> (tempfile::TempDir, Readers) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        let made = "PRAGMA journal_mode = WAL; CREATE TABLE labs (id TEXT PRIMARY KEY, body BLOB NOT NULL); \
+                    INSERT INTO labs VALUES ('a', x'01'), ('b', x''), ('c', '三')";
+        Connection::open(&path).unwrap().execute_batch(made).unwrap();
+        let way = Way {
+            path,
+            cache_kibibytes: 100,
+            map_mebibytes: 0,
+        };
+        (folder, Readers::new(way, 1))
+    }
+
+    async fn first(readers: &Readers, text: &str, value: impl Into<Value>) -> Result<Vec<i64>> {
+        readers.rows(text.to_owned(), [value.into()], |row| row.get(0)).await
+    }
+
+    #[tokio::test]
+    async fn each_id_is_answered_in_its_place_and_one_that_is_asked_twice_twice() {
+        let (_folder, readers) = readers();
+        let found = readers.by_ids("labs", &["c", "x", "a", "b", "a"]).await.unwrap();
+        let wanted: [Option<&[u8]>; 5] = [Some("三".as_bytes()), None, Some(&[1]), Some(&[]), Some(&[1])];
+        assert_eq!(found.iter().map(Option::as_deref).collect::<Vec<_>>(), wanted);
+        assert_eq!(readers.by_ids("labs", &["x"]).await.unwrap(), [None]);
+    }
+
+    #[tokio::test]
+    async fn whoever_leaves_stops_what_runs_and_whoever_comes_next_is_served() {
+        let (_folder, readers) = readers();
+        for _ in 0..20 {
+            let endless = readers.rows(ENDLESS.to_owned(), [], |row| row.get::<_, i64>(0));
+            assert!(tokio::time::timeout(Duration::from_millis(5), endless).await.is_err());
+            let served = first(&readers, "SELECT length(id) + ? FROM labs", 4i64);
+            let served = tokio::time::timeout(Duration::from_secs(10), served).await;
+            assert_eq!(served.unwrap().unwrap(), [5, 5, 5]);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_told_and_leaves_nothing_behind() {
+        let (_folder, readers) = readers();
+        for _ in 0..2 {
+            assert!(readers.by_ids("nothing", &["a", "b"]).await.is_err());
+            assert!(first(&readers, "SELECT ? FROM nothing", 1i64).await.is_err());
+            assert!(first(&readers, "SELECT ?", 1.5f64).await.is_err());
+            assert!(first(&readers, "DELETE FROM labs WHERE ? = 1", 1i64).await.is_err());
+            assert_eq!(
+                first(&readers, "SELECT count(*) + ? FROM labs", 0i64).await.unwrap(),
+                [3]
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn once_closed_nobody_is_served_and_no_connection_is_left() {
+        let (folder, readers) = readers();
+        let open = Connection::open(folder.path().join("a.db")).unwrap();
+        assert_eq!(first(&readers, "SELECT ?", 1i64).await.unwrap(), [1]);
+        readers.close().await;
+        assert_eq!(
+            first(&readers, "SELECT ?", 1i64).await.unwrap_err().reason(),
+            "SHUTTING_DOWN"
+        );
+        // The last connection that is closed takes the log with it.
+        open.execute_batch("DELETE FROM labs").unwrap();
+        open.close().unwrap();
+        assert!(!folder.path().join("a.db-wal").exists());
+    }
 }

@@ -311,24 +311,12 @@ fn values(row: &Row) -> Vec<Value> {
     values
 }
 
-fn insert<const N: usize>(
-    backend: DbBackend,
-    table: &str,
-    columns: [&str; N],
-    rows: &[[&str; N]],
-    put: &mut Put<'_>,
-) {
+fn insert<const N: usize>(backend: DbBackend, table: &str, columns: [&str; N], rows: &[[&str; N]], put: &mut Put<'_>) {
     let rows = rows.iter().map(|row| row.iter().map(|text| (*text).into()).collect());
     insert_values(backend, table, &columns, "", rows, put);
 }
 
-fn remove<const N: usize>(
-    backend: DbBackend,
-    table: &str,
-    columns: [&str; N],
-    rows: &[[&str; N]],
-    put: &mut Put<'_>,
-) {
+fn remove<const N: usize>(backend: DbBackend, table: &str, columns: [&str; N], rows: &[[&str; N]], put: &mut Put<'_>) {
     let picked: Vec<_> = (0..N).map(|n| format!("c{n}")).collect();
     for piece in rows.chunks(most_rows(backend)) {
         let text = format!(

@@ -17,6 +17,7 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 
 use crate::answer::{Answer, Outcome};
 use crate::batch::gather;
+use crate::checkpoint::Checkpoints;
 use crate::cx::Cx;
 use crate::db::Db;
 use crate::error::{Class, Error, Result};
@@ -82,14 +83,14 @@ impl Writers {
     pub fn start(db: &Db, vault: Option<Arc<Vault>>) -> Self {
         let (queue, waiting) = mpsc::channel(WAITING);
         let waiting = Arc::new(Mutex::new(waiting));
+        // In the runtime that the connections belong to, and not in line with the tasks that prepare the rows of imports.
+        let runtime = runtime::Handle::current();
         let threads = (0..db.writers()).filter_map(|_| {
             let (db, vault, waiting) = (db.clone(), vault.clone(), Arc::clone(&waiting));
+            let runtime = runtime.clone();
             let begun = thread::Builder::new()
                 .name("writer".to_owned())
-                .spawn(move || match runtime::Builder::new_current_thread().enable_all().build() {
-                    Ok(runtime) => runtime.block_on(run(db, vault, waiting)),
-                    Err(error) => tracing::error!("a writer cannot begin: {error}"),
-                });
+                .spawn(move || runtime.block_on(run(db, vault, waiting)));
             begun
                 .inspect_err(|error| tracing::error!("a writer cannot begin: {error}"))
                 .ok()
@@ -167,10 +168,11 @@ impl Writers {
 }
 
 async fn run(db: Db, vault: Option<Arc<Vault>>, waiting: Arc<Mutex<mpsc::Receiver<Job>>>) {
+    let mut log = Checkpoints::of(&db);
     loop {
         let jobs = gather(&mut *waiting.lock().await, db.share(), |job: &Job| job.edits.len()).await;
         if jobs.is_empty() {
-            return;
+            return log.end().await;
         }
         let results = match write(&db, vault.as_ref(), &jobs).await {
             Ok(results) => results,
@@ -203,6 +205,7 @@ async fn run(db: Db, vault: Option<Arc<Vault>>, waiting: Arc<Mutex<mpsc::Receive
             let _ = job.reply.send(result);
             done.push(job.edits);
         }
+        log.after_commit().await;
         // To give back the memory of an import's rows takes as long as to write some of them.
         if done.iter().map(Vec::len).sum::<usize>() > MANY {
             tokio::task::spawn_blocking(move || drop(done));

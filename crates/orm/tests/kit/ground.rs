@@ -119,13 +119,13 @@ impl Ground {
 
 /// Takes out all that the tables hold.
 pub async fn empty(db: &Db) {
-    let mut sides = vec!["", "_keys", "_values"];
-    if db.backend() == DbBackend::Sqlite {
-        sides.push("_search");
-    }
     for table in ["institutes", "persons", "prizes"] {
-        for side in &sides {
+        for side in ["", "_keys", "_values"] {
             execute(db, &format!("DELETE FROM {table}{side}")).await;
+        }
+        if db.backend() == DbBackend::Sqlite {
+            let all = format!("INSERT INTO {table}_search ({table}_search) VALUES ('delete-all')");
+            execute(db, &all).await;
         }
     }
     for statement in [

@@ -6,17 +6,18 @@ use mingce_proto::labs::Organization;
 
 use crate::audit;
 use crate::collections::Institutes;
-use crate::ground::{self, Ground, Kind, Read, execute, number, wait};
+use crate::ground::{self, Ground, Kind, Read, execute, wait};
 use crate::search::{found, wanted};
 
-/// Takes a table back to how it was: the index knows rows by their serial numbers.
+/// Takes a table back to how it was: an index that keeps how long texts are, with these numbers of rows.
 const BEFORE: &[&str] = &[
     "CREATE VIRTUAL TABLE temp.was USING fts5vocab(main, {table}_search, instance)",
-    "CREATE TABLE temp.tokens AS SELECT w.doc & 134217727 AS serial, group_concat(w.term, ' ') AS tokens FROM temp.was w \
+    "CREATE TABLE temp.tokens AS SELECT w.doc & {number} AS number, group_concat(w.term, ' ') AS tokens FROM temp.was w \
      GROUP BY w.doc",
     "DROP TABLE temp.was",
-    "DELETE FROM {table}_search",
-    "INSERT INTO {table}_search (rowid, tokens) SELECT serial, tokens FROM temp.tokens",
+    "DROP TABLE {table}_search",
+    "CREATE VIRTUAL TABLE {table}_search USING fts5(tokens, content='', contentless_delete=1, detail=none, tokenize='ascii')",
+    "INSERT INTO {table}_search (rowid, tokens) SELECT number, tokens FROM temp.tokens",
     "DROP TABLE temp.tokens",
 ];
 
@@ -48,20 +49,26 @@ fn rows_of_an_earlier_register_get_their_places_and_the_index_goes_by_them() {
         let hits = found(&store, "大学", 2).await;
         assert_eq!(hits.len(), 6);
 
-        for table in ["institutes", "persons", "prizes"] {
-            for statement in BEFORE {
-                execute(&db, &statement.replace("{table}", table)).await;
+        // Rows were known by their serial numbers first, and then as now.
+        for (number, migrations) in [("134217727", "%"), ("-1", "%index")] {
+            for table in ["institutes", "persons", "prizes"] {
+                for statement in BEFORE {
+                    execute(&db, &statement.replace("{table}", table).replace("{number}", number)).await;
+                }
             }
-        }
-        execute(&db, "DELETE FROM mingce_ledger_migrations WHERE version LIKE '%places'").await;
-        let highest = "SELECT max(rowid) FROM institutes_search";
-        let refused = prepare::<Ledger>(&db, false).await.unwrap_err();
-        assert_eq!(refused.reason(), "SCHEMA_OUTDATED");
-        assert_eq!(number(&db, highest).await, 9);
+            let undone = format!(
+                "DELETE FROM mingce_ledger_migrations WHERE version LIKE '{migrations}' AND version NOT LIKE '%ledger'"
+            );
+            execute(&db, &undone).await;
+            let count = "SELECT count(*) FROM institutes_search_docsize";
+            let refused = prepare::<Ledger>(&db, false).await.unwrap_err();
+            assert_eq!(refused.reason(), "SCHEMA_OUTDATED");
+            assert_eq!(ground::number(&db, count).await, 9);
 
-        prepare::<Ledger>(&db, true).await.unwrap();
-        assert_eq!(audit::check(&db).await, everything);
-        assert_eq!(found(&store, "大学", 2).await, hits);
+            prepare::<Ledger>(&db, true).await.unwrap();
+            assert_eq!(audit::check(&db).await, everything);
+            assert_eq!(found(&store, "大学", 2).await, hits);
+        }
         ground::make::<Institutes>(&store, everything[0].clone()).await;
         audit::check(&db).await;
     });

@@ -12,6 +12,41 @@ use crate::ground::{self, Ground, Kind, Read, call, cx, execute, number, wait};
 use crate::writers::{hold, named};
 
 #[test]
+fn the_log_of_sqlite_begins_anew_while_writing_and_reading_go_on() {
+    wait(async {
+        let (ground, db) = Ground::new(Kind::Sqlite).await;
+        let store = Arc::new(ground::store(&db));
+        let log = ground.file().with_extension("db-wal");
+        let (mut longest, mut together) = (0, 0);
+        let mut calls = JoinSet::new();
+        for place in 0..4 {
+            let store = Arc::clone(&store);
+            calls.spawn(async move {
+                for turn in 0..900 {
+                    let number = place * 1000 + turn;
+                    let made = named(&format!("n{number}"), &[&number.to_string()]);
+                    let made = ground::make::<Institutes>(&store, made).await;
+                    store
+                        .get::<Institutes>(&cx("user:reader"), &made.name, 0)
+                        .await
+                        .unwrap();
+                }
+            });
+        }
+        while let Some(done) = calls.join_next().await {
+            done.unwrap();
+            let now = std::fs::metadata(&log).unwrap().len();
+            longest = longest.max(now);
+            together += 1;
+        }
+        assert_eq!(together, 4);
+        // SQLite alone would let it grow to four times as many pages.
+        assert!(longest < 16_000 * 4120, "{longest} bytes");
+        assert_eq!(audit::check(&db).await.len(), 3600);
+    });
+}
+
+#[test]
 fn writes_wait_for_another_process_and_each_is_done_once() {
     for kind in [Kind::Sqlite, Kind::Postgres] {
         wait(async {

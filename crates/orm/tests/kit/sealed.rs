@@ -32,7 +32,11 @@ async fn dump(db: &Db) -> String {
             "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public'",
             None,
         ),
-        _ => ("SELECT name FROM sqlite_master WHERE type = 'table'", Some(())),
+        // The search index is seen in the tables in which it keeps its parts.
+        _ => (
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%'",
+            Some(()),
+        ),
     };
     let mut all = String::new();
     for row in query(db, names).await {

@@ -1,0 +1,65 @@
+//! Bringing what SQLite's log holds into the file, beside the writer.
+//!
+//! By itself SQLite does so in the commit that makes the log long, and all that wait for the writer wait for the disk meanwhile. Here a
+//! connection of its own does the most of it while writing goes on, and the writer only the rest, so that the log can begin anew.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags};
+use tokio::task::JoinHandle;
+
+use crate::db::Db;
+use crate::error::{Error, Result};
+
+/// From how many pages in the log on.
+const PAGES: i64 = 8000;
+
+/// From how many pages in the log on SQLite does so by itself, where this has failed.
+pub(crate) const PAGES_AT_MOST: &str = "32000";
+
+const PASS: &str = "PRAGMA wal_checkpoint(PASSIVE)";
+const LOOK: &str = "PRAGMA wal_checkpoint(NOOP)";
+
+/// What the writer knows of the log.
+pub(crate) struct Checkpoints<'a> {
+    db: &'a Db,
+    aside: Option<JoinHandle<rusqlite::Result<()>>>,
+}
+
+impl<'a> Checkpoints<'a> {
+    pub fn of(db: &'a Db) -> Self {
+        Self { db, aside: None }
+    }
+
+    /// A transaction more may be in the log.
+    pub async fn after_commit(&mut self) {
+        let Some(path) = self.db.path() else { return };
+        if let Err(error) = self.step(path).await {
+            tracing::warn!("the log of SQLite was not brought into the file: {error}");
+        }
+    }
+
+    /// Waits for what runs aside.
+    pub async fn end(self) {
+        if let Some(aside) = self.aside {
+            let _ = aside.await;
+        }
+    }
+
+    async fn step(&mut self, path: &Path) -> Result<()> {
+        if let Some(aside) = self.aside.take_if(|aside| aside.is_finished()) {
+            aside.await.map_err(Error::internal)??;
+            self.db.log(PASS).await?;
+        } else if self.aside.is_none() && self.db.log(LOOK).await? >= PAGES {
+            let path = path.to_owned();
+            self.aside = Some(tokio::task::spawn_blocking(move || pass(&path)));
+        }
+        Ok(())
+    }
+}
+
+fn pass(path: &Path) -> rusqlite::Result<()> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.query_row(PASS, [], |_| Ok(()))
+}
