@@ -37,6 +37,8 @@ pub struct Report {
     pub brings: Vec<Brings>,
     /// Whether the time of the whole run was up before its end.
     pub out_of_time: bool,
+    /// What ended a size early.
+    pub failed: Vec<String>,
     /// The rows of a complete report.
     #[serde(skip)]
     pub wanted: Vec<Wanted>,
@@ -46,7 +48,7 @@ impl Report {
     /// What is missing or went wrong; empty for a complete report.
     pub fn lacks(&self) -> Vec<String> {
         let why = if self.out_of_time { ": the time was up" } else { "" };
-        let mut lacks = Vec::new();
+        let mut lacks = self.failed.clone();
         for wanted in &self.wanted {
             let found = self.figures.iter().find(|figure| wanted.is(figure));
             if found.is_none_or(|figure| figure.requests == 0) {
@@ -88,9 +90,13 @@ mod tests {
             .figures
             .retain(|figure| figure.what != "pgbench create" || figure.in_flight != 8);
         report.out_of_time = true;
+        report.failed = vec!["sqlite, 10 persons: why".to_owned()];
         assert_eq!(
             report.lacks(),
-            ["postgres, 10 persons: pgbench create at 8 was not measured: the time was up"]
+            [
+                "sqlite, 10 persons: why",
+                "postgres, 10 persons: pgbench create at 8 was not measured: the time was up"
+            ]
         );
     }
 

@@ -28,6 +28,7 @@ use crate::{fill, load, pgbench, sqlite, targets};
 struct Figures {
     rows: Vec<Figure>,
     memory: Vec<Memory>,
+    failed: Vec<String>,
 }
 
 impl Figures {
@@ -95,6 +96,7 @@ pub async fn run(plan: &Plan) -> Result<Report> {
         figures: figures.rows,
         targets,
         out_of_time,
+        failed: figures.failed,
         wanted: plan.wanted(),
     })
 }
@@ -117,11 +119,14 @@ async fn all(plan: &Plan, machine: &mut Machine, figures: &mut Figures) -> Resul
             talents,
             figures: &mut *figures,
         };
+        // What fails on one database or at one size takes nothing from what was measured, and what follows is tried.
         if plan.sqlite {
-            size.on(None).await.context("on SQLite")?;
+            let done = size.on(None).await;
+            size.failed("sqlite", done);
         }
         if let Some(postgres) = &postgres {
-            size.on(Some(postgres)).await.context("on PostgreSQL")?;
+            let done = size.on(Some(postgres)).await;
+            size.failed("postgres", done);
         }
     }
     Ok(())
@@ -175,6 +180,14 @@ impl Size<'_> {
             self.with(postgres, Some(switch)).await.with_context(|| switch.name())?;
         }
         Ok(())
+    }
+
+    fn failed(&mut self, database: &str, done: Result<()>) {
+        if let Err(error) = done {
+            let said = format!("{database}, {} persons: {error:#}", self.talents);
+            progress(&said);
+            self.figures.failed.push(said);
+        }
     }
 
     async fn with(&mut self, postgres: Option<&Postgres>, switch: Option<&Switch>) -> Result<()> {
