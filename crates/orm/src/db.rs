@@ -70,7 +70,7 @@ impl Db {
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(10))
             .statement_cache_capacity(300)
-            .pragma("cache_size", "-49152")
+            .pragma("cache_size", "-24576")
             .pragma("wal_autocheckpoint", PAGES_AT_MOST)
             .pragma("temp_store", "memory");
         // Two that open a new file at the same moment meet where it is turned to WAL, for which SQLite does not wait.
@@ -119,7 +119,7 @@ impl Db {
         let db = Self {
             read: SqlxSqliteConnector::from_sqlx_sqlite_pool(read),
             file: Some(File {
-                lists: readers(SQLITE_READS, 8 << 10),
+                lists: readers(SQLITE_READS, 4 << 10),
                 gets: readers(1, 24 << 10),
                 path: path.into(),
             }),
