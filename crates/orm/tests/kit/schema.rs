@@ -173,3 +173,13 @@ fn a_file_that_is_no_register_is_refused_and_keeps_every_byte() {
         recognise_file(&ground.file()).await.unwrap();
     });
 }
+
+#[test]
+fn sqlite_is_built_with_a_page_cache_for_each_connection() {
+    wait(async {
+        let (_ground, db) = Ground::new(Kind::Sqlite).await;
+        // `.cargo/config.toml` says so; a build from elsewhere has one cache behind one lock.
+        let used = "SELECT sqlite_compileoption_used('ENABLE_MEMORY_MANAGEMENT')";
+        assert_eq!(number(&db, used).await, 0);
+    });
+}
