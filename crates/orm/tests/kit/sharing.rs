@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mingce_orm::{Cx, Db, List, Mask, Store};
 use mingce_proto::codec::Reply;
@@ -18,7 +19,7 @@ use crate::ground::{self, Ground, Kind, Read, call, number, once};
 use crate::model::{Op, Record};
 use crate::shared_reads::on_one_thread;
 use crate::waves::{Ask, Planned, label, plan, waves};
-use crate::writers::named;
+use crate::writers::{hold, named};
 
 /// How many calls share something where nothing is said, and where none do.
 const SHARED: usize = 256;
@@ -232,9 +233,12 @@ fn waves_of_calls_on_postgres_end_the_same_whether_they_share_or_not() {
 #[test]
 fn so_many_calls_share_a_transaction_as_is_said() {
     on_one_thread(async {
-        let (_ground, db) = Ground::new(Kind::Postgres).await;
-        for (share, most) in [(ALONE, 1..=1), (8, 2..=8), (SHARED, 9..=40)] {
+        let (ground, db) = Ground::new(Kind::Postgres).await;
+        let other = ground.open().await;
+        for (share, most) in [(ALONE, 1..=1), (8, 8..=8), (SHARED, 9..=40)] {
             ground::empty(&db).await;
+            // Two writers take what comes first, and wait; the others gather.
+            let held = hold(&other).await;
             let store = Arc::new(ground::store(&db.clone().shared_by(share)));
             let mut calls = JoinSet::new();
             for place in 0..40 {
@@ -247,10 +251,11 @@ fn so_many_calls_share_a_transaction_as_is_said() {
                         .map(|_| ())
                 });
             }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            held.rollback().await.unwrap();
             for done in calls.join_all().await {
                 done.unwrap();
             }
-            // The first may find the writers idle, and go alone.
             let of_one =
                 "SELECT MAX(n) FROM (SELECT COUNT(*) AS n FROM institutes GROUP BY xmin::text) AS transactions";
             let seen = number(&db, of_one).await;
