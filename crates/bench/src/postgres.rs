@@ -115,7 +115,9 @@ impl Postgres {
 
     /// A new database, and the URL that opens it.
     pub async fn create(&self, database: &str) -> Result<String> {
-        self.psql("postgres", &format!("CREATE DATABASE {database}")).await?;
+        // One that failed may have left its own.
+        let anew = format!("DROP DATABASE IF EXISTS {database} WITH (FORCE); CREATE DATABASE {database}");
+        self.psql("postgres", &anew).await?;
         let pass = fs::read_to_string(&self.password)?;
         let secret = pass.trim().rsplit(':').next().unwrap_or_default();
         Ok(format!("postgres://mingce:{secret}@127.0.0.1:{}/{database}", self.port))

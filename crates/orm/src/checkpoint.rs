@@ -35,7 +35,7 @@ impl<'a> Checkpoints<'a> {
     pub async fn after_commit(&mut self) {
         let Some(path) = self.db.path() else { return };
         if let Err(error) = self.step(path).await {
-            tracing::warn!("the log of SQLite was not brought into the file: {error}");
+            tracing::warn!("the log of SQLite was not brought into the file: {}", error.logged());
         }
     }
 

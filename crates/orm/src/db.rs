@@ -1,7 +1,6 @@
-//! Opening the database: SQLite by default, PostgreSQL by URL. One pool for readers, one for writers.
+//! Opening the database: SQLite by default, PostgreSQL by URL. Who reads has other connections than who writes.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use prost::bytes::Bytes;
@@ -49,7 +48,6 @@ struct File {
     lists: Readers,
     /// For gets, which share a page cache.
     gets: Readers,
-    path: Arc<Path>,
 }
 
 impl Db {
@@ -121,7 +119,6 @@ impl Db {
             file: Some(File {
                 lists: readers(SQLITE_READS, 4 << 10),
                 gets: readers(1, 24 << 10),
-                path: path.into(),
             }),
             write: SqlxSqliteConnector::from_sqlx_sqlite_pool(write),
             share: SHARE,
@@ -298,7 +295,7 @@ impl Db {
 
     /// The file of SQLite.
     pub(crate) fn path(&self) -> Option<&Path> {
-        self.file.as_ref().map(|file| &*file.path)
+        self.file.as_ref().map(|file| file.gets.path())
     }
 
     /// Does something with SQLite's log over the connection that writes, and answers how many pages of it are not in the file.

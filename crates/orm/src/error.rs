@@ -146,6 +146,23 @@ impl Error {
         error
     }
 
+    /// Another change came first.
+    pub(crate) fn concurrent() -> Self {
+        let said = "another change came first: try again";
+        Self::new(Class::Aborted, "CONCURRENT_CHANGE", said)
+    }
+
+    /// The register is shutting down.
+    pub(crate) fn shutting_down() -> Self {
+        let said = "the register is shutting down: try again";
+        Self::new(Class::Unavailable, "SHUTTING_DOWN", said)
+    }
+
+    /// What the log says of it.
+    pub(crate) fn logged(&self) -> &str {
+        self.detail().unwrap_or(self.message())
+    }
+
     /// Names the resource that the error is about.
     #[must_use]
     pub fn about(mut self, collection: &'static str, name: impl Into<String>) -> Self {

@@ -54,11 +54,7 @@ fn code(error: &sea_orm::DbErr) -> Option<String> {
 impl From<sea_orm::DbErr> for Error {
     fn from(error: sea_orm::DbErr) -> Self {
         if wants_retry(&error) || is_locked(&error) {
-            return Error::new(
-                Class::Aborted,
-                "CONCURRENT_CHANGE",
-                "another change came first: try again",
-            );
+            return Error::concurrent();
         }
         if is_full(&error) {
             let said = "the disk of the database is full: nothing was written, make room and try again";
@@ -78,11 +74,7 @@ impl From<sea_orm::DbErr> for Error {
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::new(
-                Class::Aborted,
-                "CONCURRENT_CHANGE",
-                "another change came first: try again",
-            ),
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::concurrent(),
             _ => Error::internal(error),
         }
     }

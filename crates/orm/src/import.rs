@@ -42,12 +42,15 @@ pub fn row<C: Collection>(store: &Store, cx: &Cx, source: &str, mask: Mask, reso
     let mut asks = Asks::default();
     let title = Some(C::title(&canonical)).filter(|title| C::BY_NAME && !title.trim().is_empty());
     let title = title.map(text::fold);
-    let is_bare = !C::BY_NAME && C::keys(&canonical).iter().all(|key| key.claim);
+    let keys = C::keys(&canonical);
+    let is_bare = !C::BY_NAME && keys.iter().all(|key| key.claim);
+    // It can be known by its keys and its name alone, and may be made by them.
+    let is_plain = name.is_empty() && !is_bare;
     let draft = if let Some(id) = kind.id(&name) {
         asks.row(kind, id.to_owned());
         None
     } else {
-        for key in C::keys(&canonical) {
+        for key in &keys {
             asks.key(kind, key.stored(vault)?);
         }
         if let Some(title) = &title {
@@ -61,7 +64,7 @@ pub fn row<C: Collection>(store: &Store, cx: &Cx, source: &str, mask: Mask, reso
         })
     };
     let edit: Edit = Box::new(move |work| {
-        if let (Some(Ok(draft)), false) = (&draft, is_bare)
+        if let (Some(Ok(draft)), true) = (&draft, is_plain)
             && let Some(answer) = work.make_if_unknown(draft, title.as_deref())?
         {
             return Ok(answer);

@@ -3,7 +3,7 @@
 //! Writing goes over sqlx, as on PostgreSQL: its thread for each connection costs a large write little, and a get more than
 //! the look-up.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use rusqlite::{Connection, InterruptHandle, OpenFlags, OptionalExtension, Row, T
 use sea_orm::sea_query::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::error::{Class, Error, Result};
+use crate::error::{Error, Result};
 
 /// How many prepared statements a connection keeps.
 const STATEMENTS: usize = 100;
@@ -71,6 +71,11 @@ impl Readers {
         }
     }
 
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.way.path
+    }
+
     /// The bodies of these ids, in their order, as of one moment. The thread that asks does it: for few at a time.
     pub async fn by_ids(&self, table: &str, ids: &[&str]) -> Result<Vec<Option<Bytes>>> {
         let mut lent = self.lend().await?;
@@ -112,10 +117,8 @@ impl Readers {
     }
 
     async fn lend(&self) -> Result<Lent> {
-        let turn = Arc::clone(&self.turn).acquire_owned().await.map_err(|_| {
-            let said = "the register is shutting down: try again";
-            Error::new(Class::Unavailable, "SHUTTING_DOWN", said)
-        })?;
+        let turn = Arc::clone(&self.turn).acquire_owned().await;
+        let turn = turn.map_err(|_| Error::shutting_down())?;
         let idle = locked(&self.idle).pop();
         let connection = idle.map_or_else(|| self.way.open(), Ok)?;
         Ok(Lent {

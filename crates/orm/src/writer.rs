@@ -118,11 +118,7 @@ impl Writers {
                     "WRITE_QUEUE_FULL",
                     "too many writes wait: try again in a moment",
                 ),
-                mpsc::error::TrySendError::Closed(_) => Error::new(
-                    Class::Unavailable,
-                    "SHUTTING_DOWN",
-                    "the register is shutting down: try again",
-                ),
+                mpsc::error::TrySendError::Closed(_) => Error::shutting_down(),
             })?;
         answer
             .await
@@ -145,14 +141,7 @@ impl Writers {
             asks,
             reply,
         };
-        let closed = || {
-            Error::new(
-                Class::Unavailable,
-                "SHUTTING_DOWN",
-                "the register is shutting down: try again",
-            )
-        };
-        self.queue.send(job).await.map_err(|_| closed())?;
+        self.queue.send(job).await.map_err(|_| Error::shutting_down())?;
         answer
             .await
             .map_err(|_| Error::internal("a writer ended without an answer"))
@@ -218,7 +207,7 @@ async fn run(db: Db, vault: Option<Arc<Vault>>, waiting: Arc<Mutex<mpsc::Receive
 enum Fault {
     #[error(transparent)]
     Database(#[from] sea_orm::DbErr),
-    #[error("{}", .0.detail().unwrap_or(.0.message()))]
+    #[error("{}", .0.logged())]
     Kit(#[from] Error),
     /// The commit was sent and its answer is missing: it is not known whether it was done.
     #[error("the commit has no answer: {0}")]
@@ -240,11 +229,7 @@ impl Fault {
 impl From<Fault> for Error {
     fn from(fault: Fault) -> Self {
         match fault {
-            Fault::Database(error) if is_unique(&error) => Error::new(
-                Class::Aborted,
-                "CONCURRENT_CHANGE",
-                "another change came first: try again",
-            ),
+            Fault::Database(error) if is_unique(&error) => Error::concurrent(),
             Fault::Database(error) => error.into(),
             Fault::Kit(error) => error,
             Fault::Commit(error) if wants_retry(&error) || is_locked(&error) || is_full(&error) => error.into(),
@@ -305,12 +290,7 @@ async fn transaction(db: &Db, vault: Option<&Arc<Vault>>, jobs: &[Job]) -> Resul
         tables::load(&tx, asks, &mut work.base, vault, true).await?;
     };
     if work.is_stale || overtaken(&tx, jobs, &results, &seen).await? {
-        return Err(Error::new(
-            Class::Aborted,
-            "CONCURRENT_CHANGE",
-            "another change came first: try again",
-        )
-        .into());
+        return Err(Error::concurrent().into());
     }
     let mut changes = work.finish()?;
     changes.requests.extend(done(jobs, &fresh, &seen));

@@ -474,6 +474,55 @@ fn a_retry_that_overtakes_its_first_call_is_answered_the_same() {
 }
 
 #[test]
+fn a_row_that_names_a_record_of_another_kind_makes_none() {
+    ground::wait(async {
+        let (_ground, db) = Ground::new(Kind::Sqlite).await;
+        let store = ground::store(&db);
+        let row = Organization {
+            name: "persons/01jd2k3m4n5p6q7r8s9t0v1w2x".into(),
+            display_name: "A".into(),
+            ..Organization::default()
+        };
+        let edits = [imported(&store, &cx("user:importer"), row)];
+        let done = store.change_each(&cx("user:importer"), edits).await.unwrap();
+        assert!(done[0].is_err(), "{done:?}");
+        assert_eq!(audit::check(&db).await, []);
+    });
+}
+
+#[test]
+fn many_rows_of_an_import_are_written_whole() {
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        ground::wait(async {
+            let (_ground, db) = Ground::new(kind).await;
+            let store = ground::store(&db);
+            let edits = (0..700).map(|number| {
+                let row = crate::writers::named(&format!("青岛{number}"), &[&number.to_string()]);
+                imported(&store, &cx("user:importer"), row)
+            });
+            let done = store.change_each(&cx("user:importer"), edits).await.unwrap();
+            assert!(done.iter().all(Result::is_ok));
+            assert_eq!(audit::check(&db).await.len(), 700);
+        });
+    }
+}
+
+#[test]
+fn a_row_beyond_what_the_index_of_sqlite_can_number_is_refused_and_leaves_nothing() {
+    ground::wait(async {
+        let (_ground, db) = Ground::new(Kind::Sqlite).await;
+        let store = ground::store(&db);
+        let row = |name: &str| imported(&store, &cx("user:importer"), crate::writers::named(name, &[name]));
+        store.change_each(&cx("user:importer"), [row("1")]).await.unwrap();
+        ground::execute(&db, "UPDATE institutes SET serial = 134217727").await;
+        let done = store.change_each(&cx("user:importer"), [row("2")]).await.unwrap();
+        assert_eq!(done[0].as_ref().unwrap_err().reason(), "INTERNAL");
+        assert_eq!(ground::number(&db, "SELECT COUNT(*) FROM institutes").await, 1);
+        assert_eq!(ground::number(&db, "SELECT COUNT(*) FROM ledger").await, 1);
+    });
+}
+
+#[test]
 fn rows_of_one_import_see_each_other() {
     ground::wait(async {
         let (_ground, db) = Ground::new(Kind::Sqlite).await;
