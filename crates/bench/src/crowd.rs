@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use mingce_proto::talent::talent_service_client::TalentServiceClient;
+use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 use tonic::Code;
 use tonic::transport::Channel;
@@ -18,11 +19,13 @@ use crate::persons::Chance;
 /// Creates in flight, and the connections that they come over: a connection carries a hundred calls at once.
 const CREATES: usize = 256;
 const CONNECTIONS: usize = 4;
+/// How many rows each stream of an import has: it is written in pieces of 2,000.
+pub const IMPORTED: u64 = 4000;
 /// How long a create that was refused waits.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Who is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Guest {
     /// One caller turns over pages of 1,000.
     Pages,
@@ -40,11 +43,21 @@ pub const CROWDS: [(&str, &[Guest]); 4] = [
     ("get beside a crowd", &[Guest::Pages, Guest::Import, Guest::Creates]),
 ];
 
-/// Calls that go on until [`Crowd::leave`], or until this is dropped.
+/// Calls that go on until [`Crowd::leave`], or until this is dropped. They have threads of their own, as other programs would:
+/// who measures does not stand in line with them.
 #[derive(Debug)]
 pub struct Crowd {
     tasks: JoinSet<()>,
     shared: Arc<Shared>,
+    threads: Option<Runtime>,
+}
+
+impl Drop for Crowd {
+    fn drop(&mut self) {
+        if let Some(threads) = self.threads.take() {
+            threads.shutdown_background();
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -74,19 +87,26 @@ impl Crowd {
     pub async fn gather(address: &str, guests: &[Guest], rows: u64, register: &Arc<Register>) -> Result<Self> {
         let shared = Arc::new(Shared::default());
         let mut tasks = JoinSet::new();
+        let threads = Builder::new_multi_thread().enable_all().build()?;
         for guest in guests {
             let (connections, workers) = match guest {
                 Guest::Creates => (CONNECTIONS, CREATES),
                 Guest::Pages | Guest::Import => (1, 1),
             };
-            let clients = connect(address, connections, PATIENCE).await?;
+            let to = address.to_owned();
+            let clients = threads.spawn(async move { connect(&to, connections, PATIENCE).await });
+            let clients = clients.await.context("no connection for those beside")??;
             for (worker, client) in clients.iter().cycle().take(workers).enumerate() {
                 let (client, register, shared) = (client.clone(), Arc::clone(register), Arc::clone(&shared));
                 let chance = Chance::new(worker as u64);
-                tasks.spawn(go_on(*guest, client, register, rows, shared, chance));
+                tasks.spawn_on(go_on(*guest, client, register, rows, shared, chance), threads.handle());
             }
         }
-        Ok(Self { tasks, shared })
+        Ok(Self {
+            tasks,
+            shared,
+            threads: Some(threads),
+        })
     }
 
     /// Lets everybody end the call that runs, and answers what they did.

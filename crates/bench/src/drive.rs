@@ -10,6 +10,7 @@ use mingce_proto::talent::ListTalentsRequest;
 
 use crate::calls::{Kind, PATIENCE, Register, connect};
 use crate::cpu::{Used, Watch};
+use crate::crowd::{Crowd, Guest, IMPORTED};
 use crate::{fill, load, plan};
 
 /// What is done to a running register.
@@ -39,6 +40,9 @@ pub enum Drive {
         /// For how long
         #[arg(long, value_name = "SECONDS", default_value_t = 5)]
         seconds: u64,
+        /// Who else is about meanwhile; as often as wanted
+        #[arg(long, value_name = "WHO", value_enum)]
+        beside: Vec<Guest>,
     },
 }
 
@@ -81,18 +85,30 @@ impl Drive {
                 kinds,
                 in_flight,
                 seconds,
+                beside,
             } => {
                 let register = Arc::new(known(&at.address).await?);
                 let clients = connect(&at.address, plan::CONNECTIONS, PATIENCE).await?;
                 let mut lines = Vec::new();
                 for kind in kinds {
                     let time = Duration::from_secs(*seconds);
+                    let crowd = Crowd::gather(&at.address, beside, IMPORTED, &register).await?;
                     let measured = load::measure(*kind, &clients, &register, *in_flight, time, at.watch()).await?;
+                    let done = crowd.leave().await?;
                     if let Some(error) = &measured.error {
                         lines.push(format!("{} errors: {error}", measured.errors));
                     }
-                    let p99 = measured.within(0.5).zip(measured.within(0.99));
-                    lines.push(line(kind.name(), *in_flight, measured.requests, &measured.used, p99));
+                    let times = [0.5, 0.99, 1.0].map(|share| measured.within(share).unwrap_or_default());
+                    lines.push(line(
+                        kind.name(),
+                        *in_flight,
+                        measured.requests,
+                        &measured.used,
+                        Some(times),
+                    ));
+                    if !beside.is_empty() {
+                        lines.push(format!("{}, {} errors", done.note, done.errors));
+                    }
                 }
                 Ok(lines)
             }
@@ -100,10 +116,10 @@ impl Drive {
     }
 }
 
-fn line(what: &str, in_flight: usize, requests: u64, used: &Used, times: Option<(f64, f64)>) -> String {
+fn line(what: &str, in_flight: usize, requests: u64, used: &Used, times: Option<[f64; 3]>) -> String {
     let each = |micros: f64| micros / requests.max(1) as f64;
-    let times = times.map_or(String::new(), |(p50, p99)| {
-        format!(", p50 {p50:.2} ms, p99 {p99:.2} ms")
+    let times = times.map_or(String::new(), |[p50, p99, longest]| {
+        format!(", p50 {p50:.2} ms, p99 {p99:.2} ms, longest {longest:.2} ms")
     });
     format!(
         "{what} at {in_flight}: {:.0}/s, CPU µs each: server {:.1}, database {:.1}, load {:.1}{times}, others {:.0}%",

@@ -15,7 +15,7 @@ use crate::calls::{Kind, PATIENCE, Register, connect};
 use crate::child::{self, Running};
 use crate::connections::{self, Connections};
 use crate::cpu::{self, Watch};
-use crate::crowd::{CROWDS, Crowd};
+use crate::crowd::{CROWDS, Crowd, IMPORTED};
 use crate::figures::{Figure, Memory};
 use crate::machine::Machine;
 use crate::plan::{BESIDE, CONNECTIONS, IN_FLIGHT, Plan};
@@ -273,8 +273,7 @@ impl Size<'_> {
     /// Gets while others are about, and more creates than the register takes.
     async fn beside(&mut self, filled: &Filled) -> Result<()> {
         for (what, guests) in CROWDS {
-            // An import is written in pieces of 2,000 rows.
-            let rows = if self.plan.short { 200 } else { 4000 };
+            let rows = if self.plan.short { 200 } else { IMPORTED };
             let crowd = Crowd::gather(&filled.address, guests, rows, &filled.register).await?;
             let figure = self.measure(filled, Kind::Get, what, BESIDE).await?;
             let done = crowd.leave().await?;
