@@ -6,8 +6,8 @@ use std::time::Duration;
 use prost::bytes::Bytes;
 use sea_orm::sea_query::Value;
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, QueryResult, SqliteTransactionMode,
-    SqlxPostgresConnector, SqlxSqliteConnector, Statement, TransactionOptions, TransactionTrait,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode, SqlxPostgresConnector,
+    SqlxSqliteConnector, Statement, TransactionOptions, TransactionTrait,
 };
 use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
@@ -25,6 +25,8 @@ const SQLITE_AT_LEAST: (u32, &str) = (3_051_003, "3.51.3");
 const SQLITE_READS: u32 = 4;
 const SQLITE_OTHER_READS: u32 = 2;
 const POSTGRES_READS: u32 = 8;
+/// How many gets that are shared run at once.
+const POSTGRES_GETS: u32 = 2;
 const POSTGRES_WRITES: u32 = 5;
 
 /// How many calls share a statement or a transaction at most, where nothing else is said.
@@ -35,7 +37,9 @@ pub const SHARE: usize = 256;
 pub struct Db {
     /// For reads outside of transactions.
     pub(crate) read: DatabaseConnection,
-    /// For those of messages on SQLite.
+    /// For gets that are shared, on PostgreSQL: they do not stand in line with lists.
+    get: DatabaseConnection,
+    /// For reads of messages on SQLite.
     file: Option<File>,
     write: DatabaseConnection,
     share: usize,
@@ -68,7 +72,7 @@ impl Db {
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(10))
             .statement_cache_capacity(300)
-            .pragma("cache_size", "-24576")
+            .pragma("cache_size", "-16384")
             .pragma("wal_autocheckpoint", PAGES_AT_MOST)
             .pragma("temp_store", "memory");
         // Two that open a new file at the same moment meet where it is turned to WAL, for which SQLite does not wait.
@@ -114,8 +118,10 @@ impl Db {
             };
             Readers::new(way, most)
         };
+        let read = SqlxSqliteConnector::from_sqlx_sqlite_pool(read);
         let db = Self {
-            read: SqlxSqliteConnector::from_sqlx_sqlite_pool(read),
+            get: read.clone(),
+            read,
             file: Some(File {
                 lists: readers(SQLITE_READS, 4 << 10),
                 gets: readers(1, 24 << 10),
@@ -179,9 +185,14 @@ impl Db {
             .connect_with(options.clone())
             .await
             .map_err(|e| away(&e))?;
+        // Opened before they are needed, and kept: what a new connection does first takes long where much goes on.
+        let get = pool(POSTGRES_READS)
+            .min_connections(POSTGRES_GETS)
+            .connect_lazy_with(options.clone());
         let read = pool(POSTGRES_READS).connect_lazy_with(options);
         let db = Self {
             read: SqlxPostgresConnector::from_sqlx_postgres_pool(read),
+            get: SqlxPostgresConnector::from_sqlx_postgres_pool(get),
             file: None,
             write: SqlxPostgresConnector::from_sqlx_postgres_pool(write),
             share: SHARE,
@@ -241,7 +252,7 @@ impl Db {
     pub(crate) fn readers(&self) -> usize {
         match (self.backend(), self.share) {
             (DbBackend::Postgres, 1) => POSTGRES_READS as usize,
-            (DbBackend::Postgres, _) => 2,
+            (DbBackend::Postgres, _) => POSTGRES_GETS as usize,
             (_, 1) => SQLITE_READS as usize,
             (_, _) => 1,
         }
@@ -279,12 +290,26 @@ impl Db {
     pub(crate) async fn bodies(&self, text: &str, values: impl IntoIterator<Item = Value>) -> Result<Vec<Bytes>> {
         match &self.file {
             Some(file) => file.lists.rows(text.to_owned(), values, sqlite::body).await,
-            None => {
-                let rows = self.read.query_all_raw(self.sql(text, values)).await?;
-                let body = |row: &QueryResult| Ok(row.try_get_by_index::<Vec<u8>>(0)?.into());
-                rows.iter().map(body).collect()
-            }
+            None => self.bodies_over(&self.read, text, values).await,
         }
+    }
+
+    /// The same for gets that are shared, on PostgreSQL.
+    pub(crate) async fn got(&self, text: &str, values: impl IntoIterator<Item = Value>) -> Result<Vec<Bytes>> {
+        self.bodies_over(&self.get, text, values).await
+    }
+
+    /// As one row: many small ones cost both sides more than what is in them.
+    async fn bodies_over(
+        &self,
+        connection: &DatabaseConnection,
+        text: &str,
+        values: impl IntoIterator<Item = Value>,
+    ) -> Result<Vec<Bytes>> {
+        let text = format!("SELECT ARRAY({text})");
+        let row = connection.query_one_raw(self.sql(&text, values)).await?;
+        let bodies: Vec<Vec<u8>> = row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or_default();
+        Ok(bodies.into_iter().map(Bytes::from).collect())
     }
 
     /// Where gets that are shared are read on SQLite.
@@ -316,6 +341,7 @@ impl Db {
     /// Ends all connections, once those at work are done.
     pub async fn close(&self) {
         let _ = self.read.close_by_ref().await;
+        let _ = self.get.close_by_ref().await;
         if let Some(file) = &self.file {
             file.lists.close().await;
             file.gets.close().await;

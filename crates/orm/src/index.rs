@@ -1,7 +1,7 @@
 //! The search index of a collection: tokens of names, in the full-text index that the database has (docs/adr/0011).
 //!
 //! SQLite keeps them in an FTS5 table without contents, with numbers of rows in the order of names ([`crate::places`]); PostgreSQL in a
-//! column of the resource's own row with a GIN index. Neither cuts words or knows a language: what a token is says
+//! column of the resource's own row with a GIN index, those of names by sections of their order ([`crate::sections`]). Neither cuts words or knows a language: what a token is says
 //! [`crate::text`], the same for both.
 
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ use crate::text::{Query, Term, whole_name};
 pub(crate) fn statements(table: &str) -> [String; 2] {
     [
         format!("$SQLITE {}", on_sqlite(table)),
-        format!("$POSTGRES CREATE INDEX {table}_by_token ON {table} USING gin (tokens)"),
+        format!("$POSTGRES {}", on_postgres(table)),
     ]
 }
 
@@ -31,7 +31,12 @@ pub(crate) fn on_sqlite(table: &str) -> String {
     )
 }
 
-/// The condition that a row of `t` has all terms, and its value.
+/// The one for PostgreSQL.
+pub(crate) fn on_postgres(table: &str) -> String {
+    format!("CREATE INDEX {table}_by_token ON {table} USING gin (tokens)")
+}
+
+/// The condition that a row of `t` has all of some terms that are no parts of names, and its value.
 pub(crate) fn has_all(backend: DbBackend, table: &str, terms: &[Term]) -> (String, Value) {
     let condition = match backend {
         DbBackend::Postgres => "t.tokens @@ CAST(? AS tsquery)".to_owned(),
@@ -41,7 +46,7 @@ pub(crate) fn has_all(backend: DbBackend, table: &str, terms: &[Term]) -> (Strin
 }
 
 /// How the database is asked for rows that have all terms.
-fn expression(backend: DbBackend, terms: &[Term]) -> String {
+pub(crate) fn expression(backend: DbBackend, terms: &[Term]) -> String {
     let (text, between): (fn(&Term) -> String, &str) = match backend {
         DbBackend::Postgres => (
             |term| {
@@ -62,19 +67,13 @@ fn expression(backend: DbBackend, terms: &[Term]) -> String {
     terms.join(between)
 }
 
-/// How the database is asked for what a query finds: the rows of which it is a whole name, or the others.
-pub(crate) fn found(backend: DbBackend, query: &Query, whole: bool) -> String {
+/// The term of rows of which a query is a whole name.
+pub(crate) fn whole(backend: DbBackend, query: &Query) -> String {
     let term = Term {
         text: whole_name(query.whole()),
         prefix: false,
     };
-    let (all, name) = (expression(backend, query.terms()), expression(backend, &[term]));
-    match (backend, whole) {
-        (DbBackend::Postgres, true) => format!("({all}) & {name}"),
-        (DbBackend::Postgres, false) => format!("({all}) & !{name}"),
-        (_, true) => format!("({all}) AND {name}"),
-        (_, false) => format!("({all}) NOT {name}"),
-    }
+    expression(backend, &[term])
 }
 
 /// Brings the index of SQLite up to what rows have become. On PostgreSQL tokens are a column like others.

@@ -109,7 +109,7 @@ async fn bodies(db: &Db, kind: &Kind, ids: &[&str]) -> Result<Vec<Result<Option<
         return Ok(found);
     }
     let (text, list) = wanted(db, kind, ids.iter().copied());
-    let found = db.bodies(&text, [list]).await?;
+    let found = db.got(&text, [list]).await?;
     let found = by_id(&found);
     Ok(ids.iter().map(|id| found.body(id).map(|body| body.cloned())).collect())
 }

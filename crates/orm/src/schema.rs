@@ -101,7 +101,12 @@ pub struct Ledger;
 #[async_trait::async_trait]
 impl MigratorTrait for Ledger {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(LedgerTables), Box::new(Places), Box::new(Index)]
+        vec![
+            Box::new(LedgerTables),
+            Box::new(Places),
+            Box::new(Index),
+            Box::new(Sections),
+        ]
     }
     fn migration_table_name() -> DynIden {
         "mingce_ledger_migrations".into_iden()
@@ -177,6 +182,30 @@ impl MigrationTrait for Index {
         match connection.get_database_backend() {
             DbBackend::Postgres => Ok(()),
             _ => crate::places::renumber(connection).await,
+        }
+    }
+}
+
+/// The search indexes of PostgreSQL know in which section of the order of names a row stands.
+struct Sections;
+
+impl MigrationName for Sections {
+    fn name(&self) -> &'static str {
+        "m20261128_000006_sections"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Sections {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let connection = manager.get_connection();
+        match connection.get_database_backend() {
+            DbBackend::Postgres => crate::sections::sign_all(connection).await,
+            _ => Ok(()),
         }
     }
 }

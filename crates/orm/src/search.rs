@@ -1,7 +1,8 @@
 //! Searching resources: whole names first, then in the order of names.
 //!
 //! On SQLite the index gives its hits in the order of names, but for those of one place ([`crate::places`]): what is read is as
-//! much as a page needs and the namesakes of the last, however many hits there are.
+//! much as a page needs and the namesakes of the last, however many hits there are. On PostgreSQL it gives them by sections of that order
+//! ([`crate::sections`]), and those of the sections that a page needs are read and sorted.
 
 use mingce_proto::registry::View;
 use prost::bytes::Bytes;
@@ -15,6 +16,7 @@ use crate::page::{self, Position};
 use crate::places::{self, SERIALS};
 use crate::read::{Page, id_of, limit, shown};
 use crate::resource::{self, Collection, Kind};
+use crate::sections;
 use crate::store::Store;
 use crate::text::{self, Query};
 
@@ -119,11 +121,15 @@ impl Store {
             Some(_) => &[(false, after.as_ref())],
         };
         if self.db.backend() == DbBackend::Postgres {
-            return self.sorted_hits(kind, query, parts, most).await;
+            return self.hits_by_steps(kind, query, parts, most).await;
         }
         let mut rows = Vec::new();
         for (whole, after) in parts {
-            let wanted = index::found(DbBackend::Sqlite, query, *whole);
+            let (all, name) = (
+                index::expression(DbBackend::Sqlite, query.terms()),
+                index::whole(DbBackend::Sqlite, query),
+            );
+            let wanted = format!("({all}) {} {name}", if *whole { "AND" } else { "NOT" });
             rows.extend(self.hits_in_order(kind, &wanted, *after, most - rows.len()).await?);
             if rows.len() > most {
                 break;
@@ -132,28 +138,33 @@ impl Store {
         Ok(rows)
     }
 
-    /// On PostgreSQL: all hits are read and sorted.
-    async fn sorted_hits(&self, kind: &Kind, query: &Query, parts: &[Part<'_>], most: usize) -> Result<Vec<Bytes>> {
-        let (mut texts, mut values) = (Vec::new(), Vec::new());
+    /// On PostgreSQL: hits are read and sorted step by step, until they are enough.
+    async fn hits_by_steps(&self, kind: &Kind, query: &Query, parts: &[Part<'_>], most: usize) -> Result<Vec<Bytes>> {
+        let mut steps = Vec::new();
         for (whole, after) in parts {
-            let behind = after.map_or("", |_| " AND (t.sort_key, t.id) > (?, ?)");
-            // Not by the index of names, which would be read through for a few hits. The query is read once, not for
-            // each row.
-            texts.push(format!(
-                "(SELECT {} AS rank, t.sort_key, t.id, t.body FROM {} t WHERE +t.record_status = 1 \
-                 AND t.tokens @@ (SELECT CAST(? AS tsquery)){behind} ORDER BY t.sort_key, t.id LIMIT ? + 0)",
-                i32::from(!whole),
-                kind.table
-            ));
-            values.push(index::found(DbBackend::Postgres, query, *whole).into());
-            values.extend(after.iter().flat_map(|place| place.values()));
-            values.push(limit(most));
+            if *whole {
+                steps.push(index::whole(DbBackend::Postgres, query));
+            } else {
+                let from = after.map_or(0, |place| sections::of(text::place(place.sort_key)));
+                steps.extend(sections::steps(query, from));
+            }
         }
+        let after = parts.first().and_then(|(_, after)| *after);
+        // All behind the first step is behind the place where a page ended.
+        let behind = after.map_or("", |_| " AND (step.n > 1 OR (t.sort_key, t.id) > (?, ?))");
+        let limit = most + 1;
+        // The hits of one step are sorted after the other, for as long as there are too few. Not by the index of names, which
+        // would be read through for a few hits. What is planned must not depend on values, or it is planned for each call: so
+        // limits stand in the text, and steps come from a function of which nobody knows how many it has.
         let text = format!(
-            "SELECT f.body FROM ({}) f ORDER BY f.rank, f.sort_key, f.id LIMIT ? + 0",
-            texts.join(" UNION ALL ")
+            "SELECT f.body FROM (SELECT step.n, h.sort_key, h.id, h.body FROM STRING_TO_TABLE(?, CHR(10)) \
+             WITH ORDINALITY step (query, n) CROSS JOIN LATERAL (SELECT t.sort_key, t.id, t.body FROM {} t \
+             WHERE +t.record_status = 1 AND t.tokens @@ CAST(step.query AS tsquery){behind} \
+             ORDER BY t.sort_key, t.id LIMIT {limit}) h LIMIT {limit}) f ORDER BY f.n, f.sort_key, f.id",
+            kind.table
         );
-        values.push(limit(most));
+        let mut values: Vec<Value> = vec![steps.join("\n").into()];
+        values.extend(after.iter().flat_map(|place| place.values()));
         self.db.bodies(&text, values).await
     }
 

@@ -12,6 +12,7 @@ use crate::layer::{Asks, Base, Loaded, RowChange};
 use crate::ledger::SEQUENCE;
 use crate::once;
 use crate::resource::{Cell, Kind, Row};
+use crate::sections;
 use crate::statement::{among, bound, list, most_rows, sql, table_of};
 use crate::steps::Put;
 use crate::vault::Vault;
@@ -235,7 +236,7 @@ fn write_rows(backend: DbBackend, kind: &Kind, rows: &[RowChange], put: &mut Put
     let values = rows.iter().map(|(_, row)| {
         let mut values = values(row);
         if has_tokens {
-            values.push(row.tokens.as_str().into());
+            values.push(sections::tokens(row).into());
         }
         values
     });

@@ -23,6 +23,7 @@ use crate::db::Db;
 use crate::error::{Class, Error, Result};
 use crate::fault::{is_full, is_locked, is_unique, is_unreachable, wants_retry};
 use crate::layer::Asks;
+use crate::lists::Lists;
 use crate::once::{self, Done, Earlier, Once, RequestKey, same};
 use crate::steps::MANY;
 use crate::tables;
@@ -85,12 +86,13 @@ impl Writers {
         let waiting = Arc::new(Mutex::new(waiting));
         // In the runtime that the connections belong to, and not in line with the tasks that prepare the rows of imports.
         let runtime = runtime::Handle::current();
+        let lists = Lists::start(db);
         let threads = (0..db.writers()).filter_map(|_| {
             let (db, vault, waiting) = (db.clone(), vault.clone(), Arc::clone(&waiting));
-            let runtime = runtime.clone();
+            let (lists, runtime) = (lists.clone(), runtime.clone());
             let begun = thread::Builder::new()
                 .name("writer".to_owned())
-                .spawn(move || runtime.block_on(run(db, vault, waiting)));
+                .spawn(move || runtime.block_on(run(db, vault, lists, waiting)));
             begun
                 .inspect_err(|error| tracing::error!("a writer cannot begin: {error}"))
                 .ok()
@@ -156,14 +158,14 @@ impl Writers {
     }
 }
 
-async fn run(db: Db, vault: Option<Arc<Vault>>, waiting: Arc<Mutex<mpsc::Receiver<Job>>>) {
+async fn run(db: Db, vault: Option<Arc<Vault>>, lists: Lists, waiting: Arc<Mutex<mpsc::Receiver<Job>>>) {
     let mut log = Checkpoints::of(&db);
     loop {
         let jobs = gather(&mut *waiting.lock().await, db.share(), |job: &Job| job.edits.len()).await;
         if jobs.is_empty() {
             return log.end().await;
         }
-        let results = match write(&db, vault.as_ref(), &jobs).await {
+        let results = match write(&db, vault.as_ref(), &lists, &jobs).await {
             Ok(results) => results,
             Err(fault) if jobs.len() == 1 || !fault.may_be_of_one_job() => {
                 let error = Error::from(fault);
@@ -176,7 +178,7 @@ async fn run(db: Db, vault: Option<Arc<Vault>>, waiting: Arc<Mutex<mpsc::Receive
                 );
                 let mut results = Vec::with_capacity(jobs.len());
                 for job in &jobs {
-                    let alone = write(&db, vault.as_ref(), std::slice::from_ref(job)).await;
+                    let alone = write(&db, vault.as_ref(), &lists, std::slice::from_ref(job)).await;
                     results.push(match alone {
                         Ok(mut one) => one.pop().unwrap_or_default(),
                         Err(fault) => vec![Err(fault.into())],
@@ -244,11 +246,16 @@ impl From<Fault> for Error {
 }
 
 /// Writes jobs in one transaction, and again where the database asks for it or a key was taken meanwhile.
-async fn write(db: &Db, vault: Option<&Arc<Vault>>, jobs: &[Job]) -> Result<Vec<Vec<Result<Answer>>>, Fault> {
+async fn write(
+    db: &Db,
+    vault: Option<&Arc<Vault>>,
+    lists: &Lists,
+    jobs: &[Job],
+) -> Result<Vec<Vec<Result<Answer>>>, Fault> {
     let mut attempt = 0;
     loop {
         attempt += 1;
-        let fault = match transaction(db, vault, jobs).await {
+        let fault = match transaction(db, vault, lists, jobs).await {
             Ok(results) => return Ok(results),
             Err(fault) => fault,
         };
@@ -268,7 +275,12 @@ async fn write(db: &Db, vault: Option<&Arc<Vault>>, jobs: &[Job]) -> Result<Vec<
     }
 }
 
-async fn transaction(db: &Db, vault: Option<&Arc<Vault>>, jobs: &[Job]) -> Result<Vec<Vec<Result<Answer>>>, Fault> {
+async fn transaction(
+    db: &Db,
+    vault: Option<&Arc<Vault>>,
+    lists: &Lists,
+    jobs: &[Job],
+) -> Result<Vec<Vec<Result<Answer>>>, Fault> {
     let tx = db.begin().await?;
     let mut seen = requests(&tx, jobs).await?;
     let mut work = Work::new(vault.cloned());
@@ -298,8 +310,10 @@ async fn transaction(db: &Db, vault: Option<&Arc<Vault>>, jobs: &[Job]) -> Resul
         tx.rollback().await?;
         return Ok(results);
     }
+    let fresh = lists.count(&changes.rows);
     changes.write(&tx).await?;
     tx.commit().await.map_err(Fault::Commit)?;
+    lists.tell(fresh);
     Ok(results)
 }
 

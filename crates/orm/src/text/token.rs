@@ -55,6 +55,11 @@ pub fn value_token(field: &str, value: Option<&str>) -> String {
     format!("＃{}", BASE32_NOPAD.encode(&digest.finalize()[..15]).to_lowercase())
 }
 
+/// Whether a token stands for a whole name or a value, so that nobody asks for its beginning.
+pub fn is_exact(token: &str) -> bool {
+    token.starts_with(['＝', '＃'])
+}
+
 fn add_phrase(phrase: &Phrase, tokens: &mut BTreeSet<String>) {
     let chars = &phrase.chars;
     tokens.extend(chars.iter().map(char::to_string));

@@ -151,10 +151,32 @@ pub async fn check(db: &Db) -> Vec<Organization> {
     items
 }
 
+/// The same on PostgreSQL, without the signs of sections, which are those of the rows.
+async fn unsigned(db: &Db) -> BTreeSet<(String, String)> {
+    const SIGNS: &str = "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz";
+    let text = "SELECT id, sort_key, array_to_string(tsvector_to_array(tokens), ' ') FROM institutes";
+    let mut tokens = BTreeSet::new();
+    for row in query(db, text).await {
+        let take = |at| row.try_get_by_index::<String>(at).unwrap();
+        let (id, sort_key, all) = (take(0), take(1), take(2));
+        let section = usize::try_from(text::place(&sort_key) >> 30).unwrap();
+        for token in all.split(' ').filter(|token| !token.is_empty()) {
+            let plain = token.strip_prefix(&SIGNS[section..=section]);
+            assert_eq!(
+                plain.is_none(),
+                token.starts_with(['＝', '＃']),
+                "{token} of {sort_key}"
+            );
+            tokens.insert((plain.unwrap_or(token).to_owned(), id.clone()));
+        }
+    }
+    tokens
+}
+
 /// All tokens of the search index, each with the id of its row.
 async fn indexed(db: &Db) -> BTreeSet<(String, String)> {
     if db.backend() == DbBackend::Postgres {
-        return pairs(db, "SELECT unnest(tsvector_to_array(tokens)), id FROM institutes").await;
+        return unsigned(db).await;
     }
     execute(
         db,

@@ -1,5 +1,6 @@
-//! The search index of SQLite goes by the order of names, also that of a register from before that.
+//! The search indexes go by the order of names, also those of a register from before that.
 
+use mingce_orm::Store;
 use mingce_orm::schema::{Ledger, prepare};
 use mingce_orm::store::Mask;
 use mingce_proto::labs::Organization;
@@ -33,18 +34,57 @@ const NAMES: [&str; 9] = [
     "\u{1f600}",
 ];
 
+async fn make_all(store: &Store) {
+    for display_name in NAMES {
+        let made = Organization {
+            display_name: display_name.into(),
+            ..Organization::default()
+        };
+        ground::make::<Institutes>(store, made).await;
+    }
+}
+
+/// Takes the tokens of a table of PostgreSQL back to how they were: without signs.
+const UNSIGNED: &str = "UPDATE {table} SET tokens = array_to_tsvector(ARRAY(SELECT CASE WHEN left(token, 1) IN ('＝', '＃') \
+    THEN token ELSE substr(token, 2) END FROM unnest(tsvector_to_array(tokens)) token))";
+
+#[test]
+fn tokens_of_an_earlier_register_get_their_signs_on_postgres() {
+    wait(async {
+        let (_ground, db) = Ground::new(Kind::Postgres).await;
+        let store = ground::store(&db);
+        make_all(&store).await;
+        let everything = audit::check(&db).await;
+        let hits = found(&store, "大学", 2).await;
+        assert_eq!(hits.len(), 6);
+        for table in ["institutes", "persons", "prizes"] {
+            execute(&db, &UNSIGNED.replace("{table}", table)).await;
+        }
+        assert_eq!(found(&store, "大学", 2).await, []);
+        execute(
+            &db,
+            "DELETE FROM mingce_ledger_migrations WHERE version LIKE '%sections'",
+        )
+        .await;
+        let refused = prepare::<Ledger>(&db, false).await.unwrap_err();
+        assert_eq!(refused.reason(), "SCHEMA_OUTDATED");
+        prepare::<Ledger>(&db, true).await.unwrap();
+        assert_eq!(audit::check(&db).await, everything);
+        assert_eq!(found(&store, "大学", 2).await, hits);
+        ground::make::<Institutes>(&store, everything[0].clone()).await;
+        audit::check(&db).await;
+        let indexes =
+            "SELECT count(*) FROM pg_indexes WHERE schemaname = current_schema() AND indexname LIKE '%by_token'";
+        assert_eq!(ground::number(&db, indexes).await, 3);
+    });
+}
+
 #[test]
 fn rows_of_an_earlier_register_get_their_places_and_the_index_goes_by_them() {
     wait(async {
         let (_ground, db) = Ground::new(Kind::Sqlite).await;
         let store = ground::store(&db);
-        for display_name in NAMES {
-            let made = Organization {
-                display_name: display_name.into(),
-                ..Organization::default()
-            };
-            ground::make::<Institutes>(&store, made).await;
-        }
+        make_all(&store).await;
         let everything = audit::check(&db).await;
         let hits = found(&store, "大学", 2).await;
         assert_eq!(hits.len(), 6);
@@ -146,5 +186,21 @@ fn hits_of_one_place_come_in_the_order_of_their_names_and_annulled_ones_are_read
         for size in [1, 7, 40, 92, 1000] {
             assert_eq!(found(&store, "海洋", size).await, right, "{size}");
         }
+    });
+}
+
+#[test]
+fn what_is_new_is_sorted_into_the_index_of_postgres_when_it_is_quiet() {
+    wait(async {
+        let (_ground, db) = Ground::new(Kind::Postgres).await;
+        let store = ground::store(&db);
+        // How many pages were on the list, which is empty then.
+        let listed = "SELECT gin_clean_pending_list('institutes_by_token')";
+        make_all(&store).await;
+        assert!(ground::number(&db, listed).await > 0);
+        make_all(&store).await;
+        tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+        assert_eq!(ground::number(&db, listed).await, 0);
+        assert_eq!(found(&store, "大学", 5).await.len(), 12);
     });
 }

@@ -1,0 +1,217 @@
+//! How the search index of PostgreSQL goes by the order of names (docs/adr/0018-sections.md).
+//!
+//! A GIN index gives its hits in the order in which rows lie. So all places of names ([`crate::text::place`]) are divided into
+//! [`SECTIONS`], and each token of a name begins with the sign of the section in which its row stands. A search asks section by
+//! section, and goes no further than a page needs. Tokens of whole names and of values have no sign.
+
+use std::ops::Range;
+
+use sea_orm::sea_query::{ArrayType, Value};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr};
+
+use crate::index::{expression, whole};
+use crate::resource::Row;
+use crate::statement::{bound, sql};
+use crate::text::{PLACE_BITS, Query, Term, is_exact, place};
+
+/// The sign of each section, in their order.
+const SIGNS: &[u8; SECTIONS] = b"-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz";
+const SECTIONS: usize = 1 << SECTION_BITS;
+const SECTION_BITS: u32 = 6;
+
+/// How many sections are asked in one step, at most.
+const TOGETHER: usize = 32;
+
+/// From how many bytes on a term has few hits: two Han characters, or six letters.
+const RARE: usize = 6;
+
+/// The section of a place.
+pub(crate) fn of(place: i64) -> usize {
+    usize::try_from(place >> (PLACE_BITS - SECTION_BITS)).map_or(0, |section| section.min(SECTIONS - 1))
+}
+
+fn sign(section: usize) -> char {
+    SIGNS.get(section).copied().unwrap_or_default().into()
+}
+
+/// The tokens of a row as PostgreSQL keeps them, with a space between.
+pub(crate) fn tokens(row: &Row) -> String {
+    signed(&row.tokens, row.place)
+}
+
+fn signed(tokens: &str, place: i64) -> String {
+    let sign = sign(of(place));
+    let mut signed = String::with_capacity(tokens.len() + tokens.len() / 4);
+    for token in tokens.split(' ').filter(|token| !token.is_empty()) {
+        if !signed.is_empty() {
+            signed.push(' ');
+        }
+        if !is_exact(token) {
+            signed.push(sign);
+        }
+        signed.push_str(token);
+    }
+    signed
+}
+
+/// What is asked for a query from a section on, one after the other: hits but those of which it is a whole name. Where many
+/// are likely each section is asked alone; otherwise the first few, and then more and more at once.
+pub(crate) fn steps(query: &Query, from: usize) -> Vec<String> {
+    let is_rare = query.terms().iter().any(|term| term.text.len() >= RARE);
+    let mut steps = Vec::new();
+    let (mut next, mut together) = (from, if is_rare { 2 } else { 1 });
+    while next < SECTIONS {
+        let end = SECTIONS.min(next + together);
+        steps.push(format!(
+            "({}) & !{}",
+            within(query, next..end),
+            whole(DbBackend::Postgres, query)
+        ));
+        if is_rare && next > from {
+            together = TOGETHER.min(together * 2);
+        }
+        next = end;
+    }
+    steps
+}
+
+/// Hits in some sections.
+fn within(query: &Query, sections: Range<usize>) -> String {
+    let in_each = sections.map(|section| {
+        let terms: Vec<Term> = query
+            .terms()
+            .iter()
+            .map(|term| Term {
+                text: format!("{}{}", sign(section), term.text),
+                prefix: term.prefix,
+            })
+            .collect();
+        format!("({})", expression(DbBackend::Postgres, &terms))
+    });
+    in_each.collect::<Vec<_>>().join(" | ")
+}
+
+/// How many rows are rewritten by one statement.
+const PIECE: i64 = 5000;
+
+/// Gives the tokens of all tables their signs. For registers from before there were any.
+pub(crate) async fn sign_all(connection: &impl ConnectionTrait) -> Result<(), DbErr> {
+    // An index of a large table takes longer than a call may.
+    connection.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
+    let tables = "SELECT table_name::text FROM information_schema.columns WHERE table_schema = current_schema() \
+                  AND column_name = 'tokens' AND udt_name = 'tsvector' ORDER BY 1";
+    let tables = connection.query_all_raw(sql(DbBackend::Postgres, tables, [])).await?;
+    for row in tables {
+        sign_table(connection, &row.try_get_by_index::<String>(0)?).await?;
+    }
+    Ok(())
+}
+
+async fn sign_table(connection: &impl ConnectionTrait, table: &str) -> Result<(), DbErr> {
+    let index = format!("DROP INDEX IF EXISTS {table}_by_token");
+    connection.execute_unprepared(&index).await?;
+    let read = format!(
+        "SELECT id, sort_key, array_to_string(tsvector_to_array(tokens), ' ') FROM {table} WHERE id > ? ORDER BY id LIMIT {PIECE}"
+    );
+    let write = format!(
+        "UPDATE {table} t SET tokens = array_to_tsvector(string_to_array(n.tokens, ' ')) \
+         FROM UNNEST(?::text[], ?::text[]) AS n(id, tokens) WHERE t.id = n.id"
+    );
+    let mut from = String::new();
+    loop {
+        let mut rows: Vec<Vec<Value>> = Vec::new();
+        let found = sql(DbBackend::Postgres, &read, [from.as_str().into()]);
+        for row in connection.query_all_raw(found).await? {
+            let (sort_key, tokens): (String, String) = (row.try_get_by_index(1)?, row.try_get_by_index(2)?);
+            from = row.try_get_by_index(0)?;
+            rows.push(vec![from.as_str().into(), signed(&tokens, place(&sort_key)).into()]);
+        }
+        if rows.is_empty() {
+            break;
+        }
+        let values = bound(
+            DbBackend::Postgres,
+            &[ArrayType::String, ArrayType::String],
+            rows.into_iter(),
+        );
+        connection.execute_raw(sql(DbBackend::Postgres, &write, values)).await?;
+    }
+    connection
+        .execute_unprepared(&crate::index::on_postgres(table))
+        .await
+        .map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::{sort_key, tokens, value_token, whole_name};
+
+    fn steps_of(query: &str, from: usize) -> Vec<String> {
+        steps(&Query::parse(query).unwrap(), from)
+    }
+
+    #[test]
+    fn signs_are_in_the_order_of_sections_and_none_is_taken_twice() {
+        assert!(SIGNS.is_sorted_by(|a, b| a < b));
+        assert_eq!(of(0), 0);
+        assert_eq!(of((1 << PLACE_BITS) - 1), SECTIONS - 1);
+        assert!(of(place(&sort_key("安宁"))) < of(place(&sort_key("张伟"))));
+    }
+
+    #[test]
+    fn what_is_no_part_of_a_name_has_no_sign() {
+        let mut all = tokens(["张伟"]);
+        let others = [whole_name("张伟"), value_token("names", Some("x"))];
+        all.extend(others.clone());
+        let text = all.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
+        let place = place(&sort_key("张伟"));
+        let signed = signed(&text, place);
+        let signed: Vec<&str> = signed.split(' ').collect();
+        assert_eq!(signed.len(), all.len());
+        for (token, signed) in all.iter().zip(signed) {
+            let kept = if others.contains(token) {
+                token.clone()
+            } else {
+                format!("{}{token}", sign(of(place)))
+            };
+            assert_eq!(signed, kept);
+        }
+        assert_eq!(super::signed("", place), "");
+    }
+
+    #[test]
+    fn each_section_is_asked_once_from_the_first_on() {
+        for (query, together) in [
+            ("王", 1),
+            ("wang", 1),
+            ("王 wang", 1),
+            ("建强", TOGETHER),
+            ("王 jianqiang", TOGETHER),
+        ] {
+            for from in [0, 1, 40, SECTIONS - 1] {
+                let steps = steps_of(query, from);
+                let asked = |section: usize| format!("('{}{}", sign(section), query.split(' ').next().unwrap());
+                let first = steps
+                    .iter()
+                    .map(|step| step.matches('(').count() - 1)
+                    .collect::<Vec<_>>();
+                assert!(first.iter().all(|count| *count <= together), "{first:?}");
+                assert_eq!(first.iter().sum::<usize>(), SECTIONS - from, "{first:?}");
+                let all = steps.concat();
+                let mut at = 0;
+                for section in from..SECTIONS {
+                    at += all[at..].find(&asked(section)).unwrap() + 1;
+                }
+            }
+        }
+        assert_eq!(
+            steps_of("王 wang", 62),
+            [
+                "(('y王' & 'ywang':*)) & !'＝王　wang'",
+                "(('z王' & 'zwang':*)) & !'＝王　wang'"
+            ]
+        );
+        assert_eq!(steps_of("建强", 62), ["(('y建强') | ('z建强')) & !'＝建强'"]);
+    }
+}
