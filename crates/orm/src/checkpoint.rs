@@ -2,8 +2,14 @@
 //!
 //! By itself SQLite does so in the commit that makes the log long, and all that wait for the writer wait for the disk meanwhile. Here a
 //! connection of its own does the most of it while writing goes on, and the writer only the rest, so that the log can begin anew.
+//!
+//! SQLite waits for the disk only where nothing of the log is left, which is never so beside a writer: the writer would wait for
+//! all that was brought into the file. So what is done aside is also waited for there.
 
+use std::fs::File;
+use std::mem::ManuallyDrop;
 use std::path::Path;
+use std::sync::Arc;
 
 use rusqlite::{Connection, OpenFlags};
 use tokio::task::JoinHandle;
@@ -17,13 +23,28 @@ const PAGES: i64 = 8000;
 /// From how many pages in the log on SQLite does so by itself, where this has failed.
 pub(crate) const PAGES_AT_MOST: &str = "32000";
 
+/// How often what is in the log is brought into the file before the writer does the rest: each time it is less.
+const PASSES: usize = 3;
+
 const PASS: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 const LOOK: &str = "PRAGMA wal_checkpoint(NOOP)";
 
 /// What the writer knows of the log.
 pub(crate) struct Checkpoints<'a> {
     db: &'a Db,
-    aside: Option<JoinHandle<rusqlite::Result<()>>>,
+    aside: Option<JoinHandle<Result<()>>>,
+}
+
+/// The file, to wait until the disk has it. It is never closed: where a process closes a file it loses all of its locks, and these are
+/// SQLite's.
+#[derive(Debug)]
+pub(crate) struct Synced(ManuallyDrop<File>);
+
+impl Synced {
+    pub fn open(path: &Path) -> Result<Self> {
+        let file = File::open(path).map_err(Error::internal)?;
+        Ok(Self(ManuallyDrop::new(file)))
+    }
 }
 
 impl<'a> Checkpoints<'a> {
@@ -33,8 +54,8 @@ impl<'a> Checkpoints<'a> {
 
     /// A transaction more may be in the log.
     pub async fn after_commit(&mut self) {
-        let Some(path) = self.db.path() else { return };
-        if let Err(error) = self.step(path).await {
+        let Some((path, file)) = self.db.path() else { return };
+        if let Err(error) = self.step(path, file).await {
             tracing::warn!("the log of SQLite was not brought into the file: {}", error.logged());
         }
     }
@@ -46,20 +67,24 @@ impl<'a> Checkpoints<'a> {
         }
     }
 
-    async fn step(&mut self, path: &Path) -> Result<()> {
+    async fn step(&mut self, path: &Path, file: &Arc<Synced>) -> Result<()> {
         if let Some(aside) = self.aside.take_if(|aside| aside.is_finished()) {
             aside.await.map_err(Error::internal)??;
             self.db.log(PASS).await?;
         } else if self.aside.is_none() && self.db.log(LOOK).await? >= PAGES {
-            let path = path.to_owned();
-            self.aside = Some(tokio::task::spawn_blocking(move || pass(&path)));
+            let (path, file) = (path.to_owned(), Arc::clone(file));
+            self.aside = Some(tokio::task::spawn_blocking(move || aside(&path, &file)));
         }
         Ok(())
     }
 }
 
-fn pass(path: &Path) -> rusqlite::Result<()> {
+fn aside(path: &Path, file: &Synced) -> Result<()> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
-    connection.query_row(PASS, [], |_| Ok(()))
+    for _ in 0..PASSES {
+        connection.query_row(PASS, [], |_| Ok(()))?;
+        file.0.sync_data().map_err(Error::internal)?;
+    }
+    Ok(())
 }

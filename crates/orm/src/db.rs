@@ -1,6 +1,7 @@
 //! Opening the database: SQLite by default, PostgreSQL by URL. Who reads has other connections than who writes.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use prost::bytes::Bytes;
@@ -13,7 +14,7 @@ use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
-use crate::checkpoint::PAGES_AT_MOST;
+use crate::checkpoint::{PAGES_AT_MOST, Synced};
 use crate::error::{Class, Error, Result};
 use crate::sqlite::{self, Readers, Way};
 use crate::statement::sql;
@@ -52,6 +53,7 @@ struct File {
     lists: Readers,
     /// For gets, which share a page cache.
     gets: Readers,
+    synced: Arc<Synced>,
 }
 
 impl Db {
@@ -125,6 +127,7 @@ impl Db {
             file: Some(File {
                 lists: readers(SQLITE_READS, 4 << 10),
                 gets: readers(1, 24 << 10),
+                synced: Arc::new(Synced::open(path)?),
             }),
             write: SqlxSqliteConnector::from_sqlx_sqlite_pool(write),
             share: SHARE,
@@ -319,8 +322,8 @@ impl Db {
     }
 
     /// The file of SQLite.
-    pub(crate) fn path(&self) -> Option<&Path> {
-        self.file.as_ref().map(|file| file.gets.path())
+    pub(crate) fn path(&self) -> Option<(&Path, &Arc<Synced>)> {
+        self.file.as_ref().map(|file| (file.gets.path(), &file.synced))
     }
 
     /// Does something with SQLite's log over the connection that writes, and answers how many pages of it are not in the file.

@@ -62,9 +62,13 @@ impl Lists {
 async fn run(db: Db, mut told: mpsc::Receiver<Fresh>) {
     while let Some(mut fresh) = told.recv().await {
         let until = Instant::now() + QUIET;
-        while fresh.values().sum::<usize>() < MANY
-            && let Ok(Some(more)) = timeout_at(until, told.recv()).await
-        {
+        while fresh.values().sum::<usize>() < MANY {
+            let more = match timeout_at(until, told.recv()).await {
+                Ok(Some(more)) => more,
+                // The writers have ended, and so will the connections.
+                Ok(None) => return,
+                Err(_) => break,
+            };
             for (table, rows) in more {
                 *fresh.entry(table).or_default() += rows;
             }
