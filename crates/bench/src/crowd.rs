@@ -19,7 +19,7 @@ use crate::persons::Chance;
 /// Creates in flight, and the connections that they come over: a connection carries a hundred calls at once.
 const CREATES: usize = 256;
 const CONNECTIONS: usize = 4;
-/// How many rows each stream of an import has: it is written in pieces of 2,000.
+/// How many rows each stream of an import has: it is taken in pieces of 1,000.
 pub const IMPORTED: u64 = 4000;
 /// How long a create that was refused waits.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -85,28 +85,30 @@ impl Crowd {
     /// # Errors
     /// Where the server cannot be reached.
     pub async fn gather(address: &str, guests: &[Guest], rows: u64, register: &Arc<Register>) -> Result<Self> {
-        let shared = Arc::new(Shared::default());
-        let mut tasks = JoinSet::new();
         let threads = Builder::new_multi_thread().enable_all().build()?;
+        let handle = threads.handle().clone();
+        // From here on, so that the threads end as they must where somebody does not come.
+        let mut crowd = Self {
+            tasks: JoinSet::new(),
+            shared: Arc::default(),
+            threads: Some(threads),
+        };
         for guest in guests {
             let (connections, workers) = match guest {
                 Guest::Creates => (CONNECTIONS, CREATES),
                 Guest::Pages | Guest::Import => (1, 1),
             };
             let to = address.to_owned();
-            let clients = threads.spawn(async move { connect(&to, connections, PATIENCE).await });
+            let clients = handle.spawn(async move { connect(&to, connections, PATIENCE).await });
             let clients = clients.await.context("no connection for those beside")??;
             for (worker, client) in clients.iter().cycle().take(workers).enumerate() {
-                let (client, register, shared) = (client.clone(), Arc::clone(register), Arc::clone(&shared));
+                let (client, register, shared) = (client.clone(), Arc::clone(register), Arc::clone(&crowd.shared));
                 let chance = Chance::new(worker as u64);
-                tasks.spawn_on(go_on(*guest, client, register, rows, shared, chance), threads.handle());
+                let calls = go_on(*guest, client, register, rows, shared, chance);
+                crowd.tasks.spawn_on(calls, &handle);
             }
         }
-        Ok(Self {
-            tasks,
-            shared,
-            threads: Some(threads),
-        })
+        Ok(crowd)
     }
 
     /// Lets everybody end the call that runs, and answers what they did.
@@ -177,5 +179,16 @@ async fn go_on(
                 tokio::time::sleep(PAUSE).await;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn guests_that_find_nobody_are_an_error_and_their_threads_end() {
+        let nobody = Crowd::gather("127.0.0.1:1", &[Guest::Pages], 1, &Arc::default()).await;
+        assert!(nobody.is_err());
     }
 }

@@ -8,7 +8,7 @@
 
 use std::fs::File;
 use std::mem::ManuallyDrop;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rusqlite::{Connection, OpenFlags};
@@ -38,12 +38,18 @@ pub(crate) struct Checkpoints<'a> {
 /// The file, to wait until the disk has it. It is never closed: where a process closes a file it loses all of its locks, and these are
 /// SQLite's.
 #[derive(Debug)]
-pub(crate) struct Synced(ManuallyDrop<File>);
+pub(crate) struct Synced {
+    path: PathBuf,
+    file: ManuallyDrop<File>,
+}
 
 impl Synced {
     pub fn open(path: &Path) -> Result<Self> {
         let file = File::open(path).map_err(Error::internal)?;
-        Ok(Self(ManuallyDrop::new(file)))
+        Ok(Self {
+            path: path.to_owned(),
+            file: ManuallyDrop::new(file),
+        })
     }
 }
 
@@ -54,8 +60,8 @@ impl<'a> Checkpoints<'a> {
 
     /// A transaction more may be in the log.
     pub async fn after_commit(&mut self) {
-        let Some((path, file)) = self.db.path() else { return };
-        if let Err(error) = self.step(path, file).await {
+        let Some(file) = self.db.synced() else { return };
+        if let Err(error) = self.step(file).await {
             tracing::warn!("the log of SQLite was not brought into the file: {}", error.logged());
         }
     }
@@ -67,24 +73,24 @@ impl<'a> Checkpoints<'a> {
         }
     }
 
-    async fn step(&mut self, path: &Path, file: &Arc<Synced>) -> Result<()> {
+    async fn step(&mut self, file: &Arc<Synced>) -> Result<()> {
         if let Some(aside) = self.aside.take_if(|aside| aside.is_finished()) {
             aside.await.map_err(Error::internal)??;
             self.db.log(PASS).await?;
         } else if self.aside.is_none() && self.db.log(LOOK).await? >= PAGES {
-            let (path, file) = (path.to_owned(), Arc::clone(file));
-            self.aside = Some(tokio::task::spawn_blocking(move || aside(&path, &file)));
+            let file = Arc::clone(file);
+            self.aside = Some(tokio::task::spawn_blocking(move || aside(&file)));
         }
         Ok(())
     }
 }
 
-fn aside(path: &Path, file: &Synced) -> Result<()> {
+fn aside(synced: &Synced) -> Result<()> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
+    let connection = Connection::open_with_flags(&synced.path, flags)?;
     for _ in 0..PASSES {
         connection.query_row(PASS, [], |_| Ok(()))?;
-        file.0.sync_data().map_err(Error::internal)?;
+        synced.file.sync_data().map_err(Error::internal)?;
     }
     Ok(())
 }

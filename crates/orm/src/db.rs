@@ -322,8 +322,8 @@ impl Db {
     }
 
     /// The file of SQLite.
-    pub(crate) fn path(&self) -> Option<(&Path, &Arc<Synced>)> {
-        self.file.as_ref().map(|file| (file.gets.path(), &file.synced))
+    pub(crate) fn synced(&self) -> Option<&Arc<Synced>> {
+        self.file.as_ref().map(|file| &file.synced)
     }
 
     /// Does something with SQLite's log over the connection that writes, and answers how many pages of it are not in the file.

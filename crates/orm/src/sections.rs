@@ -19,9 +19,6 @@ const SIGNS: &[u8; SECTIONS] = b"-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghi
 const SECTIONS: usize = 1 << SECTION_BITS;
 const SECTION_BITS: u32 = 6;
 
-/// How many sections are asked in one step, at most.
-const TOGETHER: usize = 32;
-
 /// From how many bytes on a term has few hits: two Han characters, or six letters.
 const RARE: usize = 6;
 
@@ -68,7 +65,7 @@ pub(crate) fn steps(query: &Query, from: usize) -> Vec<String> {
             whole(DbBackend::Postgres, query)
         ));
         if is_rare && next > from {
-            together = TOGETHER.min(together * 2);
+            together *= 2;
         }
         next = end;
     }
@@ -186,8 +183,8 @@ mod tests {
             ("王", 1),
             ("wang", 1),
             ("王 wang", 1),
-            ("建强", TOGETHER),
-            ("王 jianqiang", TOGETHER),
+            ("建强", SECTIONS / 2),
+            ("王 jianqiang", SECTIONS / 2),
         ] {
             for from in [0, 1, 40, SECTIONS - 1] {
                 let steps = steps_of(query, from);

@@ -3,7 +3,7 @@
 //! Writing goes over sqlx, as on PostgreSQL: its thread for each connection costs a large write little, and a get more than
 //! the look-up.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -69,11 +69,6 @@ impl Readers {
             idle: Arc::default(),
             turn: Arc::new(Semaphore::new(most as usize)),
         }
-    }
-
-    /// The file.
-    pub fn path(&self) -> &Path {
-        &self.way.path
     }
 
     /// The bodies of these ids, in their order, as of one moment. The thread that asks does it: for few at a time.

@@ -310,10 +310,10 @@ async fn transaction(
         tx.rollback().await?;
         return Ok(results);
     }
-    let fresh = lists.count(&changes.rows);
+    let written = lists.count(&changes.rows);
     changes.write(&tx).await?;
     tx.commit().await.map_err(Fault::Commit)?;
-    lists.tell(fresh);
+    lists.tell(written);
     Ok(results)
 }
 

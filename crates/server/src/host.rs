@@ -132,7 +132,7 @@ where
 }
 
 /// Memory in pages of 4 KiB, where the system would give ones of 2 MiB: each thread has a little of many sizes, and would hold
-/// a whole page for each. The process then has a third less memory, and is no slower (docs/adr/0013-profile.md).
+/// a whole page for each. The process then has a third less memory, and a get takes a tenth longer (docs/adr/0013-profile.md).
 fn small_pages() {
     #[cfg(target_os = "linux")]
     let _ = rustix::thread::disable_transparent_huge_pages(true);
