@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use prost_build::{Service, ServiceGenerator};
-use prost_reflect::DescriptorPool;
+use prost_reflect::{DescriptorPool, DynamicMessage, Kind, MessageDescriptor, Value};
 use protox::Compiler;
 use protox::file::{ChainFileResolver, DescriptorSetFileResolver, GoogleFileResolver, IncludeFileResolver};
 
@@ -34,21 +34,139 @@ fn main() -> Result<(), Box<dyn Error>> {
     let encoded = compiler.encode_file_descriptor_set();
     fs::write(out.join("descriptors.bin"), without_source(&encoded)?)?;
 
-    let services = || tonic_prost_build::configure().codec_path("crate::codec::Checked");
-    prost_build::Config::new()
+    let pool = DescriptorPool::decode(encoded.as_slice())?;
+    let choices = choices(&pool);
+    let services = |codec| tonic_prost_build::configure().codec_path(codec);
+    let mut config = prost_build::Config::new();
+    for choice in &choices {
+        // A move is then as large as a pointer, and not as its largest request.
+        config.boxed(format!(".{}.{}.{}", choice.message, choice.oneof, choice.field));
+    }
+    config
         .extern_path(".buf.validate", "::prost_protovalidate::types")
         .bytes(["."])
+        .enable_type_names()
         .include_file("mod.rs")
         .service_generator(Box::new(Services {
-            clients: services().build_server(false).service_generator(),
-            servers: services().build_client(false).service_generator(),
+            clients: services("crate::codec::Checked")
+                .build_server(false)
+                .service_generator(),
+            servers: services("crate::codec::Weighed")
+                .build_client(false)
+                .service_generator(),
         }))
         .compile_fds(compiler.file_descriptor_set())?;
+    fs::write(out.join("sizes.rs"), sizes(&pool))?;
+    fs::write(out.join("choices.rs"), conversions(&choices))?;
+
     prost_protovalidate_build::Builder::new()
-        .file_descriptor_set_bytes(encoded)
+        .file_descriptor_set_bytes(without_choices(&encoded)?)
         .fail_on_runtime_only(true)
         .compile()?;
+    let rules = out.join("validate_impl.rs");
+    fs::write(&rules, bounded(&fs::read_to_string(&rules)?)?)?;
     Ok(())
+}
+
+/// A field of a oneof.
+struct Choice {
+    message: String,
+    oneof: String,
+    field: String,
+    of: String,
+}
+
+/// The fields of all oneofs of the contract, each a message.
+fn choices(pool: &DescriptorPool) -> Vec<Choice> {
+    let mut choices = Vec::new();
+    for message in own(pool) {
+        for field in message.fields() {
+            let oneof = field.containing_oneof().filter(|oneof| !oneof.is_synthetic());
+            if let (Some(oneof), Kind::Message(of)) = (oneof, field.kind()) {
+                choices.push(Choice {
+                    message: message.full_name().to_owned(),
+                    oneof: oneof.name().to_owned(),
+                    field: field.name().to_owned(),
+                    of: of.full_name().to_owned(),
+                });
+            }
+        }
+    }
+    choices
+}
+
+/// The contract's own messages.
+fn own(pool: &DescriptorPool) -> impl Iterator<Item = MessageDescriptor> + '_ {
+    pool.all_messages()
+        .filter(|message| message.full_name().starts_with("mingce."))
+}
+
+/// A message as one of the choices that it is for.
+fn conversions(choices: &[Choice]) -> String {
+    let one = |choice: &Choice| {
+        let (message, of) = (path(&choice.message), path(&choice.of));
+        let (module, variant) = message.rsplit_once("::").map_or(("", ""), |(module, _)| {
+            (module, choice.message.rsplit('.').next().unwrap_or_default())
+        });
+        let kind = format!("{module}::{}::{}", snake(variant), camel(&choice.oneof));
+        format!(
+            "impl From<{of}> for {message} {{\n    fn from(request: {of}) -> Self {{\n        Self {{ {}: Some({kind}::{}(Box::new(request))) }}\n    }}\n}}\n",
+            choice.oneof,
+            camel(&choice.field)
+        )
+    };
+    choices.iter().map(one).collect()
+}
+
+/// How many bytes each message takes by itself, without what it points to.
+fn sizes(pool: &DescriptorPool) -> String {
+    let known = [
+        ("google.protobuf.Any", "::prost_types::Any".to_owned()),
+        ("google.protobuf.FieldMask", "::prost_types::FieldMask".to_owned()),
+        ("google.protobuf.Timestamp", "::prost_types::Timestamp".to_owned()),
+    ];
+    let own = own(pool).map(|message| (message.full_name().to_owned(), path(message.full_name())));
+    let all = own.chain(known.map(|(name, path)| (name.to_owned(), path)));
+    let lines: String = all
+        .map(|(name, path)| format!("    ({name:?}, ::core::mem::size_of::<{path}>()),\n"))
+        .collect();
+    format!("pub(super) const SIZES: &[(&str, usize)] = &[\n{lines}];\n")
+}
+
+/// The Rust type of a message of the contract.
+fn path(message: &str) -> String {
+    let mut parts: Vec<&str> = message.split('.').collect();
+    let name = parts.pop().unwrap_or_default();
+    let modules: Vec<String> = parts.into_iter().map(snake).collect();
+    format!("crate::{}::{name}", modules.join("::"))
+}
+
+fn snake(name: &str) -> String {
+    let mut snake = String::new();
+    for (place, letter) in name.chars().enumerate() {
+        if letter.is_ascii_uppercase() && place > 0 {
+            snake.push('_');
+        }
+        snake.push(letter.to_ascii_lowercase());
+    }
+    snake
+}
+
+fn camel(name: &str) -> String {
+    let upper = |part: &str| part[..1].to_uppercase() + &part[1..];
+    name.split('_').map(upper).collect()
+}
+
+/// The rules, which look no further once enough is wrong: who is told of 33 wrong fields mends nothing by the 34th, and to
+/// tell of each of many thousand costs far more than to read them.
+fn bounded(rules: &str) -> Result<String, Box<dyn Error>> {
+    const LOOP: &str = ".iter().enumerate() {\n";
+    let stop = "if violations.len() > crate::MOST_VIOLATIONS { break; }\n";
+    let bounded = rules.replace(LOOP, &format!("{LOOP}{stop}"));
+    if bounded.matches(stop).count() < 50 {
+        return Err("the generated rules have another form: their loops are not found".into());
+    }
+    Ok(bounded)
 }
 
 /// Clients get messages; servers answer with `Reply`, which may hold a message that is encoded already.
@@ -84,6 +202,30 @@ fn sources(root: &Path, folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), B
 
 /// The same descriptor set without comments and positions, which no reader at run time wants.
 fn without_source(encoded: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
+    edited(encoded, |file| file.clear_field_by_name("source_code_info"))
+}
+
+/// The same with nothing in the messages that are a choice among others, of which the generator of the rules knows nothing: what
+/// stands in them is checked by who takes it out.
+fn without_choices(encoded: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
+    edited(encoded, |file| {
+        let own = file
+            .get_field_by_name("name")
+            .is_some_and(|name| name.as_str().is_some_and(|name| name.starts_with("mingce/")));
+        let Some(Value::List(messages)) = file.get_field_by_name_mut("message_type") else {
+            return;
+        };
+        for message in messages.iter_mut().filter_map(Value::as_message_mut) {
+            if own && message.has_field_by_name("oneof_decl") {
+                message.clear_field_by_name("field");
+                message.clear_field_by_name("oneof_decl");
+            }
+        }
+    })
+}
+
+/// The descriptor set with each of its files changed.
+fn edited(encoded: &[u8], edit: impl Fn(&mut DynamicMessage)) -> Result<Vec<u8>, Box<dyn Error>> {
     let pool = DescriptorPool::decode(encoded)?;
     let mut set = Vec::new();
     for file in pool.files() {
@@ -91,8 +233,8 @@ fn without_source(encoded: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
         let descriptor = pool
             .get_message_by_name("google.protobuf.FileDescriptorProto")
             .ok_or("no descriptor.proto")?;
-        let mut dynamic = prost_reflect::DynamicMessage::decode(descriptor, file.encode_to_vec().as_slice())?;
-        dynamic.clear_field_by_name("source_code_info");
+        let mut dynamic = DynamicMessage::decode(descriptor, file.encode_to_vec().as_slice())?;
+        edit(&mut dynamic);
         let body = prost::Message::encode_to_vec(&dynamic);
         prost::encoding::encode_key(1, prost::encoding::WireType::LengthDelimited, &mut set);
         prost::encoding::encode_varint(body.len() as u64, &mut set);

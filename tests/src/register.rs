@@ -140,6 +140,11 @@ impl Register {
         &self.running().address
     }
 
+    /// The id of its process.
+    pub fn pid(&self) -> u32 {
+        self.running().child.id()
+    }
+
     /// What it has written to its standard output so far.
     pub fn stdout(&self) -> String {
         self.running().said.lock().unwrap().stdout.clone()

@@ -1,9 +1,12 @@
-//! Sends what no generated client would send: a gRPC call made of bytes and headers.
+//! Sends what no generated client would send: a gRPC call made of bytes and headers; and messages of any method as their bytes.
 
+use bytes::{Buf, BufMut, Bytes};
 use http_body_util::{BodyExt, Full};
-use hyper::body::Bytes;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tonic::{Code, Status};
+use tonic::client::Grpc;
+use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::transport::Channel;
+use tonic::{Code, Request, Status};
 
 use crate::Register;
 
@@ -46,5 +49,69 @@ pub async fn send(register: &Register, method: &str, body: Vec<u8>, headers: &[(
         Some(status) if status.code() == Code::Ok => Ok(whole.to_bytes().to_vec()),
         Some(status) => Err(status),
         None => panic!("the answer has no status: {headers:?}"),
+    }
+}
+
+/// A connection that calls any method with messages as their bytes.
+#[derive(Debug, Clone)]
+pub struct Caller(Channel);
+
+impl Caller {
+    /// To a register.
+    pub fn to(register: &Register) -> Self {
+        Self(register.channel())
+    }
+
+    /// Calls a method, for example `mingce.labs.v1.LabService/GetLab`. One that takes a stream gets all messages, another the first.
+    pub async fn call(&self, method: &str, streams: bool, messages: Vec<Bytes>) -> Result<Bytes, Status> {
+        let mut client = Grpc::new(self.0.clone());
+        client.ready().await.map_err(|e| Status::unavailable(e.to_string()))?;
+        let path = format!("/{method}").parse().unwrap();
+        let answer = if streams {
+            let messages = tokio_stream::iter(messages);
+            client.client_streaming(Request::new(messages), path, Raw).await
+        } else {
+            let message = messages.into_iter().next().unwrap_or_default();
+            client.unary(Request::new(message), path, Raw).await
+        };
+        answer.map(tonic::Response::into_inner)
+    }
+}
+
+/// Messages as the bytes that they are.
+#[derive(Debug, Clone, Copy, Default)]
+struct Raw;
+
+impl Codec for Raw {
+    type Encode = Bytes;
+    type Decode = Bytes;
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        Self
+    }
+
+    fn decoder(&mut self) -> Self {
+        Self
+    }
+}
+
+impl Encoder for Raw {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn encode(&mut self, item: Bytes, out: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        out.put(item);
+        Ok(())
+    }
+}
+
+impl Decoder for Raw {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn decode(&mut self, input: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
+        Ok(Some(input.copy_to_bytes(input.remaining())))
     }
 }

@@ -21,7 +21,7 @@ pub(crate) fn passes(status: &Status) -> bool {
         Code::Unavailable => true,
         Code::ResourceExhausted => status
             .get_details_error_info()
-            .is_none_or(|info| info.reason != "MESSAGE_TOO_LARGE"),
+            .is_none_or(|info| !["MESSAGE_TOO_LARGE", "STREAM_TOO_LONG"].contains(&info.reason.as_str())),
         _ => false,
     }
 }

@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use mingce_orm::{Answer, Call, Collection, Cx, Edit, Error, Result, Store, Work};
+use mingce_orm::rules::check;
+use mingce_orm::{Answer, Call, Collection, Cx, Edit, Error, Result, Store, Violation, Work};
 use mingce_proto::codec::Reply;
 use mingce_proto::registry::{MoveOutcome, Round, View};
+use mingce_proto::{MOST_VIOLATIONS, Validate};
 use prost::Message;
 
 use crate::calendar::Calendar;
@@ -271,17 +273,57 @@ macro_rules! called {
     }};
 }
 
-/// The one move that a part of a batch names.
+/// The moves of a batch as calls of their verbs. `one_of` reads one.
 ///
 /// # Errors
-/// Where it names none, or several.
-pub fn only<C: Living>(mut named: impl Iterator<Item = Called<C>>) -> Result<Called<C>> {
-    match (named.next(), named.next()) {
-        (Some(one), None) => Ok(one),
-        _ => Err(Error::invalid(
-            "moves",
-            "MOVE_NOT_ONE",
-            "each move is just one of the requests",
-        )),
+/// With what is wrong with each of them, though not with all once much is.
+pub fn calls<M, C: Living>(
+    moves: Vec<M>,
+    one_of: impl Fn(M) -> Result<Called<C>, Vec<Violation>>,
+) -> Result<Vec<Called<C>>> {
+    let (mut calls, mut broken) = (Vec::with_capacity(moves.len()), Vec::new());
+    for (place, one) in moves.into_iter().enumerate() {
+        match one_of(one) {
+            Ok(called) => calls.push(called),
+            Err(wrong) => broken.extend(wrong.into_iter().map(|mut violation| {
+                let below = if violation.field.is_empty() { "" } else { "." };
+                violation.field = format!("moves[{place}]{below}{}", violation.field);
+                violation
+            })),
+        }
+        if broken.len() > MOST_VIOLATIONS {
+            break;
+        }
     }
+    if broken.is_empty() {
+        Ok(calls)
+    } else {
+        Err(Error::invalid_all(broken))
+    }
+}
+
+/// The call of a verb, once the rules of the contract hold for its request, which is the field `field` of the move.
+///
+/// # Errors
+/// With all that is wrong.
+pub fn sound<R: Validate, C: Living>(
+    field: &str,
+    request: R,
+    verb: impl Fn(R) -> Called<C>,
+) -> Result<Called<C>, Vec<Violation>> {
+    let broken = check(&request, field);
+    if broken.is_empty() {
+        Ok(verb(request))
+    } else {
+        Err(broken)
+    }
+}
+
+/// What is wrong with a move that names no verb.
+pub fn no_verb() -> Vec<Violation> {
+    vec![Violation {
+        field: String::new(),
+        reason: "MOVE_NOT_ONE",
+        description: "each move is just one of the requests".to_owned(),
+    }]
 }

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use mingce_proto::MOST_VIOLATIONS;
 use mingce_proto::codec::Reply;
 use mingce_proto::registry::{RecordStatus, Revision};
+use mingce_proto::weight::MOST_PATHS;
 use prost::Message;
 use sha2::{Digest, Sha256};
 
@@ -352,7 +354,14 @@ impl Mask {
             return Self(all.map(|f| f.0).collect()).without_unset_private::<C>(resource);
         }
         let (mut numbers, mut problems) = (Vec::new(), Vec::new());
+        if paths.len() > MOST_PATHS {
+            let said = format!("must have at most {MOST_PATHS} paths");
+            return Err(Error::invalid("update_mask", "REPEATED_MAX_ITEMS", said));
+        }
         for path in paths {
+            if problems.len() > MOST_VIOLATIONS {
+                break;
+            }
             let wrong = |reason, description: String| Violation {
                 field: "update_mask".into(),
                 reason,

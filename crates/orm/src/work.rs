@@ -15,7 +15,7 @@ use crate::cx::Cx;
 use crate::draft::Draft;
 use crate::error::{Class, Error, Result};
 use crate::id::Id;
-use crate::layer::{Asks, Base, Changed, Layer, Staged};
+use crate::layer::{Asks, Base, Changed, Layer, Loaded, Staged};
 use crate::ledger::Entry;
 use crate::once::{Done, Once, same};
 use crate::resource::{self, Collection, HEAD_FIELDS, Head, Key, Kind, Row};
@@ -422,6 +422,36 @@ impl Work {
     /// Gives up what this edit has staged so far: for one that answers why it does nothing.
     pub fn forget(&mut self) {
         self.staged = Layer::default();
+    }
+
+    /// For a rehearsal that goes on: lets go of what only a transaction would need, and answers how many bytes of memory the
+    /// rest takes, about.
+    pub fn lighten(&mut self) -> usize {
+        /// What a map takes for each of its entries, beside their texts.
+        const ENTRY: usize = 160;
+        self.kept.entries = Vec::new();
+        for staged in self.kept.rows.values_mut() {
+            if let Staged::Made(draft) = staged {
+                *staged = Staged::Changed(Changed {
+                    whole: draft.whole.clone(),
+                    project: |_, _, _| Err(Error::internal("a rehearsal is never written")),
+                });
+            }
+        }
+        let own = self.kept.rows.iter().map(|((_, id), row)| id.len() + row.whole().len());
+        let read = self.base.rows.iter().map(|((_, id), row)| {
+            let sizes = |row: &Loaded| row.whole.len() + row.sealed.as_ref().map_or(0, Vec::len);
+            id.len() + row.as_ref().map_or(0, sizes)
+        });
+        let keys = self.kept.keys.iter().chain(&self.base.keys);
+        let keys = keys.map(|((_, key), id)| key.len() + id.as_ref().map_or(0, String::len));
+        let names = self.kept.names.iter().chain(&self.base.names);
+        let names = names.map(|((_, name), ids)| name.len() + ids.iter().map(|id| id.len() + 24).sum::<usize>());
+        own.chain(read)
+            .chain(keys)
+            .chain(names)
+            .map(|bytes| bytes + ENTRY)
+            .sum()
     }
 
     /// Keeps what the last edit changed.

@@ -11,7 +11,10 @@ use prost::{DecodeError, Message};
 use tonic::codec::{Codec, DecodeBuf, Decoder};
 use tonic::{Code, Status};
 use tonic_prost::{ProstCodec, ProstEncoder};
-use tonic_types::{ErrorDetails, StatusExt};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
+
+use crate::budget;
+use crate::weight::{self, Refused};
 
 /// What a server answers: a message, or one that is encoded already, as the register keeps it.
 #[derive(Debug, Clone, PartialEq)]
@@ -120,6 +123,93 @@ impl<U: Message + Default> Decoder for CheckedDecoder<U> {
     fn decode(&mut self, bytes: &mut DecodeBuf<'_>) -> Result<Option<U>, Status> {
         U::decode(bytes).map(Some).map_err(malformed)
     }
+}
+
+/// The codec of the generated servers: as [`Checked`], but a request is weighed before it is decoded.
+#[derive(Debug, Clone, Copy)]
+pub struct Weighed<T, U>(PhantomData<(T, U)>);
+
+impl<T, U> Default for Weighed<T, U> {
+    fn default() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<T, U> Codec for Weighed<T, U>
+where
+    T: Message + Send + 'static,
+    U: Message + prost::Name + Default + Send + 'static,
+{
+    type Encode = T;
+    type Decode = U;
+    type Encoder = ProstEncoder<T>;
+    type Decoder = WeighedDecoder<U>;
+
+    fn encoder(&mut self) -> Self::Encoder {
+        ProstCodec::<T, U>::default().encoder()
+    }
+
+    fn decoder(&mut self) -> Self::Decoder {
+        WeighedDecoder {
+            message: U::full_name(),
+            of: PhantomData,
+        }
+    }
+}
+
+/// Reads messages of one type that are not too heavy.
+#[derive(Debug, Clone)]
+pub struct WeighedDecoder<U> {
+    message: String,
+    of: PhantomData<U>,
+}
+
+impl<U: Message + Default> Decoder for WeighedDecoder<U> {
+    type Item = U;
+    type Error = Status;
+
+    fn decode(&mut self, bytes: &mut DecodeBuf<'_>) -> Result<Option<U>, Status> {
+        let weight = if bytes.chunk().len() == bytes.remaining() {
+            weight::weigh(&self.message, bytes.chunk())
+        } else {
+            // tonic gathers a message in one piece; should it ever not, this one is put together.
+            let whole = bytes.copy_to_bytes(bytes.remaining());
+            weight::weigh(&self.message, &whole).map_err(refused)?;
+            return U::decode(whole).map(Some).map_err(malformed);
+        };
+        budget::take(weight.map_err(refused)?)?;
+        U::decode(bytes).map(Some).map_err(malformed)
+    }
+}
+
+/// A request that is not decoded, as an error with the path of the field.
+fn refused(refused: Refused) -> Status {
+    let (reason, field, said) = match refused {
+        Refused::Malformed(what) => {
+            let details = ErrorDetails::with_error_info("MESSAGE_MALFORMED", "mingce", HashMap::new());
+            return Status::with_error_details(
+                Code::InvalidArgument,
+                format!("the message cannot be read: {what}"),
+                details,
+            );
+        }
+        Refused::TooMany { field, most } => ("REPEATED_MAX_ITEMS", field, format!("must have at most {most} items")),
+        Refused::TooComplex { field, place, most } => {
+            let said = format!(
+                "with item {place} the message takes more than {most} bytes of memory, {} times its own size and {} KiB: \
+                 leave out items that say nothing, or send fewer at once",
+                weight::TIMES,
+                weight::BESIDE >> 10
+            );
+            ("MESSAGE_TOO_COMPLEX", field, said)
+        }
+    };
+    let metadata = HashMap::from([("field".to_owned(), field.clone())]);
+    let mut details = ErrorDetails::with_error_info(reason, "mingce", metadata);
+    let mut violation = FieldViolation::new(field.clone(), said.clone());
+    violation.reason = reason.to_owned();
+    details.set_bad_request(vec![violation]);
+    Status::with_error_details(Code::InvalidArgument, format!("{field}: {said}"), details)
 }
 
 /// prost names the field and what is wrong with it, never what stands there. The error stays in the status as its

@@ -1,8 +1,10 @@
 //! The contract as Rust: messages, clients and server traits of the three services, their rules of validity and the
 //! descriptor set. Generated from `proto/` by `build.rs`; the comments stand there.
 
+pub mod budget;
 pub mod codec;
 pub mod names;
+pub mod weight;
 
 #[allow(missing_docs, clippy::all, clippy::pedantic, unreachable_pub, rustdoc::all)]
 mod generated {
@@ -14,6 +16,13 @@ mod rules {
 
     include!(concat!(env!("OUT_DIR"), "/validate_impl.rs"));
 }
+
+mod choices {
+    include!(concat!(env!("OUT_DIR"), "/choices.rs"));
+}
+
+/// Once more than so many fields are found to be wrong, the others are not looked at.
+pub const MOST_VIOLATIONS: usize = 32;
 
 pub use generated::mingce;
 pub use generated::mingce::{awards::v1 as awards, labs::v1 as labs, registry::v1 as registry, talent::v1 as talent};

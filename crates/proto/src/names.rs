@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use prost_reflect::{DescriptorPool, DynamicMessage, Value};
+use prost_reflect::DescriptorPool;
 
 use crate::DESCRIPTORS;
 
@@ -33,31 +33,5 @@ pub fn text_with_nul(message: &str, encoded: &[u8]) -> Option<String> {
     if !encoded.contains(&0) {
         return None;
     }
-    let message = DynamicMessage::decode(POOL.get_message_by_name(message)?, encoded).ok()?;
-    nul_below(&message, "")
-}
-
-fn nul_below(message: &DynamicMessage, path: &str) -> Option<String> {
-    message.fields().find_map(|(field, value)| {
-        let path = if path.is_empty() {
-            field.name().to_owned()
-        } else {
-            format!("{path}.{}", field.name())
-        };
-        match value {
-            Value::List(items) => items
-                .iter()
-                .enumerate()
-                .find_map(|(place, item)| nul_in(item, format!("{path}[{place}]"))),
-            value => nul_in(value, path),
-        }
-    })
-}
-
-fn nul_in(value: &Value, path: String) -> Option<String> {
-    match value {
-        Value::String(text) => text.contains('\0').then_some(path),
-        Value::Message(message) => nul_below(message, &path),
-        _ => None,
-    }
+    crate::weight::text_with_nul(message, encoded)
 }

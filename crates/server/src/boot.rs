@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response};
+use mingce_proto::budget::Budget;
 use prost_reflect::DescriptorPool;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -159,6 +160,7 @@ impl Server {
             methods,
             times,
             places: places.clone(),
+            budget: Budget::new(self.config.request_memory),
             clock: self.config.clock.clone(),
             routes: self.routes.routes().prepare(),
             ending,

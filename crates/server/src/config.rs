@@ -39,6 +39,8 @@ pub struct Config {
     pub unary_bytes: usize,
     /// Largest message of a stream, in bytes.
     pub message_bytes: usize,
+    /// Memory that the large requests of all calls together may take, in bytes. Each call has 64 KiB beside it.
+    pub request_memory: usize,
     /// When the server ends: how long health says so before connections are refused.
     pub drain_notice: Duration,
     /// When the server ends: how long calls may still run.
@@ -65,6 +67,7 @@ impl Default for Config {
             connection_window: 1024 * 1024,
             unary_bytes: 256 * 1024,
             message_bytes: 1024 * 1024,
+            request_memory: 256 << 20,
             drain_notice: Duration::from_millis(250),
             drain_limit: Duration::from_secs(10),
             clock: Clock::default(),

@@ -11,6 +11,7 @@ use futures_util::FutureExt;
 use http::{HeaderMap, Method as Verb, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use mingce_proto::budget::Budget;
 use tokio::sync::watch;
 use tonic::service::Routes;
 use tonic::{Code, Status};
@@ -35,6 +36,8 @@ pub(crate) struct Edge {
     pub(crate) methods: Methods,
     pub(crate) times: Times,
     pub(crate) places: Places,
+    /// The memory that requests may take.
+    pub(crate) budget: Budget,
     pub(crate) clock: Clock,
     pub(crate) routes: Routes,
     /// Turns true when the server ends.
@@ -133,9 +136,11 @@ impl Edge {
         } else {
             until.min(Instant::now() + self.times.request)
         };
-        let request = request.map(|body| Measured::new(body, method.limit, whole));
+        let held = self.budget.hold();
+        let request = request.map(|body| Measured::new(body, method.limit, whole, held.clone()));
         let mut routes = self.routes.clone();
-        let handling = AssertUnwindSafe(async move { routes.call(request).await }).catch_unwind();
+        let handling = held.during(async move { routes.call(request).await });
+        let handling = AssertUnwindSafe(handling).catch_unwind();
         match tokio::time::timeout_at(until.into(), handling)
             .await
             .map_err(|_| deadline::exceeded())?

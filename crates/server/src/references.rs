@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use mingce_orm::identifier::{self, Fault};
+use mingce_orm::rules::check;
 use mingce_orm::work::head_of;
 use mingce_orm::{Collection, Error, Key, Store, Violation, Work, import};
 use mingce_proto::awards::SchemeReference;
@@ -22,6 +23,8 @@ pub trait Reference: Message + Clone + Default {
     fn display_name(&self) -> &str;
     /// Puts the stored form: the resource name, the name where none is given, and nothing that served to resolve it.
     fn put(&mut self, name: &str, display_name: &str);
+    /// What breaks the rules that the contract has for such a reference: nobody is asked for what is none.
+    fn broken(&self) -> Vec<Violation>;
 }
 
 macro_rules! reference {
@@ -48,6 +51,10 @@ macro_rules! reference {
                     ..Self::default()
                 };
             }
+
+            fn broken(&self) -> Vec<Violation> {
+                check(self, "")
+            }
         }
     };
 }
@@ -69,6 +76,10 @@ impl Reference for String {
 
     fn put(&mut self, name: &str, _display_name: &str) {
         name.clone_into(self);
+    }
+
+    fn broken(&self) -> Vec<Violation> {
+        Vec::new()
     }
 }
 
@@ -106,6 +117,13 @@ impl Found {
         } else {
             format!("{path}.{field}")
         };
+        // A row of an import was checked by the rules of the contract before.
+        if problems
+            .iter()
+            .any(|known| known.field == field && known.reason == *reason)
+        {
+            return;
+        }
         problems.push(Violation {
             field,
             reason,
@@ -114,32 +132,55 @@ impl Found {
     }
 }
 
+/// Where it stands what a reference means.
+#[derive(Debug, Clone, Copy)]
+enum Which {
+    /// Among those that are found, in their order.
+    Wanted(usize),
+    /// Among those that are none.
+    Broken(usize),
+}
+
 /// All references of one sort in the rows of a request.
 #[derive(Debug)]
 pub struct Cited<C: Collection, T> {
     walk: Walk<C, T>,
     wanted: Vec<T>,
-    /// For each reference, row by row, its place among those that are wanted.
-    which: Vec<usize>,
+    /// References that break the rules of the contract: the first thing that is wrong with each.
+    broken: Vec<Found>,
+    /// For each reference, row by row, its place.
+    which: Vec<Which>,
 }
 
 impl<C: Collection, T: Reference> Cited<C, T> {
     /// Gathers the references of all rows.
     pub fn of(rows: &mut [Row<C>], walk: Walk<C, T>) -> Self {
-        let mut places: HashMap<Vec<u8>, usize> = HashMap::new();
-        let (mut wanted, mut which) = (Vec::new(), Vec::new());
+        let mut places: HashMap<Vec<u8>, Which> = HashMap::new();
+        let (mut wanted, mut broken, mut which) = (Vec::new(), Vec::new(), Vec::new());
         for row in rows {
             for (_, reference) in walk(&mut row.resource) {
                 which.push(*places.entry(reference.encode_to_vec()).or_insert_with(|| {
+                    if let Some(wrong) = reference.broken().into_iter().next() {
+                        broken.push(Found {
+                            problem: Some((wrong.field, wrong.reason, wrong.description)),
+                            ..Found::default()
+                        });
+                        return Which::Broken(broken.len() - 1);
+                    }
                     wanted.push(reference.clone());
-                    wanted.len() - 1
+                    Which::Wanted(wanted.len() - 1)
                 }));
             }
         }
-        Self { walk, wanted, which }
+        Self {
+            walk,
+            wanted,
+            broken,
+            which,
+        }
     }
 
-    /// Each different reference, once.
+    /// Each different reference that can be looked up, once.
     pub fn wanted(&self) -> Vec<T> {
         self.wanted.clone()
     }
@@ -165,12 +206,15 @@ impl<C: Collection, T: Reference> Cited<C, T> {
                 "{asked} references were asked for and {count} answered"
             )));
         }
-        let mut which = self.which.iter();
+        let mut which = self.which.iter().map(|which| match which {
+            Which::Wanted(place) => found.get(*place),
+            Which::Broken(place) => self.broken.get(*place),
+        });
         let mut elsewhere: Vec<(&mut Row<C>, HashMap<String, &Found>)> = Vec::new();
         for row in rows {
             let mut paths = HashMap::new();
             for (path, reference) in (self.walk)(&mut row.resource) {
-                let Some(found) = which.next().and_then(|place| found.get(*place)) else {
+                let Some(found) = which.next().flatten() else {
                     continue;
                 };
                 if reference.name().is_empty() || reference.name() == found.name {

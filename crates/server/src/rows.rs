@@ -6,11 +6,13 @@ use std::future::Future;
 
 use mingce_orm::rules::{Chain, check, expect_no_cycle};
 use mingce_orm::store::inbound;
-use mingce_orm::{Answer, Call, Collection, Cx, Edit, Error, Mask, Outcome, Planned, Store, Violation, Work, import};
-use mingce_proto::Validate;
+use mingce_orm::{
+    Answer, Call, Class, Collection, Cx, Edit, Error, Mask, Outcome, Planned, Store, Violation, Work, import,
+};
 use mingce_proto::codec::Reply;
 use mingce_proto::registry::row_outcome::{Outcome as Became, Problem};
 use mingce_proto::registry::{AssumedRecord, CreatedReference, ImportSettings, RowOutcome};
+use mingce_proto::{Validate, budget};
 use prost::Message;
 use tonic::{Status, Streaming};
 
@@ -18,10 +20,22 @@ use crate::status;
 
 /// How many rows are prepared and written together.
 const PIECE: usize = 1000;
-/// The same in bytes as they came in.
-const PIECE_BYTES: usize = 8 << 20;
+/// The same in bytes of memory, decoded.
+const PIECE_MEMORY: usize = 16 << 20;
+/// How many rows of a dry run are tried before what is not needed of them is let go.
+const DRY_PIECE: usize = 250;
+/// How many rows one stream may have.
+const ROWS: usize = 100_000;
+/// How many bytes of resources one stream may have.
+const STREAM_BYTES: usize = 64 << 20;
+/// How many bytes of memory a dry run may take for what it would have done.
+const REHEARSED: usize = 24 << 20;
+/// How many bytes of memory may be taken by what the rows of a stream became. Encoded it is less than the 4 MiB that clients take.
+const OUTCOMES: usize = 6 << 20;
 /// How many records one stream may have assumed.
-const ASSUMED: usize = 200_000;
+const ASSUMED: usize = 20_000;
+/// How many problems of a row are told.
+const PROBLEMS: usize = 8;
 
 /// A resource on its way in.
 #[derive(Debug)]
@@ -273,7 +287,7 @@ where
         ..Session::default()
     };
     let (mut outcomes, mut waiting, mut first) = (Vec::new(), Vec::new(), true);
-    let mut bytes = 0;
+    let mut length = Length::default();
     while let Some(message) = stream.message().await? {
         let (settings, number, resource) = open(message);
         if let Some(settings) = settings {
@@ -287,8 +301,8 @@ where
             return Err(status::from_error(error));
         }
         if let Some(resource) = resource {
+            length.row(resource.encoded_len()).map_err(status::from_error)?;
             let problems = inner_problems(&resource);
-            bytes += resource.encoded_len();
             let resource = inbound::<C>(&resource).map_err(status::from_error)?;
             waiting.push(Row {
                 number,
@@ -297,21 +311,65 @@ where
             });
             breathe(waiting.len()).await;
         }
-        if waiting.len() == PIECE || bytes > PIECE_BYTES {
-            bytes = 0;
-            outcomes.extend(
-                take(service, cx, &mut session, std::mem::take(&mut waiting))
-                    .await
-                    .map_err(status::from_error)?,
-            );
+        let most = if session.is_dry() { DRY_PIECE } else { PIECE };
+        if waiting.len() >= most || budget::taken() > PIECE_MEMORY {
+            let piece = take(service, cx, &mut session, std::mem::take(&mut waiting)).await;
+            let piece = piece.and_then(|piece| length.outcomes(piece, &mut session));
+            outcomes.extend(piece.map_err(status::from_error)?);
+            budget::release();
         }
     }
-    outcomes.extend(
-        take(service, cx, &mut session, waiting)
-            .await
-            .map_err(status::from_error)?,
-    );
+    let piece = take(service, cx, &mut session, waiting).await;
+    let piece = piece.and_then(|piece| length.outcomes(piece, &mut session));
+    outcomes.extend(piece.map_err(status::from_error)?);
     Ok((outcomes, session.created.into_values().collect()))
+}
+
+/// How long a stream is so far.
+#[derive(Debug, Default)]
+struct Length {
+    rows: usize,
+    bytes: usize,
+    outcomes: usize,
+}
+
+impl Length {
+    /// Counts a row.
+    fn row(&mut self, bytes: usize) -> Result<(), Error> {
+        self.rows += 1;
+        self.bytes += bytes;
+        if self.rows > ROWS {
+            return Err(too_long(&format!("{ROWS} rows")));
+        }
+        if self.bytes > STREAM_BYTES {
+            return Err(too_long(&format!("{} MiB of rows", STREAM_BYTES >> 20)));
+        }
+        Ok(())
+    }
+
+    /// Counts what became of a piece, and what a dry run has to remember of it.
+    fn outcomes(&mut self, piece: Vec<RowOutcome>, session: &mut Session) -> Result<Vec<RowOutcome>, Error> {
+        let problem = |p: &Problem| size_of::<Problem>() + p.field.len() + p.reason.len() + p.description.len();
+        let one =
+            |o: &RowOutcome| size_of::<RowOutcome>() + o.name.len() + o.problems.iter().map(problem).sum::<usize>();
+        self.outcomes += piece.iter().map(one).sum::<usize>();
+        if self.outcomes > OUTCOMES {
+            let most = format!("rows whose outcomes and problems take {} MiB", OUTCOMES >> 20);
+            return Err(too_long(&most));
+        }
+        let rehearsed = session.rehearsal.as_mut().map_or(0, Work::lighten);
+        if rehearsed > REHEARSED {
+            let most = format!("rows whose dry run takes {} MiB to remember", REHEARSED >> 20);
+            return Err(too_long(&most));
+        }
+        Ok(piece)
+    }
+}
+
+/// A stream goes beyond what one may have.
+fn too_long(most: &str) -> Error {
+    let said = format!("one stream takes at most {most}: send the rows in several streams, each of fewer");
+    Error::new(Class::Exhausted, "STREAM_TOO_LONG", said)
 }
 
 /// Lets others run after each few rows: an import has time, and a get has not.
@@ -354,10 +412,6 @@ async fn begin<C: Collection>(
         let said = "only the first message sets anything but `assumed`";
         return Err(Error::invalid("settings", "SETTINGS_LATE", said));
     }
-    if session.settings.assumed.len() + settings.assumed.len() > ASSUMED {
-        let said = format!("at most {ASSUMED} records in one stream");
-        return Err(Error::invalid("settings.assumed", "ASSUMED_TOO_MANY", said));
-    }
     if let Some(work) = &mut session.rehearsal {
         for record in &settings.assumed {
             if let Some(edit) = service.assume(cx, record) {
@@ -365,7 +419,12 @@ async fn begin<C: Collection>(
             }
         }
         session.settings.assumed.extend(settings.assumed);
+        if work.lighten() > REHEARSED || session.settings.assumed.len() > ASSUMED {
+            let said = format!("at most {ASSUMED} records in one stream: only those that its rows name");
+            return Err(Error::invalid("settings.assumed", "ASSUMED_TOO_MANY", said));
+        }
     }
+    budget::release();
     Ok(())
 }
 
@@ -475,7 +534,6 @@ fn accept(outcome: &mut RowOutcome, answer: Answer, dry: bool) {
 
 /// A row's own fault refuses the row; a fault of the register ends the import.
 fn refuse<C: Collection>(outcome: &mut RowOutcome, error: &Error) -> Result<(), Error> {
-    use mingce_orm::Class;
     if matches!(
         error.class(),
         Class::Internal | Class::Unavailable | Class::Exhausted | Class::Aborted | Class::Deadline
@@ -492,11 +550,13 @@ fn refuse<C: Collection>(outcome: &mut RowOutcome, error: &Error) -> Result<(), 
         reason: reason.to_owned(),
         description: description.to_owned(),
     };
-    outcome.problems = error
-        .violations()
-        .iter()
-        .map(|v| problem(&v.field, v.reason, &v.description))
-        .collect();
+    let violations = error.violations();
+    let told = violations.iter().take(PROBLEMS);
+    outcome.problems = told.map(|v| problem(&v.field, v.reason, &v.description)).collect();
+    if let Some(more) = violations.len().checked_sub(PROBLEMS + 1) {
+        let said = format!("{} more that are not listed", more + 1);
+        outcome.problems.push(problem("", "PROBLEMS_MORE", &said));
+    }
     if outcome.problems.is_empty() {
         outcome.problems.push(problem("", error.reason(), error.message()));
     }

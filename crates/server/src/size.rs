@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use mingce_proto::budget::Held;
 use tokio::time::Sleep;
 use tonic::{Code, Status};
 
@@ -36,6 +37,8 @@ pub(crate) struct Measured<B> {
     left: usize,
     messages: usize,
     until: Instant,
+    /// What the call holds of the memory for requests.
+    held: Held,
     /// Set once the caller lets us wait: most requests come whole, and need no timer.
     end: Option<Pin<Box<Sleep>>>,
     done: bool,
@@ -43,7 +46,7 @@ pub(crate) struct Measured<B> {
 
 impl<B> Measured<B> {
     /// `until` when all of it has to be here.
-    pub(crate) fn new(inner: B, limit: Limit, until: Instant) -> Self {
+    pub(crate) fn new(inner: B, limit: Limit, until: Instant, held: Held) -> Self {
         Self {
             inner,
             limit,
@@ -52,6 +55,7 @@ impl<B> Measured<B> {
             left: 0,
             messages: 0,
             until,
+            held,
             end: None,
             done: false,
         }
@@ -59,6 +63,10 @@ impl<B> Measured<B> {
 
     /// Follows the messages through a piece of the body.
     fn measure(&mut self, mut data: &[u8]) -> Result<(), Status> {
+        // The messages of a stream are counted when they are decoded: no more than one of them waits here.
+        if matches!(self.limit, Limit::One(_)) {
+            self.held.take(data.len())?;
+        }
         while !data.is_empty() {
             if self.left > 0 {
                 let step = self.left.min(data.len());
@@ -187,6 +195,7 @@ mod tests {
     use std::collections::VecDeque;
 
     use http_body_util::BodyExt;
+    use mingce_proto::budget::Budget;
     use proptest::prelude::*;
 
     use super::*;
@@ -220,7 +229,8 @@ mod tests {
     /// Reads a body that comes in pieces of `step` bytes.
     async fn read(bytes: &[u8], step: usize, limit: Limit, whole: bool) -> Result<Vec<u8>, Status> {
         let pieces = bytes.chunks(step.max(1)).map(Bytes::copy_from_slice).collect();
-        Ok(Measured::new(Pieces(pieces, whole), limit, Instant::now())
+        let held = Budget::new(1 << 20).hold();
+        Ok(Measured::new(Pieces(pieces, whole), limit, Instant::now(), held)
             .collect()
             .await?
             .to_bytes()
@@ -276,6 +286,24 @@ mod tests {
             reason(read(&message(5), 100, Limit::Each(100), false).await),
             "CALLER_GONE"
         );
+    }
+
+    #[tokio::test]
+    async fn a_large_request_takes_of_the_memory_for_all_as_it_comes_in_and_a_small_one_does_not() {
+        let budget = Budget::new(256 << 10);
+        let measured = |length: usize| {
+            let pieces = message(length).chunks(4096).map(Bytes::copy_from_slice).collect();
+            let body = Pieces(pieces, true);
+            Measured::new(body, Limit::One(1 << 20), Instant::now(), budget.hold()).collect()
+        };
+        assert_eq!(reason(measured(600 << 10).await.map(|_| Vec::new())), "OVERLOADED");
+        assert_eq!(budget.free(), 256 << 10, "what was refused holds nothing");
+        assert!(measured(200 << 10).await.is_ok());
+        let other = budget.hold();
+        other.take(320 << 10).unwrap();
+        assert_eq!(budget.free(), 0);
+        assert!(measured(60 << 10).await.is_ok(), "a small one");
+        assert_eq!(reason(measured(80 << 10).await.map(|_| Vec::new())), "OVERLOADED");
     }
 
     proptest! {

@@ -1,5 +1,6 @@
 //! The rpcs of the life cycle of awards. Each opens its request and tries one verb.
 
+use mingce_lifecycle::cases::calls;
 use mingce_orm::{Call, Cx, Result as Done};
 use mingce_proto::awards::award_nomination_service_server::AwardNominationService;
 use mingce_proto::awards::*;
@@ -104,8 +105,8 @@ impl AwardNominationService for AwardRegister {
         request: Request<BatchMoveAwardsRequest>,
     ) -> Result<Response<Reply<BatchMoveAwardsResponse>>, Status> {
         let (cx, r) = open(request)?;
-        let calls: Result<Vec<_>, _> = r.moves.into_iter().map(verbs::one_of).collect();
-        reply(self.cases().batch(&cx, calls.map_err(from_error)?, r.atomic).await)
+        let calls = calls(r.moves, verbs::one_of).map_err(from_error)?;
+        reply(self.cases().batch(&cx, calls, r.atomic).await)
     }
 
     async fn find_award_ranks(

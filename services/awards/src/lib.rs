@@ -30,8 +30,13 @@ pub const TRIES: [&str; 3] = [
     r#"grpcurl -plaintext -d '{"collection": "awards", "group_by": ["year", "level"]}' ADDRESS mingce.awards.v1.AwardService/ComputeStatistics"#,
 ];
 
-/// A batch holds up to 1000 requests of verbs.
-const BATCH: &str = "/mingce.awards.v1.AwardNominationService/BatchMoveAwards";
+/// Methods whose requests may be large, and how large: a batch of 1000 moves, an award with 500 contributors.
+const LARGE: [(&str, usize); 4] = [
+    ("/mingce.awards.v1.AwardNominationService/BatchMoveAwards", 1 << 20),
+    ("/mingce.awards.v1.AwardNominationService/CreateAward", 1 << 20),
+    ("/mingce.awards.v1.AwardService/RecordAward", 1 << 20),
+    ("/mingce.awards.v1.AwardService/UpdateAward", 1 << 20),
+];
 
 /// The awards service over its store, and the services that it asks about organizations and persons.
 #[derive(Debug, Clone)]
@@ -79,10 +84,12 @@ impl AwardRegister {
     /// Mounts the service.
     #[must_use]
     pub fn mount(&self, server: Server) -> Server {
-        server
+        let server = server
             .add_service(self.server())
-            .add_service(AwardNominationServiceServer::new(self.clone()))
-            .request_limit(BATCH, 4 << 20)
+            .add_service(AwardNominationServiceServer::new(self.clone()));
+        LARGE
+            .into_iter()
+            .fold(server, |server, (path, bytes)| server.request_limit(path, bytes))
     }
 
     /// The service as the server mounts it.

@@ -1,9 +1,10 @@
 //! What each verb on an award does beside leading to another state: one function for each request.
 
 use mingce_lifecycle::case::decided;
+use mingce_lifecycle::cases::{no_verb, sound};
 use mingce_lifecycle::round::{enter, take_place};
 use mingce_lifecycle::{Called, Case, Crossing, Move, called, notice};
-use mingce_orm::{Error, Result};
+use mingce_orm::{Error, Result, Violation};
 use mingce_proto::awards::*;
 use mingce_proto::registry::Round;
 
@@ -119,21 +120,22 @@ fn expect_grade(grade: &str, item: &Award, crossing: &mut Crossing<'_>) -> Resul
 /// One move of a batch.
 ///
 /// # Errors
-/// Where it names none, or several.
-pub(crate) fn one_of(m: AwardMove) -> Result<Wanted> {
-    let all = [
-        m.nominate.map(nominate),
-        m.refuse.map(refuse),
-        m.accept.map(accept),
-        m.review.map(review),
-        m.shortlist.map(shortlist),
-        m.deselect.map(deselect),
-        m.approve.map(approve),
-        m.confer.map(confer),
-        m.revoke.map(revoke),
-        m.withdraw.map(withdraw),
-    ];
-    mingce_lifecycle::cases::only(all.into_iter().flatten())
+/// With all that is wrong with its request, or where it names none.
+pub(crate) fn one_of(m: AwardMove) -> Result<Wanted, Vec<Violation>> {
+    use award_move::Verb;
+    match m.verb {
+        Some(Verb::Nominate(r)) => sound("nominate", *r, nominate),
+        Some(Verb::Refuse(r)) => sound("refuse", *r, refuse),
+        Some(Verb::Accept(r)) => sound("accept", *r, accept),
+        Some(Verb::Review(r)) => sound("review", *r, review),
+        Some(Verb::Shortlist(r)) => sound("shortlist", *r, shortlist),
+        Some(Verb::Deselect(r)) => sound("deselect", *r, deselect),
+        Some(Verb::Approve(r)) => sound("approve", *r, approve),
+        Some(Verb::Confer(r)) => sound("confer", *r, confer),
+        Some(Verb::Revoke(r)) => sound("revoke", *r, revoke),
+        Some(Verb::Withdraw(r)) => sound("withdraw", *r, withdraw),
+        None => Err(no_verb()),
+    }
 }
 
 /// An award as it begins: the draft of a nomination for a round.

@@ -31,8 +31,22 @@ pub const TRIES: [&str; 3] = [
     r#"grpcurl -plaintext -d '{"collection": "labs", "group_by": ["kind"]}' ADDRESS mingce.labs.v1.LabService/ComputeStatistics"#,
 ];
 
-/// A batch holds up to 1000 requests of verbs.
-const BATCH: &str = "/mingce.labs.v1.LabDesignationService/BatchMoveLabDesignations";
+/// Methods whose requests may be large, and how large: a batch of 1000 moves, a lab of 2000 members, an evaluation of 2000
+/// outputs; and other services ask for all references of an import's piece at once.
+const LARGE: [(&str, usize); 6] = [
+    (
+        "/mingce.labs.v1.LabDesignationService/BatchMoveLabDesignations",
+        1 << 20,
+    ),
+    ("/mingce.labs.v1.LabDesignationService/EvaluateLabDesignation", 1 << 20),
+    (
+        "/mingce.labs.v1.LabDesignationService/ReevaluateLabDesignation",
+        1 << 20,
+    ),
+    ("/mingce.labs.v1.LabService/CreateLab", 1 << 20),
+    ("/mingce.labs.v1.LabService/UpdateLab", 1 << 20),
+    ("/mingce.labs.v1.LabService/ResolveOrganizations", 4 << 20),
+];
 
 /// The labs service over its store.
 #[derive(Debug, Clone)]
@@ -76,12 +90,12 @@ impl LabRegister {
     /// Mounts the service.
     #[must_use]
     pub fn mount(&self, server: Server) -> Server {
-        // Other services ask for all references of an import's piece at once.
-        server
+        let server = server
             .add_service(self.server())
-            .add_service(LabDesignationServiceServer::new(self.clone()))
-            .request_limit(BATCH, 4 << 20)
-            .request_limit("/mingce.labs.v1.LabService/ResolveOrganizations", 4 << 20)
+            .add_service(LabDesignationServiceServer::new(self.clone()));
+        LARGE
+            .into_iter()
+            .fold(server, |server, (path, bytes)| server.request_limit(path, bytes))
     }
 
     /// The service as the server mounts it.

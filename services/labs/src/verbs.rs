@@ -1,10 +1,11 @@
 //! What each verb on a designation of a lab does beside leading to another state: one function for each request.
 
 use mingce_lifecycle::case::decided;
+use mingce_lifecycle::cases::{no_verb, sound};
 use mingce_lifecycle::round::{enter, take_place};
 use mingce_lifecycle::{Called, Crossing, Move, act, called, day};
 use mingce_orm::store::settled;
-use mingce_orm::{Class, Error, Result};
+use mingce_orm::{Class, Error, Result, Violation};
 use mingce_proto::labs::LabDesignationState as S;
 use mingce_proto::labs::*;
 use mingce_proto::registry::Round;
@@ -286,28 +287,29 @@ fn note_document(item: &mut LabDesignation, number: &str) {
 /// One move of a batch.
 ///
 /// # Errors
-/// Where it names none, or several.
-pub(crate) fn one_of(m: LabDesignationMove) -> Result<Wanted> {
-    let all = [
-        m.submit.map(submit),
-        m.r#return.map(return_),
-        m.refuse.map(refuse),
-        m.accept.map(accept),
-        m.reject.map(reject),
-        m.publish_notice_of.map(publish_notice),
-        m.approve.map(approve),
-        m.accept_completion_of.map(accept_completion),
-        m.accept_early_completion_of.map(accept_early_completion),
-        m.extend_building_of.map(extend_building),
-        m.terminate.map(terminate),
-        m.submit_annual_report_of.map(submit_annual_report),
-        m.evaluate.map(evaluate),
-        m.reevaluate.map(reevaluate),
-        m.revoke.map(revoke),
-        m.merge.map(merge),
-        m.withdraw.map(withdraw),
-    ];
-    mingce_lifecycle::cases::only(all.into_iter().flatten())
+/// With all that is wrong with its request, or where it names none.
+pub(crate) fn one_of(m: LabDesignationMove) -> Result<Wanted, Vec<Violation>> {
+    use lab_designation_move::Verb;
+    match m.verb {
+        Some(Verb::Submit(r)) => sound("submit", *r, submit),
+        Some(Verb::Return(r)) => sound("return", *r, return_),
+        Some(Verb::Refuse(r)) => sound("refuse", *r, refuse),
+        Some(Verb::Accept(r)) => sound("accept", *r, accept),
+        Some(Verb::Reject(r)) => sound("reject", *r, reject),
+        Some(Verb::PublishNoticeOf(r)) => sound("publish_notice_of", *r, publish_notice),
+        Some(Verb::Approve(r)) => sound("approve", *r, approve),
+        Some(Verb::AcceptCompletionOf(r)) => sound("accept_completion_of", *r, accept_completion),
+        Some(Verb::AcceptEarlyCompletionOf(r)) => sound("accept_early_completion_of", *r, accept_early_completion),
+        Some(Verb::ExtendBuildingOf(r)) => sound("extend_building_of", *r, extend_building),
+        Some(Verb::Terminate(r)) => sound("terminate", *r, terminate),
+        Some(Verb::SubmitAnnualReportOf(r)) => sound("submit_annual_report_of", *r, submit_annual_report),
+        Some(Verb::Evaluate(r)) => sound("evaluate", *r, evaluate),
+        Some(Verb::Reevaluate(r)) => sound("reevaluate", *r, reevaluate),
+        Some(Verb::Revoke(r)) => sound("revoke", *r, revoke),
+        Some(Verb::Merge(r)) => sound("merge", *r, merge),
+        Some(Verb::Withdraw(r)) => sound("withdraw", *r, withdraw),
+        None => Err(no_verb()),
+    }
 }
 
 /// A designation as it begins: a draft for a round.

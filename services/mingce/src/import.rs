@@ -1,5 +1,6 @@
 //! `mingce import`: a file into the register, part by part, with a summary of what became of each row.
 
+mod assumed;
 mod piece;
 mod summary;
 
@@ -12,20 +13,20 @@ use std::sync::Arc;
 use anyhow::{Context, Result, anyhow};
 use indicatif::{ProgressBar, ProgressStyle};
 use mingce_mapping::{COLLECTIONS, Collection, Counts, Item, Mapping, Part, Refusal, RefusedWriter, Row, Source};
-use mingce_proto::registry::AssumedRecord;
 use prost_reflect::prost::Message;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tonic::transport::Channel;
 
+use self::assumed::Assumed;
 use self::piece::{Became, Piece};
 use crate::wire;
 
 /// The most rows that one call carries, so that its answer stays small.
-const PIECE: usize = 5_000;
+const PIECE: usize = 2_000;
 
-/// The same of a dry run, which knows within one call all that it would have made, and between calls only the main of it.
-const DRY_PIECE: usize = 200_000;
+/// How much one call of a dry run makes the server remember, in bytes of its memory; it has room for half as much again.
+const REMEMBERED: usize = 16 << 20;
 
 /// The largest resource that is sent. A server takes messages of 1 MiB; one that is larger would end the whole call.
 const ROW_BYTES: usize = (1 << 20) - 1024;
@@ -194,7 +195,7 @@ pub async fn load(
         mapping: Arc::clone(mapping),
         source: Arc::clone(source),
         dry_run,
-        assumed: Vec::new(),
+        assumed: Assumed::default(),
         known: HashSet::new(),
     };
     let mut channels: BTreeMap<String, Channel> = BTreeMap::new();
@@ -235,7 +236,7 @@ struct Run {
     source: Arc<Source>,
     dry_run: bool,
     /// In a dry run: what it would have created so far.
-    assumed: Vec<AssumedRecord>,
+    assumed: Assumed,
     known: HashSet<(String, String)>,
 }
 
@@ -253,8 +254,7 @@ impl Run {
         let mut tally = Tally::new(part.collection().label);
         self.known.clear();
         let (mut receiver, reading) = self.read(index);
-        let most = if self.dry_run { DRY_PIECE } else { PIECE };
-        let mut piece: Option<Piece> = None;
+        let (mut piece, mut held, mut bytes): (Option<Piece>, Vec<Row>, usize) = (None, Vec::new(), 0);
         while let Some(item) = receiver.recv().await {
             let row = match item {
                 Item::Row(row) => row,
@@ -272,15 +272,25 @@ impl Run {
             if let Some(bar) = bar {
                 bar.set_position(row.number.min(source.approximate_rows()));
             }
+            if self.dry_run {
+                bytes += assumed::remembered(&row.message);
+                held.push(row);
+                if held.len() == PIECE || bytes > REMEMBERED {
+                    bytes = 0;
+                    let rows = std::mem::take(&mut held);
+                    self.try_rows(part, channel, &mask, rows, &mut tally, refusals).await?;
+                }
+                continue;
+            }
             let mut open = match piece.take() {
                 Some(open) => open,
                 None => {
-                    let settings = piece::settings(self.dry_run, &mask, &file_name(source.name()));
-                    Piece::begin(channel, part.collection(), settings, &self.assumed)?
+                    let settings = piece::settings(false, &mask, &file_name(source.name()));
+                    Piece::begin(channel, part.collection(), settings, &[])?
                 }
             };
             let going = open.push(row).await?;
-            if going && open.len() < most {
+            if going && open.len() < PIECE {
                 piece = Some(open);
             } else {
                 self.end(part, open, &mut tally, refusals).await?;
@@ -291,7 +301,31 @@ impl Run {
         if let Some(open) = piece {
             self.end(part, open, &mut tally, refusals).await?;
         }
+        if !held.is_empty() {
+            self.try_rows(part, channel, &mask, held, &mut tally, refusals).await?;
+        }
         Ok(tally)
+    }
+
+    /// One call of a dry run.
+    async fn try_rows(
+        &mut self,
+        part: &Part,
+        channel: &Channel,
+        mask: &[String],
+        rows: Vec<Row>,
+        tally: &mut Tally,
+        refusals: &mut Vec<Refusal>,
+    ) -> Result<()> {
+        let settings = piece::settings(true, mask, &file_name(self.source.name()));
+        let assumed = self.assumed.meant_by(&rows);
+        let mut open = Piece::begin(channel, part.collection(), settings, &assumed)?;
+        for row in rows {
+            if !open.push(row).await? {
+                break;
+            }
+        }
+        self.end(part, open, tally, refusals).await
     }
 
     /// Reads a part on a thread of its own; the channel holds the reader back to the pace of the server.
@@ -329,7 +363,7 @@ impl Run {
             match piece::became(outcome) {
                 Became::Created => {
                     tally.created += 1;
-                    self.assumed.extend(assumed);
+                    assumed.into_iter().for_each(|record| self.assumed.push(record));
                 }
                 Became::Updated => tally.updated += 1,
                 Became::Unchanged => tally.unchanged += 1,

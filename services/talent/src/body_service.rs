@@ -1,5 +1,6 @@
 //! The rpcs of nominating bodies. Each opens its request and tries one verb, or reads.
 
+use mingce_lifecycle::cases::calls;
 use mingce_orm::{Call, Page, wanted};
 use mingce_proto::codec::Reply;
 use mingce_proto::talent::nominating_body_service_server::NominatingBodyService;
@@ -93,8 +94,8 @@ impl NominatingBodyService for TalentRegister {
         request: Request<BatchMoveNominatingBodiesRequest>,
     ) -> Result<Response<Reply<BatchMoveNominatingBodiesResponse>>, Status> {
         let (cx, r) = open(request)?;
-        let calls: Result<Vec<_>, _> = r.moves.into_iter().map(verbs::one_of).collect();
-        reply(self.cases().batch(&cx, calls.map_err(from_error)?, r.atomic).await)
+        let calls = calls(r.moves, verbs::one_of).map_err(from_error)?;
+        reply(self.cases().batch(&cx, calls, r.atomic).await)
     }
 
     async fn get_nominating_body(

@@ -1,7 +1,8 @@
 //! What each verb on a nominating body does beside leading to another state: one function for each request.
 
+use mingce_lifecycle::cases::{no_verb, sound};
 use mingce_lifecycle::{Called, Move, act, called, day};
-use mingce_orm::{Error, Result};
+use mingce_orm::{Error, Result, Violation};
 use mingce_proto::talent::NominatingBodyState as S;
 use mingce_proto::talent::*;
 
@@ -93,19 +94,20 @@ pub(crate) fn revoke(r: RevokeNominatingBodyRequest) -> Wanted {
 /// One move of a batch.
 ///
 /// # Errors
-/// Where it names none, or several.
-pub(crate) fn one_of(m: NominatingBodyMove) -> Result<Wanted> {
-    let all = [
-        m.publish_notice_of.map(publish_notice),
-        m.authorise.map(authorise),
-        m.refuse.map(refuse),
-        m.grant_quota_to.map(grant_quota),
-        m.suspend.map(suspend),
-        m.resume.map(resume),
-        m.expire.map(expire),
-        m.revoke.map(revoke),
-    ];
-    mingce_lifecycle::cases::only(all.into_iter().flatten())
+/// With all that is wrong with its request, or where it names none.
+pub(crate) fn one_of(m: NominatingBodyMove) -> Result<Wanted, Vec<Violation>> {
+    use nominating_body_move::Verb;
+    match m.verb {
+        Some(Verb::PublishNoticeOf(r)) => sound("publish_notice_of", *r, publish_notice),
+        Some(Verb::Authorise(r)) => sound("authorise", *r, authorise),
+        Some(Verb::Refuse(r)) => sound("refuse", *r, refuse),
+        Some(Verb::GrantQuotaTo(r)) => sound("grant_quota_to", *r, grant_quota),
+        Some(Verb::Suspend(r)) => sound("suspend", *r, suspend),
+        Some(Verb::Resume(r)) => sound("resume", *r, resume),
+        Some(Verb::Expire(r)) => sound("expire", *r, expire),
+        Some(Verb::Revoke(r)) => sound("revoke", *r, revoke),
+        None => Err(no_verb()),
+    }
 }
 
 /// A body as it begins: it applies.

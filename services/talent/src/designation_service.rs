@@ -1,5 +1,6 @@
 //! The rpcs of the life cycle of designations of persons. Each opens its request and tries one verb.
 
+use mingce_lifecycle::cases::calls;
 use mingce_orm::Call;
 use mingce_proto::codec::Reply;
 use mingce_proto::talent::talent_designation_service_server::TalentDesignationService;
@@ -133,8 +134,8 @@ impl TalentDesignationService for TalentRegister {
         request: Request<BatchMoveTalentDesignationsRequest>,
     ) -> Result<Response<Reply<BatchMoveTalentDesignationsResponse>>, Status> {
         let (cx, r) = open(request)?;
-        let calls: Result<Vec<_>, _> = r.moves.into_iter().map(verbs::one_of).collect();
-        reply(self.cases().batch(&cx, calls.map_err(from_error)?, r.atomic).await)
+        let calls = calls(r.moves, verbs::one_of).map_err(from_error)?;
+        reply(self.cases().batch(&cx, calls, r.atomic).await)
     }
 
     async fn check_eligibility(

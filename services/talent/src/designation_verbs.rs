@@ -2,9 +2,10 @@
 
 use jiff::civil::Date;
 use mingce_lifecycle::case::decided;
+use mingce_lifecycle::cases::{no_verb, sound};
 use mingce_lifecycle::round::{enter, take_place};
 use mingce_lifecycle::{Called, Crossing, Move, act, called, day};
-use mingce_orm::{Error, Result};
+use mingce_orm::{Error, Result, Violation};
 use mingce_proto::registry::Round;
 use mingce_proto::talent::TalentDesignationState as S;
 use mingce_proto::talent::*;
@@ -163,24 +164,25 @@ fn note_document(item: &mut TalentDesignation, number: &str) {
 /// One move of a batch.
 ///
 /// # Errors
-/// Where it names none, or several.
-pub(crate) fn one_of(m: TalentDesignationMove) -> Result<Wanted> {
-    let all = [
-        m.submit.map(submit),
-        m.r#return.map(return_),
-        m.refuse.map(refuse),
-        m.accept.map(accept),
-        m.reject.map(reject),
-        m.publish_notice_of.map(publish_notice),
-        m.approve.map(approve),
-        m.assess_midterm_of.map(assess_midterm),
-        m.resume.map(resume),
-        m.complete.map(complete),
-        m.exit.map(exit),
-        m.cancel.map(cancel),
-        m.withdraw.map(withdraw),
-    ];
-    mingce_lifecycle::cases::only(all.into_iter().flatten())
+/// With all that is wrong with its request, or where it names none.
+pub(crate) fn one_of(m: TalentDesignationMove) -> Result<Wanted, Vec<Violation>> {
+    use talent_designation_move::Verb;
+    match m.verb {
+        Some(Verb::Submit(r)) => sound("submit", *r, submit),
+        Some(Verb::Return(r)) => sound("return", *r, return_),
+        Some(Verb::Refuse(r)) => sound("refuse", *r, refuse),
+        Some(Verb::Accept(r)) => sound("accept", *r, accept),
+        Some(Verb::Reject(r)) => sound("reject", *r, reject),
+        Some(Verb::PublishNoticeOf(r)) => sound("publish_notice_of", *r, publish_notice),
+        Some(Verb::Approve(r)) => sound("approve", *r, approve),
+        Some(Verb::AssessMidtermOf(r)) => sound("assess_midterm_of", *r, assess_midterm),
+        Some(Verb::Resume(r)) => sound("resume", *r, resume),
+        Some(Verb::Complete(r)) => sound("complete", *r, complete),
+        Some(Verb::Exit(r)) => sound("exit", *r, exit),
+        Some(Verb::Cancel(r)) => sound("cancel", *r, cancel),
+        Some(Verb::Withdraw(r)) => sound("withdraw", *r, withdraw),
+        None => Err(no_verb()),
+    }
 }
 
 /// A designation as it begins: a draft for a round, under the policy of the round.

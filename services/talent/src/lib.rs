@@ -42,11 +42,22 @@ pub const TRIES: [&str; 3] = [
     r#"grpcurl -plaintext -d '{"collection": "designations", "group_by": ["level"]}' ADDRESS mingce.talent.v1.TalentService/ComputeStatistics"#,
 ];
 
-/// Batches hold up to 1000 requests of verbs.
-const BATCHES: [&str; 3] = [
-    "/mingce.talent.v1.TalentDesignationService/BatchMoveTalentDesignations",
-    "/mingce.talent.v1.NominatingBodyService/BatchMoveNominatingBodies",
-    "/mingce.talent.v1.RecommendationService/BatchMoveRecommendations",
+/// Methods whose requests may be large, and how large: batches of 1000 moves; and other services ask for all references of an
+/// import's piece at once.
+const LARGE: [(&str, usize); 4] = [
+    (
+        "/mingce.talent.v1.TalentDesignationService/BatchMoveTalentDesignations",
+        1 << 20,
+    ),
+    (
+        "/mingce.talent.v1.NominatingBodyService/BatchMoveNominatingBodies",
+        1 << 20,
+    ),
+    (
+        "/mingce.talent.v1.RecommendationService/BatchMoveRecommendations",
+        1 << 20,
+    ),
+    ("/mingce.talent.v1.TalentService/ResolveTalents", 4 << 20),
 ];
 
 /// The talent service over its store, the labs service that it asks about organizations, and the awards service that it asks about
@@ -110,16 +121,14 @@ impl TalentRegister {
     /// Mounts the service.
     #[must_use]
     pub fn mount(&self, server: Server) -> Server {
-        // Other services ask for all references of an import's piece at once.
         let server = server
             .add_service(self.server())
             .add_service(TalentDesignationServiceServer::new(self.clone()))
             .add_service(NominatingBodyServiceServer::new(self.clone()))
-            .add_service(RecommendationServiceServer::new(self.clone()))
-            .request_limit("/mingce.talent.v1.TalentService/ResolveTalents", 4 << 20);
-        BATCHES
+            .add_service(RecommendationServiceServer::new(self.clone()));
+        LARGE
             .into_iter()
-            .fold(server, |server, path| server.request_limit(path, 4 << 20))
+            .fold(server, |server, (path, bytes)| server.request_limit(path, bytes))
     }
 
     /// The service as the server mounts it.

@@ -1,5 +1,6 @@
 //! The rpcs of recommendations. Each opens its request and tries one verb, or reads.
 
+use mingce_lifecycle::cases::calls;
 use mingce_orm::{Call, Page, wanted};
 use mingce_proto::codec::Reply;
 use mingce_proto::talent::recommendation_service_server::RecommendationService;
@@ -86,8 +87,8 @@ impl RecommendationService for TalentRegister {
         request: Request<BatchMoveRecommendationsRequest>,
     ) -> Result<Response<Reply<BatchMoveRecommendationsResponse>>, Status> {
         let (cx, r) = open(request)?;
-        let calls: Result<Vec<_>, _> = r.moves.into_iter().map(verbs::one_of).collect();
-        reply(self.cases().batch(&cx, calls.map_err(from_error)?, r.atomic).await)
+        let calls = calls(r.moves, verbs::one_of).map_err(from_error)?;
+        reply(self.cases().batch(&cx, calls, r.atomic).await)
     }
 
     async fn get_recommendation(

@@ -117,23 +117,21 @@ async fn moved(year: &Year, moves: Vec<AwardMove>, atomic: bool) -> (i32, Vec<Mo
 }
 
 fn nominations(names: &[String]) -> Vec<AwardMove> {
-    let of = |name: &String| AwardMove {
-        nominate: Some(NominateAwardRequest {
+    let of = |name: &String| {
+        AwardMove::from(NominateAwardRequest {
             name: name.clone(),
             ..NominateAwardRequest::default()
-        }),
-        ..AwardMove::default()
+        })
     };
     names.iter().map(of).collect()
 }
 
 fn acceptances(names: &[String]) -> Vec<AwardMove> {
-    let of = |name: &String| AwardMove {
-        accept: Some(AcceptAwardRequest {
+    let of = |name: &String| {
+        AwardMove::from(AcceptAwardRequest {
             name: name.clone(),
             ..AcceptAwardRequest::default()
-        }),
-        ..AwardMove::default()
+        })
     };
     names.iter().map(of).collect()
 }
@@ -192,10 +190,7 @@ async fn three_hundred_nominations_are_moved_on_together_each_or_none(store: Sto
     }
     year.clock.set("2024-03-25");
     let both = || {
-        let of = |(name, number): (&String, &str)| AwardMove {
-            approve: Some(approval(name, number)),
-            ..AwardMove::default()
-        };
+        let of = |(name, number): (&String, &str)| AwardMove::from(approval(name, number));
         names[..2].iter().zip(["试1", "试2"]).map(of).collect::<Vec<_>>()
     };
     let (done, outcomes) = moved(&year, both(), true).await;

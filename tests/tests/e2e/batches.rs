@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use mingce_e2e::cases::{Clock, Terms, cap, load, policy};
 use mingce_e2e::{Register, Store, failure, on_both_stores};
+use mingce_proto::labs::lab_designation_move::Verb;
 use mingce_proto::labs::{LabDesignationMove, LabDesignationState, ListLabDesignationsRequest};
 use mingce_proto::registry::{MoveOutcome, Round};
 use tonic::Code;
@@ -222,13 +223,8 @@ async fn a_batch_that_is_none_is_refused(store: Store) {
     let (register, round) = ready(store, &clock, 5).await;
     let names = drafts(&register, 2, &round).await;
     let before = get(&register, &names[0]).await;
-    let both = LabDesignationMove {
-        submit: Some(submit(&names[1])),
-        accept: Some(accept(&names[1])),
-        ..LabDesignationMove::default()
-    };
     for atomic in [false, true] {
-        for (moves, reason) in [
+        for (moves, reason, field) in [
             (
                 vec![
                     submit(&names[0]).moved(),
@@ -236,17 +232,22 @@ async fn a_batch_that_is_none_is_refused(store: Store) {
                     submit(&names[0]).moved(),
                 ],
                 "CASE_TWICE",
+                "moves",
             ),
-            (vec![submit(&names[0]).moved(), accept(&names[0]).moved()], "CASE_TWICE"),
+            (
+                vec![submit(&names[0]).moved(), accept(&names[0]).moved()],
+                "CASE_TWICE",
+                "moves",
+            ),
             (
                 vec![submit(&names[0]).moved(), LabDesignationMove::default()],
                 "MOVE_NOT_ONE",
+                "moves[1]",
             ),
-            (vec![submit(&names[0]).moved(), both.clone()], "MOVE_NOT_ONE"),
         ] {
             let why = failure(batch(&register, moves, atomic).await);
             assert_eq!(why.is(), (Code::InvalidArgument, reason), "{why:?}");
-            assert_eq!(why.fields, ["moves"]);
+            assert_eq!(why.fields, [field]);
         }
         let why = failure(batch(&register, vec![], atomic).await);
         assert_eq!(why.code, Code::InvalidArgument, "{why:?}");
@@ -289,7 +290,10 @@ async fn sent_twice(store: Store, atomic: bool) {
     assert_eq!(batch(&register, with_ids(&names), atomic).await.unwrap(), first);
     // Other content under the same id is refused.
     let mut moves = with_ids(&names);
-    moves[1].submit.as_mut().unwrap().reason = "另一个理由".to_owned();
+    let Some(Verb::Submit(second)) = &mut moves[1].verb else {
+        panic!("no submission: {moves:?}");
+    };
+    second.reason = "另一个理由".to_owned();
     let other = batch(&register, moves, atomic).await.unwrap();
     assert_eq!(other.outcomes[1].reason, "REQUEST_ID_REUSED", "{other:?}");
     register.stop();

@@ -216,37 +216,25 @@ pub trait Moved {
 
 impl Moved for SubmitLabDesignationRequest {
     fn moved(self) -> LabDesignationMove {
-        LabDesignationMove {
-            submit: Some(self),
-            ..LabDesignationMove::default()
-        }
+        LabDesignationMove::from(self)
     }
 }
 
 impl Moved for AcceptLabDesignationRequest {
     fn moved(self) -> LabDesignationMove {
-        LabDesignationMove {
-            accept: Some(self),
-            ..LabDesignationMove::default()
-        }
+        LabDesignationMove::from(self)
     }
 }
 
 impl Moved for PublishNoticeOfLabDesignationRequest {
     fn moved(self) -> LabDesignationMove {
-        LabDesignationMove {
-            publish_notice_of: Some(self),
-            ..LabDesignationMove::default()
-        }
+        LabDesignationMove::from(self)
     }
 }
 
 impl Moved for ApproveLabDesignationRequest {
     fn moved(self) -> LabDesignationMove {
-        LabDesignationMove {
-            approve: Some(self),
-            ..LabDesignationMove::default()
-        }
+        LabDesignationMove::from(self)
     }
 }
 

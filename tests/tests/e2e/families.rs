@@ -115,10 +115,7 @@ async fn of_a_batch_one_is_approved_and_of_an_atomic_one_none(store: Store) {
     let moves = |atomic| BatchMoveTalentDesignationsRequest {
         moves: names
             .iter()
-            .map(|name| TalentDesignationMove {
-                approve: Some(approves(name)),
-                ..TalentDesignationMove::default()
-            })
+            .map(|name| TalentDesignationMove::from(approves(name)))
             .collect(),
         atomic,
     };

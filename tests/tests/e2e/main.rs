@@ -23,6 +23,7 @@ mod lab_year;
 mod ledger;
 mod made;
 mod merge;
+mod messages;
 mod notices;
 mod once;
 mod pages;

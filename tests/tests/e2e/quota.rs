@@ -92,19 +92,17 @@ fn creates(number: usize) -> CreateTalentRequest {
 
 /// Files drafts and publishes their notices, all at once, and lets the notices end.
 async fn move_on(register: &Register, drafts: &[String], clock: &Clock) {
-    let file = |name: &String| RecommendationMove {
-        file: Some(FileRecommendationRequest {
+    let file = |name: &String| {
+        RecommendationMove::from(FileRecommendationRequest {
             name: name.clone(),
             ..FileRecommendationRequest::default()
-        }),
-        ..RecommendationMove::default()
+        })
     };
-    let notice = |name: &String| RecommendationMove {
-        publish_notice_of: Some(PublishNoticeOfRecommendationRequest {
+    let notice = |name: &String| {
+        RecommendationMove::from(PublishNoticeOfRecommendationRequest {
             name: name.clone(),
             ..PublishNoticeOfRecommendationRequest::default()
-        }),
-        ..RecommendationMove::default()
+        })
     };
     let (files, notices): (Vec<_>, Vec<_>) = drafts.iter().map(|name| (file(name), notice(name))).unzip();
     for moves in [files, notices] {
@@ -234,10 +232,7 @@ async fn a_batch_of_two_hundred_confirms_five_and_an_atomic_one_none(store: Stor
     let (mut register, body_name, names) = two_hundred(store, &clock).await;
     let moves: Vec<_> = names
         .iter()
-        .map(|name| RecommendationMove {
-            confirm: Some(confirms(name)),
-            ..RecommendationMove::default()
-        })
+        .map(|name| RecommendationMove::from(confirms(name)))
         .collect();
     let mut client = register.recommendations();
     let request = |atomic: bool| BatchMoveRecommendationsRequest {

@@ -17,7 +17,7 @@ use wire::Wire;
 
 mod history;
 mod lives;
-mod request;
+pub mod request;
 mod walk;
 mod wire;
 mod worlds;

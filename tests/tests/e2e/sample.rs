@@ -19,7 +19,7 @@ on_both_stores!(
 );
 
 /// Starts a register with the sample in it.
-async fn start(store: Store) -> Register {
+pub async fn start(store: Store) -> Register {
     let register = Register::start_with(store, &["--sample"]).await;
     loaded(&register).await;
     register

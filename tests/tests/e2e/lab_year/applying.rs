@@ -22,36 +22,27 @@ pub const IN_REVIEW: usize = APPLICANTS - 4;
 const TOO_SMALL: usize = 39;
 
 pub fn submit(name: String) -> LabDesignationMove {
-    LabDesignationMove {
-        submit: Some(SubmitLabDesignationRequest {
-            name,
-            ..SubmitLabDesignationRequest::default()
-        }),
-        ..LabDesignationMove::default()
-    }
+    LabDesignationMove::from(SubmitLabDesignationRequest {
+        name,
+        ..SubmitLabDesignationRequest::default()
+    })
 }
 
 pub fn accept(name: String) -> LabDesignationMove {
-    LabDesignationMove {
-        accept: Some(AcceptLabDesignationRequest {
-            name,
-            ..AcceptLabDesignationRequest::default()
-        }),
-        ..LabDesignationMove::default()
-    }
+    LabDesignationMove::from(AcceptLabDesignationRequest {
+        name,
+        ..AcceptLabDesignationRequest::default()
+    })
 }
 
 /// Returned to be completed until a day.
 pub fn back(name: String, due_date: &str) -> LabDesignationMove {
-    LabDesignationMove {
-        r#return: Some(ReturnLabDesignationRequest {
-            name,
-            reason: "预算表缺失".to_owned(),
-            due_date: due_date.to_owned(),
-            ..ReturnLabDesignationRequest::default()
-        }),
-        ..LabDesignationMove::default()
-    }
+    LabDesignationMove::from(ReturnLabDesignationRequest {
+        name,
+        reason: "预算表缺失".to_owned(),
+        due_date: due_date.to_owned(),
+        ..ReturnLabDesignationRequest::default()
+    })
 }
 
 /// What the two versions of the policy differ in is said term by term.
@@ -113,7 +104,10 @@ pub async fn submit_all(year: &mut Year) {
         "1 fixed members, at least 2 are needed"
     );
     year.labs[TOO_SMALL] = year.change_lab(year.labs[TOO_SMALL].clone(), &paths).await;
-    let alone = submit(year.cases[TOO_SMALL].clone()).submit.unwrap();
+    let alone = SubmitLabDesignationRequest {
+        name: year.cases[TOO_SMALL].clone(),
+        ..SubmitLabDesignationRequest::default()
+    };
     let submitted = year.register.lab_cases().submit_lab_designation(alone).await.unwrap();
     let facts = submitted.into_inner().case.unwrap();
     assert_eq!(
@@ -177,13 +171,12 @@ pub async fn return_some(year: &Year) {
 /// Three are refused, all or none; the others are accepted for review by one call.
 pub async fn check_formally(year: &Year) {
     year.clock.set("2024-03-25");
-    let refuse = |name| LabDesignationMove {
-        refuse: Some(RefuseLabDesignationRequest {
+    let refuse = |name| {
+        LabDesignationMove::from(RefuseLabDesignationRequest {
             name,
             reason: "不符合申报条件".to_owned(),
             ..RefuseLabDesignationRequest::default()
-        }),
-        ..LabDesignationMove::default()
+        })
     };
     // One that was returned cannot be refused: none is.
     let mut wanted = moves(&year.cases[REFUSED], refuse);

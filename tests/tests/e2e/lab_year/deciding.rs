@@ -32,13 +32,10 @@ pub fn approved() -> Vec<usize> {
 }
 
 pub fn publish(name: String) -> LabDesignationMove {
-    LabDesignationMove {
-        publish_notice_of: Some(PublishNoticeOfLabDesignationRequest {
-            name,
-            ..PublishNoticeOfLabDesignationRequest::default()
-        }),
-        ..LabDesignationMove::default()
-    }
+    LabDesignationMove::from(PublishNoticeOfLabDesignationRequest {
+        name,
+        ..PublishNoticeOfLabDesignationRequest::default()
+    })
 }
 
 impl Year {
@@ -53,10 +50,7 @@ impl Year {
     }
 
     pub fn approvals(&self, cases: &[usize]) -> Vec<LabDesignationMove> {
-        let approve = |&case: &usize| LabDesignationMove {
-            approve: Some(self.approval(case)),
-            ..LabDesignationMove::default()
-        };
+        let approve = |&case: &usize| LabDesignationMove::from(self.approval(case));
         cases.iter().map(approve).collect()
     }
 
@@ -313,20 +307,18 @@ pub async fn end_round(year: &Year) {
     assert_eq!(late.blockers, [("ROUND_OVER".to_owned(), year.round.name.clone())]);
     assert_eq!(late.message, "the round took cases until 2024-05-31");
 
-    let withdraw = |name| LabDesignationMove {
-        withdraw: Some(WithdrawLabDesignationRequest {
+    let withdraw = |name| {
+        LabDesignationMove::from(WithdrawLabDesignationRequest {
             name,
             ..WithdrawLabDesignationRequest::default()
-        }),
-        ..LabDesignationMove::default()
+        })
     };
-    let reject = |name| LabDesignationMove {
-        reject: Some(RejectLabDesignationRequest {
+    let reject = |name| {
+        LabDesignationMove::from(RejectLabDesignationRequest {
             name,
             reason: "名额已满".to_owned(),
             ..RejectLabDesignationRequest::default()
-        }),
-        ..LabDesignationMove::default()
+        })
     };
     let mut ends = moves([&year.cases[GIVEN_UP], &year.cases[APPLICANTS]], withdraw);
     ends.extend(moves(&year.cases[LEFT], reject));

@@ -41,7 +41,10 @@ impl Year {
     }
 
     async fn complete(&self, case: usize) -> Result<LabDesignation, Status> {
-        let request = completion(self.cases[case].clone()).accept_completion_of.unwrap();
+        let request = AcceptCompletionOfLabDesignationRequest {
+            name: self.cases[case].clone(),
+            ..AcceptCompletionOfLabDesignationRequest::default()
+        };
         let answer = self
             .register
             .lab_cases()
@@ -97,13 +100,10 @@ impl Year {
 }
 
 fn completion(name: String) -> LabDesignationMove {
-    LabDesignationMove {
-        accept_completion_of: Some(AcceptCompletionOfLabDesignationRequest {
-            name,
-            ..AcceptCompletionOfLabDesignationRequest::default()
-        }),
-        ..LabDesignationMove::default()
-    }
+    LabDesignationMove::from(AcceptCompletionOfLabDesignationRequest {
+        name,
+        ..AcceptCompletionOfLabDesignationRequest::default()
+    })
 }
 
 pub fn output(kind: OutputKind, producer: &str, date: &str) -> LabOutput {
@@ -227,10 +227,7 @@ pub async fn report(year: &Year) {
         .map(|case| &case.name)
         .collect();
     assert_eq!(names.len(), 26);
-    let reports = moves(names, |name| LabDesignationMove {
-        submit_annual_report_of: Some(report(name)),
-        ..LabDesignationMove::default()
-    });
+    let reports = moves(names, |name| LabDesignationMove::from(report(name)));
     year.all_done(reports).await;
     let again = report(year.cases[GOOD].clone());
     let again = failure(

@@ -402,13 +402,12 @@ pub async fn simulate(year: &Year) {
 
 /// The weak ones are rejected by one call.
 pub async fn reject_weak(year: &Year) {
-    let reject = |name| LabDesignationMove {
-        reject: Some(RejectLabDesignationRequest {
+    let reject = |name| {
+        LabDesignationMove::from(RejectLabDesignationRequest {
             name,
             reason: "评审平均分不足".to_owned(),
             ..RejectLabDesignationRequest::default()
-        }),
-        ..LabDesignationMove::default()
+        })
     };
     year.all_done(moves(&year.cases[WEAK], reject)).await;
     assert_eq!(year.count(S::Rejected).await, WEAK.len());
