@@ -4,6 +4,7 @@
 
 pub mod binary;
 pub mod cases;
+pub mod disk_faults;
 pub mod failure;
 pub mod postgres;
 pub mod register;

@@ -23,6 +23,7 @@ pub struct Register {
     folder: TempDir,
     database: Option<Database>,
     flags: Vec<String>,
+    environment: Vec<(String, PathBuf)>,
     running: Option<Running>,
 }
 
@@ -64,8 +65,14 @@ impl Register {
             folder: tempfile::Builder::new().prefix("mingce-test.").tempdir().unwrap(),
             database,
             flags: flags.iter().map(|&flag| flag.to_owned()).collect(),
+            environment: Vec::new(),
             running: None,
         }
+    }
+
+    /// What stands in the environment of its process from the next start on.
+    pub fn set_environment(&mut self, environment: Vec<(String, PathBuf)>) {
+        self.environment = environment;
     }
 
     /// Another process on the same PostgreSQL database, with the same flags and the same key. It ends before this one is dropped.
@@ -121,7 +128,10 @@ impl Register {
         if let Some(database) = &self.database {
             command.arg("--database").arg(database.url());
         }
-        command.args(&self.flags).current_dir(self.folder.path());
+        command
+            .args(&self.flags)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .current_dir(self.folder.path());
         command
     }
 

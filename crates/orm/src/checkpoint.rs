@@ -63,6 +63,7 @@ impl<'a> Checkpoints<'a> {
         let Some(file) = self.db.synced() else { return };
         if let Err(error) = self.step(file).await {
             tracing::warn!("the log of SQLite was not brought into the file: {}", error.logged());
+            self.db.discard().await;
         }
     }
 
@@ -85,12 +86,24 @@ impl<'a> Checkpoints<'a> {
     }
 }
 
+/// The system tells once that it could not write, and forgets what it could not. A later sync succeeds without it, and then the
+/// log, which still has it, would begin anew. A process that starts brings the whole log into the file again.
+fn end(error: &std::io::Error) -> ! {
+    tracing::error!(
+        "the disk has not taken what was written to the database: {error}. The register ends, so that the next start brings all \
+         of the log into the file again; look for the fault of the disk first"
+    );
+    std::process::exit(1)
+}
+
 fn aside(synced: &Synced) -> Result<()> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(&synced.path, flags)?;
     for _ in 0..PASSES {
         connection.query_row(PASS, [], |_| Ok(()))?;
-        synced.file.sync_data().map_err(Error::internal)?;
+        if let Err(error) = synced.file.sync_data() {
+            end(&error);
+        }
     }
     Ok(())
 }

@@ -16,6 +16,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 
 use crate::checkpoint::{PAGES_AT_MOST, Synced};
 use crate::error::{Class, Error, Result};
+use crate::fault::is_locked;
 use crate::sqlite::{self, Readers, Way};
 use crate::statement::sql;
 
@@ -84,6 +85,7 @@ impl Db {
             let opened = SqlitePoolOptions::new()
                 .max_connections(1)
                 .test_before_acquire(false)
+                .before_acquire(|connection, _| Box::pin(is_between_transactions(connection)))
                 .connect_with(options.clone())
                 .await;
             match opened {
@@ -185,6 +187,7 @@ impl Db {
                 .idle_timeout(Duration::from_secs(60))
         };
         let write = pool(POSTGRES_WRITES)
+            .before_acquire(|connection, _| Box::pin(is_between_transactions(connection)))
             .connect_with(options.clone())
             .await
             .map_err(|e| away(&e))?;
@@ -281,7 +284,24 @@ impl Db {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        self.write.begin_with_options(options).await
+        let begun = self.write.begin_with_options(options).await;
+        if let Err(error) = &begun
+            && !is_locked(error)
+        {
+            self.discard().await;
+        }
+        begun
+    }
+
+    /// Ends the connection that writes an SQLite file, where nobody knows in which state a failure has left it. What it had not
+    /// committed is undone, and the next transaction gets a new one.
+    pub(crate) async fn discard(&self) {
+        if self.file.is_some()
+            && let Ok(connection) = self.write.get_sqlite_connection_pool().acquire().await
+            && let Err(error) = connection.detach().close_hard().await
+        {
+            tracing::debug!("a connection to SQLite did not end in order: {error}");
+        }
     }
 
     /// A statement with `?` for each value, in the database's own way of counting them.
@@ -352,4 +372,17 @@ impl Db {
         // At last, so that SQLite brings what was written into the file.
         let _ = self.write.close_by_ref().await;
     }
+}
+
+/// Whether a connection may be used for the next transaction. sqlx counts how deep in transactions a connection is, and does not
+/// count down where COMMIT or ROLLBACK fails: what begins then is a savepoint in a transaction that nobody commits, and each
+/// release of it reads like a commit (docs/adr/0019-commit.md).
+async fn is_between_transactions<C: Connection>(connection: &mut C) -> Result<bool, sqlx::Error> {
+    let inside = connection.is_in_transaction();
+    if inside {
+        tracing::warn!(
+            "a connection to the database was still in a transaction: it is closed, and what it had not committed is undone"
+        );
+    }
+    Ok(!inside)
 }

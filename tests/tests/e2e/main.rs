@@ -15,6 +15,7 @@ mod contract;
 mod crowd;
 mod declared;
 mod designated;
+mod disk;
 mod eligibility;
 mod families;
 mod files;
