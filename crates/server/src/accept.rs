@@ -4,6 +4,7 @@ use std::future::Future;
 use std::io;
 use std::net::IpAddr;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hyper::server::conn::http2;
@@ -14,8 +15,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::deadline::Streams;
-use crate::edge::Door;
-use crate::guests::Guests;
+use crate::edge::{Door, Edge};
+use crate::frames::{Reading, Writing};
+use crate::guests::{Guests, Peer};
 
 /// What a client of HTTP/2 says first.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -39,7 +41,7 @@ pub(crate) struct Limits {
 /// The connections of one listener.
 pub(crate) struct Acceptor {
     listener: TcpListener,
-    door: Door,
+    edge: Arc<Edge>,
     limits: Limits,
     guests: Guests,
     connections: JoinSet<()>,
@@ -48,12 +50,12 @@ pub(crate) struct Acceptor {
 }
 
 impl Acceptor {
-    pub(crate) fn new(listener: TcpListener, door: Door, limits: Limits) -> Self {
+    pub(crate) fn new(listener: TcpListener, edge: Arc<Edge>, limits: Limits) -> Self {
         let (draining, _) = watch::channel(false);
         let guests = Guests::default();
         Self {
             listener,
-            door,
+            edge,
             limits,
             guests,
             connections: JoinSet::new(),
@@ -107,7 +109,8 @@ impl Acceptor {
             self.complain("a connection was closed: there are as many as the server takes, in all or from one address");
             return;
         };
-        let (door, limits, draining) = (self.door.clone(), self.limits.clone(), self.draining.subscribe());
+        let door = Door(self.edge.clone(), Peer::new(address));
+        let (limits, draining) = (self.limits.clone(), self.draining.subscribe());
         self.connections.spawn(async move {
             let _guest = guest;
             connection(stream, door, limits, draining).await;
@@ -166,19 +169,28 @@ async fn connection(mut stream: TcpStream, door: Door, limits: Limits, mut drain
         Err(_) => return tracing::debug!("a connection was closed: it said nothing"),
     }
 
+    let peer = door.1.clone();
     let (reader, writer) = stream.into_split();
-    let io = TokioIo::new(tokio::io::join(io::Cursor::new(first).chain(reader), writer));
+    let reader = io::Cursor::new(first).chain(Reading::new(reader, peer.clone()));
+    let io = TokioIo::new(tokio::io::join(reader, Writing::new(writer, peer.clone())));
     let mut served = pin!(builder(&limits).serve_connection(io, door));
-    let ended = tokio::select! {
-        ended = served.as_mut() => Some(ended),
-        () = begun(&mut draining) => None,
-    };
-    let ended = match ended {
-        Some(ended) => ended,
-        None => {
-            served.as_mut().graceful_shutdown();
-            served.await
+    let cut = std::future::poll_fn(|cx| peer.cut.poll(cx));
+    let served = async {
+        let ended = tokio::select! {
+            ended = served.as_mut() => Some(ended),
+            () = begun(&mut draining) => None,
+        };
+        match ended {
+            Some(ended) => ended,
+            None => {
+                served.as_mut().graceful_shutdown();
+                served.await
+            }
         }
+    };
+    let ended = tokio::select! {
+        ended = served => ended,
+        () = cut => return tracing::info!("a connection was cut: it read nothing, and too much waited for it"),
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended");
@@ -198,6 +210,7 @@ fn builder(limits: &Limits) -> http2::Builder<Streams> {
         .max_local_error_reset_streams(100)
         .max_pending_accept_reset_streams(100)
         .max_header_list_size(16 * 1024)
+        .max_send_buf_size(64 * 1024)
         .initial_stream_window_size(limits.stream_window)
         .initial_connection_window_size(limits.connection_window)
         .keep_alive_interval(limits.keep_alive)

@@ -1,15 +1,20 @@
 //! The line that each call leaves in the log: method, code, reason, time. No content, no names of persons or peers.
 
 use std::error::Error;
-use std::sync::Arc;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use tonic::{Code, Status};
 use tracing::Level;
 
 use crate::permissions::Method;
 use crate::status;
+
+/// The header with the id of a call.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What is known of a call while it runs.
 #[derive(Debug)]
@@ -46,16 +51,29 @@ impl Access {
         tracing::info!(target: "mingce::access", method = self.method.path, code = "CANCELLED", ms, left, request);
     }
 
-    /// The call failed. What only the log may know of it stands in the status's source.
-    pub(crate) fn failed(&self, status: &Status) {
+    /// The call failed. What only the log may know of it stands in the status's source. The status that the caller gets instead,
+    /// if another: in the form of ours, and what is a fault of ours with the id of the call.
+    pub(crate) fn failed(&mut self, failure: &Status) -> Option<Status> {
+        let request = self.request.get_or_insert_with(made_id).clone();
+        let mut own = status::normalized(failure);
+        let status = own.as_ref().unwrap_or(failure);
         let (ms, left) = self.times();
-        let (method, request) = (self.method.path.as_str(), self.request.as_deref());
+        let method = self.method.path.as_str();
         let (code, reason) = (status::name(status.code()), status::reason(status));
         if matches!(status.code(), Code::Internal | Code::Unknown | Code::DataLoss) {
             let detail = status.source().map(ToString::to_string);
             tracing::warn!(target: "mingce::access", method, code, reason, ms, left, request, detail);
+            own = Some(status::with_request(status, &request));
         } else {
             tracing::info!(target: "mingce::access", method, code, reason, ms, left, request);
+        }
+        own
+    }
+
+    /// Puts the id of the call into the headers of its answer, where it has one: it was sent, or the call failed.
+    pub(crate) fn put(&self, headers: &mut HeaderMap) {
+        if let Some(id) = self.request.as_deref().and_then(|id| HeaderValue::from_str(id).ok()) {
+            headers.insert(REQUEST_ID, id);
         }
     }
 
@@ -70,9 +88,17 @@ impl Access {
 /// The caller's own id for the call, so that the lines of several services can be put together. Only what cannot be
 /// mistaken for anything else in a log.
 fn request_id(headers: &HeaderMap) -> Option<String> {
-    let id = headers.get("x-request-id")?.to_str().ok()?;
-    let plain = id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let id = headers.get(REQUEST_ID)?.to_str().ok()?;
+    let plain =
+        !id.is_empty() && id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
     plain.then(|| id.to_owned())
+}
+
+/// An id for a call whose caller gave none. No other process and no other call has it.
+fn made_id() -> String {
+    static PROCESS: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(std::process::id()));
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    format!("{:016x}-{}", *PROCESS, NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 #[cfg(test)]
@@ -88,7 +114,9 @@ mod tests {
             )]))
         };
         assert_eq!(of("0190-ab").as_deref(), Some("0190-ab"));
-        assert_eq!(of("a b=\"c\""), None);
+        assert_eq!(of("req_1.a").as_deref(), Some("req_1.a"));
+        assert_eq!((of("a b=\"c\""), of("")), (None, None));
+        assert_ne!(made_id(), made_id());
         assert_eq!(request_id(&HeaderMap::new()), None);
     }
 }

@@ -1,18 +1,24 @@
 //! The answer of a call on its way out: it keeps the call's place, ends at the deadline and at the server's end, and
-//! leaves a line in the log.
+//! leaves a line in the log. What waits for a slow reader is counted.
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
+use futures_util::task::AtomicWaker;
 use http::{HeaderMap, Response};
 use http_body::{Frame, SizeHint};
-use tokio::sync::OwnedSemaphorePermit;
 use tonic::body::Body;
 use tonic::{Code, Status};
 
 use crate::access::Access;
+use crate::crowd::{Crowd, Waiter};
+use crate::deadline;
+use crate::guests::Peer;
+use crate::size::Seat;
 use crate::status;
 
 /// What can end an answer before its time; resolves to the status that then stands at its end.
@@ -21,54 +27,115 @@ pub(crate) type End = Pin<Box<dyn Future<Output = Status> + Send>>;
 /// The largest piece of an answer that hyper gets at once. What it has, it hands on to HTTP/2, where it would wait for a
 /// reader that never comes, out of reach of any deadline.
 const PIECE: usize = 64 * 1024;
+/// An answer of so many bytes is not counted among those that wait,
+const SMALL: usize = 16 * 1024;
+/// where no more than this of its connection is unsent. Nor does it wait then until it is sent before it ends.
+const QUIET: usize = 32 * 1024;
+
+/// What an answer counts as.
+pub(crate) struct Reader {
+    pub(crate) peer: Arc<Peer>,
+    pub(crate) answers: Crowd,
+}
 
 /// The body of an answer.
 pub(crate) struct Answer {
     inner: Body,
     /// What came from `inner` and is still to be handed on.
     rest: Bytes,
+    /// The end of the answer, which waits until all before it is sent.
+    trailers: Option<HeaderMap>,
+    flow: Option<Arc<Flow>>,
+    reader: Option<Reader>,
     end: Option<End>,
     access: Option<Access>,
-    _place: Option<OwnedSemaphorePermit>,
+    /// Its place, for as long as it lives.
+    seat: Option<Seat>,
+}
+
+/// What of an answer is on its way: with HTTP/2, and not sent yet.
+struct Flow {
+    peer: Arc<Peer>,
+    pieces: AtomicUsize,
+    sent: AtomicWaker,
+    waiter: Mutex<Option<Waiter>>,
+}
+
+/// A piece of an answer. It is counted until it is sent.
+pub(crate) struct Piece {
+    data: Bytes,
+    unsent: Option<Unsent>,
+}
+
+struct Unsent {
+    size: usize,
+    flow: Arc<Flow>,
+}
+
+impl Drop for Unsent {
+    fn drop(&mut self) {
+        self.flow.peer.unsent.fetch_sub(self.size, Ordering::Relaxed);
+        if self.flow.pieces.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.flow.sent.wake();
+        }
+    }
+}
+
+impl Buf for Piece {
+    fn remaining(&self) -> usize {
+        self.data.remaining()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.data.chunk()
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.data.advance(count);
+        if self.data.is_empty() {
+            self.unsent = None;
+        }
+    }
 }
 
 impl Answer {
     /// A handler's answer. A status that the libraries made gets the form of ours.
     pub(crate) fn of(
         response: Response<Body>,
-        access: Access,
+        mut access: Access,
         end: Option<End>,
-        place: Option<OwnedSemaphorePermit>,
+        seat: Seat,
+        reader: Reader,
     ) -> Response<Self> {
         let (mut parts, inner) = response.into_parts();
-        let mut access = Some(access);
-        if let Some(failure) = parts.extensions.remove::<Status>().filter(|s| s.code() != Code::Ok) {
-            let own = status::normalized(&failure);
-            if let Some(own) = &own {
+        let failure = parts.extensions.remove::<Status>().filter(|s| s.code() != Code::Ok);
+        let access = if let Some(failure) = failure {
+            if let Some(own) = access.failed(&failure) {
                 let _ = own.add_header(&mut parts.headers);
             }
-            if let Some(access) = access.take() {
-                access.failed(own.as_ref().unwrap_or(&failure));
-            }
-        }
-        Response::from_parts(
-            parts,
-            Self {
-                inner,
-                rest: Bytes::new(),
-                end,
-                access,
-                _place: place,
-            },
-        )
+            access.put(&mut parts.headers);
+            None
+        } else {
+            access.put(&mut parts.headers);
+            Some(access)
+        };
+        let mut answer = Self::bare(inner);
+        answer.end = end;
+        answer.access = access;
+        answer.reader = Some(reader);
+        answer.seat = Some(seat);
+        Response::from_parts(parts, answer)
     }
 
     /// An answer that says no more than that the call failed.
     pub(crate) fn failure(status: Status, access: Option<Access>) -> Response<Self> {
-        if let Some(access) = access {
-            access.failed(&status);
-        }
-        status.into_http::<Body>().map(Self::bare)
+        let Some(mut access) = access else {
+            return status.into_http::<Body>().map(Self::bare);
+        };
+        let own = access.failed(&status).unwrap_or(status);
+        let mut response = own.into_http::<Body>().map(Self::bare);
+        access.put(response.headers_mut());
+        response
     }
 
     /// An answer of plain HTTP, for somebody who does not speak gRPC.
@@ -86,75 +153,143 @@ impl Answer {
         Self {
             inner,
             rest: Bytes::new(),
+            trailers: None,
+            flow: None,
+            reader: None,
             end: None,
             access: None,
-            _place: None,
+            seat: None,
         }
     }
 
     /// The next piece of what is still to be handed on.
-    fn piece(&mut self) -> Frame<Bytes> {
-        let length = self.rest.len().min(PIECE);
-        Frame::data(self.rest.split_to(length))
+    fn piece(&mut self) -> Frame<Piece> {
+        let data = self.rest.split_to(self.rest.len().min(PIECE));
+        let unsent = self.reader.as_ref().map(|reader| {
+            let flow = self.flow.get_or_insert_with(|| Arc::new(Flow::of(&reader.peer)));
+            flow.pieces.fetch_add(1, Ordering::AcqRel);
+            flow.peer.unsent.fetch_add(data.len(), Ordering::Relaxed);
+            if let Some(waiter) = flow.waiter.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+                waiter.moved();
+            }
+            Unsent {
+                size: data.len(),
+                flow: Arc::clone(flow),
+            }
+        });
+        Frame::data(Piece { data, unsent })
+    }
+
+    /// Counts `rest` among what waits, where it is large or its connection slow. Whether there is no room for it.
+    fn count(&mut self) -> bool {
+        let Some(reader) = &self.reader else { return false };
+        let flow = self.flow.get_or_insert_with(|| Arc::new(Flow::of(&reader.peer)));
+        let size = self.rest.len();
+        let mut waiter = flow.waiter.lock().unwrap_or_else(PoisonError::into_inner);
+        if flow.pieces.load(Ordering::Acquire) == 0 {
+            *waiter = None;
+        }
+        if size <= SMALL && reader.peer.unsent.load(Ordering::Relaxed) + size <= QUIET {
+            return false;
+        }
+        let begun = waiter.is_some();
+        match &*waiter {
+            Some(waiter) => waiter.grow(size),
+            None => *waiter = Some(reader.answers.enter(&reader.peer, size, deadline::cut())),
+        }
+        !begun && deadline::is_cut()
+    }
+
+    /// Whether the end of the answer can follow: what was handed on is sent, or is too little to matter.
+    fn poll_sent(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(flow) = &self.flow else { return Poll::Ready(()) };
+        let sent = || flow.pieces.load(Ordering::Acquire) == 0 || flow.peer.unsent.load(Ordering::Relaxed) <= QUIET;
+        if sent() {
+            return Poll::Ready(());
+        }
+        flow.sent.register(cx.waker());
+        if sent() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Ends the answer before its time.
+    fn fail(&mut self, failure: Status) -> HeaderMap {
+        self.end = None;
+        (self.inner, self.rest) = (Body::empty(), Bytes::new());
+        let own = self.access.take().and_then(|mut access| access.failed(&failure));
+        let mut trailers = HeaderMap::new();
+        let _ = own.unwrap_or(failure).add_header(&mut trailers);
+        trailers
     }
 
     /// Reads the status at the end of the answer, and writes ours over the libraries'.
-    fn trailers(&mut self, trailers: &mut HeaderMap) {
+    fn told(&mut self, trailers: &mut HeaderMap) {
         let ok = trailers.get(Status::GRPC_STATUS).is_none_or(|code| code == "0");
         let failure = if ok { None } else { Status::from_header_map(trailers) };
-        let own = failure.as_ref().and_then(status::normalized);
-        if let Some(own) = &own {
-            let _ = own.add_header(trailers);
-        }
-        match (self.access.take(), own.or(failure)) {
-            (Some(access), Some(failure)) => access.failed(&failure),
+        match (self.access.take(), failure) {
+            (Some(mut access), Some(failure)) => {
+                if let Some(own) = access.failed(&failure) {
+                    let _ = own.add_header(trailers);
+                }
+            }
             (Some(access), None) => access.ok(),
             (None, _) => {}
         }
     }
 }
 
+impl Flow {
+    fn of(peer: &Arc<Peer>) -> Self {
+        Self {
+            peer: Arc::clone(peer),
+            pieces: AtomicUsize::new(0),
+            sent: AtomicWaker::new(),
+            waiter: Mutex::new(None),
+        }
+    }
+}
+
 impl http_body::Body for Answer {
-    type Data = Bytes;
+    type Data = Piece;
     type Error = Status;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Piece>, Status>>> {
         if let Some(end) = &mut self.end
             && let Poll::Ready(failure) = end.as_mut().poll(cx)
         {
-            self.end = None;
-            (self.inner, self.rest) = (Body::empty(), Bytes::new());
-            if let Some(access) = self.access.take() {
-                access.failed(&failure);
-            }
-            let mut trailers = HeaderMap::new();
-            let _ = failure.add_header(&mut trailers);
+            self.trailers = None;
+            let trailers = self.fail(failure);
             return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
         }
         if !self.rest.is_empty() {
             return Poll::Ready(Some(Ok(self.piece())));
         }
-        let Some(frame) = ready!(Pin::new(&mut self.inner).poll_frame(cx)?) else {
-            return Poll::Ready(None);
-        };
-        let frame = match frame.into_data() {
-            Ok(data) if data.len() > PIECE => {
-                self.rest = data;
-                self.piece()
-            }
-            Ok(data) => Frame::data(data),
-            Err(mut other) => {
-                if let Some(trailers) = other.trailers_mut() {
-                    self.trailers(trailers);
+        if self.trailers.is_none() {
+            let Some(frame) = ready!(Pin::new(&mut self.inner).poll_frame(cx)?) else {
+                return Poll::Ready(None);
+            };
+            match frame.into_data() {
+                Ok(data) => {
+                    self.rest = data;
+                    if !self.count() {
+                        return Poll::Ready(Some(Ok(self.piece())));
+                    }
+                    self.trailers = Some(self.fail(unread()));
                 }
-                other
+                Err(other) => {
+                    let Ok(mut trailers) = other.into_trailers() else {
+                        return Poll::Ready(None);
+                    };
+                    self.told(&mut trailers);
+                    self.trailers = Some(trailers);
+                }
             }
-        };
-        Poll::Ready(Some(Ok(frame)))
+        }
+        ready!(self.poll_sent(cx));
+        Poll::Ready(self.trailers.take().map(|trailers| Ok(Frame::trailers(trailers))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.rest.is_empty() && self.inner.is_end_stream()
+        self.rest.is_empty() && self.trailers.is_none() && self.inner.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -172,4 +307,10 @@ impl Drop for Answer {
             access.gone();
         }
     }
+}
+
+/// The answer to a call whose answer has no room beside those that wait for their readers.
+fn unread() -> Status {
+    let message = "too much waits to be read on this connection: read what was answered, or ask for smaller pages";
+    status::own(Code::ResourceExhausted, "OVERLOADED", message)
 }

@@ -23,7 +23,8 @@ use tower::Service;
 
 use crate::accept::Acceptor;
 use crate::config::Config;
-use crate::edge::{Door, Edge};
+use crate::crowd::Crowd;
+use crate::edge::Edge;
 use crate::limit::Places;
 use crate::permissions::{Methods, OPEN, Sizes};
 use crate::reflection;
@@ -160,12 +161,14 @@ impl Server {
             methods,
             times,
             places: places.clone(),
+            half_open: Crowd::new(self.config.half_open_memory, self.config.half_open_memory / 4),
+            answers: Crowd::new(self.config.answer_memory, self.config.answer_memory / 2),
             budget: Budget::new(self.config.request_memory),
             clock: self.config.clock.clone(),
             routes: self.routes.routes().prepare(),
             ending,
         };
-        let acceptor = Acceptor::new(listener, Door(Arc::new(edge)), self.config.limits());
+        let acceptor = Acceptor::new(listener, Arc::new(edge), self.config.limits());
         Ok(Bound {
             acceptor,
             local,

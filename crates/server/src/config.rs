@@ -41,6 +41,10 @@ pub struct Config {
     pub message_bytes: usize,
     /// Memory that the large requests of all calls together may take, in bytes. Each call has 64 KiB beside it.
     pub request_memory: usize,
+    /// Memory that calls may take whose requests have not come whole yet, in bytes. A connection may have a quarter of it.
+    pub half_open_memory: usize,
+    /// Memory that answers may take which wait to be read, in bytes. A connection may have half of it.
+    pub answer_memory: usize,
     /// When the server ends: how long health says so before connections are refused.
     pub drain_notice: Duration,
     /// When the server ends: how long calls may still run.
@@ -68,6 +72,8 @@ impl Default for Config {
             unary_bytes: 256 * 1024,
             message_bytes: 1024 * 1024,
             request_memory: 256 << 20,
+            half_open_memory: 32 << 20,
+            answer_memory: 40 << 20,
             drain_notice: Duration::from_millis(250),
             drain_limit: Duration::from_secs(10),
             clock: Clock::default(),

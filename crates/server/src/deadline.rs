@@ -1,14 +1,15 @@
 //! Until when a call may run: `grpc-timeout`, a default and a maximum, and an end to streams that nobody reads.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::future::Future;
 use std::pin::pin;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use http::HeaderMap;
 use tonic::{Code, Status};
 
+use crate::crowd::Cut;
 use crate::status;
 
 /// When the caller stops waiting. Among the extensions of each request that has an end.
@@ -73,9 +74,17 @@ pub(crate) fn exceeded() -> Status {
     status::own(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", message)
 }
 
+/// How the task of an HTTP/2 stream is ended from outside.
+#[derive(Debug, Default)]
+struct Life {
+    /// When. Set once its answer has begun.
+    last: Cell<Option<Instant>>,
+    /// Or at once. There once its answer is counted among those that wait.
+    cut: OnceCell<Cut>,
+}
+
 tokio::task_local! {
-    /// When the task of the current HTTP/2 stream has to end. Set once its answer has begun.
-    static LAST: Cell<Option<Instant>>;
+    static LIFE: Life;
 }
 
 /// How much longer than its deadline an answer may take to be read.
@@ -84,7 +93,19 @@ const GRACE: Duration = Duration::from_secs(1);
 /// Lets the task of the current stream end soon after `deadline`, also if the caller reads nothing of the answer: then
 /// hyper waits for room to write and asks the body no more.
 pub(crate) fn cut_after(deadline: Instant) {
-    let _ = LAST.try_with(|last| last.set(Some(deadline + GRACE)));
+    let _ = LIFE.try_with(|life| life.last.set(Some(deadline + GRACE)));
+}
+
+/// Ends the task of the current stream at any time.
+pub(crate) fn cut() -> Cut {
+    LIFE.try_with(|life| life.cut.get_or_init(Cut::default).clone())
+        .unwrap_or_default()
+}
+
+/// Whether the task of the current stream is to end.
+pub(crate) fn is_cut() -> bool {
+    LIFE.try_with(|life| life.cut.get().is_some_and(Cut::is_now))
+        .unwrap_or(false)
 }
 
 /// Runs the tasks of hyper's streams, each under its own end.
@@ -96,7 +117,7 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     fn execute(&self, stream: F) {
-        tokio::spawn(LAST.scope(Cell::new(None), bounded(stream)));
+        tokio::spawn(LIFE.scope(Life::default(), bounded(stream)));
     }
 }
 
@@ -104,17 +125,21 @@ async fn bounded<F: Future<Output = ()>>(stream: F) {
     let mut stream = pin!(stream);
     let mut end = None;
     std::future::poll_fn(|cx| {
-        if stream.as_mut().poll(cx).is_ready() {
+        if stream.as_mut().poll(cx).is_ready() || poll_cut(cx).is_ready() {
             return Poll::Ready(());
         }
         if end.is_none() {
-            end = LAST
-                .with(Cell::get)
+            end = LIFE
+                .with(|life| life.last.get())
                 .map(|at| Box::pin(tokio::time::sleep_until(at.into())));
         }
         end.as_mut().map_or(Poll::Pending, |end| end.as_mut().poll(cx))
     })
     .await;
+}
+
+fn poll_cut(cx: &mut Context<'_>) -> Poll<()> {
+    LIFE.with(|life| life.cut.get().map_or(Poll::Pending, |cut| cut.poll(cx)))
 }
 
 #[cfg(test)]
@@ -165,7 +190,7 @@ mod tests {
             cut_after(started.into_std() + Duration::from_secs(5));
             std::future::pending::<()>().await;
         };
-        LAST.scope(Cell::new(None), bounded(stuck)).await;
+        LIFE.scope(Life::default(), bounded(stuck)).await;
         assert_eq!(started.elapsed().as_secs(), 6);
     }
 }

@@ -18,13 +18,15 @@ use tonic::{Code, Status};
 use tower::Service;
 
 use crate::access::Access;
-use crate::answer::{Answer, End};
+use crate::answer::{Answer, End, Reader};
 use crate::call::authenticate;
 use crate::clock::{Clock, Moment};
+use crate::crowd::Crowd;
 use crate::deadline::{self, Deadline, Times};
-use crate::limit::Places;
+use crate::guests::Peer;
+use crate::limit::{Part, Places};
 use crate::permissions::{self, Method, Methods};
-use crate::size::Measured;
+use crate::size::{Gate, Limit, Measured, Seat};
 use crate::status;
 
 /// How much a refused caller is heard out, and for how long.
@@ -36,6 +38,10 @@ pub(crate) struct Edge {
     pub(crate) methods: Methods,
     pub(crate) times: Times,
     pub(crate) places: Places,
+    /// Calls whose requests are not whole.
+    pub(crate) half_open: Crowd,
+    /// Answers that are not read.
+    pub(crate) answers: Crowd,
     /// The memory that requests may take.
     pub(crate) budget: Budget,
     pub(crate) clock: Clock,
@@ -48,7 +54,7 @@ type Answering = Pin<Box<dyn Future<Output = Result<Response<Answer>, Infallible
 
 /// One connection's view of the edge.
 #[derive(Clone)]
-pub(crate) struct Door(pub(crate) Arc<Edge>);
+pub(crate) struct Door(pub(crate) Arc<Edge>, pub(crate) Arc<Peer>);
 
 impl hyper::service::Service<Request<Incoming>> for Door {
     type Response = Response<Answer>;
@@ -56,17 +62,17 @@ impl hyper::service::Service<Request<Incoming>> for Door {
     type Future = Answering;
 
     fn call(&self, request: Request<Incoming>) -> Answering {
-        let edge = self.0.clone();
-        Box::pin(async move { Ok(edge.answer(request).await) })
+        let (edge, peer) = (self.0.clone(), self.1.clone());
+        Box::pin(async move { Ok(edge.answer(request, peer).await) })
     }
 }
 
 impl Edge {
-    async fn answer(&self, request: Request<Incoming>) -> Response<Answer> {
+    async fn answer(&self, request: Request<Incoming>, peer: Arc<Peer>) -> Response<Answer> {
         if request.method() != Verb::POST || !speaks_grpc(request.headers()) {
             return Answer::plain(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "This port speaks gRPC: POST with content-type application/grpc.\n",
+                "This port speaks gRPC: POST with content-type application/grpc or application/grpc+proto.\n",
             );
         }
         let started = Instant::now();
@@ -78,20 +84,10 @@ impl Edge {
         let asked = self.times.of(request.headers(), method.streams, method.endless);
         let until = asked.as_ref().ok().copied().flatten().map(|time| started + time);
         let access = Access::new(method.clone(), started, until, request.headers());
-
-        // Health and reflection answer also when every place is taken: who looks must learn that the server lives.
-        let place = if machinery {
-            Ok(None)
-        } else {
-            self.places.take().map(Some)
-        };
-        let place = match asked.and(place) {
-            Ok(place) => place,
-            Err(refusal) => {
-                hear_out(request.into_body()).await;
-                return Answer::failure(refusal, Some(access));
-            }
-        };
+        if let Err(refusal) = asked {
+            hear_out(request.into_body()).await;
+            return Answer::failure(refusal, Some(access));
+        }
         let principal = authenticate(request.headers());
         if let Err(denial) = permissions::authorise(&principal, &method) {
             return Answer::failure(denial, Some(access));
@@ -102,11 +98,17 @@ impl Edge {
         if let Some(until) = until {
             request.extensions_mut().insert(Deadline(until));
         }
+        let gate = Gate {
+            places: self.places.clone(),
+            half_open: self.half_open.clone(),
+            peer: peer.clone(),
+            part: part(&method),
+            seat: Seat::default(),
+        };
+        let seat = gate.seat.clone();
         // Also an answer without an end has to begin in good time.
-        match self
-            .handle(request, &method, until.unwrap_or(started + self.times.default))
-            .await
-        {
+        let begun = until.unwrap_or(started + self.times.default);
+        match self.handle(request, &method, begun, gate).await {
             Ok(response) => {
                 if let Some(until) = until {
                     deadline::cut_after(until);
@@ -116,7 +118,11 @@ impl Edge {
                 } else {
                     None
                 };
-                Answer::of(response, access, end, place)
+                let reader = Reader {
+                    peer,
+                    answers: self.answers.clone(),
+                };
+                Answer::of(response, access, end, seat, reader)
             }
             Err(failure) => Answer::failure(failure, Some(access)),
         }
@@ -129,6 +135,7 @@ impl Edge {
         request: Request<Incoming>,
         method: &Method,
         until: Instant,
+        gate: Gate,
     ) -> Result<Response<tonic::body::Body>, Status> {
         // Who sends slowly would otherwise hold a place for as long as the call may take.
         let whole = if method.streams {
@@ -137,7 +144,7 @@ impl Edge {
             until.min(Instant::now() + self.times.request)
         };
         let held = self.budget.hold();
-        let request = request.map(|body| Measured::new(body, method.limit, whole, held.clone()));
+        let request = request.map(|body| Measured::new(body, method.limit, whole, held.clone(), gate));
         let mut routes = self.routes.clone();
         let handling = held.during(async move { routes.call(request).await });
         let handling = AssertUnwindSafe(handling).catch_unwind();
@@ -193,8 +200,22 @@ async fn hear_out(mut body: Incoming) {
     let _ = tokio::time::timeout(MOMENT, rest).await;
 }
 
+/// Which places a method needs.
+fn part(method: &Method) -> Part {
+    match (&method.permission, method.limit) {
+        (None, _) if method.endless => Part::Machinery(2),
+        (None, _) if method.streams => Part::Machinery(8),
+        (None, _) => Part::Machinery(1),
+        (Some(_), Limit::Each(_)) => Part::Stream,
+        (Some(_), Limit::One(_)) => Part::Call,
+    }
+}
+
+/// Whether the content is gRPC with messages of Protocol Buffers: the name alone, or with `+proto`, and parameters.
 fn speaks_grpc(headers: &HeaderMap) -> bool {
-    headers
-        .get(http::header::CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
+    headers.get(http::header::CONTENT_TYPE).is_some_and(|kind| {
+        let name = kind.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+        let name = name.trim_ascii();
+        name.eq_ignore_ascii_case(b"application/grpc") || name.eq_ignore_ascii_case(b"application/grpc+proto")
+    })
 }

@@ -2,7 +2,66 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+
+use tokio::sync::Semaphore;
+
+use crate::crowd::Cut;
+
+/// How much of health and reflection one connection may have at once, in the parts of [`crate::limit::Part`].
+const PARTS: usize = 16;
+
+/// What is known of one connection, for as long as anything of it is left.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    /// No other connection has it.
+    pub(crate) id: u64,
+    /// Whose it is.
+    pub(crate) address: IpAddr,
+    /// Its own places for health and reflection.
+    pub(crate) parts: Arc<Semaphore>,
+    /// Bytes of answers that HTTP/2 has and has not sent yet.
+    pub(crate) unsent: AtomicUsize,
+    /// Bytes that were sent.
+    pub(crate) sent: AtomicU64,
+    /// The socket takes nothing at present.
+    stuck: AtomicBool,
+    /// Ends the connection.
+    pub(crate) cut: Cut,
+}
+
+impl Peer {
+    /// Of a new connection.
+    pub(crate) fn new(address: IpAddr) -> Arc<Self> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Arc::new(Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            address: household(address),
+            parts: Arc::new(Semaphore::new(PARTS)),
+            unsent: AtomicUsize::new(0),
+            sent: AtomicU64::new(0),
+            stuck: AtomicBool::new(false),
+            cut: Cut::default(),
+        })
+    }
+
+    /// A connection from the address 10.0.0.`n`.
+    #[cfg(test)]
+    pub(crate) fn of(n: u64) -> Arc<Self> {
+        Self::new(IpAddr::from([10, 0, 0, u8::try_from(n % 200).unwrap_or(0)]))
+    }
+
+    /// The socket took something, or does not.
+    pub(crate) fn sticks(&self, stuck: bool) {
+        self.stuck.store(stuck, Ordering::Relaxed);
+    }
+
+    /// Whether the socket takes nothing.
+    pub(crate) fn is_stuck(&self) -> bool {
+        self.stuck.load(Ordering::Relaxed)
+    }
+}
 
 /// Who is connected, counted by address.
 #[derive(Debug, Clone, Default)]

@@ -1,22 +1,47 @@
 //! Counts what a request brings before tonic makes room for it: how large each message says it is, how much comes in
 //! all, and whether the last message is whole.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use mingce_proto::budget::Held;
+use mingce_proto::weight::FREE;
 use tokio::time::Sleep;
 use tonic::{Code, Status};
 
+use crate::crowd::{Crowd, Cut, Waiter};
 use crate::deadline;
+use crate::guests::Peer;
+use crate::limit::{Part, Place, Places, not_whole};
 use crate::status;
 
 /// Each gRPC message begins with a flag (one byte) and its length (four).
 const PREFIX: usize = 5;
+
+/// What a call costs while its request is not whole, beside what came of it: its task, its stream and its headers.
+const HALF_OPEN: usize = 8 * 1024;
+/// How much a refused caller is heard out, and for how long.
+const HEARD: usize = 64 * 1024;
+const MOMENT: Duration = Duration::from_millis(50);
+
+/// Where a call has its place once it has taken it. The place is given back when the last copy goes.
+pub(crate) type Seat = Arc<Mutex<Option<Place>>>;
+
+/// What a call passes when its request is whole, or the first message of it where it has several.
+#[derive(Debug, Clone)]
+pub(crate) struct Gate {
+    pub(crate) places: Places,
+    pub(crate) half_open: Crowd,
+    pub(crate) peer: Arc<Peer>,
+    pub(crate) part: Part,
+    pub(crate) seat: Seat,
+}
 
 /// How large the messages of a method may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,42 +60,61 @@ pub(crate) struct Measured<B> {
     prefix: [u8; PREFIX],
     prefix_read: usize,
     left: usize,
+    /// How much of the message has come.
+    come: usize,
     messages: usize,
     until: Instant,
     /// What the call holds of the memory for requests.
     held: Held,
     /// Set once the caller lets us wait: most requests come whole, and need no timer.
     end: Option<Pin<Box<Sleep>>>,
+    /// What is still to be passed.
+    gate: Option<Gate>,
+    /// Set once the caller lets us wait before that.
+    waiter: Option<Waiter>,
+    cut: Cut,
+    /// What came of the one message until it is whole, and how much came in all.
+    kept: VecDeque<Bytes>,
+    came: usize,
+    whole: bool,
+    /// The caller is refused, and is heard out for a moment: to answer before that resets the stream, and where a connection has
+    /// many such streams HTTP/2 takes what comes late on them for an attack and ends it, with all of its calls.
+    refused: Option<(Status, Pin<Box<Sleep>>, usize)>,
     done: bool,
 }
 
 impl<B> Measured<B> {
     /// `until` when all of it has to be here.
-    pub(crate) fn new(inner: B, limit: Limit, until: Instant, held: Held) -> Self {
+    pub(crate) fn new(inner: B, limit: Limit, until: Instant, held: Held, gate: Gate) -> Self {
         Self {
             inner,
             limit,
             prefix: [0; PREFIX],
             prefix_read: 0,
             left: 0,
+            come: 0,
             messages: 0,
             until,
             held,
             end: None,
+            gate: Some(gate),
+            waiter: None,
+            cut: Cut::default(),
+            kept: VecDeque::new(),
+            came: 0,
+            whole: false,
+            refused: None,
             done: false,
         }
     }
 
     /// Follows the messages through a piece of the body.
     fn measure(&mut self, mut data: &[u8]) -> Result<(), Status> {
-        // The messages of a stream are counted when they are decoded: no more than one of them waits here.
-        if matches!(self.limit, Limit::One(_)) {
-            self.held.take(data.len())?;
-        }
         while !data.is_empty() {
             if self.left > 0 {
                 let step = self.left.min(data.len());
                 self.left -= step;
+                self.count(step)?;
                 data = &data[step..];
                 continue;
             }
@@ -85,11 +129,22 @@ impl<B> Measured<B> {
         Ok(())
     }
 
+    /// Counts so many bytes more of a message. Small ones are for nothing: they are counted when they are decoded.
+    fn count(&mut self, bytes: usize) -> Result<(), Status> {
+        let free = FREE.saturating_sub(self.come);
+        self.come += bytes;
+        if bytes > free {
+            self.held.take(bytes - free)?;
+        }
+        Ok(())
+    }
+
     /// A message begins: its prefix is read.
     fn begin(&mut self) -> Result<(), Status> {
         let [flag, length @ ..] = self.prefix;
         let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
         (self.prefix_read, self.left, self.messages) = (0, length, self.messages + 1);
+        self.come = 0;
         match self.limit {
             _ if flag > 1 => Err(malformed(
                 "a message begins with neither 0 nor 1, so this is no gRPC message",
@@ -113,6 +168,45 @@ impl<B> Measured<B> {
         }
     }
 
+    /// The request, or the first message of it, is whole: now the call needs its place.
+    fn pass(&mut self) -> Result<(), Status> {
+        self.waiter = None;
+        if let Some(gate) = self.gate.take() {
+            let place = gate.places.take(&gate.peer, gate.part)?;
+            *gate.seat.lock().unwrap_or_else(PoisonError::into_inner) = Some(place);
+        }
+        Ok(())
+    }
+
+    /// Nothing more is here.
+    fn wait(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        if let Some((refusal, moment, _)) = &mut self.refused {
+            if moment.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            let refusal = refusal.clone();
+            return self.end(Err(refusal));
+        }
+        if let Some(gate) = &self.gate {
+            if self.waiter.is_none() {
+                let weight = HALF_OPEN + self.came;
+                self.waiter = Some(gate.half_open.enter(&gate.peer, weight, self.cut.clone()));
+            }
+            if self.cut.poll(cx).is_ready() {
+                return self.end(Err(not_whole()));
+            }
+        }
+        let until = self.until;
+        let end = self
+            .end
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until.into())));
+        if end.as_mut().poll(cx).is_ready() {
+            self.end(Err(deadline::exceeded()))
+        } else {
+            Poll::Pending
+        }
+    }
+
     fn end(&mut self, result: Result<(), Status>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         self.done = true;
         Poll::Ready(result.err().map(Err))
@@ -128,37 +222,60 @@ where
     type Error = Status;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        if self.done {
-            return Poll::Ready(None);
-        }
-        let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) else {
-            let until = self.until;
-            let end = self
-                .end
-                .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until.into())));
-            return if end.as_mut().poll(cx).is_ready() {
-                self.end(Err(deadline::exceeded()))
-            } else {
-                Poll::Pending
-            };
-        };
-        match frame {
-            Some(Ok(frame)) => {
-                let measured = frame.data_ref().map_or(Ok(()), |data| self.measure(data));
-                if measured.is_err() {
-                    self.end(measured)
-                } else {
-                    Poll::Ready(Some(Ok(frame)))
-                }
+        loop {
+            if self.done {
+                return Poll::Ready(None);
             }
+            if self.whole {
+                return match self.kept.pop_front() {
+                    Some(data) => Poll::Ready(Some(Ok(Frame::data(data)))),
+                    None => self.end(Ok(())),
+                };
+            }
+            let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) else {
+                return self.wait(cx);
+            };
             // hyper takes a reset without an error for the end of the body, and tonic one that cancels. To a handler
             // neither is an end: half an import must not look like a whole one.
-            None if !self.inner.is_end_stream() => self.end(Err(gone())),
-            None => {
-                let whole = self.finish();
-                self.end(whole)
+            let ended = match &frame {
+                Some(Ok(_)) => false,
+                None => self.inner.is_end_stream(),
+                Some(Err(_)) => return self.end(Err(gone())),
+            };
+            if let Some((refusal, _, heard)) = &mut self.refused {
+                *heard += frame.map_or(HEARD, |f| f.map_or(0, |f| f.data_ref().map_or(0, Bytes::len)));
+                if *heard >= HEARD {
+                    let refusal = refusal.clone();
+                    return self.end(Err(refusal));
+                }
+                continue;
             }
-            Some(Err(_)) => self.end(Err(gone())),
+            let Some(Ok(frame)) = frame else {
+                let whole = if ended { self.finish() } else { Err(gone()) };
+                match whole.and_then(|()| self.pass()) {
+                    Ok(()) if matches!(self.limit, Limit::One(_)) => self.whole = true,
+                    all => return self.end(all),
+                }
+                continue;
+            };
+            let Ok(data) = frame.into_data() else { continue };
+            if let Err(failure) = self.measure(&data) {
+                return self.end(Err(failure));
+            }
+            self.came += data.len();
+            if let Some(waiter) = &self.waiter {
+                waiter.grow(data.len());
+            }
+            if matches!(self.limit, Limit::One(_)) {
+                self.kept.push_back(data);
+                continue;
+            }
+            let first = self.messages > 1 || self.messages == 1 && self.left == 0;
+            if first && let Err(refusal) = self.pass() {
+                self.refused = Some((refusal, Box::pin(tokio::time::sleep(MOMENT)), 0));
+                continue;
+            }
+            return Poll::Ready(Some(Ok(Frame::data(data))));
         }
     }
 
@@ -192,8 +309,7 @@ fn gone() -> Status {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::VecDeque;
-
+    use futures_util::FutureExt;
     use http_body_util::BodyExt;
     use mingce_proto::budget::Budget;
     use proptest::prelude::*;
@@ -219,6 +335,46 @@ mod tests {
         }
     }
 
+    fn gate() -> Gate {
+        Gate {
+            places: Places::new(1),
+            half_open: Crowd::new(1 << 20, 1 << 20),
+            peer: Peer::of(1),
+            part: Part::Call,
+            seat: Seat::default(),
+        }
+    }
+
+    /// A body of which no more comes.
+    struct Open;
+
+    impl Body for Open {
+        type Data = Bytes;
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+            Poll::Pending
+        }
+    }
+
+    #[tokio::test]
+    async fn half_open_calls_take_no_place_and_the_oldest_gives_way() {
+        let gate = gate();
+        let held = Budget::new(1 << 20).hold();
+        let until = Instant::now() + Duration::from_secs(60);
+        let most = (1 << 20) / HALF_OPEN;
+        let mut open: Vec<_> = (0..=most)
+            .map(|_| Measured::new(Open, Limit::One(100), until, held.clone(), gate.clone()))
+            .collect();
+        for body in &mut open {
+            assert!(body.frame().now_or_never().is_none());
+        }
+        let oldest = open[0].frame().await.unwrap().unwrap_err();
+        assert_eq!(status::reason(&oldest).as_deref(), Some("OVERLOADED"));
+        assert!(open[1].frame().now_or_never().is_none());
+        gate.places.take(&gate.peer, Part::Call).unwrap();
+    }
+
     fn message(length: usize) -> Vec<u8> {
         let mut bytes = vec![0];
         bytes.extend_from_slice(&u32::try_from(length).unwrap().to_be_bytes());
@@ -230,11 +386,13 @@ mod tests {
     async fn read(bytes: &[u8], step: usize, limit: Limit, whole: bool) -> Result<Vec<u8>, Status> {
         let pieces = bytes.chunks(step.max(1)).map(Bytes::copy_from_slice).collect();
         let held = Budget::new(1 << 20).hold();
-        Ok(Measured::new(Pieces(pieces, whole), limit, Instant::now(), held)
-            .collect()
-            .await?
-            .to_bytes()
-            .to_vec())
+        Ok(
+            Measured::new(Pieces(pieces, whole), limit, Instant::now(), held, gate())
+                .collect()
+                .await?
+                .to_bytes()
+                .to_vec(),
+        )
     }
 
     fn reason(result: Result<Vec<u8>, Status>) -> String {
@@ -294,7 +452,7 @@ mod tests {
         let measured = |length: usize| {
             let pieces = message(length).chunks(4096).map(Bytes::copy_from_slice).collect();
             let body = Pieces(pieces, true);
-            Measured::new(body, Limit::One(1 << 20), Instant::now(), budget.hold()).collect()
+            Measured::new(body, Limit::One(1 << 20), Instant::now(), budget.hold(), gate()).collect()
         };
         assert_eq!(reason(measured(600 << 10).await.map(|_| Vec::new())), "OVERLOADED");
         assert_eq!(budget.free(), 256 << 10, "what was refused holds nothing");
@@ -303,7 +461,7 @@ mod tests {
         other.take(320 << 10).unwrap();
         assert_eq!(budget.free(), 0);
         assert!(measured(60 << 10).await.is_ok(), "a small one");
-        assert_eq!(reason(measured(80 << 10).await.map(|_| Vec::new())), "OVERLOADED");
+        assert_eq!(reason(measured(160 << 10).await.map(|_| Vec::new())), "OVERLOADED");
     }
 
     proptest! {

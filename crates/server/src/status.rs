@@ -1,6 +1,7 @@
 //! The only place that chooses gRPC codes: the kit's errors to statuses, and another service's statuses to the kit's errors.
 
 use std::collections::HashMap;
+use std::error::Error as _;
 use std::sync::Arc;
 
 use mingce_orm::{Class, Error};
@@ -117,6 +118,17 @@ pub(crate) fn normalized(status: &Status) -> Option<Status> {
         }
         code => own(code, name(code), clipped(status.message(), MESSAGE_BYTES)),
     })
+}
+
+/// The status with the id of its call among the details, so that its caller can quote it.
+pub(crate) fn with_request(status: &Status, id: &str) -> Status {
+    let mut details = status.get_error_details();
+    details.set_request_info(id, "");
+    let mut told = Status::with_error_details(status.code(), status.message(), details);
+    if let Some(detail) = status.source() {
+        told.set_source(Arc::new(Detail(detail.to_string())));
+    }
+    told
 }
 
 /// The name of a code as the gRPC documentation writes it.

@@ -1,0 +1,225 @@
+//! What waits for callers: it is counted in bytes, and where it is too much, what has waited longest is cut.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use futures_util::task::AtomicWaker;
+
+use crate::guests::Peer;
+
+/// Tells a task that it is to end.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Cut(Arc<(AtomicBool, AtomicWaker)>);
+
+impl Cut {
+    /// Ends it.
+    pub(crate) fn now(&self) {
+        self.0.0.store(true, Ordering::Release);
+        self.0.1.wake();
+    }
+
+    /// Whether it is to end.
+    pub(crate) fn is_now(&self) -> bool {
+        self.0.0.load(Ordering::Acquire)
+    }
+
+    /// Ready once it is to end. One task at a time may wait.
+    pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.1.register(cx.waker());
+        if self.is_now() { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+/// All that waits.
+#[derive(Debug, Clone)]
+pub(crate) struct Crowd(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    most: usize,
+    share: usize,
+    waiting: Mutex<Waiting>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    next: u64,
+    all: usize,
+    order: BTreeMap<u64, Entry>,
+    connections: HashMap<u64, usize>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    weight: usize,
+    peer: Arc<Peer>,
+    cut: Cut,
+}
+
+/// One that waits. It leaves when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Waiter {
+    crowd: Arc<Inner>,
+    at: u64,
+}
+
+impl Crowd {
+    /// At most so many bytes in all, and so many of one connection.
+    pub(crate) fn new(most: usize, share: usize) -> Self {
+        Self(Arc::new(Inner {
+            most,
+            share,
+            waiting: Mutex::default(),
+        }))
+    }
+
+    /// One more that waits, with so many bytes. `cut` ends it where there are too many.
+    pub(crate) fn enter(&self, peer: &Arc<Peer>, weight: usize, cut: Cut) -> Waiter {
+        let mut waiting = self.0.lock();
+        let at = waiting.place(Entry {
+            weight: 0,
+            peer: Arc::clone(peer),
+            cut,
+        });
+        self.0.add(&mut waiting, at, weight);
+        Waiter {
+            crowd: Arc::clone(&self.0),
+            at,
+        }
+    }
+}
+
+impl Waiting {
+    fn place(&mut self, entry: Entry) -> u64 {
+        self.next += 1;
+        self.order.insert(self.next, entry);
+        self.next
+    }
+
+    fn remove(&mut self, at: u64) -> Option<Entry> {
+        let entry = self.order.remove(&at)?;
+        self.all -= entry.weight;
+        if let Some(here) = self.connections.get_mut(&entry.peer.id) {
+            *here -= entry.weight;
+            if *here == 0 {
+                self.connections.remove(&entry.peer.id);
+            }
+        }
+        Some(entry)
+    }
+
+    fn of(&self, connection: u64) -> usize {
+        self.connections.get(&connection).copied().unwrap_or(0)
+    }
+}
+
+impl Inner {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, waiting: &mut Waiting, at: u64, weight: usize) {
+        let Some(entry) = waiting.order.get_mut(&at) else {
+            return;
+        };
+        entry.weight += weight;
+        let connection = entry.peer.id;
+        waiting.all += weight;
+        *waiting.connections.entry(connection).or_default() += weight;
+        while waiting.of(connection) > self.share {
+            let oldest = waiting.order.iter().find(|(_, entry)| entry.peer.id == connection);
+            let Some(oldest) = oldest.map(|(at, _)| *at) else { break };
+            waiting.cut(oldest);
+        }
+        while waiting.all > self.most {
+            let Some(oldest) = waiting.order.keys().next().copied() else {
+                break;
+            };
+            waiting.cut(oldest);
+        }
+    }
+}
+
+impl Waiting {
+    fn cut(&mut self, at: u64) {
+        if let Some(entry) = self.remove(at) {
+            entry.cut.now();
+            // What lies behind a socket that takes nothing is not freed before the connection is.
+            if entry.peer.is_stuck() {
+                entry.peer.cut.now();
+            }
+        }
+    }
+}
+
+impl Waiter {
+    /// It has so many bytes more.
+    pub(crate) fn grow(&self, weight: usize) {
+        self.crowd.add(&mut self.crowd.lock(), self.at, weight);
+    }
+
+    /// It goes on: now it is the one that has waited least.
+    pub(crate) fn moved(&mut self) {
+        let mut waiting = self.crowd.lock();
+        if let Some(entry) = waiting.order.remove(&self.at) {
+            self.at = waiting.place(entry);
+        }
+    }
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        self.crowd.lock().remove(self.at);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::task::noop_waker_ref;
+
+    use super::*;
+
+    fn is_cut(cut: &Cut) -> bool {
+        cut.poll(&mut Context::from_waker(noop_waker_ref())).is_ready()
+    }
+
+    #[test]
+    fn the_one_that_waited_longest_is_cut_for_another() {
+        let crowd = Crowd::new(100, 100);
+        let peers: Vec<_> = (0..3).map(Peer::of).collect();
+        let cuts: Vec<_> = (0..3).map(|_| Cut::default()).collect();
+        let mut first = crowd.enter(&peers[0], 40, cuts[0].clone());
+        let _second = crowd.enter(&peers[1], 40, cuts[1].clone());
+        first.moved();
+        let third = crowd.enter(&peers[2], 40, cuts[2].clone());
+        assert_eq!(cuts.iter().map(is_cut).collect::<Vec<_>>(), [false, true, false]);
+        drop(first);
+        third.grow(60);
+        assert!(!is_cut(&cuts[2]), "a hundred is not too much");
+    }
+
+    #[test]
+    fn a_connection_that_has_its_share_cuts_its_own_and_nobody_elses() {
+        let crowd = Crowd::new(100, 50);
+        let (greedy, other) = (Peer::of(1), Peer::of(2));
+        let cuts: Vec<_> = (0..4).map(|_| Cut::default()).collect();
+        let _other = crowd.enter(&other, 30, cuts[0].clone());
+        let _held: Vec<_> = cuts[1..]
+            .iter()
+            .map(|cut| crowd.enter(&greedy, 20, cut.clone()))
+            .collect();
+        assert_eq!(cuts.iter().map(is_cut).collect::<Vec<_>>(), [false, true, false, false]);
+    }
+
+    #[test]
+    fn whoever_leaves_leaves_nothing_behind() {
+        let crowd = Crowd::new(100, 100);
+        for n in 0..1000 {
+            drop(crowd.enter(&Peer::of(n), 60, Cut::default()));
+        }
+        let waiting = crowd.0.lock();
+        assert_eq!((waiting.all, waiting.order.len(), waiting.connections.len()), (0, 0, 0));
+    }
+}
