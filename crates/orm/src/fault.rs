@@ -27,12 +27,16 @@ pub(crate) fn is_full(error: &sea_orm::DbErr) -> bool {
     matches!(code(error).as_deref(), Some("13" | "53100"))
 }
 
+/// Whether PostgreSQL ended a statement because it took too long.
+pub(crate) fn is_slow(error: &sea_orm::DbErr) -> bool {
+    code(error).as_deref() == Some("57014")
+}
+
 /// Whether there is no connection to the database, or it broke: an input or output error, or the server going away
 /// (classes 57P and 08 of SQLSTATE).
 pub(crate) fn is_unreachable(error: &sea_orm::DbErr) -> bool {
     let code = code(error).unwrap_or_default();
-    // 57014: a statement was ended because it took too long.
-    let gone = code.starts_with("57P") || code == "57014" || (code.len() == 5 && code.starts_with("08"));
+    let gone = code.starts_with("57P") || (code.len() == 5 && code.starts_with("08"));
     let broken = matches!(
         error,
         sea_orm::DbErr::Exec(sea_orm::RuntimeErr::SqlxError(inner)) | sea_orm::DbErr::Query(sea_orm::RuntimeErr::SqlxError(inner))
@@ -53,8 +57,16 @@ fn code(error: &sea_orm::DbErr) -> Option<String> {
 
 impl From<sea_orm::DbErr> for Error {
     fn from(error: sea_orm::DbErr) -> Self {
-        if wants_retry(&error) || is_locked(&error) {
+        if is_locked(&error) {
+            return locked();
+        }
+        if wants_retry(&error) {
             return Error::concurrent();
+        }
+        if is_slow(&error) {
+            let said = "the database needs longer for this than a statement may take: ask for less at once, by a narrower \
+                        filter, fewer groups or a smaller page";
+            return Error::new(Class::Deadline, "STATEMENT_TIMEOUT", said);
         }
         if is_full(&error) {
             let said = "the disk of the database is full: nothing was written, make room and try again";
@@ -74,8 +86,14 @@ impl From<sea_orm::DbErr> for Error {
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::concurrent(),
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => locked(),
             _ => Error::internal(error),
         }
     }
+}
+
+fn locked() -> Error {
+    let said =
+        "another process keeps the database locked for longer than this one waits: nothing was written, send it again";
+    Error::new(Class::Unavailable, "DATABASE_LOCKED", said)
 }

@@ -4,8 +4,10 @@
 //! statement runs the next calls gather. Two calls for one id both get it; a failed statement fails those that shared it.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use futures_util::FutureExt;
 use prost::bytes::Bytes;
 use sea_orm::sea_query::Value;
 use tokio::sync::{Mutex, mpsc, oneshot};
@@ -15,6 +17,7 @@ use crate::db::Db;
 use crate::error::{Class, Error, Result};
 use crate::resource::Kind;
 use crate::statement::{among, list};
+use crate::watched::watched;
 use crate::wire;
 
 /// How many calls may wait.
@@ -55,14 +58,15 @@ impl Reads {
                 id: id.to_owned(),
                 reply,
             })
-            .map_err(|_| {
-                Error::new(
+            .map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => Error::new(
                     Class::Exhausted,
                     "READ_QUEUE_FULL",
                     "too many reads wait: try again in a moment",
-                )
+                ),
+                mpsc::error::TrySendError::Closed(_) => Error::shutting_down(),
             })?;
-        answer
+        watched("a get", answer)
             .await
             .map_err(|_| Error::internal("a reader ended without an answer"))?
     }
@@ -85,10 +89,13 @@ async fn run(db: Db, waiting: Arc<Mutex<mpsc::Receiver<Ask>>>) {
                 continue;
             };
             let ids: Vec<&str> = asks.iter().map(|ask| ask.id.as_str()).collect();
-            let answers = match bodies(&db, kind, &ids).await {
-                Ok(bodies) => bodies,
-                Err(error) => vec![Err(error); asks.len()],
-            };
+            // A reader outlives a panic.
+            let found = AssertUnwindSafe(bodies(&db, kind, &ids)).catch_unwind().await;
+            let answers =
+                match found.unwrap_or_else(|_| Err(Error::internal("a get panicked, see the log before this"))) {
+                    Ok(bodies) => bodies,
+                    Err(error) => vec![Err(error); asks.len()],
+                };
             for (ask, answer) in asks.into_iter().zip(answers) {
                 let _ = ask.reply.send(answer);
             }

@@ -24,7 +24,7 @@ use crate::tables;
 use crate::vault::Vault;
 use crate::wire;
 use crate::work::{Work, head_of};
-use crate::writer::{Edit, Planned, Writers, apply};
+use crate::writer::{Edit, Planned, WriteQueue, Writers, apply};
 
 /// The store of one service.
 #[derive(Debug, Clone)]
@@ -94,6 +94,11 @@ impl Store {
         }
     }
 
+    /// The queue of writes as it is now.
+    pub fn write_queue(&self) -> WriteQueue {
+        self.writers.queue()
+    }
+
     /// Writes what waits. For the last holder of the store.
     pub async fn close(self) {
         if let Ok(writers) = Arc::try_unwrap(self.writers) {
@@ -144,7 +149,7 @@ impl Store {
                 return result;
             }
             let asks = std::mem::take(&mut work.asks);
-            tables::load(&self.db.read, asks, &mut work.base, self.vault.as_ref(), false).await?;
+            tables::load(self.db.one(), asks, &mut work.base, self.vault.as_ref(), false).await?;
         }
     }
 

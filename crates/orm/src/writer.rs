@@ -2,15 +2,17 @@
 //!
 //! A writer takes what waits (no timer: a lone call waits for nobody), runs the edits, writes all changes with few
 //! statements of many rows, and commits. An edit that fails leaves nothing and fails alone. Where the database refuses
-//! the batch, its jobs are done again one by one. Writers are tasks of their own: a caller that leaves, or whose
-//! deadline ends, cancels nothing.
+//! the batch, its jobs are done again one by one. Writers are threads of their own: a job whose caller has left before it
+//! began is dropped, and one that has begun is finished.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend};
 use tokio::runtime;
 use tokio::sync::{Mutex, mpsc, oneshot};
@@ -21,13 +23,14 @@ use crate::checkpoint::Checkpoints;
 use crate::cx::Cx;
 use crate::db::Db;
 use crate::error::{Class, Error, Result};
-use crate::fault::{is_full, is_locked, is_unique, is_unreachable, wants_retry};
+use crate::fault::{is_full, is_locked, is_slow, is_unique, is_unreachable, wants_retry};
 use crate::layer::Asks;
 use crate::lists::Lists;
 use crate::once::{self, Done, Earlier, Once, RequestKey, same};
 use crate::steps::MANY;
 use crate::tables;
 use crate::vault::Vault;
+use crate::watched::watched;
 use crate::work::Work;
 
 /// A pure function from the register as it is to an answer; what it wants changed it stages in the [`Work`].
@@ -77,7 +80,17 @@ const ATTEMPTS: u32 = 5;
 #[derive(Debug)]
 pub(crate) struct Writers {
     queue: mpsc::Sender<Job>,
+    accepted: AtomicUsize,
     threads: Vec<JoinHandle<()>>,
+}
+
+/// The queue of writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WriteQueue {
+    /// How many jobs it has taken since the start.
+    pub accepted: usize,
+    /// How many of them no writer has begun.
+    pub waiting: usize,
 }
 
 impl Writers {
@@ -90,16 +103,32 @@ impl Writers {
         let threads = (0..db.writers()).filter_map(|_| {
             let (db, vault, waiting) = (db.clone(), vault.clone(), Arc::clone(&waiting));
             let (lists, runtime) = (lists.clone(), runtime.clone());
+            let (handle, writer) = (
+                runtime.clone(),
+                run(db.clone(), vault.clone(), lists.clone(), Arc::clone(&waiting)),
+            );
             let begun = thread::Builder::new()
                 .name("writer".to_owned())
-                .spawn(move || runtime.block_on(run(db, vault, lists, waiting)));
+                .spawn(move || handle.block_on(writer));
             begun
-                .inspect_err(|error| tracing::error!("a writer cannot begin: {error}"))
+                .inspect_err(|error| {
+                    tracing::error!("a writer has no thread of its own, and shares those of the calls: {error}");
+                    runtime.spawn(run(db, vault, lists, waiting));
+                })
                 .ok()
         });
         Self {
             queue,
+            accepted: AtomicUsize::new(0),
             threads: threads.collect(),
+        }
+    }
+
+    /// The queue as it is now.
+    pub fn queue(&self) -> WriteQueue {
+        WriteQueue {
+            accepted: self.accepted.load(Ordering::Relaxed),
+            waiting: self.queue.max_capacity() - self.queue.capacity(),
         }
     }
 
@@ -122,7 +151,8 @@ impl Writers {
                 ),
                 mpsc::error::TrySendError::Closed(_) => Error::shutting_down(),
             })?;
-        answer
+        self.accepted.fetch_add(1, Ordering::Relaxed);
+        watched("a write", answer)
             .await
             .map_err(|_| Error::internal("a writer ended without an answer"))
     }
@@ -143,8 +173,11 @@ impl Writers {
             asks,
             reply,
         };
-        self.queue.send(job).await.map_err(|_| Error::shutting_down())?;
-        answer
+        watched("a place in the queue of writes", self.queue.send(job))
+            .await
+            .map_err(|_| Error::shutting_down())?;
+        self.accepted.fetch_add(1, Ordering::Relaxed);
+        watched("a write of several changes", answer)
             .await
             .map_err(|_| Error::internal("a writer ended without an answer"))
     }
@@ -161,9 +194,14 @@ impl Writers {
 async fn run(db: Db, vault: Option<Arc<Vault>>, lists: Lists, waiting: Arc<Mutex<mpsc::Receiver<Job>>>) {
     let mut log = Checkpoints::of(&db);
     loop {
-        let jobs = gather(&mut *waiting.lock().await, db.share(), |job: &Job| job.edits.len()).await;
+        let mut jobs = gather(&mut *waiting.lock().await, db.share(), |job: &Job| job.edits.len()).await;
         if jobs.is_empty() {
             return log.end().await;
+        }
+        // Nobody waits for these any more, and nothing of them is done: the time is for those who do.
+        jobs.retain(|job| !job.reply.is_closed());
+        if jobs.is_empty() {
+            continue;
         }
         let results = match write(&db, vault.as_ref(), &lists, &jobs).await {
             Ok(results) => results,
@@ -211,6 +249,9 @@ enum Fault {
     Database(#[from] sea_orm::DbErr),
     #[error("{}", .0.logged())]
     Kit(#[from] Error),
+    /// Something in it panicked; what it had written is undone.
+    #[error("a transaction panicked, see the log before this")]
+    Panic,
     /// The commit was sent and its answer is missing: it is not known whether it was done.
     #[error("the commit has no answer: {0}")]
     Commit(sea_orm::DbErr),
@@ -221,7 +262,8 @@ impl Fault {
     /// or locked, and never where the batch may be written already: doing it again would do it twice.
     fn may_be_of_one_job(&self) -> bool {
         match self {
-            Self::Database(error) => !is_unreachable(error) && !is_locked(error),
+            Self::Database(error) => !is_unreachable(error) && !is_locked(error) && !is_slow(error),
+            Self::Panic => true,
             Self::Kit(error) => !matches!(error.class(), Class::Unavailable | Class::Exhausted),
             Self::Commit(error) => wants_retry(error) && !is_locked(error),
         }
@@ -234,6 +276,7 @@ impl From<Fault> for Error {
             Fault::Database(error) if is_unique(&error) => Error::concurrent(),
             Fault::Database(error) => error.into(),
             Fault::Kit(error) => error,
+            Fault::Panic => Error::internal(fault),
             Fault::Commit(error) if wants_retry(&error) || is_locked(&error) || is_full(&error) => error.into(),
             Fault::Commit(error) => {
                 tracing::warn!("a commit has no answer: {error}");
@@ -255,7 +298,11 @@ async fn write(
     let mut attempt = 0;
     loop {
         attempt += 1;
-        let fault = match transaction(db, vault, lists, jobs).await {
+        // A writer outlives a panic: the connection that it happened on is closed before it is used again.
+        let done = AssertUnwindSafe(transaction(db, vault, lists, jobs))
+            .catch_unwind()
+            .await;
+        let fault = match done.unwrap_or(Err(Fault::Panic)) {
             Ok(results) => return Ok(results),
             Err(fault) => fault,
         };
@@ -265,7 +312,7 @@ async fn write(
             Fault::Database(error) | Fault::Commit(error) if wants_retry(error) => true,
             Fault::Database(error) => jobs.len() == 1 && is_unique(error),
             Fault::Kit(error) => error.reason() == "CONCURRENT_CHANGE",
-            Fault::Commit(_) => false,
+            Fault::Commit(_) | Fault::Panic => false,
         };
         if !again || attempt >= ATTEMPTS {
             return Err(fault);

@@ -22,7 +22,7 @@ on_both_stores!(
     callers_that_leave_are_in_nobodys_way,
 );
 
-const CALLS: usize = 3000;
+const CALLS: usize = 1600;
 const CONNECTIONS: usize = 40;
 /// How many calls the register takes at once where nothing is said.
 const PLACES: usize = 1024;

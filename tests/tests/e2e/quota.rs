@@ -126,6 +126,7 @@ async fn confirmed(channel: Channel, name: String) -> Result<Recommendation, Sta
         let told = failure(Err::<(), _>(status.clone()));
         let again = [
             (Code::Aborted, "CONCURRENT_CHANGE"),
+            (Code::Unavailable, "DATABASE_LOCKED"),
             (Code::ResourceExhausted, "OVERLOADED"),
             (Code::ResourceExhausted, "WRITE_QUEUE_FULL"),
         ];

@@ -83,7 +83,7 @@ fn writes_wait_for_another_process_and_each_is_done_once() {
                         );
                         made.push(name);
                     }
-                    Err(told) => assert_eq!(told, ("CONCURRENT_CHANGE", Class::Aborted)),
+                    Err(told) => assert_eq!(told, ("DATABASE_LOCKED", Class::Unavailable)),
                 }
             }
             made.sort();

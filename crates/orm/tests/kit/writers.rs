@@ -12,7 +12,7 @@ use sea_orm::{
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::audit;
-use crate::collections::Institutes;
+use crate::collections::{Institutes, PANICS};
 use crate::ground::{self, Ground, Kind, Read, call, cx, execute, make, number, once, query, wait};
 
 const KINDS: [Kind; 2] = [Kind::Sqlite, Kind::Postgres];
@@ -48,11 +48,40 @@ pub async fn hold(other: &Db) -> DatabaseTransaction {
 
 type Waiting = JoinHandle<Result<Organization, Error>>;
 
-/// Sends a call and gives it time to reach the queue.
-async fn queue(call: impl Future<Output = Result<Organization, Error>> + Send + 'static) -> Waiting {
+/// Sends a call and waits until it is in the queue.
+async fn queue(
+    store: &Arc<Store>,
+    call: impl Future<Output = Result<Organization, Error>> + Send + 'static,
+) -> Waiting {
+    let before = store.write_queue().accepted;
     let waiting = tokio::spawn(call);
-    tokio::time::sleep(Duration::from_millis(5)).await;
+    soon("the call is not queued", async || store.write_queue().accepted > before).await;
     waiting
+}
+
+fn updating(
+    store: &Arc<Store>,
+    name: &str,
+    item: Organization,
+) -> impl Future<Output = Result<Organization, Error>> + Send + 'static {
+    let (store, name) = (Arc::clone(store), name.to_owned());
+    let item = Organization { name, ..item };
+    let mask = Mask::parse::<Institutes>(&["display_name".into()], &item).unwrap();
+    async move {
+        store
+            .update::<Institutes>(&cx("user:x"), call(), item, mask)
+            .await
+            .read()
+    }
+}
+
+/// Waits for something that comes as soon as the machine has time for it.
+async fn soon(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so().await {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{what}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
 }
 
 fn creating(
@@ -69,15 +98,25 @@ fn creating(
     }
 }
 
-/// Keeps all writers busy: what is queued after this shares a transaction.
-async fn occupy(db: &Db, store: &Arc<Store>) -> Vec<Waiting> {
+/// Keeps all writers busy behind what `other` holds: what is queued after this shares a transaction.
+async fn occupy(other: &Db, store: &Arc<Store>) -> Vec<Waiting> {
     // What is made once for all names is there before the first is written.
     mingce_orm::text::place("");
-    let writers = if db.backend() == DbBackend::Postgres { 2 } else { 1 };
+    let writers = if other.backend() == DbBackend::Postgres { 2 } else { 1 };
     let mut busy = Vec::new();
     for writer in 0..writers {
-        busy.push(queue(creating(store, call(), named(&format!("busy {writer}"), &[]))).await);
-        tokio::time::sleep(Duration::from_millis(80)).await;
+        busy.push(queue(store, creating(store, call(), named(&format!("busy {writer}"), &[]))).await);
+        soon("no writer takes the call", async || store.write_queue().waiting == 0).await;
+        if other.backend() == DbBackend::Postgres {
+            // It has come to the lock: what comes next is for another writer.
+            let locked = "SELECT count(*) FROM pg_stat_activity \
+                          WHERE datname = current_database() AND wait_event_type = 'Lock'";
+            let stand = i64::from(writer) + 1;
+            soon("a writer does not come to the lock", async || {
+                number(other, locked).await == stand
+            })
+            .await;
+        }
     }
     busy
 }
@@ -91,41 +130,28 @@ fn each_call_of_a_batch_gets_its_own_answer() {
             let there = make::<Institutes>(&store, named("there", &["9"])).await;
             let other = ground.open().await;
             let held = hold(&other).await;
-            let busy = occupy(&db, &store).await;
+            let busy = occupy(&other, &store).await;
 
-            let first = queue(creating(&store, call(), named("first", &["1"]))).await;
-            let taken = queue(creating(&store, call(), named("taken", &["1"]))).await;
-            let updating = |name: String, item: Organization| {
-                let store = Arc::clone(&store);
-                let item = Organization { name, ..item };
-                let mask = Mask::parse::<Institutes>(&["display_name".into()], &item).unwrap();
-                async move {
-                    store
-                        .update::<Institutes>(&cx("user:x"), call(), item, mask)
-                        .await
-                        .read()
-                }
-            };
-            let asks = queue(updating(there.name.clone(), named("changed", &[]))).await;
-            let missing = queue(updating(
-                format!("organizations/{}", "0".repeat(26)),
-                named("none", &[]),
-            ))
+            let first = queue(&store, creating(&store, call(), named("first", &["1"]))).await;
+            let taken = queue(&store, creating(&store, call(), named("taken", &["1"]))).await;
+            let asks = queue(&store, updating(&store, &there.name, named("changed", &[]))).await;
+            let missing = queue(
+                &store,
+                updating(&store, &format!("organizations/{}", "0".repeat(26)), named("none", &[])),
+            )
             .await;
             let id = "0a0b0c0d-0000-7000-8000-000000000001";
             let item = named("once", &["2"]);
-            let made = queue(creating(&store, once("create", id, &item), item.clone())).await;
-            let again = queue(creating(
+            let made = queue(&store, creating(&store, once("create", id, &item), item.clone())).await;
+            let again = queue(
                 &store,
-                once("create", &id.to_uppercase(), &item),
-                item.clone(),
-            ))
+                creating(&store, once("create", &id.to_uppercase(), &item), item.clone()),
+            )
             .await;
-            let reused = queue(creating(
+            let reused = queue(
                 &store,
-                once("create", id, &named("else", &[])),
-                named("else", &[]),
-            ))
+                creating(&store, once("create", id, &named("else", &[])), named("else", &[])),
+            )
             .await;
             held.rollback().await.unwrap();
 
@@ -171,12 +197,13 @@ fn what_the_database_refuses_fails_alone() {
             };
             execute(&db, refuse).await;
             let store = Arc::new(ground::store(&db));
-            let held = hold(&ground.open().await).await;
-            let busy = occupy(&db, &store).await;
-            let before = queue(creating(&store, call(), named("before", &[]))).await;
-            let poison = queue(creating(&store, call(), named("poison", &[]))).await;
+            let other = ground.open().await;
+            let held = hold(&other).await;
+            let busy = occupy(&other, &store).await;
+            let before = queue(&store, creating(&store, call(), named("before", &[]))).await;
+            let poison = queue(&store, creating(&store, call(), named("poison", &[]))).await;
             let item = named("after", &["1"]);
-            let after = queue(creating(&store, once("create", "1", &item), item.clone())).await;
+            let after = queue(&store, creating(&store, once("create", "1", &item), item.clone())).await;
             held.rollback().await.unwrap();
             for waiting in busy.into_iter().chain([before]) {
                 waiting.await.unwrap().unwrap();
@@ -217,9 +244,9 @@ fn a_batch_whose_commit_has_no_answer_is_not_done_again() {
         let store = Arc::new(ground::store(&db));
         let other = ground.open().await;
         let held = hold(&other).await;
-        let mut all = occupy(&db, &store).await;
+        let mut all = occupy(&other, &store).await;
         for place in 0..12 {
-            all.push(queue(creating(&store, call(), named(&format!("n{place}"), &[]))).await);
+            all.push(queue(&store, creating(&store, call(), named(&format!("n{place}"), &[]))).await);
         }
         held.rollback().await.unwrap();
         for waiting in all {
@@ -243,8 +270,9 @@ fn a_full_queue_says_so_at_once_and_answers_all_that_it_took() {
     wait(async {
         let (ground, db) = Ground::new(Kind::Sqlite).await;
         let store = Arc::new(ground::store(&db));
-        let held = hold(&ground.open().await).await;
-        let busy = occupy(&db, &store).await;
+        let other = ground.open().await;
+        let held = hold(&other).await;
+        let busy = occupy(&other, &store).await;
         let mut calls = JoinSet::new();
         let begun = Instant::now();
         for _ in 0..4200 {
@@ -279,25 +307,73 @@ fn a_full_queue_says_so_at_once_and_answers_all_that_it_took() {
 }
 
 #[test]
-fn a_write_that_nobody_waits_for_ends_whole_and_closing_waits_for_it() {
+fn a_write_whose_caller_left_before_it_began_is_not_done_and_one_that_began_ends_whole() {
     for kind in KINDS {
         wait(async {
-            let (_ground, db) = Ground::new(kind).await;
+            let (ground, db) = Ground::new(kind).await;
             let store = Arc::new(ground::store(&db));
+            let other = ground.open().await;
+            let held = hold(&other).await;
+            let busy = occupy(&other, &store).await;
             for place in 0..60 {
-                let call = creating(&store, call(), named(&format!("left {place}"), &[&place.to_string()]));
-                // Polled once, so that it is in the queue, then dropped.
-                tokio::select! {
-                    biased;
-                    done = call => panic!("it cannot be done yet: {done:?}"),
-                    () = std::future::ready(()) => {}
-                }
+                let name = format!("left {place}");
+                let left = queue(&store, creating(&store, call(), named(&name, &[&place.to_string()]))).await;
+                left.abort();
+                assert!(left.await.unwrap_err().is_cancelled());
+            }
+            let stays = queue(&store, creating(&store, call(), named("stays", &[]))).await;
+            // These have begun.
+            for waiting in &busy {
+                waiting.abort();
+            }
+            held.rollback().await.unwrap();
+            stays.await.unwrap().unwrap();
+            for waiting in busy {
+                let _ = waiting.await;
             }
             Arc::into_inner(store).unwrap().close().await;
-            let items = audit::check(&db).await;
-            assert_eq!(items.len(), 60);
+            let names: Vec<_> = audit::check(&db).await.into_iter().map(|o| o.display_name).collect();
+            assert!(names.iter().all(|name| !name.contains("left")), "{names:?}");
+            assert_eq!(names.len(), if kind == Kind::Postgres { 3 } else { 2 });
         });
     }
+}
+
+#[test]
+fn a_panic_in_what_follows_an_edit_fails_its_call_alone_and_the_writers_go_on() {
+    wait(async {
+        let (ground, db) = Ground::new(Kind::Sqlite).await;
+        let store = Arc::new(ground::store(&db));
+        let there = make::<Institutes>(&store, named("there", &[])).await;
+        let other = ground.open().await;
+        let held = hold(&other).await;
+        let busy = occupy(&other, &store).await;
+        let before = queue(&store, creating(&store, call(), named("before", &[]))).await;
+        let broken = queue(&store, updating(&store, &there.name, named(PANICS, &[]))).await;
+        let after = queue(&store, creating(&store, call(), named("after", &[]))).await;
+        held.rollback().await.unwrap();
+        for waiting in busy.into_iter().chain([before, after]) {
+            waiting.await.unwrap().unwrap();
+        }
+        assert_eq!(broken.await.unwrap().unwrap_err().class(), Class::Internal);
+        creating(&store, call(), named("well again", &[])).await.unwrap();
+        assert_eq!(audit::check(&db).await.len(), 5);
+    });
+}
+
+#[test]
+fn a_connection_that_is_left_in_a_transaction_is_not_used_for_the_next_one() {
+    wait(async {
+        let (ground, db) = Ground::new(Kind::Sqlite).await;
+        let store = Arc::new(ground::store(&db));
+        creating(&store, call(), named("first", &[])).await.unwrap();
+        // Behind the back of the library: it counts no transaction.
+        execute(&db, "BEGIN").await;
+        let refused = creating(&store, call(), named("refused", &[])).await.unwrap_err();
+        assert_eq!(refused.class(), Class::Internal);
+        creating(&store, call(), named("second", &[])).await.unwrap();
+        assert_eq!(audit::check(&ground.open().await).await.len(), 2);
+    });
 }
 
 #[test]
