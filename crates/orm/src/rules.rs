@@ -283,6 +283,20 @@ mod tests {
     }
 
     #[test]
+    fn a_check_ends_once_much_is_wrong() {
+        let wrong = Name {
+            start_date: "x".to_owned(),
+            ..Name::default()
+        };
+        let organization = Organization {
+            names: vec![wrong; 20_000],
+            ..Organization::default()
+        };
+        let found = check(&organization, "organization").len();
+        assert!((33..40).contains(&found), "{found}");
+    }
+
+    #[test]
     fn a_reason_is_made_once_and_kept() {
         assert!(std::ptr::eq(reason("string.max_len"), reason("string.max_len")));
         assert_eq!(

@@ -120,6 +120,60 @@ fn a_text_with_nul_is_found_by_its_path_and_a_number_that_is_nought_is_none() {
     assert_eq!(crate::names::text_with_nul("mingce.labs.v1.Lab", &zero), None);
 }
 
+/// What weighing costs beside decoding: `cargo test -p mingce-proto --release what_weighing -- --nocapture`.
+#[test]
+#[allow(clippy::print_stdout)]
+fn what_weighing_costs_is_printed_and_a_get_is_not_looked_into() {
+    use crate::talent::{CreateTalentRequest, Employment, Talent};
+    let shapes = &*SHAPES;
+    let light = |name: &str| shapes.all[shapes.places[name]].light;
+    assert!(light("mingce.labs.v1.GetLabRequest") > 256 << 10);
+    assert!(light("mingce.talent.v1.ListTalentsRequest") > 256 << 10);
+
+    let name = |text: &str| crate::registry::Name {
+        text: text.to_owned(),
+        ..Default::default()
+    };
+    let organization = crate::registry::OrganizationReference {
+        organization: "organizations/01jd2k3m4n5p6q7r8s9t0v1w2x".to_owned(),
+        ..Default::default()
+    };
+    let employment = Employment {
+        organization: Some(organization),
+        position: "教授".to_owned(),
+        ..Default::default()
+    };
+    let talent = Talent {
+        display_name: "陈玉涛".to_owned(),
+        names: vec![name("陈玉涛"), name("Chen Yutao")],
+        employments: vec![employment; 2],
+        disciplines: vec!["海洋".to_owned()],
+        ..Talent::default()
+    };
+    let request = CreateTalentRequest {
+        talent: Some(talent),
+        request_id: "0192f3a4-5b6c-7d8e-9f01-23456789abcd".to_owned(),
+        ..Default::default()
+    };
+    let bytes = request.encode_to_vec();
+    const TIMES: u32 = 20_000;
+    let each = |work: &dyn Fn()| {
+        let begun = std::time::Instant::now();
+        (0..TIMES).for_each(|_| work());
+        begun.elapsed() / TIMES
+    };
+    let weighed = each(&|| {
+        std::hint::black_box(weigh("mingce.talent.v1.CreateTalentRequest", &bytes)).unwrap();
+    });
+    let decoded = each(&|| {
+        std::hint::black_box(CreateTalentRequest::decode(bytes.as_slice())).unwrap();
+    });
+    println!(
+        "a create of {} bytes: weighed in {weighed:?}, decoded in {decoded:?}",
+        bytes.len()
+    );
+}
+
 #[test]
 fn a_move_is_no_larger_than_a_pointer_and_a_tag() {
     assert!(size_of::<LabDesignationMove>() <= 16);

@@ -58,6 +58,8 @@ pub struct Session {
     /// In a dry run: the register with all that the run would have changed so far.
     pub rehearsal: Option<Work>,
     created: BTreeMap<(String, String), CreatedReference>,
+    /// How many bytes of memory those take, about.
+    created_bytes: usize,
 }
 
 impl Session {
@@ -79,13 +81,17 @@ impl Session {
     /// Notes a record that was made because a row named it.
     pub fn note_created(&mut self, collection: &str, key: &str, display_name: &str, name: &str) {
         let name = if self.is_dry() { String::new() } else { name.to_owned() };
+        let bytes = &mut self.created_bytes;
         self.created
             .entry((collection.to_owned(), key.to_owned()))
-            .or_insert_with(|| CreatedReference {
-                collection: collection.to_owned(),
-                key: key.to_owned(),
-                display_name: display_name.to_owned(),
-                name,
+            .or_insert_with(|| {
+                *bytes += 2 * size_of::<CreatedReference>() + 2 * key.len() + display_name.len() + name.len();
+                CreatedReference {
+                    collection: collection.to_owned(),
+                    key: key.to_owned(),
+                    display_name: display_name.to_owned(),
+                    name,
+                }
             });
     }
 }
@@ -353,8 +359,11 @@ impl Length {
         let one =
             |o: &RowOutcome| size_of::<RowOutcome>() + o.name.len() + o.problems.iter().map(problem).sum::<usize>();
         self.outcomes += piece.iter().map(one).sum::<usize>();
-        if self.outcomes > OUTCOMES {
-            let most = format!("rows whose outcomes and problems take {} MiB", OUTCOMES >> 20);
+        if self.outcomes + session.created_bytes > OUTCOMES {
+            let most = format!(
+                "rows whose outcomes, problems and new references take {} MiB",
+                OUTCOMES >> 20
+            );
             return Err(too_long(&most));
         }
         let rehearsed = session.rehearsal.as_mut().map_or(0, Work::lighten);

@@ -4,5 +4,7 @@
 mod contract;
 mod heaviest;
 mod largest;
+mod many;
 mod random;
+mod references;
 mod streams;
