@@ -16,37 +16,50 @@ const GROWTH: usize = 64 << 20;
 const CALLS: usize = 240;
 const CONNECTIONS: usize = 6;
 
-/// Requests that are as large as they may be, of which each element is wrong.
-fn wrong() -> [(&'static str, Bytes); 3] {
+/// A lab whose members are wrong, `count` of them.
+fn members(count: usize, date: &str) -> UpdateLabRequest {
     let member = LabMember {
-        start_date: "x".repeat(100),
+        start_date: date.to_owned(),
         ..LabMember::default()
     };
-    let update = UpdateLabRequest {
+    UpdateLabRequest {
         lab: Some(Lab {
-            name: "labs/1".to_owned(),
-            members: vec![member; 2000],
+            members: vec![member; count],
             ..Lab::default()
         }),
+        ..UpdateLabRequest::default()
+    }
+}
+
+/// A mask whose paths are wrong.
+fn paths(count: usize, path: &str) -> UpdateLabRequest {
+    UpdateLabRequest {
         update_mask: Some(prost_types::FieldMask {
-            paths: vec!["members".to_owned()],
+            paths: vec![path.to_owned(); count],
         }),
         ..UpdateLabRequest::default()
-    };
-    let names = BatchGetLabsRequest {
-        names: vec!["x".repeat(250); 1000],
+    }
+}
+
+fn names(count: usize, name: &str) -> BatchGetLabsRequest {
+    BatchGetLabsRequest {
+        names: vec![name.to_owned(); count],
         ..BatchGetLabsRequest::default()
-    };
-    let paths = UpdateLabRequest {
-        update_mask: Some(prost_types::FieldMask {
-            paths: vec!["x".repeat(250); 1000],
-        }),
-        ..UpdateLabRequest::default()
-    };
+    }
+}
+
+/// Requests that are as large as they may be, of which each element is wrong: as many as are allowed, and as many as fit.
+fn wrong() -> [(&'static str, Bytes); 6] {
+    let long = "x".repeat(250);
+    let update = |request: UpdateLabRequest| ("mingce.labs.v1.LabService/UpdateLab", request.encode_to_vec().into());
+    let get = |request: BatchGetLabsRequest| ("mingce.labs.v1.LabService/BatchGetLabs", request.encode_to_vec().into());
     [
-        ("mingce.labs.v1.LabService/UpdateLab", update.encode_to_vec().into()),
-        ("mingce.labs.v1.LabService/BatchGetLabs", names.encode_to_vec().into()),
-        ("mingce.labs.v1.LabService/UpdateLab", paths.encode_to_vec().into()),
+        update(members(2000, &long[..100])),
+        update(members(40_000, "x")),
+        update(paths(1000, &long)),
+        update(paths(80_000, "x")),
+        get(names(1000, &long)),
+        get(names(80_000, "x")),
     ]
 }
 
@@ -80,7 +93,7 @@ async fn many_large_requests_at_once_take_what_is_for_them_and_small_ones_are_an
                 "REQUIRED",
                 "MASK_FIELD_UNKNOWN",
                 "OVERLOADED",
-                "MESSAGE_TOO_COMPLEX",
+                "REPEATED_MAX_ITEMS",
             ];
             assert!(told.contains(&failure.reason.as_str()), "{failure:?}");
         }
