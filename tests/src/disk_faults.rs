@@ -1,7 +1,7 @@
 //! A disk that fails on command: a library in C under the real program, preloaded by the loader of the system.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -55,6 +55,11 @@ impl DiskFaults {
             .open(folder.path().join("control"))
             .unwrap();
         control.set_len(4096).unwrap();
+        // A server of PostgreSQL is another user's.
+        let open_to_all = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+        open_to_all(folder.path(), 0o755);
+        open_to_all(&folder.path().join("disk_faults.so"), 0o755);
+        open_to_all(&folder.path().join("control"), 0o666);
         let file = file.to_owned();
         Self { folder, control, file }
     }

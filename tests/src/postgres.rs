@@ -4,7 +4,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,6 +13,7 @@ use std::{env, process, thread};
 
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Executor};
+use tempfile::TempDir;
 
 use crate::binary::{profile_folder, workspace};
 
@@ -81,16 +82,56 @@ pub fn server() -> &'static str {
         .get_or_init(|| match env::var("MINGCE_TEST_POSTGRES") {
             Ok(url) => (url, None),
             Err(_) => {
-                let (url, user) = join(&profile_folder().join("test-postgres"));
+                let (url, user) = join(&profile_folder().join("test-postgres"), &[]);
                 (url, Some(user))
             }
         })
         .0
 }
 
+/// A server of one test's own, which may be hurt. It ends some seconds after it is dropped.
+#[derive(Debug)]
+pub struct OwnServer {
+    url: String,
+    _folder: TempDir,
+    _user: File,
+}
+
+impl OwnServer {
+    /// Starts one with this in its environment. Unlike the others' server it waits for the disk.
+    pub async fn start(environment: &[(String, PathBuf)]) -> Self {
+        let folder = tempfile::Builder::new()
+            .prefix("mingce-own-postgres.")
+            .tempdir()
+            .unwrap();
+        let (url, user) = join(folder.path(), environment);
+        let url = format!("{url}/postgres");
+        let mut connection = PgConnection::connect(&url).await.unwrap();
+        for setting in ["fsync", "synchronous_commit", "full_page_writes"] {
+            let statement = format!("ALTER SYSTEM SET {setting} = on");
+            connection
+                .execute(sqlx::raw_sql(AssertSqlSafe(statement)))
+                .await
+                .unwrap();
+        }
+        connection.execute("SELECT pg_reload_conf()").await.unwrap();
+        connection.close().await.unwrap();
+        Self {
+            url,
+            _folder: folder,
+            _user: user,
+        }
+    }
+
+    /// The URL of its one database.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+}
+
 /// Joins the users of the folder's server. The lock in the answer counts this process among them until it ends, however
 /// that happens.
-fn join(folder: &Path) -> (String, File) {
+fn join(folder: &Path, environment: &[(String, PathBuf)]) -> (String, File) {
     fs::create_dir_all(folder).unwrap();
     let lock_file = |name| {
         File::options()
@@ -117,6 +158,7 @@ fn join(folder: &Path) -> (String, File) {
             supervisor.unlock().unwrap();
             let child = Command::new(workspace().join("tests/parts/postgres"))
                 .arg(folder)
+                .envs(environment.iter().map(|(name, value)| (name, value)))
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
                 .stderr(File::create(folder.join("log")).unwrap())

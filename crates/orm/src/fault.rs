@@ -32,6 +32,12 @@ pub(crate) fn is_slow(error: &sea_orm::DbErr) -> bool {
     code(error).as_deref() == Some("57014")
 }
 
+/// Whether a commit failed for a full disk and is undone: SQLite's. PostgreSQL ends the whole server where its log cannot be written,
+/// and nobody knows yet what of it will be found.
+pub(crate) fn is_undone(error: &sea_orm::DbErr) -> bool {
+    code(error).as_deref() == Some("13")
+}
+
 /// Whether there is no connection to the database, or it broke: an input or output error, or the server going away
 /// (classes 57P and 08 of SQLSTATE).
 pub(crate) fn is_unreachable(error: &sea_orm::DbErr) -> bool {

@@ -23,7 +23,7 @@ use crate::checkpoint::Checkpoints;
 use crate::cx::Cx;
 use crate::db::Db;
 use crate::error::{Class, Error, Result};
-use crate::fault::{is_full, is_locked, is_slow, is_unique, is_unreachable, wants_retry};
+use crate::fault::{is_locked, is_slow, is_undone, is_unique, is_unreachable, wants_retry};
 use crate::layer::Asks;
 use crate::lists::Lists;
 use crate::once::{self, Done, Earlier, Once, RequestKey, same};
@@ -277,7 +277,7 @@ impl From<Fault> for Error {
             Fault::Database(error) => error.into(),
             Fault::Kit(error) => error,
             Fault::Panic => Error::internal(fault),
-            Fault::Commit(error) if wants_retry(&error) || is_locked(&error) || is_full(&error) => error.into(),
+            Fault::Commit(error) if wants_retry(&error) || is_locked(&error) || is_undone(&error) => error.into(),
             Fault::Commit(error) => {
                 tracing::warn!("a commit has no answer: {error}");
                 let said = "the connection to the database was lost while the change was committed: it may be done or not; \

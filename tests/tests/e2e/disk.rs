@@ -3,13 +3,17 @@
 //!
 //! `MINGCE_DISK=all` tries every place at which the disk can fail; otherwise it is some of them.
 
+use std::time::{Duration, Instant};
+
 use mingce_e2e::disk_faults::{DiskFaults, ERRORS, SYNCS, TRUNCATIONS, WRITES};
+use mingce_e2e::postgres::OwnServer;
 use mingce_e2e::{Failure, Register, Store};
 use mingce_proto::labs::{ImportOrganizationsRequest, MergeOrganizationsRequest, Organization};
 use mingce_proto::registry::ImportSettings;
 use mingce_proto::registry::row_outcome::Outcome;
+use sqlx::postgres::PgConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{Connection, Row};
+use sqlx::{AssertSqlSafe, Connection};
 use tonic::{Code, Status};
 
 use crate::made::{create, identifier, organization, read};
@@ -101,46 +105,63 @@ async fn some_work(register: &Register, told: &mut Told, run: &str) {
     }
 }
 
-/// Looks for all of it in the file, as a process of its own.
+/// The database, as a process of its own reads it.
+enum Beside {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+impl Beside {
+    async fn of_file(register: &Register) -> Self {
+        let options = SqliteConnectOptions::new()
+            .filename(register.sqlite_file())
+            .read_only(true);
+        Self::Sqlite(SqliteConnection::connect_with(&options).await.unwrap())
+    }
+
+    async fn count(&mut self, table: &str, condition: &str) -> i64 {
+        let query = AssertSqlSafe(format!("SELECT count(*) FROM {table} WHERE {condition}"));
+        match self {
+            Self::Sqlite(file) => sqlx::query_scalar(query).fetch_one(file).await.unwrap(),
+            Self::Postgres(server) => sqlx::query_scalar(query).fetch_one(server).await.unwrap(),
+        }
+    }
+
+    /// Looks for all of it.
+    async fn expect_kept(mut self, told: &Told, at: &str) {
+        for (name, revision) in &told.done {
+            let id = name.split_once('/').unwrap().1;
+            let entry = format!("resource = '{name}' AND revision = {revision}");
+            let row = format!("id = '{id}' AND revision >= {revision}");
+            let found = (
+                self.count("ledger", &entry).await,
+                self.count("organizations", &row).await,
+            );
+            assert_eq!(
+                found,
+                (1, 1),
+                "{at}: {name} at revision {revision} was answered and is lost"
+            );
+        }
+        for name in &told.refused {
+            let within = match self {
+                Self::Sqlite(_) => format!("instr(snapshot, CAST('{name}' AS BLOB)) > 0"),
+                Self::Postgres(_) => format!("position(convert_to('{name}', 'UTF8') IN snapshot) > 0"),
+            };
+            assert_eq!(
+                self.count("ledger", &within).await,
+                0,
+                "{at}: {name} was refused and is there"
+            );
+        }
+        let entries = self.count("ledger", "true").await;
+        let last = format!("sequence > {entries} OR sequence < 1");
+        assert_eq!(self.count("ledger", &last).await, 0, "{at}: the ledger has a gap");
+    }
+}
+
 async fn expect_kept(register: &Register, told: &Told, at: &str) {
-    let options = SqliteConnectOptions::new()
-        .filename(register.sqlite_file())
-        .read_only(true);
-    let mut file = SqliteConnection::connect_with(&options).await.unwrap();
-    for (name, revision) in &told.done {
-        let id = name.split_once('/').unwrap().1;
-        let row = sqlx::query(
-            "SELECT (SELECT count(*) FROM ledger WHERE resource = ? AND revision = ?), \
-             (SELECT count(*) FROM organizations WHERE id = ? AND revision >= ?)",
-        )
-        .bind(name)
-        .bind(revision)
-        .bind(id)
-        .bind(revision)
-        .fetch_one(&mut file)
-        .await
-        .unwrap();
-        let found: (i64, i64) = (row.get(0), row.get(1));
-        assert_eq!(
-            found,
-            (1, 1),
-            "{at}: {name} at revision {revision} was answered and is lost"
-        );
-    }
-    for name in &told.refused {
-        let row = sqlx::query("SELECT count(*) FROM ledger WHERE instr(snapshot, CAST(? AS BLOB)) > 0")
-            .bind(name)
-            .fetch_one(&mut file)
-            .await
-            .unwrap();
-        assert_eq!(row.get::<i64, _>(0), 0, "{at}: {name} was refused and is there");
-    }
-    let row = sqlx::query("SELECT count(*), coalesce(max(sequence), 0) FROM ledger")
-        .fetch_one(&mut file)
-        .await
-        .unwrap();
-    assert_eq!(row.get::<i64, _>(0), row.get::<i64, _>(1), "{at}: the ledger has a gap");
-    file.close().await.unwrap();
+    Beside::of_file(register).await.expect_kept(told, at).await;
 }
 
 async fn faulty() -> (Register, DiskFaults) {
@@ -167,7 +188,7 @@ async fn calls_of_work(register: &Register, disk: &DiskFaults, told: &mut Told) 
     disk.heal();
     assert!(told.reasons.is_empty());
     let calls = disk.calls();
-    assert!(calls > 30, "only {calls}: the disk is not that of the register");
+    assert!(calls > 10, "only {calls}: the disk is not that of the register");
     calls
 }
 
@@ -230,4 +251,35 @@ async fn a_disk_that_stays_broken_loses_nothing_that_was_answered() {
         assert!(make(&register, &mut told, &format!("戊{from}")).await.is_some());
         expect_kept(&register, &told, &format!("restarted after {from}")).await;
     }
+}
+
+/// PostgreSQL starts anew where its log cannot be written, and goes on where a table cannot.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_disk_of_postgres_that_fails_and_heals_loses_nothing_that_was_answered() {
+    let disk = DiskFaults::new("/server/");
+    let server = OwnServer::start(&disk.environment()).await;
+    let mut register = Register::prepare(Store::Sqlite, &["--database", server.url()]).await;
+    register.restart();
+    let mut told = Told::default();
+    let calls = calls_of_work(&register, &disk, &mut told).await;
+    for (turn, from) in (1..=calls).step_by(step(4)).enumerate() {
+        let at = format!("the {from}th with error {}", ERRORS[turn % 3]);
+        disk.fail(ALL, from, 1, ERRORS[turn % 3]);
+        some_work(&register, &mut told, &format!("{from:04}")).await;
+        disk.heal();
+        let until = Instant::now() + Duration::from_secs(60);
+        for attempt in 0.. {
+            if make(&register, &mut told, &format!("丁{from:04}-{attempt}."))
+                .await
+                .is_some()
+            {
+                break;
+            }
+            assert!(Instant::now() < until, "{at}: {}", told.reasons.last().unwrap());
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        let beside = PgConnection::connect(server.url()).await.unwrap();
+        Beside::Postgres(beside).expect_kept(&told, &at).await;
+    }
+    assert!(!told.reasons.is_empty());
 }
