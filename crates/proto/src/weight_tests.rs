@@ -168,6 +168,12 @@ fn what_weighing_costs_is_printed_and_a_get_is_not_looked_into() {
     let decoded = each(&|| {
         std::hint::black_box(CreateTalentRequest::decode(bytes.as_slice())).unwrap();
     });
+    let budget = crate::budget::Budget::new(1 << 20);
+    let held = each(&|| {
+        let held = std::hint::black_box(budget.hold());
+        held.take(100).unwrap();
+    });
+    println!("what a call holds is made and counted in {held:?}");
     println!(
         "a create of {} bytes: weighed in {weighed:?}, decoded in {decoded:?}",
         bytes.len()
