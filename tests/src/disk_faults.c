@@ -45,6 +45,8 @@ static int fails(int fd, uint64_t kind) {
     if (length < 0) return 0;
     path[length] = 0;
     if (!strstr(path, wanted)) return 0;
+    /* What lies beside a database, and is written once in a while, counts only where it is meant. */
+    if (strstr(path, "-head") && !strstr(wanted, "-head")) return 0;
     uint64_t call = ++control->calls;
     if (call < control->from || call >= control->until) return 0;
     control->failed++;

@@ -75,6 +75,11 @@ impl Register {
         self.environment = environment;
     }
 
+    /// More flags for `mingce serve`, from the next start on, instead of those that it had.
+    pub fn set_flags(&mut self, flags: &[&str]) {
+        self.flags = flags.iter().map(|&flag| flag.to_owned()).collect();
+    }
+
     /// Another process on the same PostgreSQL database, with the same flags and the same key. It ends before this one is dropped.
     pub async fn another(&self) -> Self {
         let database = self.database.as_ref().expect("a file is open in one process");

@@ -1,6 +1,6 @@
 //! Opening the database: SQLite by default, PostgreSQL by URL. Who reads has other connections than who writes.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,10 +13,14 @@ use sea_orm::{
 use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use tokio::sync::OnceCell;
 
 use crate::checkpoint::{PAGES_AT_MOST, Synced};
+use crate::cx::Cx;
 use crate::error::{Class, Error, Result};
 use crate::fault::is_locked;
+use crate::figures::{self, Counted};
+use crate::head::Keeper;
 use crate::sqlite::{self, Readers, Way};
 use crate::statement::sql;
 
@@ -26,7 +30,9 @@ const SQLITE_AT_LEAST: (u32, &str) = (3_051_003, "3.51.3");
 /// Connections of a pool.
 const SQLITE_READS: u32 = 4;
 const SQLITE_OTHER_READS: u32 = 2;
+const SQLITE_COUNTS: u32 = 2;
 const POSTGRES_READS: u32 = 8;
+const POSTGRES_COUNTS: u32 = 4;
 /// How many gets that are shared run at once.
 const POSTGRES_GETS: u32 = 2;
 const POSTGRES_WRITES: u32 = 5;
@@ -39,8 +45,10 @@ pub const SHARE: usize = 256;
 pub struct Db {
     /// For reads outside of transactions.
     pub(crate) read: DatabaseConnection,
-    /// For gets that are shared, on PostgreSQL: they do not stand in line with lists.
+    /// For what reads few rows by their keys. On PostgreSQL gets that are shared too: they do not stand in line with lists.
     get: DatabaseConnection,
+    /// For counts, on PostgreSQL: nobody stands in line with them.
+    count: DatabaseConnection,
     /// For reads of messages on SQLite.
     file: Option<File>,
     write: DatabaseConnection,
@@ -50,10 +58,15 @@ pub struct Db {
 /// How an SQLite file is read.
 #[derive(Debug, Clone)]
 struct File {
+    path: PathBuf,
     /// For lists and searches.
     lists: Readers,
     /// For gets, which share a page cache.
     gets: Readers,
+    /// For counts, which may take long.
+    counts: Readers,
+    /// How far the ledger is known to go.
+    head: Arc<OnceCell<Keeper>>,
     synced: Arc<Synced>,
 }
 
@@ -99,8 +112,8 @@ impl Db {
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
                 Err(error) => {
-                    let said = format!("{}: the database cannot be opened: {error}", path.display());
-                    return Err(Error::new(Class::Unavailable, "DATABASE_UNREACHABLE", said));
+                    let code = error.as_database_error().and_then(|known| known.code());
+                    return Err(crate::inspect::of_code(path, &code.unwrap_or_default(), &error));
                 }
             }
         };
@@ -125,10 +138,14 @@ impl Db {
         let read = SqlxSqliteConnector::from_sqlx_sqlite_pool(read);
         let db = Self {
             get: read.clone(),
+            count: read.clone(),
             read,
             file: Some(File {
+                path: path.to_owned(),
                 lists: readers(SQLITE_READS, 4 << 10),
                 gets: readers(1, 24 << 10),
+                counts: readers(SQLITE_COUNTS, 2 << 10),
+                head: Arc::default(),
                 synced: Arc::new(Synced::open(path)?),
             }),
             write: SqlxSqliteConnector::from_sqlx_sqlite_pool(write),
@@ -195,23 +212,43 @@ impl Db {
         let get = pool(POSTGRES_READS)
             .min_connections(POSTGRES_GETS)
             .connect_lazy_with(options.clone());
+        let count = pool(POSTGRES_COUNTS).connect_lazy_with(options.clone());
         let read = pool(POSTGRES_READS).connect_lazy_with(options);
         let db = Self {
             read: SqlxPostgresConnector::from_sqlx_postgres_pool(read),
             get: SqlxPostgresConnector::from_sqlx_postgres_pool(get),
+            count: SqlxPostgresConnector::from_sqlx_postgres_pool(count),
             file: None,
             write: SqlxPostgresConnector::from_sqlx_postgres_pool(write),
             share: SHARE,
         };
-        let row = db.write.query_one_raw(db.sql("SHOW transaction_read_only", [])).await?;
-        if row.map(|r| r.try_get_by_index::<String>(0)).transpose()?.as_deref() == Some("on") {
-            return Err(Error::new(
-                Class::Unavailable,
-                "DATABASE_READ_ONLY",
-                "the database is a standby: name the primary",
-            ));
-        }
+        db.expect_writable().await?;
         Ok(db)
+    }
+
+    /// Refuses a PostgreSQL database that cannot be written, or has no schema to hold tables. Reads only.
+    async fn expect_writable(&self) -> Result<()> {
+        let text =
+            "SELECT pg_is_in_recovery(), current_setting('transaction_read_only') = 'on', current_schema()::text";
+        let Some(row) = self.write.query_one_raw(self.sql(text, [])).await? else {
+            return Err(Error::internal("PostgreSQL says nothing of itself"));
+        };
+        let read_only = |said: &str| Err(Error::new(Class::Unavailable, "DATABASE_READ_ONLY", said));
+        if row.try_get_by_index(0)? {
+            return read_only("the database is a standby: name the primary");
+        }
+        if row.try_get_by_index(1)? {
+            return read_only(
+                "the database is read-only for this role: set default_transaction_read_only to off for the role, the database and the \
+                 server",
+            );
+        }
+        if row.try_get_by_index::<Option<String>>(2)?.is_none() {
+            let said = "the search_path of this role names no schema that exists: set it to the schema of the register, for example \
+                        public";
+            return Err(Error::new(Class::Precondition, "DATABASE_FOREIGN", said));
+        }
+        Ok(())
     }
 
     /// Whether a URL names a PostgreSQL database.
@@ -310,11 +347,25 @@ impl Db {
     }
 
     /// The one column of bytes that a query answers, in its order.
-    pub(crate) async fn bodies(&self, text: &str, values: impl IntoIterator<Item = Value>) -> Result<Vec<Bytes>> {
-        match &self.file {
-            Some(file) => file.lists.rows(text.to_owned(), values, sqlite::body).await,
-            None => self.bodies_over(&self.read, text, values).await,
+    ///
+    /// The last is that by which they have more than `most` bytes, where there are so many.
+    pub(crate) async fn bodies(
+        &self,
+        text: &str,
+        values: impl IntoIterator<Item = Value>,
+        most: usize,
+    ) -> Result<Vec<Bytes>> {
+        if let Some(file) = &self.file {
+            let weight = (Bytes::len as fn(&Bytes) -> usize, most);
+            return file.lists.rows(text.to_owned(), values, sqlite::body, weight).await;
         }
+        // PostgreSQL knows how long a body is without reading it, and reads the first ones only.
+        let text = format!(
+            "SELECT b.body FROM (SELECT q.body, SUM(OCTET_LENGTH(q.body)) \
+             OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM ({text}) q (body)) b \
+             WHERE COALESCE(b.before, 0) <= {most}"
+        );
+        self.bodies_over(&self.read, &text, values).await
     }
 
     /// The same for gets that are shared, on PostgreSQL.
@@ -353,19 +404,71 @@ impl Db {
         Ok(row.try_get_by_index::<i64>(1)? - row.try_get_by_index::<i64>(2)?)
     }
 
+    /// Where single rows are read by their keys, apart from what may take long.
+    pub(crate) fn one(&self) -> &DatabaseConnection {
+        &self.get
+    }
+
+    /// The rows of a query that counts: the count, and the values of each group, of which it is said whether they are text. Nobody but
+    /// other counts waits for it; where the call's time is over, or its caller leaves, the database stops.
+    pub(crate) async fn counted(
+        &self,
+        cx: &Cx,
+        text: &str,
+        values: Vec<Value>,
+        texts: &[bool],
+    ) -> Result<Vec<Counted>> {
+        let counted = async {
+            let Some(file) = &self.file else {
+                let rows = self.count.query_all_raw(self.sql(text, values)).await?;
+                return rows.iter().map(|row| figures::of_row(row, texts)).collect();
+            };
+            file.counts
+                .rows(text.to_owned(), values, figures::of_sqlite, (|_| 0, 0))
+                .await
+        };
+        let Some(deadline) = cx.deadline else {
+            return counted.await;
+        };
+        tokio::time::timeout_at(deadline.into(), counted).await.unwrap_or_else(|_| {
+            let said = "the time for this call is over and nothing was changed: ask with a narrower filter or fewer groups";
+            Err(Error::new(Class::Deadline, "DEADLINE_EXCEEDED", said))
+        })
+    }
+
+    /// From now on a small file beside an SQLite database says how far its ledger goes (docs/adr/0021-head.md).
+    ///
+    /// # Errors
+    /// Where the tables are not there, or cannot be read.
+    pub async fn keep_head(&self) -> Result<()> {
+        if let Some(file) = &self.file {
+            file.head.get_or_try_init(|| Keeper::start(self, &file.path)).await?;
+        }
+        Ok(())
+    }
+
     /// The one column of numbers that a query answers, in its order.
     pub(crate) async fn numbers(&self, text: &str, values: impl IntoIterator<Item = Value>) -> Result<Vec<i64>> {
         match &self.file {
-            Some(file) => file.lists.rows(text.to_owned(), values, |row| row.get(0)).await,
+            Some(file) => {
+                file.lists
+                    .rows(text.to_owned(), values, |row| row.get(0), (|_| 0, 0))
+                    .await
+            }
             None => crate::statement::first(&self.read.query_all_raw(self.sql(text, values)).await?),
         }
     }
 
     /// Ends all connections, once those at work are done.
     pub async fn close(&self) {
+        if let Some(head) = self.file.as_ref().and_then(|file| file.head.get()) {
+            head.end(self).await;
+        }
         let _ = self.read.close_by_ref().await;
+        let _ = self.count.close_by_ref().await;
         let _ = self.get.close_by_ref().await;
         if let Some(file) = &self.file {
+            file.counts.close().await;
             file.lists.close().await;
             file.gets.close().await;
         }

@@ -23,6 +23,8 @@ pub enum Class {
     Denied,
     /// The time that the caller gave is over.
     Deadline,
+    /// What is stored is damaged, and trying again does not help.
+    DataLoss,
     /// Our fault. The caller sees no more than that.
     Internal,
 }

@@ -3,6 +3,7 @@
 use rusqlite::ErrorCode;
 
 use crate::error::{Class, Error};
+use crate::sound::Trouble;
 
 /// Whether the database asks to try the whole transaction again: a serialization failure, a deadlock, SQLite busy.
 pub(crate) fn wants_retry(error: &sea_orm::DbErr) -> bool {
@@ -22,20 +23,20 @@ pub(crate) fn is_locked(error: &sea_orm::DbErr) -> bool {
     matches!(code(error).as_deref(), Some("5" | "6" | "261" | "55P03"))
 }
 
-/// Whether the database has no room left on its disk. What was not committed is undone.
+/// Whether the database has no room left on its disk.
 pub(crate) fn is_full(error: &sea_orm::DbErr) -> bool {
     matches!(code(error).as_deref(), Some("13" | "53100"))
-}
-
-/// Whether PostgreSQL ended a statement because it took too long.
-pub(crate) fn is_slow(error: &sea_orm::DbErr) -> bool {
-    code(error).as_deref() == Some("57014")
 }
 
 /// Whether a commit failed for a full disk and is undone: SQLite's. PostgreSQL ends the whole server where its log cannot be written,
 /// and nobody knows yet what of it will be found.
 pub(crate) fn is_undone(error: &sea_orm::DbErr) -> bool {
     code(error).as_deref() == Some("13")
+}
+
+/// Whether PostgreSQL ended a statement because it took too long.
+pub(crate) fn is_slow(error: &sea_orm::DbErr) -> bool {
+    code(error).as_deref() == Some("57014")
 }
 
 /// Whether there is no connection to the database, or it broke: an input or output error, or the server going away
@@ -74,9 +75,8 @@ impl From<sea_orm::DbErr> for Error {
                         filter, fewer groups or a smaller page";
             return Error::new(Class::Deadline, "STATEMENT_TIMEOUT", said);
         }
-        if is_full(&error) {
-            let said = "the disk of the database is full: nothing was written, make room and try again";
-            return Error::new(Class::Exhausted, "DATABASE_FULL", said);
+        if let Some(trouble) = note(&error) {
+            return trouble.into();
         }
         if is_unreachable(&error) {
             return Error::new(
@@ -93,9 +93,27 @@ impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => locked(),
-            _ => Error::internal(error),
+            _ => match error
+                .sqlite_error()
+                .and_then(|known| of(&known.extended_code.to_string(), &error))
+            {
+                Some(trouble) => trouble.into(),
+                None => Error::internal(error),
+            },
         }
     }
+}
+
+/// What is the matter with the database where that is why a statement failed. The log says it, and the health of the process hears
+/// of what does not pass by itself.
+pub(crate) fn note(error: &sea_orm::DbErr) -> Option<Trouble> {
+    of(&code(error)?, error)
+}
+
+fn of(code: &str, error: &dyn std::fmt::Display) -> Option<Trouble> {
+    let trouble = Trouble::of_code(code)?.noted();
+    tracing::warn!(code, "{}: {error}", trouble.remedy());
+    Some(trouble)
 }
 
 fn locked() -> Error {

@@ -2,7 +2,6 @@
 
 use mingce_proto::registry::compute_statistics_response::Group;
 use mingce_proto::registry::{ComputeStatisticsRequest, ComputeStatisticsResponse};
-use sea_orm::ConnectionTrait;
 use sea_orm::sea_query::Value;
 
 use crate::cx::Cx;
@@ -13,11 +12,14 @@ use crate::resource::{Collection, Kind};
 use crate::select::{Condition, columns_of};
 use crate::store::Store;
 
+/// How many groups an answer has at most.
+const MOST_GROUPS: usize = 10_000;
+
 impl Store {
     /// Counts the resources of a collection, or the values of one of their fields.
     pub async fn count<C: Collection>(
         &self,
-        _cx: &Cx,
+        cx: &Cx,
         wanted: &ComputeStatisticsRequest,
     ) -> Result<ComputeStatisticsResponse> {
         let kind = &C::shape().kind;
@@ -41,39 +43,73 @@ impl Store {
         };
 
         let total = query.statement(&[]);
-        let rows = self
-            .db
-            .read
-            .query_all_raw(self.db.sql(&total.text, total.values))
-            .await?;
-        let total_count = rows.first().map(|r| r.try_get_by_index(0)).transpose()?.unwrap_or(0);
+        let total = self.db.counted(cx, &total.text, total.values, &[]).await?;
+        let total_count = total.first().map_or(0, |(count, _)| *count);
         let mut groups = Vec::new();
         if !dimensions.is_empty() {
-            let divided = query.statement(&dimensions);
-            for row in self
-                .db
-                .read
-                .query_all_raw(self.db.sql(&divided.text, divided.values))
-                .await?
-            {
-                let mut values = Vec::new();
-                for (place, column) in dimensions.iter().enumerate() {
-                    values.push(if column.many || is_text(column) {
-                        row.try_get_by_index::<Option<String>>(place + 1)?.unwrap_or_default()
-                    } else {
-                        worded(column, row.try_get_by_index(place + 1)?)
-                    });
-                }
-                groups.push(Group {
-                    values,
-                    count: row.try_get_by_index(0)?,
-                });
+            let mut divided = query.statement(&dimensions);
+            divided.text += &format!(" LIMIT {}", MOST_GROUPS + 1);
+            let texts: Vec<bool> = dimensions.iter().map(is_stored_as_text).collect();
+            let mut found = self.db.counted(cx, &divided.text, divided.values, &texts).await?;
+            if found.len() > MOST_GROUPS {
+                let said = format!("gives more than {MOST_GROUPS} groups: name fewer fields, or a narrower filter");
+                return Err(Error::invalid("group_by", "TOO_MANY_GROUPS", said));
             }
-            groups.retain(|group| group.count > 0);
-            groups.sort_by(|a, b| a.values.cmp(&b.values));
+            found.retain(|(count, _)| *count > 0);
+            let mut keyed: Vec<(Vec<Place>, Group)> = found
+                .into_iter()
+                .map(|(count, cells)| {
+                    let cells = dimensions.iter().zip(cells);
+                    let values: Vec<String> = cells.map(|(column, cell)| worded(column, cell)).collect();
+                    let places = dimensions
+                        .iter()
+                        .zip(&values)
+                        .map(|(column, value)| place(column, value));
+                    (places.collect(), Group { values, count })
+                })
+                .collect();
+            keyed.sort_by(|a, b| a.0.cmp(&b.0));
+            groups = keyed.into_iter().map(|(_, group)| group).collect();
         }
         Ok(ComputeStatisticsResponse { groups, total_count })
     }
+}
+
+/// A row of a count: the count, and the value of each dimension.
+pub(crate) type Counted = (i64, Vec<Cell>);
+
+/// A value that is counted by.
+#[derive(Debug, Clone)]
+pub(crate) enum Cell {
+    Text(String),
+    Number(i64),
+    None,
+}
+
+/// A row of SQLite.
+pub(crate) fn of_sqlite(row: &rusqlite::Row<'_>) -> rusqlite::Result<Counted> {
+    let columns = 1..row.as_ref().column_count();
+    let cells = columns.map(|at| {
+        Ok(match row.get::<_, rusqlite::types::Value>(at)? {
+            rusqlite::types::Value::Text(text) => Cell::Text(text),
+            rusqlite::types::Value::Integer(number) => Cell::Number(number),
+            _ => Cell::None,
+        })
+    });
+    Ok((row.get(0)?, cells.collect::<rusqlite::Result<_>>()?))
+}
+
+/// A row of PostgreSQL, of whose dimensions it is said whether they are text.
+pub(crate) fn of_row(row: &sea_orm::QueryResult, texts: &[bool]) -> Result<Counted> {
+    let cells = texts.iter().zip(1..).map(|(is_text, at)| {
+        Ok::<_, Error>(if *is_text {
+            row.try_get_by_index::<Option<String>>(at)?
+                .map_or(Cell::None, Cell::Text)
+        } else {
+            Cell::Number(row.try_get_by_index(at)?)
+        })
+    });
+    Ok((row.try_get_by_index(0)?, cells.collect::<Result<_>>()?))
 }
 
 struct Counting<'a> {
@@ -108,8 +144,12 @@ impl Counting<'_> {
                     values.push(column.name.into());
                     "c.value".to_owned()
                 } else {
-                    let empty = if is_text(column) { "''" } else { "0" };
-                    condition.and(&format!("t.{} <> {empty}", column.name), []);
+                    // What is known, as the groups show it: 0 of a number of things and false are known.
+                    if is_text(column) {
+                        condition.and(&format!("t.{} <> ''", column.name), []);
+                    } else if !knows_zero(column) {
+                        condition.and(&format!("t.{} <> 0", column.name), []);
+                    }
                     format!("t.{}", column.name)
                 };
                 if self.distinct {
@@ -138,17 +178,49 @@ fn is_text(column: &Column) -> bool {
     matches!(column.kind, Type::Text | Type::Date | Type::Name)
 }
 
-/// A number as answers write it: the name of an enum value, true or false, or digits. Empty where there is none.
-fn worded(column: &Column, number: i64) -> String {
+/// Whether 0 is a value, and not that there is none.
+fn knows_zero(column: &Column) -> bool {
+    column.kind == Type::Boolean || column.name.ends_with("_count")
+}
+
+fn is_stored_as_text(column: &Column) -> bool {
+    column.many || is_text(column)
+}
+
+/// A value as answers write it: a number as the name of an enum value, true or false, or digits. Empty where there is none.
+fn worded(column: &Column, cell: Cell) -> String {
+    let number = match cell {
+        Cell::Text(text) => return text,
+        Cell::None => return String::new(),
+        Cell::Number(number) => number,
+    };
     match column.kind {
         Type::Boolean => (number != 0).to_string(),
-        _ if number == 0 && !column.name.ends_with("_count") => String::new(),
+        _ if number == 0 && !knows_zero(column) => String::new(),
         Type::Enum(values) => {
             let found = values.iter().find(|(_, n)| i64::from(*n) == number);
             found.map_or_else(|| number.to_string(), |(name, _)| (*name).to_owned())
         }
         _ => number.to_string(),
     }
+}
+
+/// Where a value stands among others: numbers as numbers, those of an enum as the contract has them, text byte by byte. What is not
+/// known comes first.
+type Place = (i64, String);
+
+fn place(column: &Column, value: &str) -> Place {
+    let number = match column.kind {
+        _ if value.is_empty() => Some(i64::MIN),
+        Type::Integer | Type::Time => value.parse().ok(),
+        Type::Enum(values) => values
+            .iter()
+            .find(|(name, _)| *name == value)
+            .map_or_else(|| value.parse().ok(), |(_, number)| Some(i64::from(*number))),
+        Type::Boolean => Some(i64::from(value == "true")),
+        Type::Text | Type::Date | Type::Name => Some(0),
+    };
+    (number.unwrap_or(i64::MAX), value.to_owned())
 }
 
 fn dimension<'a>(columns: &'a [Column], name: &str, field: &str, fits: fn(&Column) -> bool) -> Result<&'a Column> {

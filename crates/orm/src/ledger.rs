@@ -95,17 +95,26 @@ pub(crate) async fn history(db: &Db, name: &str, page_size: i32, page_token: &st
             ));
         }
     };
+    // What the rows before have is summed, so that none is read beyond the one by which a page has too many bytes.
+    let columns = COLUMNS.join(", ");
     let text = format!(
-        "SELECT {} FROM ledger WHERE resource = ? AND revision < ? ORDER BY revision DESC LIMIT ? + 0",
-        COLUMNS.join(", ")
+        "SELECT {columns} FROM (SELECT {columns}, SUM(LENGTH(snapshot)) OVER (ORDER BY revision DESC \
+         ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM (SELECT {columns} FROM ledger \
+         WHERE resource = ? AND revision < ? ORDER BY revision DESC LIMIT ? + 0) page) summed \
+         WHERE COALESCE(before, 0) <= {} ORDER BY revision DESC",
+        page::BYTES
     );
     let limit = i64::try_from(size + 1).unwrap_or(i64::MAX);
     let rows = db
         .read
         .query_all_raw(db.sql(&text, [name.into(), from.into(), limit.into()]))
         .await?;
+    let lengths = rows
+        .iter()
+        .map(|row| row.try_get_by_index::<Vec<u8>>(10).map(|snapshot| snapshot.len()));
+    let fitting = page::fitting(lengths.collect::<std::result::Result<Vec<_>, _>>()?, size);
     let mut revisions = Vec::with_capacity(rows.len());
-    for row in rows.iter().take(size) {
+    for row in rows.iter().take(fitting) {
         let text = |index: usize| row.try_get_by_index::<String>(index);
         let changed: String = text(8)?;
         revisions.push(Revision {
@@ -128,7 +137,7 @@ pub(crate) async fn history(db: &Db, name: &str, page_size: i32, page_token: &st
             }),
         });
     }
-    let more = rows.len() > size;
+    let more = rows.len() > fitting;
     let last = revisions.last().filter(|_| more);
     let token = last.map_or(String::new(), |r| {
         page::encode(&arguments, &[Position::Integer(r.revision)])

@@ -14,6 +14,19 @@ const POSITIONS_AT_MOST: usize = 8;
 /// A longer token is refused unread. Three sort keys of 500 characters of four bytes fit in.
 pub const TOKEN_AT_MOST: usize = 8200;
 
+/// A page ends before it has more bytes than this, however many rows were asked for: most clients take 4 MiB at once.
+pub(crate) const BYTES: usize = 2 << 20;
+
+/// How many rows of these lengths make a page: `size` at most, and no more bytes than a page has, but one row at least.
+pub(crate) fn fitting(lengths: impl IntoIterator<Item = usize>, size: usize) -> usize {
+    let mut bytes = 0;
+    let fits = |length: &usize| {
+        bytes += length;
+        bytes <= BYTES
+    };
+    lengths.into_iter().take(size).take_while(fits).count().max(1)
+}
+
 /// One part of where a page ended: the last row's value of a sort key, or its id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Position {
@@ -131,6 +144,14 @@ fn digest<'a>(what: &'a [u8], parts: impl Iterator<Item = &'a [u8]>) -> [u8; DIG
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_page_ends_with_its_rows_or_its_bytes_and_has_one_row_at_least() {
+        assert_eq!(fitting([10; 100], 50), 50);
+        assert_eq!(fitting([10; 100], 1000), 100);
+        assert_eq!(fitting([BYTES / 4; 100], 50), 4);
+        assert_eq!(fitting([BYTES + 1; 2], 50), 1);
+    }
 
     fn reason(result: Result<Option<Vec<Position>>>) -> &'static str {
         let error = result.unwrap_err();

@@ -10,7 +10,7 @@ use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DbBackend};
 
 use crate::cx::Cx;
-use crate::error::{Error, Result};
+use crate::error::{Class, Error, Result};
 use crate::field::{Column, Type};
 use crate::filter::{self, Expr};
 use crate::order;
@@ -21,6 +21,9 @@ use crate::select::{Condition, after_position, columns_of, compile};
 use crate::statement::{among, list};
 use crate::store::Store;
 use crate::wire;
+
+/// More bytes than this are not got at once: with their tags they fit into the 4 MiB that most clients take.
+const BATCH_BYTES: usize = 4_000_000;
 
 /// What a list call asks for.
 #[derive(Debug, Clone, Copy, Default)]
@@ -100,13 +103,18 @@ impl Store {
         Ok(Reply::Encoded(shown(kind, body, view, View::Full)?))
     }
 
-    /// The resources with these names, in their order. NOT_FOUND names the first that does not exist.
+    /// The resources with these names, in their order. NOT_FOUND names the first that does not exist; `ANSWER_TOO_LARGE` says that
+    /// they have too many bytes.
     pub async fn batch_get<C: Collection>(&self, _cx: &Cx, names: &[impl AsRef<str>], view: i32) -> Result<Page<C>> {
         let kind = &C::shape().kind;
         // Not over the connection of the shared gets, which would wait for it.
         let ids = names.iter().filter_map(|name| kind.id(name.as_ref()));
         let (text, ids) = reads::wanted(&self.db, kind, ids);
-        let found = self.db.bodies(&text, [ids]).await?;
+        let found = self.db.bodies(&text, [ids], BATCH_BYTES).await?;
+        if found.iter().map(Bytes::len).sum::<usize>() > BATCH_BYTES {
+            let message = "these resources together have more than 4 MB: ask for fewer at once";
+            return Err(Error::new(Class::Exhausted, "ANSWER_TOO_LARGE", message));
+        }
         let found = by_id(&found);
         let bodies = names.iter().map(|name| {
             let name = name.as_ref();
@@ -120,7 +128,7 @@ impl Store {
     }
 
     /// A page of a list.
-    pub async fn list<C: Collection>(&self, _cx: &Cx, wanted: List<'_>) -> Result<Page<C>> {
+    pub async fn list<C: Collection>(&self, cx: &Cx, wanted: List<'_>) -> Result<Page<C>> {
         let kind = &C::shape().kind;
         let columns = columns_of(kind);
         let (mut condition, order) = (
@@ -135,12 +143,8 @@ impl Store {
         }
         let total_size = if wanted.count {
             let text = format!("SELECT COUNT(*) FROM {} t WHERE {}", kind.table, condition.text);
-            let row = self
-                .db
-                .read
-                .query_one_raw(self.db.sql(&text, condition.values.clone()))
-                .await?;
-            row.map(|r| r.try_get_by_index(0)).transpose()?.unwrap_or(0)
+            let found = self.db.counted(cx, &text, condition.values.clone(), &[]).await?;
+            found.first().map_or(0, |(count, _)| *count)
         } else {
             0
         };
@@ -166,10 +170,11 @@ impl Store {
             ordered.join(", ")
         );
         condition.values.push(limit(size));
-        let mut bodies = self.db.bodies(&text, condition.values).await?;
+        let mut bodies = self.db.bodies(&text, condition.values, page::BYTES).await?;
+        let fitting = page::fitting(bodies.iter().map(Bytes::len), size);
         let mut next_page_token = String::new();
-        if bodies.len() > size {
-            bodies.truncate(size);
+        if bodies.len() > fitting {
+            bodies.truncate(fitting);
             if let Some(last) = bodies.last() {
                 next_page_token = page::encode(&arguments, &position_of::<C>(last, &keys)?);
             }
@@ -193,7 +198,7 @@ impl Store {
         let mut names = vec![name.to_owned()];
         let mut next = 0;
         while let Some(name) = names.get(next).cloned() {
-            let rows = self.db.read.query_all_raw(self.db.sql(&text, [name.into()])).await?;
+            let rows = self.db.one().query_all_raw(self.db.sql(&text, [name.into()])).await?;
             names.extend(crate::statement::first::<String>(&rows)?);
             next += 1;
         }

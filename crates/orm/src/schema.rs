@@ -1,13 +1,10 @@
 //! Tables: how they are made by migrations, and whether a database holds those that this program knows.
 
-use std::path::Path;
 use std::time::Duration;
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use sea_orm_migration::MigrationStatus;
 use sea_orm_migration::prelude::*;
-use sqlx::Connection;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 
 use crate::db::Db;
 use crate::error::{Class, Error, Result};
@@ -106,6 +103,7 @@ impl MigratorTrait for Ledger {
             Box::new(Places),
             Box::new(Index),
             Box::new(Sections),
+            Box::new(KeyedRequests),
         ]
     }
     fn migration_table_name() -> DynIden {
@@ -210,13 +208,65 @@ impl MigrationTrait for Sections {
     }
 }
 
+/// Repeated requests are known by a keyed digest. Those from before have one that whoever has the database could try; a call that is
+/// repeated over this migration is done again, or refused by what it has done.
+struct KeyedRequests;
+
+impl MigrationName for KeyedRequests {
+    fn name(&self) -> &'static str {
+        "m20261129_000007_keyed_requests"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for KeyedRequests {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        run(manager, &["DELETE FROM requests".to_owned()]).await
+    }
+}
+
 /// Brings the tables of a migrator to this program's version. Without `migrate` only where there are none yet.
+///
+/// # Errors
+/// Where they are of another version, or were written with other search tokens.
 pub async fn prepare<M: MigratorTrait>(db: &Db, migrate: bool) -> Result<()> {
+    make::<M>(db, migrate).await?;
+    expect_text(db, crate::text::VERSION).await
+}
+
+/// Refuses a register whose search tokens and sort keys were made by another version of [`crate::text`]; a new one notes this one. A
+/// migration that makes them anew notes the new version.
+pub(crate) async fn expect_text(db: &Db, version: &str) -> Result<()> {
+    let look = "SELECT value FROM settings WHERE name = 'text'";
+    let noted = async || -> Result<Option<String>> {
+        let row = db.owner().query_one_raw(db.sql(look, [])).await?;
+        Ok(row.map(|row| row.try_get_by_index(0)).transpose()?)
+    };
+    if noted().await?.is_none() {
+        let note = "INSERT INTO settings (name, value) VALUES ('text', ?) ON CONFLICT (name) DO NOTHING";
+        db.owner().execute_raw(db.sql(note, [version.into()])).await?;
+    }
+    match noted().await? {
+        Some(found) if found != version => {
+            let said = format!(
+                "the search index was made by version {found} of the rules for texts, and this program has version {version}: use the \
+                 program that wrote it, or one whose `mingce migrate` makes the index anew"
+            );
+            Err(Error::new(Class::Precondition, "INDEX_OUTDATED", said))
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn make<M: MigratorTrait>(db: &Db, migrate: bool) -> Result<()> {
     let (mut attempt, mut waited, mut first, mut is_new) = (0, 0, None, false);
     loop {
         let status = M::get_migration_with_status_read_only(db.owner())
             .await
             .map_err(|error| {
+                if let Some(trouble) = crate::fault::note(&error) {
+                    return trouble.into();
+                }
                 let said = format!(
                     "the database has tables that this version of mingce does not know ({error}): use a newer version"
                 );
@@ -269,35 +319,14 @@ async fn tables(db: &Db) -> Result<Vec<String>> {
     crate::statement::first::<String>(&db.owner().query_all_raw(db.sql(text, [])).await?)
 }
 
-/// The same for an SQLite file, before anything opens it for writing. A file that does not exist is fine.
-pub async fn recognise_file(path: &Path) -> Result<()> {
-    if !path.exists() {
-        return Ok(());
-    }
-    let other = |what: String| {
-        Error::new(
-            Class::Precondition,
-            "SCHEMA_UNKNOWN",
-            format!("{} is not a register of mingce: {what}", path.display()),
-        )
-    };
-    let options = SqliteConnectOptions::new().filename(path).read_only(true);
-    let mut connection = SqliteConnection::connect_with(&options)
-        .await
-        .map_err(|e| other(e.to_string()))?;
-    let tables: Result<Vec<String>, _> = sqlx::query_scalar("SELECT name FROM sqlite_master WHERE type = 'table'")
-        .fetch_all(&mut connection)
-        .await;
-    let _ = connection.close().await;
-    known(&tables.map_err(|e| other(e.to_string()))?)
-}
+pub use crate::inspect::recognise_file;
 
 fn known(tables: &[String]) -> Result<()> {
-    if tables.is_empty() || tables.iter().any(|t| t == "mingce_ledger_migrations") {
+    if crate::inspect::is_register(tables) {
         return Ok(());
     }
     let said = "the database holds other tables and no register: give mingce a database of its own";
-    Err(Error::new(Class::Precondition, "SCHEMA_UNKNOWN", said))
+    Err(Error::new(Class::Precondition, "DATABASE_FOREIGN", said))
 }
 
 /// Whether the register has been sealed with a master key. One without tables has not.
@@ -324,7 +353,7 @@ pub async fn expect_vault(db: &Db, vault: &Vault) -> Result<()> {
         .await?;
     let noted: Option<String> = row.map(|r| r.try_get_by_index(0)).transpose()?;
     if noted.as_deref() == Some(&vault.fingerprint()) {
-        return Ok(());
+        return expect_sealing_key(db, vault).await;
     }
     let said = "the register was sealed with another master key: give the key file that belongs to it";
     Err(Error::new(Class::Precondition, "MASTER_KEY_OTHER", said))
@@ -355,4 +384,25 @@ pub async fn differences(db: &Db, kind: &crate::resource::Kind) -> Result<Vec<St
         }
     }
     Ok(wrong)
+}
+
+/// Notes which key seals, or refuses a file without the one that has sealed until now.
+async fn expect_sealing_key(db: &Db, vault: &Vault) -> Result<()> {
+    let look = "SELECT value FROM settings WHERE name = 'sealing_key'";
+    let row = db.owner().query_one_raw(db.sql(look, [])).await?;
+    let noted: Option<String> = row.map(|r| r.try_get_by_index(0)).transpose()?;
+    if let Some(noted) = &noted
+        && !vault.has_key(noted)
+    {
+        let said = "the key file lacks the master key that the register seals with now: it is older than the last change of \
+                    keys; give the present one";
+        return Err(Error::new(Class::Precondition, "MASTER_KEY_OTHER", said));
+    }
+    let now = vault.sealing_key();
+    if noted.as_ref() != Some(&now) {
+        let note = "INSERT INTO settings (name, value) VALUES ('sealing_key', ?) \
+                    ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+        db.owner().execute_raw(db.sql(note, [now.into()])).await?;
+    }
+    Ok(())
 }

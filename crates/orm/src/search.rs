@@ -77,10 +77,11 @@ impl Store {
         let size = page::size(page_size);
         let mut position = page::decode(page_token, &arguments)?;
         let mut page = Page::new(Vec::new());
+        let mut bytes = 0;
         // Tokens find a little too much; what the recheck leaves out is made up for by reading on.
         loop {
             let rows = self.found(kind, &parsed, position.as_deref(), size).await?;
-            if rows.len() > size
+            if is_full(&rows, size)
                 && let Some(last) = rows.last()
             {
                 position = Some(found_at::<C>(last, &parsed)?);
@@ -91,7 +92,8 @@ impl Store {
                 if !parsed.accepts(C::searched(&resource::decode::<C>(&body)?)) {
                     continue;
                 }
-                if page.bodies.len() == size
+                bytes += body.len();
+                if (page.bodies.len() == size || bytes > page::BYTES)
                     && let Some(last) = page.bodies.last()
                 {
                     page.next_page_token = page::encode(&arguments, &found_at::<C>(last, &parsed)?);
@@ -131,7 +133,7 @@ impl Store {
             );
             let wanted = format!("({all}) {} {name}", if *whole { "AND" } else { "NOT" });
             rows.extend(self.hits_in_order(kind, &wanted, *after, most - rows.len()).await?);
-            if rows.len() > most {
+            if is_full(&rows, most) {
                 break;
             }
         }
@@ -152,7 +154,7 @@ impl Store {
         let after = parts.first().and_then(|(_, after)| *after);
         // All behind the first step is behind the place where a page ended.
         let behind = after.map_or("", |_| " AND (step.n > 1 OR (t.sort_key, t.id) > (?, ?))");
-        let limit = most + 1;
+        let limit = rounded(most) + 1;
         // The hits of one step are sorted after the other, for as long as there are too few. Not by the index of names, which
         // would be read through for a few hits. What is planned must not depend on values, or it is planned for each call: so
         // limits stand in the text, and steps come from a function of which nobody knows how many it has.
@@ -165,7 +167,7 @@ impl Store {
         );
         let mut values: Vec<Value> = vec![steps.join("\n").into()];
         values.extend(after.iter().flat_map(|place| place.values()));
-        self.db.bodies(&text, values).await
+        self.db.bodies(&text, values, page::BYTES).await
     }
 
     /// On SQLite: as many hits are read as are wanted, and the others of the place where these end.
@@ -202,10 +204,10 @@ impl Store {
                 let mut values: Vec<Value> = vec![first.into(), all.as_str().into(), all.as_str().into()];
                 values.extend(after.iter().flat_map(|place| place.values()));
                 values.push(limit(missing));
-                rows.extend(self.db.bodies(&text, values).await?);
+                rows.extend(self.db.bodies(&text, values, page::BYTES).await?);
             }
             match next {
-                Some(next) if rows.len() <= most => from = next,
+                Some(next) if !is_full(&rows, most) => from = next,
                 _ => return Ok(rows),
             }
         }
@@ -238,6 +240,16 @@ impl Store {
             }
         }
     }
+}
+
+/// A size of a page, rounded up so that there are few statements, which all stay prepared.
+fn rounded(size: usize) -> usize {
+    size.next_multiple_of(if size > 50 { 50 } else { 10 })
+}
+
+/// Whether more than `most` rows are here, or more than a page has in bytes: then there may be others.
+fn is_full(rows: &[Bytes], most: usize) -> bool {
+    rows.len() > most || rows.iter().map(Bytes::len).sum::<usize>() > page::BYTES
 }
 
 /// The serial numbers of rows, as a list for SQLite.

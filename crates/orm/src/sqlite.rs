@@ -77,12 +77,14 @@ impl Readers {
         lent.with(|connection| by_ids(connection, table, ids))
     }
 
-    /// The first column of what a query answers, in a thread for such work. Where the caller leaves, SQLite stops.
+    /// The first column of what a query answers, in a thread for such work. Where the caller leaves, SQLite stops, and with the row
+    /// by which they weigh more than `most`.
     pub async fn rows<T: Send + 'static>(
         &self,
         text: String,
         values: impl IntoIterator<Item = Value>,
         take: fn(&Row<'_>) -> rusqlite::Result<T>,
+        (weigh, most): (fn(&T) -> usize, usize),
     ) -> Result<Vec<T>> {
         let (mut lent, values) = (self.lend().await?, values.into_iter().map(Bound).collect::<Vec<_>>());
         let handle = lent.with(|connection| Ok(connection.get_interrupt_handle()))?;
@@ -90,17 +92,29 @@ impl Readers {
         let _stop = Stop(Arc::clone(&running));
         let work = move || {
             if locked(&running).is_none() {
-                return Ok(Vec::new());
+                return Ok((Vec::new(), lent));
             }
             let rows = lent.with(|connection| {
                 let mut statement = connection.prepare_cached(&text)?;
-                statement.query_map(params_from_iter(values), take)?.collect()
+                let mut weight = 0;
+                let mut taken = Vec::new();
+                for row in statement.query_map(params_from_iter(values), take)? {
+                    let row = row?;
+                    weight += weigh(&row);
+                    taken.push(row);
+                    if weight > most {
+                        break;
+                    }
+                }
+                Ok(taken)
             });
             // Before the connection is another's.
             locked(&running).take();
-            rows
+            rows.map(|rows| (rows, lent))
         };
-        tokio::task::spawn_blocking(work).await.map_err(Error::internal)?
+        // Given back once the caller has the rows: no more of them are read than there are turns, however slowly they are taken.
+        let (rows, _lent) = tokio::task::spawn_blocking(work).await.map_err(Error::internal)??;
+        Ok(rows)
     }
 
     /// Ends all connections, once those at work are done.
@@ -214,7 +228,9 @@ mod tests {
     }
 
     async fn first(readers: &Readers, text: &str, value: impl Into<Value>) -> Result<Vec<i64>> {
-        readers.rows(text.to_owned(), [value.into()], |row| row.get(0)).await
+        readers
+            .rows(text.to_owned(), [value.into()], |row| row.get(0), (|_| 0, 0))
+            .await
     }
 
     #[tokio::test]
@@ -230,7 +246,7 @@ mod tests {
     async fn whoever_leaves_stops_what_runs_and_whoever_comes_next_is_served() {
         let (_folder, readers) = readers();
         for _ in 0..20 {
-            let endless = readers.rows(ENDLESS.to_owned(), [], |row| row.get::<_, i64>(0));
+            let endless = readers.rows(ENDLESS.to_owned(), [], |row| row.get::<_, i64>(0), (|_| 0, 0));
             assert!(tokio::time::timeout(Duration::from_millis(5), endless).await.is_err());
             let served = first(&readers, "SELECT length(id) + ? FROM labs", 4i64);
             let served = tokio::time::timeout(Duration::from_secs(10), served).await;

@@ -113,9 +113,10 @@ impl Store {
 
     async fn change_as_planned<C: Collection>(&self, cx: &Cx, call: Call, planned: Planned) -> Result<Reply<C::Item>> {
         let answer = if call.validate_only {
-            self.rehearse(&mut self.rehearsal(), &planned.edit).await?
+            self.rehearse(&mut self.dry_run(), &planned.edit).await?
         } else {
-            let mut answers = self.writers.submit(cx, call.once, planned).await?;
+            let once = call.once.map(|once| once.keyed(self.vault.as_deref()));
+            let mut answers = self.writers.submit(cx, once, planned).await?;
             answers
                 .pop()
                 .ok_or_else(|| Error::internal("a writer answered nothing"))??
@@ -141,6 +142,11 @@ impl Store {
         Work::new(self.vault.clone())
     }
 
+    /// The same for what a caller asks to be tried: what comes of it tells nothing of what is sealed.
+    pub fn dry_run(&self) -> Work {
+        self.rehearsal().for_dry_run()
+    }
+
     /// Tries an edit: its changes stay in `work` and are never written.
     pub async fn rehearse<T>(&self, work: &mut Work, edit: impl Fn(&mut Work) -> Result<T>) -> Result<T> {
         loop {
@@ -156,7 +162,7 @@ impl Store {
     /// What an earlier call with the same request id and content was answered.
     pub async fn answered<C: Collection>(&self, cx: &Cx, call: &Call) -> Result<Option<Reply<C::Item>>> {
         let Some(once) = &call.once else { return Ok(None) };
-        let found = crate::writer::answered(&self.db, cx, once).await?;
+        let found = crate::writer::answered(&self.db, cx, &once.keyed(self.vault.as_deref())).await?;
         Ok(found.map(Answer::reply))
     }
 
@@ -202,7 +208,8 @@ impl Store {
                 let stored = work.require::<C>(&head.name)?;
                 expect_etag::<C>(&stored, &head.etag)?;
                 expect_active::<C>(&stored)?;
-                let merged = settled::<C>(&mask.apply::<C>(&stored, &resource)?)?;
+                let base = work.base_of::<C>(&stored, mask.has_private::<C>())?;
+                let merged = settled::<C>(&mask.apply::<C>(&base, &resource)?)?;
                 C::may_write(Some(&stored), &merged)?;
                 work.update::<C>(&at, &stamp, &merged)
             }),
@@ -387,6 +394,12 @@ impl Mask {
         } else {
             Err(Error::invalid_all(problems))
         }
+    }
+
+    /// Whether one of its fields is sealed.
+    pub(crate) fn has_private<C: Collection>(&self) -> bool {
+        let hidden = resource::private::<C>();
+        self.0.iter().any(|number| hidden.contains(number))
     }
 
     /// `stored` with the fields of the mask as they are in `new`.

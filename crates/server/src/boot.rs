@@ -212,6 +212,27 @@ impl Bound {
         self.health.clone()
     }
 
+    /// Waits until the database turns out to be damaged or takes no writes any more. Then no service is well until the program is
+    /// started again, which looks at the database anew, and the log says so once a minute.
+    pub fn tell_of_trouble(&self) -> impl Future<Output = ()> + Send + 'static {
+        let (health, services) = (self.health.clone(), self.services.clone());
+        let mut heard = mingce_orm::sound::trouble();
+        async move {
+            if heard.wait_for(Option::is_some).await.is_err() {
+                return;
+            }
+            for service in services.iter().copied().chain(["", OPEN[0]]) {
+                health.set_service_status(service, ServingStatus::NotServing).await;
+            }
+            loop {
+                if let Some(trouble) = *heard.borrow() {
+                    tracing::error!("{}", trouble.remedy());
+                }
+                tokio::time::sleep(Duration::from_secs(60)).await;
+            }
+        }
+    }
+
     /// Serves until `shutdown`, then lets running calls finish for a while. After it no call runs any more.
     ///
     /// # Errors

@@ -55,6 +55,9 @@ pub struct Flags {
     /// the process then seems to use as much more memory, which the system takes back when it needs it
     #[arg(long, env = "MINGCE_MAP", value_name = "MIB", default_value_t = 0)]
     pub map: u32,
+    /// Goes on with an SQLite database whose ledger ends before what is known of it, as after a backup was put back. For one start
+    #[arg(long)]
+    pub accept_loss: bool,
     /// Log as JSON lines instead of text for people
     #[arg(long, env = "MINGCE_LOG_JSON", value_parser = clap::builder::BoolishValueParser::new())]
     pub log_json: bool,
@@ -78,7 +81,11 @@ pub enum Failure {
 }
 
 fn one_line(error: &Error) -> String {
-    error.detail().unwrap_or(error.message()).replace('\n', " ")
+    let said = error.detail().unwrap_or(error.message()).replace('\n', " ");
+    match error.class() {
+        mingce_orm::Class::Internal => said,
+        _ => format!("{said} [{}]", error.reason()),
+    }
 }
 
 /// Reads flags as `P` says and runs the program: exit 0, or one line on stderr and exit 1 (2 for wrong flags).
@@ -233,7 +240,10 @@ impl Host {
             .unwrap_or_else(|| self.flags.data.join("master.key"));
         let failed = |error: io::Error| Failure::Files(format!("{}: {error}", file.display()));
         let text = match fs::read_to_string(&file) {
-            Ok(text) => text,
+            Ok(text) => {
+                expect_secret(&file).map_err(failed)?;
+                text
+            }
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 if schema::is_sealed(&self.db).await? {
                     let said = "the register's master key file is missing: put it there, or name it with --master-key";
@@ -267,7 +277,9 @@ impl Host {
         beside: impl Future<Output = Result<(), String>> + Send + 'static,
     ) -> Result<Db, Failure> {
         let ended = signal::shutdown()?;
+        self.db.keep_head().await?;
         let bound = self.server.bind().await?;
+        let watch = tokio::spawn(bound.tell_of_trouble());
         let mut said = format!("listening on {}\ndata in {}\ntry:\n", self.address, self.place);
         for line in tries {
             said += &format!("  {}\n", line.replace("ADDRESS", &self.address.to_string()));
@@ -281,6 +293,7 @@ impl Host {
         });
         bound.serve(ended).await?;
         beside.abort();
+        watch.abort();
         Ok(self.db)
     }
 }
@@ -305,7 +318,8 @@ pub async fn open(flags: &Flags) -> Result<(Db, String), Failure> {
             }
         },
     };
-    schema::recognise_file(&file).await?;
+    let found = schema::recognise_file(&file).await?;
+    mingce_orm::head::expect(&file, &found, flags.accept_loss)?;
     make_folder(file.parent())?;
     let file = file
         .parent()
@@ -347,6 +361,23 @@ fn make_folder(folder: Option<&Path>) -> Result<(), Failure> {
             folder.display()
         ))
     })
+}
+
+/// Fails where others than its owner can read a file. Systemd gives credentials to a service in a folder of its own, and may let the
+/// group read them there.
+fn expect_secret(file: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        let mode = std::os::unix::fs::MetadataExt::mode(&fs::metadata(file)?) & 0o777;
+        let is_credential = std::env::var_os("CREDENTIALS_DIRECTORY").is_some_and(|folder| file.starts_with(folder));
+        let forbidden = if is_credential { 0o037 } else { 0o077 };
+        if mode & forbidden != 0 {
+            return Err(io::Error::other(format!(
+                "others can read or change the master key file (its mode is {mode:04o}): run 'chmod 600' on it"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Writes a new file that only its owner can read.

@@ -408,7 +408,7 @@ async fn begin<C: Collection>(
     if first {
         let mask = settings.update_mask.clone().unwrap_or_default();
         Mask::parse::<C>(&mask.paths, &C::Item::default())?;
-        session.rehearsal = settings.validate_only.then(|| service.store().rehearsal());
+        session.rehearsal = settings.validate_only.then(|| service.store().dry_run());
         session.settings = ImportSettings {
             assumed: Vec::new(),
             ..settings.clone()
@@ -545,7 +545,7 @@ fn accept(outcome: &mut RowOutcome, answer: Answer, dry: bool) {
 fn refuse<C: Collection>(outcome: &mut RowOutcome, error: &Error) -> Result<(), Error> {
     if matches!(
         error.class(),
-        Class::Internal | Class::Unavailable | Class::Exhausted | Class::Aborted | Class::Deadline
+        Class::Internal | Class::DataLoss | Class::Unavailable | Class::Exhausted | Class::Aborted | Class::Deadline
     ) {
         return Err(error.clone());
     }

@@ -165,6 +165,7 @@ fn code(class: Class) -> Code {
         Class::Unavailable => Code::Unavailable,
         Class::Denied => Code::PermissionDenied,
         Class::Deadline => Code::DeadlineExceeded,
+        Class::DataLoss => Code::DataLoss,
         Class::Internal => Code::Internal,
     }
 }

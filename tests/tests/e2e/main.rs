@@ -3,6 +3,7 @@
 
 mod again;
 mod annulled;
+mod attacks;
 mod award_rules;
 mod award_year;
 mod awarding;
@@ -13,6 +14,7 @@ mod by_hand;
 mod circles;
 mod contract;
 mod crowd;
+mod damaged;
 mod declared;
 mod designated;
 mod disk;

@@ -164,9 +164,16 @@ fn a_star_asks_whether_a_field_is_set_and_nothing_else() {
 }
 
 #[test]
-fn times_are_instants_or_days_that_begin_at_midnight() {
+fn times_are_instants_or_days_that_begin_at_midnight_in_china() {
+    assert_eq!(
+        read("create_time < 2024-09-30"),
+        read("create_time < 2024-09-29T16:00:00Z")
+    );
+    assert_eq!(
+        value("create_time >= 0001-01-01"),
+        value("create_time >= 0001-01-01T00:00:00Z")
+    );
     for text in [
-        "create_time >= 2024-09-30",
         "create_time >= 2024-09-30T00:00:00Z",
         "create_time >= \"2024-09-30T08:00:00.000+08:00\"",
         "create_time >= 2024-09-30t00:00:00.0000001z",

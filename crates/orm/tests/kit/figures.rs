@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mingce_proto::awards::Award;
+use mingce_proto::awards::{Award, AwardState};
 use mingce_proto::registry::ComputeStatisticsRequest;
 use proptest::prelude::*;
 
@@ -19,7 +19,28 @@ const DIMENSIONS: &[&str] = &[
     "contributor_count",
     "classified",
 ];
-const COUNTED: &[&str] = &["", "scheme", "year", "grade", "state", "evidence"];
+const COUNTED: &[&str] = &[
+    "",
+    "scheme",
+    "year",
+    "grade",
+    "state",
+    "evidence",
+    "contributor_count",
+    "classified",
+];
+
+/// Where a value stands among others: what is not known first, numbers as numbers, states as the contract has them.
+fn place(field: &str, value: &str) -> (i64, String) {
+    let number = match field {
+        _ if value.is_empty() => i64::MIN,
+        "year" | "contributor_count" => value.parse().unwrap(),
+        "state" => AwardState::from_str_name(value).unwrap() as i64,
+        "classified" => i64::from(value == "true"),
+        _ => 0,
+    };
+    (number, value.to_owned())
+}
 
 /// The values of a field as answers write them; one empty value where it has none.
 fn values(award: &Award, field: &str) -> BTreeSet<String> {
@@ -93,6 +114,11 @@ fn statistics_are_what_a_plain_count_says() {
                         groups.entry(key).or_default().extend(counted(award, count, *distinct));
                     }
                 }
+                let mut groups: Vec<_> = groups.into_iter().collect();
+                groups.sort_by_key(|(key, _)| {
+                    let places = group_by.iter().zip(key);
+                    places.map(|(field, value)| place(field, value)).collect::<Vec<_>>()
+                });
                 let wanted: Vec<_> = groups
                     .into_iter()
                     .map(|(key, counted)| (key, i64::try_from(counted.len()).unwrap()))

@@ -9,6 +9,8 @@ mod filters;
 mod ground;
 mod history;
 mod indexed;
+mod large;
+mod lanes;
 mod model;
 mod pages;
 mod places;

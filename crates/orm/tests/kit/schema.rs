@@ -138,7 +138,7 @@ fn other_tables_are_refused_and_left_as_they_are() {
             assert!(!is_sealed(&db).await.unwrap());
             execute(&db, "CREATE TABLE shop (id BIGINT NOT NULL PRIMARY KEY)").await;
             let before = tables(&db).await;
-            assert_eq!(recognise(&db).await.unwrap_err().reason(), "SCHEMA_UNKNOWN");
+            assert_eq!(recognise(&db).await.unwrap_err().reason(), "DATABASE_FOREIGN");
             assert_eq!(tables(&db).await, before);
         });
     }
@@ -154,7 +154,7 @@ fn a_file_that_is_no_register_is_refused_and_keeps_every_byte() {
 
         std::fs::write(&path, "this is a letter, and no database at all. ".repeat(200)).unwrap();
         let before = std::fs::read(&path).unwrap();
-        assert_eq!(recognise_file(&path).await.unwrap_err().reason(), "SCHEMA_UNKNOWN");
+        assert_eq!(recognise_file(&path).await.unwrap_err().reason(), "DATABASE_FOREIGN");
         assert_eq!(std::fs::read(&path).unwrap(), before);
 
         std::fs::remove_file(&path).unwrap();
@@ -163,7 +163,7 @@ fn a_file_that_is_no_register_is_refused_and_keeps_every_byte() {
         execute(&other, "CREATE TABLE shop (id BIGINT NOT NULL PRIMARY KEY)").await;
         other.close().await;
         let before = std::fs::read(&path).unwrap();
-        assert_eq!(recognise_file(&path).await.unwrap_err().reason(), "SCHEMA_UNKNOWN");
+        assert_eq!(recognise_file(&path).await.unwrap_err().reason(), "DATABASE_FOREIGN");
         assert_eq!(std::fs::read(&path).unwrap(), before);
         let files = std::fs::read_dir(folder.path()).unwrap().count();
         assert_eq!(files, 1, "files were laid beside it");
@@ -182,4 +182,46 @@ fn sqlite_is_built_with_a_page_cache_for_each_connection() {
         let used = "SELECT sqlite_compileoption_used('ENABLE_MEMORY_MANAGEMENT')";
         assert_eq!(number(&db, used).await, 0);
     });
+}
+
+#[test]
+fn a_postgresql_that_cannot_be_written_or_has_no_schema_is_told_apart() {
+    wait(async {
+        let (ground, db) = Ground::new(Kind::Postgres).await;
+        for (setting, reason, word) in [
+            (
+                "default_transaction_read_only = on",
+                "DATABASE_READ_ONLY",
+                "default_transaction_read_only",
+            ),
+            ("search_path = nowhere", "DATABASE_FOREIGN", "search_path"),
+        ] {
+            let name = "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I";
+            execute(&db, &format!("{name} SET {setting}', current_database()); END $$")).await;
+            let refused = Db::postgres(&ground.url()).await.unwrap_err();
+            assert_eq!(refused.reason(), reason);
+            assert!(refused.message().contains(word), "{refused}");
+            execute(&db, &format!("{name} RESET ALL', current_database()); END $$")).await;
+        }
+        ground.open().await.close().await;
+    });
+}
+
+#[test]
+fn a_register_with_other_search_tokens_is_refused() {
+    for kind in KINDS {
+        wait(async {
+            let (_ground, db) = Ground::new(kind).await;
+            assert_eq!(
+                number(&db, "SELECT COUNT(*) FROM settings WHERE name = 'text'").await,
+                1
+            );
+            execute(&db, "UPDATE settings SET value = '0' WHERE name = 'text'").await;
+            for migrate in [false, true] {
+                let refused = prepare::<Ledger>(&db, migrate).await.unwrap_err();
+                assert_eq!(refused.reason(), "INDEX_OUTDATED");
+                assert!(refused.message().contains("mingce migrate"), "{refused}");
+            }
+        });
+    }
 }

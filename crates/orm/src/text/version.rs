@@ -1,0 +1,56 @@
+//! The version of what is made of texts and then stored: folded names, search tokens, readings, sort keys, and places.
+//!
+//! Tables and indexes hold it, and SQLite's index is changed by saying once more what it holds. So a program that makes something else of
+//! the same text must not write to a register that was written with this.
+
+/// Raised when what is made of any text changes; with it goes a migration that makes all indexes and sort keys anew from the
+/// records, and notes the new version.
+pub(crate) const VERSION: &str = "1";
+
+#[cfg(test)]
+mod tests {
+    use data_encoding::HEXLOWER;
+    use sha2::{Digest, Sha256};
+
+    use super::super::{fold, place, sort_key, tokens};
+
+    /// Of [`VERSION`](super::VERSION) 1.
+    const DIGEST: &str = "c15ac350c67bb6fe87cf64f768772e51502318245fead853c6f48fdaae013ad2";
+
+    /// Planes with characters, or that may get some: between them and after them there are none, or private ones.
+    const PLANES: [u32; 5] = [0, 1, 2, 3, 14];
+
+    #[test]
+    fn what_is_made_of_each_character_is_what_registers_hold_already() {
+        let mut digest = Sha256::new();
+        let mut take = |text: &str| {
+            digest.update(text.as_bytes());
+            digest.update([0]);
+        };
+        let characters = PLANES
+            .into_iter()
+            .flat_map(|plane| (plane << 16)..((plane + 1) << 16))
+            .filter_map(char::from_u32);
+        let mut text = String::new();
+        for character in characters {
+            text.clear();
+            text.extend(['a', character, 'b']);
+            take(&fold(&text));
+            text.clear();
+            text.push(character);
+            let key = sort_key(&text);
+            take(&place(&key).to_string());
+            take(&key);
+            for token in tokens([text.as_str()]) {
+                take(&token);
+            }
+        }
+        assert_eq!(
+            HEXLOWER.encode(&digest.finalize()),
+            DIGEST,
+            "a dependency, or Rust itself, makes something else of texts than what registers hold: raise text::version::VERSION, add a \
+             migration that makes all search indexes and sort keys anew from the records and notes the new version in settings, and \
+             then put the new digest here"
+        );
+    }
+}
