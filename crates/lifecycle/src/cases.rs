@@ -172,7 +172,7 @@ impl Cases<'_> {
             Ok(Answer::of(&Outcomes { outcomes, done: 0 }))
         });
         let answer = if dry {
-            self.store.rehearse(&mut self.store.rehearsal(), &edit).await?
+            self.store.rehearse(&mut self.store.dry_run(), &edit).await?
         } else {
             let mut written = self.store.change_each(cx, [edit]).await?;
             written

@@ -28,8 +28,19 @@ pub(crate) struct Draft {
     pub whole: Vec<u8>,
     pub answer: Answer,
     pub entry: Arc<Entry>,
-    /// Its keys as the database has them, each with the field that holds it.
-    pub keys: Vec<(String, String)>,
+    /// Its keys.
+    pub keys: Vec<DraftKey>,
+}
+
+/// A key of a resource that is to be made.
+#[derive(Debug)]
+pub(crate) struct DraftKey {
+    /// As the database has it.
+    pub stored: String,
+    /// The field that holds it.
+    pub field: String,
+    /// It is of what is sealed.
+    pub is_sealed: bool,
 }
 
 impl Draft {
@@ -62,9 +73,13 @@ impl Draft {
         };
         let mut whole = head.encode_to_vec();
         whole.extend(wire::only(&resource.encode_to_vec(), |number| number > HEAD_FIELDS)?);
-        let keys = C::keys(resource)
-            .into_iter()
-            .map(|key| Ok((key.stored(vault)?, key.field)));
+        let keys = C::keys(resource).into_iter().map(|key| {
+            Ok(DraftKey {
+                stored: key.stored(vault)?,
+                is_sealed: key.private,
+                field: key.field,
+            })
+        });
         let keys = keys.collect::<Result<Vec<_>>>()?;
         let changed = wire::set(&whole)?
             .into_iter()
@@ -105,8 +120,8 @@ impl Draft {
     /// What has to be known before it can be made.
     pub fn asks(&self) -> Asks {
         let mut asks = Asks::default();
-        for (key, _) in &self.keys {
-            asks.key(self.kind, key.clone());
+        for key in &self.keys {
+            asks.key(self.kind, key.stored.clone());
         }
         asks
     }

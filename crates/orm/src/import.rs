@@ -99,7 +99,8 @@ fn place<C: Collection>(
         return work.update::<C>(cx, stamp, &stored);
     }
     let (canonical, mask) = own::<C>(work, &stored, canonical, mask)?;
-    let mut merged = mask.apply::<C>(&stored, &canonical)?;
+    let base = work.base_of::<C>(&stored, mask.has_private::<C>())?;
+    let mut merged = mask.apply::<C>(&base, &canonical)?;
     C::keep(&mut merged, &stored);
     if way == Way::Name {
         // Another spelling, or another of its names, does not rename what it was found by.

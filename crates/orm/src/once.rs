@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::statement::{among, list, sql};
 use crate::steps::Put;
 use crate::tables;
+use crate::vault::Vault;
 
 /// A retried call is done once: who called, with which id, with what content.
 #[derive(Debug, Clone)]
@@ -17,6 +18,16 @@ pub struct Once {
     pub request_id: String,
     /// Digest of method and request.
     pub digest: Vec<u8>,
+}
+
+impl Once {
+    /// As it is remembered: whoever has the database and not the master key cannot try what a request may have said.
+    pub(crate) fn keyed(&self, vault: Option<&Vault>) -> Self {
+        Self {
+            request_id: self.request_id.clone(),
+            digest: vault.map_or_else(|| self.digest.clone(), |vault| vault.digest("request", &self.digest)),
+        }
+    }
 }
 
 /// Who called, and the `request_id`.

@@ -73,6 +73,24 @@ impl Vault {
         BASE32HEX_NOPAD.encode(&digest[..20]).to_lowercase()
     }
 
+    /// A keyed digest: equal for equal bytes, and nobody without the key can try what they were.
+    pub(crate) fn digest(&self, space: &str, bytes: &[u8]) -> Vec<u8> {
+        let key = derive(&self.blind, format!("mingce digest {space}").as_bytes());
+        derive(&key, bytes).to_vec()
+    }
+
+    /// What tells the key that seals from the others of the file, without telling it.
+    pub fn sealing_key(&self) -> String {
+        self.masters
+            .first()
+            .map_or(String::new(), |(id, _)| HEXLOWER.encode(id))
+    }
+
+    /// Whether the key file has the key of this [`Vault::sealing_key`].
+    pub fn has_key(&self, id: &str) -> bool {
+        self.masters.iter().any(|(known, _)| HEXLOWER.encode(known) == id)
+    }
+
     /// Seals a record's private part under a data key of its own.
     pub(crate) fn seal(&self, owner: &str, part: &[u8]) -> Result<Vec<u8>> {
         let (master_id, master) = self

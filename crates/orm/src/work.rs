@@ -33,6 +33,10 @@ pub struct Work {
     /// What was read at different moments contradicts itself: the transaction has to begin anew.
     pub(crate) is_stale: bool,
     pub(crate) vault: Option<Arc<Vault>>,
+    /// What comes of it is told to a caller and never written: it tells nothing of what is sealed.
+    is_dry_run: bool,
+    /// The edit sets sealed fields in a dry run: whether they are others than before is not told.
+    conceals: bool,
 }
 
 impl Work {
@@ -41,6 +45,28 @@ impl Work {
             vault,
             ..Self::default()
         }
+    }
+
+    /// For a dry run: what is sealed leads to no record, and is not compared with what a caller gives.
+    #[must_use]
+    pub(crate) fn for_dry_run(self) -> Self {
+        Self {
+            is_dry_run: true,
+            ..self
+        }
+    }
+
+    /// A stored resource to which fields are to be applied. In a dry run that gives sealed fields it is without those that are stored,
+    /// so that no answer depends on them.
+    pub(crate) fn base_of<C: Collection>(&mut self, stored: &C::Item, gives_sealed: bool) -> Result<C::Item> {
+        self.conceals = self.is_dry_run && gives_sealed;
+        if !self.conceals {
+            return Ok(stored.clone());
+        }
+        let hidden = resource::private::<C>();
+        resource::decode::<C>(&wire::only(&stored.encode_to_vec(), |number| {
+            !hidden.contains(&number)
+        })?)
     }
 
     /// The resource with an id; `None` where there is none.
@@ -94,7 +120,7 @@ impl Work {
     /// The id of the record that holds a key.
     pub fn owner<C: Collection>(&mut self, key: &Key) -> Result<Option<String>> {
         let stored = key.stored(self.vault.as_deref())?;
-        self.owner_of(&C::shape().kind, &stored)
+        self.owner_of(&C::shape().kind, &stored, key.private)
     }
 
     /// The ids of the records that have a whole name, folded.
@@ -131,16 +157,16 @@ impl Work {
     /// Makes a resource as it was drafted, if its keys are free.
     pub(crate) fn make(&mut self, draft: &Arc<Draft>) -> Result<Answer> {
         let (kind, id) = (draft.kind, draft.row.id.as_str());
-        for (key, field) in &draft.keys {
-            self.expect_free(kind, id, key, field)?;
+        for key in &draft.keys {
+            self.expect_free(kind, id, (&key.stored, key.is_sealed), &key.field)?;
         }
         Ok(self.stage(draft))
     }
 
     /// Makes a resource as it was drafted, unless one of its keys, or this folded name, is known.
     pub(crate) fn make_if_unknown(&mut self, draft: &Arc<Draft>, name: Option<&str>) -> Result<Option<Answer>> {
-        for (key, _) in &draft.keys {
-            if self.owner_of(draft.kind, key)?.is_some() {
+        for key in &draft.keys {
+            if self.owner_of(draft.kind, &key.stored, key.is_sealed)?.is_some() {
                 return Ok(None);
             }
         }
@@ -244,7 +270,7 @@ impl Work {
             .into_iter()
             .filter(|number| *number >= HEAD_FIELDS - 1)
             .collect();
-        if changed.is_empty() && !always {
+        if changed.is_empty() && !always && !std::mem::take(&mut self.conceals) {
             return answer::<C>(Outcome::Unchanged, &head, old);
         }
         let old_head = resource::head(old)?;
@@ -308,7 +334,7 @@ impl Work {
         for key in keys {
             let stored = key.stored(vault.as_deref())?;
             if !before.contains(&stored) {
-                self.expect_free(kind, id, &stored, &key.field)?;
+                self.expect_free(kind, id, (&stored, key.private), &key.field)?;
             }
             after.insert(stored);
         }
@@ -328,8 +354,14 @@ impl Work {
     }
 
     /// Nobody else holds a key.
-    fn expect_free(&mut self, kind: &'static Kind, id: &str, key: &str, field: &str) -> Result<()> {
-        let Some(owner) = self.owner_of(kind, key)?.filter(|owner| owner != id) else {
+    fn expect_free(
+        &mut self,
+        kind: &'static Kind,
+        id: &str,
+        (key, is_sealed): (&str, bool),
+        field: &str,
+    ) -> Result<()> {
+        let Some(owner) = self.owner_of(kind, key, is_sealed)?.filter(|owner| owner != id) else {
             return Ok(());
         };
         let holder = self
@@ -374,7 +406,14 @@ impl Work {
         changed.or_else(|| self.base.keys.get(&at))
     }
 
-    fn owner_of(&mut self, kind: &'static Kind, stored: &str) -> Result<Option<String>> {
+    fn owner_of(&mut self, kind: &'static Kind, stored: &str, is_sealed: bool) -> Result<Option<String>> {
+        if is_sealed && self.is_dry_run {
+            let at = (kind.table, stored.to_owned());
+            let made = [&self.staged, &self.kept]
+                .into_iter()
+                .find_map(|layer| layer.keys.get(&at));
+            return Ok(made.cloned().flatten());
+        }
         if let Some(owner) = self.known_owner(kind, stored) {
             return Ok(owner.clone());
         }
@@ -397,6 +436,7 @@ impl Work {
             self.asks.requests.insert(once.request_id.clone());
             return Err(not_loaded());
         }
+        let once = &once.keyed(self.vault.as_deref());
         let key = (cx.actor.clone(), once.request_id.clone());
         let done = self.kept.requests.iter().chain(&self.staged.requests);
         if let Some(done) = done.into_iter().find(|done| done.key == key) {
@@ -413,7 +453,7 @@ impl Work {
     pub fn remember(&mut self, cx: &Cx, once: &Once, answer: &Answer) {
         self.staged.requests.push(Done {
             key: (cx.actor.clone(), once.request_id.clone()),
-            digest: once.digest.clone(),
+            digest: once.keyed(self.vault.as_deref()).digest,
             answer: answer.clone(),
             time: cx.now,
         });

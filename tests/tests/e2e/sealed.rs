@@ -3,10 +3,10 @@
 use std::fs;
 
 use mingce_e2e::{Register, Store, failure, on_both_stores};
-use mingce_proto::registry::{Name, View};
+use mingce_proto::registry::{ImportSettings, Name, View};
 use mingce_proto::talent::{
-    CreateTalentRequest, GetTalentRequest, ListRevisionsRequest, ListTalentsRequest, SearchTalentsRequest, Talent,
-    UpdateTalentRequest,
+    CreateTalentRequest, GetTalentRequest, ImportTalentsRequest, ListRevisionsRequest, ListTalentsRequest,
+    SearchTalentsRequest, Talent, UpdateTalentRequest,
 };
 use prost::Message;
 use prost_types::FieldMask;
@@ -21,6 +21,8 @@ const BIRTH_DATE: &str = "1949-12-31";
 const PASSPORT: &str = "E98765432";
 
 on_both_stores!(
+    dry_runs_do_not_tell_a_right_guess_from_a_wrong_one,
+    a_key_file_that_others_can_read_or_that_lacks_the_key_in_use_is_refused,
     sealed_fields_appear_nowhere,
     a_sealed_document_is_found_by_a_blind_index,
     an_update_keeps_what_a_reader_cannot_send_back,
@@ -71,7 +73,7 @@ async fn sealed_fields_appear_nowhere(store: Store) {
     let other = person(&register, with_birth_date()).await;
     assert_eq!(
         (one.masked_identity_document.as_str(), one.birth_year, other.birth_year),
-        ("110105********002X", 1949, 1949)
+        ("********", 1949, 1949)
     );
     let mut talent = register.talent();
     let update = UpdateTalentRequest {
@@ -274,4 +276,141 @@ async fn a_register_does_not_start_without_its_key(store: Store) {
     assert!(said.contains("master key"), "{said}");
     fs::rename(&kept, &key).unwrap();
     register.restart();
+}
+
+/// Asks in every way that leaves no trace whether a number is the sealed one of a person, and answers all that was said, without
+/// what differs between any two calls.
+async fn asked(register: &Register, person: &Talent, guess: Talent) -> Vec<String> {
+    let mut talent = register.talent();
+    let mut said = Vec::new();
+    let create = CreateTalentRequest {
+        talent: Some(Talent {
+            display_name: "王五".to_owned(),
+            ..guess.clone()
+        }),
+        validate_only: true,
+        ..CreateTalentRequest::default()
+    };
+    said.push(told(talent.create_talent(create).await));
+    for (paths, etag) in [
+        (vec!["identity_document", "birth_date"], ""),
+        (vec!["*"], &person.etag),
+        (vec![], ""),
+    ] {
+        let update = UpdateTalentRequest {
+            talent: Some(Talent {
+                name: person.name.clone(),
+                etag: etag.to_owned(),
+                ..guess.clone()
+            }),
+            update_mask: Some(FieldMask {
+                paths: paths.into_iter().map(str::to_owned).collect(),
+            }),
+            validate_only: true,
+            ..UpdateTalentRequest::default()
+        };
+        said.push(told(talent.update_talent(update).await));
+    }
+    for name in ["", person.name.as_str()] {
+        let rows = [ImportTalentsRequest {
+            settings: Some(ImportSettings {
+                validate_only: true,
+                ..ImportSettings::default()
+            }),
+            row: 1,
+            talent: Some(Talent {
+                name: name.to_owned(),
+                display_name: "王五".to_owned(),
+                ..guess.clone()
+            }),
+        }];
+        let answer = talent
+            .import_talents(tokio_stream::iter(rows))
+            .await
+            .unwrap()
+            .into_inner();
+        let outcome = &answer.outcomes[0];
+        let name = outcome.name == person.name;
+        said.push(format!("{:?} {} {:?}", outcome.outcome(), name, outcome.problems));
+    }
+    said
+}
+
+fn told(answer: Result<tonic::Response<Talent>, tonic::Status>) -> String {
+    match answer {
+        Ok(answer) => {
+            let answer = answer.into_inner();
+            format!(
+                "{} {} {}",
+                answer.revision, answer.masked_identity_document, answer.display_name
+            )
+        }
+        Err(status) => format!("{:?} {}", status.code(), status.message()),
+    }
+}
+
+/// With the year of birth, the check digit and these answers nobody comes nearer to the day or to the number.
+async fn dry_runs_do_not_tell_a_right_guess_from_a_wrong_one(store: Store) {
+    let register = Register::start(store).await;
+    let by_card = person(&register, with_document(NUMBER)).await;
+    let by_passport = person(&register, with_birth_date()).await;
+    let document = |number: &str| Talent {
+        identity_document: number.to_owned(),
+        ..Talent::default()
+    };
+    let birth = |day: &str| Talent {
+        birth_date: day.to_owned(),
+        ..Talent::default()
+    };
+    for (person, right, wrong) in [
+        // The same day under another number, and other days.
+        (&by_card, document(NUMBER), document("110105194912310038")),
+        (&by_card, birth("1949-12-31"), birth("1949-12-30")),
+        (&by_card, birth("1949-12"), birth("1949-11")),
+        (&by_passport, document(PASSPORT), document("E99999999")),
+        (&by_passport, birth(BIRTH_DATE), birth("1949-06-01")),
+    ] {
+        assert_eq!(
+            asked(&register, person, right.clone()).await,
+            asked(&register, person, wrong).await,
+            "{right:?}"
+        );
+    }
+    // The real call finds the record, and what it does stands in the ledger.
+    let again = CreateTalentRequest {
+        talent: Some(with_document(NUMBER)),
+        ..CreateTalentRequest::default()
+    };
+    let refused = failure(register.talent().create_talent(again).await);
+    assert_eq!(refused.is(), (Code::AlreadyExists, "IDENTIFIER_TAKEN"), "{refused:?}");
+}
+
+async fn a_key_file_that_others_can_read_or_that_lacks_the_key_in_use_is_refused(store: Store) {
+    use std::os::unix::fs::PermissionsExt;
+    let mut register = Register::start(store).await;
+    person(&register, with_document(NUMBER)).await;
+    register.stop();
+    let key = register.data().join("master.key");
+    for mode in [0o644, 0o640, 0o604, 0o666, 0o620] {
+        fs::set_permissions(&key, fs::Permissions::from_mode(mode)).unwrap();
+        let said = register.try_to_serve("127.0.0.1:0").failed_with_one_line();
+        assert!(said.contains("chmod 600"), "{mode:o}: {said}");
+    }
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    let old = fs::read_to_string(&key).unwrap();
+    fs::write(&key, format!("{}\n{old}", "0a".repeat(32))).unwrap();
+    register.restart();
+    let sealed_since = person(&register, with_birth_date()).await;
+    register.stop();
+    // What a copy from before the change of keys holds.
+    fs::write(&key, &old).unwrap();
+    let said = register.try_to_serve("127.0.0.1:0").failed_with_one_line();
+    assert!(said.contains("lacks the master key"), "{said}");
+    fs::write(&key, format!("{}\n{old}", "0a".repeat(32))).unwrap();
+    register.restart();
+    let get = GetTalentRequest {
+        name: sealed_since.name,
+        view: View::Full as i32,
+    };
+    register.talent().get_talent(get).await.unwrap();
 }

@@ -155,7 +155,7 @@ fn a_resident_id_is_taken_apart() {
         (id.birth_date.as_str(), id.division_code.as_str()),
         ("1949-12-31", "110105")
     );
-    assert_eq!(format!("{id:?}"), "ResidentId(110105********002X)");
+    assert_eq!(format!("{id:?}"), "ResidentId(********)");
     assert!(resident_id("440524188001010014").is_ok());
     assert!(resident_id("４４０５２４１８８００１０１００１４").is_ok());
 }
@@ -184,18 +184,11 @@ fn a_wrong_resident_id_is_refused_without_being_repeated() {
 }
 
 #[test]
-fn a_masked_document_shows_little() {
-    for (given, expected) in [
-        ("11010519491231002X", "110105********002X"),
-        ("E12345678", "E1******8"),
-        ("C1234567890123", "C1**********23"),
-        ("HZ1", "H**"),
-        ("AB", "**"),
-        ("", ""),
-        ("护照一二三四", "护****四"),
-    ] {
-        assert_eq!(mask_document(given), expected);
+fn a_masked_document_shows_that_there_is_one_and_no_more() {
+    for given in ["11010519491231002X", "E12345678", "HZ1", " A ", "护照一二三四"] {
+        assert_eq!(mask_document(given), "********");
     }
+    assert_eq!(mask_document(" "), "");
 }
 
 #[test]
@@ -358,15 +351,6 @@ proptest! {
             prop_assert_eq!(canonical(&scheme, &once), Ok(once.clone()));
         }
         let _ = (resident_id(&value), division_code(&value), discipline_code(&value), date(&value), partial_date(&value));
-    }
-
-    #[test]
-    fn a_mask_hides_two_thirds_of_all_but_resident_ids(value in "\\PC{0,40}") {
-        let value = value.trim();
-        let masked = mask_document(value);
-        let (count, stars) = (value.chars().count(), masked.chars().filter(|c| *c == '*').count());
-        prop_assert_eq!(masked.chars().count(), count);
-        prop_assert!(count == 18 || (count - stars) * 3 <= count || value.contains('*'));
     }
 
     #[test]
