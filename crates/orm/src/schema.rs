@@ -104,6 +104,7 @@ impl MigratorTrait for Ledger {
             Box::new(Index),
             Box::new(Sections),
             Box::new(KeyedRequests),
+            Box::new(Kept),
         ]
     }
     fn migration_table_name() -> DynIden {
@@ -222,6 +223,43 @@ impl MigrationName for KeyedRequests {
 impl MigrationTrait for KeyedRequests {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         run(manager, &["DELETE FROM requests".to_owned()]).await
+    }
+}
+
+/// Entries of the ledger are neither changed nor taken out, whoever asks.
+struct Kept;
+
+impl MigrationName for Kept {
+    fn name(&self) -> &'static str {
+        "m20261129_000008_kept"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Kept {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let said = "entries of the ledger are neither changed nor deleted";
+        let on_sqlite = ["UPDATE", "DELETE"].map(|verb| {
+            format!(
+                "$SQLITE CREATE TRIGGER IF NOT EXISTS ledger_no_{} BEFORE {verb} ON ledger BEGIN SELECT RAISE(ABORT, '{said}'); END",
+                verb.to_lowercase()
+            )
+        });
+        let on_postgres = [
+            format!(
+                "$POSTGRES CREATE OR REPLACE FUNCTION ledger_kept() RETURNS trigger LANGUAGE plpgsql AS \
+                 'BEGIN RAISE EXCEPTION ''{said}''; END'"
+            ),
+            "$POSTGRES CREATE OR REPLACE TRIGGER ledger_kept BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger \
+             FOR EACH STATEMENT EXECUTE FUNCTION ledger_kept()"
+                .to_owned(),
+        ];
+        run(manager, &on_sqlite).await?;
+        run(manager, &on_postgres).await
     }
 }
 

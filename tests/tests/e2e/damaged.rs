@@ -153,7 +153,8 @@ async fn a_file_that_says_nothing_of_the_ledger_holds_up_nobody() {
 async fn a_file_that_is_damaged_is_told_and_left_as_it_is() {
     let register = stopped().await;
     let whole = fs::read(register.sqlite_file()).unwrap();
-    let damage: [(&str, fn(&mut Vec<u8>)); 4] = [
+    type Damage = fn(&mut Vec<u8>);
+    let damage: [(&str, Damage); 4] = [
         ("first", |bytes| bytes[..4096].fill(0)),
         ("missing", |bytes| bytes.truncate(bytes.len() - 8192)),
         ("damaged", |bytes| bytes[4096..].fill(0xff)),

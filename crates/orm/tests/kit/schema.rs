@@ -2,10 +2,12 @@
 
 use mingce_orm::schema::{Ledger, differences, is_sealed, prepare, recognise, recognise_file};
 use mingce_orm::{Collection, Db};
+use sea_orm::ConnectionTrait;
 use sea_orm_migration::prelude::*;
 
 use crate::collections::{Institutes, Persons, Prizes};
-use crate::ground::{Ground, Kind, Tables, Toys, execute, number, query, wait};
+use crate::ground::{Ground, Kind, Tables, Toys, execute, make, number, query, store, wait};
+use crate::writers::named;
 
 /// The toys of a later program.
 struct LaterToys;
@@ -222,6 +224,25 @@ fn a_register_with_other_search_tokens_is_refused() {
                 assert_eq!(refused.reason(), "INDEX_OUTDATED");
                 assert!(refused.message().contains("mingce migrate"), "{refused}");
             }
+        });
+    }
+}
+
+#[test]
+fn entries_of_the_ledger_are_neither_changed_nor_deleted_by_whoever_asks() {
+    for kind in KINDS {
+        wait(async {
+            let (_ground, db) = Ground::new(kind).await;
+            let store = store(&db);
+            make::<Institutes>(&store, named("青岛示例大学", &[])).await;
+            for statement in ["UPDATE ledger SET actor = 'nobody'", "DELETE FROM ledger"] {
+                let refused = db.owner().execute_unprepared(statement).await.unwrap_err();
+                assert!(refused.to_string().contains("neither changed nor deleted"), "{refused}");
+            }
+            assert_eq!(
+                number(&db, "SELECT COUNT(*) FROM ledger WHERE actor = 'user:maker'").await,
+                1
+            );
         });
     }
 }
