@@ -51,7 +51,7 @@ pub(crate) fn known(database: &Path) -> Option<Reach> {
             read
         }
         Err(error) => {
-            if error.kind() != ErrorKind::NotFound {
+            if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) {
                 tracing::warn!("{} cannot be read and is left aside: {error}", file.display());
             }
             None
