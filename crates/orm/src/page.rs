@@ -15,7 +15,7 @@ const POSITIONS_AT_MOST: usize = 8;
 pub const TOKEN_AT_MOST: usize = 8200;
 
 /// A page ends before it has more bytes than this, however many rows were asked for: most clients take 4 MiB at once.
-pub(crate) const BYTES: usize = 2 << 20;
+pub(crate) const BYTES: usize = 1 << 20;
 
 /// How many rows of these lengths make a page: `size` at most, and no more bytes than a page has, but one row at least.
 pub(crate) fn fitting(lengths: impl IntoIterator<Item = usize>, size: usize) -> usize {

@@ -29,6 +29,9 @@ use crate::limit::Places;
 use crate::permissions::{Methods, OPEN, Sizes};
 use crate::reflection;
 
+/// An answer that has not moved for so long may be cut for others.
+const STILL: Duration = Duration::from_secs(1);
+
 /// Why a server does not start. Each is one line that says what would help.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -161,8 +164,12 @@ impl Server {
             methods,
             times,
             places: places.clone(),
-            half_open: Crowd::new(self.config.half_open_memory, self.config.half_open_memory / 4),
-            answers: Crowd::new(self.config.answer_memory, self.config.answer_memory / 2),
+            half_open: Crowd::new(
+                self.config.half_open_memory,
+                self.config.half_open_memory / 4,
+                Duration::ZERO,
+            ),
+            answers: Crowd::new(self.config.answer_memory, self.config.answer_memory / 2, STILL),
             budget: Budget::new(self.config.request_memory),
             clock: self.config.clock.clone(),
             routes: self.routes.routes().prepare(),

@@ -72,13 +72,23 @@ impl Default for Config {
             unary_bytes: 256 * 1024,
             message_bytes: 1024 * 1024,
             request_memory: 256 << 20,
-            half_open_memory: 32 << 20,
-            answer_memory: 40 << 20,
+            half_open_memory: 24 << 20,
+            answer_memory: 24 << 20,
             drain_notice: Duration::from_millis(250),
             drain_limit: Duration::from_secs(10),
             clock: Clock::default(),
         }
     }
+}
+
+/// Open files that are not for connections: the database's, the log's, the runtime's.
+const OTHER_FILES: usize = 48;
+/// So many connections are taken in any case.
+const FEWEST: usize = 8;
+
+/// How many connections are taken where the system lets the program have so many open files.
+fn within(files: usize, wanted: usize) -> usize {
+    wanted.min(files.saturating_sub(OTHER_FILES).max(FEWEST))
 }
 
 impl Config {
@@ -91,8 +101,15 @@ impl Config {
     }
 
     pub(crate) fn limits(&self) -> Limits {
+        let files = rlimit::Resource::NOFILE.get_soft().unwrap_or(u64::MAX);
+        let connections = within(usize::try_from(files).unwrap_or(usize::MAX), self.connections);
+        if connections < self.connections {
+            tracing::warn!(
+                "{connections} connections are taken at most: the system lets this program have {files} open files"
+            );
+        }
         Limits {
-            connections: self.connections,
+            connections,
             per_address: self.connections_per_address,
             streams: self.streams_per_connection,
             first_bytes: self.first_bytes,
@@ -101,5 +118,18 @@ impl Config {
             keep_alive: self.keep_alive,
             keep_alive_timeout: self.keep_alive_timeout,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_leave_open_files_for_the_database() {
+        assert_eq!(within(2048, 1280), 1280);
+        assert_eq!(within(1024, 1280), 976);
+        assert_eq!(within(64, 1280), 16);
+        assert_eq!(within(32, 1280), 8);
     }
 }

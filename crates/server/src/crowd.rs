@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use futures_util::task::AtomicWaker;
 
@@ -40,6 +41,7 @@ pub(crate) struct Crowd(Arc<Inner>);
 struct Inner {
     most: usize,
     share: usize,
+    patience: Duration,
     waiting: Mutex<Waiting>,
 }
 
@@ -54,6 +56,7 @@ struct Waiting {
 #[derive(Debug)]
 struct Entry {
     weight: usize,
+    moved: Instant,
     peer: Arc<Peer>,
     cut: Cut,
 }
@@ -66,11 +69,12 @@ pub(crate) struct Waiter {
 }
 
 impl Crowd {
-    /// At most so many bytes in all, and so many of one connection.
-    pub(crate) fn new(most: usize, share: usize) -> Self {
+    /// At most so many bytes in all, and so many of one connection; more, while all that is over has moved within `patience`.
+    pub(crate) fn new(most: usize, share: usize, patience: Duration) -> Self {
         Self(Arc::new(Inner {
             most,
             share,
+            patience,
             waiting: Mutex::default(),
         }))
     }
@@ -80,6 +84,7 @@ impl Crowd {
         let mut waiting = self.0.lock();
         let at = waiting.place(Entry {
             weight: 0,
+            moved: Instant::now(),
             peer: Arc::clone(peer),
             cut,
         });
@@ -120,6 +125,11 @@ impl Inner {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether it has not moved for so long that it may be cut.
+    fn is_still(&self, entry: &Entry) -> bool {
+        self.patience.is_zero() || entry.moved.elapsed() >= self.patience
+    }
+
     fn add(&self, waiting: &mut Waiting, at: u64, weight: usize) {
         let Some(entry) = waiting.order.get_mut(&at) else {
             return;
@@ -130,14 +140,17 @@ impl Inner {
         *waiting.connections.entry(connection).or_default() += weight;
         while waiting.of(connection) > self.share {
             let oldest = waiting.order.iter().find(|(_, entry)| entry.peer.id == connection);
-            let Some(oldest) = oldest.map(|(at, _)| *at) else { break };
-            waiting.cut(oldest);
+            match oldest.filter(|(_, entry)| self.is_still(entry)).map(|(at, _)| *at) {
+                Some(oldest) => waiting.cut(oldest),
+                None => break,
+            }
         }
         while waiting.all > self.most {
-            let Some(oldest) = waiting.order.keys().next().copied() else {
-                break;
-            };
-            waiting.cut(oldest);
+            let oldest = waiting.order.iter().next();
+            match oldest.filter(|(_, entry)| self.is_still(entry)).map(|(at, _)| *at) {
+                Some(oldest) => waiting.cut(oldest),
+                None => break,
+            }
         }
     }
 }
@@ -163,7 +176,8 @@ impl Waiter {
     /// It goes on: now it is the one that has waited least.
     pub(crate) fn moved(&mut self) {
         let mut waiting = self.crowd.lock();
-        if let Some(entry) = waiting.order.remove(&self.at) {
+        if let Some(mut entry) = waiting.order.remove(&self.at) {
+            entry.moved = Instant::now();
             self.at = waiting.place(entry);
         }
     }
@@ -187,7 +201,7 @@ mod tests {
 
     #[test]
     fn the_one_that_waited_longest_is_cut_for_another() {
-        let crowd = Crowd::new(100, 100);
+        let crowd = Crowd::new(100, 100, Duration::ZERO);
         let peers: Vec<_> = (0..3).map(Peer::of).collect();
         let cuts: Vec<_> = (0..3).map(|_| Cut::default()).collect();
         let mut first = crowd.enter(&peers[0], 40, cuts[0].clone());
@@ -202,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_connection_that_has_its_share_cuts_its_own_and_nobody_elses() {
-        let crowd = Crowd::new(100, 50);
+        let crowd = Crowd::new(100, 50, Duration::ZERO);
         let (greedy, other) = (Peer::of(1), Peer::of(2));
         let cuts: Vec<_> = (0..4).map(|_| Cut::default()).collect();
         let _other = crowd.enter(&other, 30, cuts[0].clone());
@@ -214,8 +228,16 @@ mod tests {
     }
 
     #[test]
+    fn what_moves_is_not_cut_however_much_it_is() {
+        let crowd = Crowd::new(100, 100, Duration::from_secs(60));
+        let cut = Cut::default();
+        let _held: Vec<_> = (0..9).map(|n| crowd.enter(&Peer::of(n), 40, cut.clone())).collect();
+        assert!(!is_cut(&cut));
+    }
+
+    #[test]
     fn whoever_leaves_leaves_nothing_behind() {
-        let crowd = Crowd::new(100, 100);
+        let crowd = Crowd::new(100, 100, Duration::ZERO);
         for n in 0..1000 {
             drop(crowd.enter(&Peer::of(n), 60, Cut::default()));
         }

@@ -12,6 +12,9 @@ use crate::crowd::Cut;
 /// How much of health and reflection one connection may have at once, in the parts of [`crate::limit::Part`].
 const PARTS: usize = 16;
 
+/// How many pages, batches and statistics of one connection are made or wait to be read at once.
+const PAGES: usize = 3;
+
 /// What is known of one connection, for as long as anything of it is left.
 #[derive(Debug)]
 pub(crate) struct Peer {
@@ -21,6 +24,8 @@ pub(crate) struct Peer {
     pub(crate) address: IpAddr,
     /// Its own places for health and reflection.
     pub(crate) parts: Arc<Semaphore>,
+    /// The turns of its calls for pages.
+    pub(crate) pages: Arc<Semaphore>,
     /// Bytes of answers that HTTP/2 has and has not sent yet.
     pub(crate) unsent: AtomicUsize,
     /// Bytes that were sent.
@@ -39,6 +44,7 @@ impl Peer {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             address: household(address),
             parts: Arc::new(Semaphore::new(PARTS)),
+            pages: Arc::new(Semaphore::new(PAGES)),
             unsent: AtomicUsize::new(0),
             sent: AtomicU64::new(0),
             stuck: AtomicBool::new(false),

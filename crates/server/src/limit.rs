@@ -21,6 +21,9 @@ const PARTS: usize = 4096;
 pub(crate) enum Part {
     /// One of those for calls.
     Call,
+    /// The same for a page, a batch or statistics, after a turn of the connection's own: who does not read what was made does not have
+    /// more made.
+    Page,
     /// One of the quarter of them that streams of requests may have: these last as long as their callers like.
     Stream,
     /// So many parts of what health and reflection have beside the calls: who looks must learn that the server lives.
@@ -48,6 +51,8 @@ struct Inner {
 pub(crate) struct Place {
     _permits: [Option<OwnedSemaphorePermit>; 2],
     counted: Option<(Arc<Inner>, IpAddr)>,
+    /// The turn that came before it.
+    pub(crate) turn: Option<OwnedSemaphorePermit>,
 }
 
 impl Drop for Place {
@@ -98,6 +103,7 @@ impl Places {
             return Some(Place {
                 _permits: [Some(mine), Some(all)],
                 counted: None,
+                turn: None,
             });
         }
         let stream = if part == Part::Stream {
@@ -117,6 +123,7 @@ impl Places {
         Some(Place {
             _permits: [Some(place), stream],
             counted: Some((Arc::clone(places), peer.address)),
+            turn: None,
         })
     }
 
@@ -130,7 +137,7 @@ impl Places {
 /// The refusal of a call for which there is no place.
 fn overloaded(part: Part) -> Status {
     let message = match part {
-        Part::Call => {
+        Part::Call | Part::Page => {
             "the server has all the calls that it can take, in all or from one address: try again a little later"
         }
         Part::Stream => "the server has all the streams of requests that it can take: try again a little later",

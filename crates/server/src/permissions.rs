@@ -22,6 +22,9 @@ pub(crate) const OPEN: [&str; 3] = [
     "grpc.reflection.v1alpha.ServerReflection",
 ];
 
+/// How the names of methods begin whose answers may be large.
+const PAGES: [&str; 4] = ["List", "Search", "BatchGet", "Compute"];
+
 /// One method that is served.
 #[derive(Debug)]
 pub(crate) struct Method {
@@ -35,6 +38,8 @@ pub(crate) struct Method {
     pub(crate) answers_stream: bool,
     /// Its answer goes on until the caller has enough, as the watch on health does.
     pub(crate) endless: bool,
+    /// It answers a page, a batch or statistics.
+    pub(crate) pages: bool,
     /// How large a request may be.
     pub(crate) limit: Limit,
 }
@@ -84,6 +89,7 @@ impl Methods {
                     streams,
                     answers_stream,
                     endless,
+                    pages: PAGES.iter().any(|verb| method.name().starts_with(verb)),
                     limit,
                 };
                 methods.insert(path, Arc::new(method));

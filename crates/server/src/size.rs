@@ -12,6 +12,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use mingce_proto::budget::Held;
 use mingce_proto::weight::FREE;
+use tokio::sync::{AcquireError, OwnedSemaphorePermit};
 use tokio::time::Sleep;
 use tonic::{Code, Status};
 
@@ -25,10 +26,13 @@ use crate::status;
 const PREFIX: usize = 5;
 
 /// What a call costs while its request is not whole, beside what came of it: its task, its stream and its headers.
-const HALF_OPEN: usize = 8 * 1024;
+const HALF_OPEN: usize = 16 * 1024;
 /// How much a refused caller is heard out, and for how long.
 const HEARD: usize = 64 * 1024;
 const MOMENT: Duration = Duration::from_millis(50);
+
+/// A turn that is waited for.
+type Turn = Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send>>;
 
 /// Where a call has its place once it has taken it. The place is given back when the last copy goes.
 pub(crate) type Seat = Arc<Mutex<Option<Place>>>;
@@ -53,7 +57,6 @@ pub(crate) enum Limit {
 }
 
 /// A request body under its limits and its deadline.
-#[derive(Debug)]
 pub(crate) struct Measured<B> {
     inner: B,
     limit: Limit,
@@ -77,6 +80,8 @@ pub(crate) struct Measured<B> {
     kept: VecDeque<Bytes>,
     came: usize,
     whole: bool,
+    /// Waits for the turn of a call for a page.
+    turn: Option<Turn>,
     /// The caller is refused, and is heard out for a moment: to answer before that resets the stream, and where a connection has
     /// many such streams HTTP/2 takes what comes late on them for an attack and ends it, with all of its calls.
     refused: Option<(Status, Pin<Box<Sleep>>, usize)>,
@@ -103,6 +108,7 @@ impl<B> Measured<B> {
             kept: VecDeque::new(),
             came: 0,
             whole: false,
+            turn: None,
             refused: None,
             done: false,
         }
@@ -169,13 +175,37 @@ impl<B> Measured<B> {
     }
 
     /// The request, or the first message of it, is whole: now the call needs its place.
-    fn pass(&mut self) -> Result<(), Status> {
+    fn pass(&mut self, turn: Option<OwnedSemaphorePermit>) -> Result<(), Status> {
         self.waiter = None;
         if let Some(gate) = self.gate.take() {
-            let place = gate.places.take(&gate.peer, gate.part)?;
+            let mut place = gate.places.take(&gate.peer, gate.part)?;
+            place.turn = turn;
             *gate.seat.lock().unwrap_or_else(PoisonError::into_inner) = Some(place);
         }
         Ok(())
+    }
+
+    /// The request of a call for a page is whole, and waits for its turn among the half-open.
+    fn turn(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        let Some(turn) = &mut self.turn else {
+            return Poll::Ready(Ok(()));
+        };
+        if let Poll::Ready(turn) = turn.as_mut().poll(cx) {
+            self.turn = None;
+            self.whole = true;
+            return Poll::Ready(self.pass(turn.ok()));
+        }
+        self.open(cx).map(Err)
+    }
+
+    /// Counts the call among the half-open; ready where it gives way to others.
+    fn open(&mut self, cx: &mut Context<'_>) -> Poll<Status> {
+        let Some(gate) = &self.gate else { return Poll::Pending };
+        if self.waiter.is_none() {
+            let weight = HALF_OPEN + self.came;
+            self.waiter = Some(gate.half_open.enter(&gate.peer, weight, self.cut.clone()));
+        }
+        self.cut.poll(cx).map(|()| not_whole())
     }
 
     /// Nothing more is here.
@@ -187,14 +217,8 @@ impl<B> Measured<B> {
             let refusal = refusal.clone();
             return self.end(Err(refusal));
         }
-        if let Some(gate) = &self.gate {
-            if self.waiter.is_none() {
-                let weight = HALF_OPEN + self.came;
-                self.waiter = Some(gate.half_open.enter(&gate.peer, weight, self.cut.clone()));
-            }
-            if self.cut.poll(cx).is_ready() {
-                return self.end(Err(not_whole()));
-            }
+        if let Poll::Ready(refusal) = self.open(cx) {
+            return self.end(Err(refusal));
         }
         let until = self.until;
         let end = self
@@ -232,6 +256,13 @@ where
                     None => self.end(Ok(())),
                 };
             }
+            if self.turn.is_some() {
+                match self.turn(cx) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(Err(failure)) => return self.end(Err(failure)),
+                    Poll::Ready(Ok(())) => continue,
+                }
+            }
             let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) else {
                 return self.wait(cx);
             };
@@ -252,7 +283,13 @@ where
             }
             let Some(Ok(frame)) = frame else {
                 let whole = if ended { self.finish() } else { Err(gone()) };
-                match whole.and_then(|()| self.pass()) {
+                if let (Ok(()), Some(gate)) = (&whole, &self.gate)
+                    && gate.part == Part::Page
+                {
+                    self.turn = Some(Box::pin(Arc::clone(&gate.peer.pages).acquire_owned()));
+                    continue;
+                }
+                match whole.and_then(|()| self.pass(None)) {
                     Ok(()) if matches!(self.limit, Limit::One(_)) => self.whole = true,
                     all => return self.end(all),
                 }
@@ -271,7 +308,7 @@ where
                 continue;
             }
             let first = self.messages > 1 || self.messages == 1 && self.left == 0;
-            if first && let Err(refusal) = self.pass() {
+            if first && let Err(refusal) = self.pass(None) {
                 self.refused = Some((refusal, Box::pin(tokio::time::sleep(MOMENT)), 0));
                 continue;
             }
@@ -338,7 +375,7 @@ mod tests {
     fn gate() -> Gate {
         Gate {
             places: Places::new(1),
-            half_open: Crowd::new(1 << 20, 1 << 20),
+            half_open: Crowd::new(1 << 20, 1 << 20, Duration::ZERO),
             peer: Peer::of(1),
             part: Part::Call,
             seat: Seat::default(),

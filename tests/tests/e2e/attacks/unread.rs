@@ -1,0 +1,113 @@
+//! Answers that nobody reads.
+
+use std::time::Duration;
+
+use mingce_e2e::{Register, Store, on_both_stores};
+use mingce_proto::labs::{CreateLabRequest, Lab, ListLabsRequest};
+use mingce_proto::registry::View;
+use prost::Message;
+
+use super::raw;
+use super::watched::Watched;
+
+on_both_stores!(
+    pages_that_nobody_reads_are_bounded_in_all,
+    pages_that_are_read_by_the_byte_are_bounded_too
+);
+
+/// A register with labs of 18 KB each, more of them than a page has.
+async fn large(store: Store) -> Register {
+    let register = Register::start(store).await;
+    let mut making = tokio::task::JoinSet::new();
+    for n in 0..150 {
+        let mut labs = register.labs();
+        making.spawn(async move {
+            let lab = Lab {
+                display_name: format!("实验室 {n}"),
+                academic_committee: vec!["会".repeat(100); 60],
+                ..Lab::default()
+            };
+            let request = CreateLabRequest {
+                lab: Some(lab),
+                ..CreateLabRequest::default()
+            };
+            labs.create_lab(request).await.unwrap();
+        });
+    }
+    while let Some(made) = making.join_next().await {
+        made.unwrap();
+    }
+    register
+}
+
+async fn unread(store: Store, window: u32) {
+    let register = large(store).await;
+    let wanted = ListLabsRequest {
+        page_size: 1000,
+        view: View::Full.into(),
+        ..ListLabsRequest::default()
+    };
+    // Many who do read them, before: what the database keeps for its readers is there then.
+    let mut reading = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let (labs, wanted) = (register.labs(), wanted.clone());
+        for _ in 0..16 {
+            let (mut labs, wanted) = (labs.clone(), wanted.clone());
+            reading.spawn(async move { labs.list_labs(wanted).await.unwrap() });
+        }
+    }
+    while let Some(read) = reading.join_next().await {
+        let page = read.unwrap().into_inner();
+        assert!(!page.next_page_token.is_empty() && page.encoded_len() < 2 << 20);
+    }
+    let watched = Watched::begin(&register).await;
+    let mut held = Vec::new();
+    for _ in 0..10 {
+        let (reader, mut writer) = raw::connect(&register, window).await.into_split();
+        raw::begin(
+            &mut writer,
+            "mingce.labs.v1.LabService/ListLabs",
+            100,
+            Some(&wanted.encode_to_vec()),
+        )
+        .await;
+        held.push((reader, writer));
+    }
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    watched.end().await;
+}
+
+async fn pages_that_nobody_reads_are_bounded_in_all(store: Store) {
+    unread(store, 0).await;
+}
+
+async fn pages_that_are_read_by_the_byte_are_bounded_too(store: Store) {
+    unread(store, 1).await;
+}
+
+/// Health and reflection have no places of the calls.
+async fn unread_machinery(method: &str, body: &[u8]) {
+    let register = Register::start(Store::Sqlite).await;
+    let watched = Watched::begin(&register).await;
+    let mut held = Vec::new();
+    for _ in 0..50 {
+        let (reader, mut writer) = raw::connect(&register, 0).await.into_split();
+        raw::begin(&mut writer, method, 100, Some(body)).await;
+        held.push((reader, writer));
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    watched.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn watches_that_nobody_reads_are_bounded() {
+    unread_machinery("grpc.health.v1.Health/Watch", &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn descriptors_that_nobody_reads_are_bounded() {
+    let symbol = "mingce.labs.v1.LabService";
+    let mut asked = vec![0x22, u8::try_from(symbol.len()).unwrap()];
+    asked.extend(symbol.as_bytes());
+    unread_machinery("grpc.reflection.v1.ServerReflection/ServerReflectionInfo", &asked).await;
+}

@@ -1,0 +1,92 @@
+//! A register under attack: what its memory does, and how a good caller fares.
+
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use mingce_e2e::Register;
+use mingce_proto::labs::ListLabsRequest;
+use tokio::task::JoinHandle;
+use tonic::Status;
+
+/// What the memory may grow by.
+const GROWS: usize = 64 << 20;
+
+/// Looks on from its beginning to its end.
+pub struct Watched {
+    status: String,
+    before: usize,
+    over: Arc<AtomicBool>,
+    caller: JoinHandle<(usize, Vec<Status>)>,
+}
+
+impl Watched {
+    /// Begins to look on, and a good caller to call.
+    pub async fn begin(register: &Register) -> Self {
+        // Once before, so that what is made for the first call of all is there.
+        list(register.labs()).await.unwrap();
+        let process = format!("/proc/{}", register.pid());
+        let over = Arc::new(AtomicBool::new(false));
+        let (labs, ends) = (register.labs(), Arc::clone(&over));
+        let caller = tokio::spawn(async move {
+            let (mut served, mut refused) = (0, Vec::new());
+            while !ends.load(Ordering::SeqCst) {
+                match list(labs.clone()).await {
+                    Ok(()) => served += 1,
+                    Err(status) => refused.push(status),
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+            }
+            (served, refused)
+        });
+        // From here on the peak is counted anew.
+        fs::write(format!("{process}/clear_refs"), "5").unwrap();
+        let status = format!("{process}/status");
+        let before = memory(&status, "VmRSS:");
+        Self {
+            status,
+            before,
+            over,
+            caller,
+        }
+    }
+
+    /// The good caller was served and never refused, and the memory has not grown.
+    pub async fn end(self) {
+        // The attack stands: a last call while it does.
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        let peak = memory(&self.status, "VmHWM:");
+        self.over.store(true, Ordering::SeqCst);
+        let (served, refused) = self.caller.await.unwrap();
+        assert!(
+            refused.is_empty(),
+            "{} refused, {served} served: {:?}",
+            refused.len(),
+            refused[0]
+        );
+        assert!(served > 0, "nobody was served");
+        let grown = peak.saturating_sub(self.before);
+        assert!(
+            grown < GROWS,
+            "grown by {} MiB from {} MiB",
+            grown >> 20,
+            self.before >> 20
+        );
+    }
+}
+
+async fn list(
+    mut labs: mingce_proto::labs::lab_service_client::LabServiceClient<tonic::transport::Channel>,
+) -> Result<(), Status> {
+    let request = ListLabsRequest {
+        page_size: 1,
+        ..ListLabsRequest::default()
+    };
+    labs.list_labs(request).await.map(|_| ())
+}
+
+fn memory(status: &str, what: &str) -> usize {
+    let status = fs::read_to_string(status).unwrap();
+    let line = status.lines().find(|line| line.starts_with(what)).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() << 10
+}
