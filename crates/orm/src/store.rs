@@ -49,7 +49,7 @@ impl Call {
             let mut digest = Sha256::new();
             digest.update(method.as_bytes());
             digest.update([0]);
-            digest.update(request.encode_to_vec());
+            digest.update(with_small_letters(request.encode_to_vec(), request_id.as_bytes()));
             Once {
                 request_id: request_id.to_lowercase(),
                 digest: digest.finalize().to_vec(),
@@ -435,4 +435,17 @@ impl Mask {
         })?;
         resource::decode::<C>(&kept)
     }
+}
+
+/// A request with its id in small letters: one UUID in capitals and in small letters is one.
+fn with_small_letters(mut request: Vec<u8>, id: &[u8]) -> Vec<u8> {
+    if !id.iter().any(u8::is_ascii_uppercase) {
+        return request;
+    }
+    let mut at = 0;
+    while let Some(found) = request[at..].windows(id.len()).position(|part| part == id) {
+        request[at + found..at + found + id.len()].make_ascii_lowercase();
+        at += found + id.len();
+    }
+    request
 }

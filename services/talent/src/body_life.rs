@@ -4,14 +4,14 @@ use jiff::civil::Date;
 use mingce_lifecycle::any::due_again;
 use mingce_lifecycle::case::{arrive, facts, policy_of};
 use mingce_lifecycle::guard::{calendar_known, no_open_objection, no_upheld_objection, notice_over};
-use mingce_lifecycle::notice::field;
+use mingce_lifecycle::notice::{field, level_in_words};
 use mingce_lifecycle::{
     Arrival, At, ByItself, Case, Edge, Guard, Life, Living, Look, Move, Parties, Phase, Scope, State, Step, day,
 };
 use mingce_orm::store::settled;
 use mingce_orm::{Answer, Blocker, Collection, Result, Stamp, Work};
 use mingce_proto::registry::{
-    CaseFacts, CaseKind, CaseVerb, DueKind, Level, NominatingBodyTerms, NoticeTerms, Policy, PublicField,
+    CaseFacts, CaseKind, CaseVerb, DueKind, NominatingBodyTerms, NoticeTerms, Policy, PublicField,
 };
 use mingce_proto::talent::NominatingBody;
 use mingce_proto::talent::NominatingBodyState as S;
@@ -199,11 +199,10 @@ impl Case for NominatingBodies {
     }
 
     fn public_fields(work: &mut Work, item: &NominatingBody) -> Result<Vec<PublicField>> {
-        let level = Level::try_from(item.level).map_or("", |level| level.as_str_name());
         Ok(vec![
             field("organization", organization_name(item)),
             field("programme", programme_name(work, programme(item))?),
-            field("level", level),
+            field("level", level_in_words(item.level)),
         ])
     }
 

@@ -6,12 +6,10 @@ use mingce_lifecycle::case::{arrive, facts};
 use mingce_lifecycle::guard::{
     calendar_known, cap_left, no_open_objection, no_upheld_objection, notice_over, reviewed, round_takes,
 };
-use mingce_lifecycle::notice::field;
+use mingce_lifecycle::notice::{field, level_in_words};
 use mingce_lifecycle::{Arrival, ByItself, Case, Edge, Life, Living, Parties, Phase, Scope, State};
 use mingce_orm::{Collection, Cx, Result, Store, Work};
-use mingce_proto::registry::{
-    CaseFacts, CaseKind, CaseVerb, DueKind, Level, NoticeTerms, Policy, PublicField, ReviewTerms,
-};
+use mingce_proto::registry::{CaseFacts, CaseKind, CaseVerb, DueKind, NoticeTerms, Policy, PublicField, ReviewTerms};
 use mingce_proto::talent::TalentDesignationState as S;
 use mingce_proto::talent::{Employment, TalentDesignation};
 
@@ -239,12 +237,11 @@ impl Case for Designations {
     fn public_fields(work: &mut Work, item: &TalentDesignation) -> Result<Vec<PublicField>> {
         let person = person_of(work, designation::talent(item))?;
         let employer = item.employer.as_ref().map_or("", |o| o.display_name.as_str());
-        let level = Level::try_from(item.level).map_or("", |level| level.as_str_name());
         Ok(vec![
             field("person", person.display_name),
             field("programme", Self::title(item)),
             field("employer", employer),
-            field("level", level),
+            field("level", level_in_words(item.level)),
         ])
     }
 

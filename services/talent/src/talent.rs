@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use mingce_orm::identifier::{canonical, mask_document, resident_id};
+use mingce_orm::identifier::{IDENTITY_DOCUMENT, canonical, mask_document, resident_id};
 use mingce_orm::names::{
     Problems, absorb_names, identifier_keys, keep_identifiers, keep_names, names_of, settle_identifiers, settle_names,
     year_of,
@@ -102,19 +102,9 @@ impl Collection for Talents {
         problems.name("display_name", &mut item.display_name);
         settle_names(&mut item.names, &mut problems);
         settle_identifiers(&mut item.identifiers, &mut problems);
-        for (place, held) in item.identifiers.iter().enumerate() {
-            if resident_id(&held.value).is_ok() {
-                let said = "this is the number of an identity card: give it as identity_document, which is sealed";
-                problems.add(
-                    format!("identifiers[{place}].value"),
-                    "IDENTITY_DOCUMENT_IN_CLEAR",
-                    said,
-                );
-            }
-        }
         problems.partial_date("birth_date", &item.birth_date);
         if !item.identity_document.is_empty() {
-            match canonical("identity-document", &item.identity_document) {
+            match canonical(IDENTITY_DOCUMENT, &item.identity_document) {
                 Ok(document) => item.identity_document = document.to_uppercase(),
                 Err(fault) => problems.add("identity_document", fault.reason, fault.description),
             }

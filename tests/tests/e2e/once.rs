@@ -18,6 +18,7 @@ on_both_stores!(
     a_repeated_request_is_done_once,
     a_repeated_update_answers_what_the_first_answered_whatever_came_after,
     a_request_id_serves_one_method,
+    a_request_id_in_capitals_is_the_same,
     one_request_sent_many_times_at_once_is_done_once,
 );
 
@@ -178,4 +179,25 @@ async fn one_request_sent_many_times_at_once_is_done_once(store: Store) {
     assert_eq!(answers.len(), 1, "{answers:?}");
     register.stop();
     assert_eq!(register.number(LEDGER).await, 1);
+}
+
+async fn a_request_id_in_capitals_is_the_same(store: Store) {
+    let register = Register::start(store).await;
+    let request = |id: String| CreateOrganizationRequest {
+        request_id: id,
+        ..create(organization("山东大学"))
+    };
+    let mut labs = register.labs();
+    let first = labs
+        .create_organization(request(REQUEST_ID.to_uppercase()))
+        .await
+        .unwrap()
+        .into_inner();
+    let again = labs
+        .create_organization(request(REQUEST_ID.to_owned()))
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(again, first);
+    assert_eq!(count(&register).await, 1);
 }

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use mingce_e2e::cases::{Clock, Terms, load, notice_of as days, policy};
 use mingce_e2e::{Register, Store, failure, on_both_stores};
-use mingce_proto::registry::{DueKind, Level, ListDueWorkRequest, NominatingBodyTerms, RecommendationTerms};
+use mingce_proto::registry::{
+    DueKind, GetNoticeRequest, Level, ListDueWorkRequest, NominatingBodyTerms, RecommendationTerms,
+};
 use mingce_proto::talent::NominatingBodyState as B;
 use mingce_proto::talent::*;
 use tonic::Code;
@@ -95,7 +97,15 @@ async fn three_bodies_recommend_within_their_quotas_for_a_year(store: Store) {
     // Their notices run for five working days, over a weekend: from the 9th to the 15th.
     for name in &names {
         let published = notice_of_body(&register, name).await;
-        assert_eq!(published.case.unwrap().notice_end_date, "2024-01-15");
+        let case = published.case.unwrap();
+        assert_eq!(case.notice_end_date, "2024-01-15");
+        let notice = GetNoticeRequest {
+            name: case.notice,
+            ..GetNoticeRequest::default()
+        };
+        let notice = register.cases().get_notice(notice).await.unwrap().into_inner();
+        let level = notice.fields.iter().find(|field| field.field == "level").unwrap();
+        assert_eq!(level.value, "区级");
     }
     clock.set("2024-01-15");
     let published = body(&register, one).await;

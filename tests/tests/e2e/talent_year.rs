@@ -163,7 +163,7 @@ async fn a_designation_goes_from_its_draft_to_the_end_of_its_term(store: Store) 
         ("person", "申报人"),
         ("programme", "虚构的人才计划island-leading"),
         ("employer", "虚构的海岛大学"),
-        ("level", "LEVEL_MUNICIPAL"),
+        ("level", "市级"),
     ];
     assert_eq!(fields, expected);
 

@@ -9,7 +9,7 @@ mod tests;
 mod uscc;
 
 pub use code::{date, discipline_code, division_code, partial_date};
-pub use resident::{ResidentId, mask_document, resident_id};
+pub use resident::{ResidentId, holds_resident_id, mask_document, resident_id};
 
 use unicode_normalization::UnicodeNormalization;
 
@@ -36,6 +36,13 @@ impl Fault {
     }
 }
 
+/// The scheme of documents that are sealed.
+pub const IDENTITY_DOCUMENT: &str = "identity-document";
+
+/// What is wrong with a resident id in another field.
+pub const IN_CLEAR: &str = "reads as the number of an identity card, which stands in clear here: leave it out, or give it as the identity_document of \
+                            a person, which is sealed";
+
 /// The one form in which an identifier is stored and compared. `uscc`, `ror` and `orcid` are checked by their own
 /// rules; the value of any other scheme is trimmed and brought to NFKC.
 ///
@@ -48,6 +55,8 @@ pub fn canonical(scheme: &str, value: &str) -> Result<String, Fault> {
         "uscc" => uscc::canonical(&value),
         "ror" => ror::canonical(&value),
         "orcid" => orcid::canonical(&value),
+        IDENTITY_DOCUMENT => any(value),
+        _ if holds_resident_id(&value) => Err(Fault::new("IDENTITY_DOCUMENT_IN_CLEAR", IN_CLEAR)),
         _ => any(value),
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use unicode_normalization::UnicodeNormalization;
+
 use super::{Fault, code, plain};
 
 const CHECKS: &str = "10X98765432";
@@ -75,4 +77,59 @@ pub fn mask_document(value: &str) -> String {
     } else {
         "********".to_owned()
     }
+}
+
+/// The first two digits of a division code: the provinces, and foreigners with permanent residence.
+const PROVINCES: [u8; 36] = [
+    11, 12, 13, 14, 15, 21, 22, 23, 31, 32, 33, 34, 35, 36, 37, 41, 42, 43, 44, 45, 46, 50, 51, 52, 53, 54, 61, 62, 63,
+    64, 65, 71, 81, 82, 83, 91,
+];
+
+/// Where the digits of other scripts begin: Arabic, Persian, the scripts of India, Thai, Lao, Tibetan, Burmese, Khmer, Mongolian.
+const ZEROS: [char; 17] = [
+    '\u{660}', '\u{6f0}', '\u{7c0}', '\u{966}', '\u{9e6}', '\u{a66}', '\u{ae6}', '\u{b66}', '\u{be6}', '\u{c66}',
+    '\u{ce6}', '\u{d66}', '\u{e50}', '\u{ed0}', '\u{f20}', '\u{1040}', '\u{17e0}',
+];
+
+/// Whether a text holds what reads as a resident id, however it is written: with blanks, hyphens, dots or a prefix, in digits of
+/// other widths and scripts, with a wrong last character, or in the old form of 15 digits. Of random numbers of 18 digits some
+/// 2 in 10,000 read so, of 15 digits some 13 in 1,000.
+pub fn holds_resident_id(text: &str) -> bool {
+    let mut run = String::new();
+    let seen = text.nfkc().filter(|c| c.is_alphanumeric()).chain(['\0']);
+    for c in seen {
+        if let Some(digit) = digit(c) {
+            run.push(digit);
+        } else if matches!(c, 'x' | 'X') && run.len() == 17 {
+            run.push('X');
+        } else {
+            if reads_as_resident_id(&run) {
+                return true;
+            }
+            run.clear();
+        }
+    }
+    false
+}
+
+fn digit(c: char) -> Option<char> {
+    if c.is_ascii_digit() {
+        return Some(c);
+    }
+    let other = ZEROS
+        .iter()
+        .find_map(|zero| u32::from(c).checked_sub((*zero).into()).filter(|n| *n < 10));
+    char::from_digit(other?, 10)
+}
+
+/// `run` is digits, or 17 of them and an X.
+fn reads_as_resident_id(run: &str) -> bool {
+    let day = match run.len() {
+        18 => run[6..14].to_owned(),
+        15 => format!("19{}", &run[6..12]),
+        _ => return false,
+    };
+    let province = run[..2].parse().is_ok_and(|province: u8| PROVINCES.contains(&province));
+    let day = format!("{}-{}-{}", &day[..4], &day[4..6], &day[6..]);
+    province && ("1890".."2040").contains(&day.as_str()) && code::date(&day).is_ok()
 }

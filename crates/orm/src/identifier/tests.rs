@@ -4,6 +4,8 @@ use std::path::Path;
 
 use proptest::prelude::*;
 
+use sha2::{Digest, Sha256};
+
 use super::*;
 
 fn reason<T: std::fmt::Debug>(result: Result<T, Fault>) -> &'static str {
@@ -181,6 +183,58 @@ fn a_wrong_resident_id_is_refused_without_being_repeated() {
         let fault = canonical(scheme, "110105194912310021").expect_err("another scheme");
         assert!(!fault.description.contains("110105"), "{fault}");
     }
+}
+
+#[test]
+fn a_resident_id_is_seen_however_it_is_written() {
+    for text in [
+        "11010519491231002X",
+        "11010519491231002x",
+        "110105194912310021",
+        "110105 19491231 002X",
+        "110105-19491231-002X",
+        "110105.1949.12.31.002X",
+        "110105/19491231/002X",
+        "身份证：11010519491231002X",
+        "ID 11010519491231002X （本人）",
+        "１１０１０５１９４９１２３１００２Ｘ",
+        "\u{661}\u{661}\u{660}\u{661}\u{660}\u{665}\u{661}\u{669}\u{664}\u{669}\u{661}\u{662}\u{663}\u{661}\u{660}\u{660}\u{662}\u{661}",
+        "110105\u{200b}19491231\u{2060}002X",
+        "110105491231002",
+    ] {
+        assert!(holds_resident_id(text), "{text}");
+        let fault = canonical("staff-card", text).map_err(|fault| fault.reason);
+        assert!(matches!(fault, Err("IDENTITY_DOCUMENT_IN_CLEAR")), "{text}: {fault:?}");
+    }
+    for text in [
+        "",
+        "2024-1-01",
+        "0000-0002-1825-0097",
+        "91350100M000100Y43",
+        "ZL202410123456.7",
+        "110105194913310021",
+        "990105194912310021",
+        "1101051949123100211",
+        "青科字〔2024〕15号",
+    ] {
+        assert!(!holds_resident_id(text), "{text}");
+    }
+    assert!(canonical("identity-document", "11010519491231002X").is_ok());
+}
+
+#[test]
+fn few_other_numbers_read_as_resident_ids() {
+    let taken = |digits: usize| {
+        let number = |place: u32| {
+            let bytes: [u8; 8] = Sha256::digest(place.to_le_bytes())[..8].try_into().unwrap();
+            u64::from_le_bytes(bytes) % 10u64.pow(u32::try_from(digits).unwrap())
+        };
+        let numbers = (0..100_000).map(|place| format!("{:0digits$}", number(place)));
+        numbers.filter(|number| holds_resident_id(number)).count()
+    };
+    let (of_18, of_15) = (taken(18), taken(15));
+    assert!(of_18 < 40, "{of_18} of 100,000");
+    assert!(of_15 < 1_600, "{of_15} of 100,000");
 }
 
 #[test]
