@@ -180,7 +180,12 @@ fn violations(all: &[mingce_orm::Violation]) -> Vec<FieldViolation> {
         let size = kind.field.len() + kind.description.len() + kind.reason.len() + 12;
         if size > room {
             let rest = all.len() - kept.len();
-            kept.push(FieldViolation::new("", format!("and {rest} more that are not listed")));
+            let mut more = FieldViolation::new(
+                kind.field,
+                format!("and {rest} more that are not listed, this one first"),
+            );
+            more.reason = kind.reason;
+            kept.push(more);
             break;
         }
         room -= size;
@@ -307,7 +312,12 @@ mod tests {
             assert!(bytes < 8 * 1024, "{bytes} bytes");
         }
         let cut = violations(&(0..5000).map(violation).collect::<Vec<_>>());
-        assert!(cut.last().unwrap().description.starts_with("and 49"), "{cut:?}");
+        let last = cut.last().unwrap();
+        assert!(
+            last.description.starts_with("and 49") && last.reason == "STRING_MAX_LEN",
+            "{cut:?}"
+        );
+        assert!(last.field.starts_with("lab.names["), "{cut:?}");
     }
 
     #[test]
