@@ -204,7 +204,7 @@ async fn hear_out(mut body: Incoming) {
 fn part(method: &Method) -> Part {
     match (&method.permission, method.limit) {
         (None, _) if method.endless => Part::Machinery(2),
-        (None, _) if method.streams => Part::Machinery(16),
+        (None, _) if method.streams => Part::Machinery(8),
         (None, _) => Part::Machinery(1),
         (Some(_), Limit::Each(_)) => Part::Stream,
         (Some(_), Limit::One(_)) if method.pages => Part::Page,
