@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use mingce_client::{Awards, Labs, Talent as TalentPeer};
 use mingce_lifecycle::any::of_name;
 use mingce_lifecycle::{Parties, day, panel};
-use mingce_orm::{Call, Cx, Edit, Error, Result};
+use mingce_orm::{Call, Class, Cx, Edit, Error, Result};
 use mingce_proto::awards::{Award, ListAwardsRequest};
 use mingce_proto::codec::Reply;
 use mingce_proto::labs::ResolveOrganizationsRequest;
@@ -31,10 +31,10 @@ pub(crate) struct Window {
 pub(crate) struct Profile {
     /// Resource name of the reviewer.
     pub name: String,
-    /// The reviewer; `None` where this process does not know the talent service.
-    pub reviewer: Option<Talent>,
-    /// Their awards; `None` where this process does not know the awards service.
-    pub awards: Option<Vec<Award>>,
+    /// The reviewer.
+    pub reviewer: Talent,
+    /// Their awards.
+    pub awards: Vec<Award>,
     /// Whom the case is about.
     pub parties: Parties,
 }
@@ -60,10 +60,9 @@ impl CaseRegister {
             .await?;
         let known = self.profile(cx, &r.reviewer, parties).await?;
         let window = window(&seen.facts.submit_date, terms.employment_months, at.today)?;
-        let (reviewer, awards) = (known.reviewer.as_ref(), known.awards.as_deref());
-        let found = conflicts(&known.name, reviewer, awards, &known.parties, window);
+        let found = conflicts(&known.name, &known.reviewer, &known.awards, &known.parties, window);
         let reference = TalentReference {
-            display_name: reviewer.map_or(String::new(), |reviewer| reviewer.display_name.clone()),
+            display_name: known.reviewer.display_name,
             talent: known.name,
             identifier: None,
         };
@@ -78,24 +77,15 @@ impl CaseRegister {
     /// What is known of a reviewer of a case.
     ///
     /// # Errors
-    /// NOT_FOUND; UNAVAILABLE.
+    /// NOT_FOUND; UNAVAILABLE; FAILED_PRECONDITION, reason `PEER_NOT_CONFIGURED`.
     pub(crate) async fn profile(&self, cx: &Cx, name: &str, mut parties: Parties) -> Result<Profile> {
-        let Some(talent) = &self.peers.talent else {
-            return Ok(Profile {
-                name: name.to_owned(),
-                reviewer: None,
-                awards: None,
-                parties,
-            });
-        };
+        let talent = told(self.peers.talent.as_ref(), "talent", "--talent-url")?;
+        let known_awards = told(self.peers.awards.as_ref(), "awards", "--awards-url")?;
         let persons = same_persons(talent, cx, parties.persons.iter().map(String::as_str).chain([name])).await?;
         let name = persons.get(name).ok_or_else(|| Error::not_found("talents", name))?;
         let mut reviewer = person(talent, cx, name).await?;
-        let mut awards = match &self.peers.awards {
-            Some(awards) => Some(awards_of(awards, cx, &identities(talent, cx, name).await?).await?),
-            None => None,
-        };
-        let contributors = awards.iter_mut().flatten().flat_map(|award| &mut award.contributors);
+        let mut awards = awards_of(known_awards, cx, &identities(talent, cx, name).await?).await?;
+        let contributors = awards.iter_mut().flat_map(|award| &mut award.contributors);
         let mut contributors: Vec<&mut String> = contributors
             .filter_map(|contributor| contributor.talent.as_mut())
             .map(|reference| &mut reference.talent)
@@ -124,11 +114,21 @@ impl CaseRegister {
             .collect();
         Ok(Profile {
             name: name.clone(),
-            reviewer: Some(reviewer),
+            reviewer,
             awards,
             parties,
         })
     }
+}
+
+/// A service that has to be asked. Where this process was not told where it is, that says nothing of a reviewer.
+fn told<'a, T>(peer: Option<&'a T>, service: &'static str, flag: &str) -> Result<&'a T> {
+    peer.ok_or_else(|| {
+        let said = format!(
+            "a reviewer is compared with what the service {service} knows, and this server was not told where it is: start it with {flag}"
+        );
+        Error::new(Class::Precondition, "PEER_NOT_CONFIGURED", said).about("services", service)
+    })
 }
 
 /// The survivors by the names of those that stand for something.
@@ -264,8 +264,8 @@ async fn awards_of(awards: &Awards, cx: &Cx, names: &[String]) -> Result<Vec<Awa
 /// Every conflict of a reviewer with the parties of a case.
 pub(crate) fn conflicts(
     name: &str,
-    reviewer: Option<&Talent>,
-    awards: Option<&[Award]>,
+    reviewer: &Talent,
+    awards: &[Award],
     parties: &Parties,
     window: Window,
 ) -> Vec<Conflict> {
@@ -273,8 +273,8 @@ pub(crate) fn conflicts(
     if parties.persons.contains(name) {
         found.insert((ConflictKind::Party as i32, name.to_owned()));
     }
-    let employments = reviewer.map_or(&[][..], |reviewer| &reviewer.employments);
-    if employments.is_empty() || awards.is_none() {
+    let employments = &reviewer.employments;
+    if employments.is_empty() {
         found.insert((ConflictKind::ProfileMissing as i32, name.to_owned()));
     }
     for employment in employments.iter().filter(|employment| overlaps(employment, window)) {
@@ -283,7 +283,7 @@ pub(crate) fn conflicts(
             found.insert((ConflictKind::SameOrganization as i32, organization.to_owned()));
         }
     }
-    for award in awards.unwrap_or_default() {
+    for award in awards {
         let with_a_party = award.contributors.iter().any(|contributor| {
             let person = contributor.talent.as_ref().map_or("", |t| t.talent.as_str());
             person != name && parties.persons.contains(person)
@@ -363,16 +363,10 @@ mod tests {
 
     #[test]
     fn a_missing_profile_is_unknown_and_not_clear() {
-        let none = conflicts("talents/r", None, Some(&[]), &parties(), WINDOW);
-        assert_eq!(kinds(&none), [ConflictKind::ProfileMissing]);
-        let no_employments = conflicts("talents/r", Some(&reviewer(vec![])), Some(&[]), &parties(), WINDOW);
+        let no_employments = conflicts("talents/r", &reviewer(vec![]), &[], &parties(), WINDOW);
         assert_eq!(kinds(&no_employments), [ConflictKind::ProfileMissing]);
         let known = reviewer(vec![employment("organizations/b", "", "")]);
-        assert_eq!(
-            kinds(&conflicts("talents/r", Some(&known), None, &parties(), WINDOW)),
-            [ConflictKind::ProfileMissing]
-        );
-        assert!(conflicts("talents/r", Some(&known), Some(&[]), &parties(), WINDOW).is_empty());
+        assert!(conflicts("talents/r", &known, &[], &parties(), WINDOW).is_empty());
     }
 
     #[test]
@@ -387,7 +381,7 @@ mod tests {
             ("2024-06", "", true),
         ] {
             let known = reviewer(vec![employment("organizations/a", start, end)]);
-            let found = conflicts("talents/r", Some(&known), Some(&[]), &parties(), WINDOW);
+            let found = conflicts("talents/r", &known, &[], &parties(), WINDOW);
             let expected = if is_conflict {
                 vec![ConflictKind::SameOrganization]
             } else {
@@ -413,10 +407,10 @@ mod tests {
             ..Award::default()
         };
         let awards = [award("awards/1", "talents/p"), award("awards/2", "talents/q")];
-        let found = conflicts("talents/r", Some(&known), Some(&awards), &parties(), WINDOW);
+        let found = conflicts("talents/r", &known, &awards, &parties(), WINDOW);
         assert_eq!(kinds(&found), [ConflictKind::CoContributor]);
         assert_eq!(found[0].subject, "awards/1");
-        let found = conflicts("talents/p", Some(&known), Some(&[]), &parties(), WINDOW);
+        let found = conflicts("talents/p", &known, &[], &parties(), WINDOW);
         assert_eq!(kinds(&found), [ConflictKind::Party]);
     }
 }

@@ -13,10 +13,10 @@ use mingce_server::{Failure, Flags, Host, host};
 struct Program {
     #[command(flatten)]
     flags: Flags,
-    /// Where the talent service is, which knows reviewers; without it none is cleared
+    /// Where the talent service is, which knows reviewers; without it none can be assigned
     #[arg(long, env = "MINGCE_TALENT_URL", value_name = "URL")]
     talent_url: Option<String>,
-    /// Where the awards service is, which knows who has awards together; without it no reviewer is cleared
+    /// Where the awards service is, which knows who has awards together; without it no reviewer can be assigned
     #[arg(long, env = "MINGCE_AWARDS_URL", value_name = "URL")]
     awards_url: Option<String>,
 }

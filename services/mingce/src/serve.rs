@@ -36,7 +36,7 @@ pub struct ServeArgs {
     /// Where the talent service is, if this process does not serve it
     #[arg(long, env = "MINGCE_TALENT_URL", value_name = "URL")]
     talent_url: Option<String>,
-    /// Where the awards service is, if this process does not serve it. Without it no reviewer is cleared
+    /// Where the awards service is, if this process does not serve it. Without it no reviewer can be assigned
     #[arg(long, env = "MINGCE_AWARDS_URL", value_name = "URL")]
     awards_url: Option<String>,
 }

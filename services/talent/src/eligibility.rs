@@ -99,7 +99,7 @@ impl TalentRegister {
         }
         let Some(awards) = &self.awards else {
             let said = "the policy asks for ranks in awards, and this server knows no awards service: start it with --awards-url";
-            return Err(Error::new(Class::Unavailable, "PEER_UNAVAILABLE", said).about("services", "awards"));
+            return Err(Error::new(Class::Precondition, "PEER_NOT_CONFIGURED", said).about("services", "awards"));
         };
         let mut proofs: Vec<AwardProof> = Vec::new();
         for talent in self.store.family::<Talents>(cx, person).await? {

@@ -17,7 +17,7 @@ struct Program {
     #[arg(long, env = "MINGCE_LABS_URL", value_name = "URL")]
     labs_url: String,
     /// Where the awards service is, which knows ranks in awards; without it eligibility by them is not answered, and no reviewer
-    /// is cleared
+    /// can be assigned
     #[arg(long, env = "MINGCE_AWARDS_URL", value_name = "URL")]
     awards_url: Option<String>,
 }

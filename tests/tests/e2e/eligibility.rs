@@ -219,7 +219,11 @@ async fn without_an_awards_service_ranks_are_not_answered(store: Store) {
         .await
         .name;
     let refused = failure(talent.talent_cases().check_eligibility(asks(&who, &asked, "")).await);
-    assert_eq!(refused.is(), (Code::Unavailable, "PEER_UNAVAILABLE"), "{refused:?}");
+    assert_eq!(
+        refused.is(),
+        (Code::FailedPrecondition, "PEER_NOT_CONFIGURED"),
+        "{refused:?}"
+    );
     assert_eq!(refused.resource, "awards");
     let of_labs = policy(
         "2024.1",

@@ -23,6 +23,8 @@ use crate::designated::{
 };
 use crate::made::{made, merge, organization, person};
 
+mod apart;
+
 on_both_stores!(
     a_panel_is_of_cases_of_one_kind_in_review,
     a_reviewer_in_conflict_is_refused_with_each_conflict,
@@ -1129,9 +1131,12 @@ async fn a_labs_service_alone_clears_nobody_and_says_whom_it_cannot_ask(store: S
             let why = failure(assign(&register, (&panel.name, &case), nobody, "急需").await);
             assert_eq!(why.code, Code::Unavailable, "{why:?}");
         } else {
-            assert_eq!(conflicts(&why), [("PROFILE_MISSING", nobody)]);
-            let review = assign(&register, (&panel.name, &case), nobody, "急需").await.unwrap();
-            assert_eq!(review.conflicts[0].kind(), ConflictKind::ProfileMissing);
+            // What is not set here says nothing of a person, and a reason does not make up for it.
+            let with_reason = failure(assign(&register, (&panel.name, &case), nobody, "急需").await);
+            for why in [why, with_reason] {
+                assert_eq!(why.is(), (Code::FailedPrecondition, "PEER_NOT_CONFIGURED"), "{why:?}");
+                assert!(why.message.contains("--talent-url"), "{why:?}");
+            }
         }
     }
 }
