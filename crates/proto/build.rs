@@ -33,6 +33,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         .open_files(&files)?;
     let encoded = compiler.encode_file_descriptor_set();
     fs::write(out.join("descriptors.bin"), without_source(&encoded)?)?;
+    let names = compiler
+        .file_descriptor_set()
+        .file
+        .into_iter()
+        .filter_map(|file| file.name);
+    fs::write(out.join("files.rs"), texts(&root, names)?)?;
 
     let pool = DescriptorPool::decode(encoded.as_slice())?;
     let choices = choices(&pool);
@@ -66,6 +72,43 @@ fn main() -> Result<(), Box<dyn Error>> {
     let rules = out.join("validate_impl.rs");
     fs::write(&rules, bounded(&fs::read_to_string(&rules)?)?)?;
     Ok(())
+}
+
+/// The text of each file of the contract and of what it imports, which another crate carries, as the source of a table.
+fn texts(root: &Path, names: impl Iterator<Item = String>) -> Result<String, Box<dyn Error>> {
+    let types = folder_of("prost-protovalidate-types")?.join("proto");
+    let mut table = "&[\n".to_owned();
+    for name in names {
+        let text = match name.split('/').next() {
+            // Every generator has these of its own.
+            Some("google") => continue,
+            Some("buf") => fs::read_to_string(types.join(&name))?,
+            _ => fs::read_to_string(root.join(&name))?,
+        };
+        table += &format!("    ({name:?}, {text:?}),\n");
+    }
+    Ok(table + "]\n")
+}
+
+/// Where cargo has the sources of a package. All fetched crates lie side by side, and one of them says where it is.
+fn folder_of(package: &str) -> Result<PathBuf, Box<dyn Error>> {
+    let known = protoc_bin_vendored::protoc_bin_path()?;
+    let beside = known.ancestors().nth(3).ok_or("protoc lies nowhere")?;
+    let is_it = |name: &str| {
+        let version = name.strip_prefix(package).and_then(|rest| rest.strip_prefix('-'));
+        version.is_some_and(|version| version.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    let mut folders = Vec::new();
+    for entry in fs::read_dir(beside)? {
+        let entry = entry?;
+        if entry.file_name().to_str().is_some_and(is_it) {
+            folders.push(entry.path());
+        }
+    }
+    folders.sort();
+    Ok(folders
+        .pop()
+        .ok_or_else(|| format!("{package} is not in {}", beside.display()))?)
 }
 
 /// A field of a oneof.

@@ -30,3 +30,7 @@ pub use prost_protovalidate::Validate;
 
 /// Every file of the contract with its imports and options, encoded: for reflection, permissions and mappings.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+
+/// The text of each file of the contract and of those that it imports, by its path: for those who generate clients. Not those of
+/// `google/protobuf`, which every generator has.
+pub const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/files.rs"));

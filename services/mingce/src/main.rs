@@ -1,5 +1,6 @@
 //! The one binary: what it can do, by subcommand.
 
+mod contract;
 mod export;
 mod import;
 mod sample;
@@ -33,6 +34,8 @@ enum Command {
     Export(export::ExportArgs),
     /// Finds resources by any of their names
     Search(search::SearchArgs),
+    /// Writes the contract (.proto files with their imports, and a descriptor set) into a folder, to generate clients from
+    Contract(contract::ContractArgs),
     /// Brings the tables of a database to this version
     Migrate(serve::MigrateArgs),
 }
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
         Some(Command::Import(args)) => ended(import::run(args).await),
         Some(Command::Export(args)) => ended(export::run(args).await),
         Some(Command::Search(args)) => ended(search::run(args).await),
+        Some(Command::Contract(args)) => ended(contract::run(&args)),
     })
 }
 

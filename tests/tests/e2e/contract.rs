@@ -2,9 +2,11 @@
 
 use std::collections::HashSet;
 use std::fmt::Write;
+use std::path::Path;
+use std::process::Command;
 use std::{env, fs};
 
-use mingce_e2e::binary::workspace;
+use mingce_e2e::binary::{mingce, run, workspace};
 use prost_reflect::{
     Cardinality, DescriptorPool, DynamicMessage, EnumDescriptor, FieldDescriptor, FileDescriptor, MessageDescriptor,
     MethodDescriptor, Value,
@@ -27,6 +29,43 @@ fn the_contract_is_the_accepted_one() {
          where this is meant, accept it with 'tests/run accept-contract'",
         file.display()
     );
+}
+
+/// As for a client developer who has nothing of this project but the program.
+#[test]
+fn what_the_command_writes_compiles_by_itself_and_is_the_contract() {
+    let folder = tempfile::tempdir().unwrap();
+    let (out, built) = (folder.path().join("contract"), folder.path().join("built.binpb"));
+    let mut command = Command::new(mingce());
+    let said = run(command.arg("contract").arg("--out").arg(&out)).succeeded();
+    assert!(said.contains("written to"), "{said}");
+    let mut build = Command::new(workspace().join(".tools/bin/buf"));
+    run(build
+        .arg("build")
+        .arg(&out)
+        .arg("-o")
+        .arg(&built)
+        .current_dir(folder.path()))
+    .succeeded();
+    let of = |file: &Path| {
+        let pool = DescriptorPool::decode(fs::read(file).unwrap().as_slice()).unwrap();
+        let methods = pool.services().flat_map(|service| {
+            let methods = service.methods().map(|method| method.full_name().to_owned());
+            methods.collect::<Vec<_>>()
+        });
+        methods
+            .filter(|name| name.starts_with("mingce."))
+            .collect::<HashSet<_>>()
+    };
+    let present: HashSet<_> = pool()
+        .services()
+        .flat_map(|service| service.methods().collect::<Vec<_>>())
+        .map(|method| method.full_name().to_owned())
+        .filter(|name| name.starts_with("mingce."))
+        .collect();
+    assert!(present.len() > 100);
+    assert_eq!(of(&built), present);
+    assert_eq!(of(&out.join("mingce.binpb")), present);
 }
 
 #[test]
