@@ -15,8 +15,8 @@ pub use fold::{fold, same_name, spelled};
 pub use place::{PLACE_BITS, place};
 pub use query::{Query, Term};
 pub use sort::sort_key;
-pub(crate) use version::VERSION;
 pub use token::{is_exact, tokens, value_token, whole_name};
+pub(crate) use version::VERSION;
 
 /// Pinyin and initials are indexed up to this many letters, and a longer word of a query is looked up by its start;
 /// [`Query::accepts`] compares the rest.
