@@ -228,7 +228,7 @@ pub fn may_write<C: Case>(stored: Option<&C::Item>, new: &C::Item) -> Result<()>
                 .any(|s| matches!(life.phase(*s), Phase::Draft | Phase::Undecided)))
     {
         let text = format!(
-            "it stands at {}: only the verbs of {} lead to another state",
+            "the case is in state {}: only the methods of {} change the state",
             said(before),
             life.service
         );
@@ -236,7 +236,7 @@ pub fn may_write<C: Case>(stored: Option<&C::Item>, new: &C::Item) -> Result<()>
     }
     if life.phase(before) == Phase::Undecided && stored != new {
         let text = format!(
-            "it stands at {}, where nothing of it is changed: return it first, or decide it",
+            "the case is in state {} and waits for a decision: it cannot be edited until it is decided or returned",
             said(before)
         );
         return Err(

@@ -161,15 +161,15 @@ fn wrong_state<C: Living>(edge: &Edge<C>, state: i32, name: &str) -> Error {
     let said = |number: i32| life.state(number).map_or("unknown", |state| state.code);
     let legal: Vec<_> = life.from(state).map(|edge| edge.verb).collect();
     let legal = if legal.is_empty() {
-        "it has ended".to_owned()
+        "the case has ended".to_owned()
     } else {
-        format!("legal from there: {}", legal.join(", "))
+        format!("now possible: {}", legal.join(", "))
     };
     let from: Vec<_> = edge.from.iter().map(|state| said(*state)).collect();
     let text = format!(
-        "{name} stands at {}, {} leads on from {}; {legal}",
-        said(state),
+        "{name}: cannot {} a case in state {} (allowed from {}); {legal}",
         edge.verb,
+        said(state),
         from.join(", ")
     );
     Error::new(Class::Precondition, "STATE_WRONG", text).about(C::COLLECTION, name)

@@ -30,7 +30,7 @@ pub const fn calendar_known<C: Case>() -> Guard<C> {
 pub const fn notice_over<C: Case>() -> Guard<C> {
     Guard {
         zh: "公示期已满",
-        en: "the notice has run its working days",
+        en: "the public-notice period has ended",
         check: check_notice::<C>,
     }
 }
@@ -94,7 +94,7 @@ fn check_round<C: Case>(look: &mut Look<'_, C>) -> Result<Vec<Blocker>> {
             return Ok(Vec::new());
         }
         let (en, zh) = (
-            format!("it was to come again until {until}"),
+            format!("the deadline for resubmission was {until}"),
             format!("补正期至{until}"),
         );
         vec![look.blocker("RESUBMISSION_LATE", en, zh)]

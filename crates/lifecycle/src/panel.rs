@@ -197,7 +197,7 @@ pub fn assign(
     if !conflicts.is_empty() && override_reason.is_empty() {
         let blockers = conflicts
             .iter()
-            .map(|conflict| in_the_way(conflict, &reviewer.talent))
+            .map(|conflict| in_the_way(conflict, &called(Some(reviewer))))
             .collect();
         return Err(Error::blocked("REVIEWER_IN_CONFLICT", blockers).about("panels", panel.name));
     }
@@ -219,6 +219,15 @@ pub fn assign(
     Ok(answer)
 }
 
+/// A person as people know them, with the name of the record.
+fn called(person: Option<&TalentReference>) -> String {
+    match person {
+        Some(person) if !person.display_name.is_empty() => format!("{} ({})", person.display_name, person.talent),
+        Some(person) => person.talent.clone(),
+        None => String::new(),
+    }
+}
+
 fn in_the_way(conflict: &Conflict, reviewer: &str) -> mingce_orm::Blocker {
     use mingce_proto::registry::ConflictKind::{CoContributor, Party, ProfileMissing, SameOrganization, Unspecified};
     let subject = &conflict.subject;
@@ -226,22 +235,22 @@ fn in_the_way(conflict: &Conflict, reviewer: &str) -> mingce_orm::Blocker {
         Party => (
             "CONFLICT_PARTY",
             format!("{reviewer} is a party of the case"),
-            "评审专家是当事人".to_owned(),
+            format!("评审专家{reviewer}是当事人"),
         ),
         SameOrganization => (
             "CONFLICT_SAME_ORGANIZATION",
             format!("{reviewer} works or worked in {subject}, which is a party of the case"),
-            format!("评审专家与当事单位{subject}有任职关系"),
+            format!("评审专家{reviewer}与当事单位{subject}有任职关系"),
         ),
         CoContributor => (
             "CONFLICT_CO_CONTRIBUTOR",
             format!("{reviewer} has the award {subject} together with a party of the case"),
-            format!("评审专家与当事人共同获奖{subject}"),
+            format!("评审专家{reviewer}与当事人共同获奖{subject}"),
         ),
         ProfileMissing | Unspecified => (
             "PROFILE_MISSING",
             format!("nothing is known of the employments of {reviewer}: unknown is not cleared"),
-            "评审专家履历不明，不能视为无利益冲突".to_owned(),
+            format!("评审专家{reviewer}履历不明，不能视为无利益冲突"),
         ),
     };
     blocker(reason, subject.clone(), en, zh)
@@ -295,12 +304,12 @@ pub fn close(work: &mut Work, at: &At, step: &Step, kinds: &[Arc<dyn AnyCase>]) 
         .iter()
         .filter(|review| review.draft_sheet.is_none())
         .map(|review| {
-            let name = &review.name;
+            let (name, who) = (&review.name, called(review.reviewer.as_ref()));
             blocker(
                 "REVIEW_MISSING",
                 name,
-                format!("{name} is not there"),
-                format!("{name}尚未提交"),
+                format!("{who} has not submitted the review of {} ({name})", review.case_name),
+                format!("{who}尚未提交对{}的评审（{name}）", review.case_name),
             )
         })
         .collect();

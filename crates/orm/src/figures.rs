@@ -229,7 +229,7 @@ fn dimension<'a>(columns: &'a [Column], name: &str, field: &str, fits: fn(&Colum
         Error::invalid(
             field,
             "DIMENSION_UNKNOWN",
-            format!("{name:?} is none: use {}", known.join(", ")),
+            format!("unknown dimension {name:?}; available: {}", known.join(", ")),
         )
     })
 }

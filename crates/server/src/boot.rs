@@ -286,7 +286,9 @@ pub fn loopback_url(local: SocketAddr) -> String {
 fn unavailable(address: &str, error: &io::Error) -> String {
     match error.kind() {
         ErrorKind::AddrInUse => {
-            format!("{address} is in use: end the program that has it, or listen on another port (0 takes a free one)")
+            format!(
+                "{address} is in use: another program listens there or has a connection from that port; end it, or listen on another port (0 takes a free one)"
+            )
         }
         ErrorKind::AddrNotAvailable => {
             format!("{address} is no address of this machine: 127.0.0.1 and 0.0.0.0 always are")

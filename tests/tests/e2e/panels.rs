@@ -877,6 +877,8 @@ async fn a_panel_closes_when_its_reviews_are_there_and_sums_them_up(store: Store
     }
     let why = failure(close(&register, &panel.name).await);
     assert_eq!(why.is(), (Code::FailedPrecondition, "REVIEW_MISSING"), "{why:?}");
+    let said = format!("评审1 ({}) has not submitted the review of ", plan[1].1);
+    assert!(why.message.contains(&said), "{said} is not in {why:?}");
     let mut missing: Vec<_> = why.blockers.clone();
     missing.sort();
     let mut expected = [1, 4].map(|place| ("REVIEW_MISSING".to_owned(), reviews[place].clone()));

@@ -390,7 +390,7 @@ pub async fn simulate(year: &Year) {
         expected.push(difference(case, "publish_notice", &now, &low("90.00")));
     }
     let few = "TOO_FEW_FIXED_MEMBERS: 2 fixed members, at least 3 are needed";
-    let late = "RESUBMISSION_LATE: it was to come again until 2024-03-22";
+    let late = "RESUBMISSION_LATE: the deadline for resubmission was 2024-03-22";
     expected.push(difference(APPLICANTS, "submit", "open", few));
     expected.push(difference(GIVEN_UP, "submit", late, &format!("{late}; {few}")));
     let mut found = answer.differences;
