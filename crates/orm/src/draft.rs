@@ -20,7 +20,6 @@ use crate::wire;
 use crate::work::{etag, timestamp};
 
 /// A resource that is to be made.
-#[derive(Debug)]
 pub(crate) struct Draft {
     pub kind: &'static Kind,
     pub row: Arc<Row>,
@@ -30,6 +29,13 @@ pub(crate) struct Draft {
     pub entry: Arc<Entry>,
     /// Its keys.
     pub keys: Vec<DraftKey>,
+}
+
+// It holds what is sealed in clear.
+impl std::fmt::Debug for Draft {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Draft({})", self.answer.name)
+    }
 }
 
 /// A key of a resource that is to be made.

@@ -14,7 +14,7 @@ use crate::vault::Vault;
 pub(crate) type Table = &'static str;
 
 /// A row as it was read.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Loaded {
     /// The whole message, the private part opened.
     pub whole: Vec<u8>,
@@ -91,7 +91,7 @@ pub(crate) type Projection = fn(&[u8], Option<&[u8]>, Option<&Vault>) -> Result<
 pub(crate) type RowChange = (Option<Row>, Arc<Row>);
 
 /// A changed row: its whole message, and how it is turned into what the tables hold.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Changed {
     pub whole: Vec<u8>,
     pub project: Projection,
@@ -123,4 +123,17 @@ pub(crate) struct Layer {
     pub names: HashMap<(Table, String), Vec<String>>,
     pub entries: Vec<Arc<Entry>>,
     pub requests: Vec<Done>,
+}
+
+// Both hold what is sealed in clear.
+impl std::fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Loaded({} bytes)", self.whole.len())
+    }
+}
+
+impl std::fmt::Debug for Changed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Changed({} bytes)", self.whole.len())
+    }
 }

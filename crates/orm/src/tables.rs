@@ -134,8 +134,15 @@ fn take_row(kind: &Kind, row: &QueryResult, base: &mut Base, vault: Option<&Arc<
     } else {
         None
     };
-    if let (Some(sealed), Some(vault)) = (&sealed, vault) {
-        whole.extend(vault.open(&id, sealed)?);
+    match (&sealed, vault) {
+        (Some(sealed), Some(vault)) => whole.extend(vault.open(&id, sealed)?),
+        // What was read without it would be written without it.
+        (Some(_), None) => {
+            return Err(crate::error::Error::internal(
+                "a store without a vault reads what is sealed",
+            ));
+        }
+        (None, _) => {}
     }
     base.rows
         .insert((kind.table, id.clone()), Some(Loaded { whole, sealed }));

@@ -333,7 +333,7 @@ impl Work {
         };
         for key in keys {
             let stored = key.stored(vault.as_deref())?;
-            if !before.contains(&stored) {
+            if !before.contains(&stored) || (self.is_dry_run && key.private) {
                 self.expect_free(kind, id, (&stored, key.private), &key.field)?;
             }
             after.insert(stored);
@@ -345,7 +345,9 @@ impl Work {
                 .is_some_and(|owner| owner.as_deref() != Some(id));
             self.staged.keys.insert((kind.table, gone.clone()), None);
         }
-        for taken in after.difference(&before) {
+        // Whether a dry run takes a key or had it would tell what is stored: for the rows behind this one it takes each.
+        let had = if self.is_dry_run { BTreeSet::new() } else { before };
+        for taken in after.difference(&had) {
             self.staged
                 .keys
                 .insert((kind.table, taken.clone()), Some(id.to_owned()));

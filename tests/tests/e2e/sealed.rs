@@ -311,29 +311,55 @@ async fn asked(register: &Register, person: &Talent, guess: Talent) -> Vec<Strin
         };
         said.push(told(talent.update_talent(update).await));
     }
-    for name in ["", person.name.as_str()] {
-        let rows = [ImportTalentsRequest {
-            settings: Some(ImportSettings {
-                validate_only: true,
-                ..ImportSettings::default()
-            }),
-            row: 1,
-            talent: Some(Talent {
-                name: name.to_owned(),
-                display_name: "王五".to_owned(),
-                ..guess.clone()
-            }),
-        }];
+    // A row each, and rows that follow each other.
+    let row = |row: i64, name: &str, talent: &Talent| ImportTalentsRequest {
+        settings: (row == 1).then(|| ImportSettings {
+            validate_only: true,
+            ..ImportSettings::default()
+        }),
+        row,
+        talent: Some(Talent {
+            name: name.to_owned(),
+            display_name: format!("王五{row}"),
+            ..talent.clone()
+        }),
+    };
+    for names in [
+        &[""][..],
+        &[&person.name],
+        &[&person.name, ""],
+        &["", &person.name],
+        &["", ""],
+    ] {
+        let rows: Vec<_> = names
+            .iter()
+            .zip(1..)
+            .map(|(name, number)| row(number, name, &guess))
+            .collect();
         let answer = talent
             .import_talents(tokio_stream::iter(rows))
             .await
             .unwrap()
             .into_inner();
-        let outcome = &answer.outcomes[0];
-        let name = outcome.name == person.name;
-        said.push(format!("{:?} {} {:?}", outcome.outcome(), name, outcome.problems));
+        for outcome in &answer.outcomes {
+            let name = outcome.name == person.name;
+            said.push(format!("{:?} {} {:?}", outcome.outcome(), name, outcome.problems));
+        }
     }
-    said
+    said.iter().map(|said| without_new_names(said, person)).collect()
+}
+
+/// The names of what only a dry run made differ in each.
+fn without_new_names(said: &str, person: &Talent) -> String {
+    let mut parts = said.split("talents/");
+    let mut kept = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (id, rest) = part.split_at(26);
+        let is_known = person.name.ends_with(id);
+        kept += if is_known { "the person" } else { "another" };
+        kept += rest;
+    }
+    kept
 }
 
 fn told(answer: Result<tonic::Response<Talent>, tonic::Status>) -> String {

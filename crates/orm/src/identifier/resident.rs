@@ -100,7 +100,7 @@ pub fn holds_resident_id(text: &str) -> bool {
     for c in seen {
         if let Some(digit) = digit(c) {
             run.push(digit);
-        } else if matches!(c, 'x' | 'X') && run.len() == 17 {
+        } else if matches!(c, 'x' | 'X') && (17..=20).contains(&run.len()) {
             run.push('X');
         } else {
             if reads_as_resident_id(&run) {
@@ -122,9 +122,10 @@ fn digit(c: char) -> Option<char> {
     char::from_digit(other?, 10)
 }
 
-/// `run` is digits, or 17 of them and an X.
+/// `run` is digits, or 17 of them and an X. A number of a row or a copy may stand right before or behind it.
 fn reads_as_resident_id(run: &str) -> bool {
     let day = match run.len() {
+        19..=21 => return reads_as_resident_id(&run[..18]) || reads_as_resident_id(&run[run.len() - 18..]),
         18 => run[6..14].to_owned(),
         15 => format!("19{}", &run[6..12]),
         _ => return false,

@@ -201,6 +201,9 @@ fn a_resident_id_is_seen_however_it_is_written() {
         "\u{661}\u{661}\u{660}\u{661}\u{660}\u{665}\u{661}\u{669}\u{664}\u{669}\u{661}\u{662}\u{663}\u{661}\u{660}\u{660}\u{662}\u{661}",
         "110105\u{200b}19491231\u{2060}002X",
         "110105491231002",
+        "1 11010519491231002X",
+        "12. 110105194912310021",
+        "110105194912310021-1",
     ] {
         assert!(holds_resident_id(text), "{text}");
         let fault = canonical("staff-card", text).map_err(|fault| fault.reason);
@@ -214,7 +217,7 @@ fn a_resident_id_is_seen_however_it_is_written() {
         "ZL202410123456.7",
         "110105194913310021",
         "990105194912310021",
-        "1101051949123100211",
+        "1101051949123100211111",
         "青科字〔2024〕15号",
     ] {
         assert!(!holds_resident_id(text), "{text}");
