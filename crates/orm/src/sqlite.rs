@@ -4,6 +4,7 @@
 //! the look-up.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -50,15 +51,44 @@ impl Drop for Lent {
     }
 }
 
+/// How often SQLite is told again to stop.
+const AGAIN: Duration = Duration::from_millis(20);
+
+/// A query at work, until it has ended.
+struct Running {
+    handle: Mutex<Option<InterruptHandle>>,
+    /// Nobody waits for it any more.
+    left: AtomicBool,
+}
+
 /// Tells SQLite to stop what runs, where it is dropped before that has ended.
-struct Stop(Arc<Mutex<Option<InterruptHandle>>>);
+struct Stop(Arc<Running>);
 
 impl Drop for Stop {
     fn drop(&mut self) {
-        if let Some(running) = locked(&self.0).take() {
-            running.interrupt();
+        self.0.left.store(true, Ordering::Release);
+        if !interrupt(&self.0) {
+            return;
+        }
+        // SQLite forgets it where the query has not begun its first step yet.
+        let running = Arc::clone(&self.0);
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                while interrupt(&running) {
+                    tokio::time::sleep(AGAIN).await;
+                }
+            });
         }
     }
+}
+
+/// Tells SQLite to stop. Whether it was still at work.
+fn interrupt(running: &Running) -> bool {
+    let handle = locked(&running.handle);
+    if let Some(handle) = handle.as_ref() {
+        handle.interrupt();
+    }
+    handle.is_some()
 }
 
 impl Readers {
@@ -88,10 +118,14 @@ impl Readers {
     ) -> Result<Vec<T>> {
         let (mut lent, values) = (self.lend().await?, values.into_iter().map(Bound).collect::<Vec<_>>());
         let handle = lent.with(|connection| Ok(connection.get_interrupt_handle()))?;
-        let running = Arc::new(Mutex::new(Some(handle)));
+        let running = Arc::new(Running {
+            handle: Mutex::new(Some(handle)),
+            left: AtomicBool::new(false),
+        });
         let _stop = Stop(Arc::clone(&running));
         let work = move || {
-            if locked(&running).is_none() {
+            if running.left.load(Ordering::Acquire) {
+                locked(&running.handle).take();
                 return Ok((Vec::new(), lent));
             }
             let rows = lent.with(|connection| {
@@ -109,7 +143,7 @@ impl Readers {
                 Ok(taken)
             });
             // Before the connection is another's.
-            locked(&running).take();
+            locked(&running.handle).take();
             rows.map(|rows| (rows, lent))
         };
         // Given back once the caller has the rows: no more of them are read than there are turns, however slowly they are taken.
@@ -251,6 +285,20 @@ mod tests {
             let served = first(&readers, "SELECT length(id) + ? FROM labs", 4i64);
             let served = tokio::time::timeout(Duration::from_secs(10), served).await;
             assert_eq!(served.unwrap().unwrap(), [5, 5, 5]);
+        }
+    }
+
+    /// Also in the moment between the query and its first step.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn whoever_leaves_at_any_moment_stops_what_runs() {
+        let (_folder, readers) = readers();
+        for round in 0..400 {
+            let endless = readers.rows(ENDLESS.to_owned(), [], |row| row.get::<_, i64>(0), (|_| 0, 0));
+            let left = tokio::time::timeout(Duration::from_micros(round * 2), endless).await;
+            assert!(left.is_err());
+            let served = first(&readers, "SELECT length(id) + ? FROM labs", 4i64);
+            let served = tokio::time::timeout(Duration::from_secs(20), served).await;
+            assert_eq!(served.expect("the connection is not given back").unwrap(), [5, 5, 5]);
         }
     }
 
