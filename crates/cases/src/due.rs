@@ -6,7 +6,7 @@ use mingce_lifecycle::any::Due;
 use mingce_lifecycle::day::{given, today};
 use mingce_lifecycle::round::{Rounds, close_if_due};
 use mingce_lifecycle::{AnyCase, At, BY_ITSELF};
-use mingce_orm::{Cx, Edit, Error, List, Outcome, Result};
+use mingce_orm::{Collection, Cx, Edit, Error, List, Outcome, Result};
 use mingce_proto::registry::{DueKind, DueWork, ListDueWorkRequest, ListDueWorkResponse, View};
 use mingce_server::Clock;
 
@@ -34,14 +34,14 @@ impl CaseRegister {
             page_size: r.page_size,
             page_token: &r.page_token,
         };
-        let (due_work, next_page_token) = if r.collection == "rounds" {
+        let (due_work, next_page_token) = if r.collection == Rounds::COLLECTION {
             self.due_rounds(cx, wanted).await?
         } else {
             let kind = self.kinds.iter().find(|kind| kind.collection() == r.collection);
             let kind = kind.ok_or_else(|| {
-                let known: Vec<_> = self.kinds.iter().map(|kind| kind.collection()).collect();
-                let said = format!("this server has due work in {}, rounds", known.join(", "));
-                Error::invalid("collection", "COLLECTION_UNKNOWN", said)
+                let kinds = self.kinds.iter().map(|kind| kind.collection());
+                let known: Vec<_> = kinds.chain([Rounds::COLLECTION]).collect();
+                Error::collection_unknown(&r.collection, &known)
             })?;
             kind.due(&self.store, cx, wanted).await?
         };

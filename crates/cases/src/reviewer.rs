@@ -9,6 +9,7 @@ use mingce_lifecycle::{Parties, day, panel};
 use mingce_orm::{Call, Class, Cx, Edit, Error, Result};
 use mingce_proto::awards::{Award, ListAwardsRequest};
 use mingce_proto::codec::Reply;
+use mingce_proto::collections;
 use mingce_proto::labs::ResolveOrganizationsRequest;
 use mingce_proto::registry::{
     AssignReviewerRequest, Conflict, ConflictKind, OrganizationReference, Review, TalentReference, View,
@@ -82,7 +83,9 @@ impl CaseRegister {
         let talent = told(self.peers.talent.as_ref(), "talent", "--talent-url")?;
         let known_awards = told(self.peers.awards.as_ref(), "awards", "--awards-url")?;
         let persons = same_persons(talent, cx, parties.persons.iter().map(String::as_str).chain([name])).await?;
-        let name = persons.get(name).ok_or_else(|| Error::not_found("talents", name))?;
+        let name = persons
+            .get(name)
+            .ok_or_else(|| Error::not_found(collections::TALENTS, name))?;
         let mut reviewer = person(talent, cx, name).await?;
         let mut awards = awards_of(known_awards, cx, &identities(talent, cx, name).await?).await?;
         let contributors = awards.iter_mut().flat_map(|award| &mut award.contributors);
@@ -209,10 +212,13 @@ async fn person(talent: &TalentPeer, cx: &Cx, name: &str) -> Result<Talent> {
     };
     let found = talent.batch_get_talents(cx.deadline, request).await;
     let mut found = found.map_err(|status| match status.code() {
-        Code::NotFound => Error::not_found("talents", name),
+        Code::NotFound => Error::not_found(collections::TALENTS, name),
         _ => from_status(status, "talent"),
     })?;
-    found.talents.pop().ok_or_else(|| Error::not_found("talents", name))
+    found
+        .talents
+        .pop()
+        .ok_or_else(|| Error::not_found(collections::TALENTS, name))
 }
 
 /// The name of a person, and those of the records that were merged into it.

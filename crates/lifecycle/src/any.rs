@@ -36,7 +36,7 @@ pub type DuePage = (Vec<DueWork>, String);
 pub trait AnyCase: fmt::Debug + Send + Sync {
     /// Which.
     fn kind(&self) -> CaseKind;
-    /// The collection for lists of due work: its table.
+    /// What its collection is called.
     fn collection(&self) -> &'static str;
     /// Whether a resource name is one of its cases.
     fn owns(&self, name: &str) -> bool;
@@ -166,7 +166,7 @@ impl<C: ByItself> AnyCase for Of<C> {
     }
 
     fn collection(&self) -> &'static str {
-        C::TABLE
+        C::COLLECTION
     }
 
     fn owns(&self, name: &str) -> bool {

@@ -19,7 +19,7 @@ pub enum Notices {}
 impl Collection for Notices {
     type Item = Notice;
     const MESSAGE: &'static str = "mingce.registry.v1.Notice";
-    const COLLECTION: &'static str = "notices";
+    const COLLECTION: &'static str = mingce_proto::collections::NOTICES;
     const TABLE: &'static str = "notices";
     const SINGULAR: &'static str = "notice";
     const DEFAULT_ORDER: &'static str = "start_date";

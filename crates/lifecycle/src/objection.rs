@@ -28,7 +28,7 @@ const WITHDRAWN: i32 = ObjectionState::Withdrawn as i32;
 impl Collection for Objections {
     type Item = Objection;
     const MESSAGE: &'static str = "mingce.registry.v1.Objection";
-    const COLLECTION: &'static str = "objections";
+    const COLLECTION: &'static str = mingce_proto::collections::OBJECTIONS;
     const TABLE: &'static str = "objections";
     const SINGULAR: &'static str = "objection";
     const DEFAULT_ORDER: &'static str = "file_date";
@@ -272,11 +272,15 @@ pub fn file(work: &mut Work, at: &At, stamp: &Stamp, case: &dyn AnyCase, given: 
     let seen = case.look(work, &given.case_name)?;
     if seen.facts.notice.is_empty() {
         let said = format!("{} was not published: there is nothing to object to", given.case_name);
-        return Err(Error::new(Class::Precondition, "NOTICE_MISSING", said).about("objections", &given.case_name));
+        return Err(
+            Error::new(Class::Precondition, "NOTICE_MISSING", said).about(Objections::COLLECTION, &given.case_name)
+        );
     }
     if seen.is_decided {
         let said = format!("{} is decided: an objection comes before the decision", given.case_name);
-        return Err(Error::new(Class::Precondition, "CASE_DECIDED", said).about("objections", &given.case_name));
+        return Err(
+            Error::new(Class::Precondition, "CASE_DECIDED", said).about(Objections::COLLECTION, &given.case_name)
+        );
     }
     let new = Objection {
         name: String::new(),

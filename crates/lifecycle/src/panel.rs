@@ -20,7 +20,7 @@ pub enum Panels {}
 impl Collection for Panels {
     type Item = Panel;
     const MESSAGE: &'static str = "mingce.registry.v1.Panel";
-    const COLLECTION: &'static str = "panels";
+    const COLLECTION: &'static str = mingce_proto::collections::PANELS;
     const TABLE: &'static str = "panels";
     const SINGULAR: &'static str = "panel";
     const OUTPUT_ONLY: &'static [&'static str] = &["kind", "criteria", "state", "reviews", "summaries"];
@@ -69,7 +69,7 @@ pub enum Reviews {}
 impl Collection for Reviews {
     type Item = Review;
     const MESSAGE: &'static str = "mingce.registry.v1.Review";
-    const COLLECTION: &'static str = "reviews";
+    const COLLECTION: &'static str = mingce_proto::collections::REVIEWS;
     const TABLE: &'static str = "reviews";
     const SINGULAR: &'static str = "review";
     const DEFAULT_ORDER: &'static str = "create_time";
@@ -119,7 +119,7 @@ fn reviewer(review: &Review) -> &str {
 }
 
 fn closed(name: &str) -> Error {
-    Error::new(Class::Precondition, "PANEL_CLOSED", format!("{name} is closed")).about("panels", name)
+    Error::new(Class::Precondition, "PANEL_CLOSED", format!("{name} is closed")).about(Panels::COLLECTION, name)
 }
 
 /// Makes a panel over cases of one kind that are in review.
@@ -199,7 +199,7 @@ pub fn assign(
             .iter()
             .map(|conflict| in_the_way(conflict, &called(Some(reviewer))))
             .collect();
-        return Err(Error::blocked("REVIEWER_IN_CONFLICT", blockers).about("panels", panel.name));
+        return Err(Error::blocked("REVIEWER_IN_CONFLICT", blockers).about(Panels::COLLECTION, panel.name));
     }
     let review = Review {
         panel: panel.name.clone(),
@@ -314,7 +314,7 @@ pub fn close(work: &mut Work, at: &At, step: &Step, kinds: &[Arc<dyn AnyCase>]) 
         })
         .collect();
     if !missing.is_empty() {
-        return Err(Error::blocked("REVIEW_MISSING", missing).about("panels", &panel.name));
+        return Err(Error::blocked("REVIEW_MISSING", missing).about(Panels::COLLECTION, &panel.name));
     }
     for review in &mut reviews {
         let sheet = review.draft_sheet.clone().unwrap_or_default();

@@ -20,7 +20,7 @@ pub enum Policies {}
 impl Collection for Policies {
     type Item = Policy;
     const MESSAGE: &'static str = "mingce.registry.v1.Policy";
-    const COLLECTION: &'static str = "policies";
+    const COLLECTION: &'static str = mingce_proto::collections::POLICIES;
     const TABLE: &'static str = "policies";
     const SINGULAR: &'static str = "policy";
     const DEFAULT_ORDER: &'static str = "kind, start_date";

@@ -18,7 +18,7 @@ pub enum Rounds {}
 impl Collection for Rounds {
     type Item = Round;
     const MESSAGE: &'static str = "mingce.registry.v1.Round";
-    const COLLECTION: &'static str = "rounds";
+    const COLLECTION: &'static str = mingce_proto::collections::ROUNDS;
     const TABLE: &'static str = "rounds";
     const SINGULAR: &'static str = "round";
     const DEFAULT_ORDER: &'static str = "start_date";
@@ -130,7 +130,7 @@ impl Collection for Rounds {
 }
 
 fn closed(name: &str) -> Error {
-    Error::new(Class::Precondition, "ROUND_CLOSED", format!("{name} is closed")).about("rounds", name)
+    Error::new(Class::Precondition, "ROUND_CLOSED", format!("{name} is closed")).about(Rounds::COLLECTION, name)
 }
 
 /// A round as it begins: under a policy, with the caps of the policy where it brings none.

@@ -2,15 +2,14 @@
 
 use std::sync::OnceLock;
 
+use mingce_proto::collections;
 use prost_reflect::{DescriptorPool, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor};
 
 /// A collection of the register as the command line names it.
 #[derive(Debug)]
 pub struct Collection {
-    /// Its name on the command line and in mappings, for example `lab-designations`.
+    /// What it is called, one of [`mingce_proto::collections`], for example `labDesignations`.
     pub label: &'static str,
-    /// Its name in resource names and in `AssumedRecord`, for example `designations`.
-    pub segment: &'static str,
     /// The message of the contract.
     message: &'static str,
     /// The service that keeps it.
@@ -43,13 +42,12 @@ const AWARDS: &str = "mingce.awards.v1.AwardService";
 /// All collections, in the order in which a file of everything would be loaded.
 pub const COLLECTIONS: [Collection; 8] = [
     Collection::new(
-        "organizations",
-        "organizations",
+        collections::ORGANIZATIONS,
         "mingce.labs.v1.Organization",
         LABS,
         "Organizations",
     ),
-    Collection::new("labs", "labs", "mingce.labs.v1.Lab", LABS, "Labs"),
+    Collection::new(collections::LABS, "mingce.labs.v1.Lab", LABS, "Labs"),
     Collection {
         parent: "labs/-",
         own_output_only: &[
@@ -66,8 +64,7 @@ pub const COLLECTIONS: [Collection; 8] = [
             "operating_date",
         ],
         ..Collection::new(
-            "lab-designations",
-            "designations",
+            collections::LAB_DESIGNATIONS,
             "mingce.labs.v1.LabDesignation",
             LABS,
             "LabDesignations",
@@ -76,11 +73,10 @@ pub const COLLECTIONS: [Collection; 8] = [
     Collection {
         own_output_only: &["masked_identity_document", "birth_year"],
         input_only: &["identity_document", "birth_date"],
-        ..Collection::new("talents", "talents", "mingce.talent.v1.Talent", TALENT, "Talents")
+        ..Collection::new(collections::TALENTS, "mingce.talent.v1.Talent", TALENT, "Talents")
     },
     Collection::new(
-        "programmes",
-        "programmes",
+        collections::PROGRAMMES,
         "mingce.talent.v1.Programme",
         TALENT,
         "Programmes",
@@ -99,31 +95,23 @@ pub const COLLECTIONS: [Collection; 8] = [
             "recommendation",
         ],
         ..Collection::new(
-            "talent-designations",
-            "designations",
+            collections::TALENT_DESIGNATIONS,
             "mingce.talent.v1.TalentDesignation",
             TALENT,
             "TalentDesignations",
         )
     },
-    Collection::new("schemes", "schemes", "mingce.awards.v1.Scheme", AWARDS, "Schemes"),
+    Collection::new(collections::SCHEMES, "mingce.awards.v1.Scheme", AWARDS, "Schemes"),
     Collection {
         own_output_only: &["level", "category", "case", "verbs"],
-        ..Collection::new("awards", "awards", "mingce.awards.v1.Award", AWARDS, "Awards")
+        ..Collection::new(collections::AWARDS, "mingce.awards.v1.Award", AWARDS, "Awards")
     },
 ];
 
 impl Collection {
-    const fn new(
-        label: &'static str,
-        segment: &'static str,
-        message: &'static str,
-        service: &'static str,
-        methods: &'static str,
-    ) -> Self {
+    const fn new(label: &'static str, message: &'static str, service: &'static str, methods: &'static str) -> Self {
         Collection {
             label,
-            segment,
             message,
             service,
             methods,
@@ -142,6 +130,11 @@ impl Collection {
     /// The names of all collections, for messages.
     pub fn labels() -> String {
         COLLECTIONS.map(|c| c.label).join(", ")
+    }
+
+    /// What to answer to a name that no collection has.
+    pub fn unknown(label: &str) -> String {
+        collections::unknown(label, &COLLECTIONS.map(|c| c.label))
     }
 
     /// The resource's message.

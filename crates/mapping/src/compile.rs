@@ -177,11 +177,7 @@ impl Compiler {
         let place = format!("part {number}");
         let spec: PartSpec = table.try_into().map_err(|e| wrong(&place, e))?;
         let Some(collection) = Collection::find(&spec.collection) else {
-            let all = Collection::labels();
-            return Err(Error::mapping(
-                place,
-                format!("no collection {:?}; there are {all}", spec.collection),
-            ));
+            return Err(Error::mapping(place, Collection::unknown(&spec.collection)));
         };
         let place = format!("part {number} ({})", collection.label);
         let message = message_of(collection)?;

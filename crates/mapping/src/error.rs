@@ -15,7 +15,7 @@ pub enum Error {
     },
     /// `--as` names nothing that is known.
     #[error(
-        "no mapping {name:?}: give a mapping that ships ({shipped}), a collection ({collections}) or the path of a TOML file"
+        "no mapping {name:?}{meant}: give a mapping that ships ({shipped}), a collection ({collections}) or the path of a TOML file"
     )]
     UnknownMapping {
         /// What was asked for.
@@ -24,6 +24,8 @@ pub enum Error {
         shipped: String,
         /// The collections.
         collections: String,
+        /// The collection that the name is another spelling of, in words; empty for none.
+        meant: String,
     },
     /// A column that the mapping speaks of is not in the file.
     #[error("{source_name}: no column {column:?}; there are {present}")]

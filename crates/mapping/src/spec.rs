@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use mingce_proto::collections;
 use prost_reflect::{FieldDescriptor, MessageDescriptor};
 use serde::Deserialize;
 
@@ -147,6 +148,7 @@ impl Mapping {
                 name: name.to_owned(),
                 shipped,
                 collections: Collection::labels(),
+                meant: collections::meant(name).map_or(String::new(), |meant| format!(" (you may mean {meant})")),
             });
         }
         let text = std::fs::read_to_string(path).map_err(|e| Error::io(name, e))?;

@@ -310,7 +310,7 @@ fn a_wrong_mapping_says_where() {
     }
     let unknown = Mapping::find("nobl").unwrap_err().to_string();
     assert!(
-        unknown.contains("ror-organizations, ror-labs, nobel") && unknown.contains("lab-designations"),
+        unknown.contains("ror-organizations, ror-labs, nobel") && unknown.contains("labDesignations"),
         "{unknown}"
     );
 }

@@ -106,6 +106,12 @@ impl Error {
         error
     }
 
+    /// A `collection` that is not one of `known`.
+    pub fn collection_unknown(given: &str, known: &[&str]) -> Self {
+        let said = mingce_proto::collections::unknown(given, known);
+        Self::invalid("collection", "COLLECTION_UNKNOWN", said)
+    }
+
     /// Several wrong fields. `violations` is not empty.
     pub fn invalid_all(violations: Vec<Violation>) -> Self {
         let message = violations

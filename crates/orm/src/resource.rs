@@ -151,8 +151,10 @@ impl Key {
 /// A resource whose type is erased: what the tables are called and hold.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Kind {
-    /// Last collection of its name, for example `designations`.
+    /// What it is called outside of resource names, for example `labDesignations`.
     pub collection: &'static str,
+    /// Last collection of its name, for example `designations`.
+    pub segment: &'static str,
     /// Collection of the parent and the column that holds the parent's name, for example `("labs", "lab")`.
     pub parent: Option<(&'static str, &'static str)>,
     /// Its table, for example `lab_designations`; its side tables are called after it.
@@ -176,16 +178,15 @@ impl Kind {
     /// The resource name of an id.
     pub fn name(&self, parent: Option<&str>, id: &str) -> String {
         match (self.parent, parent) {
-            (Some((collection, _)), Some(parent)) => format!("{collection}/{parent}/{}/{id}", self.collection),
-            _ => format!("{}/{id}", self.collection),
+            (Some((collection, _)), Some(parent)) => format!("{collection}/{parent}/{}/{id}", self.segment),
+            _ => format!("{}/{id}", self.segment),
         }
     }
 
     /// The id in a resource name of this kind.
     pub fn id<'a>(&self, name: &'a str) -> Option<&'a str> {
         let parsed = crate::id::Name::parse(name)?;
-        (parsed.collection == self.collection && parsed.parent_collection == self.parent.map(|p| p.0))
-            .then_some(parsed.id)
+        (parsed.collection == self.segment && parsed.parent_collection == self.parent.map(|p| p.0)).then_some(parsed.id)
     }
 
     /// The id in a resource name, or an error that says what a name looks like.
@@ -226,6 +227,7 @@ impl<C: Collection> Shape<C> {
             private: numbers(C::PRIVATE),
             full_only: numbers(C::FULL_ONLY),
             collection: C::COLLECTION,
+            segment: C::SEGMENT,
             parent: C::PARENT,
             table: C::TABLE,
             singular: C::SINGULAR,
@@ -252,8 +254,10 @@ pub trait Collection: Send + Sync + Sized + 'static {
     type Item: Item;
     /// The full name of the message in the contract, for example `mingce.labs.v1.Lab`.
     const MESSAGE: &'static str;
-    /// Last collection of its resources' names.
+    /// What it is called outside of resource names: one of [`mingce_proto::collections`].
     const COLLECTION: &'static str;
+    /// Last collection of its resources' names, for example `designations` where `COLLECTION` is `labDesignations`.
+    const SEGMENT: &'static str = Self::COLLECTION;
     /// Collection of the parent and the column that holds the parent's name.
     const PARENT: Option<(&'static str, &'static str)> = None;
     /// Its table.

@@ -3,6 +3,7 @@
 
 pub mod budget;
 pub mod codec;
+pub mod collections;
 pub mod names;
 pub mod weight;
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use mingce_client::{Awards, Labs, Talent};
 use mingce_orm::{Cx, Error, identifier};
+use mingce_proto::collections;
 use mingce_proto::labs::ResolveOrganizationsRequest;
 use mingce_proto::registry::row_outcome::Problem;
 use mingce_proto::registry::{AssumedRecord, Identifier, OrganizationReference, TalentReference};
@@ -62,7 +63,7 @@ pub async fn organizations(
             create_missing: session.create_missing,
             validate_only: session.is_dry(),
             source: session.settings.source.clone(),
-            assumed: assumed(session, "organizations", piece.iter().map(named)),
+            assumed: assumed(session, collections::ORGANIZATIONS, piece.iter().map(named)),
         };
         let answer = labs
             .resolve_organizations(cx.deadline, request)
@@ -71,7 +72,7 @@ pub async fn organizations(
         for resolution in answer.resolutions {
             if resolution.created {
                 session.note_created(
-                    "organizations",
+                    collections::ORGANIZATIONS,
                     &resolution.key,
                     &resolution.display_name,
                     &resolution.name,
@@ -98,7 +99,7 @@ pub async fn talents(
         let named = |r: &TalentReference| (r.identifier.clone(), String::new());
         let request = ResolveTalentsRequest {
             references: piece.to_vec(),
-            assumed: assumed(session, "talents", piece.iter().map(named)),
+            assumed: assumed(session, collections::TALENTS, piece.iter().map(named)),
         };
         let answer = talent
             .resolve_talents(cx.deadline, request)

@@ -155,12 +155,10 @@ fn permission(pool: &DescriptorPool, method: &MethodDescriptor) -> Result<String
     }
 }
 
-/// `service.collection.verb`, each part of a-z and inner hyphens or underscores.
+/// `service.collection.verb`, each part in lowerCamelCase.
 fn well_formed(permission: &str) -> bool {
     let part = |part: &str| {
-        part.starts_with(|c: char| c.is_ascii_lowercase())
-            && part.ends_with(|c: char| c.is_ascii_lowercase())
-            && part.bytes().all(|b| b.is_ascii_lowercase() || b == b'-' || b == b'_')
+        part.starts_with(|c: char| c.is_ascii_lowercase()) && part.bytes().all(|b| b.is_ascii_alphabetic())
     };
     permission.split('.').count() == 3 && permission.split('.').all(part)
 }
@@ -211,8 +209,8 @@ mod tests {
     }
 
     #[test]
-    fn a_permission_has_three_parts_of_small_letters() {
-        assert!(well_formed("labs.labs.create") && well_formed("labs.lab-designations.record"));
+    fn a_permission_has_three_parts_in_lower_camel_case() {
+        assert!(well_formed("labs.labs.create") && well_formed("labs.labDesignations.record"));
         for wrong in [
             "",
             "labs",
@@ -222,6 +220,7 @@ mod tests {
             "Labs.labs.get",
             "labs.labs.get ",
             "labs.-.get",
+            "labs.lab-designations.get",
         ] {
             assert!(!well_formed(wrong), "{wrong:?}");
         }

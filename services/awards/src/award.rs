@@ -72,7 +72,7 @@ pub(crate) fn evidence_keys(award: &Award) -> Vec<Key> {
 impl Collection for Awards {
     type Item = Award;
     const MESSAGE: &'static str = "mingce.awards.v1.Award";
-    const COLLECTION: &'static str = "awards";
+    const COLLECTION: &'static str = mingce_proto::collections::AWARDS;
     const TABLE: &'static str = "awards";
     const SINGULAR: &'static str = "award";
     const FULL_ONLY: &'static [&'static str] = &["motivation", "evidence"];

@@ -64,7 +64,10 @@ impl Prepare<Awards> for AwardRegister {
     }
 
     fn assume(&self, cx: &Cx, record: &AssumedRecord) -> Option<Edit> {
-        let held = record.identifiers.first().filter(|_| record.collection == "schemes")?;
+        let held = record
+            .identifiers
+            .first()
+            .filter(|_| record.collection == Schemes::COLLECTION)?;
         let scheme = Scheme {
             display_name: record.display_name.clone(),
             code: held.value.clone(),

@@ -19,7 +19,7 @@ pub(crate) fn code_key(code: &str) -> Key {
 impl Collection for Schemes {
     type Item = Scheme;
     const MESSAGE: &'static str = "mingce.awards.v1.Scheme";
-    const COLLECTION: &'static str = "schemes";
+    const COLLECTION: &'static str = mingce_proto::collections::SCHEMES;
     const TABLE: &'static str = "schemes";
     const SINGULAR: &'static str = "scheme";
 

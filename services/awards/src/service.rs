@@ -153,12 +153,11 @@ impl AwardService for AwardRegister {
     ) -> Result<Response<Reply<ComputeStatisticsResponse>>, Status> {
         let (cx, r) = open(request)?;
         reply(match r.collection.as_str() {
-            "schemes" => self.store.count::<Schemes>(&cx, &r).await,
-            "awards" => self.store.count::<Awards>(&cx, &r).await,
-            _ => Err(Error::invalid(
-                "collection",
-                "COLLECTION_UNKNOWN",
-                "this service counts schemes, awards",
+            Schemes::COLLECTION => self.store.count::<Schemes>(&cx, &r).await,
+            Awards::COLLECTION => self.store.count::<Awards>(&cx, &r).await,
+            other => Err(Error::collection_unknown(
+                other,
+                &[Schemes::COLLECTION, Awards::COLLECTION],
             )),
         })
     }

@@ -19,7 +19,8 @@ pub(crate) enum Designations {}
 impl Collection for Designations {
     type Item = LabDesignation;
     const MESSAGE: &'static str = "mingce.labs.v1.LabDesignation";
-    const COLLECTION: &'static str = "designations";
+    const COLLECTION: &'static str = mingce_proto::collections::LAB_DESIGNATIONS;
+    const SEGMENT: &'static str = "designations";
     const PARENT: Option<(&'static str, &'static str)> = Some(("labs", "lab"));
     const TABLE: &'static str = "lab_designations";
     const SINGULAR: &'static str = "lab_designation";

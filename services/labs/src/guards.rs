@@ -1,7 +1,7 @@
 //! What has to hold before the verbs on a designation of a lab.
 
 use mingce_lifecycle::{Guard, Look, day};
-use mingce_orm::{Blocker, Error, Result, Work};
+use mingce_orm::{Blocker, Collection, Error, Result, Work};
 use mingce_proto::labs::{Lab, LabDesignation, LabMembership};
 use mingce_proto::registry::{LabDesignationTerms, Policy};
 
@@ -56,7 +56,8 @@ pub(crate) fn lab_named(work: &mut Work, name: &str) -> Result<Lab> {
     let id = mingce_orm::id::Name::parse(name)
         .map(|name| name.id)
         .unwrap_or_default();
-    work.survivor::<Labs>(id)?.ok_or_else(|| Error::not_found("labs", name))
+    work.survivor::<Labs>(id)?
+        .ok_or_else(|| Error::not_found(Labs::COLLECTION, name))
 }
 
 fn hosts(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {

@@ -45,7 +45,7 @@ pub(crate) enum Labs {}
 impl Collection for Labs {
     type Item = Lab;
     const MESSAGE: &'static str = "mingce.labs.v1.Lab";
-    const COLLECTION: &'static str = "labs";
+    const COLLECTION: &'static str = mingce_proto::collections::LABS;
     const TABLE: &'static str = "labs";
     const SINGULAR: &'static str = "lab";
     const FULL_ONLY: &'static [&'static str] = &["members", "academic_committee", "address"];

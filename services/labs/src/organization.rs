@@ -44,7 +44,7 @@ pub(crate) enum Organizations {}
 impl Collection for Organizations {
     type Item = Organization;
     const MESSAGE: &'static str = "mingce.labs.v1.Organization";
-    const COLLECTION: &'static str = "organizations";
+    const COLLECTION: &'static str = mingce_proto::collections::ORGANIZATIONS;
     const TABLE: &'static str = "organizations";
     const SINGULAR: &'static str = "organization";
     const BY_NAME: bool = true;

@@ -89,7 +89,7 @@ impl LabRegister {
         };
         let resolutions = self.resolve(cx, session.rehearsal.as_mut(), references, how).await?;
         for made in resolutions.iter().filter(|r| r.created) {
-            session.note_created("organizations", &made.key, &made.display_name, &made.name);
+            session.note_created(Organizations::COLLECTION, &made.key, &made.display_name, &made.name);
         }
         let found = |r: Resolution| Found {
             name: r.name,

@@ -205,7 +205,7 @@ pub(crate) fn assume(work: &mut Work, cx: &Cx, record: &AssumedRecord) -> Result
         .collect();
     let stamp = Stamp::new("import");
     match record.collection.as_str() {
-        "organizations" => {
+        Organizations::COLLECTION => {
             let assumed = Organization {
                 display_name: record.display_name.clone(),
                 city: record.city.clone(),
@@ -217,7 +217,7 @@ pub(crate) fn assume(work: &mut Work, cx: &Cx, record: &AssumedRecord) -> Result
             let Ok(assumed) = settled(&assumed) else { return Ok(()) };
             work.create_as::<Organizations>(cx, &stamp, &assumed, imagined_id(&key_of(&assumed)))?;
         }
-        "labs" => {
+        Labs::COLLECTION => {
             let display_name = record.display_name.clone();
             let mut assumed = Lab {
                 display_name,

@@ -313,13 +313,12 @@ impl LabService for LabRegister {
     ) -> Result<Response<Reply<ComputeStatisticsResponse>>, Status> {
         let (cx, r) = open(request)?;
         reply(match r.collection.as_str() {
-            "organizations" => self.store.count::<Organizations>(&cx, &r).await,
-            "labs" => self.store.count::<Labs>(&cx, &r).await,
-            "designations" => self.store.count::<Designations>(&cx, &r).await,
-            _ => Err(Error::invalid(
-                "collection",
-                "COLLECTION_UNKNOWN",
-                "this service counts organizations, labs, designations",
+            Organizations::COLLECTION => self.store.count::<Organizations>(&cx, &r).await,
+            Labs::COLLECTION => self.store.count::<Labs>(&cx, &r).await,
+            Designations::COLLECTION => self.store.count::<Designations>(&cx, &r).await,
+            other => Err(Error::collection_unknown(
+                other,
+                &[Organizations::COLLECTION, Labs::COLLECTION, Designations::COLLECTION],
             )),
         })
     }

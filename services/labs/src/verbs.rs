@@ -5,7 +5,7 @@ use mingce_lifecycle::cases::{no_verb, sound};
 use mingce_lifecycle::round::{enter, take_place};
 use mingce_lifecycle::{Called, Crossing, Move, act, called, day};
 use mingce_orm::store::settled;
-use mingce_orm::{Class, Error, Result, Violation};
+use mingce_orm::{Class, Collection, Error, Result, Violation};
 use mingce_proto::labs::LabDesignationState as S;
 use mingce_proto::labs::*;
 use mingce_proto::registry::Round;
@@ -148,7 +148,9 @@ pub(crate) fn submit_annual_report(r: SubmitAnnualReportOfLabDesignationRequest)
         move |item: &mut LabDesignation, crossing| {
             if item.annual_reports.iter().any(|report| report.year == r.year) {
                 let said = format!("there is a report on {} already", r.year);
-                return Err(Error::new(Class::AlreadyExists, "REPORT_EXISTS", said).about("designations", &item.name));
+                return Err(
+                    Error::new(Class::AlreadyExists, "REPORT_EXISTS", said).about(Designations::COLLECTION, &item.name)
+                );
             }
             item.annual_reports.push(LabAnnualReport {
                 year: r.year,

@@ -22,7 +22,7 @@ const FULL: i32 = mingce_proto::registry::View::Full as i32;
 /// What `mingce export` takes.
 #[derive(clap::Args, Clone, Debug)]
 pub struct ExportArgs {
-    /// organizations, labs, lab-designations, talents, programmes, talent-designations, schemes or awards.
+    /// organizations, labs, labDesignations, talents, programmes, talentDesignations, schemes or awards.
     pub collection: String,
     /// A file that ends in .csv, .xlsx or .jsonl; `-` writes JSON lines to the standard output.
     #[arg(long, value_name = "FILE")]

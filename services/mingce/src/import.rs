@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
 use indicatif::{ProgressBar, ProgressStyle};
-use mingce_mapping::{COLLECTIONS, Collection, Counts, Item, Mapping, Part, Refusal, RefusedWriter, Row, Source};
+use mingce_mapping::{Collection, Counts, Item, Mapping, Part, Refusal, RefusedWriter, Row, Source};
 use prost_reflect::prost::Message;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -423,8 +423,5 @@ fn write_refused(mapping: &Mapping, source: &Source, refusals: &[Refusal], path:
 /// # Errors
 /// Lists the collections where there is none of that name.
 pub fn collection(label: &str) -> Result<&'static Collection> {
-    Collection::find(label).ok_or_else(|| {
-        let known = COLLECTIONS.each_ref().map(|c| c.label).join(", ");
-        anyhow!("no collection {label:?}; there are {known}")
-    })
+    Collection::find(label).ok_or_else(|| anyhow!(Collection::unknown(label)))
 }

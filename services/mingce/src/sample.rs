@@ -28,10 +28,10 @@ macro_rules! files {
 const FILES: [File; 8] = files![
     "organizations",
     "labs",
-    "lab-designations",
+    "labDesignations",
     "programmes",
     "talents",
-    "talent-designations",
+    "talentDesignations",
     "schemes",
     "awards",
 ];
@@ -96,7 +96,7 @@ mod tests {
         {
             let mark = match *collection {
                 "organizations" | "labs" => "示例",
-                "lab-designations" | "talent-designations" | "awards" => "虚构",
+                "labDesignations" | "talentDesignations" | "awards" => "虚构",
                 "talents" => "SN-P",
                 _ => "",
             };

@@ -31,7 +31,7 @@ pub(crate) fn programme(body: &NominatingBody) -> &str {
 impl Collection for NominatingBodies {
     type Item = NominatingBody;
     const MESSAGE: &'static str = "mingce.talent.v1.NominatingBody";
-    const COLLECTION: &'static str = "nominatingBodies";
+    const COLLECTION: &'static str = mingce_proto::collections::NOMINATING_BODIES;
     const TABLE: &'static str = "nominating_bodies";
     const SINGULAR: &'static str = "nominating_body";
     const DEFAULT_ORDER: &'static str = "create_time";

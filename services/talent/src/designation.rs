@@ -32,7 +32,8 @@ pub(crate) fn family_key(talent: &str, family: &str) -> Key {
 impl Collection for Designations {
     type Item = TalentDesignation;
     const MESSAGE: &'static str = "mingce.talent.v1.TalentDesignation";
-    const COLLECTION: &'static str = "designations";
+    const COLLECTION: &'static str = mingce_proto::collections::TALENT_DESIGNATIONS;
+    const SEGMENT: &'static str = "designations";
     const PARENT: Option<(&'static str, &'static str)> = Some(("talents", "talent"));
     const TABLE: &'static str = "talent_designations";
     const SINGULAR: &'static str = "talent_designation";

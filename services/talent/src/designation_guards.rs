@@ -212,6 +212,6 @@ impl TalentRegister {
         if blockers.is_empty() {
             return Ok(());
         }
-        Err(Error::blocked("FAMILY_TAKEN", blockers).about("talents", both[0]))
+        Err(Error::blocked("FAMILY_TAKEN", blockers).about(Talents::COLLECTION, both[0]))
     }
 }

@@ -39,7 +39,7 @@ pub use schema::Schema;
 pub const TRIES: [&str; 3] = [
     "grpcurl -plaintext ADDRESS list",
     r#"grpcurl -plaintext -d '{"query": "zhang"}' ADDRESS mingce.talent.v1.TalentService/SearchTalents"#,
-    r#"grpcurl -plaintext -d '{"collection": "designations", "group_by": ["level"]}' ADDRESS mingce.talent.v1.TalentService/ComputeStatistics"#,
+    r#"grpcurl -plaintext -d '{"collection": "talentDesignations", "group_by": ["level"]}' ADDRESS mingce.talent.v1.TalentService/ComputeStatistics"#,
 ];
 
 /// Methods whose requests may be large, and how large: batches of 1000 moves; and other services ask for all references of an

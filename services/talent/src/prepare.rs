@@ -218,7 +218,7 @@ fn assumed(cx: &Cx, record: &AssumedRecord) -> Edit {
     Box::new(move |work| {
         let stamp = Stamp::new("import");
         match (record.collection.as_str(), record.identifiers.first()) {
-            ("talents", Some(held)) => {
+            (Talents::COLLECTION, Some(held)) => {
                 let mut person = Talent {
                     display_name: record.display_name.clone(),
                     identifiers: record.identifiers.clone(),
@@ -229,7 +229,7 @@ fn assumed(cx: &Cx, record: &AssumedRecord) -> Edit {
                     work.create_as::<Talents>(&cx, &stamp, &person, id)?;
                 }
             }
-            ("programmes", Some(held)) => {
+            (Programmes::COLLECTION, Some(held)) => {
                 let (display_name, code) = (record.display_name.clone(), held.value.clone());
                 let programme = Programme {
                     display_name,

@@ -18,7 +18,7 @@ pub(crate) fn code_key(code: &str) -> Key {
 impl Collection for Programmes {
     type Item = Programme;
     const MESSAGE: &'static str = "mingce.talent.v1.Programme";
-    const COLLECTION: &'static str = "programmes";
+    const COLLECTION: &'static str = mingce_proto::collections::PROGRAMMES;
     const TABLE: &'static str = "programmes";
     const SINGULAR: &'static str = "programme";
 

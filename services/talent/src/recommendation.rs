@@ -27,7 +27,7 @@ pub(crate) fn employer(item: &Recommendation) -> &str {
 impl Collection for Recommendations {
     type Item = Recommendation;
     const MESSAGE: &'static str = "mingce.talent.v1.Recommendation";
-    const COLLECTION: &'static str = "recommendations";
+    const COLLECTION: &'static str = mingce_proto::collections::RECOMMENDATIONS;
     const TABLE: &'static str = "recommendations";
     const SINGULAR: &'static str = "recommendation";
     const DEFAULT_ORDER: &'static str = "create_time";

@@ -288,15 +288,20 @@ impl TalentService for TalentRegister {
     ) -> Result<Response<Reply<ComputeStatisticsResponse>>, Status> {
         let (cx, r) = open(request)?;
         reply(match r.collection.as_str() {
-            "talents" => self.store.count::<Talents>(&cx, &r).await,
-            "programmes" => self.store.count::<Programmes>(&cx, &r).await,
-            "designations" => self.store.count::<Designations>(&cx, &r).await,
-            "nominatingBodies" => self.store.count::<NominatingBodies>(&cx, &r).await,
-            "recommendations" => self.store.count::<Recommendations>(&cx, &r).await,
-            _ => Err(Error::invalid(
-                "collection",
-                "COLLECTION_UNKNOWN",
-                "this service counts talents, programmes, designations, nominatingBodies, recommendations",
+            Talents::COLLECTION => self.store.count::<Talents>(&cx, &r).await,
+            Programmes::COLLECTION => self.store.count::<Programmes>(&cx, &r).await,
+            Designations::COLLECTION => self.store.count::<Designations>(&cx, &r).await,
+            NominatingBodies::COLLECTION => self.store.count::<NominatingBodies>(&cx, &r).await,
+            Recommendations::COLLECTION => self.store.count::<Recommendations>(&cx, &r).await,
+            other => Err(Error::collection_unknown(
+                other,
+                &[
+                    Talents::COLLECTION,
+                    Programmes::COLLECTION,
+                    Designations::COLLECTION,
+                    NominatingBodies::COLLECTION,
+                    Recommendations::COLLECTION,
+                ],
             )),
         })
     }

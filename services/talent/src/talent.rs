@@ -21,7 +21,7 @@ fn employer(employment: &Employment) -> &str {
 impl Collection for Talents {
     type Item = Talent;
     const MESSAGE: &'static str = "mingce.talent.v1.Talent";
-    const COLLECTION: &'static str = "talents";
+    const COLLECTION: &'static str = mingce_proto::collections::TALENTS;
     const TABLE: &'static str = "talents";
     const SINGULAR: &'static str = "talent";
     const OUTPUT_ONLY: &'static [&'static str] = &["masked_identity_document", "birth_year"];

@@ -24,10 +24,10 @@ on_both_stores!(
 const COLLECTIONS: [&str; 8] = [
     "organizations",
     "labs",
-    "lab-designations",
+    "labDesignations",
     "talents",
     "programmes",
-    "talent-designations",
+    "talentDesignations",
     "schemes",
     "awards",
 ];

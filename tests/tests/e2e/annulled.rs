@@ -315,9 +315,9 @@ async fn an_export_imports_as_unchanged_whatever_became_of_what_it_names(store: 
     for (collection, count) in [
         ("organizations", 2),
         ("labs", 2),
-        ("lab-designations", 2),
+        ("labDesignations", 2),
         ("talents", 2),
-        ("talent-designations", 2),
+        ("talentDesignations", 2),
         ("awards", 1),
     ] {
         for ending in ["csv", "xlsx", "jsonl"] {

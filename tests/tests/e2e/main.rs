@@ -12,6 +12,7 @@ mod bad_query;
 mod batches;
 mod by_hand;
 mod circles;
+mod collections;
 mod contract;
 mod crowd;
 mod damaged;

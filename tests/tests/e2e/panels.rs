@@ -755,7 +755,7 @@ async fn lies_below(register: &Register, store: Store, secret: &[u8]) -> bool {
         "reviews_values",
         "reviews_keys",
         "panels",
-        "lab_designations",
+        "labDesignations",
         "ledger",
         "requests",
     ] {

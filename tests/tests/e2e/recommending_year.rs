@@ -259,7 +259,7 @@ async fn three_bodies_recommend_within_their_quotas_for_a_year(store: Store) {
 
     // What falls due is listed: the end of the third body first, then the end of the quotas with their year.
     let request = ListDueWorkRequest {
-        collection: "nominating_bodies".to_owned(),
+        collection: "nominatingBodies".to_owned(),
         until_date: "2030-01-01".to_owned(),
         ..ListDueWorkRequest::default()
     };

@@ -775,7 +775,7 @@ async fn due_work_is_listed_by_day_and_kind_in_pages(store: Store) {
         ("2024-04-11", DueKind::Resubmission, false),
         ("2024-05-14", DueKind::BuildingEnds, false),
     ];
-    let labs = |until: &str, kind: DueKind| wanted("lab_designations", until, kind);
+    let labs = |until: &str, kind: DueKind| wanted("labDesignations", until, kind);
     let answer = due(&register, labs("2024-12-31", DueKind::Unspecified)).await.unwrap();
     assert_eq!(said(&answer.due_work), everything);
     let names: Vec<_> = answer.due_work.iter().map(|work| work.name.as_str()).collect();
@@ -839,7 +839,7 @@ async fn due_work_is_listed_by_day_and_kind_in_pages(store: Store) {
     assert_eq!(said(&answer.due_work), []);
     for (collection, until, reason) in [
         ("labs", "", "COLLECTION_UNKNOWN"),
-        ("lab_designations", "2024-02-30", "DATE_INVALID"),
+        ("labDesignations", "2024-02-30", "DATE_INVALID"),
     ] {
         let why = failure(due(&register, wanted(collection, until, DueKind::Unspecified)).await);
         assert_eq!(why.is(), (Code::InvalidArgument, reason), "{why:?}");

@@ -160,7 +160,11 @@ async fn every_figure_is_what_the_documentation_says(store: Store) {
         ("awards", provincial, "completing_organizations", 9),
         ("awards", "year = 2023 AND state = CONFERRED", "", 36),
     ] {
-        let collection = if service == "awards" { "awards" } else { "designations" };
+        let collection = match service {
+            "labs" => "labDesignations",
+            "talent" => "talentDesignations",
+            _ => "awards",
+        };
         let asked = ComputeStatisticsRequest {
             collection: collection.to_owned(),
             filter: filter.to_owned(),

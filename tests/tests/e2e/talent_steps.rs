@@ -180,7 +180,7 @@ pub async fn on_notice(register: &Register, talent: &str, code: &str, round: &st
 /// What falls due of designations of persons, up to a day.
 pub async fn due(register: &Register, until_date: &str) -> Vec<(String, String, DueKind)> {
     let request = ListDueWorkRequest {
-        collection: "talent_designations".to_owned(),
+        collection: "talentDesignations".to_owned(),
         until_date: until_date.to_owned(),
         ..ListDueWorkRequest::default()
     };

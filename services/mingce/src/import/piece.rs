@@ -217,7 +217,7 @@ pub fn assumed(collection: &Collection, message: &DynamicMessage) -> AssumedReco
         value,
     });
     AssumedRecord {
-        collection: collection.segment.to_owned(),
+        collection: collection.label.to_owned(),
         identifiers: identifiers.chain(code).collect(),
         names: items("names")
             .iter()

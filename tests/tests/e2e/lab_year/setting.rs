@@ -315,7 +315,7 @@ impl Year {
     /// What falls due in designations until a day.
     pub async fn due(&self, until: &str, kind: DueKind) -> Vec<DueWork> {
         let request = ListDueWorkRequest {
-            collection: "lab_designations".to_owned(),
+            collection: "labDesignations".to_owned(),
             until_date: until.to_owned(),
             due: kind as i32,
             page_size: 1000,

@@ -174,7 +174,7 @@ impl Maker<'_> {
             "王伟",
             "material",
             "labs",
-            "designations",
+            "labDesignations",
             "level",
             "2024",
             "国家级",
