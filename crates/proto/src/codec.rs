@@ -185,14 +185,7 @@ impl<U: Message + Default> Decoder for WeighedDecoder<U> {
 /// A request that is not decoded, as an error with the path of the field.
 fn refused(refused: Refused) -> Status {
     let (reason, field, said) = match refused {
-        Refused::Malformed(what) => {
-            let details = ErrorDetails::with_error_info("MESSAGE_MALFORMED", "mingce", HashMap::new());
-            return Status::with_error_details(
-                Code::InvalidArgument,
-                format!("the message cannot be read: {what}"),
-                details,
-            );
-        }
+        Refused::Malformed(what) => return unreadable(String::new(), format!("the message cannot be read: {what}")),
         Refused::TooMany { field, most } => ("REPEATED_MAX_ITEMS", field, format!("must have at most {most} items")),
         Refused::TooComplex { field, place, most } => {
             let said = format!(
@@ -204,29 +197,45 @@ fn refused(refused: Refused) -> Status {
             ("MESSAGE_TOO_COMPLEX", field, said)
         }
     };
-    let metadata = HashMap::from([("field".to_owned(), field.clone())]);
+    let message = format!("{field}: {said}");
+    invalid(reason, field, said, message)
+}
+
+/// The refusal of bytes that are no such message, with the path of the field where that is known.
+pub fn unreadable(field: String, message: String) -> Status {
+    invalid("MESSAGE_MALFORMED", field, message.clone(), message)
+}
+
+fn invalid(reason: &str, field: String, said: String, message: String) -> Status {
+    let mut metadata = HashMap::new();
+    if !field.is_empty() {
+        metadata.insert("field".to_owned(), field.clone());
+    }
     let mut details = ErrorDetails::with_error_info(reason, "mingce", metadata);
-    let mut violation = FieldViolation::new(field.clone(), said.clone());
+    let mut violation = FieldViolation::new(field, said);
     violation.reason = reason.to_owned();
     details.set_bad_request(vec![violation]);
-    Status::with_error_details(Code::InvalidArgument, format!("{field}: {said}"), details)
+    Status::with_error_details(Code::InvalidArgument, message, details)
 }
 
 /// prost names the field and what is wrong with it, never what stands there. The error stays in the status as its
 /// source: a client so tells an answer that it cannot read itself from a request that the server could not read.
 fn malformed(error: prost::DecodeError) -> Status {
-    let details = ErrorDetails::with_error_info("MESSAGE_MALFORMED", "mingce", HashMap::new());
     let text = error.to_string();
     let what = text
         .strip_prefix("failed to decode Protobuf message: ")
         .unwrap_or(&text);
-    let mut status = Status::with_error_details(
-        Code::InvalidArgument,
-        format!("the message cannot be read: {what}"),
-        details,
-    );
+    let mut status = unreadable(path(what), format!("the message cannot be read: {what}"));
     status.set_source(Arc::new(error));
     status
+}
+
+/// The path of the field that prost names as `Lab.names: Name.text: `, each message with its field, before it says what is wrong.
+fn path(what: &str) -> String {
+    let plain = |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let steps = what.split(": ").map_while(|step| step.split_once('.'));
+    let fields = steps.take_while(|(message, field)| plain(message) && plain(field));
+    fields.map(|(_, field)| field).collect::<Vec<_>>().join(".")
 }
 
 #[cfg(test)]
@@ -261,9 +270,34 @@ mod tests {
             let status = read(bytes).unwrap_err();
             assert_eq!(status.code(), Code::InvalidArgument, "{bytes:?}");
             assert_eq!(status.get_details_error_info().unwrap().reason, "MESSAGE_MALFORMED");
+            let wrong = &status.get_details_bad_request().unwrap().field_violations[0];
+            assert_eq!(wrong.reason, "MESSAGE_MALFORMED");
+            assert_eq!(wrong.description, status.message());
         }
         let named = read(&[0x0a, 2, 0xff, 0xfe]).unwrap_err();
         assert!(named.message().contains("Name.text"), "{}", named.message());
+        assert_eq!(
+            named.get_details_bad_request().unwrap().field_violations[0].field,
+            "text"
+        );
+    }
+
+    #[test]
+    fn the_path_of_what_cannot_be_read_leads_through_the_messages_around_it() {
+        for (what, path) in [
+            (
+                "CreateLabRequest.lab: Lab.names: Name.text: invalid string value",
+                "lab.names.text",
+            ),
+            (
+                "Lab.names: invalid wire type: Varint (expected LengthDelimited)",
+                "names",
+            ),
+            ("buffer underflow", ""),
+            ("unexpected type URL.type_url: expected type URL", ""),
+        ] {
+            assert_eq!(super::path(what), path, "{what}");
+        }
     }
 
     proptest! {

@@ -22,6 +22,9 @@ use crate::guests::{Guests, Peer};
 /// What a client of HTTP/2 says first.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
+/// Headers of more than this are refused by HTTP/2 itself, which cannot say so as gRPC does.
+const MOST_HEADERS: u32 = 64 * 1024;
+
 /// How long the server takes no connection after the system could not give it one.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -209,7 +212,7 @@ fn builder(limits: &Limits) -> http2::Builder<Streams> {
         .max_concurrent_streams(limits.streams)
         .max_local_error_reset_streams(100)
         .max_pending_accept_reset_streams(100)
-        .max_header_list_size(16 * 1024)
+        .max_header_list_size(MOST_HEADERS)
         .max_send_buf_size(64 * 1024)
         .initial_stream_window_size(limits.stream_window)
         .initial_connection_window_size(limits.connection_window)

@@ -15,17 +15,17 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tonic::body::Body;
 use tonic::server::NamedService;
-use tonic::service::RoutesBuilder;
 use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
-use tonic_health::server::{HealthReporter, HealthService};
 use tower::Service;
 
 use crate::accept::Acceptor;
 use crate::config::Config;
 use crate::crowd::Crowd;
 use crate::edge::Edge;
+use crate::health::Health;
 use crate::limit::Places;
+use crate::mounts::Mounts;
 use crate::permissions::{Methods, OPEN, Sizes};
 use crate::reflection;
 
@@ -54,7 +54,7 @@ pub enum StartError {
 pub struct Server {
     config: Config,
     descriptors: &'static [u8],
-    routes: RoutesBuilder,
+    mounts: Mounts,
     services: Vec<&'static str>,
     sizes: HashMap<String, usize>,
     listener: Option<TcpListener>,
@@ -63,11 +63,11 @@ pub struct Server {
 impl Server {
     /// A server without services.
     pub fn new(config: Config) -> Self {
-        let (descriptors, routes) = (mingce_proto::DESCRIPTORS, RoutesBuilder::default());
+        let (descriptors, mounts) = (mingce_proto::DESCRIPTORS, Mounts::default());
         Self {
             config,
             descriptors,
-            routes,
+            mounts,
             services: Vec::new(),
             sizes: HashMap::new(),
             listener: None,
@@ -94,7 +94,7 @@ impl Server {
         S::Future: Send + 'static,
     {
         self.services.push(S::NAME);
-        self.routes.add_service(service);
+        self.mounts.add_service(service);
         self
     }
 
@@ -140,13 +140,12 @@ impl Server {
         let mounted: Vec<&str> = self.services.iter().copied().chain(OPEN).collect();
         let methods = Methods::read(&pool, &mounted, &sizes)?;
 
-        let health = HealthReporter::new();
-        for service in self.services.iter().copied().chain([OPEN[0]]) {
-            health.set_service_status(service, ServingStatus::Serving).await;
+        let health = Health::default();
+        for service in self.services.iter().copied().chain(["", OPEN[0]]) {
+            health.set(service, ServingStatus::Serving);
         }
-        self.routes
-            .add_service(HealthServer::new(HealthService::from_health_reporter(health.clone())));
-        reflection::mount(&mut self.routes, self.descriptors, &self.services)?;
+        self.mounts.add_service(HealthServer::new(health.clone()));
+        reflection::mount(&mut self.mounts, &pool, &self.services);
 
         let local = self.listen().await?;
         let listener = self
@@ -172,7 +171,7 @@ impl Server {
             answers: Crowd::new(self.config.answer_memory, self.config.answer_memory / 2, STILL),
             budget: Budget::new(self.config.request_memory),
             clock: self.config.clock.clone(),
-            routes: self.routes.routes().prepare(),
+            mounts: self.mounts,
             ending,
         };
         let acceptor = Acceptor::new(listener, Arc::new(edge), self.config.limits());
@@ -192,7 +191,7 @@ impl Server {
 pub struct Bound {
     acceptor: Acceptor,
     local: SocketAddr,
-    health: HealthReporter,
+    health: Health,
     services: Vec<&'static str>,
     config: Config,
     places: Places,
@@ -215,7 +214,7 @@ impl Bound {
     }
 
     /// Where a service says that it is not well: by its full name, or "" for the whole.
-    pub fn health(&self) -> HealthReporter {
+    pub fn health(&self) -> Health {
         self.health.clone()
     }
 
@@ -229,7 +228,7 @@ impl Bound {
                 return;
             }
             for service in services.iter().copied().chain(["", OPEN[0]]) {
-                health.set_service_status(service, ServingStatus::NotServing).await;
+                health.set(service, ServingStatus::NotServing);
             }
             loop {
                 if let Some(trouble) = *heard.borrow() {
@@ -250,7 +249,7 @@ impl Bound {
         self.acceptor.run(shutdown).await.map_err(broken)?;
 
         for service in self.services.iter().copied().chain(["", OPEN[0]]) {
-            self.health.set_service_status(service, ServingStatus::NotServing).await;
+            self.health.set(service, ServingStatus::NotServing);
         }
         if !self.acceptor.is_empty() {
             self.acceptor

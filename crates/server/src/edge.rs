@@ -13,9 +13,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use mingce_proto::budget::Budget;
 use tokio::sync::watch;
-use tonic::service::Routes;
 use tonic::{Code, Status};
-use tower::Service;
 
 use crate::access::Access;
 use crate::answer::{Answer, End, Reader};
@@ -25,6 +23,7 @@ use crate::crowd::Crowd;
 use crate::deadline::{self, Deadline, Times};
 use crate::guests::Peer;
 use crate::limit::{Part, Places};
+use crate::mounts::Mounts;
 use crate::permissions::{self, Method, Methods};
 use crate::size::{Gate, Limit, Measured, Seat};
 use crate::status;
@@ -32,6 +31,11 @@ use crate::status;
 /// How much a refused caller is heard out, and for how long.
 const HEARD: usize = 64 * 1024;
 const MOMENT: Duration = Duration::from_millis(50);
+
+/// How much the headers of a call may have in all, as HTTP/2 counts them. HTTP/2 itself lets more through, so that the refusal is ours.
+const HEADERS: usize = 16 * 1024;
+/// What HTTP/2 counts for each header beside its name and value.
+const HEADER: usize = 32;
 
 /// What every call passes through. Shared by all connections.
 pub(crate) struct Edge {
@@ -45,7 +49,7 @@ pub(crate) struct Edge {
     /// The memory that requests may take.
     pub(crate) budget: Budget,
     pub(crate) clock: Clock,
-    pub(crate) routes: Routes,
+    pub(crate) mounts: Mounts,
     /// Turns true when the server ends.
     pub(crate) ending: watch::Receiver<bool>,
 }
@@ -74,6 +78,12 @@ impl Edge {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "This port speaks gRPC: POST with content-type application/grpc or application/grpc+proto.\n",
             );
+        }
+        if size(request.headers()) > HEADERS {
+            hear_out(request.into_body()).await;
+            let message = format!("the headers of a call may have {HEADERS} bytes in all: send less metadata");
+            let refusal = status::own(Code::ResourceExhausted, "HEADERS_TOO_LARGE", message);
+            return Answer::failure(refusal, None);
         }
         let started = Instant::now();
         let method = match self.methods.at(request.uri().path()) {
@@ -144,9 +154,11 @@ impl Edge {
             until.min(Instant::now() + self.times.request)
         };
         let held = self.budget.hold();
-        let request = request.map(|body| Measured::new(body, method.limit, whole, held.clone(), gate));
-        let mut routes = self.routes.clone();
-        let handling = held.during(async move { routes.call(request).await });
+        let body = |body| tonic::body::Body::new(Measured::new(body, method.limit, whole, held.clone(), gate));
+        let Some(answering) = self.mounts.call(request.map(body)) else {
+            return Err(permissions::unknown());
+        };
+        let handling = held.during(answering);
         let handling = AssertUnwindSafe(handling).catch_unwind();
         match tokio::time::timeout_at(until.into(), handling)
             .await
@@ -198,6 +210,13 @@ async fn hear_out(mut body: Incoming) {
         }
     };
     let _ = tokio::time::timeout(MOMENT, rest).await;
+}
+
+fn size(headers: &HeaderMap) -> usize {
+    let sizes = headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + HEADER);
+    sizes.sum()
 }
 
 /// Which places a method needs.

@@ -22,6 +22,9 @@ pub(crate) const OPEN: [&str; 3] = [
     "grpc.reflection.v1alpha.ServerReflection",
 ];
 
+/// How large a message to these may be: it names a service, or what stands in a file, and is told back.
+const NAMING: usize = 4096;
+
 /// How the names of methods begin whose answers may be large.
 const PAGES: [&str; 4] = ["List", "Search", "BatchGet", "Compute"];
 
@@ -76,10 +79,14 @@ impl Methods {
                     Some(permission(pool, &method)?)
                 };
                 let path = format!("/{name}/{}", method.name());
-                let limit = match (method.is_client_streaming(), sizes.methods.get(&path)) {
-                    (true, size) => Limit::Each(size.copied().unwrap_or(sizes.message)),
-                    (false, size) => Limit::One(size.copied().unwrap_or(sizes.unary)),
+                let many = method.is_client_streaming();
+                let size = match sizes.methods.get(&path) {
+                    _ if permission.is_none() => NAMING,
+                    Some(size) => *size,
+                    None if many => sizes.message,
+                    None => sizes.unary,
                 };
+                let limit = if many { Limit::Each(size) } else { Limit::One(size) };
                 let answers_stream = method.is_server_streaming();
                 let streams = method.is_client_streaming() || answers_stream;
                 let endless = permission.is_none() && answers_stream && !method.is_client_streaming();
@@ -105,22 +112,27 @@ impl Methods {
 
     /// The method at a path, or UNIMPLEMENTED.
     pub(crate) fn at(&self, path: &str) -> Result<&Arc<Method>, Status> {
-        self.0.get(path).ok_or_else(|| {
-            let message = "this server has no such method; reflection lists the ones that it has";
-            status::own(Code::Unimplemented, "METHOD_UNKNOWN", message)
-        })
+        self.0.get(path).ok_or_else(unknown)
     }
+}
+
+/// The refusal of a call for a method that is not served.
+pub(crate) fn unknown() -> Status {
+    let message = "this server has no such method; reflection lists the ones that it has";
+    status::own(Code::Unimplemented, "METHOD_UNKNOWN", message)
 }
 
 /// May `who` call `method`? In this version everybody may call what has a permission at all.
 pub(crate) fn authorise(_who: &Principal, method: &Method) -> Result<(), Status> {
-    let open = OPEN.iter().any(|service| {
-        method
-            .path
-            .strip_prefix('/')
-            .is_some_and(|path| path.starts_with(service))
-    });
-    if method.permission.is_some() || open {
+    let open = || {
+        OPEN.iter().any(|service| {
+            method
+                .path
+                .strip_prefix('/')
+                .is_some_and(|path| path.starts_with(service))
+        })
+    };
+    if method.permission.is_some() || open() {
         return Ok(());
     }
     Err(status::own(

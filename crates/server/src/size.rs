@@ -332,7 +332,7 @@ pub(crate) fn too_large(message: &str) -> Status {
 }
 
 fn malformed(message: &str) -> Status {
-    status::own(Code::InvalidArgument, "MESSAGE_MALFORMED", message)
+    mingce_proto::codec::unreadable(String::new(), message.to_owned())
 }
 
 /// For the handler alone: nobody is there to read it. Not CANCELLED, which tonic takes for the end of the stream.

@@ -320,9 +320,7 @@ async fn small_answers_do_not_wait_for_acknowledgements() {
     let mut times = Vec::new();
     for n in 0..9 {
         let service = format!("watched {n}");
-        health
-            .set_service_status(&service, tonic_health::ServingStatus::Serving)
-            .await;
+        health.set(&service, tonic_health::ServingStatus::Serving);
         let watched = HealthCheckRequest {
             service: service.clone(),
         };
@@ -333,9 +331,7 @@ async fn small_answers_do_not_wait_for_acknowledgements() {
             .into_inner();
         watch.message().await.unwrap();
         let started = Instant::now();
-        health
-            .set_service_status(&service, tonic_health::ServingStatus::NotServing)
-            .await;
+        health.set(&service, tonic_health::ServingStatus::NotServing);
         watch.message().await.unwrap().unwrap();
         times.push(started.elapsed());
     }

@@ -5,6 +5,7 @@
 mod bears;
 mod caller;
 mod ends;
+mod reflects;
 mod refused;
 mod refuses;
 mod serves;

@@ -12,8 +12,8 @@ use tonic::Code;
 use tonic_types::StatusExt;
 
 use crate::caller::{
-    GET, IMPORT, LAB, assert_refused, call_with, closed_within, config, connect, framed, get, get_lab, reason, start,
-    whole,
+    GET, IMPORT, LAB, assert_refused, call_with, closed_within, config, connect, framed, get, get_lab, reason, request,
+    start, whole,
 };
 use crate::toy::Toy;
 
@@ -65,6 +65,11 @@ async fn what_is_no_message_is_malformed() {
             (Code::InvalidArgument, "MESSAGE_MALFORMED"),
             "{what}: {status:?}"
         );
+        let wrong = status.get_details_bad_request().unwrap().field_violations;
+        assert_eq!(wrong.len(), 1, "{what}");
+        assert_eq!(wrong[0].reason, "MESSAGE_MALFORMED", "{what}");
+        let field = ["invalid UTF-8", "a cut field"].contains(&what).then_some("name");
+        assert_eq!(wrong[0].field, field.unwrap_or_default(), "{what}");
     }
     let empty = http_body_util::Empty::new().boxed();
     let (status, _) = call_with(&mut connection, GET, &[], empty).await;
@@ -137,6 +142,34 @@ async fn an_unknown_method_and_what_is_not_grpc_are_refused() {
 }
 
 #[tokio::test]
+async fn only_grpc_with_messages_of_protocol_buffers_is_served() {
+    let mut connection = connect(start(config()).await).await;
+    for (kind, status) in [
+        ("application/grpc", 200),
+        ("application/grpc+proto", 200),
+        ("Application/gRPC ; charset=utf-8", 200),
+        ("application/grpc-web+proto", 415),
+        ("application/grpc-web", 415),
+        ("application/grpcfoo", 415),
+        ("application/grpc+json", 415),
+        ("application/grpc+protobuf", 415),
+        ("application/json", 415),
+        ("grpc", 415),
+    ] {
+        let mut asked = request(GET, &[], whole(get_lab()));
+        asked.headers_mut().insert("content-type", kind.parse().unwrap());
+        connection.ready().await.unwrap();
+        let answer = connection.send_request(asked).await.unwrap();
+        assert_eq!(answer.status(), status, "{kind}");
+        let grpc = answer
+            .headers()
+            .get("content-type")
+            .is_some_and(|kind| kind == "application/grpc");
+        assert_eq!(grpc, status == 200, "{kind}");
+    }
+}
+
+#[tokio::test]
 async fn a_malformed_timeout_is_refused() {
     let status = get(start(config()).await, &[("grpc-timeout", "soon")])
         .await
@@ -186,4 +219,20 @@ async fn a_client_of_http_1_is_told_what_this_port_is_and_another_is_closed() {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(&[0x16, 3, 1, 2, 0, 1, 0, 1]).await.unwrap();
     assert!(closed_within(&mut stream, Duration::from_secs(1)).await);
+}
+
+#[tokio::test]
+async fn headers_that_are_too_large_are_refused_as_grpc_does_it() {
+    let mut connection = connect(start(config()).await).await;
+    let large = |bytes: usize| "x".repeat(bytes);
+    let (status, _) = call_with(&mut connection, GET, &[("x-much", &large(15_000))], whole(get_lab())).await;
+    assert_eq!(status.code(), Code::Ok);
+    for bytes in [16_400, 40_000, 60_000] {
+        let (status, _) = call_with(&mut connection, GET, &[("x-much", &large(bytes))], whole(get_lab())).await;
+        assert_refused(&status, Code::ResourceExhausted, "HEADERS_TOO_LARGE");
+    }
+    let mut most = request(GET, &[], whole(get_lab()));
+    most.headers_mut().insert("x-much", large(70_000).parse().unwrap());
+    connection.ready().await.unwrap();
+    assert_eq!(connection.send_request(most).await.unwrap().status(), 431);
 }

@@ -1,10 +1,8 @@
 //! What the server serves: calls, health, reflection, and a line in the log for each.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use prost::Message;
-use tonic::{Code, Status};
+use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
@@ -50,94 +48,6 @@ async fn health_knows_the_server_and_each_service() {
         .await
         .unwrap_err();
     assert_refused(&status, Code::NotFound, "NOT_FOUND");
-}
-
-#[tokio::test]
-async fn reflection_of_both_versions_lists_the_services_and_finds_every_file() {
-    use tonic_reflection::pb::{v1, v1alpha};
-    let channel = channel(start(config()).await);
-
-    let mut client = v1alpha::server_reflection_client::ServerReflectionClient::new(channel.clone());
-    let wish = v1alpha::server_reflection_request::MessageRequest::ListServices(String::new());
-    let wish = v1alpha::ServerReflectionRequest {
-        message_request: Some(wish),
-        ..Default::default()
-    };
-    let answer = client
-        .server_reflection_info(tokio_stream::once(wish))
-        .await
-        .unwrap()
-        .into_inner()
-        .message()
-        .await
-        .unwrap()
-        .unwrap();
-    let Some(v1alpha::server_reflection_response::MessageResponse::ListServicesResponse(list)) =
-        answer.message_response
-    else {
-        panic!()
-    };
-    let names: Vec<_> = list.service.into_iter().map(|s| s.name).collect();
-    assert_eq!(names[0], "mingce.labs.v1.LabService");
-    assert_eq!(names.len(), 4, "{names:?}");
-
-    let mut client = v1::server_reflection_client::ServerReflectionClient::new(channel);
-    let mut ask = async |wish| {
-        let wish = v1::ServerReflectionRequest {
-            message_request: Some(wish),
-            ..Default::default()
-        };
-        let answer = client
-            .server_reflection_info(tokio_stream::once(wish))
-            .await?
-            .into_inner()
-            .message()
-            .await?
-            .unwrap();
-        match answer.message_response {
-            Some(v1::server_reflection_response::MessageResponse::FileDescriptorResponse(files)) => {
-                Ok(files.file_descriptor_proto)
-            }
-            other => panic!("{other:?}"),
-        }
-    };
-    let mut wanted = Vec::new();
-    for symbol in [
-        "mingce.labs.v1.LabService",
-        "google.rpc.ErrorInfo",
-        "google.rpc.BadRequest",
-        "google.rpc.PreconditionFailure",
-        "grpc.health.v1.Health",
-    ] {
-        let files = ask(v1::server_reflection_request::MessageRequest::FileContainingSymbol(
-            symbol.to_owned(),
-        ))
-        .await;
-        wanted.extend(files.unwrap_or_else(|e: Status| panic!("{symbol}: {e:?}")));
-    }
-    let contract = wanted[0].clone();
-    assert!(
-        contract.windows(13).any(|bytes| bytes == b"labs.labs.get"),
-        "the permission option is kept"
-    );
-    let mut known = HashMap::new();
-    while let Some(file) = wanted.pop() {
-        let file = prost_types::FileDescriptorProto::decode(file.as_slice()).unwrap();
-        if known.insert(file.name().to_owned(), ()).is_some() {
-            continue;
-        }
-        for dependency in file.dependency {
-            let files = ask(v1::server_reflection_request::MessageRequest::FileByFilename(
-                dependency.clone(),
-            ))
-            .await;
-            wanted.extend(files.unwrap_or_else(|e: Status| panic!("{dependency}: {e:?}")));
-        }
-    }
-    assert!(
-        known.contains_key("google/protobuf/any.proto") || known.contains_key("google/protobuf/duration.proto"),
-        "{known:?}"
-    );
 }
 
 /// A log that can be read. All tests of this process write into it.

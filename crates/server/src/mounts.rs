@@ -1,0 +1,47 @@
+//! The services that are mounted, each under its name.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+use http::{Request, Response};
+use tonic::body::Body;
+use tonic::server::NamedService;
+use tower::{Service, ServiceExt};
+
+type Answering = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+/// Services by name. Which methods each has says the contract, before a call comes here.
+#[derive(Default)]
+pub(crate) struct Mounts(BTreeMap<&'static str, Box<dyn Fn(Request<Body>) -> Answering + Send + Sync>>);
+
+impl Mounts {
+    pub(crate) fn add_service<S>(&mut self, service: S)
+    where
+        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
+            + NamedService
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        S::Future: Send + 'static,
+    {
+        let call = move |request| -> Answering { Box::pin(service.clone().oneshot(request)) };
+        self.0.insert(S::NAME, Box::new(call));
+    }
+
+    /// The answer of the service in whose path the call is; none where it is not mounted.
+    pub(crate) fn call(&self, request: Request<Body>) -> Option<Answering> {
+        let path = request.uri().path();
+        let (service, _) = path.strip_prefix('/')?.split_once('/')?;
+        Some(self.0.get(service)?(request))
+    }
+}
+
+impl fmt::Debug for Mounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
