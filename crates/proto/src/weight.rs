@@ -67,6 +67,8 @@ enum Form {
 struct Field {
     name: Box<str>,
     form: Form,
+    /// A text in which people write what they like, and which is kept.
+    free: bool,
     /// Its place among the repeated fields of its message.
     slot: Option<usize>,
     /// How many elements the contract allows.
@@ -93,6 +95,8 @@ struct Shape {
 struct Shapes {
     all: Vec<Shape>,
     places: HashMap<String, usize>,
+    /// So many bytes are light in each of them.
+    light: usize,
 }
 
 static SHAPES: LazyLock<Shapes> = LazyLock::new(shapes);
@@ -105,6 +109,9 @@ static SHAPES: LazyLock<Shapes> = LazyLock::new(shapes);
 /// where it is no message.
 pub fn weigh(message: &str, bytes: &[u8]) -> Result<usize, Refused> {
     let shapes = &*SHAPES;
+    if bytes.len() <= shapes.light {
+        return Ok(bytes.len());
+    }
     let Some(&root) = shapes.places.get(message) else {
         return Ok(bytes.len());
     };
@@ -358,20 +365,36 @@ impl<'a> Scale<'a> {
     }
 }
 
-/// The path of the first text with U+0000 in a message. `None` too where there is no such message.
-pub(crate) fn text_with_nul(message: &str, bytes: &[u8]) -> Option<String> {
+/// What is looked for in the texts of a message.
+#[derive(Clone, Copy)]
+pub(crate) struct Sought<'a> {
+    /// Whether some bytes may have it: those of a text, or of a message with its texts. Cheap, and more often true.
+    pub maybe: fn(&[u8]) -> bool,
+    /// Whether a text has it.
+    pub is: &'a dyn Fn(&[u8]) -> bool,
+    /// Only in texts in which people write what they like, and which are kept.
+    pub free: bool,
+}
+
+/// The path of the first text of a message that has what is sought. `None` too where there is no such message.
+pub(crate) fn first_text(message: &str, bytes: &[u8], sought: Sought<'_>) -> Option<String> {
+    if !(sought.maybe)(bytes) {
+        return None;
+    }
     let shapes = &*SHAPES;
     let root = *shapes.places.get(message)?;
     let mut search = Search {
         shapes: &shapes.all,
+        sought,
         path: String::new(),
     };
     search.message(root, bytes, 0).then_some(search.path)
 }
 
-/// Looks for U+0000 without decoding: who sends one shall not have a whole message decoded once more.
+/// Looks through texts without decoding: who sends a bad one shall not have a whole message decoded once more.
 struct Search<'a> {
     shapes: &'a [Shape],
+    sought: Sought<'a>,
     path: String,
 }
 
@@ -391,7 +414,7 @@ impl Search<'_> {
                 *place += 1;
                 *place - 1
             });
-            if !content.contains(&0) {
+            if !(self.sought.maybe)(content) {
                 continue;
             }
             let before = self.path.len();
@@ -403,7 +426,7 @@ impl Search<'_> {
                 self.path.push_str(&format!("[{place}]"));
             }
             let found = match field.form {
-                Form::Text => true,
+                Form::Text => (field.free || !self.sought.free) && (self.sought.is)(content),
                 Form::Scalar(_) => false,
                 Form::Message { shape, .. } => self.message(shape, content, deep + 1),
             };
@@ -484,7 +507,8 @@ fn shapes() -> Shapes {
             shape.light = light;
         }
     }
-    Shapes { all, places }
+    let light = all.iter().map(|shape| shape.light).min().unwrap_or(0);
+    Shapes { all, places, light }
 }
 
 fn form(field: &FieldDescriptor, places: &HashMap<String, usize>, slots: &mut usize) -> Field {
@@ -505,6 +529,7 @@ fn form(field: &FieldDescriptor, places: &HashMap<String, usize>, slots: &mut us
     Field {
         name: field.name().into(),
         form,
+        free: matches!(field.kind(), Kind::String) && crate::names::is_free(field),
         slot,
         most: if mask {
             MOST_PATHS

@@ -2,6 +2,7 @@
 //! library takes many of them that wait for an attack; and it ends a connection that sends much that is neither a call nor a body.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -282,8 +283,9 @@ impl<R: AsyncRead + Unpin> AsyncRead for Reading<R> {
             if this.ended {
                 return Poll::Ready(Ok(()));
             }
-            let mut scratch = [0; 8 * 1024];
-            let mut came = ReadBuf::new(&mut scratch);
+            // Not set to zero: each call reads some times.
+            let mut scratch = [const { MaybeUninit::uninit() }; 8 * 1024];
+            let mut came = ReadBuf::uninit(&mut scratch);
             match Pin::new(&mut this.inner).poll_read(cx, &mut came) {
                 Poll::Ready(read) => {
                     read?;

@@ -2,7 +2,7 @@
 //!
 //! A call takes its place when its request is whole; until then it waits among the half-open ([`crate::crowd`]).
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -43,7 +43,7 @@ struct Inner {
     streams: Arc<Semaphore>,
     machinery: Arc<Semaphore>,
     /// Calls that run, by address.
-    addresses: Mutex<HashMap<IpAddr, u32>>,
+    addresses: Mutex<BTreeMap<IpAddr, u32>>,
 }
 
 /// A place that is taken. It is given back when this is dropped.
@@ -70,7 +70,7 @@ impl Drop for Place {
 }
 
 impl Inner {
-    fn addresses(&self) -> MutexGuard<'_, HashMap<IpAddr, u32>> {
+    fn addresses(&self) -> MutexGuard<'_, BTreeMap<IpAddr, u32>> {
         self.addresses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
