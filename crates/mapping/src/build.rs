@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use prost_reflect::{DynamicMessage, FieldDescriptor, Value};
 
 use crate::reading::{Bound, Origin};
-use crate::source::SourceRow;
+use crate::source::{Odd, SourceRow};
 use crate::spec::{Condition, Entry, Filling, Group, Rows, Split, Text};
 use crate::template::cleaned;
-use crate::value::{Unfit, convert, date, sound};
+use crate::value::{DateForm, Unfit, bound, convert, date, measured, sound};
 
 /// A row, or one of the values that stand in step in its split cells.
 #[derive(Clone)]
@@ -43,6 +43,8 @@ pub(crate) struct Builder<'a> {
     /// Whether a column has said something within the message at hand, and whether one was asked.
     said: bool,
     asked: bool,
+    /// What is wrong so far: all of it is told.
+    bad: Vec<Bad>,
 }
 
 impl<'a> Builder<'a> {
@@ -54,24 +56,46 @@ impl<'a> Builder<'a> {
             origins: Vec::new(),
             said: false,
             asked: false,
+            bad: Vec::new(),
         }
     }
 
     /// Fills `message` from all rows; where its items came from is the answer.
-    pub(crate) fn build(mut self, group: &'a Group, message: &mut DynamicMessage) -> Result<Vec<Origin>, Bad> {
+    pub(crate) fn build(mut self, group: &'a Group, message: &mut DynamicMessage) -> Result<Vec<Origin>, Vec<Bad>> {
         let rows = self.all.clone();
-        self.fields(group, &rows, message, true)?;
-        Ok(self.origins)
+        self.fields(group, &rows, message, true);
+        if self.bad.is_empty() {
+            Ok(self.origins)
+        } else {
+            Err(self.bad)
+        }
     }
 
-    fn fields(
+    /// Keeps what is wrong; a cell that several fields use is told once.
+    fn wrong(&mut self, bad: Bad) {
+        let known = |b: &Bad| b.row == bad.row && b.reason == bad.reason && b.columns == bad.columns;
+        if !self.bad.iter().any(known) {
+            self.bad.push(bad);
+        }
+    }
+
+    fn fields(&mut self, group: &'a Group, rows: &[At<'_>], message: &mut DynamicMessage, top: bool) {
+        for (field, filling) in &group.fields {
+            if let Err(bad) = self.field(field, filling, rows, message, top) {
+                self.wrong(bad);
+            }
+        }
+    }
+
+    fn field(
         &mut self,
-        group: &'a Group,
+        field: &FieldDescriptor,
+        filling: &'a Filling,
         rows: &[At<'_>],
         message: &mut DynamicMessage,
         top: bool,
     ) -> Result<(), Bad> {
-        for (field, filling) in &group.fields {
+        {
             match filling {
                 Filling::Value(texts) => {
                     if let Some(said) = self.value(texts, rows)? {
@@ -127,10 +151,9 @@ impl<'a> Builder<'a> {
         }
         let mut message = DynamicMessage::new(descriptor);
         let outer = (std::mem::take(&mut self.said), std::mem::take(&mut self.asked));
-        let filled = self.fields(group, &counting, &mut message, false);
+        self.fields(group, &counting, &mut message, false);
         let (said, asked) = (self.said, self.asked);
         (self.said, self.asked) = (outer.0 || said, outer.1 || asked);
-        filled?;
         Ok((said || !asked).then_some(Value::Message(message)))
     }
 
@@ -142,41 +165,30 @@ impl<'a> Builder<'a> {
         items: &mut Vec<Value>,
         origin: &mut Vec<(usize, u64)>,
     ) -> Result<(), Bad> {
-        let mut add = |value: Value, row: u64| {
-            // Joined rows repeat what they have in common.
-            if !items.contains(&value) {
-                items.push(value);
-                origin.push((0, row));
-            }
-        };
         match entry {
             Entry::Value(text) => {
                 for at in rows {
-                    let columns = || self.bound.of_file(text.from.columns());
-                    let mut each = |at: &At<'_>, this: &mut Self| -> Result<(), Bad> {
-                        if let Some(value) = this.text(text, at)?.filter(|v| !v.is_empty()) {
-                            add(
-                                fit(convert(&value, &field.kind(), text.times), at.row.number, columns())?,
-                                at.row.number,
-                            );
-                        }
-                        Ok(())
+                    let parts = match &text.split {
+                        Some(split) => Some((split, self.parts(split, at)?)),
+                        None => None,
                     };
-                    match &text.split {
-                        Some(split) => {
-                            let (parts, count) = self.parts(split, at)?;
-                            for index in 0..count {
-                                each(
-                                    &At {
-                                        row: at.row,
-                                        split: Some((split, &parts, index)),
-                                    },
-                                    self,
-                                )?;
-                            }
+                    let all: Vec<At<'_>> = match &parts {
+                        Some((split, (parts, count))) => (0..*count)
+                            .map(|index| At {
+                                row: at.row,
+                                split: Some((*split, parts.as_slice(), index)),
+                            })
+                            .collect(),
+                        None => vec![at.clone()],
+                    };
+                    let mut values = Vec::new();
+                    for at in &all {
+                        if let Some(value) = self.text(text, at)?.filter(|v| !v.is_empty()) {
+                            let columns = self.bound.of_file(text.from.columns());
+                            values.push(fit(convert(&value, &field.kind(), text.times), at.row.number, columns)?);
                         }
-                        None => each(at, self)?,
                     }
+                    of_cell(items, origin, values, at.row.number);
                 }
             }
             Entry::Message {
@@ -189,15 +201,15 @@ impl<'a> Builder<'a> {
                         continue;
                     }
                     let (parts, count) = self.parts(split, at)?;
+                    let mut values = Vec::new();
                     for index in 0..count {
                         let part = At {
                             row: at.row,
                             split: Some((split, &parts, index)),
                         };
-                        if let Some(value) = self.message(field, group, &[part])? {
-                            add(value, at.row.number);
-                        }
+                        values.extend(self.message(field, group, &[part])?);
                     }
+                    of_cell(items, origin, values, at.row.number);
                 }
             }
             Entry::Message {
@@ -207,9 +219,8 @@ impl<'a> Builder<'a> {
             } => {
                 for rows in self.grouped(join, rows)? {
                     let number = rows.first().map_or(0, |at| at.row.number);
-                    if let Some(value) = self.message(field, group, &rows)? {
-                        add(value, number);
-                    }
+                    let value = self.message(field, group, &rows)?;
+                    of_cell(items, origin, value.into_iter().collect(), number);
                 }
             }
         }
@@ -321,13 +332,31 @@ impl<'a> Builder<'a> {
     }
 
     /// What one row says by a text; nothing where the row does not count for it.
-    fn text(&self, text: &Text, at: &At<'_>) -> Result<Option<String>, Bad> {
+    pub(crate) fn text(&self, text: &Text, at: &At<'_>) -> Result<Option<String>, Bad> {
         if self.skipped(&text.skip, at)?.is_some() {
             return Ok(None);
         }
         let filled = text.from.fill(|column| self.cell(column, at))?;
         let columns = || self.bound.of_file(text.from.columns());
         let mut value = cleaned(&filled, &text.clean);
+        if let Some(remove) = &text.remove {
+            value = Cow::Owned(remove.replace_all(&value, "").trim().to_owned());
+        }
+        if let Some(pattern) = &text.pattern {
+            let found = pattern.captures(&value);
+            let part = found.and_then(|c| {
+                c.iter()
+                    .skip(1)
+                    .flatten()
+                    .next()
+                    .or(c.get(0))
+                    .map(|m| m.as_str().trim().to_owned())
+            });
+            value = Cow::Owned(part.unwrap_or_default());
+        }
+        if let Some(end) = text.range {
+            value = Cow::Owned(bound(&value, end));
+        }
         if let Some(values) = &text.values
             && !value.is_empty()
         {
@@ -347,6 +376,25 @@ impl<'a> Builder<'a> {
                     );
                 }
             };
+        }
+        if let Some(units) = text.units.as_ref().filter(|_| !value.is_empty()) {
+            return fit(measured(&value, units), at.row.number, columns()).map(Some);
+        }
+        if matches!(text.date, Some(DateForm::Day | DateForm::Partial))
+            && text.range.is_none()
+            && !at.row.odd.is_empty()
+        {
+            let columns = columns();
+            if columns.iter().any(|&c| self.bound.odd(c, at.row) == Some(Odd::Number)) {
+                return Err(Bad {
+                    row: at.row.number,
+                    columns,
+                    reason: "DATE_AMBIGUOUS",
+                    description:
+                        "a number that may be January or October, or another day: write it as 2010-01 or 2010-10"
+                            .to_owned(),
+                });
+            }
         }
         match text.date {
             Some(form) if !value.is_empty() => fit(date(&value, form), at.row.number, columns()).map(Some),
@@ -373,6 +421,9 @@ impl<'a> Builder<'a> {
             ));
         }
         let raw = self.bound.raw(column, at.row);
+        if let Some(unfit) = self.bound.odd(column, at.row).and_then(Odd::unfit) {
+            fit(Err(unfit), at.row.number, vec![column])?;
+        }
         let value = cleaned(raw, &columns.clean);
         fit(sound(&value), at.row.number, vec![column])?;
         Ok(value)
@@ -392,6 +443,22 @@ impl<'a> Builder<'a> {
     /// The first row, whole.
     pub(crate) fn first(&self) -> Option<&At<'a>> {
         self.all.first()
+    }
+}
+
+/// Adds the values of one cell. Joined rows repeat what they have in common, and that is not said again; two of one name in
+/// one cell are two.
+fn of_cell(items: &mut Vec<Value>, origin: &mut Vec<(usize, u64)>, values: Vec<Value>, row: u64) {
+    let mut earlier: Vec<usize> = (0..items.len()).collect();
+    for value in values {
+        let same = earlier.iter().position(|&place| items.get(place) == Some(&value));
+        match same {
+            Some(place) => drop(earlier.swap_remove(place)),
+            None => {
+                items.push(value);
+                origin.push((0, row));
+            }
+        }
     }
 }
 

@@ -3,15 +3,16 @@
 use std::collections::HashMap;
 
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
+use regex::Regex;
 use serde::Deserialize;
 use toml::{Table, Value as Toml};
 
 use crate::collection::Collection;
 use crate::error::Error;
-use crate::source::Options;
+use crate::source::{Hidden, Options};
 use crate::spec::{Columns, Condition, Content, Entry, Filling, Group, Mapping, Part, Rows, Split, Text};
 use crate::template::{Clean, Template};
-use crate::value::{DateForm, SHARE, convert};
+use crate::value::{Bound, DateForm, SHARE, convert};
 
 #[derive(Deserialize)]
 #[serde(untagged)]
@@ -38,13 +39,16 @@ struct FileSpec {
     encoding: Option<String>,
     separator: Option<char>,
     sheet: Option<String>,
-    header: Option<u64>,
+    header: Option<OneOrMany<u64>>,
+    #[serde(default)]
+    hidden: Hidden,
     #[serde(default)]
     clean: Vec<Clean>,
-    #[serde(default)]
-    fill_down: Vec<String>,
+    fill_down: Option<OneOrMany<String>>,
     #[serde(default)]
     columns: Table,
+    #[serde(default)]
+    sections: Table,
     #[serde(default)]
     values: HashMap<String, HashMap<String, String>>,
     #[serde(default)]
@@ -60,7 +64,7 @@ struct PartSpec {
     fields: Table,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TextSpec {
     from: String,
@@ -68,8 +72,13 @@ struct TextSpec {
     clean: Vec<Clean>,
     values: Option<ValuesSpec>,
     other: Option<String>,
+    #[serde(rename = "match")]
+    pattern: Option<String>,
+    remove: Option<String>,
     date: Option<DateForm>,
+    range: Option<Bound>,
     times: Option<u64>,
+    units: Option<HashMap<String, u64>>,
     split: Option<Toml>,
     #[serde(default)]
     rows: Rows,
@@ -102,15 +111,37 @@ struct SplitSpec {
 impl Mapping {
     /// Reads a mapping from the text of a TOML file.
     pub fn parse(name: &str, text: &str) -> Result<Mapping, Error> {
-        let file: FileSpec = toml::from_str(text).map_err(|e| Error::mapping(name, e.to_string().trim_end()))?;
+        let file: FileSpec = toml::from_str(text).map_err(|e| {
+            let problem = e.to_string();
+            let quote = match problem.contains("unquoted key") {
+                true => {
+                    "\nkeys that are not of Latin letters stand in quotation marks (中文键名须加引号): \"名称\" = …"
+                }
+                false => "",
+            };
+            Error::mapping(name, format!("{}{quote}", problem.trim_end()))
+        })?;
         if file.part.is_empty() {
             return Err(Error::mapping(name, "there is no [[part]]"));
         }
+        let header = file.header.map(OneOrMany::into_vec).unwrap_or_default();
+        let follow = header.windows(2).all(|pair| matches!(pair, [a, b] if a + 1 == *b));
+        if !follow || header.contains(&0) || header.len() > 10 {
+            let problem = "the row of the headers, or all their rows one after the other: header = [4, 5]";
+            return Err(Error::mapping("header", problem));
+        }
+        let fill_down = match file.fill_down {
+            Some(OneOrMany::One(word)) if word == "merged" => None,
+            other => Some(other.map(OneOrMany::into_vec).unwrap_or_default()),
+        };
         let options = Options {
             sheet: file.sheet,
             encoding: file.encoding,
             separator: file.separator,
-            header: file.header,
+            header: header.last().copied(),
+            header_first: header.first().copied().filter(|_| header.len() > 1),
+            hidden: file.hidden,
+            merged: fill_down.is_none(),
         };
         let mut compiler = Compiler {
             columns: Columns {
@@ -125,11 +156,47 @@ impl Mapping {
         }
         for (name, value) in file.columns {
             let column = compiler.column(&name);
-            let texts = compiler.texts(value, &format!("columns.{name}"), None)?;
+            let place = format!("columns.{name}");
+            let texts = compiler.texts(value, &place, None)?;
+            if texts.iter().any(|t| t.rows != Rows::default() || t.times != 1) {
+                let problem = "`rows` and `times` have no effect in a derived column; put them where it is used";
+                return Err(Error::mapping(place, problem));
+            }
             compiler.columns.set(column, texts);
         }
         compiler.columns.check_cycles()?;
-        let fill_down = file.fill_down.iter().map(|c| compiler.column(c)).collect();
+        let mut sections = Vec::new();
+        for (name, value) in file.sections {
+            let place = format!("sections.{name}");
+            let mut texts = compiler.texts(value, &place, None)?;
+            let column = compiler.column(&name);
+            let derived = compiler.columns.texts(column).is_some();
+            match texts
+                .pop()
+                .filter(|t| t.pattern.is_some() && !derived && texts.is_empty())
+            {
+                Some(text) => sections.push((column, text)),
+                None => {
+                    let problem = "a text with `from` and `match` is expected, under a name that no other column has";
+                    return Err(Error::mapping(place, problem));
+                }
+            }
+        }
+        let fill_down: Vec<usize> = fill_down
+            .unwrap_or_default()
+            .iter()
+            .map(|c| compiler.column(c))
+            .collect();
+        if let Some(&column) = fill_down
+            .iter()
+            .find(|&&c| compiler.columns.texts(c).is_some() || sections.iter().any(|(section, _)| *section == c))
+        {
+            let problem = format!(
+                "{:?} is no column of the file, so this has no effect: fill down the column that it is made of, or take the values of rows of their own with [sections]",
+                compiler.columns.name(column)
+            );
+            return Err(Error::mapping("fill_down", problem));
+        }
         let mut parts = Vec::new();
         for (index, table) in file.part.into_iter().enumerate() {
             parts.push(compiler.part(table, index + 1)?);
@@ -140,6 +207,7 @@ impl Mapping {
             parts,
             columns: compiler.columns,
             fill_down,
+            sections,
         })
     }
 }
@@ -341,14 +409,7 @@ impl Compiler {
         let spec = match value {
             Toml::String(from) => TextSpec {
                 from,
-                clean: Vec::new(),
-                values: None,
-                other: None,
-                date: None,
-                times: None,
-                split: None,
-                rows: Rows::default(),
-                skip: None,
+                ..TextSpec::default()
             },
             Toml::Table(table) => table.try_into().map_err(|e| wrong(place, e))?,
             Toml::Integer(_) | Toml::Boolean(_) => {
@@ -379,10 +440,23 @@ impl Compiler {
             None if spec.other.is_some() => return Err(Error::mapping(place, "`other` needs `values`")),
             None => None,
         };
-        let times = spec.times.unwrap_or(1);
+        let pattern = |text: Option<String>, key: &str| {
+            let read = text.map(|t| Regex::new(&t)).transpose();
+            read.map_err(|e| Error::mapping(format!("{place}.{key}"), e.to_string()))
+        };
+        let (remove, pattern) = (pattern(spec.remove, "remove")?, pattern(spec.pattern, "match")?);
+        if spec.range.is_some() && spec.date.is_none() {
+            return Err(Error::mapping(place, "`range` needs `date`"));
+        }
+        // The unit of a number without one is what `times` says.
+        let units = spec.units.map(|mut units| {
+            units.entry(String::new()).or_insert(spec.times.unwrap_or(1));
+            units
+        });
+        let times = if units.is_some() { 1 } else { spec.times.unwrap_or(1) };
         if let Some(field) = field {
-            if times != 1 && !matches!(field.kind(), Kind::Int32 | Kind::Int64) {
-                return Err(Error::mapping(place, "`times` is for whole numbers"));
+            if (times != 1 || units.is_some()) && !matches!(field.kind(), Kind::Int32 | Kind::Int64) {
+                return Err(Error::mapping(place, "`times` and `units` are for whole numbers"));
             }
             // What does not come from a cell must fit the field now.
             let fixed = values.iter().flat_map(|v| v.values()).chain(spec.other.as_ref());
@@ -397,7 +471,11 @@ impl Compiler {
             clean: spec.clean,
             values,
             other: spec.other,
+            pattern,
+            remove,
             date: spec.date,
+            range: spec.range,
+            units,
             times,
             split,
             rows: spec.rows,

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use encoding_rs::{Decoder, DecoderResult, Encoding, GB18030, UTF_8, UTF_16BE, UTF_16LE};
+use encoding_rs::{Decoder, DecoderResult, Encoding, GB18030, GBK, UTF_8};
 
 use crate::error::Error;
 
@@ -132,17 +132,159 @@ pub(crate) fn detect(mut bytes: impl Read, fixed: Option<&'static Encoding>) -> 
     }
 }
 
-/// The encoding that a mapping fixes by name.
+/// What is wrong with bytes of which `encoding` is only a guess; nothing where they may well be such.
+pub(crate) fn implausible(mut bytes: impl Read, encoding: &'static Encoding) -> io::Result<Option<String>> {
+    if encoding != GB18030 {
+        return Ok(None);
+    }
+    const NAME_IT: &str = "name it: encoding = \"windows-1252\", \"big5\", \"shift_jis\", \"gb18030\" or another";
+    let mut look = Look::default();
+    let mut utf8 = Utf8Look::default();
+    let mut buffer = vec![0; CHUNK];
+    loop {
+        let length = bytes.read(&mut buffer)?;
+        if length == 0 {
+            break;
+        }
+        for &byte in buffer.iter().take(length) {
+            look.byte(byte);
+            utf8.byte(byte);
+        }
+    }
+    look.end();
+    let damaged = utf8.whole > 2 && utf8.whole > 4 * utf8.broken;
+    Ok(if damaged {
+        Some(format!(
+            "UTF-8 that is damaged at byte {} (文件已损坏); fetch or save it again",
+            utf8.first_broken.unwrap_or_default()
+        ))
+    } else if look.latin > 0 && look.latin * 4 >= look.han + look.foreign {
+        Some(format!(
+            "letters with accents in an encoding that is not UTF-8 (编码无法识别); {NAME_IT}"
+        ))
+    } else if (look.foreign > 1 && look.foreign * 5 >= look.han + look.foreign)
+        || (look.rare > 3 && look.rare * 5 > 3 * (look.han + look.foreign))
+    {
+        Some(format!(
+            "neither UTF-8 nor, it seems, GB18030 (编码无法识别); {NAME_IT}"
+        ))
+    } else {
+        None
+    })
+}
+
+/// Counts what bytes would be in GB18030.
+#[derive(Default)]
+struct Look {
+    /// The last byte before the character at hand, the bytes of the character, and the last whole character if it is odd.
+    before: u8,
+    lead: Option<u8>,
+    four: u8,
+    /// A character whose second byte is a letter, behind a letter or not: it waits for what follows.
+    waiting: Option<bool>,
+    han: u64,
+    /// Those of them that stand before all that GB 2312 has.
+    rare: u64,
+    /// Characters of other scripts and of private use.
+    foreign: u64,
+    /// Characters whose second byte is a Latin letter, among Latin letters.
+    latin: u64,
+}
+
+impl Look {
+    fn byte(&mut self, byte: u8) {
+        if self.four > 0 {
+            self.four -= 1;
+            return;
+        }
+        let Some(lead) = self.lead.take() else {
+            if let Some(behind) = self.waiting.take() {
+                let among = byte.is_ascii_lowercase() || (behind && byte.is_ascii_alphabetic());
+                self.sort(among || (behind && !byte.is_ascii() && self.before.is_ascii_lowercase()));
+            }
+            if byte >= 0x81 {
+                self.lead = Some(byte);
+            } else {
+                self.before = byte;
+            }
+            return;
+        };
+        match (lead, byte) {
+            (_, 0x30..=0x39) => self.four = 2,
+            // Behind an accent stands what no second byte can be.
+            (_, 0..=0x2f | 0x3a..=0x3f | 0x7f) => {
+                self.latin += 1;
+                self.before = byte;
+                return;
+            }
+            (0xa1..=0xa7, 0..=0xa0) | (0xaa..=0xaf | 0xf8..=0xff, 0xa1..) | (0xa4..=0xa9, _) => self.foreign += 1,
+            (0xa1 | 0xa3, _) => {}
+            _ if byte.is_ascii_alphabetic() => self.waiting = Some(self.before.is_ascii_alphabetic()),
+            _ => self.han += 1,
+        }
+        self.rare += u64::from((0x81..=0xa0).contains(&lead));
+        self.before = if byte.is_ascii() { byte } else { 0 };
+    }
+
+    fn sort(&mut self, latin: bool) {
+        if latin {
+            self.latin += 1;
+        } else {
+            self.han += 1;
+        }
+    }
+
+    fn end(&mut self) {
+        if let Some(behind) = self.waiting.take() {
+            self.sort(behind);
+        }
+    }
+}
+
+/// Counts what bytes would be in UTF-8.
+#[derive(Default)]
+struct Utf8Look {
+    place: u64,
+    left: u8,
+    whole: u64,
+    broken: u64,
+    first_broken: Option<u64>,
+}
+
+impl Utf8Look {
+    fn byte(&mut self, byte: u8) {
+        self.place += 1;
+        if self.left > 0 && (0x80..=0xbf).contains(&byte) {
+            self.left -= 1;
+            self.whole += u64::from(self.left == 0);
+            return;
+        }
+        let cut = std::mem::take(&mut self.left) > 0;
+        match byte {
+            0..=0x7f => {}
+            0xc2..=0xdf => self.left = 1,
+            0xe0..=0xef => self.left = 2,
+            0xf0..=0xf4 => self.left = 3,
+            _ => self.broken += 1,
+        }
+        self.broken += u64::from(cut);
+        if self.broken > 0 && self.first_broken.is_none() {
+            self.first_broken = Some(self.place - 1);
+        }
+    }
+}
+
+/// The encoding that a mapping fixes by name: one that browsers know.
 pub(crate) fn named(name: &str, place: &str) -> Result<&'static Encoding, Error> {
-    match name.to_ascii_lowercase().as_str() {
-        "utf-8" => Ok(UTF_8),
+    match Encoding::for_label_no_replacement(name.as_bytes()) {
         // GB18030 holds GBK and GB 2312.
-        "gb18030" | "gbk" | "gb2312" => Ok(GB18030),
-        "utf-16le" => Ok(UTF_16LE),
-        "utf-16be" => Ok(UTF_16BE),
-        _ => Err(Error::mapping(
+        Some(encoding) if encoding == GBK => Ok(GB18030),
+        Some(encoding) => Ok(encoding),
+        None => Err(Error::mapping(
             place,
-            format!("no encoding {name:?}; there are utf-8, gb18030, utf-16le, utf-16be"),
+            format!(
+                "no encoding {name:?}; there are utf-8, gb18030, gbk, big5, shift_jis, windows-1252, utf-16le, utf-16be and others"
+            ),
         )),
     }
 }
@@ -184,6 +326,53 @@ mod tests {
     fn a_byte_that_is_neither_is_an_error_that_says_where() {
         let error = read(b"name\n\xff\n", GB18030).unwrap_err().to_string();
         assert_eq!(error, "byte 5 is not gb18030");
+    }
+
+    #[test]
+    fn what_gb18030_would_only_make_nonsense_of_is_refused() {
+        use encoding_rs::{BIG5, SHIFT_JIS, WINDOWS_1252};
+        let problem = |bytes: &[u8]| implausible(bytes, GB18030).unwrap();
+        let of = |encoding: &'static Encoding, text: &str| problem(&encoding.encode(text).0);
+        for text in [
+            "name\nMüller\n",
+            "name,city\nSøren Bäcker,Århus\nJosé,Bogotá\n",
+            "Björk\n",
+            "Åsa\n",
+            "Hélène Dubois\n",
+        ] {
+            assert!(of(WINDOWS_1252, text).unwrap().contains("windows-1252"), "{text}");
+        }
+        for text in ["name\n示範大學\n", "單位\n國立海洋科技研究所\n臺北市立圖書館\n"] {
+            assert!(of(BIG5, text).unwrap().contains("big5"), "{text}");
+        }
+        assert!(of(SHIFT_JIS, "機関名\nデータサイエンスセンター\n").is_some());
+        let mut cut = "名称\n重点实验室\n市南区\n".as_bytes().to_vec();
+        cut.remove(8);
+        assert!(problem(&cut).unwrap().starts_with("UTF-8 that is damaged at byte"));
+        for text in [
+            "姓名\n王镕\n",
+            "单位,面积\n海洋A区B座,120㎡\n",
+            "β-葡聚糖研究室（α型）与示范性重点实验室建设项目\n",
+            "名称\nDNA測序與Ⅱ型糖尿病研究所\n",
+            "键盘a镕b示例单位名称若干\n",
+        ] {
+            assert_eq!(of(GB18030, text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn encodings_have_the_names_that_browsers_know() {
+        for (name, expected) in [
+            ("GB2312", "gb18030"),
+            ("big5", "Big5"),
+            ("windows-1252", "windows-1252"),
+            ("latin1", "windows-1252"),
+            ("utf-16", "UTF-16LE"),
+            ("shift_jis", "Shift_JIS"),
+        ] {
+            assert_eq!(named(name, "encoding").unwrap().name(), expected);
+        }
+        assert!(named("utf-7", "encoding").is_err());
     }
 
     proptest! {

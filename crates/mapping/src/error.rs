@@ -28,7 +28,7 @@ pub enum Error {
         meant: String,
     },
     /// A column that the mapping speaks of is not in the file.
-    #[error("{source_name}: no column {column:?}; there are {present}")]
+    #[error("{source_name}: no column {column:?}; there are {present}{hint}")]
     ColumnMissing {
         /// The file.
         source_name: String,
@@ -36,6 +36,8 @@ pub enum Error {
         column: String,
         /// The headers that there are.
         present: String,
+        /// Where the headers seem to be, in words; empty where that is not seen.
+        hint: String,
     },
     /// The file cannot be read as what it is.
     #[error("{source_name}: {problem}")]

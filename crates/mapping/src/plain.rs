@@ -6,9 +6,11 @@ use serde_json::{Map, Value as Json};
 use crate::error::Error;
 use crate::reading::{Refusal, Row};
 use crate::refused::EXTRA;
-use crate::source::{Source, SourceRow};
+use crate::source::{Odd, Source, SourceRow};
 use crate::spec::Part;
-use crate::value::convert;
+use crate::typed;
+use crate::value::{DateForm, convert, date};
+use crate::words::word;
 
 /// Reads rows of one collection in the form of an export.
 pub(crate) struct PlainReader<'a> {
@@ -39,7 +41,7 @@ impl<'a> PlainReader<'a> {
                     format!("two columns are headed {header:?}"),
                 ));
             }
-            fields.push(field.filter(|f| !part.collection.is_output_only(f.name())));
+            fields.push(field.filter(|f| is_read(part, f.name())));
         }
         if !source.is_json() && fields.iter().all(Option::is_none) {
             return Err(Error::source(source.name(), "no column holds a field that can be set"));
@@ -58,14 +60,14 @@ impl<'a> PlainReader<'a> {
             .iter()
             .flatten()
             .map(|f| f.name().to_owned())
-            .filter(|f| f != "name")
+            .filter(|f| f != "name" && f != "etag")
             .collect()
     }
 
-    pub(crate) fn read(&self, row: &SourceRow) -> Result<Row, Box<Refusal>> {
+    pub(crate) fn read(&self, row: &SourceRow) -> Result<Row, Vec<Refusal>> {
         let mut message = DynamicMessage::new(self.part.message.clone());
         if self.json {
-            self.line(row, &mut message)?;
+            self.line(row, &mut message).map_err(|r| vec![*r])?;
         } else {
             self.cells(row, &mut message)?;
         }
@@ -77,7 +79,14 @@ impl<'a> PlainReader<'a> {
         })
     }
 
-    fn refuse(&self, row: &SourceRow, field: &str, value: &str, reason: &str, description: String) -> Box<Refusal> {
+    pub(crate) fn refuse(
+        &self,
+        row: &SourceRow,
+        field: &str,
+        value: &str,
+        reason: &str,
+        description: String,
+    ) -> Box<Refusal> {
         let personal = self.part.collection.is_personal(field);
         Box::new(Refusal {
             row: row.number,
@@ -115,7 +124,7 @@ impl<'a> PlainReader<'a> {
                 let description = format!("there is no such field in {}", self.part.collection.label);
                 return Err(self.refuse(row, &key, "", "FIELD_UNKNOWN", description));
             };
-            if !self.part.collection.is_output_only(field.name()) {
+            if is_read(self.part, field.name()) {
                 let text = value.to_string();
                 self.set_json(row, message, &field, value, &text)?;
             }
@@ -123,17 +132,41 @@ impl<'a> PlainReader<'a> {
         Ok(())
     }
 
-    fn cells(&self, row: &SourceRow, message: &mut DynamicMessage) -> Result<(), Box<Refusal>> {
+    /// Sets the fields from their cells; all that is wrong is told.
+    fn cells(&self, row: &SourceRow, message: &mut DynamicMessage) -> Result<(), Vec<Refusal>> {
         if row.cells.len() > self.fields.len() {
             let description = format!("{} cells stand under {} headers", row.cells.len(), self.fields.len());
-            return Err(self.refuse(row, "", "", "ROW_TOO_LONG", description));
+            return Err(vec![*self.refuse(row, "", "", "ROW_TOO_LONG", description)]);
         }
-        for (cell, field) in row.cells.iter().zip(&self.fields) {
-            let (Some(field), false) = (field, cell.is_empty()) else {
-                continue;
-            };
+        let mut refused = Vec::new();
+        for (place, (cell, field)) in row.cells.iter().zip(&self.fields).enumerate() {
+            if let Some(field) = field
+                && let Err(refusal) = self.cell(row, place, cell, field, message)
+            {
+                refused.push(*refusal);
+            }
+        }
+        if refused.is_empty() { Ok(()) } else { Err(refused) }
+    }
+
+    fn cell(
+        &self,
+        row: &SourceRow,
+        place: usize,
+        cell: &str,
+        field: &FieldDescriptor,
+        message: &mut DynamicMessage,
+    ) -> Result<(), Box<Refusal>> {
+        if let Some(unfit) = row.odd(place).and_then(Odd::unfit) {
+            return Err(self.refuse(row, field.name(), cell, unfit.reason, unfit.description));
+        }
+        if !cell.is_empty() {
             let text = if self.guarded { unguarded(cell) } else { cell };
             if field.is_list() || matches!(field.kind(), Kind::Message(_)) {
+                if let Some(value) = typed::value(field, text) {
+                    message.set_field(field, value);
+                    return Ok(());
+                }
                 let json = serde_json::from_str(text).map_err(|e| {
                     self.refuse(
                         row,
@@ -151,7 +184,18 @@ impl<'a> PlainReader<'a> {
                     text.trim()
                 };
                 if text.is_empty() {
-                    continue;
+                    return Ok(());
+                }
+                if is_date(field) {
+                    if row.odd(place) == Some(Odd::Number) {
+                        let said = "a number that is more than one date; make the cell text and write it as 2024-06-30"
+                            .to_owned();
+                        return Err(self.refuse(row, field.name(), text, "DATE_AMBIGUOUS", said));
+                    }
+                    let day = date(text, DateForm::Partial)
+                        .map_err(|unfit| self.refuse(row, field.name(), text, unfit.reason, unfit.description))?;
+                    message.set_field(field, Value::String(day));
+                    return Ok(());
                 }
                 let value = convert(text, &field.kind(), 1)
                     .map_err(|unfit| self.refuse(row, field.name(), text, unfit.reason, unfit.description))?;
@@ -170,6 +214,7 @@ impl<'a> PlainReader<'a> {
         json: Json,
         text: &str,
     ) -> Result<(), Box<Refusal>> {
+        let json = typed::english(field, json);
         let alone = Json::Object(Map::from_iter([(field.json_name().to_owned(), json)]));
         let options = DeserializeOptions::new();
         match DynamicMessage::deserialize_with_options(self.part.message.clone(), alone, &options) {
@@ -182,6 +227,17 @@ impl<'a> PlainReader<'a> {
             Err(e) => Err(self.refuse(row, field.name(), text, "VALUE_INVALID", e.to_string())),
         }
     }
+}
+
+/// Whether a field holds a date, of which a table may have any form.
+fn is_date(field: &FieldDescriptor) -> bool {
+    field.kind() == Kind::String && field.name().ends_with("_date")
+}
+
+/// Whether an import looks at a field: what can be set, and the etag, which tells whether somebody changed the record since it was
+/// exported.
+fn is_read(part: &Part, field: &str) -> bool {
+    field == "etag" || !part.collection.is_output_only(field)
 }
 
 /// Signs at the start of a cell by which a spreadsheet takes it for a formula.
@@ -201,15 +257,15 @@ pub(crate) fn guarded(text: &str) -> std::borrow::Cow<'_, str> {
 }
 
 /// The text behind a guard.
-fn unguarded(cell: &str) -> &str {
+pub(crate) fn unguarded(cell: &str) -> &str {
     match cell.strip_prefix('\'') {
         Some(rest) if takes_guard(rest) => rest,
         _ => cell,
     }
 }
 
-/// A field of `message` as the text of a cell; empty where it has its default.
-pub(crate) fn cell(message: &DynamicMessage, field: &FieldDescriptor) -> Result<String, Error> {
+/// A field of `message` as the text of a cell; empty where it has its default. `words`: enum values as their Chinese words.
+pub(crate) fn cell(message: &DynamicMessage, field: &FieldDescriptor, words: bool) -> Result<String, Error> {
     if !message.has_field(field) {
         return Ok(String::new());
     }
@@ -219,9 +275,13 @@ pub(crate) fn cell(message: &DynamicMessage, field: &FieldDescriptor) -> Result<
         (Value::Bool(b), _) => b.to_string(),
         (Value::I32(n), _) => n.to_string(),
         (Value::I64(n), _) => n.to_string(),
-        (Value::EnumNumber(n), Kind::Enum(values)) => values
-            .get_value(*n)
-            .map_or_else(|| n.to_string(), |v| v.name().to_owned()),
+        (Value::EnumNumber(n), Kind::Enum(values)) => values.get_value(*n).map_or_else(
+            || n.to_string(),
+            |v| match word(v.name()).filter(|_| words) {
+                Some(word) => word.to_owned(),
+                None => v.name().to_owned(),
+            },
+        ),
         _ => {
             // The field alone as JSON, without the braces and the key around it: so its keys keep their order.
             let mut alone = DynamicMessage::new(message.descriptor());

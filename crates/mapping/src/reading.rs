@@ -8,7 +8,8 @@ use prost_reflect::DynamicMessage;
 use crate::build::{Bad, Builder};
 use crate::error::Error;
 use crate::plain::PlainReader;
-use crate::source::{Source, SourceRow};
+use crate::refused::EXTRA;
+use crate::source::{Hidden, Odd, Source, SourceRow};
 use crate::spec::{Content, Group, Mapping, Part};
 
 /// A resource that one or more rows describe.
@@ -54,8 +55,8 @@ pub struct Refusal {
 pub enum Item {
     /// A resource.
     Row(Row),
-    /// A resource that the mapping refused.
-    Refused(Refusal),
+    /// A resource that the mapping refused, with all that is wrong with it.
+    Refused(Vec<Refusal>),
 }
 
 /// What became of the rows of a source in one part.
@@ -90,21 +91,31 @@ impl<'a> Bound<'a> {
             );
             return Err(Error::source(source.name(), problem));
         }
+        let refused = source.header().first().is_some_and(|h| EXTRA.contains(&h.as_str()));
+        if mapping.options.merged && source.sheets().is_empty() && !refused {
+            let problem =
+                "`fill_down = \"merged\"` has no effect: only a workbook has merged cells; name the columns instead";
+            return Err(Error::source(source.name(), problem));
+        }
         let mut places = Vec::new();
+        let mut made = source.header().len();
         for (column, name) in columns.names.iter().enumerate() {
             if columns.texts(column).is_some() {
                 places.push(None);
                 continue;
             }
-            let mut found = source
-                .header()
-                .iter()
-                .enumerate()
-                .filter(|(_, h)| *h == name)
-                .map(|(i, _)| i);
-            let (place, second) = (found.next(), found.next());
-            if second.is_some() {
-                return Err(Error::source(source.name(), format!("two columns are headed {name:?}")));
+            let found = source.places(name);
+            let mut place = found.first().copied();
+            if found.len() > 1 {
+                let problem = format!(
+                    "two columns are headed {name:?}: {{{name}#1}} is the first, {{{name}#2}} the second; or name them by letter, as {{#C}}"
+                );
+                return Err(Error::source(source.name(), problem));
+            }
+            // The values of sections stand behind the cells of the row.
+            if mapping.sections.iter().any(|(section, _)| *section == column) && place.is_none() {
+                place = Some(made);
+                made += 1;
             }
             if place.is_none() {
                 let headers: Vec<_> = source
@@ -117,6 +128,12 @@ impl<'a> Bound<'a> {
                     source_name: source.name().to_owned(),
                     column: name.clone(),
                     present: headers.join(", "),
+                    hint: match source.seen_below(name) {
+                        Some(row) => {
+                            format!("; the headers seem to be in row {row} (表头似乎在第{row}行): header = {row}")
+                        }
+                        None => String::new(),
+                    },
                 });
             }
             places.push(place);
@@ -128,6 +145,14 @@ impl<'a> Bound<'a> {
     pub(crate) fn raw<'r>(&self, column: usize, row: &'r SourceRow) -> &'r str {
         let place = self.places.get(column).copied().flatten();
         place.and_then(|p| row.cells.get(p)).map_or("", String::as_str)
+    }
+
+    /// What is to be known of a cell beside its text.
+    pub(crate) fn odd(&self, column: usize, row: &SourceRow) -> Option<Odd> {
+        if row.odd.is_empty() {
+            return None;
+        }
+        row.odd(self.places.get(column).copied().flatten()?)
     }
 
     /// The columns of the file behind `columns`.
@@ -170,7 +195,25 @@ impl Mapping {
         Bound::new(self, source).map(|_| ())
     }
 
-    /// The rows of the source with the cells that the mapping fills down from the row above.
+    /// The headers of the source, and behind them the names of the sections whose values [`Mapping::each`] adds.
+    pub(crate) fn header(&self, source: &Source) -> Vec<String> {
+        let mut header = source.header().to_vec();
+        for column in self.made(source) {
+            header.push(self.columns.name(column).to_owned());
+        }
+        header
+    }
+
+    /// The columns of sections that the source does not have itself, in the order of their places.
+    fn made(&self, source: &Source) -> Vec<usize> {
+        let own = |column: &usize| source.places(self.columns.name(*column)).is_empty();
+        let mut made: Vec<usize> = self.sections.iter().map(|(column, _)| *column).filter(own).collect();
+        made.sort_unstable();
+        made
+    }
+
+    /// The rows of the source with the cells that the mapping fills down from the row above, and with the values of the
+    /// sections in which they stand. The rows that begin a section are not among them.
     pub(crate) fn each(
         &self,
         source: &Source,
@@ -183,7 +226,36 @@ impl Mapping {
             .filter_map(|&c| bound.places.get(c).copied().flatten())
             .collect();
         let mut above = vec![String::new(); places.len()];
+        let made = self.made(source);
+        let width = source.header().len();
+        let mut values = vec![String::new(); self.sections.len()];
         source.each(&mut |mut read| {
+            let begun = self.sections.iter().enumerate().find_map(|(index, (_, text))| {
+                let builder = Builder::new(&bound, std::slice::from_ref(&read));
+                let value = builder.text(text, builder.first()?).ok().flatten();
+                value.filter(|v| !v.is_empty()).map(|value| (index, value))
+            });
+            if let Some((index, value)) = begun {
+                // What stood inside the section before ends with it.
+                values.iter_mut().skip(index).for_each(String::clear);
+                above.iter_mut().for_each(String::clear);
+                if let Some(place) = values.get_mut(index) {
+                    *place = value;
+                }
+                return Ok(true);
+            }
+            if !self.sections.is_empty() && read.cells.len() <= width {
+                read.cells.resize(width, String::new());
+                for ((column, _), value) in self.sections.iter().zip(&values) {
+                    let place = bound.places.get(*column).copied().flatten().unwrap_or(usize::MAX);
+                    if read.cells.len() <= place && place < width + made.len() {
+                        read.cells.resize(width + made.len(), String::new());
+                    }
+                    if let Some(cell) = read.cells.get_mut(place).filter(|c| c.trim().is_empty()) {
+                        cell.clone_from(value);
+                    }
+                }
+            }
             for (above, &place) in above.iter_mut().zip(&places) {
                 if let Some(cell) = read.cells.get_mut(place) {
                     if cell.trim().is_empty() {
@@ -246,25 +318,42 @@ impl Part {
                 let reader = PlainReader::new(self, source)?;
                 source.each(&mut |row| {
                     counts.source_rows += 1;
-                    counts.count(item, reader.read(&row))
+                    match (row.hidden, source.hidden()) {
+                        (true, Hidden::Skip) => Ok(counts.skip(HIDDEN)),
+                        (true, Hidden::Refuse) => {
+                            let refused = reader.refuse(&row, "", "", "ROW_HIDDEN", ROW_HIDDEN.to_owned());
+                            counts.count(item, Err(vec![*refused]))
+                        }
+                        _ => counts.count(item, reader.read(&row)),
+                    }
                 })?;
                 return Ok(counts);
             }
             Content::Mapped { join, group } => (join, group),
         };
         let bound = Bound::new(mapping, source)?;
-        let width = source.header().len();
+        let width = mapping.header(source).len();
         let mut groups: Vec<Vec<SourceRow>> = Vec::new();
         let mut known: HashMap<Vec<String>, usize> = HashMap::new();
         mapping.each(source, &mut |row| {
             counts.source_rows += 1;
             let rows = std::slice::from_ref(&row);
-            match bound.sort(join, group, rows, width) {
-                Err(bad) => counts.count(item, Err(bound.refusal(self, bad, rows))),
-                Ok(Sorted::Skip(reason)) => {
-                    *counts.skipped.entry(reason.to_owned()).or_default() += 1;
-                    Ok(true)
+            match (row.hidden, source.hidden()) {
+                (true, Hidden::Skip) => return Ok(counts.skip(HIDDEN)),
+                (true, Hidden::Refuse) => {
+                    let bad = Bad {
+                        row: row.number,
+                        columns: Vec::new(),
+                        reason: "ROW_HIDDEN",
+                        description: ROW_HIDDEN.to_owned(),
+                    };
+                    return counts.count(item, Err(vec![*bound.refusal(self, bad, rows)]));
                 }
+                _ => {}
+            }
+            match bound.sort(join, group, rows, width) {
+                Err(bad) => counts.count(item, Err(vec![*bound.refusal(self, bad, rows)])),
+                Ok(Sorted::Skip(reason)) => Ok(counts.skip(reason)),
                 Ok(Sorted::Alone) => counts.count(item, self.resource(&bound, group, rows)),
                 Ok(Sorted::Join(key)) => {
                     let place = *known.entry(key).or_insert(groups.len());
@@ -287,7 +376,7 @@ impl Part {
         Ok(counts)
     }
 
-    fn resource(&self, bound: &Bound<'_>, group: &Group, rows: &[SourceRow]) -> Result<Row, Box<Refusal>> {
+    fn resource(&self, bound: &Bound<'_>, group: &Group, rows: &[SourceRow]) -> Result<Row, Vec<Refusal>> {
         let mut message = DynamicMessage::new(self.message.clone());
         let mut numbers = rows.iter().map(|r| r.number);
         let number = numbers.next().unwrap_or_default();
@@ -298,10 +387,14 @@ impl Part {
                 message,
                 origins,
             }),
-            Err(bad) => Err(bound.refusal(self, bad, rows)),
+            Err(bad) => Err(bad.into_iter().map(|b| *bound.refusal(self, b, rows)).collect()),
         }
     }
 }
+
+/// Why a row that the sheet hides is passed over, and why it is refused.
+const HIDDEN: &str = "the sheet hides the row";
+const ROW_HIDDEN: &str = "the sheet hides this row, by hand or by a filter: show all rows, or say `hidden = \"read\"` or `hidden = \"skip\"` in the mapping (此行在表中被隐藏或筛选掉)";
 
 enum Sorted<'a> {
     Skip(&'a str),
@@ -350,19 +443,24 @@ impl Bound<'_> {
 }
 
 impl Counts {
+    fn skip(&mut self, reason: &str) -> bool {
+        *self.skipped.entry(reason.to_owned()).or_default() += 1;
+        true
+    }
+
     fn count(
         &mut self,
         item: &mut dyn FnMut(Item) -> Result<bool, Error>,
-        read: Result<Row, Box<Refusal>>,
+        read: Result<Row, Vec<Refusal>>,
     ) -> Result<bool, Error> {
         match read {
             Ok(row) => {
                 self.resources += 1;
                 item(Item::Row(row))
             }
-            Err(refusal) => {
+            Err(refusals) => {
                 self.refused += 1;
-                item(Item::Refused(*refusal))
+                item(Item::Refused(refusals))
             }
         }
     }

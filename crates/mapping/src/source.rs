@@ -6,23 +6,47 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use encoding_rs::{Encoding, UTF_8};
+use serde::Deserialize;
 
-use crate::decode::{Utf8, detect, named};
-use crate::delimited::{Delimited, MAX_ROW, separator};
+use crate::decode::{Utf8, detect, implausible, named};
+use crate::delimited::{Delimited, MAX_COLUMNS, MAX_ROW, separator};
 use crate::error::Error;
-use crate::workbook;
+use crate::facts::Facts;
+use crate::foreign;
+use crate::refused::EXTRA;
+use crate::value::Unfit;
+use crate::workbook::{self, Sheet};
 
 /// How a file is to be read where it does not say so itself.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// The sheet of a workbook; the first where none is named.
     pub sheet: Option<String>,
-    /// `utf-8`, `gb18030`, `utf-16le` or `utf-16be`; told from the bytes where none is named.
+    /// `utf-8`, `gb18030`, `big5`, `windows-1252` or another; told from the bytes where none is named.
     pub encoding: Option<String>,
     /// `,`, `;`, a tab or another ASCII character; told from the header where none is named.
     pub separator: Option<char>,
     /// Number of the row that holds the headers; the first row that is not blank where none is named.
     pub header: Option<u64>,
+    /// Number of the first of several rows of headers, of which `header` is the last.
+    pub header_first: Option<u64>,
+    /// What becomes of rows that the sheet hides.
+    pub hidden: Hidden,
+    /// Whether the cells of merged ranges take the value of the first.
+    pub merged: bool,
+}
+
+/// What becomes of rows that a sheet hides, by hand or by a filter.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Hidden {
+    /// Each is refused, so that somebody decides.
+    #[default]
+    Refuse,
+    /// They are read as others.
+    Read,
+    /// They are passed over and counted.
+    Skip,
 }
 
 /// What a workbook may unpack to. A file beyond is refused before it is read.
@@ -47,12 +71,78 @@ impl Default for Limits {
 }
 
 /// One row of a source.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SourceRow {
     /// Its number as a spreadsheet shows it, 1 for the first row of the file; for JSON lines the line's.
     pub number: u64,
     /// Its cells under the headers. For JSON lines one cell, the line.
     pub cells: Vec<String>,
+    /// Whether the sheet hides it.
+    pub(crate) hidden: bool,
+    /// Columns whose text is not all that is to be known of the cell.
+    pub(crate) odd: Vec<(usize, Odd)>,
+}
+
+impl SourceRow {
+    /// Whether all cells are empty, and none is a formula without a value.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.odd.is_empty() && self.cells.iter().all(|c| c.trim().is_empty())
+    }
+
+    /// What is to be known of a cell beside its text.
+    pub(crate) fn odd(&self, place: usize) -> Option<Odd> {
+        self.odd.iter().find(|(p, _)| *p == place).map(|&(_, odd)| odd)
+    }
+}
+
+/// What is to be known of a cell beside its text.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Odd {
+    /// A number of more digits than a spreadsheet keeps.
+    Rounded,
+    /// A formula whose value nobody kept.
+    Valueless,
+    /// A number that is a month or a day in more than one way: 2010.1.
+    Number,
+}
+
+impl Odd {
+    /// Why the cell cannot be used, whatever its text is for; nothing where that depends.
+    pub(crate) fn unfit(self) -> Option<Unfit> {
+        let (reason, description) = match self {
+            Odd::Rounded => (
+                "NUMBER_ROUNDED",
+                "a spreadsheet keeps 15 digits of a number, the others are lost: make the column text and fill it in again (号码已被表格软件改变，请把该列设为文本后重填)",
+            ),
+            Odd::Valueless => (
+                "CELL_ERROR",
+                "a formula whose value the file does not hold: open the file in a spreadsheet and save it once (公式没有保存结果，请打开文件并保存一次)",
+            ),
+            Odd::Number => return None,
+        };
+        Some(Unfit {
+            reason,
+            description: description.to_owned(),
+        })
+    }
+
+    /// Of a cell that is a number, or may be one.
+    pub(crate) fn of_number(text: &str) -> Option<Odd> {
+        let bytes = text.as_bytes();
+        let month = bytes.len() == 6 && text.ends_with(".1") && bytes.iter().take(4).all(u8::is_ascii_digit);
+        month.then_some(Odd::Number)
+    }
+
+    /// Of a text: `3.79901E+17` is what a spreadsheet made of a long number.
+    pub(crate) fn of_text(text: &str) -> Option<Odd> {
+        let (mantissa, exponent) = text.trim().split_once(['E', 'e'])?;
+        let exponent: u32 = exponent.strip_prefix('+')?.parse().ok()?;
+        let mut digits = mantissa.bytes();
+        let number = digits.next().is_some_and(|d| d.is_ascii_digit())
+            && digits.next().is_none_or(|d| d == b'.')
+            && digits.all(|d| d.is_ascii_digit());
+        (number && (11..100).contains(&exponent)).then_some(Odd::Rounded)
+    }
 }
 
 /// A file that was recognised and whose headers were read.
@@ -64,6 +154,7 @@ pub struct Source {
     header: Vec<String>,
     header_row: u64,
     rows: u64,
+    options: Options,
 }
 
 #[derive(Debug)]
@@ -74,8 +165,15 @@ enum Content {
 
 #[derive(Debug)]
 enum Kind {
-    Text { encoding: &'static Encoding, separator: u8 },
-    Workbook { sheet: String },
+    Text {
+        encoding: &'static Encoding,
+        separator: u8,
+    },
+    Workbook {
+        sheet: String,
+        sheets: Vec<Sheet>,
+        facts: Facts,
+    },
     Lines,
 }
 
@@ -125,21 +223,27 @@ impl Source {
             .read_to_end(&mut start)
             .map_err(io)?;
         let kind = if start.starts_with(b"PK\x03\x04") {
-            workbook::check(content.open().map_err(io)?, Limits::default()).map_err(|p| Error::source(&name, p))?;
-            let sheet = workbook::sheet(content.open().map_err(io)?, options.sheet.as_deref());
-            Kind::Workbook {
-                sheet: sheet.map_err(|p| Error::source(&name, p))?,
+            let wrong = |p: String| Error::source(&name, p);
+            if let Some(problem) = foreign::archive(content.open().map_err(io)?) {
+                return Err(wrong(problem));
             }
-        } else if start.starts_with(b"\xd0\xcf\x11\xe0") {
-            return Err(Error::source(
-                &name,
-                "an .xls workbook of the old format; save it as .xlsx or CSV",
-            ));
+            workbook::check(content.open().map_err(io)?, Limits::default()).map_err(wrong)?;
+            let sheets = workbook::sheets(content.open().map_err(io)?).map_err(wrong)?;
+            let sheet = workbook::sheet(&sheets, options.sheet.as_deref()).map_err(wrong)?;
+            let facts = Facts::read(content.open().map_err(io)?, &sheet).map_err(wrong)?;
+            Kind::Workbook { sheet, sheets, facts }
+        } else if let Some(problem) = foreign::other(&start, || content.open()).map_err(io)? {
+            return Err(Error::source(&name, problem));
         } else if first_sign(&start) == Some(b'{') || (first_sign(&start).is_none() && is_lines(&name)) {
             Kind::Lines
         } else {
             let fixed = options.encoding.as_deref().map(|e| named(e, "encoding")).transpose()?;
             let encoding = detect(content.open().map_err(io)?, fixed).map_err(io)?;
+            if fixed.is_none() {
+                implausible(content.open().map_err(io)?, encoding)
+                    .map_err(io)?
+                    .map_or(Ok(()), |problem| Err(Error::source(&name, problem)))?;
+            }
             let separator = match options.separator {
                 Some(c) if c.is_ascii() && !"\"\r\n".contains(c) => c as u8,
                 Some(c) => return Err(Error::mapping("separator", format!("{c:?} is not a separator"))),
@@ -154,6 +258,7 @@ impl Source {
             header: Vec::new(),
             header_row: 0,
             rows: 0,
+            options: options.clone(),
         };
         source.read_header(options)?;
         Ok(source)
@@ -171,31 +276,30 @@ impl Source {
         if let (Kind::Text { separator, .. }, Some(found)) = (&mut self.kind, detected) {
             *separator = found;
         }
-        let mut found = None;
+        let mut found: Option<SourceRow> = None;
+        let mut upper = Vec::new();
         self.each_raw(&mut |row| {
-            let blank = row.cells.iter().all(|c| c.trim().is_empty());
-            if options.header.map_or(!blank, |n| row.number >= n) {
+            if options.header.map_or(!row.is_blank(), |n| row.number >= n) {
                 found = Some(row);
+            } else if options.header_first.is_some_and(|n| row.number >= n) {
+                upper.push(row);
             }
             Ok(found.is_none())
         })?;
         let Some(row) = found.filter(|r| options.header.is_none_or(|n| r.number == n)) else {
-            return Err(Error::source(
-                &self.name,
-                "there is no row of headers; the file is empty",
-            ));
+            let problem = match options.header {
+                Some(n) => format!("there is no row of headers: row {n} is empty or not there"),
+                None => "there is no row of headers; the file is empty".to_owned(),
+            };
+            return Err(Error::source(&self.name, problem));
         };
         self.header_row = row.number;
-        self.header = row
-            .cells
-            .iter()
-            .map(|c| c.split_whitespace().collect::<Vec<_>>().join(" "))
-            .collect();
+        self.header = self.named(&upper, &row);
         while self.header.last().is_some_and(String::is_empty) {
             self.header.pop();
         }
         self.rows = match &self.kind {
-            Kind::Workbook { sheet } => {
+            Kind::Workbook { sheet, .. } => {
                 let open = self.content.open().map_err(|e| Error::io(&self.name, e))?;
                 workbook::rows(open, sheet).map_err(|p| Error::source(&self.name, p))?
             }
@@ -203,6 +307,130 @@ impl Source {
         };
         self.rows = self.rows.saturating_sub(self.header_row);
         Ok(())
+    }
+
+    /// The names of the columns: that of the last row of headers below those above it, joined by `/`.
+    fn named(&self, upper: &[SourceRow], last: &SourceRow) -> Vec<String> {
+        let tidy = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let width = upper
+            .iter()
+            .chain([last])
+            .map(|r| r.cells.len())
+            .max()
+            .unwrap_or_default();
+        let cell = |row: &SourceRow, column: usize| row.cells.get(column).map(|c| tidy(c)).unwrap_or_default();
+        let above = |row: &SourceRow, column: usize| match &self.kind {
+            Kind::Workbook { facts, .. } => {
+                let range = facts.wide.iter().find(|(r, from, to)| {
+                    u64::from(*r) + 1 == row.number && (*from as usize..=*to as usize).contains(&column)
+                });
+                cell(row, range.map_or(column, |r| r.1 as usize))
+            }
+            // A text has no ranges: what is empty over a name belongs to the left.
+            _ if cell(last, column).is_empty() => cell(row, column),
+            _ => (0..=column)
+                .rev()
+                .map(|c| cell(row, c))
+                .find(|c| !c.is_empty())
+                .unwrap_or_default(),
+        };
+        let name = |column: usize| {
+            let mut names: Vec<String> = upper.iter().map(|row| above(row, column)).collect();
+            names.push(cell(last, column));
+            names.retain(|n| !n.is_empty());
+            names.dedup();
+            names.join("/")
+        };
+        (0..width).map(name).collect()
+    }
+
+    /// Where a column stands: by its header, by its letter or number (`#E`, `#5`), or as one of several of one header
+    /// (`职称#2`). Columns that a file of refused rows puts first are not counted.
+    pub(crate) fn places(&self, name: &str) -> Vec<usize> {
+        let of = |header: &str| {
+            let all = self.header.iter().enumerate();
+            all.filter(|(_, h)| *h == header).map(|(i, _)| i).collect::<Vec<_>>()
+        };
+        let found = of(name);
+        let Some((header, place)) = name.rsplit_once('#').filter(|_| found.is_empty()) else {
+            return found;
+        };
+        if !header.is_empty() {
+            let number: usize = place.parse().unwrap_or_default();
+            return number
+                .checked_sub(1)
+                .and_then(|n| of(header).get(n).copied())
+                .into_iter()
+                .collect();
+        }
+        let first = self.header.iter().take_while(|h| EXTRA.contains(&h.as_str())).count();
+        let letters = || {
+            place.bytes().try_fold(0usize, |n, b| {
+                let letter = b
+                    .is_ascii_alphabetic()
+                    .then(|| usize::from(b.to_ascii_uppercase() - b'A') + 1)?;
+                n.checked_mul(26)?.checked_add(letter)
+            })
+        };
+        let number = place
+            .parse::<usize>()
+            .ok()
+            .or_else(letters)
+            .filter(|n| (1..=MAX_COLUMNS).contains(n));
+        number.map(|n| first + n - 1).into_iter().collect()
+    }
+
+    /// The number of the first other row that holds `column`: where the headers seem to be.
+    pub(crate) fn seen_below(&self, column: &str) -> Option<u64> {
+        let mut found = None;
+        let look = self.each_raw(&mut |row| {
+            let here = row
+                .cells
+                .iter()
+                .any(|c| c.split_whitespace().collect::<Vec<_>>().join(" ") == column);
+            if here && row.number != self.header_row {
+                found = Some(row.number);
+            }
+            Ok(found.is_none() && row.number < 50)
+        });
+        look.ok().and(found)
+    }
+
+    /// The sheets of a workbook; none for other files.
+    pub fn sheets(&self) -> &[Sheet] {
+        match &self.kind {
+            Kind::Workbook { sheets, .. } => sheets,
+            _ => &[],
+        }
+    }
+
+    /// The sheet that is read; empty for other files.
+    pub fn sheet(&self) -> &str {
+        match &self.kind {
+            Kind::Workbook { sheet, .. } => sheet,
+            _ => "",
+        }
+    }
+
+    /// The number of the row of headers, the last where there are several.
+    pub fn header_row(&self) -> u64 {
+        self.header_row
+    }
+
+    /// How many rows below the headers the sheet hides, and whether a filter is set.
+    pub fn hidden_rows(&self) -> (usize, bool) {
+        match &self.kind {
+            Kind::Workbook { facts, .. } => {
+                let below = facts.hidden.iter().filter(|&&row| u64::from(row) >= self.header_row);
+                (below.count(), facts.filtered)
+            }
+            _ => (0, false),
+        }
+    }
+
+    /// What becomes of hidden rows.
+    pub(crate) fn hidden(&self) -> Hidden {
+        self.options.hidden
     }
 
     fn detect_separator(&self, encoding: &'static Encoding, header: Option<u64>) -> Result<u8, Error> {
@@ -245,7 +473,7 @@ impl Source {
     /// The values of columns of one row, both joined by a comma; empty for JSON lines.
     pub(crate) fn values(&self, row: &SourceRow, columns: &str) -> String {
         let value = |column: &str| {
-            let place = self.header.iter().position(|h| h == column);
+            let place = self.places(column).first().copied();
             place.and_then(|p| row.cells.get(p)).cloned().unwrap_or_default()
         };
         if self.is_json() {
@@ -281,7 +509,7 @@ impl Source {
     /// Calls `row` with each row below the header that is not blank, until it answers false.
     pub fn each(&self, row: &mut dyn FnMut(SourceRow) -> Result<bool, Error>) -> Result<(), Error> {
         self.each_raw(&mut |mut read| {
-            if read.number <= self.header_row || read.cells.iter().all(|c| c.trim().is_empty()) {
+            if read.number <= self.header_row || read.is_blank() {
                 return Ok(true);
             }
             if !self.is_json() {
@@ -300,14 +528,25 @@ impl Source {
         let bytes = self.content.open().map_err(|e| Error::io(&self.name, e))?;
         let bad = |e: io::Error| Error::source(&self.name, e);
         match &self.kind {
-            Kind::Workbook { sheet } => workbook::each(bytes, sheet, &self.name, row),
+            Kind::Workbook { sheet, facts, .. } => {
+                workbook::each(bytes, sheet, facts, self.options.merged, &self.name, row)
+            }
             Kind::Text { encoding, separator } => {
                 let text = BufReader::with_capacity(64 * 1024, Utf8::new(bytes, encoding));
                 let mut rows = Delimited::new(text, *separator);
                 while let Some(cells) = rows.next_row().map_err(bad)? {
+                    // A text does not say which of its cells were numbers.
+                    let odd = |text: &String| Odd::of_number(text).or_else(|| Odd::of_text(text));
+                    let odd = cells
+                        .iter()
+                        .enumerate()
+                        .filter_map(|(i, c)| Some((i, odd(c)?)))
+                        .collect();
                     if !row(SourceRow {
                         number: rows.number,
                         cells,
+                        hidden: false,
+                        odd,
                     })? {
                         break;
                     }
@@ -333,6 +572,7 @@ impl Source {
                     if !row(SourceRow {
                         number,
                         cells: vec![line.trim().to_owned()],
+                        ..SourceRow::default()
                     })? {
                         return Ok(());
                     }
@@ -374,6 +614,7 @@ mod tests {
         let row = |number, cells: [&str; 2]| SourceRow {
             number,
             cells: cells.map(str::to_owned).to_vec(),
+            ..SourceRow::default()
         };
         assert_eq!(read(&source), [row(3, ["1", "x"]), row(6, ["2", ""])]);
         assert_eq!(source.approximate_rows(), 4);
@@ -407,7 +648,7 @@ mod tests {
         assert_eq!(refused(b"\n\n"), "f: there is no row of headers; the file is empty");
         assert_eq!(
             refused(b"\xd0\xcf\x11\xe0...."),
-            "f: an .xls workbook of the old format; save it as .xlsx or CSV"
+            "f: a workbook of the old format (.xls); open it and save it as .xlsx (另存为 → Excel 工作簿)"
         );
         let folder = Source::open(Path::new("/"), &Options::default())
             .unwrap_err()

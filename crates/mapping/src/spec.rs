@@ -12,7 +12,8 @@ use crate::compile::message_of;
 use crate::error::Error;
 use crate::source::Options;
 use crate::template::{Clean, Template};
-use crate::value::DateForm;
+use crate::value::{Bound, DateForm};
+use regex::Regex;
 
 /// The mappings that ship, by name.
 pub const SHIPPED: [(&str, &str); 3] = [
@@ -32,6 +33,8 @@ pub struct Mapping {
     pub(crate) parts: Vec<Part>,
     pub(crate) columns: Columns,
     pub(crate) fill_down: Vec<usize>,
+    /// Columns whose values stand in rows of their own, from the outer to the inner.
+    pub(crate) sections: Vec<(usize, Text)>,
 }
 
 /// One collection that a file holds resources of.
@@ -94,7 +97,13 @@ pub(crate) struct Text {
     pub(crate) clean: Vec<Clean>,
     pub(crate) values: Option<HashMap<String, String>>,
     pub(crate) other: Option<String>,
+    /// The part of the cell that is meant: the first group, or the whole; nothing where it does not match.
+    pub(crate) pattern: Option<Regex>,
+    /// What is taken out of the cell.
+    pub(crate) remove: Option<Regex>,
     pub(crate) date: Option<DateForm>,
+    pub(crate) range: Option<Bound>,
+    pub(crate) units: Option<HashMap<String, u64>>,
     pub(crate) times: u64,
     pub(crate) split: Option<Split>,
     pub(crate) rows: Rows,
@@ -168,6 +177,7 @@ impl Mapping {
             parts: vec![part],
             columns: Columns::default(),
             fill_down: Vec::new(),
+            sections: Vec::new(),
         })
     }
 

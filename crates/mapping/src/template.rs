@@ -133,6 +133,20 @@ pub(crate) enum Clean {
     Upper,
     /// Small letters.
     Lower,
+    /// Spaces between Chinese characters are taken away: 张　三.
+    HanSpaces,
+    /// An apostrophe before the whole, as spreadsheets show text: '0012.
+    Apostrophe,
+    /// Signs of notes at both ends: *, ※, ★.
+    Marks,
+    /// Words in brackets at the end: 李四（女）.
+    Brackets,
+    /// 等 at the end.
+    Etc,
+    /// A number at the start: `1.`, `2、`, `（3）`, ④.
+    Numbering,
+    /// Words for about: 约1500, 3000余.
+    About,
 }
 
 /// The cell after all steps, trimmed before and after each.
@@ -146,6 +160,28 @@ pub(crate) fn cleaned<'a>(cell: &'a str, steps: &[Clean]) -> Cow<'a, str> {
             Clean::Halfwidth => halfwidth(&value),
             Clean::Upper => value.to_uppercase(),
             Clean::Lower => value.to_lowercase(),
+            Clean::HanSpaces => without_spaces(&value),
+            Clean::Apostrophe => value.strip_prefix(['\'', '‘', '’', '`']).unwrap_or(&value).to_owned(),
+            Clean::Marks => value.trim_matches(['*', '＊', '※', '★', '☆', '△', '▲']).to_owned(),
+            Clean::Brackets => unbracketed(&value).to_owned(),
+            Clean::Etc => value.strip_suffix('等').unwrap_or(&value).to_owned(),
+            Clean::Numbering => unnumbered(&value).to_owned(),
+            Clean::About => {
+                let value = value
+                    .trim_start_matches("大约")
+                    .trim_start_matches(['约', '近', '逾', '超']);
+                let value = value.trim_end_matches("左右").trim_end_matches("以上");
+                // 3000余平方米: the word stands before the unit.
+                let mut signs = value.chars().peekable();
+                let mut kept = String::new();
+                while let Some(sign) = signs.next() {
+                    let about = matches!(sign, '余' | '多') && kept.ends_with(|c: char| c.is_numeric());
+                    if !about {
+                        kept.push(sign);
+                    }
+                }
+                kept
+            }
         };
         let trimmed = next.trim();
         if trimmed != value {
@@ -153,6 +189,54 @@ pub(crate) fn cleaned<'a>(cell: &'a str, steps: &[Clean]) -> Cow<'a, str> {
         }
     }
     value
+}
+
+fn is_han(c: char) -> bool {
+    matches!(c, '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{323af}')
+}
+
+fn without_spaces(text: &str) -> String {
+    let mut kept = String::new();
+    let mut signs = text.chars().peekable();
+    while let Some(sign) = signs.next() {
+        if sign.is_whitespace() && kept.ends_with(is_han) {
+            let rest = signs.clone().find(|c| !c.is_whitespace());
+            if rest.is_some_and(is_han) {
+                continue;
+            }
+        }
+        kept.push(sign);
+    }
+    kept
+}
+
+fn unbracketed(text: &str) -> &str {
+    for (open, close) in [('（', '）'), ('(', ')'), ('[', ']'), ('【', '】')] {
+        if text.ends_with([close, if close == '）' { ')' } else { close }])
+            && let Some((before, _)) = text.rsplit_once(open)
+        {
+            return before;
+        }
+    }
+    text
+}
+
+fn unnumbered(text: &str) -> &str {
+    if let Some(rest) = text.strip_prefix(|c: char| ('①'..='⒛').contains(&c)) {
+        return rest;
+    }
+    let open = text.strip_prefix(['（', '(']);
+    let rest = open.unwrap_or(text);
+    let after = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+    // 3.5 is a number and 2024-1 is none of a list.
+    match after.strip_prefix(if open.is_some() {
+        ['）', ')', ')']
+    } else {
+        ['.', '、', '．']
+    }) {
+        Some(left) if after.len() < rest.len() && !left.starts_with(|c: char| c.is_ascii_digit()) => left,
+        _ => text,
+    }
 }
 
 fn unquoted(text: &str) -> &str {
@@ -244,5 +328,23 @@ mod tests {
             "ab12 (市)"
         );
         assert_eq!(cleaned(" a \n b", &[Clean::Spaces]), "a b");
+        for (cell, step, expected) in [
+            ("孙　示 六", Clean::HanSpaces, "孙示六"),
+            ("Li Si 研究 所", Clean::HanSpaces, "Li Si 研究所"),
+            ("'0012", Clean::Apostrophe, "0012"),
+            ("*王示一＊", Clean::Marks, "王示一"),
+            ("李示二（女）", Clean::Brackets, "李示二"),
+            ("李示二(女)", Clean::Brackets, "李示二"),
+            ("青岛示例大学等", Clean::Etc, "青岛示例大学"),
+            ("1.青岛示例大学", Clean::Numbering, "青岛示例大学"),
+            ("（2）示例所", Clean::Numbering, "示例所"),
+            ("③示例所", Clean::Numbering, "示例所"),
+            ("3.5", Clean::Numbering, "3.5"),
+            ("约1500", Clean::About, "1500"),
+            ("3000余㎡", Clean::About, "3000㎡"),
+            ("200多人", Clean::About, "200人"),
+        ] {
+            assert_eq!(cleaned(cell, &[step]), expected, "{cell}");
+        }
     }
 }

@@ -1,9 +1,12 @@
 //! The text of a cell as a value of the contract: numbers, dates, fractions, truth and enum values.
 
+use std::collections::HashMap;
+
 use prost_reflect::{DynamicMessage, EnumDescriptor, Kind, Value};
 use serde::Deserialize;
 
 use crate::template::halfwidth;
+use crate::words::{meant, word};
 
 /// What a date may leave open.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
@@ -83,7 +86,7 @@ fn truth(text: &str) -> Result<bool, Unfit> {
     }
 }
 
-/// An enum value by its whole name or without the enum's prefix, in any case.
+/// An enum value by its whole name or without the enum's prefix, in any case, or by its Chinese word.
 pub(crate) fn enumerated(text: &str, values: &EnumDescriptor) -> Result<i32, Unfit> {
     let wanted = text.to_uppercase().replace([' ', '-'], "_");
     let prefix = values
@@ -94,13 +97,18 @@ pub(crate) fn enumerated(text: &str, values: &EnumDescriptor) -> Result<i32, Unf
     match values
         .values()
         .find(|v| v.name() == wanted || short(v.name()) == wanted)
+        .map(|value| value.number())
+        .or_else(|| meant(text, values))
     {
-        Some(value) => Ok(value.number()),
+        Some(number) => Ok(number),
         None => {
             let known: Vec<_> = values
                 .values()
                 .filter(|v| v.number() != 0)
-                .map(|v| short(v.name()))
+                .map(|v| match word(v.name()) {
+                    Some(word) => format!("{} ({word})", short(v.name())),
+                    None => short(v.name()),
+                })
                 .collect();
             unfit("ENUM_VALUE_UNKNOWN", format!("one of {} is expected", known.join(", ")))
         }
@@ -166,11 +174,81 @@ fn fraction(text: &str) -> Result<(i32, i32), Unfit> {
 const DATES: &str =
     "a date is expected: 2024-06-30, 2024/6/30, 2024.6.30, 20240630, 2024年6月30日, or the day number of a spreadsheet";
 
+/// Years that a register can mean.
+const YEARS: std::ops::RangeInclusive<u32> = 1800..=2200;
+
+/// The end of a range such as `2010.10-2015.09` that is meant.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Bound {
+    /// What it begins with.
+    Start,
+    /// What it ends with; nothing where it goes on (`至今`).
+    End,
+}
+
+/// One end of a range of dates, as it stands there. A single date is a beginning.
+pub(crate) fn bound(text: &str, bound: Bound) -> String {
+    const OPEN: [&str; 7] = ["", "今", "至今", "现在", "目前", "now", "present"];
+    let plain = halfwidth(text).replace(['—', '–', '―', '~', '～'], "—");
+    let parts: Vec<&str> = plain
+        .split(['—', '至', '到'])
+        .map(str::trim)
+        .filter(|p| !p.is_empty())
+        .collect();
+    let hyphens: Vec<&str> = plain.split('-').map(str::trim).collect();
+    let half = hyphens.len() / 2;
+    let second = hyphens.get(half).copied().unwrap_or_default();
+    let year = second.get(..4).is_some_and(|y| y.bytes().all(|b| b.is_ascii_digit()));
+    let (start, end) = match parts.as_slice() {
+        [start, end] => ((*start).to_owned(), (*end).to_owned()),
+        // 2010.10-2015.09, 2010-10-2015-09, 2010-; but 2010-10 is one month.
+        _ if hyphens.len() > 1 && hyphens.len().is_multiple_of(2) && year => {
+            (hyphens[..half].join("-"), hyphens[half..].join("-"))
+        }
+        _ => match plain.rsplit_once('-') {
+            Some((start, end)) if OPEN.contains(&end.trim().to_lowercase().as_str()) => {
+                (start.to_owned(), String::new())
+            }
+            _ if parts.len() == 1 => (parts.concat(), String::new()),
+            _ => (plain, String::new()),
+        },
+    };
+    match bound {
+        Bound::Start => start.trim_end_matches(['-', ' ']).trim().to_owned(),
+        Bound::End if OPEN.contains(&end.trim().to_lowercase().as_str()) => String::new(),
+        Bound::End => end.trim().to_owned(),
+    }
+}
+
+/// A number with its unit, as a whole number of the smallest; the unit of a bare number is that of `""`.
+pub(crate) fn measured(text: &str, units: &HashMap<String, u64>) -> Result<String, Unfit> {
+    let plain = halfwidth(text);
+    let number = plain
+        .trim_end_matches(|c: char| !c.is_ascii_digit() && c != '.')
+        .trim_end_matches(char::is_alphabetic);
+    let unit = plain.get(number.len()..).unwrap_or_default().trim();
+    let known = units.iter().find(|(name, _)| halfwidth(name).trim() == unit);
+    let Some((_, factor)) = known else {
+        let mut names: Vec<_> = units.keys().filter(|n| !n.is_empty()).map(String::as_str).collect();
+        names.sort_unstable();
+        return unfit(
+            "UNIT_UNKNOWN",
+            format!("a number with one of the units {} is expected", names.join(", ")),
+        );
+    };
+    whole(number, *factor).map(|n| n.to_string())
+}
+
 /// A date of a table in ISO 8601, or nothing for a date of zeros.
 pub(crate) fn date(text: &str, form: DateForm) -> Result<String, Unfit> {
     let (year, month, day) = parts(text)?;
     if year == 0 {
         return Ok(String::new());
+    }
+    if !YEARS.contains(&year) {
+        let description = format!("a year from {} to {} is expected", YEARS.start(), YEARS.end());
+        return unfit("YEAR_IMPLAUSIBLE", description);
     }
     if (month == 0 && day != 0) || month > 12 || day > days_in(year, month) {
         return unfit("DATE_INVALID", format!("there is no such day; {DATES}"));
@@ -183,15 +261,66 @@ pub(crate) fn date(text: &str, form: DateForm) -> Result<String, Unfit> {
     }
 }
 
+/// How many days a time of day with its zone is away from the day in China: -1, 0 or 1. Nothing where it is no time.
+fn days_in_china(time: &str) -> Option<i64> {
+    let at = time
+        .find(['Z', 'z', '+', '-'])
+        .or_else(|| time.find(" UTC"))
+        .or_else(|| time.find(" GMT"));
+    let (clock, zone) = time.split_at(at.unwrap_or(time.len()));
+    let number = |text: &str| text.trim().parse::<i64>().ok();
+    let mut pieces = clock.split(':');
+    let (hour, minute) = (number(pieces.next()?)?, number(pieces.next()?)?);
+    if !(0..=24).contains(&hour) || !(0..60).contains(&minute) {
+        return None;
+    }
+    let zone = zone.trim();
+    let offset = match zone.get(..1) {
+        None => return Some(0),
+        Some("+" | "-") => {
+            let digits: String = zone.chars().skip(1).filter(|c| *c != ':').collect();
+            let (hours, minutes) = digits.split_at_checked(2)?;
+            let offset = number(hours)? * 60 + if minutes.is_empty() { 0 } else { number(minutes)? };
+            if zone.starts_with('-') { -offset } else { offset }
+        }
+        _ if ["Z", "z", "UTC", "GMT"].contains(&zone) => 0,
+        _ => return None,
+    };
+    // China is eight hours before.
+    Some((hour * 60 + minute - offset + 8 * 60).div_euclid(24 * 60))
+}
+
+/// The day before or after.
+fn moved((year, month, day): (u32, u32, u32), days: i64) -> (u32, u32, u32) {
+    match days {
+        1 if day < days_in(year, month) => (year, month, day + 1),
+        1 if month < 12 => (year, month + 1, 1),
+        1 => (year + 1, 1, 1),
+        -1 if day > 1 => (year, month, day - 1),
+        -1 if month > 1 => (year, month - 1, days_in(year, month - 1)),
+        -1 => (year.saturating_sub(1), 12, 31),
+        _ => (year, month, day),
+    }
+}
+
 /// Year, month and day; 0 for what the text leaves open.
 fn parts(text: &str) -> Result<(u32, u32, u32), Unfit> {
     let plain = halfwidth(text);
     let plain = plain.trim();
-    // A time of day after the date is not looked at.
-    let plain = match plain.find(['T', ' ']) {
-        Some(at) if plain.get(at + 1..).is_some_and(|rest| rest.contains(':')) => plain.get(..at).unwrap_or(plain),
-        _ => plain,
-    };
+    // A time of day after the date counts where it has a zone: what is meant is the day in China.
+    if let Some(at) = plain.find(['T', ' '])
+        && let Some(time) = plain.get(at + 1..).filter(|rest| rest.contains(':'))
+    {
+        let Some(days) = days_in_china(time.trim()) else {
+            return unfit("DATE_INVALID", DATES);
+        };
+        let (year, month, day) = parts(plain.get(..at).unwrap_or_default())?;
+        return Ok(if day == 0 {
+            (year, month, day)
+        } else {
+            moved((year, month, day), days)
+        });
+    }
     let numbers = |text: &str, separators: &[char]| -> Option<Vec<u32>> {
         let pieces: Vec<_> = text.split(separators).map(str::trim).collect();
         let digits = |p: &&str| !p.is_empty() && p.len() <= 4 && p.bytes().all(|b| b.is_ascii_digit());
@@ -210,6 +339,13 @@ fn parts(text: &str) -> Result<(u32, u32, u32), Unfit> {
         let number = |range: std::ops::Range<usize>| plain.get(range).and_then(|d| d.parse().ok()).unwrap_or(0);
         match plain.len() {
             4 => Some(vec![number(0..4)]),
+            // 20243 may be March of 2024 as well as a day of 1955.
+            5 if plain.starts_with("19") || plain.starts_with("20") => {
+                return unfit(
+                    "DATE_AMBIGUOUS",
+                    "this is a month or the day number of a spreadsheet; write it as 2024-03 or 2024-03-05",
+                );
+            }
             5 => return Ok(from_serial(number(0..5))),
             6 => Some(vec![number(0..4), number(4..6)]),
             8 => Some(vec![number(0..4), number(4..6), number(6..8)]),
@@ -309,6 +445,75 @@ mod tests {
     }
 
     #[test]
+    fn a_time_with_its_zone_is_the_day_in_china() {
+        for (text, expected) in [
+            ("2023-12-31T16:00:00Z", "2024-01-01"),
+            ("2023-12-31T15:59:59Z", "2023-12-31"),
+            ("2024-02-28T20:30:00.000+00:00", "2024-02-29"),
+            ("2024-03-01T00:30:00+08:00", "2024-03-01"),
+            ("2024-03-01 00:30:00 +0900", "2024-02-29"),
+            ("2024-03-01T20:30:00-05", "2024-03-02"),
+            ("2024-03-01 18:30 UTC", "2024-03-02"),
+            ("2024-03-01 23:30", "2024-03-01"),
+        ] {
+            assert_eq!(day(text).as_deref(), Ok(expected), "{text}");
+        }
+        assert_eq!(day("2024-03-01 10:30 XYZ"), Err("DATE_INVALID"));
+    }
+
+    #[test]
+    fn what_may_be_a_month_or_a_day_and_years_out_of_time_are_refused() {
+        for text in ["20243", "20129", "19991"] {
+            assert_eq!(day(text), Err("DATE_AMBIGUOUS"), "{text}");
+        }
+        for text in ["9634", "1066-10-14", "2024123", "99991231", "1799", "2201"] {
+            assert!(matches!(day(text), Err("YEAR_IMPLAUSIBLE" | "DATE_INVALID")), "{text}");
+        }
+    }
+
+    #[test]
+    fn ranges_have_a_start_and_perhaps_an_end() {
+        for (text, start, end) in [
+            ("2010.10-2015.09", "2010.10", "2015.09"),
+            ("2010-10-2015-09", "2010-10", "2015-09"),
+            ("2010年10月—2015年9月", "2010年10月", "2015年9月"),
+            ("2010.10 ～ 2015.09", "2010.10", "2015.09"),
+            ("2010年10月至今", "2010年10月", ""),
+            ("2010.10-至今", "2010.10", ""),
+            ("2010.10－", "2010.10", ""),
+            ("2010-2015", "2010", "2015"),
+            ("2010-10", "2010-10", ""),
+            ("2010", "2010", ""),
+            ("2010年到2015年", "2010年", "2015年"),
+        ] {
+            assert_eq!(bound(text, Bound::Start), start, "{text}");
+            assert_eq!(bound(text, Bound::End), end, "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_with_units_are_exact() {
+        let units: HashMap<String, u64> = [
+            ("", 1_000_000),
+            ("万元", 1_000_000),
+            ("元", 100),
+            ("亿元", 10_000_000_000),
+        ]
+        .map(|(u, n)| (u.to_owned(), n))
+        .into();
+        for (text, expected) in [
+            ("12.5万元", "12500000"),
+            ("1,200 元", "120000"),
+            ("3", "3000000"),
+            ("１．５亿元", "15000000000"),
+        ] {
+            assert_eq!(measured(text, &units).as_deref(), Ok(expected), "{text}");
+        }
+        assert_eq!(measured("12美元", &units).unwrap_err().reason, "UNIT_UNKNOWN");
+        assert_eq!(measured("元", &units).unwrap_err().reason, "NUMBER_INVALID");
+    }
+
+    #[test]
     fn dates_of_zeros_say_as_much_as_is_known() {
         let partial = |text| date(text, DateForm::Partial).unwrap();
         assert_eq!(partial("0000-00-00"), "");
@@ -372,10 +577,11 @@ mod tests {
         let level = pool().get_enum_by_name("mingce.registry.v1.Level").unwrap();
         assert_eq!(enumerated("LEVEL_DISTRICT", &level), Ok(4));
         assert_eq!(enumerated("district", &level), Ok(4));
-        let error = enumerated("区级", &level).unwrap_err();
+        assert_eq!(enumerated("区级", &level), Ok(4));
+        let error = enumerated("乡级", &level).unwrap_err();
         assert_eq!(
             error.description,
-            "one of NATIONAL, PROVINCIAL, MUNICIPAL, DISTRICT, INTERNATIONAL is expected"
+            "one of NATIONAL (国家级), PROVINCIAL (省级), MUNICIPAL (市级), DISTRICT (区级), INTERNATIONAL (国际) is expected"
         );
         let platform = pool().get_enum_by_name("mingce.labs.v1.LabPlatform").unwrap();
         assert_eq!(enumerated("key-laboratory", &platform), Ok(1));

@@ -1,15 +1,19 @@
-//! Rows of an XLSX workbook, read cell by cell, after a check that it does not unpack to more than is sound.
+//! Rows of an XLSX workbook, read cell by cell as the sheet shows them, after a check that it does not unpack to more
+//! than is sound.
 
+use std::collections::HashMap;
 use std::io::{BufReader, Read};
 
-use calamine::{DataRef, ExcelDateTime, Reader, Xlsx, XlsxError, open_workbook_from_rs};
+use calamine::{DataRef, Reader, SheetType, SheetVisible, Xlsx, XlsxError, open_workbook_from_rs};
 use zip::ZipArchive;
 
 use crate::delimited::MAX_COLUMNS;
 use crate::error::Error;
-use crate::source::{Bytes, Limits, SourceRow};
+use crate::facts::Facts;
+use crate::shown::{Shown, is_rounded, plain};
+use crate::source::{Bytes, Limits, Odd, SourceRow};
 
-type Input = BufReader<Box<dyn Bytes>>;
+pub(crate) type Input = BufReader<Box<dyn Bytes>>;
 
 /// Unpacks everything once without keeping it, and says what is too large. What the archive declares of itself is not
 /// believed.
@@ -58,16 +62,41 @@ fn open(input: Input) -> Result<Xlsx<Input>, String> {
     open_workbook_from_rs(input).map_err(|e: XlsxError| format!("not an XLSX workbook: {e}"))
 }
 
-/// The name of the sheet that is asked for, or of the first.
-pub(crate) fn sheet(input: Input, name: Option<&str>) -> Result<String, String> {
-    let sheets = open(input)?.sheet_names();
-    match name {
-        Some(name) if sheets.iter().any(|s| s == name) => Ok(name.to_owned()),
-        Some(name) => Err(format!("no sheet {name:?}; there are {}", sheets.join(", "))),
-        None => sheets
-            .into_iter()
-            .next()
-            .ok_or_else(|| "a workbook without sheets".to_owned()),
+/// A sheet of a workbook.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sheet {
+    /// Its name.
+    pub name: String,
+    /// Whether it is hidden.
+    pub hidden: bool,
+}
+
+/// The sheets of a workbook in their order.
+pub(crate) fn sheets(input: Input) -> Result<Vec<Sheet>, String> {
+    let workbook = open(input)?;
+    let sheets = workbook
+        .sheets_metadata()
+        .iter()
+        .filter(|s| s.typ == SheetType::WorkSheet);
+    Ok(sheets
+        .map(|s| Sheet {
+            name: s.name.clone(),
+            hidden: s.visible != SheetVisible::Visible,
+        })
+        .collect())
+}
+
+/// The sheet that is asked for, or the first that is not hidden.
+pub(crate) fn sheet(sheets: &[Sheet], name: Option<&str>) -> Result<String, String> {
+    let found = match name {
+        Some(name) => sheets.iter().find(|s| s.name == name),
+        None => sheets.iter().find(|s| !s.hidden).or(sheets.first()),
+    };
+    let names: Vec<_> = sheets.iter().map(|s| s.name.as_str()).collect();
+    match (found, name) {
+        (Some(sheet), _) => Ok(sheet.name.clone()),
+        (None, Some(name)) => Err(format!("no sheet {name:?}; there are {}", names.join(", "))),
+        (None, None) => Err("a workbook without sheets".to_owned()),
     }
 }
 
@@ -78,19 +107,30 @@ pub(crate) fn rows(input: Input, sheet: &str) -> Result<u64, String> {
     Ok(u64::from(cells.dimensions().end.0) + 1)
 }
 
-/// Calls `row` with each row that has cells, until it answers false.
+/// Calls `row` with each row that has cells, until it answers false. With `merged`, the cells below the first of a merged
+/// range take its value.
 pub(crate) fn each(
     input: Input,
     sheet: &str,
+    facts: &Facts,
+    merged: bool,
     name: &str,
     row: &mut dyn FnMut(SourceRow) -> Result<bool, Error>,
 ) -> Result<(), Error> {
     let mut workbook = open(input).map_err(|p| Error::source(name, p))?;
+    let old_days = workbook.has_1904_epoch();
     let mut cells = workbook
         .worksheet_cells_reader(sheet)
         .map_err(|e| Error::source(name, e))?;
+    let shown: Vec<Shown> = cells
+        .styles()
+        .iter()
+        .map(|s| Shown::new(s.number_format.as_ref()))
+        .collect();
+    let plainly = Shown::default();
+    let mut tops = Tops::new(facts, merged);
     let mut current: Option<SourceRow> = None;
-    while let Some(cell) = cells.next_cell().map_err(|e| Error::source(name, e))? {
+    while let Some((cell, style)) = cells.next_cell_with_style_id().map_err(|e| Error::source(name, e))? {
         let (line, column) = cell.get_position();
         let (number, column) = (u64::from(line) + 1, column as usize);
         if column >= MAX_COLUMNS {
@@ -103,62 +143,108 @@ pub(crate) fn each(
             if current.as_ref().is_some_and(|c| c.number > number) {
                 return Err(Error::source(name, format!("row {number} stands after a later row")));
             }
-            if let Some(done) = current.take()
-                && !row(done)?
-            {
-                return Ok(());
+            if let Some(mut done) = current.take() {
+                tops.fill(&mut done);
+                if !row(done)? {
+                    return Ok(());
+                }
             }
         }
-        let cells = &mut current
-            .get_or_insert(SourceRow {
-                number,
-                cells: Vec::new(),
-            })
-            .cells;
-        if cells.len() <= column {
-            cells.resize(column + 1, String::new());
+        let current = current.get_or_insert_with(|| SourceRow {
+            number,
+            hidden: facts.hidden.contains(&line),
+            ..SourceRow::default()
+        });
+        if current.cells.len() <= column {
+            current.cells.resize(column + 1, String::new());
         }
-        if let Some(place) = cells.get_mut(column) {
-            *place = text(cell.get_value());
+        let value = cell.get_value();
+        let text = text(value, shown.get(style).unwrap_or(&plainly));
+        if let Some(odd) = odd(value, &text, old_days) {
+            current.odd.push((column, odd));
+        }
+        if text.is_empty() && facts.valueless.contains(&(line, column as u32)) {
+            current.odd.push((column, Odd::Valueless));
+        }
+        if let Some(place) = current.cells.get_mut(column) {
+            *place = text;
         }
     }
-    if let Some(done) = current {
+    if let Some(mut done) = current {
+        tops.fill(&mut done);
         row(done)?;
     }
     Ok(())
 }
 
-/// A cell as its text: numbers without a needless point, dates in ISO 8601, errors by their sign (`#N/A`).
-fn text(value: &DataRef<'_>) -> String {
+/// The values at the tops of merged ranges.
+struct Tops<'a> {
+    facts: &'a Facts,
+    /// The column, and the row and value of the last top in it.
+    above: HashMap<u32, (u32, String, Option<Odd>)>,
+}
+
+impl<'a> Tops<'a> {
+    fn new(facts: &'a Facts, merged: bool) -> Self {
+        let columns = facts.merged.values().flatten().filter(|_| merged);
+        Tops {
+            facts,
+            above: columns
+                .map(|&(column, _)| (column, (u32::MAX, String::new(), None)))
+                .collect(),
+        }
+    }
+
+    fn fill(&mut self, row: &mut SourceRow) {
+        // A row with nothing of its own stays blank.
+        if self.above.is_empty() || row.is_blank() {
+            return;
+        }
+        let number = u32::try_from(row.number - 1).unwrap_or(u32::MAX);
+        let ranges = self.facts.merged.get(&number).map_or(&[][..], Vec::as_slice);
+        for (column, (top, value, odd)) in &mut self.above {
+            let place = *column as usize;
+            if ranges.iter().any(|range| range == &(*column, *top)) {
+                if row.cells.len() <= place {
+                    row.cells.resize(place + 1, String::new());
+                }
+                if let Some(cell) = row.cells.get_mut(place) {
+                    cell.clone_from(value);
+                    row.odd.extend(odd.map(|odd| (place, odd)));
+                }
+            } else {
+                *top = number;
+                *value = row.cells.get(place).cloned().unwrap_or_default();
+                *odd = row.odd(place);
+            }
+        }
+    }
+}
+
+/// A cell as its text: as its format shows it, dates in ISO 8601, errors by their sign (`#N/A`).
+fn text(value: &DataRef<'_>, shown: &Shown) -> String {
     match value {
         DataRef::Empty => String::new(),
-        DataRef::Int(n) => n.to_string(),
-        DataRef::Float(n) => number(*n),
+        DataRef::Int(n) => shown.number(*n as f64),
+        DataRef::Float(n) if is_rounded(*n) => plain(*n),
+        DataRef::Float(n) => shown.number(*n),
         DataRef::String(s) | DataRef::DateTimeIso(s) | DataRef::DurationIso(s) => s.clone(),
         DataRef::SharedString(s) => (*s).to_owned(),
         DataRef::Bool(b) => b.to_string(),
-        DataRef::DateTime(d) => moment(d),
+        DataRef::DateTime(d) => shown.moment(d),
         DataRef::Error(e) => e.to_string(),
     }
 }
 
-fn number(n: f64) -> String {
-    // Below 2^53 a whole number is exact.
-    if n.fract() == 0.0 && n.abs() < 9e15 {
-        format!("{n:.0}")
-    } else {
-        n.to_string()
-    }
-}
-
-fn moment(date: &ExcelDateTime) -> String {
-    if date.is_duration() {
-        return number(date.as_f64());
-    }
-    let (year, month, day, hour, minute, second, _) = date.to_ymd_hms_milli();
-    match (hour, minute, second) {
-        (0, 0, 0) => format!("{year:04}-{month:02}-{day:02}"),
-        _ => format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"),
+fn odd(value: &DataRef<'_>, text: &str, old_days: bool) -> Option<Odd> {
+    match value {
+        DataRef::Int(n) if is_rounded(*n as f64) => Some(Odd::Rounded),
+        DataRef::Float(n) if is_rounded(*n) => Some(Odd::Rounded),
+        // A number of five digits may be a day, and in such a workbook another one than elsewhere.
+        DataRef::Int(_) | DataRef::Float(_) if old_days && text.len() == 5 => Some(Odd::Number),
+        DataRef::Int(_) | DataRef::Float(_) => Odd::of_number(text),
+        DataRef::String(_) | DataRef::SharedString(_) => Odd::of_text(text),
+        _ => None,
     }
 }
 
@@ -182,8 +268,8 @@ mod tests {
             },
         )?;
         let mut rows = vec![SourceRow {
-            number: 0,
             cells: source.header().to_vec(),
+            ..SourceRow::default()
         }];
         source.each(&mut |row| {
             rows.push(row);
@@ -218,6 +304,7 @@ mod tests {
         let row = |number, cells: [&str; 4]| SourceRow {
             number,
             cells: cells.map(str::to_owned).to_vec(),
+            ..SourceRow::default()
         };
         let expected = [
             row(0, ["编号", "日期", "面积", "日"]),

@@ -45,7 +45,7 @@ fn read<M: prost::Message + Default>(mapping: &Mapping, part: &Part, source: &So
                     read.messages.push(row.message.transcode_to().unwrap());
                     read.rows.push(row);
                 }
-                Item::Refused(refusal) => read.refusals.push(refusal),
+                Item::Refused(all) => read.refusals.extend(all),
             }
             Ok(true)
         })

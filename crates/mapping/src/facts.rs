@@ -1,0 +1,183 @@
+//! What a sheet says beside its cells: hidden rows, merged ranges, and formulas whose value nobody kept.
+
+use std::collections::{HashMap, HashSet};
+use std::io::BufReader;
+
+use quick_xml::events::{BytesStart, Event};
+use quick_xml::{Reader, XmlVersion};
+use zip::ZipArchive;
+
+use crate::workbook::Input;
+
+/// More formulas without a value, or more merged ranges, are not held.
+const MOST: usize = 200_000;
+
+/// What a sheet says beside its cells. Rows and columns count from 0.
+#[derive(Debug, Default)]
+pub(crate) struct Facts {
+    /// Rows that are hidden, by hand or by a filter.
+    pub(crate) hidden: HashSet<u32>,
+    /// Cells with a formula and no value.
+    pub(crate) valueless: HashSet<(u32, u32)>,
+    /// For each row below the first of a merged range: its column and the first row.
+    pub(crate) merged: HashMap<u32, Vec<(u32, u32)>>,
+    /// Ranges of one row of several columns: row, first and last column.
+    pub(crate) wide: Vec<(u32, u32, u32)>,
+    /// Whether a filter is set.
+    pub(crate) filtered: bool,
+}
+
+impl Facts {
+    /// Reads them; nothing where the workbook keeps the sheet at an unusual place.
+    pub(crate) fn read(input: Input, sheet: &str) -> Result<Facts, String> {
+        let mut archive = ZipArchive::new(input).map_err(|e| e.to_string())?;
+        let Some(path) = path(&mut archive, sheet)? else {
+            return Ok(Facts::default());
+        };
+        let entry = archive.by_name(&path).map_err(|e| e.to_string())?;
+        let mut facts = Facts::default();
+        facts.sheet(&mut Reader::from_reader(BufReader::new(entry)))?;
+        Ok(facts)
+    }
+
+    fn sheet<R: std::io::BufRead>(&mut self, xml: &mut Reader<R>) -> Result<(), String> {
+        let mut buffer = Vec::new();
+        let (mut row, mut column) = (0, 0);
+        let (mut formula, mut value, mut inside) = (false, false, false);
+        loop {
+            buffer.clear();
+            let event = xml.read_event_into(&mut buffer).map_err(|e| e.to_string())?;
+            match &event {
+                Event::Eof => return Ok(()),
+                Event::Start(e) | Event::Empty(e) => match e.local_name().as_ref() {
+                    "row" => {
+                        row = number(e, "r").map_or(row, |r| r.saturating_sub(1));
+                        column = 0;
+                        if matches!(attribute(e, "hidden").as_deref(), Some("1" | "true")) {
+                            self.hidden.insert(row);
+                        }
+                    }
+                    "c" => {
+                        if let Some((_, c)) = attribute(e, "r").as_deref().and_then(place) {
+                            column = c;
+                        }
+                        (formula, value) = (false, false);
+                        if matches!(event, Event::Empty(_)) {
+                            column += 1;
+                        }
+                    }
+                    "f" => formula = true,
+                    "v" | "t" => inside = matches!(event, Event::Start(_)),
+                    "mergeCell" => self.range(attribute(e, "ref").as_deref())?,
+                    "autoFilter" => self.filtered = true,
+                    _ => {}
+                },
+                Event::Text(_) | Event::GeneralRef(_) | Event::CData(_) => value |= inside,
+                Event::End(e) => match e.local_name().as_ref() {
+                    "v" | "t" => inside = false,
+                    "c" => {
+                        if formula && !value {
+                            self.valueless.insert((row, column));
+                            if self.valueless.len() > MOST {
+                                return Err(format!(
+                                    "more than {MOST} formulas without a value: open and save the file once"
+                                ));
+                            }
+                        }
+                        column += 1;
+                    }
+                    "row" => row += 1,
+                    _ => {}
+                },
+                _ => {}
+            }
+        }
+    }
+
+    fn range(&mut self, range: Option<&str>) -> Result<(), String> {
+        let Some((from, to)) = range.and_then(|r| r.split_once(':')) else {
+            return Ok(());
+        };
+        let (Some((top, left)), Some((bottom, right))) = (place(from), place(to)) else {
+            return Ok(());
+        };
+        if self.merged.len() + self.wide.len() + bottom.saturating_sub(top) as usize > 2 * 1_048_576 {
+            return Err("too many merged ranges".to_owned());
+        }
+        for row in top + 1..=bottom {
+            self.merged.entry(row).or_default().push((left, top));
+        }
+        if right > left {
+            self.wide.push((top, left, right));
+        }
+        Ok(())
+    }
+}
+
+fn attribute(e: &BytesStart<'_>, name: &str) -> Option<String> {
+    let value = e.try_get_attribute(name).ok().flatten()?;
+    value
+        .normalized_value(XmlVersion::Implicit1_0)
+        .ok()
+        .map(|v| v.into_owned())
+}
+
+fn number(e: &BytesStart<'_>, name: &str) -> Option<u32> {
+    attribute(e, name)?.parse().ok()
+}
+
+/// `B3` as row 2, column 1.
+fn place(text: &str) -> Option<(u32, u32)> {
+    let letters = text.bytes().take_while(u8::is_ascii_alphabetic).count();
+    let (letters, digits) = text.split_at_checked(letters)?;
+    let column = letters.bytes().try_fold(0u32, |n, b| {
+        n.checked_mul(26)?
+            .checked_add(u32::from(b.to_ascii_uppercase() - b'A') + 1)
+    })?;
+    let row: u32 = digits.parse().ok()?;
+    (row <= 1_048_576 && column <= 16_384).then_some((row.checked_sub(1)?, column.checked_sub(1)?))
+}
+
+/// The entry of the archive that holds a sheet.
+fn path(archive: &mut ZipArchive<Input>, sheet: &str) -> Result<Option<String>, String> {
+    let find = |archive: &mut ZipArchive<Input>, path: &str, tag: &str, key: [&str; 2]| {
+        let mut found = Vec::new();
+        let Ok(entry) = archive.by_name(path) else {
+            return Ok(found);
+        };
+        let mut xml = Reader::from_reader(BufReader::new(entry));
+        let mut buffer = Vec::new();
+        loop {
+            buffer.clear();
+            match xml.read_event_into(&mut buffer).map_err(|e| e.to_string())? {
+                Event::Eof => return Ok(found),
+                Event::Start(e) | Event::Empty(e) if e.local_name().as_ref() == tag => {
+                    // The prefix of an id is the file's own choice.
+                    let value = |name: &str| {
+                        e.attributes()
+                            .flatten()
+                            .find(|a| a.key.as_ref() == name || (name == "id" && a.key.local_name().as_ref() == "id"))
+                            .and_then(|a| a.normalized_value(XmlVersion::Implicit1_0).ok().map(|v| v.into_owned()))
+                    };
+                    if let (Some(a), Some(b)) = (value(key[0]), value(key[1])) {
+                        found.push((a, b));
+                    }
+                }
+                _ => {}
+            }
+        }
+    };
+    let sheets: Vec<(String, String)> = find(archive, "xl/workbook.xml", "sheet", ["name", "id"])?;
+    let Some((_, id)) = sheets.into_iter().find(|(name, _)| name == sheet) else {
+        return Ok(None);
+    };
+    let targets: Result<Vec<(String, String)>, String> =
+        find(archive, "xl/_rels/workbook.xml.rels", "Relationship", ["Id", "Target"]);
+    let target = targets?.into_iter().find(|(i, _)| *i == id).map(|(_, target)| target);
+    Ok(target
+        .map(|t| match t.strip_prefix('/') {
+            Some(whole) => whole.to_owned(),
+            None => format!("xl/{t}"),
+        })
+        .filter(|p| archive.index_for_name(p).is_some()))
+}
