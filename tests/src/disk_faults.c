@@ -44,7 +44,11 @@ static int fails(int fd, uint64_t kind) {
     errno = before;
     if (length < 0) return 0;
     path[length] = 0;
-    if (!strstr(path, wanted)) return 0;
+    size_t end = strlen(wanted);
+    if (end && wanted[end - 1] == '$') {
+        size_t size = end - 1;
+        if ((size_t)length < size || strncmp(path + length - size, wanted, size)) return 0;
+    } else if (!strstr(path, wanted)) return 0;
     /* What lies beside a database, and is written once in a while, counts only where it is meant. */
     if (strstr(path, "-head") && !strstr(wanted, "-head")) return 0;
     uint64_t call = ++control->calls;

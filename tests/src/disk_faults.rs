@@ -36,7 +36,7 @@ enum Number {
 }
 
 impl DiskFaults {
-    /// Builds the library. It looks at files whose path contains `file`.
+    /// Builds the library. It looks at files whose path contains `file`, or ends with it where a `$` follows.
     pub fn new(file: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("mingce-disk.").tempdir().unwrap();
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/disk_faults.c");

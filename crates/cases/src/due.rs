@@ -1,7 +1,9 @@
 //! What falls due: lists of it, and what the register does by itself.
 
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use mingce_lifecycle::any::Due;
 use mingce_lifecycle::day::{given, today};
 use mingce_lifecycle::round::{Rounds, close_if_due};
@@ -81,7 +83,7 @@ impl CaseRegister {
                 now: clock.now(),
                 deadline: None,
             };
-            let rest = match self.do_what_is_due(&cx).await {
+            let rest = match outlived(self.do_what_is_due(&cx)).await {
                 Ok(0) => PAUSE,
                 Ok(done) => {
                     tracing::info!(done, "did what fell due");
@@ -157,6 +159,12 @@ impl CaseRegister {
     }
 }
 
+/// What work that may panic ends with: the task that does it goes on, as the writers do.
+async fn outlived<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let done = AssertUnwindSafe(work).catch_unwind().await;
+    done.unwrap_or_else(|_| Err(Error::internal("it panicked, see the log before this")))
+}
+
 /// How many edits changed something. One that could not be done is said in the log: it stays due, for a clerk to see.
 fn count(results: Vec<Result<mingce_orm::Answer>>) -> usize {
     results
@@ -172,4 +180,16 @@ fn count(results: Vec<Result<mingce_orm::Answer>>) -> usize {
             }
         })
         .count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_an_error_and_ends_nothing() {
+        let panics = async { [0].get(1).copied().map(Ok).expect("no such place") };
+        assert_eq!(outlived::<i32>(panics).await.unwrap_err().reason(), "INTERNAL");
+        assert_eq!(outlived(async { Ok(3) }).await.unwrap(), 3);
+    }
 }

@@ -255,7 +255,7 @@ pub fn policy_of<C: Living>(work: &mut Work, at: &At, item: &C::Item) -> Result<
     if name.is_empty() {
         return Ok(at.in_force.as_deref().cloned());
     }
-    work.require::<Policies>(name).map(Some)
+    work.require_unchanged::<Policies>(name).map(Some)
 }
 
 /// The day of a decision: the one that is given, or today. A decision is not made in the future, and not before the notice is over.

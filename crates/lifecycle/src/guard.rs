@@ -77,7 +77,7 @@ fn check_round<C: Case>(look: &mut Look<'_, C>) -> Result<Vec<Blocker>> {
     if name.is_empty() {
         return Ok(vec![look.blocker("ROUND_MISSING", "it is in no round", "未列入批次")]);
     }
-    let round = look.work.require::<Rounds>(&name)?;
+    let round = look.work.require_unchanged::<Rounds>(&name)?;
     let today = look.at.today.to_string();
     let (start, end) = (&round.start_date, &round.end_date);
     let (came, until) = (facts.submit_date, facts.resubmit_date);

@@ -10,12 +10,15 @@ use std::fs::File;
 use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rusqlite::{Connection, OpenFlags};
 use tokio::task::JoinHandle;
 
 use crate::db::Db;
 use crate::error::{Error, Result};
+use crate::sound::Trouble;
+use crate::watched::watched;
 
 /// From how many pages in the log on.
 const PAGES: i64 = 8000;
@@ -29,7 +32,7 @@ const PASSES: usize = 3;
 const PASS: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 const LOOK: &str = "PRAGMA wal_checkpoint(NOOP)";
 
-/// What the writer knows of the log.
+/// What the writer knows of the log, beside which the file is written.
 pub(crate) struct Checkpoints<'a> {
     db: &'a Db,
     aside: Option<JoinHandle<Result<()>>>,
@@ -41,6 +44,8 @@ pub(crate) struct Checkpoints<'a> {
 pub(crate) struct Synced {
     path: PathBuf,
     file: ManuallyDrop<File>,
+    /// The disk has not taken what was brought into the file.
+    is_lost: AtomicBool,
 }
 
 impl Synced {
@@ -49,6 +54,25 @@ impl Synced {
         Ok(Self {
             path: path.to_owned(),
             file: ManuallyDrop::new(file),
+            is_lost: AtomicBool::new(false),
+        })
+    }
+
+    /// Whether the log has to stay as it is: nothing is written any more, and no connection that writes is closed.
+    pub fn is_lost(&self) -> bool {
+        self.is_lost.load(Ordering::Acquire)
+    }
+
+    /// Waits until the disk has the file.
+    ///
+    /// The system tells once that it could not write, and forgets what it could not. A later sync succeeds without it, and then the
+    /// log, which still has it, would begin anew. So the host is told, to end the process at once: one that starts brings the whole
+    /// log into the file again.
+    fn sync(&self) -> Result<()> {
+        self.file.sync_data().map_err(|error| {
+            tracing::error!("the disk has not taken what was written to the database: {error}");
+            self.is_lost.store(true, Ordering::Release);
+            Trouble::Unsynced.noted().into()
         })
     }
 }
@@ -61,7 +85,9 @@ impl<'a> Checkpoints<'a> {
     /// A transaction more may be in the log.
     pub async fn after_commit(&mut self) {
         let Some(file) = self.db.synced() else { return };
-        if let Err(error) = self.step(file).await {
+        if let Err(error) = self.step(file).await
+            && !file.is_lost()
+        {
             tracing::warn!("the log of SQLite was not brought into the file: {}", error.logged());
             self.db.discard().await;
         }
@@ -70,11 +96,14 @@ impl<'a> Checkpoints<'a> {
     /// Waits for what runs aside.
     pub async fn end(self) {
         if let Some(aside) = self.aside {
-            let _ = aside.await;
+            let _ = watched("the log of SQLite", aside).await;
         }
     }
 
     async fn step(&mut self, file: &Arc<Synced>) -> Result<()> {
+        if file.is_lost() {
+            return Ok(());
+        }
         if let Some(aside) = self.aside.take_if(|aside| aside.is_finished()) {
             aside.await.map_err(Error::internal)??;
             self.db.log(PASS).await?;
@@ -86,24 +115,12 @@ impl<'a> Checkpoints<'a> {
     }
 }
 
-/// The system tells once that it could not write, and forgets what it could not. A later sync succeeds without it, and then the
-/// log, which still has it, would begin anew. A process that starts brings the whole log into the file again.
-fn end(error: &std::io::Error) -> ! {
-    tracing::error!(
-        "the disk has not taken what was written to the database: {error}. The register ends, so that the next start brings all \
-         of the log into the file again; look for the fault of the disk first"
-    );
-    std::process::exit(1)
-}
-
 fn aside(synced: &Synced) -> Result<()> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(&synced.path, flags)?;
     for _ in 0..PASSES {
         connection.query_row(PASS, [], |_| Ok(()))?;
-        if let Err(error) = synced.file.sync_data() {
-            end(&error);
-        }
+        synced.sync()?;
     }
     Ok(())
 }

@@ -459,8 +459,12 @@ impl Db {
         }
     }
 
-    /// Ends all connections, once those at work are done.
+    /// Ends all connections, once those at work are done. Where the disk has not taken what was brought into an SQLite file, that
+    /// would end the log that still has it: this then waits for the end of the process ([`crate::sound::Trouble::Unsynced`]).
     pub async fn close(&self) {
+        if self.synced().is_some_and(|file| file.is_lost()) {
+            std::future::pending::<()>().await;
+        }
         if let Some(head) = self.file.as_ref().and_then(|file| file.head.get()) {
             head.end(self).await;
         }

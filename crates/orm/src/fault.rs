@@ -116,7 +116,8 @@ fn of(code: &str, error: &dyn std::fmt::Display) -> Option<Trouble> {
     Some(trouble)
 }
 
-fn locked() -> Error {
+/// What another holds is not waited for any longer.
+pub(crate) fn locked() -> Error {
     let said =
         "another process keeps the database locked for longer than this one waits: nothing was written, send it again";
     Error::new(Class::Unavailable, "DATABASE_LOCKED", said)

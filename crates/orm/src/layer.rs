@@ -1,6 +1,6 @@
 //! What a [`crate::Work`] is made of: rows as they were read, changes on top of them, and what is still to be loaded.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use std::sync::Arc;
 
@@ -26,6 +26,8 @@ pub(crate) struct Loaded {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Asks {
     pub rows: HashMap<Table, (&'static Kind, BTreeSet<String>)>,
+    /// Rows that are only read: others may read them too until the transaction ends, and nobody may change them.
+    pub consulted: HashMap<Table, (&'static Kind, BTreeSet<String>)>,
     pub keys: HashMap<Table, (&'static Kind, BTreeSet<String>)>,
     pub names: HashMap<Table, (&'static Kind, BTreeSet<String>)>,
     /// Earlier requests, by their ids.
@@ -35,6 +37,11 @@ pub(crate) struct Asks {
 impl Asks {
     pub fn row(&mut self, kind: &'static Kind, id: String) {
         of(&mut self.rows, kind).insert(id);
+    }
+
+    /// A row that is only read.
+    pub fn consult(&mut self, kind: &'static Kind, id: String) {
+        of(&mut self.consulted, kind).insert(id);
     }
 
     pub fn key(&mut self, kind: &'static Kind, key: String) {
@@ -51,6 +58,7 @@ impl Asks {
         self.requests.extend(other.requests);
         let lists = [
             (&mut self.rows, other.rows),
+            (&mut self.consulted, other.consulted),
             (&mut self.keys, other.keys),
             (&mut self.names, other.names),
         ];
@@ -62,7 +70,8 @@ impl Asks {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty() && self.keys.is_empty() && self.names.is_empty() && self.requests.is_empty()
+        let lists = [&self.rows, &self.consulted, &self.keys, &self.names];
+        lists.iter().all(|list| list.is_empty()) && self.requests.is_empty()
     }
 }
 
@@ -77,6 +86,8 @@ fn of<'a>(
 #[derive(Debug, Default)]
 pub(crate) struct Base {
     pub rows: HashMap<(Table, String), Option<Loaded>>,
+    /// Those of them that others may read meanwhile, so that they are not to be changed yet.
+    pub shared: HashSet<(Table, String)>,
     pub keys: HashMap<(Table, String), Option<String>>,
     pub names: HashMap<(Table, String), Vec<String>>,
     /// Which request ids were looked for, and the requests that were found.

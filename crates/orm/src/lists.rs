@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_secs(60);
 const TOLD: usize = 256;
 
 /// How many rows of which table.
-type Fresh = BTreeMap<&'static str, usize>;
+pub(crate) type Fresh = BTreeMap<&'static str, usize>;
 
 /// The way to tell what was written. Nothing, where the index has no list.
 #[derive(Debug, Clone)]

@@ -17,7 +17,7 @@ use crate::db::Db;
 use crate::error::{Class, Error, Result};
 use crate::resource::Kind;
 use crate::statement::{among, list};
-use crate::watched::watched;
+use crate::watched::{in_vain, watched};
 use crate::wire;
 
 /// How many calls may wait.
@@ -68,6 +68,7 @@ impl Reads {
             })?;
         watched("a get", answer)
             .await
+            .ok_or_else(in_vain)?
             .map_err(|_| Error::internal("a reader ended without an answer"))?
     }
 }

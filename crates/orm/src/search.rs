@@ -242,9 +242,12 @@ impl Store {
     }
 }
 
-/// A size of a page, rounded up so that there are few statements, which all stay prepared.
+/// The sizes of pages for which there are statements: so few that those of all collections stay prepared.
+const SIZES: [usize; 7] = [10, 20, 50, 100, 200, 500, 1000];
+
+/// The smallest of them that is enough.
 fn rounded(size: usize) -> usize {
-    size.next_multiple_of(if size > 50 { 50 } else { 10 })
+    SIZES.into_iter().find(|known| *known >= size).unwrap_or(size)
 }
 
 /// Whether more than `most` rows are here, or more than a page has in bytes: then there may be others.

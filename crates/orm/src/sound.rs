@@ -21,6 +21,9 @@ pub enum Trouble {
     Full,
     /// A file of it cannot be opened.
     Unopened,
+    /// The disk has not taken what was brought from SQLite's log into its file. Nothing is written any more, and the process has to
+    /// end without closing the database, so that the next one brings all of the log into the file again.
+    Unsynced,
 }
 
 impl Trouble {
@@ -54,9 +57,11 @@ impl Trouble {
 
     /// Takes note of it where it does not pass by itself: whoever tells of the health of the process hears of it.
     pub(crate) fn noted(self) -> Self {
-        if matches!(self, Self::Damaged | Self::Unwritable) {
+        if matches!(self, Self::Damaged | Self::Unwritable | Self::Unsynced) {
             TROUBLE.send_if_modified(|known| {
-                let news = *known != Some(self) && *known != Some(Self::Damaged);
+                let stays = matches!(*known, Some(Self::Unsynced))
+                    || (*known == Some(Self::Damaged) && self == Self::Unwritable);
+                let news = *known != Some(self) && !stays;
                 if news {
                     *known = Some(self);
                 }
@@ -77,6 +82,10 @@ impl Trouble {
                 "the disk takes nothing that is written to the database: end the register, look after the disk, and start it again"
             }
             Self::ReadOnly => "the database is read-only: make it and its folder writable, or name the primary",
+            Self::Unsynced => {
+                "the disk has not taken what was written to the database: the register ends, so that the next start brings all of \
+                 the log into the file again; look for the fault of the disk first"
+            }
             Self::Full => "the disk of the database is full: make room",
             Self::Unopened => "a file of the database cannot be opened: are too many files open, or was it moved?",
         }
@@ -91,7 +100,7 @@ impl From<Trouble> for Error {
                 "DATABASE_DAMAGED",
                 "what the register has stored cannot be read: whoever runs it has to look after it, and trying again does not help",
             ),
-            Trouble::Unwritable | Trouble::ReadOnly => (
+            Trouble::Unwritable | Trouble::ReadOnly | Trouble::Unsynced => (
                 Class::Unavailable,
                 "DATABASE_READ_ONLY",
                 "the database takes no writes: nothing was written, and whoever runs the register has to look after it",

@@ -20,7 +20,7 @@ use crate::once::Once;
 use crate::reads::Reads;
 use crate::resource::{self, Collection, HEAD_FIELDS, Kind};
 use crate::rules;
-use crate::tables;
+use crate::tables::{self, Lock};
 use crate::vault::Vault;
 use crate::wire;
 use crate::work::{Work, head_of};
@@ -155,7 +155,7 @@ impl Store {
                 return result;
             }
             let asks = std::mem::take(&mut work.asks);
-            tables::load(self.db.one(), asks, &mut work.base, self.vault.as_ref(), false).await?;
+            tables::load(self.db.one(), asks, &mut work.base, self.vault.as_ref(), Lock::None).await?;
         }
     }
 

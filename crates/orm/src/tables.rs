@@ -7,6 +7,7 @@ use sea_orm::sea_query::{ArrayType, Value};
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult};
 
 use crate::error::Result;
+use crate::fault::locked;
 use crate::index;
 use crate::layer::{Asks, Base, Loaded, RowChange};
 use crate::ledger::SEQUENCE;
@@ -18,38 +19,51 @@ use crate::steps::Put;
 use crate::vault::Vault;
 
 /// The field of the whole names that an import matches by, among the values of a resource's fields.
-const WHOLE_NAME: &str = "=";
+pub(crate) const WHOLE_NAME: &str = "=";
 /// The column of the search tokens on PostgreSQL.
 const TOKENS: &str = "tokens";
 
-/// Loads all that edits asked for. In a transaction (`lock`) the rows stay locked until its end.
+/// Whether rows stay locked until the end of the transaction. SQLite has one writer, and knows no locks of rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lock {
+    /// Not at all: nothing is written.
+    None,
+    /// They do, and others that hold them are waited for: all that is asked for is locked in the order of tables and ids.
+    Wait,
+    /// They do. Where others hold one of them it is an error, `DATABASE_LOCKED`: this transaction holds rows already, and whoever
+    /// waits while it holds something may wait for ever.
+    Try,
+}
+
+impl Lock {
+    /// The end of a query for rows of `t`, and of others.
+    fn tail(self, backend: DbBackend, strength: &str, also: &str) -> String {
+        let how = match self {
+            Self::Wait if backend == DbBackend::Postgres => "",
+            Self::Try if backend == DbBackend::Postgres => " NOWAIT",
+            _ => return String::new(),
+        };
+        format!(" FOR {strength} OF t{also}{how}")
+    }
+}
+
+/// Loads all that edits asked for.
 pub(crate) async fn load(
     connection: &impl ConnectionTrait,
     asks: Asks,
     base: &mut Base,
     vault: Option<&Arc<Vault>>,
-    lock: bool,
+    lock: Lock,
 ) -> Result<()> {
     let backend = connection.get_database_backend();
-    let tail = if lock && backend == DbBackend::Postgres {
-        " FOR UPDATE OF t"
-    } else {
-        ""
-    };
+    let tail = lock.tail(backend, "UPDATE", "");
     // Names come first, because they may wait for another import: what is read after that is as it will stay.
     let mut names: Vec<_> = asks.names.into_values().collect();
     names.sort_by_key(|(kind, _)| kind.table);
     for (kind, wanted) in names {
         let table = kind.table;
-        if lock && backend == DbBackend::Postgres {
-            // No unique key keeps two imports from making the same name at the same moment: they go one after the other.
-            connection
-                .execute_raw(sql(
-                    backend,
-                    "SELECT pg_advisory_xact_lock(hashtext(?))",
-                    [table.into()],
-                ))
-                .await?;
+        if backend == DbBackend::Postgres {
+            take_turn(connection, table, lock).await?;
         }
         let text = format!(
             "SELECT t.id, t.body{}, n.value FROM {table}_values n JOIN {table} t ON t.id = n.id \
@@ -76,11 +90,11 @@ pub(crate) async fn load(
     for (kind, wanted) in keys {
         let table = kind.table;
         // The key is locked too: while one waits for its row, the row may let the key go.
-        let and_key = if tail.is_empty() { "" } else { ", k" };
         let text = format!(
-            "SELECT t.id, t.body{}, k.key FROM {table}_keys k JOIN {table} t ON t.id = k.id WHERE {} ORDER BY t.id{tail}{and_key}",
+            "SELECT t.id, t.body{}, k.key FROM {table}_keys k JOIN {table} t ON t.id = k.id WHERE {} ORDER BY t.id{}",
             sealed(kind),
-            among(backend, "k.key")
+            among(backend, "k.key"),
+            lock.tail(backend, "UPDATE", ", k")
         );
         let found = connection
             .query_all_raw(sql(backend, &text, [list(backend, &wanted)]))
@@ -91,10 +105,20 @@ pub(crate) async fn load(
             base.keys.insert((table, row.try_get_by_index(after(kind))?), Some(id));
         }
     }
-    let mut rows: Vec<_> = asks.rows.into_values().collect();
-    rows.sort_by_key(|(kind, _)| kind.table);
-    for (kind, wanted) in rows {
+    let rows = asks.rows.into_values().map(|(kind, wanted)| (kind, wanted, false));
+    let consulted = asks.consulted.into_values().map(|(kind, wanted)| (kind, wanted, true));
+    let mut rows: Vec<_> = rows.chain(consulted).collect();
+    rows.sort_by_key(|(kind, _, is_consulted)| (kind.table, *is_consulted));
+    for (kind, mut wanted, is_consulted) in rows {
         let table = kind.table;
+        if is_consulted {
+            // What may be changed may be read.
+            wanted.retain(|id| !base.rows.contains_key(&(table, id.clone())));
+        }
+        if wanted.is_empty() {
+            continue;
+        }
+        let tail = lock.tail(backend, if is_consulted { "SHARE" } else { "UPDATE" }, "");
         let text = format!(
             "SELECT t.id, t.body{} FROM {table} t WHERE {} ORDER BY t.id{tail}",
             sealed(kind),
@@ -105,7 +129,10 @@ pub(crate) async fn load(
             .await?;
         base.rows.extend(wanted.into_iter().map(|id| ((table, id), None)));
         for row in &found {
-            take_row(kind, row, base, vault)?;
+            let id = take_row(kind, row, base, vault)?;
+            if is_consulted && lock != Lock::None {
+                base.shared.insert((table, id));
+            }
         }
     }
     // After the rows are locked: what came first and held them is committed, and its requests are seen.
@@ -115,6 +142,21 @@ pub(crate) async fn load(
         base.request_ids.extend(asks.requests);
     }
     Ok(())
+}
+
+/// No unique key keeps two imports from making the same name at the same moment: they go one after the other.
+async fn take_turn(connection: &impl ConnectionTrait, table: &str, lock: Lock) -> Result<()> {
+    let text = match lock {
+        Lock::None => return Ok(()),
+        Lock::Wait => "SELECT pg_advisory_xact_lock(hashtext(?)) IS NOT NULL",
+        Lock::Try => "SELECT pg_try_advisory_xact_lock(hashtext(?))",
+    };
+    let statement = sql(DbBackend::Postgres, text, [table.into()]);
+    let row = connection.query_one_raw(statement).await?;
+    match row.map(|row| row.try_get_by_index(0)).transpose()? {
+        Some(true) => Ok(()),
+        _ => Err(locked()),
+    }
 }
 
 fn sealed(kind: &Kind) -> &'static str {
@@ -144,8 +186,9 @@ fn take_row(kind: &Kind, row: &QueryResult, base: &mut Base, vault: Option<&Arc<
         }
         (None, _) => {}
     }
-    base.rows
-        .insert((kind.table, id.clone()), Some(Loaded { whole, sealed }));
+    let at = (kind.table, id.clone());
+    base.shared.remove(&at);
+    base.rows.insert(at, Some(Loaded { whole, sealed }));
     Ok(id)
 }
 

@@ -58,12 +58,30 @@ impl Work {
     pub fn require<C: Collection>(&mut self, name: &str) -> Result<C::Item> {
         let kind = &C::shape().kind;
         let missing = || Error::not_found(kind.collection, name);
-        let found = self.get::<C>(kind.id(name).ok_or_else(missing)?)?.ok_or_else(missing)?;
-        if head_of(&found)?.name == name {
-            Ok(found)
-        } else {
-            Err(missing())
+        let found = self.get::<C>(kind.id(name).ok_or_else(missing)?)?;
+        named_so(found, name).ok_or_else(missing)
+    }
+
+    /// Like [`Work::get`], for what the edit only reads: others read it meanwhile, and nobody changes it before the edit is done.
+    /// What many edits go by, such as a policy, so holds up none of them.
+    pub fn consult<C: Collection>(&mut self, id: &str) -> Result<Option<C::Item>> {
+        let kind = &C::shape().kind;
+        match self.at_hand(kind, id) {
+            Some(Some(whole)) => Ok(Some(resource::decode::<C>(whole)?)),
+            Some(None) => Ok(None),
+            None => {
+                self.asks.consult(kind, id.to_owned());
+                Err(not_loaded())
+            }
         }
+    }
+
+    /// Like [`Work::require`], for what the edit only reads, as [`Work::consult`] does.
+    pub fn require_unchanged<C: Collection>(&mut self, name: &str) -> Result<C::Item> {
+        let kind = &C::shape().kind;
+        let missing = || Error::not_found(kind.collection, name);
+        let found = self.consult::<C>(kind.id(name).ok_or_else(missing)?)?;
+        named_so(found, name).ok_or_else(missing)
     }
 
     /// Like [`Work::get`], with the survivor in the place of a duplicate.
@@ -120,26 +138,28 @@ impl Work {
         Ok(ids)
     }
 
+    /// A resource that may be changed.
     fn whole(&mut self, kind: &'static Kind, id: &str) -> Result<Option<&[u8]>> {
         let at = (kind.table, id.to_owned());
-        if !self.staged.rows.contains_key(&at) && !self.kept.rows.contains_key(&at) && !self.base.rows.contains_key(&at)
-        {
+        let is_changed = self.staged.rows.contains_key(&at) || self.kept.rows.contains_key(&at);
+        if !is_changed && (!self.base.rows.contains_key(&at) || self.base.shared.contains(&at)) {
             self.asks.row(kind, at.1);
             return Err(not_loaded());
         }
-        let changed = self
-            .staged
-            .rows
-            .get(&at)
-            .or_else(|| self.kept.rows.get(&at))
-            .map(Staged::whole);
-        Ok(changed.or_else(|| {
-            self.base
-                .rows
-                .get(&at)
-                .and_then(Option::as_ref)
-                .map(|l| l.whole.as_slice())
-        }))
+        Ok(self.at_hand(kind, id).flatten())
+    }
+
+    /// A resource as the edits before left it, or as it was read; `None` where it was not read yet.
+    fn at_hand(&self, kind: &'static Kind, id: &str) -> Option<Option<&[u8]>> {
+        let at = (kind.table, id.to_owned());
+        let changed = self.staged.rows.get(&at).or_else(|| self.kept.rows.get(&at));
+        match changed {
+            Some(staged) => Some(Some(staged.whole())),
+            None => {
+                let read = self.base.rows.get(&at)?;
+                Some(read.as_ref().map(|loaded| loaded.whole.as_slice()))
+            }
+        }
     }
 
     /// Who holds a key, as far as that was looked up.
@@ -295,6 +315,11 @@ pub fn micros(time: &prost_types::Timestamp) -> i64 {
     time.seconds
         .saturating_mul(1_000_000)
         .saturating_add(i64::from(time.nanos) / 1000)
+}
+
+/// A child's id under another parent is no name of it.
+fn named_so<M: Message>(found: Option<M>, name: &str) -> Option<M> {
+    found.filter(|found| head_of(found).is_ok_and(|head| head.name == name))
 }
 
 fn not_loaded() -> Error {

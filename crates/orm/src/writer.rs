@@ -25,12 +25,13 @@ use crate::db::Db;
 use crate::error::{Class, Error, Result};
 use crate::fault::{is_locked, is_slow, is_undone, is_unique, is_unreachable, wants_retry};
 use crate::layer::Asks;
-use crate::lists::Lists;
+use crate::lists::{Fresh, Lists};
 use crate::once::{self, Done, Earlier, Once, RequestKey, same};
+use crate::sound::Trouble;
 use crate::steps::MANY;
-use crate::tables;
+use crate::tables::{self, Lock};
 use crate::vault::Vault;
-use crate::watched::watched;
+use crate::watched::{in_vain, watched};
 use crate::work::Work;
 
 /// A pure function from the register as it is to an answer; what it wants changed it stages in the [`Work`].
@@ -68,7 +69,7 @@ pub(crate) struct Job {
     pub edits: Vec<Edit>,
     /// What is known beforehand that they will ask for.
     pub asks: Asks,
-    pub reply: oneshot::Sender<Vec<Result<Answer>>>,
+    pub reply: oneshot::Sender<Replies>,
 }
 
 /// How many jobs may wait.
@@ -133,7 +134,7 @@ impl Writers {
     }
 
     /// Does edits and answers after the commit.
-    pub async fn submit(&self, cx: &Cx, once: Option<Once>, planned: Planned) -> Result<Vec<Result<Answer>>> {
+    pub async fn submit(&self, cx: &Cx, once: Option<Once>, planned: Planned) -> Result<Replies> {
         let (reply, answer) = oneshot::channel();
         self.queue
             .try_send(Job {
@@ -152,14 +153,12 @@ impl Writers {
                 mpsc::error::TrySendError::Closed(_) => Error::shutting_down(),
             })?;
         self.accepted.fetch_add(1, Ordering::Relaxed);
-        watched("a write", answer)
-            .await
-            .map_err(|_| Error::internal("a writer ended without an answer"))
+        answered_in_time("a write", answer).await
     }
 
     /// Does edits and answers after the commit; where the queue is full it waits for a place. For imports, which bring
     /// their work in pieces and have time.
-    pub async fn submit_in_turn(&self, cx: &Cx, planned: Vec<Planned>) -> Result<Vec<Result<Answer>>> {
+    pub async fn submit_in_turn(&self, cx: &Cx, planned: Vec<Planned>) -> Result<Replies> {
         let (reply, answer) = oneshot::channel();
         let (mut edits, mut asks) = (Vec::with_capacity(planned.len()), Asks::default());
         for one in planned {
@@ -175,11 +174,10 @@ impl Writers {
         };
         watched("a place in the queue of writes", self.queue.send(job))
             .await
+            .ok_or_else(in_vain)?
             .map_err(|_| Error::shutting_down())?;
         self.accepted.fetch_add(1, Ordering::Relaxed);
-        watched("a write of several changes", answer)
-            .await
-            .map_err(|_| Error::internal("a writer ended without an answer"))
+        answered_in_time("a write of several changes", answer).await
     }
 
     /// Lets the writers finish what waits, and waits for them.
@@ -189,6 +187,20 @@ impl Writers {
             let _ = tokio::task::spawn_blocking(move || thread.join()).await;
         }
     }
+}
+
+type Replies = Vec<Result<Answer>>;
+
+/// What a writer answers. Where it does not, nobody knows what it has done.
+async fn answered_in_time(what: &'static str, answer: oneshot::Receiver<Replies>) -> Result<Replies> {
+    let answer = watched(what, answer).await.ok_or_else(commit_unknown)?;
+    answer.map_err(|_| Error::internal("a writer ended without an answer"))
+}
+
+fn commit_unknown() -> Error {
+    let said = "the database did not say whether it committed the change: it may be done or not; send it again with the same \
+                request_id";
+    Error::new(Class::Unavailable, "COMMIT_UNKNOWN", said)
 }
 
 async fn run(db: Db, vault: Option<Arc<Vault>>, lists: Lists, waiting: Arc<Mutex<mpsc::Receiver<Job>>>) {
@@ -201,6 +213,12 @@ async fn run(db: Db, vault: Option<Arc<Vault>>, lists: Lists, waiting: Arc<Mutex
         // Nobody waits for these any more, and nothing of them is done: the time is for those who do.
         jobs.retain(|job| !job.reply.is_closed());
         if jobs.is_empty() {
+            continue;
+        }
+        if db.synced().is_some_and(|file| file.is_lost()) {
+            for job in jobs {
+                let _ = job.reply.send(vec![Err(Trouble::Unsynced.into()); job.edits.len()]);
+            }
             continue;
         }
         let results = match write(&db, vault.as_ref(), &lists, &jobs).await {
@@ -249,6 +267,12 @@ enum Fault {
     Database(#[from] sea_orm::DbErr),
     #[error("{}", .0.logged())]
     Kit(#[from] Error),
+    /// It held rows already, and others held those that it needed then. It begins anew, and asks for all of them at once.
+    #[error("another transaction holds a row that was found to be needed")]
+    Held,
+    /// It took longer than anything that goes on may take.
+    #[error("a transaction has not come to its end within {} seconds", LONGEST_BEFORE_COMMIT.as_secs())]
+    Stuck,
     /// Something in it panicked; what it had written is undone.
     #[error("a transaction panicked, see the log before this")]
     Panic,
@@ -263,7 +287,8 @@ impl Fault {
     fn may_be_of_one_job(&self) -> bool {
         match self {
             Self::Database(error) => !is_unreachable(error) && !is_locked(error) && !is_slow(error),
-            Self::Panic => true,
+            Self::Panic | Self::Held => true,
+            Self::Stuck => false,
             Self::Kit(error) => !matches!(error.class(), Class::Unavailable | Class::Exhausted),
             Self::Commit(error) => wants_retry(error) && !is_locked(error),
         }
@@ -277,29 +302,31 @@ impl From<Fault> for Error {
             Fault::Database(error) => error.into(),
             Fault::Kit(error) => error,
             Fault::Panic => Error::internal(fault),
+            Fault::Held => Error::concurrent(),
+            Fault::Stuck => {
+                tracing::error!("{fault}");
+                in_vain()
+            }
             Fault::Commit(error) if wants_retry(&error) || is_locked(&error) || is_undone(&error) => error.into(),
             Fault::Commit(error) => {
                 tracing::warn!("a commit has no answer: {error}");
-                let said = "the connection to the database was lost while the change was committed: it may be done or not; \
-                            send it again with the same request_id";
-                Error::new(Class::Unavailable, "COMMIT_UNKNOWN", said)
+                commit_unknown()
             }
         }
     }
 }
 
 /// Writes jobs in one transaction, and again where the database asks for it or a key was taken meanwhile.
-async fn write(
-    db: &Db,
-    vault: Option<&Arc<Vault>>,
-    lists: &Lists,
-    jobs: &[Job],
-) -> Result<Vec<Vec<Result<Answer>>>, Fault> {
+async fn write(db: &Db, vault: Option<&Arc<Vault>>, lists: &Lists, jobs: &[Job]) -> Result<Vec<Replies>, Fault> {
     let mut attempt = 0;
+    let mut known = Asks::default();
+    jobs.iter().for_each(|job| known.and(job.asks.clone()));
     loop {
         attempt += 1;
+        // The last one waits for whatever others hold, as PostgreSQL has it: it ends those that wait for each other.
+        let then = if attempt < ATTEMPTS { Lock::Try } else { Lock::Wait };
         // A writer outlives a panic: the connection that it happened on is closed before it is used again.
-        let done = AssertUnwindSafe(transaction(db, vault, lists, jobs))
+        let done = AssertUnwindSafe(transaction(db, vault, lists, jobs, &mut known, then))
             .catch_unwind()
             .await;
         let fault = match done.unwrap_or(Err(Fault::Panic)) {
@@ -312,31 +339,67 @@ async fn write(
             Fault::Database(error) | Fault::Commit(error) if wants_retry(error) => true,
             Fault::Database(error) => jobs.len() == 1 && is_unique(error),
             Fault::Kit(error) => error.reason() == "CONCURRENT_CHANGE",
-            Fault::Commit(_) | Fault::Panic => false,
+            Fault::Held => true,
+            Fault::Commit(_) | Fault::Panic | Fault::Stuck => false,
         };
         if !again || attempt >= ATTEMPTS {
             return Err(fault);
+        }
+        if matches!(fault, Fault::Held) {
+            continue;
         }
         let jitter = rand::random::<u64>() % (5 << attempt);
         tokio::time::sleep(Duration::from_millis(jitter)).await;
     }
 }
 
+/// How long a transaction may take until it is committed, and its commit: longer than the databases themselves let a statement take,
+/// which do not answer at all where the network has lost them.
+const LONGEST_BEFORE_COMMIT: Duration = Duration::from_secs(300);
+const LONGEST_COMMIT: Duration = Duration::from_secs(120);
+
 async fn transaction(
     db: &Db,
     vault: Option<&Arc<Vault>>,
     lists: &Lists,
     jobs: &[Job],
-) -> Result<Vec<Vec<Result<Answer>>>, Fault> {
+    known: &mut Asks,
+    then: Lock,
+) -> Result<Vec<Replies>, Fault> {
+    let uncommitted = uncommitted(db, vault, lists, jobs, known, then);
+    let (tx, results, written) = tokio::time::timeout(LONGEST_BEFORE_COMMIT, uncommitted)
+        .await
+        .unwrap_or(Err(Fault::Stuck))?;
+    let Some(written) = written else {
+        tx.rollback().await?;
+        return Ok(results);
+    };
+    let committed = tokio::time::timeout(LONGEST_COMMIT, tx.commit()).await;
+    let late = |_| Err(sea_orm::DbErr::Custom("the database has not answered".to_owned()));
+    committed.unwrap_or_else(late).map_err(Fault::Commit)?;
+    lists.tell(written);
+    Ok(results)
+}
+
+/// A transaction that is ready to be committed, and how many rows it has written; `None` where it has written nothing. What is found
+/// to be needed goes to `known`, so that the next attempt asks for it at once, and is locked as `then` says.
+async fn uncommitted(
+    db: &Db,
+    vault: Option<&Arc<Vault>>,
+    lists: &Lists,
+    jobs: &[Job],
+    known: &mut Asks,
+    then: Lock,
+) -> Result<(DatabaseTransaction, Vec<Replies>, Option<Fresh>), Fault> {
     let tx = db.begin().await?;
     let mut seen = requests(&tx, jobs).await?;
     let mut work = Work::new(vault.cloned());
-    let mut foreseen = Asks::default();
-    jobs.iter().for_each(|job| foreseen.and(job.asks.clone()));
-    if !foreseen.is_empty() {
-        tables::load(&tx, foreseen, &mut work.base, vault, true).await?;
+    let mut lock = Lock::Wait;
+    if !known.is_empty() {
+        tables::load(&tx, known.clone(), &mut work.base, vault, lock).await?;
+        lock = then;
     }
-    let (results, fresh) = loop {
+    let (results, asked) = loop {
         let (results, fresh) = edit_all(&mut work, jobs, &mut seen);
         if work.asks.is_empty() {
             break (results, fresh);
@@ -346,29 +409,32 @@ async fn transaction(
         }
         work.start_over();
         let asks = std::mem::take(&mut work.asks);
-        tables::load(&tx, asks, &mut work.base, vault, true).await?;
+        known.and(asks.clone());
+        let loaded = tables::load(&tx, asks, &mut work.base, vault, lock).await;
+        loaded.map_err(|error| match error.reason() {
+            "DATABASE_LOCKED" if lock == Lock::Try => Fault::Held,
+            _ => error.into(),
+        })?;
+        lock = then;
     };
     if work.is_stale || overtaken(&tx, jobs, &results, &seen).await? {
         return Err(Error::concurrent().into());
     }
     let mut changes = work.finish()?;
-    changes.requests.extend(done(jobs, &fresh, &seen));
+    changes.requests.extend(done(jobs, &asked, &seen));
     if changes.entries.is_empty() && changes.requests.is_empty() {
-        tx.rollback().await?;
-        return Ok(results);
+        return Ok((tx, results, None));
     }
     let written = lists.count(&changes.rows);
     changes.write(&tx).await?;
-    tx.commit().await.map_err(Fault::Commit)?;
-    lists.tell(written);
-    Ok(results)
+    Ok((tx, results, Some(written)))
 }
 
 type Seen = HashMap<RequestKey, Earlier>;
 /// The requests that are new, each with its job's place.
-type Fresh = Vec<(RequestKey, usize)>;
+type New = Vec<(RequestKey, usize)>;
 
-fn edit_all(work: &mut Work, jobs: &[Job], seen: &mut Seen) -> (Vec<Vec<Result<Answer>>>, Fresh) {
+fn edit_all(work: &mut Work, jobs: &[Job], seen: &mut Seen) -> (Vec<Replies>, New) {
     let mut fresh = Vec::new();
     let mut results = Vec::with_capacity(jobs.len());
     for (place, job) in jobs.iter().enumerate() {
@@ -453,7 +519,7 @@ async fn overtaken(
 }
 
 /// The new requests of jobs, to be remembered.
-fn done(jobs: &[Job], fresh: &Fresh, seen: &Seen) -> Vec<Done> {
+fn done(jobs: &[Job], fresh: &New, seen: &Seen) -> Vec<Done> {
     let done = fresh.iter().filter_map(|(at, place)| {
         let ((digest, answer), job) = (seen.get(at)?, jobs.get(*place)?);
         Some(Done {

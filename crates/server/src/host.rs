@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use clap::error::ErrorKind as Said;
 use mingce_lifecycle::Calendar;
+use mingce_orm::sound::Trouble;
 use mingce_orm::{Db, Error, Vault, schema};
 
 use crate::boot::{Server, StartError, loopback_url};
@@ -277,6 +278,7 @@ impl Host {
         beside: impl Future<Output = Result<(), String>> + Send + 'static,
     ) -> Result<Db, Failure> {
         let ended = signal::shutdown()?;
+        tokio::spawn(end_where_lost());
         self.db.keep_head().await?;
         let bound = self.server.bind().await?;
         let watch = tokio::spawn(bound.tell_of_trouble());
@@ -295,6 +297,17 @@ impl Host {
         beside.abort();
         watch.abort();
         Ok(self.db)
+    }
+}
+
+/// Ends the process at once where the disk has not taken what was brought into the database: whatever closed the database in order
+/// would end the log that still has it (docs/adr/0019-commit.md).
+async fn end_where_lost() {
+    let mut heard = mingce_orm::sound::trouble();
+    let is_lost = |trouble: &Option<Trouble>| *trouble == Some(Trouble::Unsynced);
+    if heard.wait_for(is_lost).await.is_ok() {
+        complain(Trouble::Unsynced.remedy());
+        std::process::exit(1);
     }
 }
 

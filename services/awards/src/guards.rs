@@ -90,7 +90,7 @@ fn organizations(look: &mut Look<'_, Awards>) -> Result<Vec<Blocker>> {
 }
 
 fn organization_among_completing(look: &mut Look<'_, Awards>) -> Result<Vec<Blocker>> {
-    let of = look.work.require::<Schemes>(scheme(look.item))?;
+    let of = look.work.require_unchanged::<Schemes>(scheme(look.item))?;
     if of.subject() != SchemeSubject::Project {
         return Ok(Vec::new());
     }

@@ -101,7 +101,7 @@ pub(crate) fn withdraw(r: WithdrawAwardRequest) -> Wanted {
 fn expect_grade(grade: &str, item: &Award, crossing: &mut Crossing<'_>) -> Result<()> {
     let of_policy = terms(crossing.policy).grades;
     let known: Vec<String> = if of_policy.is_empty() {
-        let scheme = crossing.work.require::<Schemes>(scheme(item))?;
+        let scheme = crossing.work.require_unchanged::<Schemes>(scheme(item))?;
         scheme.grades.into_iter().map(|known| known.grade).collect()
     } else {
         of_policy.into_iter().map(|known| known.grade).collect()

@@ -111,7 +111,7 @@ impl Collection for NominatingBodies {
 pub(crate) fn policy_of(work: &mut Work, body: &NominatingBody) -> Result<Option<Policy>> {
     match NominatingBodies::policy(body) {
         "" => Ok(None),
-        name => work.require::<Policies>(name).map(Some),
+        name => work.require_unchanged::<Policies>(name).map(Some),
     }
 }
 

@@ -147,7 +147,7 @@ fn authorisation_over(look: &mut Look<'_, NominatingBodies>) -> Result<Vec<Block
 pub(crate) fn programme_name(work: &mut Work, name: &str) -> Result<String> {
     let kind = &crate::programme::Programmes::shape().kind;
     let found = match kind.id(name) {
-        Some(id) => work.get::<crate::programme::Programmes>(id)?,
+        Some(id) => work.consult::<crate::programme::Programmes>(id)?,
         None => None,
     };
     Ok(found.map_or_else(|| name.to_owned(), |programme| programme.display_name))

@@ -57,7 +57,7 @@ pub(crate) fn person_of(work: &mut Work, name: &str) -> Result<Talent> {
 /// The family that an undecided designation would be live in: that of its programme today.
 pub(crate) fn family_of(work: &mut Work, item: &TalentDesignation) -> Result<String> {
     let programme = match Programmes::shape().kind.id(programme(item)) {
-        Some(id) => work.get::<Programmes>(id)?,
+        Some(id) => work.consult::<Programmes>(id)?,
         None => None,
     };
     Ok(programme.map_or_else(|| item.family.clone(), |programme| programme.family))

@@ -208,7 +208,7 @@ fn max_age(look: &mut Look<'_, Recommendations>) -> Result<Vec<Blocker>> {
 
 fn one_per_family(look: &mut Look<'_, Recommendations>) -> Result<Vec<Blocker>> {
     let programme = match Programmes::shape().kind.id(&look.item.programme) {
-        Some(id) => look.work.get::<Programmes>(id)?,
+        Some(id) => look.work.consult::<Programmes>(id)?,
         None => None,
     };
     let family = programme.map_or(String::new(), |programme| programme.family);

@@ -94,7 +94,7 @@ fn use_quota(item: &Recommendation, crossing: &mut Crossing<'_>) -> Result<()> {
 fn designate(item: &Recommendation, crossing: &mut Crossing<'_>, r: &ConfirmRecommendationRequest) -> Result<String> {
     let today = crossing.at.today;
     let programme = match Programmes::shape().kind.id(&item.programme) {
-        Some(id) => crossing.work.get::<Programmes>(id)?,
+        Some(id) => crossing.work.consult::<Programmes>(id)?,
         None => None,
     };
     let programme = programme.unwrap_or_default();

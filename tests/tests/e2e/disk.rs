@@ -9,11 +9,12 @@ use mingce_e2e::disk_faults::{DiskFaults, ERRORS, SYNCS, TRUNCATIONS, WRITES};
 use mingce_e2e::postgres::OwnServer;
 use mingce_e2e::{Failure, Register, Store};
 use mingce_proto::labs::{ImportOrganizationsRequest, MergeOrganizationsRequest, Organization};
-use mingce_proto::registry::ImportSettings;
 use mingce_proto::registry::row_outcome::Outcome;
+use mingce_proto::registry::{ImportSettings, Name};
 use sqlx::postgres::PgConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection};
+use tokio::task::JoinSet;
 use tonic::{Code, Status};
 
 use crate::made::{create, identifier, organization, read};
@@ -165,7 +166,11 @@ async fn expect_kept(register: &Register, told: &Told, at: &str) {
 }
 
 async fn faulty() -> (Register, DiskFaults) {
-    let disk = DiskFaults::new("register.db");
+    with_faults_of("register.db").await
+}
+
+async fn with_faults_of(file: &str) -> (Register, DiskFaults) {
+    let disk = DiskFaults::new(file);
     let mut register = Register::prepare(Store::Sqlite, &[]).await;
     register.set_environment(disk.environment());
     register.restart();
@@ -251,6 +256,54 @@ async fn a_disk_that_stays_broken_loses_nothing_that_was_answered() {
         assert!(make(&register, &mut told, &format!("戊{from}")).await.is_some());
         expect_kept(&register, &told, &format!("restarted after {from}")).await;
     }
+}
+
+/// What the disk has not taken is still in the log. Whoever ended in order, or went on, would lose it with the log.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_does_not_take_what_the_log_brings_into_the_file_ends_the_register_and_loses_nothing() {
+    let (mut register, disk) = with_faults_of("register.db$").await;
+    let mut told = Told::default();
+    // The file alone: commits wait for the log, which is on a good disk.
+    disk.fail(SYNCS, 1, 1, ERRORS[0]);
+    let long = |place: usize| {
+        let names = (0..50).map(|number| Name {
+            text: format!("{place}-{number}-{}", "长".repeat(280)),
+            ..Name::default()
+        });
+        Organization {
+            names: names.collect(),
+            ..organization(&format!("大{place}"))
+        }
+    };
+    let mut has_ended = false;
+    for piece in 0.. {
+        assert!(piece < 400, "the log was never brought into the file");
+        let mut calls = JoinSet::new();
+        for call in 0..8 {
+            let mut labs = register.labs();
+            let item = long(piece * 8 + call);
+            calls.spawn(async move { labs.create_organization(create(item)).await });
+        }
+        for answer in calls.join_all().await {
+            match answer {
+                Ok(made) => {
+                    let made = made.into_inner();
+                    told.done.push((made.name, made.revision));
+                }
+                Err(_) => has_ended = true,
+            }
+        }
+        if has_ended {
+            break;
+        }
+    }
+    let ended = register.wait();
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert!(ended.stderr.contains("the disk has not taken"), "{}", ended.stderr);
+    assert_eq!(disk.heal(), 1);
+    register.restart();
+    expect_kept(&register, &told, "after it has ended").await;
+    assert!(make(&register, &mut told, "after all").await.is_some());
 }
 
 /// PostgreSQL starts anew where its log cannot be written, and goes on where a table cannot.

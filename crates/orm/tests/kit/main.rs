@@ -11,6 +11,7 @@ mod history;
 mod indexed;
 mod lanes;
 mod large;
+mod locks;
 mod model;
 mod pages;
 mod places;

@@ -76,7 +76,7 @@ fn updating(
 }
 
 /// Waits for something that comes as soon as the machine has time for it.
-async fn soon(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+pub async fn soon(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let begun = Instant::now();
     while !is_so().await {
         assert!(begun.elapsed() < Duration::from_secs(60), "{what}");
