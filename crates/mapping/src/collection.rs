@@ -149,6 +149,13 @@ impl Collection {
         service.methods().find(|m| m.name() == name)
     }
 
+    /// The method `verb` of one resource, for example `Get`; none where the contract has none.
+    pub fn method_of_one(&self, verb: &str) -> Option<MethodDescriptor> {
+        let service = pool().get_service_by_name(self.service)?;
+        let name = format!("{verb}{}", self.message()?.name());
+        service.methods().find(|m| m.name() == name)
+    }
+
     /// The field of `message` that holds this resource, or a list of it.
     pub fn field_in(&self, message: &MessageDescriptor) -> Option<FieldDescriptor> {
         message

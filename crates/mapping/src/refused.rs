@@ -3,23 +3,25 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use crate::delimited::push_cell;
 use crate::error::Error;
-use crate::plain::guarded;
+use crate::plain::{guarded, unguarded};
 use crate::reading::Refusal;
-use crate::source::{Source, SourceRow};
-use crate::spec::Mapping;
+use crate::reasons::chinese;
+use crate::source::{Odd, Source, SourceRow};
+use crate::spec::{Content, Mapping};
+use crate::table::Table;
 
 /// The columns that are put before those of the source. An import passes over them.
-pub(crate) const EXTRA: [&str; 5] = [
+pub(crate) const EXTRA: [&str; 6] = [
     "refused_row",
     "refused_column",
     "refused_value",
     "refused_reason",
+    "refused_reason_zh",
     "refused_description",
 ];
 
-/// Writes refused rows: CSV with the source's columns, or JSON lines where the source is such.
+/// Writes refused rows with the source's columns as CSV or a workbook, or JSON lines where the source is such.
 pub struct RefusedWriter<'a> {
     mapping: &'a Mapping,
     source: &'a Source,
@@ -48,66 +50,77 @@ impl<'a> RefusedWriter<'a> {
         self.rows.is_empty()
     }
 
-    /// Reads the source once more and writes the rows.
-    pub fn write(&self, out: &mut dyn Write) -> Result<(), Error> {
-        let separator = self.mapping.options().separator.unwrap_or(self.source.separator());
-        // Columns of an earlier such file are written anew.
-        let own: Vec<bool> = self
-            .source
-            .header()
-            .iter()
-            .map(|h| !EXTRA.contains(&h.as_str()))
-            .collect();
-        let kept = |cells: &[String]| {
-            let cells = cells
-                .iter()
-                .enumerate()
-                .filter(|(i, _)| own.get(*i).copied().unwrap_or(true));
-            cells.map(|(_, cell)| cell.clone()).collect::<Vec<_>>()
-        };
-        let mut put = |cells: &[String]| {
-            let mut line = String::new();
-            for (index, cell) in cells.iter().enumerate() {
-                if index > 0 {
-                    line.push(separator);
-                }
-                push_cell(&mut line, cell, separator);
-            }
-            line.push_str("\r\n");
-            out.write_all(line.as_bytes()).map_err(failed)
-        };
+    /// Reads the source once more and writes the rows as CSV, or as JSON lines where the source is such.
+    pub fn write(&self, mut out: impl Write + Send) -> Result<(), Error> {
         if self.source.is_json() {
-            return self.mapping.each(self.source, &mut |row| {
+            self.mapping.each(self.source, &mut |row| {
                 if let Some(refusals) = self.rows.get(&row.number) {
-                    self.line(&row, refusals, out)?;
+                    self.line(&row, refusals, &mut out)?;
                 }
                 Ok(true)
-            });
+            })?;
+            return out.flush().map_err(failed);
         }
+        let separator = self.mapping.options().separator.unwrap_or(self.source.separator());
+        self.table(Table::csv(out, separator)?, Guard::On)
+    }
+
+    /// The same as a workbook of which all cells are text.
+    pub fn write_xlsx(&self, out: impl Write + Send) -> Result<(), Error> {
+        if self.source.is_json() {
+            return Err(Error::Write(
+                "JSON lines do not fit into a workbook; name a .jsonl file".to_owned(),
+            ));
+        }
+        // A mapping that names a sheet must find it there again.
+        let sheet = self.mapping.options().sheet.unwrap_or_else(|| "refused".to_owned());
+        let columns = EXTRA.len() + self.mapping.header(self.source).len();
+        self.table(Table::xlsx(out, &sheet, columns)?, Guard::Off)
+    }
+
+    fn table<W: Write + Send>(&self, mut table: Table<W>, guard: Guard) -> Result<(), Error> {
+        // Columns of an earlier such file are written anew.
+        let names = self.mapping.header(self.source);
+        let own: Vec<bool> = names.iter().map(|h| !EXTRA.contains(&h.as_str())).collect();
+        let plain = self
+            .mapping
+            .parts()
+            .iter()
+            .any(|part| matches!(part.content, Content::Plain));
+        let kept = |cells: &mut dyn Iterator<Item = String>| {
+            let cells = cells.enumerate();
+            let cells = cells.filter(|(i, _)| own.get(*i).copied().unwrap_or(true));
+            cells.map(|(_, cell)| cell).collect::<Vec<_>>()
+        };
         // A mapping that says where the header stands must find it there again.
-        let above = self.mapping.options().header.unwrap_or(1).saturating_sub(1);
+        for _ in 1..self.mapping.options().header.unwrap_or(1) {
+            table.row(&[])?;
+        }
         let mut header: Vec<String> = EXTRA.map(str::to_owned).to_vec();
-        header.extend(kept(self.source.header()));
-        // The mark says UTF-8 also where the mapping fixes another encoding.
-        if let Some(first) = header.first_mut().filter(|_| above == 0) {
-            first.insert(0, '\u{feff}');
-        }
-        for number in 0..above {
-            put(&[if number == 0 {
-                "\u{feff}".to_owned()
-            } else {
-                String::new()
-            }])?;
-        }
-        put(&header)?;
+        header.extend(kept(&mut names.iter().cloned()));
+        table.row(&header)?;
         self.mapping.each(self.source, &mut |row| {
             if let Some(refusals) = self.rows.get(&row.number) {
-                let mut cells = self.told(&row, refusals).map(|t| guarded(&t).into_owned()).to_vec();
-                cells.extend(kept(&row.cells));
-                put(&cells)?;
+                let told = self.told(&row, refusals);
+                let mut cells = match guard {
+                    Guard::On => told.map(|t| guarded(&t).into_owned()).to_vec(),
+                    Guard::Off => told.to_vec(),
+                };
+                let mut again = row.cells.iter().enumerate().map(|(place, cell)| {
+                    let cell = still_wrong(cell, row.odd(place), is_unclear(refusals, &row, names.get(place)));
+                    // In the form of an export, CSV has guards and a workbook has none.
+                    match (plain, self.source.is_text(), guard) {
+                        (true, true, Guard::Off) => unguarded(&cell).to_owned(),
+                        (true, false, Guard::On) => guarded(&cell).into_owned(),
+                        _ => cell,
+                    }
+                });
+                cells.extend(kept(&mut again));
+                table.row(&cells)?;
             }
             Ok(true)
-        })
+        })?;
+        table.finish()
     }
 
     fn line(&self, row: &SourceRow, refusals: &[&Refusal], out: &mut dyn Write) -> Result<(), Error> {
@@ -129,7 +142,7 @@ impl<'a> RefusedWriter<'a> {
     }
 
     /// The cells of the extra columns.
-    fn told(&self, row: &SourceRow, refusals: &[&Refusal]) -> [String; 5] {
+    fn told(&self, row: &SourceRow, refusals: &[&Refusal]) -> [String; 6] {
         let own: Vec<_> = refusals.iter().filter(|r| r.row == row.number).collect();
         if own.is_empty() {
             let other: Vec<_> = refusals.iter().map(|r| r.row.to_string()).collect();
@@ -139,6 +152,7 @@ impl<'a> RefusedWriter<'a> {
                 String::new(),
                 String::new(),
                 "SAME_RESOURCE".to_owned(),
+                chinese("SAME_RESOURCE").unwrap_or_default().to_owned(),
                 description,
             ];
         }
@@ -157,9 +171,41 @@ impl<'a> RefusedWriter<'a> {
             column,
             value,
             all(&|r| r.reason.clone()),
+            all(&|r| chinese(&r.reason).unwrap_or_default().to_owned()),
             all(&|r| r.description.clone()),
         ]
     }
+}
+
+/// Whether cells carry the guard against spreadsheets.
+#[derive(Clone, Copy, PartialEq)]
+enum Guard {
+    On,
+    Off,
+}
+
+/// A cell as it is written again: what could not be used as it stood must not become a text that can.
+fn still_wrong(cell: &str, odd: Option<Odd>, unclear: bool) -> String {
+    match odd {
+        // The digits that are left are not the number.
+        Some(Odd::Rounded) => cell.parse::<f64>().map_or_else(|_| cell.to_owned(), scientific),
+        Some(Odd::Valueless) => "#VALUE!".to_owned(),
+        // A number may be several days; a text of the same signs is one.
+        Some(Odd::Number) if unclear => format!("{cell}?"),
+        Some(Odd::Number) | None => cell.to_owned(),
+    }
+}
+
+/// Whether a column was refused as a date of several meanings.
+fn is_unclear(refusals: &[&Refusal], row: &SourceRow, column: Option<&String>) -> bool {
+    let names = |refusal: &Refusal| column.is_some_and(|c| refusal.column.split(", ").any(|each| each == c));
+    let own = refusals.iter().filter(|r| r.row == row.number);
+    own.into_iter().any(|r| r.reason == "DATE_AMBIGUOUS" && names(r))
+}
+
+/// `3.79901197909011E+17`, as a spreadsheet shows a long number.
+fn scientific(number: f64) -> String {
+    format!("{number:.14e}").replace('e', "E+")
 }
 
 fn failed(error: std::io::Error) -> Error {

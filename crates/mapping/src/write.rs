@@ -50,6 +50,7 @@ pub struct Writer {
     input_only: &'static [&'static str],
     form: Form,
     written: u32,
+    words: bool,
 }
 
 enum Form {
@@ -98,7 +99,14 @@ impl Writer {
             input_only: collection.input_only,
             form,
             written: 0,
+            words: false,
         })
+    }
+
+    /// Writes enum values as their Chinese words, in tables; JSON lines are always the contract's.
+    pub fn in_words(mut self) -> Writer {
+        self.words = true;
+        self
     }
 
     fn header(&mut self) -> Result<(), Error> {
@@ -126,7 +134,7 @@ impl Writer {
             Form::Csv(out) => {
                 let mut cells = Vec::new();
                 for field in &self.fields {
-                    let text = cell(message, field)?;
+                    let text = cell(message, field, self.words)?;
                     let texts = matches!(message.get_field(field).as_ref(), Value::String(_));
                     cells.push(if texts { guarded(&text).into_owned() } else { text });
                 }
@@ -135,7 +143,7 @@ impl Writer {
             Form::Xlsx(book, _) => {
                 let page = book.worksheet_from_index(0).map_err(sheet)?;
                 for (field, column) in self.fields.iter().zip(0u16..) {
-                    let text = cell(message, field)?;
+                    let text = cell(message, field, self.words)?;
                     let number = match message.get_field(field).as_ref() {
                         Value::I32(n) => Some(f64::from(*n)),
                         // Beyond 2^53 a sheet would round.

@@ -19,7 +19,7 @@ fn read(mapping: &Mapping, source: &Source) -> Result<(Vec<Row>, Vec<Refusal>, C
     let counts = mapping.parts()[0].read(mapping, source, &mut |item| {
         match item {
             Item::Row(row) => rows.push(row),
-            Item::Refused(refusal) => refusals.push(refusal),
+            Item::Refused(all) => refusals.extend(all),
         }
         Ok(true)
     })?;
@@ -137,7 +137,7 @@ fn a_missing_column_is_named_before_anything_is_read() {
     let twice = format!("{},名称\n", HEADER.trim());
     assert_eq!(
         read(&mapping, &source(&mapping, twice)).unwrap_err().to_string(),
-        "t.csv: two columns are headed \"名称\""
+        "t.csv: two columns are headed \"名称\": {名称#1} is the first, {名称#2} the second; or name them by letter, as {#C}"
     );
     let error = read(&mapping, &source(&mapping, "{\"name\":\"\"}\n"))
         .unwrap_err()
@@ -214,11 +214,11 @@ fn joined_rows_that_contradict_each_other_are_refused_together() {
     let lines: Vec<_> = text.lines().collect();
     assert_eq!(
         lines[0],
-        "\u{feff}refused_row,refused_column,refused_value,refused_reason,refused_description,编号,项目,等级,完成人,单位,份额"
+        "\u{feff}refused_row,refused_column,refused_value,refused_reason,refused_reason_zh,refused_description,编号,项目,等级,完成人,单位,份额"
     );
     assert_eq!(
         lines[1],
-        "2,,,SAME_RESOURCE,row 3 of the same resource was refused,A1,深海,,张三,甲,"
+        "2,,,SAME_RESOURCE,同一条记录的另一行被拒绝,row 3 of the same resource was refused,A1,深海,,张三,甲,"
     );
     assert!(lines[2].starts_with("3,项目,浅海,ROWS_DISAGREE,"), "{}", lines[2]);
 
@@ -288,7 +288,7 @@ fn a_wrong_mapping_says_where() {
         ),
         (
             "[[part]]\ncollection = \"lab\"\n[part.fields]\n".to_owned(),
-            "mapping, part 1: no collection \"lab\"; there are organizations",
+            "mapping, part 1: unknown collection \"lab\"; available: organizations",
         ),
         (
             "[[part]]\ncollection = \"labs\"\nfield = 1\n".to_owned(),
