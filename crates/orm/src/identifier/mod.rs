@@ -1,6 +1,11 @@
 //! Checks and canonical forms of identifiers that others gave: USCC, ROR, ORCID, resident ids, codes and days.
 
 mod code;
+mod document;
+#[cfg(test)]
+mod document_tests;
+mod isni;
+mod noise;
 mod orcid;
 mod resident;
 mod ror;
@@ -9,6 +14,8 @@ mod tests;
 mod uscc;
 
 pub use code::{date, discipline_code, division_code, partial_date};
+pub use document::document;
+pub use noise::says_none;
 pub use resident::{ResidentId, holds_resident_id, mask_document, resident_id};
 
 use unicode_normalization::UnicodeNormalization;
@@ -36,28 +43,36 @@ impl Fault {
     }
 }
 
-/// The scheme of documents that are sealed.
-pub const IDENTITY_DOCUMENT: &str = "identity-document";
-
 /// What is wrong with a resident id in another field.
 pub const IN_CLEAR: &str = "reads as the number of an identity card, which stands in clear here: leave it out, or give it as the identity_document of \
                             a person, which is sealed";
 
-/// The one form in which an identifier is stored and compared. `uscc`, `ror` and `orcid` are checked by their own
-/// rules; the value of any other scheme is trimmed and brought to NFKC.
+/// Whether a scheme is one of those that a subject has one value of and keeps for life: two values of it are two subjects. Numbers of
+/// other schemes may change, or may have been given to two by a slip.
+pub fn identifies(scheme: &str) -> bool {
+    matches!(scheme, "uscc" | "ror" | "orcid" | "isni")
+}
+
+/// The one form in which an identifier is stored and compared. `uscc`, `ror`, `orcid` and `isni` are checked by their own rules, without the
+/// labels, apostrophes and blanks round them; the value of any other scheme is trimmed and brought to NFKC. For the documents of persons
+/// see [`document`].
 ///
 /// # Errors
 /// A [`Fault`] where the value breaks the scheme's rules, or where it is empty, too long or has characters that
 /// cannot be seen.
 pub fn canonical(scheme: &str, value: &str) -> Result<String, Fault> {
-    let value = plain(value);
+    if noise::is_scientific(value) {
+        return Err(noise::scientific("NUMBER_ROUNDED"));
+    }
     match scheme {
-        "uscc" => uscc::canonical(&value),
-        "ror" => ror::canonical(&value),
-        "orcid" => orcid::canonical(&value),
-        IDENTITY_DOCUMENT => any(value),
-        _ if holds_resident_id(&value) => Err(Fault::new("IDENTITY_DOCUMENT_IN_CLEAR", IN_CLEAR)),
-        _ => any(value),
+        "uscc" => uscc::canonical(&noise::bare(value)),
+        "ror" => ror::canonical(&noise::bare(value)),
+        "orcid" => orcid::canonical(&noise::bare(value)),
+        "isni" => isni::canonical(&noise::bare(value)),
+        _ if holds_resident_id(value) => Err(Fault::new("IDENTITY_DOCUMENT_IN_CLEAR", IN_CLEAR)),
+        _ => any(plain(value)
+            .trim_start_matches(|c: char| c.is_whitespace() || noise::is_quote(c))
+            .to_owned()),
     }
 }
 

@@ -1,8 +1,11 @@
 //! ORCID: fifteen digits and a check character (ISO 7064 MOD 11-2), in four groups.
 
+use super::noise::is_dash;
 use super::{Fault, without_prefix};
 
-const PREFIXES: [&str; 4] = [
+const PREFIXES: [&str; 6] = [
+    "https://www.orcid.org/",
+    "http://www.orcid.org/",
     "https://orcid.org/",
     "http://orcid.org/",
     "www.orcid.org/",
@@ -18,7 +21,8 @@ pub(super) fn canonical(value: &str) -> Result<String, Fault> {
     };
     let chars: Vec<char> = id
         .chars()
-        .map(|c| if dash(c) { '-' } else { c.to_ascii_uppercase() })
+        .filter(|c| !c.is_whitespace())
+        .map(|c| if is_dash(c) { '-' } else { c.to_ascii_uppercase() })
         .collect();
     let grouped = chars.len() == 19;
     let digits: String = chars
@@ -43,11 +47,6 @@ pub(super) fn canonical(value: &str) -> Result<String, Fault> {
         &digits[8..12],
         &digits[12..]
     ))
-}
-
-/// Hyphens and dashes, as word processors exchange them.
-fn dash(c: char) -> bool {
-    matches!(c, '\u{2010}'..='\u{2015}' | '\u{2212}')
 }
 
 /// The 16th character for the first 15 digits.

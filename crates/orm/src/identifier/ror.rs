@@ -8,7 +8,8 @@ pub(super) const ALPHABET: &str = "0123456789abcdefghjkmnpqrstvwxyz";
 const PREFIXES: [&str; 4] = ["https://ror.org/", "http://ror.org/", "www.ror.org/", "ror.org/"];
 
 pub(super) fn canonical(value: &str) -> Result<String, Fault> {
-    let id = without_prefix(value, &PREFIXES).to_lowercase();
+    let value: String = value.chars().filter(|c| !c.is_whitespace()).collect();
+    let id = without_prefix(&value, &PREFIXES).to_lowercase();
     let id = id.strip_suffix('/').unwrap_or(&id);
     let malformed = |what: String| Fault::new("ROR_MALFORMED", what);
     let count = id.chars().count();

@@ -1,6 +1,6 @@
 //! The unified social credit code (统一社会信用代码, GB 32100-2015) with the organization code (GB 11714) inside it.
 
-use super::Fault;
+use super::{Fault, noise};
 
 /// The 31 characters of a USCC in the order of their values; I, O, S, V and Z are left out.
 pub(super) const ALPHABET: &str = "0123456789ABCDEFGHJKLMNPQRTUWXY";
@@ -8,7 +8,8 @@ pub(super) const ALPHABET: &str = "0123456789ABCDEFGHJKLMNPQRTUWXY";
 const ORGANIZATION_WEIGHTS: [u32; 8] = [3, 7, 9, 10, 5, 8, 4, 2];
 
 pub(super) fn canonical(value: &str) -> Result<String, Fault> {
-    let value = value.to_uppercase();
+    let part_of_none = |c: &char| c.is_whitespace() || noise::is_quote(*c) || noise::is_dash(*c);
+    let value: String = value.to_uppercase().chars().filter(|c| !part_of_none(c)).collect();
     let malformed = |what: String| Fault::new("USCC_MALFORMED", what);
     let count = value.chars().count();
     if count != 18 {
