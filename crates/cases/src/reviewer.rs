@@ -73,10 +73,11 @@ impl CaseRegister {
             talent: known.name,
             identifier: None,
         };
+        let title = seen.display_name;
         let stamp = call.stamp("assign", &r.override_reason);
         let edit: Edit = Box::new(move |work| {
             let place = (r.panel.as_str(), r.case_name.as_str());
-            panel::assign(work, &at, &stamp, place, &reference, &found, &r.override_reason)
+            panel::assign(work, &at, &stamp, place, &title, &reference, &found, &r.override_reason)
         });
         self.store.change::<panel::Reviews>(cx, call, edit).await
     }
@@ -281,18 +282,26 @@ pub(crate) fn conflicts(
     parties: &Parties,
     window: Window,
 ) -> Vec<Conflict> {
-    let mut found = BTreeSet::new();
+    // Each once, with the name of its subject as the first that tells of it has it.
+    let mut found: BTreeMap<(i32, &str), &str> = BTreeMap::new();
+    let own = reviewer.display_name.as_str();
     if parties.persons.contains(name) {
-        found.insert((ConflictKind::Party as i32, name.to_owned()));
+        found.insert((ConflictKind::Party as i32, name), own);
     }
     let employments = &reviewer.employments;
     if employments.is_empty() {
-        found.insert((ConflictKind::ProfileMissing as i32, name.to_owned()));
+        found.insert((ConflictKind::ProfileMissing as i32, name), own);
     }
     for employment in employments.iter().filter(|employment| overlaps(employment, window)) {
-        let organization = employment.organization.as_ref().map_or("", |o| o.organization.as_str());
-        if parties.organizations.contains(organization) {
-            found.insert((ConflictKind::SameOrganization as i32, organization.to_owned()));
+        let Some(organization) = &employment.organization else {
+            continue;
+        };
+        if parties.organizations.contains(&organization.organization) {
+            let conflict = (
+                ConflictKind::SameOrganization as i32,
+                organization.organization.as_str(),
+            );
+            found.entry(conflict).or_insert(&organization.display_name);
         }
     }
     for award in awards {
@@ -301,12 +310,16 @@ pub(crate) fn conflicts(
             person != name && parties.persons.contains(person)
         });
         if with_a_party {
-            found.insert((ConflictKind::CoContributor as i32, award.name.clone()));
+            found.insert((ConflictKind::CoContributor as i32, &award.name), &award.title);
         }
     }
     found
         .into_iter()
-        .map(|(kind, subject)| Conflict { kind, subject })
+        .map(|((kind, subject), display_name)| Conflict {
+            kind,
+            subject: subject.to_owned(),
+            display_name: display_name.to_owned(),
+        })
         .collect()
 }
 

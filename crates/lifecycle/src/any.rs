@@ -8,7 +8,7 @@ use mingce_orm::store::settled;
 use mingce_orm::work::head_of;
 use mingce_orm::{Answer, Cx, Error, List, Result, Stamp, Store, Work};
 use mingce_proto::registry::{
-    CaseFacts, CaseKind, DecisionDifference, DueKind, DueWork, Policy, ReviewTerms, UndecidedCase, View,
+    CaseFacts, CaseKind, CaseVerb, DecisionDifference, DueKind, DueWork, Policy, ReviewTerms, UndecidedCase, View,
 };
 
 use crate::case::{At, Case, Parties, arrive, facts, policy_of};
@@ -221,34 +221,35 @@ impl<C: ByItself> AnyCase for Of<C> {
         let now = policy_of::<C>(work, at, &item)?;
         let before = verbs::<C>(work, at, &item, now.as_ref())?;
         let after = verbs::<C>(work, at, &item, Some(draft))?;
-        let said = |verb: &mingce_proto::registry::CaseVerb| {
+        let said = |verb: &CaseVerb| {
             if verb.open {
                 return "open".to_owned();
             }
-            let reasons: Vec<_> = verb
-                .blockers
-                .iter()
-                .map(|b| format!("{}: {}", b.reason, b.description))
-                .collect();
-            reasons.join("; ")
+            let reasons: Vec<_> = verb.blockers.iter().map(|b| b.reason.as_str()).collect();
+            reasons.join(",")
         };
-        let difference = |decision: &str, before: String, after: String| DecisionDifference {
+        let of_case = DecisionDifference {
             name: name.to_owned(),
-            decision: decision.to_owned(),
+            display_name: C::display(work, &item)?,
+            ..DecisionDifference::default()
+        };
+        let verbs = before.into_iter().zip(after).map(|(b, a)| DecisionDifference {
+            decision: b.verb.clone(),
+            before: said(&b),
+            after: said(&a),
+            before_blockers: b.blockers,
+            after_blockers: a.blockers,
+            ..of_case.clone()
+        });
+        let results = C::results(&item, draft).into_iter();
+        let results = results.map(|(decision, before, after)| DecisionDifference {
+            decision,
             before,
             after,
-        };
-        let mut found: Vec<_> = before
-            .iter()
-            .zip(&after)
-            .map(|(b, a)| difference(&b.verb, said(b), said(a)))
-            .collect();
-        found.extend(
-            C::results(&item, draft)
-                .into_iter()
-                .map(|(what, was, is)| difference(&what, was, is)),
-        );
-        found.retain(|difference| difference.before != difference.after);
+            ..of_case.clone()
+        });
+        let mut found: Vec<_> = verbs.chain(results).collect();
+        found.retain(|one| one.before != one.after || one.before_blockers != one.after_blockers);
         Ok(found)
     }
 

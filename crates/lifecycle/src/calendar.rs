@@ -97,7 +97,7 @@ impl Calendar {
             })?;
             if let Some(before) = lines.insert(day, number) {
                 return Err(format!(
-                    "line {number}: {day} stands in line {before} already: keep one of the two lines"
+                    "line {number}: {day} is in line {before} already: keep one of the two lines"
                 ));
             }
             overrides.insert(day, works);
@@ -443,7 +443,7 @@ mod tests {
         let twice = Calendar::with_overrides("2027-02-06 rest\n2027-02-07 work\n2027-02-06 rest").unwrap_err();
         assert_eq!(
             twice,
-            "line 3: 2027-02-06 stands in line 1 already: keep one of the two lines"
+            "line 3: 2027-02-06 is in line 1 already: keep one of the two lines"
         );
     }
 

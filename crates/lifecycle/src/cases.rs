@@ -128,20 +128,31 @@ impl Cases<'_> {
         Ok(at)
     }
 
-    /// Tries many verbs, each with its own outcome; `atomic`: all or none.
+    /// Tries many verbs, each with its own outcome; `atomic`: all or none. A move is `None` where it names no verb.
     ///
     /// # Errors
-    /// Where one case stands twice. What stands in the way of a move is in its outcome.
-    pub async fn batch<C: Case, M>(&self, cx: &Cx, calls: Vec<Called<C>>, atomic: bool) -> Result<Reply<M>> {
-        let names: BTreeSet<&str> = calls.iter().map(|called| called.wanted.step.name.as_str()).collect();
-        if names.len() < calls.len() {
+    /// Where one case stands twice, and where a move of an atomic batch is none. What stands in the way of a move is in its outcome.
+    pub async fn batch<C: Case, M>(
+        &self,
+        cx: &Cx,
+        moves: impl Iterator<Item = Option<Asked<C>>>,
+        atomic: bool,
+    ) -> Result<Reply<M>> {
+        let asked = read(moves, atomic)?;
+        let called = || asked.iter().filter_map(|one| one.as_ref().ok());
+        let names: BTreeSet<&str> = called().map(|called| called.wanted.step.name.as_str()).collect();
+        if names.len() < called().count() {
             let said = "a case stands twice: one move for each, and another call for the next";
             return Err(Error::invalid("moves", "CASE_TWICE", said));
         }
-        let outcomes = if atomic {
-            self.all_or_none(cx, calls).await?
+        let mut outcomes = if atomic {
+            self.all_or_none(cx, asked.into_iter().flatten().collect()).await?
         } else {
-            join_all(calls.into_iter().map(|called| async move {
+            join_all(asked.into_iter().map(|one| async move {
+                let called = match one {
+                    Ok(called) => called,
+                    Err(outcome) => return *outcome,
+                };
                 let name = called.wanted.step.name.clone();
                 match self.answer::<C>(cx, called).await {
                     Ok(reply) => done::<C>(name, reply),
@@ -150,8 +161,30 @@ impl Cases<'_> {
             }))
             .await
         };
+        self.entitle::<C>(&mut outcomes).await;
         let done = i32::try_from(outcomes.iter().filter(|o| o.done).count()).unwrap_or(i32::MAX);
         Ok(Reply::Encoded(Outcomes { outcomes, done }.encode_to_vec().into()))
+    }
+
+    /// Gives each outcome the title of its case. What was done is done: where the titles cannot be read there are none.
+    async fn entitle<C: Case>(&self, outcomes: &mut [MoveOutcome]) {
+        let names: Vec<&str> = outcomes.iter().map(|outcome| outcome.name.as_str()).collect();
+        let mut work = self.store.rehearsal();
+        let titles = self.store.rehearse(&mut work, |work| {
+            let title = |name: &&str| {
+                let item = work.require::<C>(name)?;
+                C::display(work, &item)
+            };
+            Ok(names
+                .iter()
+                .map(title)
+                .map(Result::unwrap_or_default)
+                .collect::<Vec<_>>())
+        });
+        let Ok(titles) = titles.await else { return };
+        for (outcome, title) in outcomes.iter_mut().zip(titles) {
+            outcome.display_name = title;
+        }
     }
 
     async fn all_or_none<C: Case>(&self, cx: &Cx, calls: Vec<Called<C>>) -> Result<Vec<MoveOutcome>> {
@@ -256,6 +289,7 @@ fn refused(name: String, error: &Error) -> MoveOutcome {
         reason: error.reason().to_owned(),
         message: error.message().to_owned(),
         blockers: error.blockers().iter().cloned().map(shown).collect(),
+        display_name: String::new(),
     }
 }
 
@@ -273,57 +307,72 @@ macro_rules! called {
     }};
 }
 
-/// The moves of a batch as calls of their verbs. `one_of` reads one.
-///
-/// # Errors
-/// With what is wrong with each of them, though not with all once much is.
-pub fn calls<M, C: Living>(
-    moves: Vec<M>,
-    one_of: impl Fn(M) -> Result<Called<C>, Vec<Violation>>,
-) -> Result<Vec<Called<C>>> {
-    let (mut calls, mut broken) = (Vec::with_capacity(moves.len()), Vec::new());
-    for (place, one) in moves.into_iter().enumerate() {
-        match one_of(one) {
-            Ok(called) => calls.push(called),
-            Err(wrong) => broken.extend(wrong.into_iter().map(|mut violation| {
-                let below = if violation.field.is_empty() { "" } else { "." };
-                violation.field = format!("moves[{place}]{below}{}", violation.field);
-                violation
-            })),
-        }
-        if broken.len() > MOST_VIOLATIONS {
-            break;
-        }
-    }
-    if broken.is_empty() {
-        Ok(calls)
-    } else {
-        Err(Error::invalid_all(broken))
+/// A move of a batch: the call of its verb, and what is wrong with its request.
+#[derive(Debug)]
+pub struct Asked<C: Living> {
+    called: Called<C>,
+    broken: Vec<Violation>,
+}
+
+/// The call of a verb by a request, which is the field `field` of a move.
+pub fn asked<R: Validate, C: Living>(field: &str, request: R, verb: impl Fn(R) -> Called<C>) -> Asked<C> {
+    Asked {
+        broken: check(&request, field),
+        called: verb(request),
     }
 }
 
-/// The call of a verb, once the rules of the contract hold for its request, which is the field `field` of the move.
+/// The moves of a batch, those that break a rule of the contract as what is answered to them.
 ///
 /// # Errors
-/// With all that is wrong.
-pub fn sound<R: Validate, C: Living>(
-    field: &str,
-    request: R,
-    verb: impl Fn(R) -> Called<C>,
-) -> Result<Called<C>, Vec<Violation>> {
-    let broken = check(&request, field);
-    if broken.is_empty() {
-        Ok(verb(request))
-    } else {
-        Err(broken)
+/// With what is wrong: in an atomic batch at all, in another where it is more than can be told move by move.
+fn read<C: Living>(
+    moves: impl Iterator<Item = Option<Asked<C>>>,
+    atomic: bool,
+) -> Result<Vec<Result<Called<C>, Box<MoveOutcome>>>> {
+    let (mut all, mut wrong) = (Vec::new(), Vec::new());
+    for (place, one) in moves.enumerate() {
+        let (name, broken) = match one {
+            Some(asked) if asked.broken.is_empty() => {
+                all.push(Ok(asked.called));
+                continue;
+            }
+            Some(asked) => (asked.called.wanted.step.name, asked.broken),
+            None => (String::new(), vec![no_verb()]),
+        };
+        let name = name.chars().take(LONGEST_NAME).collect();
+        all.push(Err(Box::new(refused(name, &Error::invalid_all(first_of(&broken))))));
+        wrong.extend(broken.into_iter().map(|mut violation| {
+            let below = if violation.field.is_empty() { "" } else { "." };
+            violation.field = format!("moves[{place}]{below}{}", violation.field);
+            violation
+        }));
+        if wrong.len() > if atomic { MOST_VIOLATIONS } else { MOST_IN_BATCH } {
+            return Err(Error::invalid_all(wrong));
+        }
     }
+    if atomic && !wrong.is_empty() {
+        return Err(Error::invalid_all(wrong));
+    }
+    Ok(all)
+}
+
+/// More than one for each move of a batch: what costs more to tell than to send.
+const MOST_IN_BATCH: usize = 2000;
+
+/// No name of the register is as long.
+const LONGEST_NAME: usize = 100;
+
+/// What an outcome says of a broken move: the first few of its violations.
+fn first_of(broken: &[Violation]) -> Vec<Violation> {
+    broken.iter().take(3).cloned().collect()
 }
 
 /// What is wrong with a move that names no verb.
-pub fn no_verb() -> Vec<Violation> {
-    vec![Violation {
+fn no_verb() -> Violation {
+    Violation {
         field: String::new(),
         reason: "MOVE_NOT_ONE",
         description: "each move is just one of the requests".to_owned(),
-    }]
+    }
 }

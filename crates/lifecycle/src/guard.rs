@@ -17,6 +17,15 @@ pub const fn round_takes<C: Case>() -> Guard<C> {
     }
 }
 
+/// The same for cases that are never returned.
+pub const fn round_takes_once<C: Case>() -> Guard<C> {
+    Guard {
+        zh: "在批次申报期内",
+        en: "the round is open and the day is within its window",
+        check: check_round::<C>,
+    }
+}
+
 /// The holidays of the days that a notice would run are known.
 pub const fn calendar_known<C: Case>() -> Guard<C> {
     Guard {

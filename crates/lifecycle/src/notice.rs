@@ -29,7 +29,7 @@ impl Collection for Notices {
             let kinds = enum_values("mingce.registry.v1.CaseKind");
             Shape::new(vec![
                 Field {
-                    column: Column::resource("case_name").dimension(),
+                    column: Column::resource("case_name", "awards/{id}").dimension(),
                     get: |n| n.case_name.as_str().into(),
                 },
                 Field {
@@ -37,7 +37,7 @@ impl Collection for Notices {
                     get: |n| n.kind.into(),
                 },
                 Field {
-                    column: Column::resource("round").dimension(),
+                    column: Column::resource("round", "rounds/{id}").dimension(),
                     get: |n| n.round.as_str().into(),
                 },
                 Field {

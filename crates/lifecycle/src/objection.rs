@@ -32,8 +32,16 @@ impl Collection for Objections {
     const TABLE: &'static str = "objections";
     const SINGULAR: &'static str = "objection";
     const DEFAULT_ORDER: &'static str = "file_date";
-    const OUTPUT_ONLY: &'static [&'static str] =
-        &["notice", "named", "file_date", "state", "refusal", "finding", "verbs"];
+    const OUTPUT_ONLY: &'static [&'static str] = &[
+        "notice",
+        "named",
+        "file_date",
+        "state",
+        "refusal",
+        "finding",
+        "verbs",
+        "case_display_name",
+    ];
     const PRIVATE: &'static [&'static str] = &["objector_name", "objector_contact"];
 
     fn shape() -> &'static Shape<Self> {
@@ -41,11 +49,11 @@ impl Collection for Objections {
             let states = enum_values("mingce.registry.v1.ObjectionState");
             Shape::new(vec![
                 Field {
-                    column: Column::resource("case_name").dimension(),
+                    column: Column::resource("case_name", "awards/{id}").dimension(),
                     get: |o| o.case_name.as_str().into(),
                 },
                 Field {
-                    column: Column::resource("notice").dimension(),
+                    column: Column::resource("notice", "notices/{id}").dimension(),
                     get: |o| o.notice.as_str().into(),
                 },
                 Field {
@@ -284,6 +292,7 @@ pub fn file(work: &mut Work, at: &At, stamp: &Stamp, case: &dyn AnyCase, given: 
     }
     let new = Objection {
         name: String::new(),
+        case_display_name: seen.display_name,
         notice: seen.facts.notice,
         named: !given.objector_name.trim().is_empty(),
         file_date: at.today.to_string(),

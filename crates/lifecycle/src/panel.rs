@@ -73,22 +73,23 @@ impl Collection for Reviews {
     const TABLE: &'static str = "reviews";
     const SINGULAR: &'static str = "review";
     const DEFAULT_ORDER: &'static str = "create_time";
-    const OUTPUT_ONLY: &'static [&'static str] = &["conflicts", "override_reason", "sheet", "score"];
+    const OUTPUT_ONLY: &'static [&'static str] =
+        &["conflicts", "override_reason", "sheet", "score", "case_display_name"];
     const PRIVATE: &'static [&'static str] = &["draft_sheet"];
 
     fn shape() -> &'static Shape<Self> {
         static SHAPE: LazyLock<Shape<Reviews>> = LazyLock::new(|| {
             Shape::new(vec![
                 Field {
-                    column: Column::resource("panel").dimension(),
+                    column: Column::resource("panel", "panels/{id}").dimension(),
                     get: |r| r.panel.as_str().into(),
                 },
                 Field {
-                    column: Column::resource("case_name").dimension(),
+                    column: Column::resource("case_name", "awards/{id}").dimension(),
                     get: |r| r.case_name.as_str().into(),
                 },
                 Field {
-                    column: Column::resource("reviewer").dimension(),
+                    column: Column::resource("reviewer", "talents/{id}").dimension(),
                     get: |r| reviewer(r).into(),
                 },
             ])
@@ -179,6 +180,7 @@ pub fn assign(
     at: &At,
     stamp: &Stamp,
     (panel, case_name): (&str, &str),
+    case_display_name: &str,
     reviewer: &TalentReference,
     conflicts: &[Conflict],
     override_reason: &str,
@@ -197,13 +199,14 @@ pub fn assign(
     if !conflicts.is_empty() && override_reason.is_empty() {
         let blockers = conflicts
             .iter()
-            .map(|conflict| in_the_way(conflict, &called(Some(reviewer))))
+            .map(|conflict| in_the_way(conflict, &person(Some(reviewer))))
             .collect();
         return Err(Error::blocked("REVIEWER_IN_CONFLICT", blockers).about(Panels::COLLECTION, panel.name));
     }
     let review = Review {
         panel: panel.name.clone(),
         case_name: case_name.to_owned(),
+        case_display_name: case_display_name.to_owned(),
         reviewer: Some(reviewer.clone()),
         conflicts: conflicts.to_vec(),
         override_reason: if conflicts.is_empty() {
@@ -219,18 +222,21 @@ pub fn assign(
     Ok(answer)
 }
 
-/// A person as people know them, with the name of the record.
-fn called(person: Option<&TalentReference>) -> String {
-    match person {
-        Some(person) if !person.display_name.is_empty() => format!("{} ({})", person.display_name, person.talent),
-        Some(person) => person.talent.clone(),
-        None => String::new(),
+/// A record as people know it, with its resource name.
+fn called(display_name: &str, name: &str) -> String {
+    if display_name.is_empty() {
+        return name.to_owned();
     }
+    format!("{display_name} ({name})")
+}
+
+fn person(reference: Option<&TalentReference>) -> String {
+    reference.map_or(String::new(), |r| called(&r.display_name, &r.talent))
 }
 
 fn in_the_way(conflict: &Conflict, reviewer: &str) -> mingce_orm::Blocker {
     use mingce_proto::registry::ConflictKind::{CoContributor, Party, ProfileMissing, SameOrganization, Unspecified};
-    let subject = &conflict.subject;
+    let subject = called(&conflict.display_name, &conflict.subject);
     let (reason, en, zh) = match conflict.kind() {
         Party => (
             "CONFLICT_PARTY",
@@ -253,7 +259,7 @@ fn in_the_way(conflict: &Conflict, reviewer: &str) -> mingce_orm::Blocker {
             format!("评审专家{reviewer}履历不明，不能视为无利益冲突"),
         ),
     };
-    blocker(reason, subject.clone(), en, zh)
+    blocker(reason, conflict.subject.clone(), en, zh)
 }
 
 /// Submits what a reviewer says, sealed.
@@ -304,12 +310,13 @@ pub fn close(work: &mut Work, at: &At, step: &Step, kinds: &[Arc<dyn AnyCase>]) 
         .iter()
         .filter(|review| review.draft_sheet.is_none())
         .map(|review| {
-            let (name, who) = (&review.name, called(review.reviewer.as_ref()));
+            let (name, who) = (&review.name, person(review.reviewer.as_ref()));
+            let case = called(&review.case_display_name, &review.case_name);
             blocker(
                 "REVIEW_MISSING",
                 name,
-                format!("{who} has not submitted the review of {} ({name})", review.case_name),
-                format!("{who}尚未提交对{}的评审（{name}）", review.case_name),
+                format!("{who} has not submitted the review of {case} ({name})"),
+                format!("{who}尚未提交对{case}的评审（{name}）"),
             )
         })
         .collect();
@@ -322,7 +329,15 @@ pub fn close(work: &mut Work, at: &At, step: &Step, kinds: &[Arc<dyn AnyCase>]) 
         review.sheet = Some(sheet);
         work.update::<Reviews>(&at.cx, &step.stamp, review)?;
     }
-    panel.summaries = panel.cases.iter().map(|case| summary(case, &reviews)).collect();
+    // Goes on after an error, so that all cases are asked for at once.
+    let titles: Vec<Result<String>> = panel
+        .cases
+        .iter()
+        .map(|name| Ok(of_name(kinds, name, "name")?.look(work, name)?.display_name))
+        .collect();
+    let titles = titles.into_iter().collect::<Result<Vec<_>>>()?;
+    let cases = panel.cases.iter().zip(titles);
+    panel.summaries = cases.map(|(case, title)| summary(case, title, &reviews)).collect();
     panel.set_state(PanelState::Closed);
     let noted: Vec<Result<Answer>> = panel
         .summaries
@@ -344,7 +359,7 @@ pub fn close(work: &mut Work, at: &At, step: &Step, kinds: &[Arc<dyn AnyCase>]) 
     work.update::<Panels>(&at.cx, &step.stamp, &settled::<Panels>(&panel)?)
 }
 
-fn summary(case: &str, reviews: &[Review]) -> ReviewSummary {
+fn summary(case: &str, display_name: String, reviews: &[Review]) -> ReviewSummary {
     let of_case: Vec<&Review> = reviews.iter().filter(|review| review.case_name == case).collect();
     let scores = || of_case.iter().map(|review| review.score);
     let recommend = |what: Recommended| {
@@ -357,6 +372,7 @@ fn summary(case: &str, reviews: &[Review]) -> ReviewSummary {
     let count = i32::try_from(of_case.len()).unwrap_or(i32::MAX);
     ReviewSummary {
         case_name: case.to_owned(),
+        display_name,
         reviews: count,
         // Rounded half up: 1 when 0.5 is left.
         mean_score: if count == 0 {

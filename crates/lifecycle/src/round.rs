@@ -52,7 +52,7 @@ impl Collection for Rounds {
                     get: |r| r.year.into(),
                 },
                 Field {
-                    column: Column::resource("policy").dimension(),
+                    column: Column::resource("policy", "policies/{id}").dimension(),
                     get: |r| r.policy.as_str().into(),
                 },
                 Field {

@@ -116,11 +116,11 @@ pub fn add_columns(table: &str, others: &[(&str, Sql)]) -> Vec<String> {
 pub fn fields<C: Case + Collection>() -> Vec<Field<C>> {
     vec![
         Field {
-            column: Column::resource("case_round").dimension(),
+            column: Column::resource("case_round", "rounds/{id}").dimension(),
             get: |item| C::facts(item).map_or("", |f| f.round.as_str()).into(),
         },
         Field {
-            column: Column::resource("case_policy").dimension(),
+            column: Column::resource("case_policy", "policies/{id}").dimension(),
             get: |item| C::facts(item).map_or("", |f| f.policy.as_str()).into(),
         },
         Field {

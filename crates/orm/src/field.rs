@@ -13,8 +13,8 @@ pub enum Type {
     Time,
     /// An ISO 8601 year, month or day as text, for example `2021-03`.
     Date,
-    /// A resource name, for example `labs/{id}`.
-    Name,
+    /// A resource name of this form, for example `labs/{id}`.
+    Name(&'static str),
     /// One of these values: the full name in the contract, and its number.
     Enum(&'static [(&'static str, i32)]),
 }
@@ -74,9 +74,9 @@ impl Column {
         Self::new(name, Type::Date)
     }
 
-    /// A field with a resource name.
-    pub const fn resource(name: &'static str) -> Self {
-        Self::new(name, Type::Name)
+    /// A field with a resource name of the form `of`, for example `organizations/{id}`.
+    pub const fn resource(name: &'static str, of: &'static str) -> Self {
+        Self::new(name, Type::Name(of))
     }
 
     /// A field with one of these values: their full names in the contract, and their numbers.

@@ -175,7 +175,7 @@ impl Counting<'_> {
 }
 
 fn is_text(column: &Column) -> bool {
-    matches!(column.kind, Type::Text | Type::Date | Type::Name)
+    matches!(column.kind, Type::Text | Type::Date | Type::Name(_))
 }
 
 /// Whether 0 is a value, and not that there is none.
@@ -218,7 +218,7 @@ fn place(column: &Column, value: &str) -> Place {
             .find(|(name, _)| *name == value)
             .map_or_else(|| value.parse().ok(), |(_, number)| Some(i64::from(*number))),
         Type::Boolean => Some(i64::from(value == "true")),
-        Type::Text | Type::Date | Type::Name => Some(0),
+        Type::Text | Type::Date | Type::Name(_) => Some(0),
     };
     (number.unwrap_or(i64::MAX), value.to_owned())
 }

@@ -1,6 +1,5 @@
 //! The rpcs of the life cycle of awards. Each opens its request and tries one verb.
 
-use mingce_lifecycle::cases::calls;
 use mingce_orm::{Call, Cx, Result as Done};
 use mingce_proto::awards::award_nomination_service_server::AwardNominationService;
 use mingce_proto::awards::*;
@@ -105,8 +104,8 @@ impl AwardNominationService for AwardRegister {
         request: Request<BatchMoveAwardsRequest>,
     ) -> Result<Response<Reply<BatchMoveAwardsResponse>>, Status> {
         let (cx, r) = open(request)?;
-        let calls = calls(r.moves, verbs::one_of).map_err(from_error)?;
-        reply(self.cases().batch(&cx, calls, r.atomic).await)
+        let moves = r.moves.into_iter().map(|one| one.verb.map(verbs::one_of));
+        reply(self.cases().batch(&cx, moves, r.atomic).await)
     }
 
     async fn find_award_ranks(

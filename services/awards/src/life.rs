@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use mingce_lifecycle::case::arrive;
 use mingce_lifecycle::guard::{
-    calendar_known, cap_left, no_open_objection, no_upheld_objection, notice_over, reviewed, round_takes,
+    calendar_known, cap_left, no_open_objection, no_upheld_objection, notice_over, reviewed, round_takes_once,
 };
 use mingce_lifecycle::notice::field;
 use mingce_lifecycle::{Arrival, ByItself, Case, Edge, Life, Living, Parties, Phase, Scope, State};
@@ -74,7 +74,7 @@ static EDGES: [Edge<Awards>; 10] = [
         from: &[DRAFT],
         to: &[NOMINATED],
         guards: &[
-            round_takes(),
+            round_takes_once(),
             CONTRIBUTORS,
             ORGANIZATIONS,
             ORGANIZATION_AMONG_COMPLETING,

@@ -1,10 +1,10 @@
 //! What each verb on an award does beside leading to another state: one function for each request.
 
 use mingce_lifecycle::case::decided;
-use mingce_lifecycle::cases::{no_verb, sound};
+use mingce_lifecycle::cases::{Asked, asked};
 use mingce_lifecycle::round::{enter, take_place};
 use mingce_lifecycle::{Called, Case, Crossing, Move, called, notice};
-use mingce_orm::{Error, Result, Violation};
+use mingce_orm::{Error, Result};
 use mingce_proto::awards::*;
 use mingce_proto::registry::Round;
 
@@ -118,23 +118,19 @@ fn expect_grade(grade: &str, item: &Award, crossing: &mut Crossing<'_>) -> Resul
 }
 
 /// One move of a batch.
-///
-/// # Errors
-/// With all that is wrong with its request, or where it names none.
-pub(crate) fn one_of(m: AwardMove) -> Result<Wanted, Vec<Violation>> {
+pub(crate) fn one_of(verb: award_move::Verb) -> Asked<Awards> {
     use award_move::Verb;
-    match m.verb {
-        Some(Verb::Nominate(r)) => sound("nominate", *r, nominate),
-        Some(Verb::Refuse(r)) => sound("refuse", *r, refuse),
-        Some(Verb::Accept(r)) => sound("accept", *r, accept),
-        Some(Verb::Review(r)) => sound("review", *r, review),
-        Some(Verb::Shortlist(r)) => sound("shortlist", *r, shortlist),
-        Some(Verb::Deselect(r)) => sound("deselect", *r, deselect),
-        Some(Verb::Approve(r)) => sound("approve", *r, approve),
-        Some(Verb::Confer(r)) => sound("confer", *r, confer),
-        Some(Verb::Revoke(r)) => sound("revoke", *r, revoke),
-        Some(Verb::Withdraw(r)) => sound("withdraw", *r, withdraw),
-        None => Err(no_verb()),
+    match verb {
+        Verb::Nominate(r) => asked("nominate", *r, nominate),
+        Verb::Refuse(r) => asked("refuse", *r, refuse),
+        Verb::Accept(r) => asked("accept", *r, accept),
+        Verb::Review(r) => asked("review", *r, review),
+        Verb::Shortlist(r) => asked("shortlist", *r, shortlist),
+        Verb::Deselect(r) => asked("deselect", *r, deselect),
+        Verb::Approve(r) => asked("approve", *r, approve),
+        Verb::Confer(r) => asked("confer", *r, confer),
+        Verb::Revoke(r) => asked("revoke", *r, revoke),
+        Verb::Withdraw(r) => asked("withdraw", *r, withdraw),
     }
 }
 

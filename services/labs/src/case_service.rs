@@ -1,6 +1,5 @@
 //! The rpcs of the life cycle of designations of labs. Each opens its request and tries one verb.
 
-use mingce_lifecycle::cases::calls;
 use mingce_orm::Call;
 use mingce_proto::codec::Reply;
 use mingce_proto::labs::lab_designation_service_server::LabDesignationService;
@@ -174,7 +173,7 @@ impl LabDesignationService for LabRegister {
         request: Request<BatchMoveLabDesignationsRequest>,
     ) -> Result<Response<Reply<BatchMoveLabDesignationsResponse>>, Status> {
         let (cx, r) = open(request)?;
-        let calls = calls(r.moves, verbs::one_of).map_err(from_error)?;
-        reply(self.cases().batch(&cx, calls, r.atomic).await)
+        let moves = r.moves.into_iter().map(|one| one.verb.map(verbs::one_of));
+        reply(self.cases().batch(&cx, moves, r.atomic).await)
     }
 }

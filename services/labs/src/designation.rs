@@ -47,7 +47,7 @@ impl Collection for Designations {
             let states = enum_values("mingce.labs.v1.LabDesignationState");
             let mut fields: Vec<Field<Designations>> = vec![
                 Field {
-                    column: Column::resource("lab").dimension(),
+                    column: Column::resource("lab", "labs/{id}").dimension(),
                     get: |d| lab(d).into(),
                 },
                 Field {
@@ -147,15 +147,15 @@ impl Collection for Designations {
         let mut problems = Problems::default();
         if matches!(Self::life().phase(item.state), Phase::Draft | Phase::Undecided) {
             // What the decision says is not there before it.
-            for later in [
-                &mut item.number,
-                &mut item.document_number,
-                &mut item.decision_date,
-                &mut item.start_date,
-                &mut item.end_date,
-            ] {
-                later.clear();
-            }
+            let is_case = item.case.is_some();
+            let later = [
+                ("number", &mut item.number),
+                ("document_number", &mut item.document_number),
+                ("decision_date", &mut item.decision_date),
+                ("start_date", &mut item.start_date),
+                ("end_date", &mut item.end_date),
+            ];
+            problems.before_decision(is_case, later);
         }
         for (field, value) in [
             ("decision_date", &item.decision_date),

@@ -289,15 +289,13 @@ impl Case for Designations {
     }
 
     fn due(item: &LabDesignation, policy: Option<&Policy>) -> Result<Option<(Date, DueKind)>> {
-        let after = |text: &str, kind: DueKind| -> Result<Option<(Date, DueKind)>> {
-            day::parse(text)?
-                .map(|end| Ok((day::days_after(end, 1)?, kind)))
-                .transpose()
+        let on = |text: &str, kind: DueKind| -> Result<Option<(Date, DueKind)>> {
+            Ok(day::parse(text)?.map(|last| (last, kind)))
         };
         match item.state {
-            RETURNED => after(&facts::<Self>(item).resubmit_date, DueKind::Resubmission),
-            BUILDING => after(&item.building_end_date, DueKind::BuildingEnds),
-            RECTIFYING => after(&item.rectification_end_date, DueKind::RectificationEnds),
+            RETURNED => on(&facts::<Self>(item).resubmit_date, DueKind::Resubmission),
+            BUILDING => on(&item.building_end_date, DueKind::BuildingEnds),
+            RECTIFYING => on(&item.rectification_end_date, DueKind::RectificationEnds),
             OPERATING => {
                 let months = terms(policy).evaluation_months;
                 let last = evaluation::last_date(item)?;

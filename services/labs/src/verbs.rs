@@ -1,11 +1,11 @@
 //! What each verb on a designation of a lab does beside leading to another state: one function for each request.
 
 use mingce_lifecycle::case::decided;
-use mingce_lifecycle::cases::{no_verb, sound};
+use mingce_lifecycle::cases::{Asked, asked};
 use mingce_lifecycle::round::{enter, take_place};
 use mingce_lifecycle::{Called, Crossing, Move, act, called, day};
 use mingce_orm::store::settled;
-use mingce_orm::{Class, Collection, Error, Result, Violation};
+use mingce_orm::{Class, Collection, Error, Result};
 use mingce_proto::labs::LabDesignationState as S;
 use mingce_proto::labs::*;
 use mingce_proto::registry::Round;
@@ -287,30 +287,26 @@ fn note_document(item: &mut LabDesignation, number: &str) {
 }
 
 /// One move of a batch.
-///
-/// # Errors
-/// With all that is wrong with its request, or where it names none.
-pub(crate) fn one_of(m: LabDesignationMove) -> Result<Wanted, Vec<Violation>> {
+pub(crate) fn one_of(verb: lab_designation_move::Verb) -> Asked<Designations> {
     use lab_designation_move::Verb;
-    match m.verb {
-        Some(Verb::Submit(r)) => sound("submit", *r, submit),
-        Some(Verb::Return(r)) => sound("return", *r, return_),
-        Some(Verb::Refuse(r)) => sound("refuse", *r, refuse),
-        Some(Verb::Accept(r)) => sound("accept", *r, accept),
-        Some(Verb::Reject(r)) => sound("reject", *r, reject),
-        Some(Verb::PublishNoticeOf(r)) => sound("publish_notice_of", *r, publish_notice),
-        Some(Verb::Approve(r)) => sound("approve", *r, approve),
-        Some(Verb::AcceptCompletionOf(r)) => sound("accept_completion_of", *r, accept_completion),
-        Some(Verb::AcceptEarlyCompletionOf(r)) => sound("accept_early_completion_of", *r, accept_early_completion),
-        Some(Verb::ExtendBuildingOf(r)) => sound("extend_building_of", *r, extend_building),
-        Some(Verb::Terminate(r)) => sound("terminate", *r, terminate),
-        Some(Verb::SubmitAnnualReportOf(r)) => sound("submit_annual_report_of", *r, submit_annual_report),
-        Some(Verb::Evaluate(r)) => sound("evaluate", *r, evaluate),
-        Some(Verb::Reevaluate(r)) => sound("reevaluate", *r, reevaluate),
-        Some(Verb::Revoke(r)) => sound("revoke", *r, revoke),
-        Some(Verb::Merge(r)) => sound("merge", *r, merge),
-        Some(Verb::Withdraw(r)) => sound("withdraw", *r, withdraw),
-        None => Err(no_verb()),
+    match verb {
+        Verb::Submit(r) => asked("submit", *r, submit),
+        Verb::Return(r) => asked("return", *r, return_),
+        Verb::Refuse(r) => asked("refuse", *r, refuse),
+        Verb::Accept(r) => asked("accept", *r, accept),
+        Verb::Reject(r) => asked("reject", *r, reject),
+        Verb::PublishNoticeOf(r) => asked("publish_notice_of", *r, publish_notice),
+        Verb::Approve(r) => asked("approve", *r, approve),
+        Verb::AcceptCompletionOf(r) => asked("accept_completion_of", *r, accept_completion),
+        Verb::AcceptEarlyCompletionOf(r) => asked("accept_early_completion_of", *r, accept_early_completion),
+        Verb::ExtendBuildingOf(r) => asked("extend_building_of", *r, extend_building),
+        Verb::Terminate(r) => asked("terminate", *r, terminate),
+        Verb::SubmitAnnualReportOf(r) => asked("submit_annual_report_of", *r, submit_annual_report),
+        Verb::Evaluate(r) => asked("evaluate", *r, evaluate),
+        Verb::Reevaluate(r) => asked("reevaluate", *r, reevaluate),
+        Verb::Revoke(r) => asked("revoke", *r, revoke),
+        Verb::Merge(r) => asked("merge", *r, merge),
+        Verb::Withdraw(r) => asked("withdraw", *r, withdraw),
     }
 }
 

@@ -53,11 +53,11 @@ impl Collection for NominatingBodies {
             let states = enum_values("mingce.talent.v1.NominatingBodyState");
             let mut fields: Vec<Field<NominatingBodies>> = vec![
                 Field {
-                    column: Column::resource("organization").dimension(),
+                    column: Column::resource("organization", "organizations/{id}").dimension(),
                     get: |b| organization(b).into(),
                 },
                 Field {
-                    column: Column::resource("programme").dimension(),
+                    column: Column::resource("programme", "programmes/{id}").dimension(),
                     get: |b| programme(b).into(),
                 },
                 Field {

@@ -86,7 +86,7 @@ static EDGES: [Edge<NominatingBodies>; 8] = [
         zh: "下达名额",
         method: "GrantQuotaToNominatingBody",
         from: &[AUTHORISED, SUSPENDED],
-        to: &[AUTHORISED, SUSPENDED],
+        to: &[],
         guards: &[],
     },
     Edge {

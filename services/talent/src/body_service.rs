@@ -1,13 +1,11 @@
 //! The rpcs of nominating bodies. Each opens its request and tries one verb, or reads.
 
-use mingce_lifecycle::cases::calls;
 use mingce_orm::{Call, Page, wanted};
 use mingce_proto::codec::Reply;
 use mingce_proto::talent::nominating_body_service_server::NominatingBodyService;
 use mingce_proto::talent::*;
 use mingce_server::call::{open, reply};
 use mingce_server::rows;
-use mingce_server::status::from_error;
 use tonic::{Request, Response, Status};
 
 use crate::TalentRegister;
@@ -94,8 +92,8 @@ impl NominatingBodyService for TalentRegister {
         request: Request<BatchMoveNominatingBodiesRequest>,
     ) -> Result<Response<Reply<BatchMoveNominatingBodiesResponse>>, Status> {
         let (cx, r) = open(request)?;
-        let calls = calls(r.moves, verbs::one_of).map_err(from_error)?;
-        reply(self.cases().batch(&cx, calls, r.atomic).await)
+        let moves = r.moves.into_iter().map(|one| one.verb.map(verbs::one_of));
+        reply(self.cases().batch(&cx, moves, r.atomic).await)
     }
 
     async fn get_nominating_body(

@@ -1,8 +1,8 @@
 //! What each verb on a nominating body does beside leading to another state: one function for each request.
 
-use mingce_lifecycle::cases::{no_verb, sound};
+use mingce_lifecycle::cases::{Asked, asked};
 use mingce_lifecycle::{Called, Move, act, called, day};
-use mingce_orm::{Error, Result, Violation};
+use mingce_orm::Error;
 use mingce_proto::talent::NominatingBodyState as S;
 use mingce_proto::talent::*;
 
@@ -92,21 +92,17 @@ pub(crate) fn revoke(r: RevokeNominatingBodyRequest) -> Wanted {
 }
 
 /// One move of a batch.
-///
-/// # Errors
-/// With all that is wrong with its request, or where it names none.
-pub(crate) fn one_of(m: NominatingBodyMove) -> Result<Wanted, Vec<Violation>> {
+pub(crate) fn one_of(verb: nominating_body_move::Verb) -> Asked<NominatingBodies> {
     use nominating_body_move::Verb;
-    match m.verb {
-        Some(Verb::PublishNoticeOf(r)) => sound("publish_notice_of", *r, publish_notice),
-        Some(Verb::Authorise(r)) => sound("authorise", *r, authorise),
-        Some(Verb::Refuse(r)) => sound("refuse", *r, refuse),
-        Some(Verb::GrantQuotaTo(r)) => sound("grant_quota_to", *r, grant_quota),
-        Some(Verb::Suspend(r)) => sound("suspend", *r, suspend),
-        Some(Verb::Resume(r)) => sound("resume", *r, resume),
-        Some(Verb::Expire(r)) => sound("expire", *r, expire),
-        Some(Verb::Revoke(r)) => sound("revoke", *r, revoke),
-        None => Err(no_verb()),
+    match verb {
+        Verb::PublishNoticeOf(r) => asked("publish_notice_of", *r, publish_notice),
+        Verb::Authorise(r) => asked("authorise", *r, authorise),
+        Verb::Refuse(r) => asked("refuse", *r, refuse),
+        Verb::GrantQuotaTo(r) => asked("grant_quota_to", *r, grant_quota),
+        Verb::Suspend(r) => asked("suspend", *r, suspend),
+        Verb::Resume(r) => asked("resume", *r, resume),
+        Verb::Expire(r) => asked("expire", *r, expire),
+        Verb::Revoke(r) => asked("revoke", *r, revoke),
     }
 }
 

@@ -158,11 +158,6 @@ pub(crate) fn midterm_day(item: &TalentDesignation, policy: Option<&Policy>) -> 
     Ok(start.map(|start| day::months_after(start, months).unwrap_or(Date::MAX)))
 }
 
-/// The day after another; `None` beyond the calendar.
-pub(crate) fn day_after(text: &str) -> Result<Option<Date>> {
-    Ok(day::parse(text)?.and_then(|day| day::days_after(day, 1).ok()))
-}
-
 /// The names of all records of a person: of the one that stands for it, and of those that were merged into that.
 ///
 /// # Errors

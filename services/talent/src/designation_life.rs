@@ -3,6 +3,7 @@
 use futures_util::future::BoxFuture;
 use jiff::civil::Date;
 use mingce_lifecycle::case::{arrive, facts};
+use mingce_lifecycle::day;
 use mingce_lifecycle::guard::{
     calendar_known, cap_left, no_open_objection, no_upheld_objection, notice_over, reviewed, round_takes,
 };
@@ -15,8 +16,7 @@ use mingce_proto::talent::{Employment, TalentDesignation};
 
 use crate::designation::{self, Designations, employer, programme};
 use crate::designation_guards::{
-    LAST_DAY_REACHED, MAX_AGE, MIDTERM_REACHED, NOT_ASSESSED, ONE_PER_FAMILY, day_after, midterm_day, person_of,
-    records_of, terms,
+    LAST_DAY_REACHED, MAX_AGE, MIDTERM_REACHED, NOT_ASSESSED, ONE_PER_FAMILY, midterm_day, person_of, records_of, terms,
 };
 
 const DRAFT: i32 = S::Draft as i32;
@@ -274,14 +274,14 @@ impl Case for Designations {
     fn due(item: &TalentDesignation, policy: Option<&Policy>) -> Result<Option<(Date, DueKind)>> {
         match item.state {
             RETURNED => {
-                let over = day_after(&facts::<Self>(item).resubmit_date)?;
-                Ok(over.map(|day| (day, DueKind::Resubmission)))
+                let last = day::parse(&facts::<Self>(item).resubmit_date)?;
+                Ok(last.map(|day| (day, DueKind::Resubmission)))
             }
             IN_TERM => {
-                let end = day_after(&item.end_date)?;
+                let end = day::parse(&item.end_date)?.filter(|end| *end < Date::MAX);
                 let midterm = midterm_day(item, policy)?.filter(|_| item.midterm_date.is_empty());
                 // An assessment that would come after the term does not come up.
-                let midterm = midterm.filter(|day| *day < Date::MAX && end.is_none_or(|end| *day < end));
+                let midterm = midterm.filter(|day| *day < Date::MAX && end.is_none_or(|end| *day <= end));
                 let ends = || end.map(|day| (day, DueKind::TermEnds));
                 Ok(midterm.map(|day| (day, DueKind::Midterm)).or_else(ends))
             }
@@ -339,7 +339,7 @@ mod tests {
     fn the_midterm_falls_due_first_and_then_the_end_of_the_term() {
         let mut item = in_term("2024-03-15", "2026-03-14");
         assert_eq!(due(&item, 12), Some(("2025-03-15".to_owned(), DueKind::Midterm)));
-        let ends = Some(("2026-03-15".to_owned(), DueKind::TermEnds));
+        let ends = Some(("2026-03-14".to_owned(), DueKind::TermEnds));
         assert_eq!(due(&item, 0), ends);
         assert_eq!(due(&item, 30), ends, "after the term nothing is assessed");
         item.midterm_date = "2025-03-20".to_owned();
@@ -355,11 +355,11 @@ mod tests {
     }
 
     #[test]
-    fn a_returned_application_falls_due_on_the_day_after_its_last() {
+    fn a_returned_application_falls_due_on_the_day_that_was_set() {
         let mut item = in_term("", "");
         item.state = RETURNED;
         assert_eq!(due(&item, 12), None);
         "2024-02-28".clone_into(&mut Designations::facts_mut(&mut item).resubmit_date);
-        assert_eq!(due(&item, 12), Some(("2024-02-29".to_owned(), DueKind::Resubmission)));
+        assert_eq!(due(&item, 12), Some(("2024-02-28".to_owned(), DueKind::Resubmission)));
     }
 }

@@ -2,10 +2,10 @@
 
 use jiff::civil::Date;
 use mingce_lifecycle::case::decided;
-use mingce_lifecycle::cases::{no_verb, sound};
+use mingce_lifecycle::cases::{Asked, asked};
 use mingce_lifecycle::round::{enter, take_place};
 use mingce_lifecycle::{Called, Crossing, Move, act, called, day};
-use mingce_orm::{Error, Result, Violation};
+use mingce_orm::{Error, Result};
 use mingce_proto::registry::Round;
 use mingce_proto::talent::TalentDesignationState as S;
 use mingce_proto::talent::*;
@@ -162,26 +162,22 @@ fn note_document(item: &mut TalentDesignation, number: &str) {
 }
 
 /// One move of a batch.
-///
-/// # Errors
-/// With all that is wrong with its request, or where it names none.
-pub(crate) fn one_of(m: TalentDesignationMove) -> Result<Wanted, Vec<Violation>> {
+pub(crate) fn one_of(verb: talent_designation_move::Verb) -> Asked<Designations> {
     use talent_designation_move::Verb;
-    match m.verb {
-        Some(Verb::Submit(r)) => sound("submit", *r, submit),
-        Some(Verb::Return(r)) => sound("return", *r, return_),
-        Some(Verb::Refuse(r)) => sound("refuse", *r, refuse),
-        Some(Verb::Accept(r)) => sound("accept", *r, accept),
-        Some(Verb::Reject(r)) => sound("reject", *r, reject),
-        Some(Verb::PublishNoticeOf(r)) => sound("publish_notice_of", *r, publish_notice),
-        Some(Verb::Approve(r)) => sound("approve", *r, approve),
-        Some(Verb::AssessMidtermOf(r)) => sound("assess_midterm_of", *r, assess_midterm),
-        Some(Verb::Resume(r)) => sound("resume", *r, resume),
-        Some(Verb::Complete(r)) => sound("complete", *r, complete),
-        Some(Verb::Exit(r)) => sound("exit", *r, exit),
-        Some(Verb::Cancel(r)) => sound("cancel", *r, cancel),
-        Some(Verb::Withdraw(r)) => sound("withdraw", *r, withdraw),
-        None => Err(no_verb()),
+    match verb {
+        Verb::Submit(r) => asked("submit", *r, submit),
+        Verb::Return(r) => asked("return", *r, return_),
+        Verb::Refuse(r) => asked("refuse", *r, refuse),
+        Verb::Accept(r) => asked("accept", *r, accept),
+        Verb::Reject(r) => asked("reject", *r, reject),
+        Verb::PublishNoticeOf(r) => asked("publish_notice_of", *r, publish_notice),
+        Verb::Approve(r) => asked("approve", *r, approve),
+        Verb::AssessMidtermOf(r) => asked("assess_midterm_of", *r, assess_midterm),
+        Verb::Resume(r) => asked("resume", *r, resume),
+        Verb::Complete(r) => asked("complete", *r, complete),
+        Verb::Exit(r) => asked("exit", *r, exit),
+        Verb::Cancel(r) => asked("cancel", *r, cancel),
+        Verb::Withdraw(r) => asked("withdraw", *r, withdraw),
     }
 }
 

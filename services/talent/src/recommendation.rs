@@ -54,15 +54,15 @@ impl Collection for Recommendations {
             let states = enum_values("mingce.talent.v1.RecommendationState");
             let mut fields: Vec<Field<Recommendations>> = vec![
                 Field {
-                    column: Column::resource("nominating_body").dimension(),
+                    column: Column::resource("nominating_body", "nominatingBodies/{id}").dimension(),
                     get: |r| r.nominating_body.as_str().into(),
                 },
                 Field {
-                    column: Column::resource("talent").dimension(),
+                    column: Column::resource("talent", "talents/{id}").dimension(),
                     get: |r| talent(r).into(),
                 },
                 Field {
-                    column: Column::resource("programme").dimension(),
+                    column: Column::resource("programme", "programmes/{id}").dimension(),
                     get: |r| r.programme.as_str().into(),
                 },
                 Field {
@@ -78,7 +78,7 @@ impl Collection for Recommendations {
                     get: |r| r.state.into(),
                 },
                 Field {
-                    column: Column::resource("employer").dimension(),
+                    column: Column::resource("employer", "organizations/{id}").dimension(),
                     get: |r| employer(r).into(),
                 },
                 Field {
@@ -86,7 +86,7 @@ impl Collection for Recommendations {
                     get: |r| r.document_number.as_str().into(),
                 },
                 Field {
-                    column: Column::resource("designation"),
+                    column: Column::resource("designation", "talents/{id}/designations/{id}"),
                     get: |r| r.designation.as_str().into(),
                 },
             ];

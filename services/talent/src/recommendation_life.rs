@@ -156,7 +156,7 @@ fn body_authorised(look: &mut Look<'_, Recommendations>) -> Result<Vec<Blocker>>
     let state = NominatingBodies::life().state(body.state);
     let (en, zh) = match state {
         Some(state) if body.state() != mingce_proto::talent::NominatingBodyState::Authorised => (
-            format!("the body is not authorised: it stands at {}", state.code),
+            format!("the body is not authorised: it is in state {}", state.code),
             format!("荐才单位未在授权期内：{}", state.zh),
         ),
         _ => (

@@ -1,13 +1,11 @@
 //! The rpcs of recommendations. Each opens its request and tries one verb, or reads.
 
-use mingce_lifecycle::cases::calls;
 use mingce_orm::{Call, Page, wanted};
 use mingce_proto::codec::Reply;
 use mingce_proto::talent::recommendation_service_server::RecommendationService;
 use mingce_proto::talent::*;
 use mingce_server::call::{open, reply};
 use mingce_server::rows;
-use mingce_server::status::from_error;
 use tonic::{Request, Response, Status};
 
 use crate::TalentRegister;
@@ -87,8 +85,8 @@ impl RecommendationService for TalentRegister {
         request: Request<BatchMoveRecommendationsRequest>,
     ) -> Result<Response<Reply<BatchMoveRecommendationsResponse>>, Status> {
         let (cx, r) = open(request)?;
-        let calls = calls(r.moves, verbs::one_of).map_err(from_error)?;
-        reply(self.cases().batch(&cx, calls, r.atomic).await)
+        let moves = r.moves.into_iter().map(|one| one.verb.map(verbs::one_of));
+        reply(self.cases().batch(&cx, moves, r.atomic).await)
     }
 
     async fn get_recommendation(

@@ -1,11 +1,11 @@
 //! What each verb on a recommendation does beside leading to another state: one function for each request.
 
 use mingce_lifecycle::any::due_again;
-use mingce_lifecycle::cases::{no_verb, sound};
+use mingce_lifecycle::cases::{Asked, asked};
 use mingce_lifecycle::{Arrival, Called, Case, Crossing, Living, Move, Phase, act, called, day};
 use mingce_orm::store::{create, settled};
 use mingce_orm::work::head_of;
-use mingce_orm::{Collection, Result, Stamp, Violation};
+use mingce_orm::{Collection, Result, Stamp};
 use mingce_proto::registry::{RecordStatus, TalentReference};
 use mingce_proto::talent::RecommendationState as S;
 use mingce_proto::talent::*;
@@ -158,19 +158,15 @@ fn end_designation(item: &Recommendation, crossing: &mut Crossing<'_>, document_
 }
 
 /// One move of a batch.
-///
-/// # Errors
-/// With all that is wrong with its request, or where it names none.
-pub(crate) fn one_of(m: RecommendationMove) -> Result<Wanted, Vec<Violation>> {
+pub(crate) fn one_of(verb: recommendation_move::Verb) -> Asked<Recommendations> {
     use recommendation_move::Verb;
-    match m.verb {
-        Some(Verb::File(r)) => sound("file", *r, recommend),
-        Some(Verb::PublishNoticeOf(r)) => sound("publish_notice_of", *r, publish_notice),
-        Some(Verb::Confirm(r)) => sound("confirm", *r, confirm),
-        Some(Verb::Refuse(r)) => sound("refuse", *r, refuse),
-        Some(Verb::Cancel(r)) => sound("cancel", *r, cancel),
-        Some(Verb::Withdraw(r)) => sound("withdraw", *r, withdraw),
-        None => Err(no_verb()),
+    match verb {
+        Verb::File(r) => asked("file", *r, recommend),
+        Verb::PublishNoticeOf(r) => asked("publish_notice_of", *r, publish_notice),
+        Verb::Confirm(r) => asked("confirm", *r, confirm),
+        Verb::Refuse(r) => asked("refuse", *r, refuse),
+        Verb::Cancel(r) => asked("cancel", *r, cancel),
+        Verb::Withdraw(r) => asked("withdraw", *r, withdraw),
     }
 }
 

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use mingce_e2e::cases::{Clock, Terms, cap, load, policy};
 use mingce_e2e::{Register, Store, failure, on_both_stores};
 use mingce_proto::labs::lab_designation_move::Verb;
-use mingce_proto::labs::{LabDesignationMove, LabDesignationState, ListLabDesignationsRequest};
+use mingce_proto::labs::{GetLabRequest, LabDesignationMove, LabDesignationState, ListLabDesignationsRequest};
 use mingce_proto::registry::{MoveOutcome, Round};
 use tonic::Code;
 
 use crate::designated::{
-    Moved, accept, all, approve, batch, drafts, easy, get, history, opened, publish, submit, submitted,
+    Moved, PROGRAMME, accept, all, approve, batch, drafts, easy, get, history, opened, publish, submit, submitted,
 };
 
 on_both_stores!(
@@ -19,6 +19,8 @@ on_both_stores!(
     an_atomic_batch_is_done_whole_or_not_at_all,
     an_atomic_batch_counts_its_own_moves_against_a_cap,
     a_batch_that_is_none_is_refused,
+    a_move_that_breaks_a_rule_fails_alone,
+    outcomes_name_their_cases,
     a_batch_that_is_sent_again_is_done_once,
     an_atomic_batch_that_is_sent_again_is_done_once,
     a_batch_that_is_only_validated_changes_nothing,
@@ -224,41 +226,111 @@ async fn a_batch_that_is_none_is_refused(store: Store) {
     let names = drafts(&register, 2, &round).await;
     let before = get(&register, &names[0]).await;
     for atomic in [false, true] {
-        for (moves, reason, field) in [
-            (
-                vec![
-                    submit(&names[0]).moved(),
-                    submit(&names[1]).moved(),
-                    submit(&names[0]).moved(),
-                ],
-                "CASE_TWICE",
-                "moves",
-            ),
-            (
-                vec![submit(&names[0]).moved(), accept(&names[0]).moved()],
-                "CASE_TWICE",
-                "moves",
-            ),
-            (
-                vec![submit(&names[0]).moved(), LabDesignationMove::default()],
-                "MOVE_NOT_ONE",
-                "moves[1]",
-            ),
+        for moves in [
+            vec![
+                submit(&names[0]).moved(),
+                submit(&names[1]).moved(),
+                submit(&names[0]).moved(),
+            ],
+            vec![submit(&names[0]).moved(), accept(&names[0]).moved()],
         ] {
             let why = failure(batch(&register, moves, atomic).await);
-            assert_eq!(why.is(), (Code::InvalidArgument, reason), "{why:?}");
-            assert_eq!(why.fields, [field]);
+            assert_eq!(why.is(), (Code::InvalidArgument, "CASE_TWICE"), "{why:?}");
+            assert_eq!(why.fields, ["moves"]);
         }
         let why = failure(batch(&register, vec![], atomic).await);
         assert_eq!(why.code, Code::InvalidArgument, "{why:?}");
-        // What a move says is checked like what its own method is sent.
-        let mut malformed = approve(&names[1]);
-        malformed.document_number.clear();
-        let why = failure(batch(&register, vec![submit(&names[0]).moved(), malformed.moved()], atomic).await);
-        assert_eq!(why.code, Code::InvalidArgument, "{why:?}");
-        assert_eq!(why.fields, ["moves[1].approve.document_number"], "{why:?}");
     }
+    // All or none: what is no move is known before one is tried.
+    let nothing = vec![submit(&names[0]).moved(), LabDesignationMove::default()];
+    let why = failure(batch(&register, nothing, true).await);
+    assert_eq!(why.is(), (Code::InvalidArgument, "MOVE_NOT_ONE"), "{why:?}");
+    assert_eq!(why.fields, ["moves[1]"]);
+    // What a move says is checked like what its own method is sent.
+    let mut malformed = approve(&names[1]);
+    malformed.document_number.clear();
+    let why = failure(batch(&register, vec![submit(&names[0]).moved(), malformed.moved()], true).await);
+    assert_eq!(why.code, Code::InvalidArgument, "{why:?}");
+    assert_eq!(why.fields, ["moves[1].approve.document_number"], "{why:?}");
     assert_eq!(get(&register, &names[0]).await, before);
+}
+
+async fn a_move_that_breaks_a_rule_fails_alone(store: Store) {
+    let clock = Clock::on("2024-03-11");
+    let (register, round) = ready(store, &clock, 5).await;
+    let names = drafts(&register, 3, &round).await;
+    let mut malformed = approve(&names[1]);
+    malformed.document_number.clear();
+    let long = "labs/".repeat(2000);
+    let moves = vec![
+        submit("labs/1").moved(),
+        submit(&names[0]).moved(),
+        LabDesignationMove::default(),
+        malformed.moved(),
+        submit(&long).moved(),
+        submit(&names[2]).moved(),
+    ];
+    let answer = batch(&register, moves, false).await.unwrap();
+    let expected = [
+        "STRING_PATTERN",
+        "",
+        "MOVE_NOT_ONE",
+        "STRING_MIN_LEN",
+        "STRING_PATTERN",
+        "",
+    ];
+    assert_eq!((answer.done, reasons(&answer.outcomes)), (2, expected.to_vec()));
+    let named: Vec<_> = answer.outcomes.iter().map(|outcome| outcome.name.as_str()).collect();
+    assert_eq!((named[0], named[2], named[3]), ("labs/1", "", names[1].as_str()));
+    assert!(long.starts_with(named[4]) && named[4].len() == 100, "{}", named[4]);
+    let said = &answer.outcomes[3].message;
+    assert!(said.starts_with("approve.document_number: "), "{said}");
+    for (name, state) in names.iter().zip(["SUBMITTED", "DRAFT", "SUBMITTED"]) {
+        assert!(
+            get(&register, name).await.state().as_str_name().ends_with(state),
+            "{name}"
+        );
+    }
+    // More than can be told one by one is refused as a whole.
+    let many = (0..1000).map(|_| {
+        let mut wrong = approve("x");
+        wrong.document_number.clear();
+        wrong.etag = "e".repeat(65);
+        wrong.moved()
+    });
+    let why = failure(batch(&register, many.collect(), false).await);
+    assert_eq!(why.code, Code::InvalidArgument, "{why:?}");
+}
+
+async fn outcomes_name_their_cases(store: Store) {
+    let clock = Clock::on("2024-03-11");
+    let (register, round) = ready(store, &clock, 5).await;
+    let names = drafts(&register, 3, &round).await;
+    let nobody = "labs/01jd2k3m4n5p6q7r8s9t0v1w2x/designations/01jd2k3m4n5p6q7r8s9t0v1w2x";
+    let mut titles = Vec::new();
+    for name in &names {
+        let lab = GetLabRequest {
+            name: name.split("/designations/").next().unwrap().to_owned(),
+            view: 0,
+        };
+        let lab = register.labs().get_lab(lab).await.unwrap().into_inner();
+        titles.push(format!("{} · {PROGRAMME}", lab.display_name));
+    }
+    titles.push(String::new());
+    let moves = || {
+        let refused = accept(&names[2]).moved();
+        let known = vec![submit(&names[0]).moved(), submit(&names[1]).moved(), refused];
+        known.into_iter().chain([submit(nobody).moved()]).collect()
+    };
+    for atomic in [true, false] {
+        let answer = batch(&register, moves(), atomic).await.unwrap();
+        let named: Vec<_> = answer
+            .outcomes
+            .into_iter()
+            .map(|outcome| outcome.display_name)
+            .collect();
+        assert_eq!(named, titles, "atomic: {atomic}");
+    }
 }
 
 fn with_ids(names: &[String]) -> Vec<LabDesignationMove> {

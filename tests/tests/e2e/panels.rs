@@ -1,5 +1,6 @@
 //! Panels (专家评审): who may review, what nobody sees before a panel closes, and what its reviews say together.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use mingce_e2e::cases::{Clock, Terms, load, open, policy};
@@ -7,7 +8,9 @@ use mingce_e2e::{Failure, Register, Store, failure, on_both_stores, wire};
 use mingce_proto::awards::{
     Award, AwardState, Contributor, CreateSchemeRequest, RecordAwardRequest, Scheme, SchemeReference,
 };
-use mingce_proto::labs::{Lab, LabDesignation, LabDirector, LabMember, LabMembership, WithdrawLabDesignationRequest};
+use mingce_proto::labs::{
+    GetOrganizationRequest, Lab, LabDesignation, LabDirector, LabMember, LabMembership, WithdrawLabDesignationRequest,
+};
 use mingce_proto::registry::{
     AssignReviewerRequest, ClosePanelRequest, ComputeStatisticsRequest, Conflict, ConflictKind, CreatePanelRequest,
     Criterion, GetPanelRequest, GetReviewRequest, LabDesignationTerms, ListCaseRevisionsRequest, ListPanelsRequest,
@@ -19,7 +22,7 @@ use prost::Message;
 use tonic::{Code, Status};
 
 use crate::designated::{
-    begin, district, done, draft, easy, get, history, in_review, lab, published, reasons, submitted,
+    PROGRAMME, begin, district, done, draft, easy, get, history, in_review, lab, published, reasons, submitted,
 };
 use crate::made::{made, merge, organization, person};
 
@@ -390,6 +393,8 @@ async fn a_reviewer_in_conflict_is_refused_with_each_conflict(store: Store) {
     awarded(&register, "2020-2", &[&stranger, &colleague]).await;
     let why = failure(assign(&register, place, &colleague, "").await);
     assert_eq!(conflicts(&why), [("CONFLICT_CO_CONTRIBUTOR", award.as_str())]);
+    let said = format!("虚构的成果 ({award})");
+    assert!(why.message.contains(&said), "{said} is not in {why:?}");
     // An award with one who has an award with a party is none with the party.
     assign(&register, place, &stranger, "").await.unwrap();
 
@@ -444,14 +449,22 @@ async fn a_conflict_is_overridden_with_a_reason_that_is_kept(store: Store) {
     let panel = panel(&register, &[&applicant.case.name]).await;
     let place = (panel.name.as_str(), applicant.case.name.as_str());
     let reviewer = employed(&register, "评审", vec![at(&applicant.host, "2020", "")]).await;
-    failure(assign(&register, place, &reviewer, "").await);
+    let refused = failure(assign(&register, place, &reviewer, "").await);
     assert_eq!(read_panel(&register, &panel.name).await.reviews, [""; 0]);
+    let request = GetOrganizationRequest {
+        name: applicant.host.clone(),
+        view: 0,
+    };
+    let host = register.labs().get_organization(request).await.unwrap().into_inner();
     let reason = "该领域仅此一名专家，经分管领导批准";
     let review = assign(&register, place, &reviewer, reason).await.unwrap();
     let conflict = Conflict {
         kind: ConflictKind::SameOrganization as i32,
         subject: applicant.host.clone(),
+        display_name: host.display_name,
     };
+    let said = format!("{} ({})", conflict.display_name, conflict.subject);
+    assert!(refused.message.contains(&said), "{refused:?}");
     assert_eq!(
         (review.conflicts.as_slice(), review.override_reason.as_str()),
         ([conflict.clone()].as_slice(), reason)
@@ -755,7 +768,7 @@ async fn lies_below(register: &Register, store: Store, secret: &[u8]) -> bool {
         "reviews_values",
         "reviews_keys",
         "panels",
-        "labDesignations",
+        "lab_designations",
         "ledger",
         "requests",
     ] {
@@ -906,7 +919,16 @@ async fn a_panel_closes_when_its_reviews_are_there_and_sums_them_up(store: Store
 
     let closed = close(&register, &panel.name).await.unwrap();
     assert_eq!(closed.state(), PanelState::Closed);
+    let titles: BTreeMap<&str, &str> = closed
+        .summaries
+        .iter()
+        .map(|summary| (summary.case_name.as_str(), summary.display_name.as_str()))
+        .collect();
+    for (name, lab) in [(&good, '甲'), (&weak, '乙'), (&unread, '丙')] {
+        assert_eq!(titles[name.as_str()], format!("试用实验室{lab} · {PROGRAMME}"));
+    }
     let summary = |case: &str, reviews, (mean, lowest, highest), (support, oppose)| ReviewSummary {
+        display_name: titles[case].to_owned(),
         case_name: case.to_owned(),
         reviews,
         mean_score: mean,

@@ -183,7 +183,7 @@ async fn three_bodies_recommend_within_their_quotas_for_a_year(store: Store) {
     assert_eq!(facts.policy, rules.name);
     assert_eq!(
         (facts.due_date.as_str(), facts.due()),
-        ("2026-01-20", DueKind::TermEnds)
+        ("2026-01-19", DueKind::TermEnds)
     );
     expect_blocked(&register, &firsts[2], "confirm", &[("QUOTA_USED_UP", one)]).await;
     let said = recommendation(&register, &firsts[2]).await.verbs;

@@ -772,8 +772,8 @@ async fn due_work_is_listed_by_day_and_kind_in_pages(store: Store) {
     }
     let everything = [
         ("2024-03-16", DueKind::NoticeEnds, false),
-        ("2024-04-11", DueKind::Resubmission, false),
-        ("2024-05-14", DueKind::BuildingEnds, false),
+        ("2024-04-10", DueKind::Resubmission, false),
+        ("2024-05-13", DueKind::BuildingEnds, false),
     ];
     let labs = |until: &str, kind: DueKind| wanted("labDesignations", until, kind);
     let answer = due(&register, labs("2024-12-31", DueKind::Unspecified)).await.unwrap();
@@ -785,8 +785,8 @@ async fn due_work_is_listed_by_day_and_kind_in_pages(store: Store) {
     for (until, count) in [
         ("2024-03-15", 0),
         ("2024-03-16", 1),
-        ("2024-05-13", 2),
-        ("2024-05-14", 3),
+        ("2024-05-12", 2),
+        ("2024-05-13", 3),
         ("", 0),
     ] {
         let answer = due(&register, labs(until, DueKind::Unspecified)).await.unwrap();

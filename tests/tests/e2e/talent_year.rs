@@ -120,7 +120,7 @@ async fn a_designation_goes_from_its_draft_to_the_end_of_its_term(store: Store) 
     };
     register.talent_cases().return_talent_designation(back).await.unwrap();
     assert_eq!(due(&register, "2024-03-15").await, []);
-    let resubmission = (name.clone(), "2024-03-16".to_owned(), DueKind::Resubmission);
+    let resubmission = (name.clone(), "2024-03-15".to_owned(), DueKind::Resubmission);
     assert_eq!(due(&register, "2024-03-16").await, [resubmission]);
 
     clock.set("2024-03-12");
@@ -291,7 +291,7 @@ async fn the_term_runs_out(register: &Register, clock: &Clock, name: &str) {
         ..ResumeTalentDesignationRequest::default()
     };
     register.talent_cases().resume_talent_designation(resume).await.unwrap();
-    let ends = (name.to_owned(), "2026-03-26".to_owned(), DueKind::TermEnds);
+    let ends = (name.to_owned(), "2026-03-25".to_owned(), DueKind::TermEnds);
     assert!(due(register, "2026-03-26").await.contains(&ends));
 
     let complete = CompleteTalentDesignationRequest {

@@ -170,7 +170,7 @@ impl<'a> Reader<'a> {
             return Err(self.unknown(name, start));
         };
         if operator.compares_order()
-            && (column.many || matches!(column.kind, Type::Boolean | Type::Enum(_) | Type::Name))
+            && (column.many || matches!(column.kind, Type::Boolean | Type::Enum(_) | Type::Name(_)))
         {
             let wanted = format!(
                 "`{name}` has no order: expected `=`, `!=` or `:`, not `{}`",

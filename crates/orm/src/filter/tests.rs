@@ -16,9 +16,9 @@ const YEAR: Column = Column::integer("year");
 const UNVERIFIED: Column = Column::boolean("unverified");
 const CREATED: Column = Column::time("create_time");
 const DECIDED: Column = Column::date("decision_date");
-const LAB: Column = Column::resource("lab");
+const LAB: Column = Column::resource("lab", "labs/{id}");
 const KIND: Column = Column::one_of("kind", KINDS);
-const HOSTS: Column = Column::resource("hosts").many();
+const HOSTS: Column = Column::resource("hosts", "organizations/{id}").many();
 const NAMES: Column = Column::text("names").many();
 const COLUMNS: &[Column] = &[CITY, YEAR, UNVERIFIED, CREATED, DECIDED, LAB, KIND, HOSTS, NAMES];
 const NAME: &str = "organizations/01jd2k3m4n5p6q7r8s9t0v1w2x";
@@ -269,8 +269,8 @@ fn a_value_of_another_type_is_refused_with_what_would_be_right() {
         ("year = '２０２４'", "a whole number"),
         ("unverified = yes", "`true` or `false`"),
         ("unverified = TRUE", "`true` or `false`"),
-        ("lab = 海洋实验室", "a resource name"),
-        ("hosts:organizations/1", "a resource name"),
+        ("lab = 海洋实验室", "for example `labs/01jd2k3m4n5p6q7r8s9t0v1w2x`"),
+        ("hosts:organizations/1", "for example `organizations/01jd2k3m4n5p6q7r8s9t0v1w2x`"),
         ("create_time < 昨天", "a time"),
         ("decision_date < 昨天", "a year, month or day"),
         ("city:''", "`city:*`"),

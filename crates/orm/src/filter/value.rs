@@ -68,9 +68,12 @@ pub(super) fn read(column: Column, operator: Operator, text: &str, quoted: bool,
             date(text, operator).map(Value::Text),
             format!("a year, month or day for `{name}`, for example `2024`, `2024-09` or `2024-09-30`"),
         ),
-        Type::Name => (
+        Type::Name(of) => (
             Name::parse(text).map(|_| Value::Text(text.to_owned())),
-            format!("a resource name for `{name}`, for example `labs/01jd2k3m4n5p6q7r8s9t0v1w2x`"),
+            format!(
+                "a resource name for `{name}`, for example `{}`",
+                of.replace("{id}", "01jd2k3m4n5p6q7r8s9t0v1w2x")
+            ),
         ),
         Type::Enum(values) => {
             let prefix = field::enum_prefix(values);

@@ -158,12 +158,12 @@ pub async fn return_some(year: &Year) {
         ("2024-03-11", "", "")
     );
     year.clock.set("2024-03-23");
-    assert_eq!(year.due("2024-03-22", DueKind::Resubmission).await, []);
+    assert_eq!(year.due("2024-03-21", DueKind::Resubmission).await, []);
     let due = year.due("", DueKind::Resubmission).await;
     assert_eq!(due.len(), 1);
     assert_eq!(
         (due[0].name.as_str(), due[0].date.as_str(), due[0].automatic),
-        (year.cases[GIVEN_UP].as_str(), "2024-03-23", false)
+        (year.cases[GIVEN_UP].as_str(), "2024-03-22", false)
     );
     assert_eq!(year.verbs(GIVEN_UP).await, ["submit RESUBMISSION_LATE", "withdraw"]);
 }

@@ -83,6 +83,7 @@ impl Year {
             .unwrap()
             .into_inner();
         assert_eq!((filed.state(), filed.named), (ObjectionState::Filed, true));
+        assert_eq!(filed.case_display_name, self.title(case));
         let accept = AcceptObjectionRequest {
             name: filed.name.clone(),
             ..AcceptObjectionRequest::default()

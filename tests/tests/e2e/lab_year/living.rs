@@ -187,10 +187,10 @@ pub async fn build(year: &Year) {
 /// The terms that end are due work; the labs are accepted on time by one call, the extended one half a year later.
 pub async fn accept(year: &Year) {
     let ends = |until: &'static str| async move { year.due(until, DueKind::BuildingEnds).await.len() };
-    assert_eq!(ends("2025-05-05").await, 0);
-    assert_eq!(ends("2025-05-06").await, 23);
-    assert_eq!(ends("2025-05-20").await, 24);
-    assert_eq!(ends("2025-11-06").await, 25);
+    assert_eq!(ends("2025-05-04").await, 0);
+    assert_eq!(ends("2025-05-05").await, 23);
+    assert_eq!(ends("2025-05-19").await, 24);
+    assert_eq!(ends("2025-11-05").await, 25);
     year.clock.set("2025-05-20");
     let on_time: Vec<usize> = approved()
         .into_iter()
@@ -322,6 +322,8 @@ pub async fn evaluate(year: &Year) {
         decision: "evaluation 2027".to_owned(),
         before: "QUALIFIED (66)".to_owned(),
         after: "UNQUALIFIED (66)".to_owned(),
+        display_name: year.title(QUALIFIED),
+        ..DecisionDifference::default()
     };
     assert_eq!((answer.differences, answer.cases), (vec![expected], 1));
     assert_eq!(year.case(QUALIFIED).await.state(), S::Operating);

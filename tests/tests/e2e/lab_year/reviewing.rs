@@ -3,10 +3,10 @@
 use mingce_e2e::failure;
 use mingce_proto::labs::{LabDesignationMove, LabDesignationState as S, RejectLabDesignationRequest};
 use mingce_proto::registry::{
-    AssignReviewerRequest, ClosePanelRequest, ConflictKind, CreatePanelRequest, DecisionDifference, GetPanelRequest,
-    GetReviewRequest, ListCaseRevisionsRequest, ListPanelsRequest, ListPoliciesRequest, ListReviewsRequest,
-    OrganizationReference, Panel, PanelState, Recommended, Review, ReviewSheet, ReviewSummary, Score,
-    SimulatePolicyRequest, SubmitReviewRequest, View,
+    AssignReviewerRequest, Blocker, ClosePanelRequest, ConflictKind, CreatePanelRequest,
+    GetPanelRequest, GetReviewRequest, ListCaseRevisionsRequest, ListPanelsRequest, ListPoliciesRequest,
+    ListReviewsRequest, OrganizationReference, Panel, PanelState, Recommended, Review, ReviewSheet, ReviewSummary,
+    Score, SimulatePolicyRequest, SubmitReviewRequest, View,
 };
 use mingce_proto::talent::{Employment, Talent};
 use prost::Message;
@@ -283,6 +283,8 @@ async fn submit_sealed(year: &Year, panels: &[Panel; 2], reviews: &[(usize, Revi
         missing.blockers,
         [("REVIEW_MISSING".to_owned(), overridden.name.clone())]
     );
+    let said = format!("has not submitted the review of {} (", year.title(CONFLICT));
+    assert!(missing.message.contains(&said), "{missing:?}");
     year.review(overridden, sheet(90, 90, Recommended::Support)).await;
 }
 
@@ -306,6 +308,7 @@ async fn see_summaries(year: &Year, panels: &[Panel; 2], first: &[usize], second
                 highest_score,
                 support,
                 oppose,
+                display_name: year.title(case),
             };
             assert_eq!(*summary, expected, "case {case}");
         }
@@ -368,11 +371,22 @@ pub async fn simulate(year: &Year) {
         .unwrap()
         .into_inner();
     assert_eq!(usize::try_from(answer.cases).unwrap(), year.cases.len());
-    let difference = |case: usize, decision: &str, before: &str, after: &str| DecisionDifference {
-        name: year.cases[case].clone(),
-        decision: decision.to_owned(),
-        before: before.to_owned(),
-        after: after.to_owned(),
+    // Reasons for machines, in the order of the sentences for people beside them.
+    type Reasons<'a> = &'a [(&'a str, &'a str)];
+    let stands = |reasons: Reasons<'_>| match reasons {
+        [] => "open".to_owned(),
+        some => some.iter().map(|(reason, _)| *reason).collect::<Vec<_>>().join(","),
+    };
+    let owned = |reasons: Reasons<'_>| -> Vec<(String, String)> {
+        let owned = reasons
+            .iter()
+            .map(|(reason, said)| ((*reason).to_owned(), (*said).to_owned()));
+        owned.collect()
+    };
+    let difference = |case: usize, decision: &str, before: Reasons<'_>, after: Reasons<'_>| {
+        let (name, title) = (year.cases[case].clone(), year.title(case));
+        let (decision, in_words) = (decision.to_owned(), (owned(before), owned(after)));
+        (name, title, decision, stands(before), stands(after), in_words)
     };
     let mut expected = Vec::new();
     for case in in_review() {
@@ -381,21 +395,26 @@ pub async fn simulate(year: &Year) {
             case if WEAK.contains(&case) => "57.00",
             _ => "77.00",
         };
-        let low = |least: &str| format!("SCORE_TOO_LOW: the mean score is {mean}, {least} are needed");
-        let now = if WEAK.contains(&case) {
-            low("60.00")
-        } else {
-            "open".to_owned()
-        };
-        expected.push(difference(case, "publish_notice", &now, &low("90.00")));
+        let low = |least: &str| format!("the mean score is {mean}, {least} are needed");
+        let (now, then) = (low("60.00"), low("90.00"));
+        let now = WEAK.contains(&case).then_some(("SCORE_TOO_LOW", now.as_str()));
+        let now: Vec<_> = now.into_iter().collect();
+        expected.push(difference(case, "publish_notice", &now, &[("SCORE_TOO_LOW", &then)]));
     }
-    let few = "TOO_FEW_FIXED_MEMBERS: 2 fixed members, at least 3 are needed";
-    let late = "RESUBMISSION_LATE: the deadline for resubmission was 2024-03-22";
-    expected.push(difference(APPLICANTS, "submit", "open", few));
-    expected.push(difference(GIVEN_UP, "submit", late, &format!("{late}; {few}")));
-    let mut found = answer.differences;
-    found.sort_by(|one, other| one.name.cmp(&other.name));
-    expected.sort_by(|one, other| one.name.cmp(&other.name));
+    let few = ("TOO_FEW_FIXED_MEMBERS", "2 fixed members, at least 3 are needed");
+    let late = ("RESUBMISSION_LATE", "the deadline for resubmission was 2024-03-22");
+    expected.push(difference(APPLICANTS, "submit", &[], &[few]));
+    expected.push(difference(GIVEN_UP, "submit", &[late], &[late, few]));
+    let in_words = |blockers: Vec<Blocker>| -> Vec<(String, String)> {
+        blockers.into_iter().map(|b| (b.reason, b.description)).collect()
+    };
+    let found = answer.differences.into_iter().map(|d| {
+        let said = (in_words(d.before_blockers), in_words(d.after_blockers));
+        (d.name, d.display_name, d.decision, d.before, d.after, said)
+    });
+    let mut found: Vec<_> = found.collect();
+    found.sort();
+    expected.sort();
     assert_eq!(found, expected);
     assert_eq!((year.all().await, policies().await), (before, loaded));
 }
