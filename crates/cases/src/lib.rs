@@ -4,7 +4,13 @@
 use std::sync::Arc;
 
 use mingce_client::{Awards, Labs, Talent};
+use mingce_lifecycle::notice::Notices;
+use mingce_lifecycle::objection::Objections;
+use mingce_lifecycle::panel::{Panels, Reviews};
+use mingce_lifecycle::policy::Policies;
+use mingce_lifecycle::round::Rounds;
 use mingce_lifecycle::{AnyCase, At, Calendar, schema::Schema};
+use mingce_orm::renew::renew;
 use mingce_orm::schema::{Ledger, expect_vault, prepare as prepare_tables};
 use mingce_orm::{Cx, Db, Result, Store, Vault};
 use mingce_proto::registry::case_service_server::CaseServiceServer;
@@ -44,7 +50,13 @@ impl CaseRegister {
     /// Where the database does not hold what this program knows.
     pub async fn prepare(db: &Db, migrate: bool) -> Result<()> {
         prepare_tables::<Ledger>(db, migrate).await?;
-        prepare_tables::<Schema>(db, migrate).await
+        prepare_tables::<Schema>(db, migrate).await?;
+        renew::<Policies>(db, migrate).await?;
+        renew::<Rounds>(db, migrate).await?;
+        renew::<Notices>(db, migrate).await?;
+        renew::<Objections>(db, migrate).await?;
+        renew::<Panels>(db, migrate).await?;
+        renew::<Reviews>(db, migrate).await
     }
 
     /// Opens the service on a database with its tables and those of the kinds. Who objects, and what reviewers say, is sealed in

@@ -47,24 +47,34 @@ pub(crate) fn has_all(backend: DbBackend, table: &str, terms: &[Term]) -> (Strin
 
 /// How the database is asked for rows that have all terms.
 pub(crate) fn expression(backend: DbBackend, terms: &[Term]) -> String {
-    let (text, between): (fn(&Term) -> String, &str) = match backend {
+    let (one, and, or): (fn(&str, bool) -> String, &str, &str) = match backend {
         DbBackend::Postgres => (
-            |term| {
-                let quoted = term.text.replace('\\', "\\\\").replace('\'', "''");
-                format!("'{quoted}'{}", if term.prefix { ":*" } else { "" })
+            |text, prefix| {
+                let quoted = text.replace('\\', "\\\\").replace('\'', "''");
+                format!("'{quoted}'{}", if prefix { ":*" } else { "" })
             },
             " & ",
+            " | ",
         ),
         _ => (
-            |term| {
-                let quoted = term.text.replace('"', "\"\"");
-                format!("\"{quoted}\"{}", if term.prefix { " *" } else { "" })
+            |text, prefix| {
+                let quoted = text.replace('"', "\"\"");
+                format!("\"{quoted}\"{}", if prefix { " *" } else { "" })
             },
             " AND ",
+            " OR ",
         ),
     };
+    let text = |term: &Term| {
+        let own = one(&term.text, term.prefix);
+        if term.or.is_empty() {
+            return own;
+        }
+        let others = term.or.iter().map(|other| one(other, false));
+        format!("({})", std::iter::once(own).chain(others).collect::<Vec<_>>().join(or))
+    };
     let terms: Vec<String> = terms.iter().map(text).collect();
-    terms.join(between)
+    terms.join(and)
 }
 
 /// The term of rows of which a query is a whole name.
@@ -72,6 +82,7 @@ pub(crate) fn whole(backend: DbBackend, query: &Query) -> String {
     let term = Term {
         text: whole_name(query.whole()),
         prefix: false,
+        or: Vec::new(),
     };
     expression(backend, &[term])
 }
@@ -145,10 +156,12 @@ mod tests {
             Term {
                 text: "张\"'\\".into(),
                 prefix: false,
+                or: Vec::new(),
             },
             Term {
                 text: "san".into(),
                 prefix: true,
+                or: Vec::new(),
             },
         ];
         let value = |backend| match has_all(backend, "talents", &terms).1 {

@@ -1,5 +1,6 @@
 //! The kit of all services: one write path, ledger, pages, filters, search, figures, identifiers, migrations.
 
+mod alike;
 pub mod answer;
 mod batch;
 mod checkpoint;
@@ -28,12 +29,14 @@ pub mod page;
 pub mod places;
 pub mod read;
 mod reads;
+pub mod renew;
 pub mod resource;
 pub mod rules;
 pub mod schema;
 mod search;
 mod sections;
 mod select;
+pub mod seen;
 pub mod sound;
 mod sqlite;
 mod statement;
@@ -41,6 +44,7 @@ mod steps;
 pub mod store;
 mod tables;
 pub mod text;
+pub mod texts;
 pub mod vault;
 mod watched;
 mod wire;
@@ -53,7 +57,7 @@ pub use db::Db;
 pub use error::{Blocker, Class, Error, Result, Violation};
 pub use field::Column;
 pub use read::{List, Page};
-pub use resource::{Cell, Collection, Field, Item, Key, Shape};
+pub use resource::{Cell, Collection, Field, Fit, Item, Key, Shape};
 pub use store::{Call, Mask, Store};
 pub use vault::Vault;
 pub use work::Work;

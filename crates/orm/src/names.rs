@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use mingce_proto::registry::{Identifier, Name, NameKind};
 
 use crate::error::Violation;
-use crate::identifier;
-use crate::resource::Key;
+use crate::resource::{Fit, Key};
+use crate::{alike, identifier, text};
 
 /// What is wrong with a resource, as far as it was looked at.
 #[derive(Debug, Default)]
@@ -29,17 +29,12 @@ impl Problems {
         }
     }
 
-    /// A name: trimmed, with something to see in it and nothing that cannot be seen and changes what is.
+    /// A name: in its one form, with something to see in it and nothing that is damaged or changes what is seen.
     pub fn name(&mut self, field: impl Into<String>, name: &mut String) {
-        *name = name.trim().to_owned();
-        let turns =
-            |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
-        let seen =
-            |c: char| !c.is_whitespace() && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{ad}');
-        if name.contains(turns) {
-            let said = "a name holds no line break and no control or direction character";
-            self.add(field, "NAME_UNSEEN_CHARACTER", said);
-        } else if !name.contains(seen) {
+        *name = text::canonical(name.trim()).into_owned();
+        if let Some(damage) = text::damage(name) {
+            self.add(field, damage.reason, damage.told());
+        } else if name.is_empty() {
             self.add(
                 field,
                 "NAME_EMPTY",
@@ -83,6 +78,17 @@ impl Problems {
         }
     }
 
+    /// What only a decision says is given before it: of a case that is an error, and elsewhere it counts as not given.
+    pub fn before_decision(&mut self, is_case: bool, fields: [(&str, &mut String); 5]) {
+        for (field, value) in fields {
+            if is_case && !value.is_empty() {
+                let said = "is said by the decision and is not written before it: leave it out, and give it to the verb that decides";
+                self.add(field, "FIELD_BEFORE_DECISION", said);
+            }
+            value.clear();
+        }
+    }
+
     /// All that was found.
     pub fn into_inner(self) -> Vec<Violation> {
         self.0
@@ -116,13 +122,21 @@ pub fn settle_names(names: &mut Vec<Name>, problems: &mut Problems) {
 /// Brings identifiers into their canonical form, in one order, each once, and says which are none.
 pub fn settle_identifiers(identifiers: &mut Vec<Identifier>, problems: &mut Problems) {
     for (place, held) in identifiers.iter_mut().enumerate() {
+        if is_none(held) {
+            continue;
+        }
         match identifier::canonical(&held.scheme, &held.value) {
             Ok(value) => held.value = value,
             Err(fault) => problems.add(format!("identifiers[{place}].value"), fault.reason, fault.description),
         }
     }
     let mut seen = BTreeSet::new();
-    identifiers.retain(|held| seen.insert((held.scheme.clone(), held.value.clone())));
+    identifiers.retain(|held| !is_none(held) && seen.insert((held.scheme.clone(), held.value.clone())));
+}
+
+/// Whether an identifier says that there is none, as offices fill cells: `无`, `/`. An empty one is an error.
+fn is_none(held: &Identifier) -> bool {
+    !held.value.trim().is_empty() && identifier::says_none(&held.value)
 }
 
 /// The keys of identifiers.
@@ -159,13 +173,81 @@ pub fn keep_identifiers(given: &mut Vec<Identifier>, stored: &[Identifier]) {
     *given = kept;
 }
 
-/// Keeps stored names that came with a merge.
-pub fn keep_names(given: &mut Vec<Name>, stored: &[Name]) {
+/// Keeps stored names that came with a merge, and those of old; a name in use that the row replaces becomes one of old.
+pub fn keep_names(given: &mut Vec<Name>, display_name: &str, (old, stored): (&str, &[Name])) {
+    let unknown = |text: &str, given: &[Name]| text != display_name && given.iter().all(|name| name.text != text);
+    for name in stored {
+        if name.kind() == NameKind::Former && name.merged_from.is_empty() && unknown(&name.text, given) {
+            given.push(name.clone());
+        }
+    }
+    if unknown(old, given) {
+        given.push(Name {
+            text: old.to_owned(),
+            kind: NameKind::Former as i32,
+            ..Name::default()
+        });
+    }
     let merged = stored
         .iter()
         .filter(|name| !name.merged_from.is_empty() && !given.contains(name));
     let merged: Vec<Name> = merged.cloned().collect();
     given.extend(merged);
+}
+
+/// Identifiers in the stored order where they are the same ones.
+pub fn steady_identifiers(given: &mut Vec<Identifier>, stored: &[Identifier]) {
+    if given.len() == stored.len() && given.iter().all(|held| stored.contains(held)) {
+        given.clone_from_slice(stored);
+    }
+}
+
+/// How a name fits those of a stored resource. Names of old, aliases and acronyms may be those of several: they do not make a row with
+/// identifiers, which nobody has, into one of that resource.
+pub fn fits((name, identifiers): (&str, &[Identifier]), display_name: &str, names: &[Name]) -> Fit {
+    let same = |other: &str| text::same_name(name, other);
+    let is_borne = |n: &Name| !n.merged_from.is_empty() || (n.kind() == NameKind::Official && n.end_date.is_empty());
+    if same(display_name) || names.iter().any(|n| is_borne(n) && same(&n.text)) {
+        Fit::Now
+    } else if identifiers.is_empty() && names.iter().any(|n| same(&n.text)) {
+        Fit::Loose
+    } else {
+        Fit::No
+    }
+}
+
+/// What a subject is known by, for [`contradiction`]: name, other names, identifiers.
+pub type Known<'a> = (&'a str, &'a [Name], &'a [Identifier]);
+
+/// Why a row that shares a key with a stored resource is of another subject: another value of a scheme that identifies, or of any
+/// scheme where they share none that does; or a name that has nothing to do with any of its names.
+pub fn contradiction(row: Known<'_>, stored: Known<'_>, by_own: bool) -> Option<Violation> {
+    let problem = |field: &str, description: String| {
+        Some(Violation {
+            field: field.to_owned(),
+            reason: "RECORDS_DISAGREE",
+            description,
+        })
+    };
+    for (place, held) in row.2.iter().enumerate() {
+        let mut of_scheme = stored.2.iter().filter(|other| other.scheme == held.scheme).peekable();
+        let is_known = of_scheme.peek().is_some();
+        let shares = |one: &Identifier| stored.2.contains(one);
+        let agrees = row.2.iter().any(|one| one.scheme == held.scheme && shares(one));
+        if is_known && !agrees && (!by_own || identifier::identifies(&held.scheme)) {
+            let said = format!("the record has another identifier of the scheme {}", held.scheme);
+            return problem(&format!("identifiers[{place}].value"), said);
+        }
+    }
+    let named = !row.0.trim().is_empty() && row.0 != stored.0;
+    if named && alike::wholly_different(names_of(row.0, row.1), stored_names(stored).into_iter()) {
+        return problem("display_name", "the record has a wholly different name".to_owned());
+    }
+    None
+}
+
+fn stored_names<'a>(stored: Known<'a>) -> Vec<&'a str> {
+    names_of(stored.0, stored.1).collect()
 }
 
 /// Takes over the names of a duplicate, marked with where they come from.

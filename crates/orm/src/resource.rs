@@ -11,6 +11,7 @@ use crate::error::{Error, Result, Violation};
 use crate::field::Column;
 use crate::id::Id;
 use crate::vault::Vault;
+use crate::work::Work;
 use crate::{text, wire};
 
 /// Fields 1 to 8, the same in every resource: set by the write path, never by callers.
@@ -138,10 +139,19 @@ impl Key {
         Self::new(format!("identifiers/{scheme}"), value, field)
     }
 
+    /// Whether a subject has it alone and keeps it: what shares it is the same subject.
+    pub(crate) fn is_own(&self) -> bool {
+        self.private
+            || self
+                .space
+                .strip_prefix("identifiers/")
+                .is_none_or(crate::identifier::identifies)
+    }
+
     /// As the key stands in the database.
     pub(crate) fn stored(&self, vault: Option<&Vault>) -> Result<String> {
         match (self.private, vault) {
-            (false, _) => Ok(format!("{}/{}", self.space, self.value)),
+            (false, _) => Ok(format!("{}/{}", self.space, text::grouped(&self.value))),
             (true, Some(vault)) => Ok(format!("{}/{}", self.space, vault.blind(&self.space, &self.value))),
             (true, None) => Err(Error::internal("a private key needs a vault")),
         }
@@ -304,17 +314,43 @@ pub trait Collection: Send + Sync + Sized + 'static {
     }
     /// Gives a resource this name to be sorted by. For collections that are matched by name.
     fn retitle(_item: &mut Self::Item, _title: &str) {}
-    /// Whether a row of an import means this stored resource.
-    fn is_same(_row: &Self::Item, _stored: &Self::Item) -> bool {
-        false
+    /// Whether a row of an import without a known key means this stored resource, by a name that it bears now or by another.
+    ///
+    /// # Errors
+    /// Where something has to be loaded first.
+    fn is_same(_work: &mut Work, _row: &Self::Item, _stored: &Self::Item) -> Result<Fit> {
+        Ok(Fit::No)
     }
+    /// Why a row of an import that shares a key with this stored resource cannot mean it. `by_own`: one of the keys that they share
+    /// is of a sort that one subject has alone and keeps (see [`crate::identifier::identifies`]).
+    fn contradicts(_row: &Self::Item, _stored: &Self::Item, _by_own: bool) -> Option<Violation> {
+        None
+    }
+    /// What a change of a stored resource (as it is shown) may not set, though it is right by itself: the field, and why. An update is refused
+    /// with it; in a row of an import the field is left out.
+    fn may_set(_stored: &Self::Item, _given: &Self::Item) -> Option<Violation> {
+        None
+    }
+    /// Puts lists whose order means nothing in the stored order, where nothing else of them is another.
+    fn steady(_merged: &mut Self::Item, _stored: &Self::Item) {}
     /// Keeps, in what an import makes of a stored resource, what its source does not speak of: identifiers of other
-    /// schemes, names that came with a merge.
+    /// schemes, names that came with a merge, former names.
     fn keep(_merged: &mut Self::Item, _stored: &Self::Item) {}
     /// Takes the names of a resource that is merged into this one, marked with where they come from.
     fn absorb(_item: &mut Self::Item, _other: &Self::Item, _from: &str) {}
     /// Gives back what came with a merge.
     fn release(_item: &mut Self::Item, _from: &str) {}
+}
+
+/// How well a stored resource fits the name of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fit {
+    /// It is another one.
+    No,
+    /// By a name of old, an alias or an acronym.
+    Loose,
+    /// By a name that it bears now.
+    Now,
 }
 
 /// A resource as its tables hold it.
@@ -378,13 +414,42 @@ pub(crate) fn cell<C: Collection>(resource: &C::Item, head: &Head, column: &str)
         name => {
             let place = shape.kind.columns.iter().position(|c| c.name == name);
             let get = place.and_then(|place| shape.get.get(place));
-            get.ok_or_else(|| Error::internal(format!("{name} is no column")))?(resource)
+            grouped(get.ok_or_else(|| Error::internal(format!("{name} is no column")))?(
+                resource,
+            ))
         }
     })
 }
 
+/// The values of the columns of a resource, as its rows have them.
+pub(crate) fn cells<C: Collection>(resource: &C::Item) -> Vec<Cell> {
+    C::shape().get.iter().map(|get| grouped(get(resource))).collect()
+}
+
+/// The whole names of a resource, folded, where an import matches by them.
+pub(crate) fn whole_names<C: Collection>(resource: &C::Item) -> BTreeSet<String> {
+    if C::BY_NAME {
+        C::searched(resource).into_iter().map(text::fold).collect()
+    } else {
+        BTreeSet::new()
+    }
+}
+
+/// A value in the form in which filters and statistics compare.
+fn grouped(cell: Cell) -> Cell {
+    let own = |text: String| match text::grouped(&text) {
+        std::borrow::Cow::Borrowed(_) => text,
+        std::borrow::Cow::Owned(other) => other,
+    };
+    match cell {
+        Cell::Text(text) => Cell::Text(own(text)),
+        Cell::Many(values) => Cell::Many(values.into_iter().map(own).collect()),
+        other => other,
+    }
+}
+
 /// The tokens of a resource: those of its names, each whole name, and the values of fields that stand in the index.
-fn tokens<C: Collection>(resource: &C::Item, cells: &[Cell]) -> String {
+pub(crate) fn tokens<C: Collection>(resource: &C::Item, cells: &[Cell]) -> String {
     let names = C::searched(resource);
     let mut tokens = text::tokens(names.iter().copied());
     tokens.extend(names.iter().map(|name| text::whole_name(name)));
@@ -432,7 +497,7 @@ pub(crate) fn row<C: Collection>(
             wire::only(whole, |n| hidden.contains(&n))?,
         )
     };
-    let cells: Vec<Cell> = shape.get.iter().map(|get| get(resource)).collect();
+    let cells: Vec<Cell> = cells::<C>(resource);
     let sort_key = text::sort_key(C::title(resource));
     Ok(Row {
         kind: &shape.kind,
@@ -440,11 +505,7 @@ pub(crate) fn row<C: Collection>(
         sort_key,
         tokens: tokens::<C>(resource, &cells),
         cells,
-        names: if C::BY_NAME {
-            C::searched(resource).into_iter().map(text::fold).collect()
-        } else {
-            BTreeSet::new()
-        },
+        names: whole_names::<C>(resource),
         keys: stored_keys::<C>(resource, &head, vault)?,
         sealed: if part.is_empty() { None } else { Some(seal(&id, &part)?) },
         body: body.into(),

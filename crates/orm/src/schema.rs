@@ -272,8 +272,8 @@ pub async fn prepare<M: MigratorTrait>(db: &Db, migrate: bool) -> Result<()> {
     expect_text(db, crate::text::VERSION).await
 }
 
-/// Refuses a register whose search tokens and sort keys were made by another version of [`crate::text`]; a new one notes this one. A
-/// migration that makes them anew notes the new version.
+/// Refuses a register whose search tokens and sort keys were made by a later version of [`crate::text`]; a new one notes this one.
+/// Those of an earlier one are made anew by [`crate::renew`], which notes the new version.
 pub(crate) async fn expect_text(db: &Db, version: &str) -> Result<()> {
     let look = "SELECT value FROM settings WHERE name = 'text'";
     let noted = async || -> Result<Option<String>> {
@@ -285,10 +285,11 @@ pub(crate) async fn expect_text(db: &Db, version: &str) -> Result<()> {
         db.owner().execute_raw(db.sql(note, [version.into()])).await?;
     }
     match noted().await? {
-        Some(found) if found != version => {
+        // What earlier versions made is made anew, collection by collection: crate::renew.
+        Some(found) if found.parse::<u32>().ok() > version.parse().ok() => {
             let said = format!(
                 "the search index was made by version {found} of the rules for texts, and this program has version {version}: use the \
-                 program that wrote it, or one whose `mingce migrate` makes the index anew"
+                 program that wrote it, or a newer one"
             );
             Err(Error::new(Class::Precondition, "INDEX_OUTDATED", said))
         }

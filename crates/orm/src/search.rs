@@ -38,7 +38,7 @@ impl<'a> Place<'a> {
     fn of(position: &'a [Position]) -> Result<Self> {
         match position {
             [Position::Integer(rank), Position::Text(sort_key), Position::Text(id)] => Ok(Self {
-                whole: *rank == 0,
+                whole: rank % 2 == 0,
                 sort_key,
                 id,
             }),
@@ -65,17 +65,48 @@ impl Store {
         page_token: &str,
         view: i32,
     ) -> Result<Page<C>> {
+        let whole = self
+            .search_as::<C>((query, 0, query), page_size, page_token, view)
+            .await?;
+        if !whole.bodies.is_empty() || !page_token.is_empty() {
+            return Ok(whole);
+        }
+        // Nothing is found by all of it: what else may be meant.
+        for (place, other) in (1..).zip(Query::others(query)) {
+            let page = self.search_as::<C>((query, place, &other), page_size, "", view).await?;
+            if !page.bodies.is_empty() {
+                return Ok(page);
+            }
+        }
+        Ok(whole)
+    }
+
+    /// A page of what a query finds, or of what it may mean beside: `asked` is the query as it was sent, which of its meanings this is, and
+    /// that meaning. A page token says the meaning itself.
+    async fn search_as<C: Collection>(
+        &self,
+        (query, meaning, meant): (&str, i64, &str),
+        page_size: i32,
+        page_token: &str,
+        view: i32,
+    ) -> Result<Page<C>> {
         let kind = &C::shape().kind;
-        let Some(parsed) = Query::parse(query) else {
+        let arguments = ["search", kind.table, query];
+        let mut position = page::decode(page_token, &arguments)?;
+        let meaning = position.as_deref().map_or(Ok(meaning), meaning_of)?;
+        let others = Query::others(query);
+        let meant = match usize::try_from(meaning - 1).ok().and_then(|place| others.get(place)) {
+            Some(other) if position.is_some() => other,
+            _ => meant,
+        };
+        let Some(parsed) = Query::parse(meant) else {
             return Err(Error::invalid(
                 "query",
                 "QUERY_EMPTY",
                 "give at least one letter, digit or Chinese character",
             ));
         };
-        let arguments = ["search", kind.table, query];
         let size = page::size(page_size);
-        let mut position = page::decode(page_token, &arguments)?;
         let mut page = Page::new(Vec::new());
         let mut bytes = 0;
         // Tokens find a little too much; what the recheck leaves out is made up for by reading on.
@@ -84,7 +115,7 @@ impl Store {
             if is_full(&rows, size)
                 && let Some(last) = rows.last()
             {
-                position = Some(found_at::<C>(last, &parsed)?);
+                position = Some(found_at::<C>(last, &parsed, meaning)?);
             } else {
                 position = None;
             }
@@ -96,7 +127,7 @@ impl Store {
                 if (page.bodies.len() == size || bytes > page::BYTES)
                     && let Some(last) = page.bodies.last()
                 {
-                    page.next_page_token = page::encode(&arguments, &found_at::<C>(last, &parsed)?);
+                    page.next_page_token = page::encode(&arguments, &found_at::<C>(last, &parsed, meaning)?);
                     return Ok(page);
                 }
                 page.bodies.push(shown(kind, body, view, View::Basic)?);
@@ -261,15 +292,27 @@ fn serials<'a>(numbers: impl IntoIterator<Item = &'a i64>) -> Result<String> {
     serde_json::to_string(&serials).map_err(Error::internal)
 }
 
+/// Which meaning of a query a page is of.
+fn meaning_of(position: &[Position]) -> Result<i64> {
+    match position {
+        [Position::Integer(rank), ..] => Ok(rank / 2),
+        _ => Err(Error::invalid(
+            "page_token",
+            "PAGE_TOKEN_MALFORMED",
+            "not a token of this search",
+        )),
+    }
+}
+
 /// Where a resource stands among what a query finds. Every view has the names.
-fn found_at<C: Collection>(body: &[u8], query: &Query) -> Result<Vec<Position>> {
+fn found_at<C: Collection>(body: &[u8], query: &Query, meaning: i64) -> Result<Vec<Position>> {
     let resource = resource::decode::<C>(body)?;
     let wanted = text::whole_name(query.whole());
     let is_whole = C::searched(&resource)
         .into_iter()
         .any(|name| text::whole_name(name) == wanted);
     Ok(vec![
-        Position::Integer(i64::from(!is_whole)),
+        Position::Integer(2 * meaning + i64::from(!is_whole)),
         Position::Text(text::sort_key(C::title(&resource))),
         Position::Text(id_of(&C::shape().kind, body)?),
     ])

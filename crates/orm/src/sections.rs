@@ -36,7 +36,7 @@ pub(crate) fn tokens(row: &Row) -> String {
     signed(&row.tokens, row.place)
 }
 
-fn signed(tokens: &str, place: i64) -> String {
+pub(crate) fn signed(tokens: &str, place: i64) -> String {
     let sign = sign(of(place));
     let mut signed = String::with_capacity(tokens.len() + tokens.len() / 4);
     for token in tokens.split(' ').filter(|token| !token.is_empty()) {
@@ -81,6 +81,11 @@ fn within(query: &Query, sections: Range<usize>) -> String {
             .map(|term| Term {
                 text: format!("{}{}", sign(section), term.text),
                 prefix: term.prefix,
+                or: term
+                    .or
+                    .iter()
+                    .map(|other| format!("{}{other}", sign(section)))
+                    .collect(),
             })
             .collect();
         format!("({})", expression(DbBackend::Postgres, &terms))

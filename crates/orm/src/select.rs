@@ -51,7 +51,7 @@ pub(crate) fn columns_of(kind: &Kind) -> Vec<Column> {
         Column::one_of("record_status", STATUS),
         Column::time("create_time"),
         Column::time("update_time"),
-        Column::resource("survivor"),
+        Column::resource("survivor", "labs/{id}"),
     ]);
     columns
 }
@@ -126,10 +126,13 @@ fn single(column: &Column, operator: Operator, value: &Wanted) -> Condition {
 fn has(column: &Column, value: &Wanted) -> Condition {
     let name = column.name;
     match (value, column.kind) {
-        (Wanted::Any, Type::Text | Type::Date | Type::Name) => Condition::new(&format!("(t.{name} <> '')"), []),
+        (Wanted::Any, Type::Text | Type::Date | Type::Name(_)) => Condition::new(&format!("(t.{name} <> '')"), []),
         (Wanted::Any, _) => Condition::new(&format!("(t.{name} <> 0)"), []),
         (Wanted::Text(text), Type::Text) => {
-            let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+            let escaped = text::grouped(text)
+                .replace('\\', "\\\\")
+                .replace('%', "\\%")
+                .replace('_', "\\_");
             // Both databases fold ASCII letters only.
             let pattern = format!("%{}%", escaped.to_ascii_lowercase());
             Condition::new(&format!("(LOWER(t.{name}) LIKE ? ESCAPE '\\')"), [pattern.into()])
@@ -146,6 +149,7 @@ fn in_index(backend: DbBackend, table: &str, column: &Column, operator: Operator
     let term = Term {
         text: token,
         prefix: false,
+        or: Vec::new(),
     };
     let (test, value) = index::has_all(backend, table, &[term]);
     let not = if operator == Operator::NotEqual { "NOT " } else { "" };
@@ -167,7 +171,7 @@ fn one_of_many(table: &str, column: &Column, operator: Operator, value: &Wanted)
 
 fn bound(value: &Wanted) -> Value {
     match value {
-        Wanted::Text(text) => text.as_str().into(),
+        Wanted::Text(text) => text::grouped(text).into_owned().into(),
         Wanted::Integer(number) => (*number).into(),
         Wanted::Boolean(yes) => i64::from(*yes).into(),
         Wanted::Any => "".into(),
@@ -176,7 +180,8 @@ fn bound(value: &Wanted) -> Value {
 
 fn text_of(value: &Wanted) -> String {
     match value {
-        Wanted::Text(text) => text.clone(),
+        // As the columns have it.
+        Wanted::Text(text) => text::grouped(text).into_owned(),
         Wanted::Integer(number) => number.to_string(),
         Wanted::Boolean(yes) => yes.to_string(),
         Wanted::Any => String::new(),
@@ -190,7 +195,7 @@ pub(crate) fn after_position(keys: &[(&str, Type, bool)], position: &[Position])
     if position.len() != keys.len() + 1 {
         return Err(malformed());
     }
-    let is_text = |kind: Type| matches!(kind, Type::Text | Type::Date | Type::Name);
+    let is_text = |kind: Type| matches!(kind, Type::Text | Type::Date | Type::Name(_));
     let mut columns: Vec<(&str, bool)> = keys.iter().map(|(name, _, down)| (*name, *down)).collect();
     columns.push(("id", false));
     let kinds = keys.iter().map(|(_, kind, _)| is_text(*kind)).chain([true]);

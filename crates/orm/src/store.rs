@@ -21,6 +21,7 @@ use crate::reads::Reads;
 use crate::resource::{self, Collection, HEAD_FIELDS, Kind};
 use crate::rules;
 use crate::tables::{self, Lock};
+use crate::texts;
 use crate::vault::Vault;
 use crate::wire;
 use crate::work::{Work, head_of};
@@ -208,8 +209,12 @@ impl Store {
                 let stored = work.require::<C>(&head.name)?;
                 expect_etag::<C>(&stored, &head.etag)?;
                 expect_active::<C>(&stored)?;
+                if let Some(problem) = mask.may_set::<C>(&stored, &resource)? {
+                    return Err(refused::<C>(vec![problem]));
+                }
                 let base = work.base_of::<C>(&stored, mask.has_private::<C>())?;
-                let merged = settled::<C>(&mask.apply::<C>(&base, &resource)?)?;
+                let mut merged = settled::<C>(&mask.apply::<C>(&base, &resource)?)?;
+                C::steady(&mut merged, &stored);
                 C::may_write(Some(&stored), &merged)?;
                 work.update::<C>(&at, &stamp, &merged)
             }),
@@ -275,8 +280,8 @@ pub fn create<C: Collection>(work: &mut Work, cx: &Cx, stamp: &Stamp, resource: 
 /// # Errors
 /// With what is wrong with it.
 pub fn settled<C: Collection>(resource: &C::Item) -> Result<C::Item> {
-    let mut new = resource.clone();
-    let problems = unsound::<C>(resource).or_else(|| Some(C::settle(&mut new)).filter(|p| !p.is_empty()));
+    let mut new = texts::in_one_form(C::MESSAGE, resource.clone());
+    let problems = unsound::<C>(&new).or_else(|| Some(C::settle(&mut new)).filter(|p| !p.is_empty()));
     problems.map_or(Ok(new), |problems| Err(refused::<C>(problems)))
 }
 
@@ -412,9 +417,28 @@ impl Mask {
 
     /// The mask without the sealed fields that a resource leaves empty.
     pub(crate) fn without_unset_private<C: Collection>(mut self, resource: &C::Item) -> Result<Self> {
+        if !self.has_private::<C>() {
+            return Ok(self);
+        }
         let (hidden, set) = (resource::private::<C>(), wire::set(&resource.encode_to_vec())?);
         self.0.retain(|number| !hidden.contains(number) || set.contains(number));
         Ok(self)
+    }
+
+    /// What it names and may not be set, of what can be told without what is sealed.
+    pub(crate) fn may_set<C: Collection>(&self, stored: &C::Item, given: &C::Item) -> Result<Option<Violation>> {
+        if !self.has_private::<C>() {
+            return Ok(None);
+        }
+        Ok(C::may_set(stored, &self.only::<C>(given)?))
+    }
+
+    /// The mask without a field.
+    pub(crate) fn without<C: Collection>(mut self, field: &str) -> Self {
+        let fields = &C::shape().kind.fields;
+        self.0
+            .retain(|number| !fields.iter().any(|(known, name)| known == number && name == field));
+        self
     }
 
     /// The mask with the output-only fields that follow from the references in it.

@@ -5,6 +5,7 @@ pub mod budget;
 pub mod codec;
 pub mod collections;
 pub mod names;
+pub mod texts;
 pub mod weight;
 
 #[allow(missing_docs, clippy::all, clippy::pedantic, unreachable_pub, rustdoc::all)]

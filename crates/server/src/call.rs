@@ -1,14 +1,16 @@
 //! From a tonic request to what the kit wants (a context and a valid message), and from its result to a tonic response.
 
 use mingce_orm::rules::check;
+use mingce_orm::texts::cleaned;
 use mingce_orm::{Cx, Error};
 use mingce_proto::Validate;
 use mingce_proto::codec::Reply;
+use prost::Name;
 use tonic::{Request, Response, Status};
 
 use crate::clock::{Clock, Moment};
 use crate::deadline::Deadline;
-use crate::status;
+use crate::{rows, status};
 
 /// Who calls. The server puts it among the extensions of each request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,15 +38,19 @@ pub(crate) fn authenticate(_headers: &http::HeaderMap) -> Principal {
 /// # Errors
 /// INVALID_ARGUMENT, naming each wrong field.
 #[allow(clippy::result_large_err)]
-pub fn open<T: Validate>(request: Request<T>) -> Result<(Cx, T), Status> {
+pub fn open<T: Validate + Name + Default>(request: Request<T>) -> Result<(Cx, T), Status> {
     let cx = context(&request);
     let message = request.into_inner();
-    let violations = check(&message, "");
-    if violations.is_empty() {
-        Ok((cx, message))
-    } else {
-        Err(status::from_error(Error::invalid_all(violations)))
+    let mut violations = check(&message, "");
+    // Of what an update sends only the fields of its mask are looked at, when those are known.
+    let skip = |field: &str| T::NAME.starts_with("Update") && !matches!(field, "reason" | "request_id");
+    violations.extend(rows::in_clear(&T::full_name(), &message, skip));
+    match cleaned(&T::full_name(), message, skip) {
+        Ok(message) if violations.is_empty() => return Ok((cx, message)),
+        Ok(_) => {}
+        Err(problems) => violations.extend(problems),
     }
+    Err(status::from_error(Error::invalid_all(violations)))
 }
 
 /// The context of a request, for streams, whose messages come later.

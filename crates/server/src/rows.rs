@@ -3,9 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use mingce_orm::identifier::{IN_CLEAR, holds_resident_id};
 use mingce_orm::rules::{Chain, check, expect_no_cycle};
+use mingce_orm::seen::{Seen, Turn};
 use mingce_orm::store::inbound;
+use mingce_orm::texts::cleaned;
 use mingce_orm::{
     Answer, Call, Class, Collection, Cx, Edit, Error, Mask, Outcome, Planned, Store, Violation, Work, import,
 };
@@ -16,7 +20,7 @@ use mingce_proto::{Validate, budget};
 use prost::Message;
 use tonic::{Status, Streaming};
 
-use crate::status;
+use crate::{runs, status};
 
 /// How many rows are prepared and written together.
 const PIECE: usize = 1000;
@@ -58,6 +62,8 @@ pub struct Session {
     /// In a dry run: the register with all that the run would have changed so far.
     pub rehearsal: Option<Work>,
     created: BTreeMap<(String, String), CreatedReference>,
+    /// What its rows meant so far.
+    seen: Arc<Mutex<Seen>>,
     /// How many bytes of memory those take, about.
     created_bytes: usize,
 }
@@ -191,6 +197,11 @@ async fn prepared<C: Collection>(service: &impl Prepare<C>, cx: &Cx, resource: C
     if let Some(problem) = nul_in(C::MESSAGE, &resource) {
         return Err(Error::invalid_all(vec![below::<C>(problem)]));
     }
+    if let Some(problem) = in_clear(C::MESSAGE, &resource, |_| false) {
+        return Err(Error::invalid_all(vec![below::<C>(problem)]));
+    }
+    let resource = cleaned(C::MESSAGE, resource, |_| false)
+        .map_err(|problems| Error::invalid_all(problems.into_iter().map(below::<C>).collect()))?;
     let mut rows = [Row::<C> {
         number: 1,
         resource,
@@ -268,6 +279,17 @@ pub fn nul_in(message: &str, value: &impl Message) -> Option<Violation> {
     })
 }
 
+/// The number of an identity card in a text where it would stand in clear. `skip` leaves out fields of the message itself.
+pub fn in_clear(message: &str, value: &impl Message, skip: impl Fn(&str) -> bool) -> Option<Violation> {
+    let encoded = value.encode_to_vec();
+    let field = mingce_proto::names::text_with_number(message, &encoded, skip, holds_resident_id)?;
+    Some(Violation {
+        field,
+        reason: "IDENTITY_DOCUMENT_IN_CLEAR",
+        description: IN_CLEAR.to_owned(),
+    })
+}
+
 /// What an import answers: an outcome for each row, and what was made by the way.
 pub type Imported = (Vec<RowOutcome>, Vec<CreatedReference>);
 
@@ -308,7 +330,8 @@ where
         }
         if let Some(resource) = resource {
             length.row(resource.encoded_len()).map_err(status::from_error)?;
-            let problems = inner_problems(&resource);
+            let mut problems = inner_problems(&resource);
+            problems.extend(in_clear(C::MESSAGE, &resource, |_| false));
             let resource = inbound::<C>(&resource).map_err(status::from_error)?;
             waiting.push(Row {
                 number,
@@ -409,6 +432,7 @@ async fn begin<C: Collection>(
         let mask = settings.update_mask.clone().unwrap_or_default();
         Mask::parse::<C>(&mask.paths, &C::Item::default())?;
         session.rehearsal = settings.validate_only.then(|| service.store().dry_run());
+        session.seen = runs::of(C::COLLECTION, &settings.run);
         session.settings = ImportSettings {
             assumed: Vec::new(),
             ..settings.clone()
@@ -424,7 +448,11 @@ async fn begin<C: Collection>(
     if let Some(work) = &mut session.rehearsal {
         for record in &settings.assumed {
             if let Some(edit) = service.assume(cx, record) {
-                stand_in(service.store(), work, &edit).await?;
+                let made = stand_in(service.store(), work, &edit).await?;
+                if let Some(name) = made.filter(|_| record.row > 0 && record.collection == C::COLLECTION) {
+                    let mut seen = session.seen.lock().unwrap_or_else(PoisonError::into_inner);
+                    seen.stands_for(&name, record.row);
+                }
             }
         }
         session.settings.assumed.extend(settings.assumed);
@@ -437,15 +465,25 @@ async fn begin<C: Collection>(
     Ok(())
 }
 
-/// Puts a stand-in into a rehearsal. A record that is there already needs none.
+/// Adds what a list lacks: for a stand-in of a record that exists.
+pub fn add_missing<T: PartialEq + Clone>(list: &mut Vec<T>, more: &[T]) {
+    for item in more {
+        if !list.contains(item) {
+            list.push(item.clone());
+        }
+    }
+}
+
+/// Puts a stand-in into a rehearsal and answers its name. A record that is there already needs none.
 ///
 /// # Errors
 /// Where the database cannot be read.
-pub async fn stand_in(store: &Store, work: &mut Work, edit: &Edit) -> Result<(), Error> {
+pub async fn stand_in(store: &Store, work: &mut Work, edit: &Edit) -> Result<Option<String>, Error> {
     use mingce_orm::Class::{AlreadyExists, Invalid};
     match store.rehearse(work, edit).await {
-        Err(error) if !matches!(error.class(), AlreadyExists | Invalid) => Err(error),
-        _ => Ok(()),
+        Ok(answer) => Ok(Some(answer.name)),
+        Err(error) if matches!(error.class(), AlreadyExists | Invalid) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -464,12 +502,17 @@ async fn take<C: Collection>(
         .collect();
     let (mut whole, mut rows_at) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
     for (place, row) in rows.into_iter().enumerate() {
-        match (nul_in(C::MESSAGE, &row.resource), outcomes.get_mut(place)) {
-            (Some(problem), Some(outcome)) => refuse::<C>(outcome, &Error::invalid_all(vec![problem]))?,
-            _ => {
+        let row = match nul_in(C::MESSAGE, &row.resource) {
+            Some(problem) => Err(vec![problem]),
+            None => cleaned(C::MESSAGE, row.resource, |_| false).map(|resource| Row { resource, ..row }),
+        };
+        match (row, outcomes.get_mut(place)) {
+            (Err(problems), Some(outcome)) => refuse::<C>(outcome, &Error::invalid_all(problems))?,
+            (Ok(row), _) => {
                 whole.push(row);
                 rows_at.push(place);
             }
+            (Err(_), None) => {}
         }
     }
     let mut rows = whole;
@@ -487,7 +530,8 @@ async fn take<C: Collection>(
             mask.and_then(|mask| {
                 let (chains, source) = (service.chains(), &session.settings.source);
                 let named = names_another::<C>(chains, &row.resource).then(|| row.resource.clone());
-                let edit = import::row::<C>(service.store(), cx, source, mask, row.resource)?;
+                let turn = Turn::next(&session.seen, row.number);
+                let edit = import::row::<C>(service.store(), cx, source, mask, row.resource, turn)?;
                 Ok(match named {
                     Some(row) => in_line::<C>(chains, row, edit),
                     None => edit,

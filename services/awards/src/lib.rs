@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use mingce_client::{Labs, Talent};
 use mingce_lifecycle::{AnyCase, Calendar, Cases, Of, schema::Schema as CaseSchema};
+use mingce_orm::renew::renew;
 use mingce_orm::schema::{Ledger, prepare as prepare_tables};
 use mingce_orm::{Db, Result, Store};
 use mingce_proto::awards::award_nomination_service_server::AwardNominationServiceServer;
@@ -55,7 +56,9 @@ impl AwardRegister {
     pub async fn prepare(db: &Db, migrate: bool) -> Result<()> {
         prepare_tables::<Ledger>(db, migrate).await?;
         prepare_tables::<CaseSchema>(db, migrate).await?;
-        prepare_tables::<Schema>(db, migrate).await
+        prepare_tables::<Schema>(db, migrate).await?;
+        renew::<scheme::Schemes>(db, migrate).await?;
+        renew::<award::Awards>(db, migrate).await
     }
 
     /// Opens the service on a database with its tables.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use mingce_lifecycle::{AnyCase, Calendar, Cases, Of, schema::Schema as CaseSchema};
+use mingce_orm::renew::renew;
 use mingce_orm::schema::{Ledger, prepare as prepare_tables};
 use mingce_orm::{Db, Result, Store};
 use mingce_proto::labs::lab_designation_service_server::LabDesignationServiceServer;
@@ -63,7 +64,10 @@ impl LabRegister {
     pub async fn prepare(db: &Db, migrate: bool) -> Result<()> {
         prepare_tables::<Ledger>(db, migrate).await?;
         prepare_tables::<CaseSchema>(db, migrate).await?;
-        prepare_tables::<Schema>(db, migrate).await
+        prepare_tables::<Schema>(db, migrate).await?;
+        renew::<organization::Organizations>(db, migrate).await?;
+        renew::<lab::Labs>(db, migrate).await?;
+        renew::<designation::Designations>(db, migrate).await
     }
 
     /// Opens the service on a database with its tables.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use mingce_client::{Awards, Labs};
 use mingce_lifecycle::{AnyCase, Calendar, Cases, Of, schema::Schema as CaseSchema};
+use mingce_orm::renew::renew;
 use mingce_orm::schema::{Ledger, expect_vault, prepare as prepare_tables};
 use mingce_orm::{Db, Result, Store, Vault};
 use mingce_proto::talent::nominating_body_service_server::NominatingBodyServiceServer;
@@ -78,7 +79,12 @@ impl TalentRegister {
     pub async fn prepare(db: &Db, migrate: bool) -> Result<()> {
         prepare_tables::<Ledger>(db, migrate).await?;
         prepare_tables::<CaseSchema>(db, migrate).await?;
-        prepare_tables::<Schema>(db, migrate).await
+        prepare_tables::<Schema>(db, migrate).await?;
+        renew::<talent::Talents>(db, migrate).await?;
+        renew::<programme::Programmes>(db, migrate).await?;
+        renew::<designation::Designations>(db, migrate).await?;
+        renew::<body::NominatingBodies>(db, migrate).await?;
+        renew::<recommendation::Recommendations>(db, migrate).await
     }
 
     /// Opens the service on a database with its tables. Personal data is sealed in `vault`.

@@ -3,21 +3,24 @@
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::{decompose_canonical, is_combining_mark};
 
+use super::clean::grouped;
+use super::variants::{simplified, without_radical};
+
 /// A text as search compares it: NFKC, lower case, Latin letters without accents and ligatures, each run of
-/// punctuation and white space as one space, none at the ends. Han characters and other scripts stay.
+/// punctuation and white space as one space, none at the ends; traditional characters as simplified ones. Other scripts stay.
 pub fn fold(text: &str) -> String {
     folded(text, false)
 }
 
-/// A name as it is compared: NFKC, lower case, white space as single spaces. Punctuation and accents tell names apart.
+/// A name as it is compared: in its one form ([`super::canonical`]), punctuation of one width, lower case. Punctuation and accents tell
+/// names apart.
 pub fn same_name(one: &str, other: &str) -> bool {
     spelled(one) == spelled(other)
 }
 
 /// The form in which [`same_name`] compares.
 pub fn spelled(name: &str) -> String {
-    let lower: String = name.nfkc().flat_map(char::to_lowercase).collect();
-    lower.split_whitespace().collect::<Vec<_>>().join(" ")
+    grouped(name).chars().flat_map(char::to_lowercase).collect()
 }
 
 /// Like [`fold`], but an apostrophe stays as `'`, so that a word can be found with and without it (`xi'an`).
@@ -42,6 +45,7 @@ fn folded(text: &str, apostrophes: bool) -> String {
     let mut out = String::with_capacity(text.len());
     let mut last = Last::Gap;
     for c in text.nfkc().flat_map(char::to_lowercase) {
+        let c = simplified(without_radical(c));
         if is_invisible(c) {
             continue;
         }
@@ -79,7 +83,7 @@ fn is_apostrophe(c: char) -> bool {
 
 /// Soft hyphens, joiners and marks of direction: they divide no word.
 fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{115f}' | '\u{1160}' | '\u{61c}')
 }
 
 /// Pushes a lower-case Latin letter without its accents, and ligatures as two letters.

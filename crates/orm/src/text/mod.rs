@@ -1,6 +1,9 @@
 //! What search and sorting need of a text: its folded form, a key that sorts by pinyin, search tokens, queries.
 
+mod clean;
 mod fold;
+#[cfg(test)]
+mod names_tests;
 mod pieces;
 mod place;
 mod query;
@@ -9,8 +12,11 @@ mod sort;
 #[cfg(test)]
 mod tests;
 mod token;
+mod variants;
 mod version;
+mod written;
 
+pub use clean::{Damage, canonical, damage, damage_of_prose, grouped};
 pub use fold::{fold, same_name, spelled};
 pub use place::{PLACE_BITS, place};
 pub use query::{Query, Term};

@@ -365,7 +365,11 @@ mod tests {
 
     #[test]
     fn rare_names_compound_surnames_and_laboratories_are_told_apart() {
-        let rare = ('\u{5000}'..='\u{8fff}').map(|c| sort_key(&format!("张伟{c}")));
+        // A traditional character has the place of its simplified one.
+        let own = |c: &char| super::super::fold(&c.to_string()) == c.to_string();
+        let rare = ('\u{5000}'..='\u{8fff}')
+            .filter(own)
+            .map(|c| sort_key(&format!("张伟{c}")));
         assert!(mean_group(rare.map(|key| place(&key))) < 1.01);
         let places = |names: &[&str]| names.iter().map(|name| place(&sort_key(name))).collect::<Vec<_>>();
         for names in [

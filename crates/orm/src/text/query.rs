@@ -1,11 +1,13 @@
 //! A search query: the terms that tokens must meet, and the recheck of what they found.
 
+use std::cell::LazyCell;
 use std::ops::Range;
 
 use super::PINYIN_CHARS;
 use super::fold::{fold, is_han};
 use super::pieces::{Piece, forms, pieces};
 use super::reading::{initials, is_pinyin, readings};
+use super::written::{are_initials, beside, is_short_word, joined, other_words, others, without_titles, written_out};
 
 /// A query is cut here; names are shorter.
 const MAX_CHARS: usize = 200;
@@ -20,6 +22,8 @@ pub struct Term {
     pub text: String,
     /// Whether it is enough that a token starts with the text.
     pub prefix: bool,
+    /// Other tokens that will do.
+    pub or: Vec<String>,
 }
 
 /// What somebody searches for: Han characters, pinyin, initials or words of other scripts, in any mixture.
@@ -35,20 +39,30 @@ impl Query {
     /// Reads a query. `None` where it holds neither letters nor digits.
     pub fn parse(text: &str) -> Option<Self> {
         let whole: String = fold(text).chars().take(MAX_CHARS).collect();
+        let asked = joined(&without_titles(&text.chars().take(MAX_CHARS).collect::<String>()));
+        let (plain, out): (String, String) = (fold(&asked), fold(&written_out(&asked)));
+        let out: Vec<&str> = out.split(' ').flat_map(by_script).collect();
         let (mut runs, mut words) = (Vec::new(), Vec::new());
-        for part in whole.split(' ').flat_map(by_script) {
+        for (at, part) in plain.split(' ').flat_map(by_script).enumerate() {
             if part.starts_with(is_han) {
                 runs.push(part.chars().collect::<Vec<_>>());
             } else {
                 words.push(Term {
                     text: part.to_owned(),
-                    prefix: is_pinyin(part),
+                    prefix: is_pinyin(part) || is_short_word(part),
+                    or: out
+                        .get(at)
+                        .filter(|word| **word != part)
+                        .map(|word| (*word).to_owned())
+                        .into_iter()
+                        .collect(),
                 });
             }
         }
         if let Some(last) = words.last_mut() {
             last.prefix = true;
         }
+        add_initials(&mut words);
         let mut terms = Vec::new();
         runs.iter()
             .flat_map(|run| han_terms(run))
@@ -82,15 +96,64 @@ impl Query {
     pub fn accepts<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> bool {
         names.into_iter().any(|name| {
             let pieces = pieces(name);
-            self.runs.iter().all(|run| has_run(&pieces, run)) && (self.words.is_empty() || self.has_words(pieces))
+            self.runs.iter().all(|run| has_run(&pieces, run)) && (self.words.is_empty() || self.has_words(name, pieces))
         })
     }
 
-    fn has_words(&self, pieces: Vec<Piece>) -> bool {
+    fn has_words(&self, name: &str, pieces: Vec<Piece>) -> bool {
         let pieces: Vec<Sound> = pieces.into_iter().map(Sound::new).collect();
-        self.words
-            .iter()
-            .all(|word| pieces.iter().any(|piece| piece.meets(word)))
+        let others = LazyCell::new(|| other_words(name));
+        let partners: Vec<&String> = partners(&self.words).collect();
+        self.words.iter().all(|word| {
+            if pieces.iter().any(|piece| piece.meets(word)) {
+                return true;
+            }
+            if are_initials(&word.text) {
+                let together = |partner: &&String| {
+                    word.text
+                        .chars()
+                        .all(|letter| others.contains(&beside(partner, letter)))
+                };
+                return others.iter().any(|other| is_met(word, other)) || partners.iter().any(together);
+            }
+            let written = |or: &String| {
+                let term = Term {
+                    text: or.clone(),
+                    prefix: false,
+                    or: Vec::new(),
+                };
+                pieces.iter().any(|piece| piece.meets(&term)) || others.contains(or)
+            };
+            others.iter().any(|other| is_met(word, other)) || word.or.iter().any(written)
+        })
+    }
+
+    /// What else may be meant where a query finds nothing.
+    pub fn others(text: &str) -> Vec<String> {
+        others(text)
+    }
+}
+
+/// Whether a token of a name is what a word asks for by itself.
+fn is_met(word: &Term, token: &str) -> bool {
+    *token == word.text || (word.prefix && token.starts_with(&word.text))
+}
+
+/// The words of a query that are no initials, in all their spellings.
+fn partners(words: &[Term]) -> impl Iterator<Item = &String> {
+    let whole = words.iter().filter(|word| !are_initials(&word.text));
+    whole
+        .flat_map(|word| std::iter::once(&word.text).chain(&word.or))
+        .take(4)
+}
+
+/// Initials are met by those of a name beside its other words.
+fn add_initials(words: &mut [Term]) {
+    let partners: Vec<String> = partners(words).cloned().collect();
+    for word in words.iter_mut().filter(|word| are_initials(&word.text)) {
+        if let Some(first) = word.text.chars().next() {
+            word.or.extend(partners.iter().map(|partner| beside(partner, first)));
+        }
     }
 }
 
@@ -112,6 +175,7 @@ fn han_terms(run: &[char]) -> Vec<Term> {
         .map(|part| Term {
             text: part.iter().collect(),
             prefix: false,
+            or: Vec::new(),
         })
         .collect()
 }
@@ -122,6 +186,7 @@ fn word_term(word: &Term) -> Term {
     Term {
         prefix: word.prefix || text.len() < word.text.len(),
         text,
+        or: word.or.clone(),
     }
 }
 

@@ -131,6 +131,18 @@ pub(super) fn initials(readings: &[Vec<&'static str>]) -> Vec<Vec<&'static str>>
     readings.iter().map(letters).collect()
 }
 
+/// Surnames of one character, the commonest first, and of two.
+const FAMILIES: &str = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗郑梁谢宋唐许邓韩冯曹彭曾肖萧田董潘袁蔡蒋余于杜叶程魏苏吕丁任卢姚沈钟姜崔谭陆范汪廖石\
+    金韦贾夏傅方邹熊白孟秦邱侯江尹薛闫段雷龙黎史陶贺毛郝顾龚邵万钱覃武戴孔汤严莫邢祁施樊温洪岳柴葛齐伍庞颜庄聂章鲁牛殷翟申葉俞安倪游穆向常兰\
+    柳欧骆路季阎涂詹尚左包凌焦裴童柯翁管辛耿关纪瞿霍屈司单宁房毕祝苗简应鲍艾梅成卜郁符甘丛刁解冷卫楚商";
+const DOUBLE_FAMILIES: [&str; 8] = ["欧阳", "司马", "上官", "诸葛", "司徒", "东方", "皇甫", "尉迟"];
+
+/// Whether folded characters begin with a surname.
+pub(super) fn is_surname(chars: &[char]) -> bool {
+    let double: String = chars.iter().take(2).collect();
+    chars.first().is_some_and(|first| FAMILIES.contains(*first)) || DOUBLE_FAMILIES.contains(&double.as_str())
+}
+
 /// Whether a word can be read as whole syllables of pinyin.
 pub(super) fn is_pinyin(word: &str) -> bool {
     if !word.is_ascii() || word.is_empty() {
@@ -147,6 +159,17 @@ pub(super) fn is_pinyin(word: &str) -> bool {
         }
     }
     ends[word.len()]
+}
+
+/// How long the first syllable of a word is, where it is pinyin: as long as it can be.
+pub(super) fn first_syllable(word: &str) -> Option<usize> {
+    if !is_pinyin(word) {
+        return None;
+    }
+    let most = word.len().min(6);
+    (1..=most)
+        .rev()
+        .find(|end| SYLLABLES.contains(&word[..*end]) && (*end == word.len() || is_pinyin(&word[*end..])))
 }
 
 /// Fails where an entry of a table has more or fewer syllables than characters.

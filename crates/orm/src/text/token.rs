@@ -9,9 +9,10 @@ use super::PINYIN_CHARS;
 use super::fold::fold;
 use super::pieces::{Phrase, Piece, forms, pieces};
 use super::reading::{initials, readings};
+use super::written::other_words;
 
 /// Words of other scripts are cut at this many characters.
-const WORD_CHARS: usize = 64;
+pub(super) const WORD_CHARS: usize = 64;
 
 /// How many readings of a whole phrase are indexed, and of its tail from a character inside a short one.
 const WHOLE_READINGS: usize = 8;
@@ -23,10 +24,13 @@ const TAIL_READINGS: usize = 4;
 /// start of long ones, up to eight combinations. About four tokens for each Han character.
 pub fn tokens<'a>(names: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
     let mut tokens = BTreeSet::new();
-    for piece in names.into_iter().flat_map(pieces) {
-        match piece {
-            Piece::Han(phrase) => add_phrase(&phrase, &mut tokens),
-            Piece::Word(word) => tokens.extend(forms(&word).map(|form| form.chars().take(WORD_CHARS).collect())),
+    for name in names {
+        tokens.extend(other_words(name));
+        for piece in pieces(name) {
+            match piece {
+                Piece::Han(phrase) => add_phrase(&phrase, &mut tokens),
+                Piece::Word(word) => tokens.extend(forms(&word).map(|form| form.chars().take(WORD_CHARS).collect())),
+            }
         }
     }
     tokens

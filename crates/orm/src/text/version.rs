@@ -3,9 +3,9 @@
 //! Tables and indexes hold it, and SQLite's index is changed by saying once more what it holds. So a program that makes something else of
 //! the same text must not write to a register that was written with this.
 
-/// Raised when what is made of any text changes; with it goes a migration that makes all indexes and sort keys anew from the
-/// records, and notes the new version.
-pub(crate) const VERSION: &str = "1";
+/// Raised when what is made of any text changes; [`crate::renew`] then makes all indexes and sort keys anew from the records, with
+/// `mingce migrate`, and notes the new version.
+pub(crate) const VERSION: &str = "2";
 
 #[cfg(test)]
 mod tests {
@@ -14,8 +14,8 @@ mod tests {
 
     use super::super::{fold, place, sort_key, tokens};
 
-    /// Of [`VERSION`](super::VERSION) 1.
-    const DIGEST: &str = "c15ac350c67bb6fe87cf64f768772e51502318245fead853c6f48fdaae013ad2";
+    /// Of [`VERSION`](super::VERSION) 2.
+    const DIGEST: &str = "d17c0efe53d52c170cb60617ec5cf5e6ffd7315b8e8f0710f7fcdec2fa527413";
 
     /// Planes with characters, or that may get some: between them and after them there are none, or private ones.
     const PLANES: [u32; 5] = [0, 1, 2, 3, 14];
@@ -48,9 +48,8 @@ mod tests {
         assert_eq!(
             HEXLOWER.encode(&digest.finalize()),
             DIGEST,
-            "a dependency, or Rust itself, makes something else of texts than what registers hold: raise text::version::VERSION, add a \
-             migration that makes all search indexes and sort keys anew from the records and notes the new version in settings, and \
-             then put the new digest here"
+            "a dependency, or Rust itself, makes something else of texts than what registers hold: raise text::version::VERSION, \
+             so that `mingce migrate` makes all search indexes and sort keys anew from the records, and then put the new digest here"
         );
     }
 }

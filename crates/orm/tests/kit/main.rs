@@ -15,6 +15,7 @@ mod locks;
 mod model;
 mod pages;
 mod places;
+mod renewed;
 mod room;
 mod schema;
 mod sealed;

@@ -218,11 +218,11 @@ fn a_register_with_other_search_tokens_is_refused() {
                 number(&db, "SELECT COUNT(*) FROM settings WHERE name = 'text'").await,
                 1
             );
-            execute(&db, "UPDATE settings SET value = '0' WHERE name = 'text'").await;
+            execute(&db, "UPDATE settings SET value = '1000' WHERE name = 'text'").await;
             for migrate in [false, true] {
                 let refused = prepare::<Ledger>(&db, migrate).await.unwrap_err();
                 assert_eq!(refused.reason(), "INDEX_OUTDATED");
-                assert!(refused.message().contains("mingce migrate"), "{refused}");
+                assert!(refused.message().contains("a newer one"), "{refused}");
             }
         });
     }
