@@ -3,56 +3,18 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
+use mingce_proto::codec::Raw;
 use prost_reflect::prost::Message;
-use prost_reflect::prost::bytes::{Buf, BufMut, Bytes};
+use prost_reflect::prost::bytes::Bytes;
 use prost_reflect::{DynamicMessage, MethodDescriptor};
 use tokio_stream::Stream;
 use tonic::client::Grpc;
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 
 /// The largest answer that is taken: 5,000 outcomes or 1,000 whole resources, with room.
 const ANSWER_BYTES: usize = 256 << 20;
-
-/// Messages as the bytes that they are.
-#[derive(Clone, Copy, Debug, Default)]
-struct Raw;
-
-impl Codec for Raw {
-    type Encode = Bytes;
-    type Decode = Bytes;
-    type Encoder = Raw;
-    type Decoder = Raw;
-
-    fn encoder(&mut self) -> Raw {
-        Raw
-    }
-
-    fn decoder(&mut self) -> Raw {
-        Raw
-    }
-}
-
-impl Encoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, item: Bytes, out: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        out.put(item);
-        Ok(())
-    }
-}
-
-impl Decoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn decode(&mut self, input: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        Ok(Some(input.copy_to_bytes(input.remaining())))
-    }
-}
 
 /// Connects to a server, for example `http://127.0.0.1:50051`.
 pub async fn connect(url: &str) -> Result<Channel> {
