@@ -24,6 +24,8 @@ pub struct Register {
     database: Option<Database>,
     flags: Vec<String>,
     environment: Vec<(String, PathBuf)>,
+    /// How many files its process may have open, where it is not as many as this one.
+    open_files: Option<u32>,
     running: Option<Running>,
 }
 
@@ -66,6 +68,7 @@ impl Register {
             database,
             flags: flags.iter().map(|&flag| flag.to_owned()).collect(),
             environment: Vec::new(),
+            open_files: None,
             running: None,
         }
     }
@@ -73,6 +76,11 @@ impl Register {
     /// What stands in the environment of its process from the next start on.
     pub fn set_environment(&mut self, environment: Vec<(String, PathBuf)>) {
         self.environment = environment;
+    }
+
+    /// How many files its process may have open from the next start on.
+    pub fn set_open_files(&mut self, most: u32) {
+        self.open_files = Some(most);
     }
 
     /// More flags for `mingce serve`, from the next start on, instead of those that it had.
@@ -128,7 +136,16 @@ impl Register {
     }
 
     fn serve(&self, listen: &str) -> Command {
-        let mut command = Command::new(mingce());
+        let mut command = match self.open_files {
+            None => Command::new(mingce()),
+            Some(most) => {
+                // The shell becomes the register, so its process id is that of the register.
+                let mut shell = Command::new("sh");
+                shell.args(["-c", &format!("ulimit -n {most} && exec \"$0\" \"$@\"")]);
+                shell.arg(mingce());
+                shell
+            }
+        };
         command.args(["serve", "--listen", listen, "--data"]).arg(self.data());
         if let Some(database) = &self.database {
             command.arg("--database").arg(database.url());
@@ -214,6 +231,8 @@ impl Register {
         command
             .args(args)
             .args(["--server", &self.url()])
+            // What is printed does not follow the language of the system that tests.
+            .env("LC_ALL", "C")
             .current_dir(self.folder.path());
         command
     }

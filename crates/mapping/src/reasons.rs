@@ -67,7 +67,10 @@ pub const REASONS: &[(&str, &str)] = &[
     ("STRING_PATTERN", "格式不符合要求"),
     // Names, identifiers and documents.
     ("BIRTH_DATE_DIFFERS", "出生日期与身份证号不一致"),
-    ("BIRTH_DATE_WITHOUT_DOCUMENT", "该人员已有证件，修改出生日期须同时填写证件号码"),
+    (
+        "BIRTH_DATE_WITHOUT_DOCUMENT",
+        "该人员已有证件，修改出生日期须同时填写证件号码",
+    ),
     ("DISCIPLINE_CODE_MALFORMED", "学科代码格式不对"),
     ("DIVISION_CODE_MALFORMED", "行政区划代码应为 6 位数字"),
     ("DIVISION_CODE_PROVINCE_UNKNOWN", "行政区划代码的省级部分不存在"),

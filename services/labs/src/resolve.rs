@@ -1,12 +1,14 @@
 //! Which organization or lab is meant: by resource name, else identifier, else name or former name narrowed by city.
 
+use mingce_orm::names::identifiers_differ;
 use mingce_orm::resource::imagined_id;
 use mingce_orm::work::head_of;
-use mingce_orm::{Collection, Cx, Key, Result, Stamp, Violation, Work, identifier, text};
+use mingce_orm::{Answer, Collection, Cx, Fit, Key, Result, Stamp, Violation, Work, identifier, text};
 use mingce_proto::labs::resolve_organizations_response::Resolution;
 use mingce_proto::labs::{Lab, Organization};
 use mingce_proto::registry::row_outcome::Problem;
 use mingce_proto::registry::{AssumedRecord, Identifier, Name, OrganizationReference, RecordStatus};
+use mingce_server::rows::add_missing;
 
 use crate::lab::Labs;
 use crate::organization::Organizations;
@@ -43,14 +45,22 @@ pub(crate) fn organizations(
 
 fn organization(work: &mut Work, cx: &Cx, wanted: &OrganizationReference, how: &Resolving) -> Result<Resolution> {
     if !wanted.organization.is_empty() {
-        return Ok(match work.find::<Organizations>(&wanted.organization, None)? {
-            Some(found) => resolution(&found)?,
-            None => problem(
+        if let Some(found) = work.find::<Organizations>(&wanted.organization, None)? {
+            return resolution(&found);
+        }
+        // Records are never deleted: a name that is not there is of another register, whose export says the organization's name too.
+        let id = Organizations::shape().kind.id(&wanted.organization);
+        let is_foreign = match id {
+            Some(id) => work.get::<Organizations>(id)?.is_none(),
+            None => false,
+        };
+        if !(is_foreign && how.create_missing && !wanted.display_name.trim().is_empty()) {
+            return Ok(problem(
                 "organization",
                 "REFERENCE_NOT_FOUND",
                 format!("{} does not exist or was annulled", wanted.organization),
-            ),
-        });
+            ));
+        }
     }
     let mut held = None;
     if let Some(given) = &wanted.identifier {
@@ -132,16 +142,32 @@ fn organization(work: &mut Work, cx: &Cx, wanted: &OrganizationReference, how: &
 
 /// Active organizations that a name means.
 fn candidates(work: &mut Work, meant: &Organization) -> Result<Vec<Organization>> {
-    let mut found: Vec<Organization> = Vec::new();
+    let mut found: Vec<(Fit, Organization)> = Vec::new();
+    // A reference says less than a row: a name of old may serve it, also beside an identifier that nobody has.
+    let by_name = Organization {
+        identifiers: Vec::new(),
+        ..meant.clone()
+    };
     for id in work.named::<Organizations>(&meant.display_name)? {
         let Some(candidate) = work.survivor::<Organizations>(&id)? else {
             continue;
         };
         let active = head_of(&candidate)?.record_status() == RecordStatus::Active;
-        if active && Organizations::is_same(meant, &candidate) && !found.contains(&candidate) {
-            found.push(candidate);
+        if !active || identifiers_differ(&meant.identifiers, &candidate.identifiers) {
+            continue;
+        }
+        let fit = Organizations::is_same(work, &by_name, &candidate)?;
+        if fit != Fit::No && !found.iter().any(|(_, known)| *known == candidate) {
+            found.push((fit, candidate));
         }
     }
+    // The name that one bears now comes before those that others bore.
+    let best = found.iter().map(|(fit, _)| *fit).max();
+    let mut found: Vec<Organization> = found
+        .into_iter()
+        .filter(|(fit, _)| Some(*fit) == best)
+        .map(|(_, o)| o)
+        .collect();
     // Where a city is given, one that is known to be there comes before those of which no city is known.
     if !meant.city.is_empty() {
         let there = |o: &Organization| text::spelled(&o.city) == text::spelled(&meant.city);
@@ -193,7 +219,7 @@ fn problem(field: &str, reason: &str, description: impl Into<String>) -> Resolut
 }
 
 /// Puts what an earlier part of a dry run would have created in the place of the record.
-pub(crate) fn assume(work: &mut Work, cx: &Cx, record: &AssumedRecord) -> Result<()> {
+pub(crate) fn assume(work: &mut Work, cx: &Cx, record: &AssumedRecord) -> Result<Option<Answer>> {
     let identifiers = record.identifiers.clone();
     let names: Vec<Name> = record
         .names
@@ -214,8 +240,20 @@ pub(crate) fn assume(work: &mut Work, cx: &Cx, record: &AssumedRecord) -> Result
                 names,
                 ..Organization::default()
             };
-            let Ok(assumed) = settled(&assumed) else { return Ok(()) };
-            work.create_as::<Organizations>(cx, &stamp, &assumed, imagined_id(&key_of(&assumed)))?;
+            let Ok(assumed) = settled(&assumed) else {
+                return Ok(None);
+            };
+            // A row that changes an organization may give further identifiers and names, by which later rows name it.
+            for held in &assumed.identifiers {
+                let key = Key::identifier(&held.scheme, &held.value, "identifiers");
+                if let Some(mut found) = work.find::<Organizations>("", Some(&key))? {
+                    add_missing(&mut found.identifiers, &assumed.identifiers);
+                    add_missing(&mut found.names, &assumed.names);
+                    return work.update::<Organizations>(cx, &stamp, &found).map(Some);
+                }
+            }
+            work.create_as::<Organizations>(cx, &stamp, &assumed, imagined_id(&key_of(&assumed)))
+                .map(Some)
         }
         Labs::COLLECTION => {
             let display_name = record.display_name.clone();
@@ -226,11 +264,21 @@ pub(crate) fn assume(work: &mut Work, cx: &Cx, record: &AssumedRecord) -> Result
                 ..Lab::default()
             };
             if Labs::settle(&mut assumed).is_empty() {
+                for held in &assumed.identifiers {
+                    let key = Key::identifier(&held.scheme, &held.value, "identifiers");
+                    if let Some(mut found) = work.find::<Labs>("", Some(&key))? {
+                        add_missing(&mut found.identifiers, &assumed.identifiers);
+                        add_missing(&mut found.names, &assumed.names);
+                        return work.update::<Labs>(cx, &stamp, &found).map(Some);
+                    }
+                }
                 let key = format!("lab|{}|{:?}", assumed.display_name, assumed.identifiers);
-                work.create_as::<Labs>(cx, &stamp, &assumed, imagined_id(&key))?;
+                return work
+                    .create_as::<Labs>(cx, &stamp, &assumed, imagined_id(&key))
+                    .map(Some);
             }
+            Ok(None)
         }
-        _ => {}
+        _ => Ok(None),
     }
-    Ok(())
 }

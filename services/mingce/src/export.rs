@@ -11,6 +11,7 @@ use prost_reflect::{DynamicMessage, Value};
 use tonic::transport::Channel;
 
 use crate::import::{Servers, collection};
+use crate::lang::Lang;
 use crate::wire;
 
 /// Resources in one page.
@@ -33,6 +34,9 @@ pub struct ExportArgs {
     /// Fields to sort by, for example `display_name desc`.
     #[arg(long, default_value = "")]
     pub order_by: String,
+    /// zh: enum values in Chinese words, in .csv and .xlsx; an import takes them as well
+    #[arg(long, value_enum)]
+    pub lang: Option<Lang>,
     /// Where the services are.
     #[command(flatten)]
     pub servers: Servers,
@@ -59,6 +63,9 @@ pub async fn run(args: ExportArgs) -> Result<ExitCode> {
     } else {
         let (beside, file) = beside(&args.to)?;
         let mut writer = Writer::new(format, collection, file)?;
+        if args.lang == Some(Lang::Zh) {
+            writer = writer.in_words();
+        }
         let written = pages(&channel, collection, &args, &mut writer).await?;
         writer.finish()?;
         (written, Some(beside))

@@ -2,17 +2,22 @@
 
 mod assumed;
 mod piece;
+mod stop;
 mod summary;
+mod written;
 
 use std::collections::{BTreeMap, HashSet};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, anyhow};
 use indicatif::{ProgressBar, ProgressStyle};
-use mingce_mapping::{Collection, Counts, Item, Mapping, Part, Refusal, RefusedWriter, Row, Source};
+use mingce_mapping::{Collection, Counts, Item, Mapping, Part, Refusal, Row, Source};
+use mingce_orm::id::Id;
+use mingce_proto::registry::CreatedReference;
 use prost_reflect::prost::Message;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -20,6 +25,8 @@ use tonic::transport::Channel;
 
 use self::assumed::Assumed;
 use self::piece::{Became, Piece};
+pub use self::stop::Stop;
+use crate::lang::Lang;
 use crate::wire;
 
 /// The most rows that one call carries, so that its answer stays small.
@@ -69,21 +76,31 @@ impl Servers {
 /// What `mingce import` takes.
 #[derive(clap::Args, Clone, Debug)]
 pub struct ImportArgs {
-    /// CSV, XLSX or JSON lines.
+    /// CSV, XLSX or JSON lines
     pub file: PathBuf,
     /// What the columns mean: a mapping that ships (ror-organizations, ror-labs, nobel), a collection for what an export
-    /// wrote, or the path of a TOML file.
+    /// wrote, or the path of a TOML file
     #[arg(long = "as", value_name = "MAPPING")]
     pub mapping: String,
-    /// Says what the import would do, and does nothing.
+    /// Says what the import would do, and does nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Writes the refused rows with what is wrong with them here, to be mended and imported again.
+    /// Writes the refused rows with what is wrong with them here, to be mended and imported again: .xlsx (all cells are text),
+    /// .csv, or .jsonl for JSON lines. Where nothing is refused, a file of that name from an earlier run is removed
     #[arg(long, value_name = "FILE")]
     pub refused: Option<PathBuf>,
-    /// The sheet of a workbook; the first where none is named.
+    /// Writes the records that are made because rows name them here: .xlsx or .csv
+    #[arg(long, value_name = "FILE")]
+    pub created: Option<PathBuf>,
+    /// Changes records also where somebody else changed them since the file was exported
+    #[arg(long)]
+    pub force: bool,
+    /// The sheet of a workbook; the first where none is named
     #[arg(long)]
     pub sheet: Option<String>,
+    /// Language of the reasons; that of the system where none is named
+    #[arg(long, value_enum)]
+    pub lang: Option<Lang>,
     /// Where the services are.
     #[command(flatten)]
     pub servers: Servers,
@@ -106,6 +123,8 @@ pub struct Tally {
     pub refused: u64,
     /// Records that were made because rows named them, by collection.
     pub references: BTreeMap<String, u64>,
+    /// Rows that were under way when the import failed: kept or not, nobody knows.
+    pub unclear: u64,
 }
 
 impl Tally {
@@ -118,6 +137,7 @@ impl Tally {
             unchanged: 0,
             refused: 0,
             references: BTreeMap::new(),
+            unclear: 0,
         }
     }
 }
@@ -129,6 +149,8 @@ pub struct Summary {
     pub tallies: Vec<Tally>,
     /// Every refusal; several for one resource where several of its fields are wrong.
     pub refusals: Vec<Refusal>,
+    /// Records that were made because rows named them.
+    pub made: Vec<CreatedReference>,
 }
 
 impl Summary {
@@ -138,39 +160,63 @@ impl Summary {
     }
 }
 
-/// Runs the command. Exit 0 where nothing was refused, 3 where rows were.
+/// How to load.
+#[derive(Clone, Debug, Default)]
+pub struct How {
+    /// Does nothing, and says what it would do.
+    pub dry_run: bool,
+    /// Changes what somebody else changed since.
+    pub force: bool,
+    /// Shows a progress bar on stderr.
+    pub bar: bool,
+}
+
+/// Runs the command. Exit 0 where nothing was refused, 3 where rows were, 130 where it was interrupted.
 ///
 /// # Errors
-/// Where the file or the mapping cannot be used, or the server fails: what was kept until then stays, and the same
-/// command can simply be run again.
+/// Where the file or the mapping cannot be used, or the server fails: what was kept until then is printed and stays, and the
+/// same command can simply be run again.
 pub async fn run(args: ImportArgs) -> Result<ExitCode> {
-    if let Some(refused) = &args.refused {
-        let same = refused
-            .canonicalize()
-            .is_ok_and(|path| args.file.canonicalize().is_ok_and(|file| file == path));
-        anyhow::ensure!(!same, "--refused names the file that is imported: name another");
-        let csv = refused
-            .extension()
-            .is_some_and(|ending| ending.eq_ignore_ascii_case("csv"));
-        anyhow::ensure!(csv, "--refused writes CSV: name a file that ends in .csv");
-    }
     let mapping = Mapping::find(&args.mapping)?;
     let mut options = mapping.options();
     options.sheet = args.sheet.clone().or(options.sheet);
     let source = Source::open(&args.file, &options)?;
+    written::check(&args, &source)?;
     mapping.check(&source)?;
     let (mapping, source) = (Arc::new(mapping), Arc::new(source));
-    let bar = io::stderr().is_terminal();
-    let summary = load(&mapping, &source, &args.servers, args.dry_run, bar).await?;
+    let how = How {
+        dry_run: args.dry_run,
+        force: args.force,
+        bar: io::stderr().is_terminal(),
+    };
+    let stop = Stop::listen();
+    let mut summary = Summary::default();
+    let loaded = load(&mapping, &source, &args.servers, &how, &stop, &mut summary).await;
+    if summary.tallies.is_empty() {
+        loaded?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let lang = Lang::of(args.lang);
+    let shown = summary.refusals.len().min(summary::SHOWN);
+    if loaded.is_ok() {
+        mapping.look_up(&source, summary.refusals.get_mut(..shown).unwrap_or_default())?;
+    }
+    // The files come first, so that they are there also where nobody reads what is printed.
+    let mut notes = Vec::new();
+    if loaded.is_ok() {
+        notes.extend(written::refused(&args, &mapping, &source, &summary, lang)?);
+    }
+    notes.extend(written::created(&args, &summary, lang)?);
     let mut out = io::stdout().lock();
-    summary::print(&mut out, &summary, args.dry_run)?;
-    if let Some(path) = args.refused.as_deref().filter(|_| summary.refused() > 0) {
-        let rows = write_refused(&mapping, &source, &summary.refusals, path)?;
-        writeln!(
-            out,
-            "{rows} rows were written to {}; mend them and import that file in the same way",
-            path.display()
-        )?;
+    summary::print(&mut out, &summary, args.dry_run, lang)?;
+    for note in notes {
+        writeln!(out, "{note}")?;
+    }
+    loaded?;
+    if stop.is_asked() {
+        let said = "interrupted: what the table counts was kept; run the same command again for the rest";
+        writeln!(io::stderr(), "mingce: {said}")?;
+        return Ok(ExitCode::from(stop::INTERRUPTED));
     }
     Ok(if summary.refused() == 0 {
         ExitCode::SUCCESS
@@ -179,7 +225,7 @@ pub async fn run(args: ImportArgs) -> Result<ExitCode> {
     })
 }
 
-/// Loads all parts of a source. `bar` shows a progress bar on stderr.
+/// Loads all parts of a source. What became of its rows is in `summary` also where it fails.
 ///
 /// # Errors
 /// Those of [`run`].
@@ -187,16 +233,18 @@ pub async fn load(
     mapping: &Arc<Mapping>,
     source: &Arc<Source>,
     servers: &Servers,
-    dry_run: bool,
-    bar: bool,
-) -> Result<Summary> {
-    let mut summary = Summary::default();
+    how: &How,
+    stop: &Stop,
+    summary: &mut Summary,
+) -> Result<()> {
     let mut run = Run {
         mapping: Arc::clone(mapping),
         source: Arc::clone(source),
-        dry_run,
+        how: how.clone(),
+        stop: stop.clone(),
         assumed: Assumed::default(),
         known: HashSet::new(),
+        id: String::new(),
     };
     let mut channels: BTreeMap<String, Channel> = BTreeMap::new();
     for part in mapping.parts() {
@@ -206,19 +254,36 @@ pub async fn load(
         }
     }
     for (index, part) in mapping.parts().iter().enumerate() {
+        if stop.is_asked() {
+            break;
+        }
         let channel = channels
             .get(servers.of(part.collection()))
             .context("a server is missing")?;
-        let bar = bar.then(|| progress(source.approximate_rows(), part.collection().label));
-        let tally = run.part(index, channel, &mut summary.refusals, bar.as_ref()).await;
+        let bar = how
+            .bar
+            .then(|| progress(source.approximate_rows(), part.collection().label));
+        let mut tally = Tally::new(part.collection().label);
+        let mut kept = Kept {
+            tally: &mut tally,
+            refusals: &mut summary.refusals,
+            made: &mut summary.made,
+        };
+        let loaded = run.part(index, channel, &mut kept, bar.as_ref()).await;
         if let Some(bar) = bar {
             bar.finish_and_clear();
         }
-        summary.tallies.push(tally?);
+        summary.tallies.push(tally);
+        loaded?;
     }
-    let shown = summary.refusals.len().min(summary::SHOWN);
-    mapping.look_up(source, summary.refusals.get_mut(..shown).unwrap_or_default())?;
-    Ok(summary)
+    Ok(())
+}
+
+/// Where it is noted what becomes of rows.
+struct Kept<'a> {
+    tally: &'a mut Tally,
+    refusals: &'a mut Vec<Refusal>,
+    made: &'a mut Vec<CreatedReference>,
 }
 
 fn progress(rows: u64, label: &'static str) -> ProgressBar {
@@ -234,10 +299,13 @@ fn progress(rows: u64, label: &'static str) -> ProgressBar {
 struct Run {
     mapping: Arc<Mapping>,
     source: Arc<Source>,
-    dry_run: bool,
+    how: How,
+    stop: Stop,
     /// In a dry run: what it would have created so far.
     assumed: Assumed,
     known: HashSet<(String, String)>,
+    /// What the streams of the present part call their run.
+    id: String,
 }
 
 impl Run {
@@ -245,47 +313,60 @@ impl Run {
         &mut self,
         index: usize,
         channel: &Channel,
-        refusals: &mut Vec<Refusal>,
+        kept: &mut Kept<'_>,
         bar: Option<&ProgressBar>,
-    ) -> Result<Tally> {
+    ) -> Result<()> {
         let (mapping, source) = (Arc::clone(&self.mapping), Arc::clone(&self.source));
         let part = mapping.parts().get(index).context("there is no such part")?;
         let mask = part.mask(&source)?;
-        let mut tally = Tally::new(part.collection().label);
         self.known.clear();
+        self.assumed.begin_part();
+        self.id = new_id();
         let (mut receiver, reading) = self.read(index);
         let (mut piece, mut held, mut bytes): (Option<Piece>, Vec<Row>, usize) = (None, Vec::new(), 0);
-        while let Some(item) = receiver.recv().await {
-            let row = match item {
+        let mut stop = self.stop.clone();
+        loop {
+            let item = tokio::select! {
+                biased;
+                () = stop.asked() => None,
+                item = receiver.recv() => item,
+            };
+            let Some(item) = item else { break };
+            // Told anew by the reader where it comes to the end.
+            kept.tally.counts.source_rows += 1;
+            let mut row = match item {
                 Item::Row(row) => row,
-                Item::Refused(refusal) => {
-                    tally.refused += 1;
-                    refusals.push(refusal);
+                Item::Refused(all) => {
+                    kept.tally.refused += 1;
+                    kept.refusals.extend(all);
                     continue;
                 }
             };
             if row.message.encoded_len() > ROW_BYTES {
-                tally.refused += 1;
-                refusals.push(too_large(&row));
+                kept.tally.refused += 1;
+                kept.refusals.push(too_large(&row));
                 continue;
+            }
+            if self.how.force {
+                row.message.clear_field_by_name("etag");
             }
             if let Some(bar) = bar {
                 bar.set_position(row.number.min(source.approximate_rows()));
             }
-            if self.dry_run {
+            if self.how.dry_run {
                 bytes += assumed::remembered(&row.message);
                 held.push(row);
                 if held.len() == PIECE || bytes > REMEMBERED {
                     bytes = 0;
                     let rows = std::mem::take(&mut held);
-                    self.try_rows(part, channel, &mask, rows, &mut tally, refusals).await?;
+                    self.try_rows(part, channel, &mask, rows, kept).await?;
                 }
                 continue;
             }
             let mut open = match piece.take() {
                 Some(open) => open,
                 None => {
-                    let settings = piece::settings(false, &mask, &file_name(source.name()));
+                    let settings = piece::settings(false, &mask, &file_name(source.name()), &self.id);
                     Piece::begin(channel, part.collection(), settings, &[])?
                 }
             };
@@ -293,18 +374,23 @@ impl Run {
             if going && open.len() < PIECE {
                 piece = Some(open);
             } else {
-                self.end(part, open, &mut tally, refusals).await?;
+                self.end(part, open, kept).await?;
             }
         }
-        // A file that breaks off sends nothing more of it; what was sent before is kept.
-        tally.counts = reading.await.context("the reader stopped")??.unwrap_or_default();
+        drop(receiver);
+        let read = reading.await.context("the reader stopped")?;
+        // Of a file that breaks off, what stood before is kept, and counted.
         if let Some(open) = piece {
-            self.end(part, open, &mut tally, refusals).await?;
+            self.end(part, open, kept).await?;
         }
-        if !held.is_empty() {
-            self.try_rows(part, channel, &mask, held, &mut tally, refusals).await?;
+        if !held.is_empty() && !self.stop.is_asked() {
+            self.try_rows(part, channel, &mask, held, kept).await?;
         }
-        Ok(tally)
+        let counts = read.context("the import stopped; what stood before that place was imported")?;
+        if !self.stop.is_asked() {
+            kept.tally.counts = counts.unwrap_or_default();
+        }
+        Ok(())
     }
 
     /// One call of a dry run.
@@ -314,10 +400,9 @@ impl Run {
         channel: &Channel,
         mask: &[String],
         rows: Vec<Row>,
-        tally: &mut Tally,
-        refusals: &mut Vec<Refusal>,
+        kept: &mut Kept<'_>,
     ) -> Result<()> {
-        let settings = piece::settings(true, mask, &file_name(self.source.name()));
+        let settings = piece::settings(true, mask, &file_name(self.source.name()), &self.id);
         let assumed = self.assumed.meant_by(&rows);
         let mut open = Piece::begin(channel, part.collection(), settings, &assumed)?;
         for row in rows {
@@ -325,7 +410,7 @@ impl Run {
                 break;
             }
         }
-        self.end(part, open, tally, refusals).await
+        self.end(part, open, kept).await
     }
 
     /// Reads a part on a thread of its own; the channel holds the reader back to the pace of the server.
@@ -347,9 +432,11 @@ impl Run {
     }
 
     /// Ends a call and counts what became of its rows.
-    async fn end(&mut self, part: &Part, piece: Piece, tally: &mut Tally, refusals: &mut Vec<Refusal>) -> Result<()> {
+    async fn end(&mut self, part: &Part, piece: Piece, kept: &mut Kept<'_>) -> Result<()> {
+        let sent = piece.len();
         let (answer, rows) = piece.end().await.map_err(|status| {
-            wire::failure(&format!("importing {}", tally.collection), &status)
+            kept.tally.unclear += u64::try_from(sent).unwrap_or(0);
+            wire::failure(&format!("importing {}", kept.tally.collection), &status)
                 .context("the import stopped; what was kept stays. Run it again: it ends as one whole run does")
         })?;
         if answer.outcomes.len() != rows.len() {
@@ -360,29 +447,39 @@ impl Run {
             ));
         }
         for ((row, assumed), outcome) in rows.into_iter().zip(&answer.outcomes) {
-            match piece::became(outcome) {
-                Became::Created => {
-                    tally.created += 1;
-                    assumed.into_iter().for_each(|record| self.assumed.push(record));
-                }
-                Became::Updated => tally.updated += 1,
-                Became::Unchanged => tally.unchanged += 1,
+            let became = piece::became(outcome);
+            match became {
+                Became::Created => kept.tally.created += 1,
+                Became::Updated => kept.tally.updated += 1,
+                Became::Unchanged => kept.tally.unchanged += 1,
                 Became::Refused => {
-                    tally.refused += 1;
-                    refusals.extend(piece::refusals(&self.mapping, part, &row, outcome));
+                    kept.tally.refused += 1;
+                    kept.refusals
+                        .extend(piece::refusals(&self.mapping, part, &row, outcome));
                 }
+            }
+            // Later rows may name what this one makes, and by what this one adds.
+            if matches!(became, Became::Created | Became::Updated) {
+                assumed.into_iter().for_each(|record| self.assumed.push(record));
             }
         }
         for made in answer.created_references {
             if self.known.insert((made.collection.clone(), made.key.clone())) {
-                *tally.references.entry(made.collection.clone()).or_default() += 1;
-                if self.dry_run {
+                *kept.tally.references.entry(made.collection.clone()).or_default() += 1;
+                if self.how.dry_run {
                     self.assumed.push(piece::assumed_reference(&made));
                 }
+                kept.made.push(made);
             }
         }
         Ok(())
     }
+}
+
+/// What no other run is called.
+fn new_id() -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Id::new(i64::try_from(now.as_micros()).unwrap_or(0)).to_string()
 }
 
 fn too_large(row: &Row) -> Refusal {
@@ -404,18 +501,6 @@ fn file_name(path: &str) -> String {
         .file_name()
         .map(|n| n.to_string_lossy().into_owned())
         .unwrap_or_default()
-}
-
-/// Writes the refused rows beside the target first, so that a file that is there is replaced whole or not at all.
-fn write_refused(mapping: &Mapping, source: &Source, refusals: &[Refusal], path: &Path) -> Result<usize> {
-    let writer = RefusedWriter::new(mapping, source, refusals);
-    crate::export::replace(path, |file| {
-        let mut out = io::BufWriter::new(file);
-        writer.write(&mut out)?;
-        out.flush()?;
-        Ok(())
-    })?;
-    Ok(writer.len())
 }
 
 /// The collection that the command line names.

@@ -1,8 +1,11 @@
 //! The one binary: what it can do, by subcommand.
 
+mod check;
 mod contract;
 mod export;
 mod import;
+mod lang;
+mod merge;
 mod sample;
 mod search;
 mod serve;
@@ -30,10 +33,16 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Loads a file into the register
     Import(import::ImportArgs),
+    /// Shows what a file holds and drafts a mapping for it, or tries one; needs no server
+    Check(check::CheckArgs),
     /// Writes a collection of the register to a file
     Export(export::ExportArgs),
     /// Finds resources by any of their names
     Search(search::SearchArgs),
+    /// Makes one record of two that mean the same
+    Merge(merge::MergeArgs),
+    /// Takes a merge back
+    Unmerge(merge::UnmergeArgs),
     /// Writes the contract (.proto files with their imports, and a descriptor set) into a folder, to generate clients from
     Contract(contract::ContractArgs),
     /// Brings the tables of a database to this version
@@ -46,8 +55,11 @@ fn main() -> ExitCode {
         Some(Command::Serve(args)) => serve::run(args).await.map_err(|failure| failure.to_string()),
         Some(Command::Migrate(args)) => serve::migrate(args).await.map_err(|failure| failure.to_string()),
         Some(Command::Import(args)) => ended(import::run(args).await),
+        Some(Command::Check(args)) => ended(check::run(&args)),
         Some(Command::Export(args)) => ended(export::run(args).await),
         Some(Command::Search(args)) => ended(search::run(args).await),
+        Some(Command::Merge(args)) => ended(merge::merge(args).await),
+        Some(Command::Unmerge(args)) => ended(merge::unmerge(args).await),
         Some(Command::Contract(args)) => ended(contract::run(&args)),
     })
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use mingce_mapping::{Mapping, Source};
 
-use crate::import::{self, Servers, Tally};
+use crate::import::{self, How, Servers, Stop, Summary, Tally};
 
 /// A file of the sample and the mapping that reads it, both as text.
 struct File {
@@ -73,7 +73,17 @@ async fn load_file(file: &File, servers: &Servers) -> Result<Tally> {
     let name = format!("示例 {}.csv", file.collection);
     let source = Source::from_bytes(&name, file.rows.as_bytes().to_vec(), &mapping.options())?;
     mapping.check(&source)?;
-    let mut summary = import::load(&Arc::new(mapping), &Arc::new(source), servers, false, false).await?;
+    let (mapping, source) = (Arc::new(mapping), Arc::new(source));
+    let mut summary = Summary::default();
+    import::load(
+        &mapping,
+        &source,
+        servers,
+        &How::default(),
+        &Stop::never(),
+        &mut summary,
+    )
+    .await?;
     if let Some(refusal) = summary.refusals.first() {
         let (row, reason, said) = (refusal.row, &refusal.reason, &refusal.description);
         bail!("row {row}: {reason}: {said}");

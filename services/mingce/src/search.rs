@@ -4,6 +4,8 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
+use mingce_mapping::seen;
+use mingce_proto::registry::View;
 use prost_reflect::{DynamicMessage, Value};
 
 use crate::import::{Servers, collection};
@@ -45,6 +47,8 @@ pub async fn run(args: SearchArgs) -> Result<ExitCode> {
     let mut request = DynamicMessage::new(method.input());
     request.set_field_by_name("query", Value::String(args.query.join(" ")));
     request.set_field_by_name("page_size", Value::I32(SHOWN));
+    // Employers and hosts tell records of one name apart.
+    request.set_field_by_name("view", Value::EnumNumber(View::Full.into()));
     let answer = wire::unary(&channel, &method, &request).await;
     let mut page = answer.map_err(|s| wire::failure(&format!("searching {}", collection.label), &s))?;
     let mut out = io::stdout().lock();
@@ -53,17 +57,53 @@ pub async fn run(args: SearchArgs) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     };
     for item in items.iter().filter_map(Value::as_message) {
-        let text = |name: &str| match item.get_field_by_name(name).as_deref() {
-            Some(Value::String(text)) => text.clone(),
-            _ => String::new(),
-        };
-        let shown = Some(text("display_name"))
-            .filter(|t| !t.is_empty())
-            .unwrap_or_else(|| text("title"));
-        writeln!(out, "{}  {shown}", text("name"))?;
+        writeln!(out, "{}", described(item))?;
     }
     if !matches!(page.get_field_by_name("next_page_token").as_deref(), Some(Value::String(t)) if t.is_empty()) {
         writeln!(out, "the first {SHOWN}; say more of the name to see fewer")?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A record in one line: its resource name, its name, and what tells it from others of that name: city, employer or hosts, and
+/// the year of birth where an answer has one.
+pub fn described(record: &DynamicMessage) -> String {
+    let text = |name: &str| match record.get_field_by_name(name).as_deref() {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::I32(year)) if *year > 0 => year.to_string(),
+        _ => String::new(),
+    };
+    let shown = Some(text("display_name"))
+        .filter(|t| !t.is_empty())
+        .unwrap_or_else(|| text("title"));
+    let mut beside: Vec<String> = ["employments", "hosts"]
+        .into_iter()
+        .flat_map(|list| organizations(record, list))
+        .collect();
+    beside.push(text("city"));
+    beside.push(text("birth_year"));
+    beside.retain(|text| !text.is_empty());
+    let beside = if beside.is_empty() {
+        String::new()
+    } else {
+        format!("  ({})", beside.join(", "))
+    };
+    format!("{}  {}", text("name"), seen(&format!("{shown}{beside}")))
+}
+
+/// The organizations that a list of a record names, without those of times that have ended.
+fn organizations(record: &DynamicMessage, list: &str) -> Vec<String> {
+    let field = record.get_field_by_name(list);
+    let items = field.as_deref().and_then(Value::as_list).unwrap_or_default();
+    let current = |item: &&DynamicMessage| {
+        let end = item.get_field_by_name("end_date");
+        end.as_deref().and_then(Value::as_str).is_none_or(str::is_empty)
+    };
+    let name = |item: &DynamicMessage| {
+        let organization = item.get_field_by_name("organization")?;
+        let name = organization.as_message()?.get_field_by_name("display_name")?;
+        name.as_str().map(str::to_owned)
+    };
+    let items = items.iter().filter_map(Value::as_message).filter(current);
+    items.filter_map(name).collect()
 }

@@ -1,7 +1,7 @@
 //! Resources of this service on their way in: their references are resolved here.
 
 use mingce_orm::resource::imagined_id;
-use mingce_orm::{Answer, Call, Collection, Cx, Edit, Error, Result, Stamp, Store, Work};
+use mingce_orm::{Answer, Call, Collection, Cx, Edit, Error, Key, Result, Stamp, Store, Work};
 use mingce_proto::codec::Reply;
 use mingce_proto::registry::row_outcome::Problem;
 use mingce_proto::registry::{AssumedRecord, OrganizationReference, TalentReference};
@@ -9,13 +9,13 @@ use mingce_proto::talent::resolve_talents_response::Resolution;
 use mingce_proto::talent::{Programme, ProgrammeReference, ResolveTalentsRequest, Talent, TalentDesignation};
 use mingce_server::peers;
 use mingce_server::references::{Cited, Found, KeyOf, Place, find, identifier_key, stay_recorded};
-use mingce_server::rows::{self, Prepare, Row, Session, stand_in};
+use mingce_server::rows::{self, Prepare, Row, Session, add_missing, stand_in};
 
 use crate::TalentRegister;
 use crate::designation::Designations;
 use crate::designation_verbs::begin;
 use crate::programme::{Programmes, code_key};
-use crate::talent::Talents;
+use crate::talent::{Talents, take_document};
 
 impl TalentRegister {
     /// Resolves persons for another service.
@@ -151,6 +151,9 @@ impl Prepare<Talents> for TalentRegister {
     }
 
     async fn prepare(&self, cx: &Cx, session: &mut Session, rows: &mut [Row<Talents>]) -> Result<()> {
+        for row in rows.iter_mut() {
+            row.problems.extend(take_document(&mut row.resource));
+        }
         let cited = Cited::of(rows, employers);
         let found = peers::organizations(&self.labs, cx, session, cited.wanted()).await?;
         cited.settle(&self.store, session, rows, found).await
@@ -225,8 +228,16 @@ fn assumed(cx: &Cx, record: &AssumedRecord) -> Edit {
                     ..Talent::default()
                 };
                 if Talents::settle(&mut person).is_empty() {
+                    // A row that changes a person may give further identifiers, by which later rows name it.
+                    for held in &person.identifiers {
+                        let key = Key::identifier(&held.scheme, &held.value, "identifiers");
+                        if let Some(mut found) = work.find::<Talents>("", Some(&key))? {
+                            add_missing(&mut found.identifiers, &person.identifiers);
+                            return work.update::<Talents>(&cx, &stamp, &found);
+                        }
+                    }
                     let id = imagined_id(&format!("talents/{}/{}", held.scheme, held.value));
-                    work.create_as::<Talents>(&cx, &stamp, &person, id)?;
+                    return work.create_as::<Talents>(&cx, &stamp, &person, id);
                 }
             }
             (Programmes::COLLECTION, Some(held)) => {
@@ -237,7 +248,7 @@ fn assumed(cx: &Cx, record: &AssumedRecord) -> Edit {
                     ..Programme::default()
                 };
                 let id = imagined_id(&format!("programmes/{}", programme.code));
-                work.create_as::<Programmes>(&cx, &stamp, &programme, id)?;
+                return work.create_as::<Programmes>(&cx, &stamp, &programme, id);
             }
             _ => {}
         }

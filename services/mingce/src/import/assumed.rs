@@ -17,6 +17,11 @@ pub struct Assumed {
 }
 
 impl Assumed {
+    /// What was added so far is not of the rows that come.
+    pub fn begin_part(&mut self) {
+        self.records.iter_mut().for_each(|record| record.row = 0);
+    }
+
     /// Adds a record.
     pub fn push(&mut self, record: AssumedRecord) {
         let place = self.records.len();

@@ -22,10 +22,11 @@ const ASSUMED: usize = 500;
 const WAITING: usize = 256;
 
 /// The settings that the first message carries.
-pub fn settings(dry_run: bool, mask: &[String], source: &str) -> ImportSettings {
+pub fn settings(dry_run: bool, mask: &[String], source: &str, run: &str) -> ImportSettings {
     let mut settings = ImportSettings {
         validate_only: dry_run,
         source: source.chars().take(300).collect(),
+        run: run.to_owned(),
         ..ImportSettings::default()
     };
     if !mask.is_empty() {
@@ -80,7 +81,11 @@ impl Piece {
 
     /// Sends a row. False where the call has ended before its time; its end says why.
     pub async fn push(&mut self, mut row: Row) -> Result<bool> {
-        let assumed = self.dry_run.then(|| assumed(self.collection, &row.message));
+        let number = i64::try_from(row.number).unwrap_or(0);
+        let assumed = self.dry_run.then(|| AssumedRecord {
+            row: number,
+            ..assumed(self.collection, &row.message)
+        });
         let message = request(self.collection, &self.input, &mut row).context("the contract's import takes no rows")?;
         let going = self.messages.send(message).await.is_ok();
         self.sent.push((row, assumed));
@@ -230,6 +235,7 @@ pub fn assumed(collection: &Collection, message: &DynamicMessage) -> AssumedReco
         } else {
             String::new()
         },
+        row: 0,
     }
 }
 
@@ -298,7 +304,7 @@ mod tests {
         let (mapping, mut rows) = labs();
         let collection = mapping.parts()[0].collection();
         let input = collection.method("Import").unwrap().input();
-        let settings = settings(true, &["hosts".to_owned()], "labs.csv");
+        let settings = settings(true, &["hosts".to_owned()], "labs.csv", "a run");
         let assumed = vec![
             AssumedRecord {
                 collection: "organizations".to_owned(),

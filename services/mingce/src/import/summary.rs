@@ -1,23 +1,37 @@
-//! The table that ends an import, and the first refused rows.
+//! The table that ends an import, the first refused rows, and the first records that rows name and that are new.
 
 use std::io::{self, Write};
 
-use super::{Summary, Tally};
+use mingce_mapping::{Refusal, chinese, seen};
+use mingce_proto::registry::CreatedReference;
 
-/// How many refused rows are shown.
+use super::{Summary, Tally};
+use crate::lang::Lang;
+
+/// How many refused rows and new records are shown.
 pub const SHOWN: usize = 20;
 
 /// Prints what became of a file.
-pub fn print(out: &mut impl Write, summary: &Summary, dry_run: bool) -> io::Result<()> {
+pub fn print(out: &mut impl Write, summary: &Summary, dry_run: bool, lang: Lang) -> io::Result<()> {
     if dry_run {
-        writeln!(out, "dry run: nothing was written; this is what an import would do")?;
+        let said = lang.choose(
+            "试运行：没有写入任何内容；以下是导入将会做的事 (dry run)",
+            "dry run: nothing was written; this is what an import would do",
+        );
+        writeln!(out, "{said}")?;
     }
-    let head = ["", "rows", "created", "updated", "unchanged", "refused"];
-    writeln!(
-        out,
-        "{:20}{:>10}{:>10}{:>10}{:>11}{:>9}",
-        head[0], head[1], head[2], head[3], head[4], head[5]
-    )?;
+    let head = match lang {
+        Lang::En => ["rows", "created", "updated", "unchanged", "refused"],
+        Lang::Zh => ["行数", "新建", "更新", "未变", "被拒"],
+    };
+    let mut line = " ".repeat(20);
+    for (text, width) in head.iter().zip([10, 10, 10, 11, 9]) {
+        // A Chinese sign takes two places.
+        let wide = text.chars().map(|c| if c.is_ascii() { 1 } else { 2 }).sum::<usize>();
+        line.push_str(&" ".repeat(width - wide));
+        line.push_str(text);
+    }
+    writeln!(out, "{line}")?;
     for tally in &summary.tallies {
         let Tally {
             collection,
@@ -37,23 +51,70 @@ pub fn print(out: &mut impl Write, summary: &Summary, dry_run: bool) -> io::Resu
     for tally in &summary.tallies {
         notes(out, tally, dry_run)?;
     }
+    made(out, &summary.made, dry_run, lang)?;
     if summary.refusals.is_empty() {
         return Ok(());
     }
-    writeln!(out, "refused:")?;
+    writeln!(out, "{}", lang.choose("被拒的行：", "refused:"))?;
     for refusal in summary.refusals.iter().take(SHOWN) {
-        let mut line = format!("  row {}", refusal.row);
-        if !refusal.column.is_empty() {
-            line.push_str(&format!(", {}", refusal.column));
-        }
-        if !refusal.value.is_empty() {
-            line.push_str(&format!(" {:?}", shortened(&refusal.value)));
-        }
-        writeln!(out, "{line}: {}: {}", refusal.reason, refusal.description)?;
+        writeln!(out, "  {}", told(refusal, lang))?;
     }
     match summary.refusals.len().saturating_sub(SHOWN) {
         0 => Ok(()),
-        more => writeln!(out, "  and {more} more; --refused FILE writes them all"),
+        more => match lang {
+            Lang::En => writeln!(out, "  and {more} more; --refused FILE writes them all"),
+            Lang::Zh => writeln!(out, "  还有 {more} 个；用 --refused FILE 写出全部"),
+        },
+    }
+}
+
+/// One refusal in one line.
+fn told(refusal: &Refusal, lang: Lang) -> String {
+    let mut line = match lang {
+        Lang::En => format!("row {}", refusal.row),
+        Lang::Zh => format!("第 {} 行", refusal.row),
+    };
+    if !refusal.column.is_empty() {
+        line.push_str(&format!(", {}", seen(&refusal.column)));
+    }
+    // The text of a cell with an identity number in it stays off the terminal.
+    if !refusal.value.is_empty() && refusal.reason != "IDENTITY_DOCUMENT_IN_CLEAR" {
+        line.push_str(&format!(" \"{}\"", seen(&shortened(&refusal.value))));
+    }
+    let description = seen(&refusal.description);
+    match (lang, chinese(&refusal.reason)) {
+        (Lang::Zh, Some(said)) => format!("{line}: {}: {said} ({description})", refusal.reason),
+        _ => format!("{line}: {}: {description}", refusal.reason),
+    }
+}
+
+/// The records that rows name and that are new, by name.
+fn made(out: &mut impl Write, made: &[CreatedReference], dry_run: bool, lang: Lang) -> io::Result<()> {
+    if made.is_empty() {
+        return Ok(());
+    }
+    let head = match (lang, dry_run) {
+        (Lang::En, true) => "would be created because rows name them:",
+        (Lang::En, false) => "created because rows name them:",
+        (Lang::Zh, true) => "将因被引用而新建：",
+        (Lang::Zh, false) => "因被引用而新建：",
+    };
+    writeln!(out, "{head}")?;
+    for record in made.iter().take(SHOWN) {
+        let city = record.key.rsplit_once('|').map_or("", |(_, city)| city);
+        let place = if city.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", seen(city))
+        };
+        writeln!(out, "  {}: {}{place}", record.collection, seen(&record.display_name))?;
+    }
+    match made.len().saturating_sub(SHOWN) {
+        0 => Ok(()),
+        more => match lang {
+            Lang::En => writeln!(out, "  and {more} more; --created FILE writes them all"),
+            Lang::Zh => writeln!(out, "  还有 {more} 个；用 --created FILE 写出全部"),
+        },
     }
 }
 
@@ -67,11 +128,14 @@ fn notes(out: &mut impl Write, tally: &Tally, dry_run: bool) -> io::Result<()> {
         ));
     }
     for (reason, count) in &tally.counts.skipped {
-        notes.push(format!("{count} skipped: {reason}"));
+        notes.push(format!("{count} skipped: {}", seen(reason)));
     }
     for (collection, count) in &tally.references {
         let made = if dry_run { "would be created" } else { "created" };
         notes.push(format!("{count} {collection} that rows name {made}, unverified"));
+    }
+    if tally.unclear > 0 {
+        notes.push(format!("of {} rows it is not known what became of them", tally.unclear));
     }
     if notes.is_empty() {
         Ok(())
@@ -92,9 +156,21 @@ fn shortened(value: &str) -> String {
 mod tests {
     use std::collections::BTreeMap;
 
-    use mingce_mapping::{Counts, Refusal};
+    use mingce_mapping::Counts;
 
     use super::*;
+
+    fn refusal(value: &str, reason: &str) -> Refusal {
+        Refusal {
+            row: 7,
+            rows: vec![5, 6, 7],
+            column: "name".to_owned(),
+            value: value.to_owned(),
+            personal: false,
+            reason: reason.to_owned(),
+            description: "give a city".to_owned(),
+        }
+    }
 
     #[test]
     fn the_summary_says_what_became_of_each_row() {
@@ -108,29 +184,25 @@ mod tests {
         };
         let references = BTreeMap::from([("organizations".to_owned(), 334)]);
         let tally = Tally {
-            collection: "awards",
             counts,
             created: 578,
-            updated: 0,
-            unchanged: 0,
             refused: 1,
             references,
+            ..Tally::new("awards")
         };
-        let refusal = Refusal {
-            row: 7,
-            rows: vec![5, 6, 7],
-            column: "name".to_owned(),
-            value: "x".repeat(90),
-            personal: false,
-            reason: "REFERENCE_AMBIGUOUS".to_owned(),
-            description: "give a city".to_owned(),
+        let made = CreatedReference {
+            collection: "organizations".to_owned(),
+            key: "甲大学|青岛".to_owned(),
+            display_name: "甲大学".to_owned(),
+            name: String::new(),
         };
         let summary = Summary {
             tallies: vec![tally],
-            refusals: vec![refusal; 22],
+            refusals: vec![refusal(&"x".repeat(90), "REFERENCE_AMBIGUOUS"); 22],
+            made: vec![made; 21],
         };
         let mut out = Vec::new();
-        print(&mut out, &summary, false).unwrap();
+        print(&mut out, &summary, false, Lang::En).unwrap();
         let text = String::from_utf8(out).unwrap();
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(
@@ -141,13 +213,34 @@ mod tests {
             lines[2],
             "awards: 390 rows joined to an earlier row of the same resource; 6 skipped: no prize; 334 organizations that rows name created, unverified"
         );
+        assert_eq!(lines[3], "created because rows name them:");
+        assert_eq!(lines[4], "  organizations: 甲大学 (青岛)");
+        assert_eq!(lines[24], "  and 1 more; --created FILE writes them all");
         assert_eq!(
-            lines[4],
+            lines[26],
             format!(
                 "  row 7, name \"{}…\": REFERENCE_AMBIGUOUS: give a city",
                 "x".repeat(80)
             )
         );
         assert_eq!(lines.last(), Some(&"  and 2 more; --refused FILE writes them all"));
+    }
+
+    #[test]
+    fn values_stand_as_people_see_them_and_documents_not_at_all() {
+        let shown = told(&refusal("孙\u{3000}示六", "REFERENCE_AMBIGUOUS"), Lang::Zh);
+        assert_eq!(
+            shown,
+            "第 7 行, name \"孙\u{3000}示六\": REFERENCE_AMBIGUOUS: 有几条记录符合，请补充标识或城市；若是重复记录，请用 mingce merge 合并 (give a city)"
+        );
+        let hidden = told(
+            &refusal("张三 370102198001019876", "IDENTITY_DOCUMENT_IN_CLEAR"),
+            Lang::En,
+        );
+        assert_eq!(hidden, "row 7, name: IDENTITY_DOCUMENT_IN_CLEAR: give a city");
+        assert_eq!(
+            told(&refusal("a\u{1b}[2J", "NEW_REASON"), Lang::Zh),
+            "第 7 行, name \"a<U+001B>[2J\": NEW_REASON: give a city"
+        );
     }
 }

@@ -1,0 +1,56 @@
+//! The language in which the command line says what is wrong with rows.
+
+use std::env;
+
+/// A language of messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Lang {
+    /// Chinese, with the English words behind
+    Zh,
+    /// English
+    En,
+}
+
+impl Lang {
+    /// The one that was asked for, else that of the system (`LC_ALL`, `LC_MESSAGES`, `LANG`).
+    pub fn of(asked: Option<Lang>) -> Lang {
+        let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+        let system = || set("LC_ALL").or_else(|| set("LC_MESSAGES")).or_else(|| set("LANG"));
+        asked.unwrap_or_else(|| Lang::of_locale(&system().unwrap_or_default()))
+    }
+
+    fn of_locale(locale: &str) -> Lang {
+        if locale.to_ascii_lowercase().starts_with("zh") {
+            Lang::Zh
+        } else {
+            Lang::En
+        }
+    }
+
+    /// The one of two texts that is in this language.
+    pub fn choose<'a>(self, zh: &'a str, en: &'a str) -> &'a str {
+        match self {
+            Lang::Zh => zh,
+            Lang::En => en,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chinese_system_gets_chinese_and_others_english() {
+        for (locale, expected) in [
+            ("zh_CN.UTF-8", Lang::Zh),
+            ("zh-Hans", Lang::Zh),
+            ("C.UTF-8", Lang::En),
+            ("en_GB.UTF-8", Lang::En),
+            ("", Lang::En),
+        ] {
+            assert_eq!(Lang::of_locale(locale), expected, "{locale}");
+        }
+        assert_eq!(Lang::of(Some(Lang::Zh)), Lang::Zh);
+    }
+}

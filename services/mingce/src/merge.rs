@@ -1,0 +1,138 @@
+//! `mingce merge` and `mingce unmerge`: two records of one thing become one, and back.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use mingce_mapping::{Collection, seen};
+use prost_reflect::{DynamicMessage, MethodDescriptor, Value};
+use tonic::transport::Channel;
+
+use crate::import::{Servers, collection};
+use crate::search::described;
+use crate::wire;
+
+/// What `mingce merge` takes.
+#[derive(clap::Args, Clone, Debug)]
+pub struct MergeArgs {
+    /// organizations, labs or talents
+    pub collection: String,
+    /// The record that ends as a duplicate: its resource name, or the part behind the slash
+    pub duplicate: String,
+    /// The record that stays
+    pub survivor: String,
+    /// Why, for the ledger; no personal data
+    #[arg(long)]
+    pub reason: String,
+    /// Says whether it could be done, and does nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Where the services are.
+    #[command(flatten)]
+    pub servers: Servers,
+}
+
+/// What `mingce unmerge` takes.
+#[derive(clap::Args, Clone, Debug)]
+pub struct UnmergeArgs {
+    /// organizations, labs or talents
+    pub collection: String,
+    /// The record that was merged: its resource name, or the part behind the slash
+    pub duplicate: String,
+    /// Why, for the ledger; no personal data
+    #[arg(long)]
+    pub reason: String,
+    /// Says whether it could be done, and does nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Where the services are.
+    #[command(flatten)]
+    pub servers: Servers,
+}
+
+/// Runs `mingce merge`.
+///
+/// # Errors
+/// Where the records cannot be merged, or the server fails.
+pub async fn merge(args: MergeArgs) -> Result<ExitCode> {
+    let (collection, method) = found(&args.collection, "Merge")?;
+    let channel = wire::connect(args.servers.of(collection)).await?;
+    let duplicate = named(collection, &args.duplicate)?;
+    let survivor = named(collection, &args.survivor)?;
+    // Both are shown, so that a slip is seen.
+    let shown = [
+        shown(&channel, collection, &duplicate).await?,
+        shown(&channel, collection, &survivor).await?,
+    ];
+    let mut request = DynamicMessage::new(method.input());
+    request.set_field_by_name("name", Value::String(duplicate));
+    request.set_field_by_name("survivor", Value::String(survivor));
+    request.set_field_by_name("reason", Value::String(args.reason));
+    request.set_field_by_name("validate_only", Value::Bool(args.dry_run));
+    wire::unary(&channel, &method, &request)
+        .await
+        .map_err(|status| wire::failure("merging", &status))?;
+    let became = if args.dry_run {
+        "would end as a duplicate of"
+    } else {
+        "ended as a duplicate of"
+    };
+    writeln!(io::stdout(), "{}\n  {became}\n{}", shown[0], shown[1])?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs `mingce unmerge`.
+///
+/// # Errors
+/// Where the merge cannot be taken back, or the server fails.
+pub async fn unmerge(args: UnmergeArgs) -> Result<ExitCode> {
+    let (collection, method) = found(&args.collection, "Unmerge")?;
+    let channel = wire::connect(args.servers.of(collection)).await?;
+    let duplicate = named(collection, &args.duplicate)?;
+    let shown = shown(&channel, collection, &duplicate).await?;
+    let mut request = DynamicMessage::new(method.input());
+    request.set_field_by_name("name", Value::String(duplicate));
+    request.set_field_by_name("reason", Value::String(args.reason));
+    request.set_field_by_name("validate_only", Value::Bool(args.dry_run));
+    wire::unary(&channel, &method, &request)
+        .await
+        .map_err(|status| wire::failure("taking a merge back", &status))?;
+    let became = if args.dry_run { "would be" } else { "is" };
+    writeln!(io::stdout(), "{shown}\n  {became} a record of its own again")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The collection and its method; `Unmerge` is of one record.
+fn found(label: &str, verb: &str) -> Result<(&'static Collection, MethodDescriptor)> {
+    let collection = collection(label)?;
+    match collection.method(verb).or_else(|| collection.method_of_one(verb)) {
+        Some(method) => Ok((collection, method)),
+        None => bail!("{label} are not merged; organizations, labs and talents are"),
+    }
+}
+
+/// The resource name that is meant.
+fn named(collection: &Collection, given: &str) -> Result<String> {
+    let own = format!("{}/", collection.label);
+    match given.split_once('/') {
+        None => Ok(format!("{own}{given}")),
+        Some(_) if given.starts_with(&own) => Ok(given.to_owned()),
+        Some(_) => bail!(
+            "{} is no resource name of {}: expected {own}…",
+            seen(given),
+            collection.label
+        ),
+    }
+}
+
+async fn shown(channel: &Channel, collection: &Collection, name: &str) -> Result<String> {
+    let method = collection
+        .method_of_one("Get")
+        .context("the contract has no such get")?;
+    let mut request = DynamicMessage::new(method.input());
+    request.set_field_by_name("name", Value::String(name.to_owned()));
+    let record = wire::unary(channel, &method, &request)
+        .await
+        .map_err(|status| wire::failure(&format!("reading {name}"), &status))?;
+    Ok(described(&record))
+}
