@@ -91,7 +91,7 @@ impl Collection for Awards {
                     get: |a| a.title.as_str().into(),
                 },
                 Field {
-                    column: Column::resource("scheme").dimension(),
+                    column: Column::resource("scheme", "schemes/{id}").dimension(),
                     get: |a| scheme(a).into(),
                 },
                 Field {
@@ -123,7 +123,9 @@ impl Collection for Awards {
                     get: |a| Cell::many(a.contributors.iter().map(contributor)),
                 },
                 Field {
-                    column: Column::resource("organizations").many().dimension(),
+                    column: Column::resource("organizations", "organizations/{id}")
+                        .many()
+                        .dimension(),
                     get: |a| {
                         Cell::many(
                             a.contributors
@@ -134,16 +136,20 @@ impl Collection for Awards {
                     },
                 },
                 Field {
-                    column: Column::resource("completing_organizations").many().dimension(),
+                    column: Column::resource("completing_organizations", "organizations/{id}")
+                        .many()
+                        .dimension(),
                     get: |a| Cell::many(a.completing_organizations.iter().map(completing)),
                 },
                 Field {
-                    column: Column::resource("lead_organization").dimension(),
+                    column: Column::resource("lead_organization", "organizations/{id}").dimension(),
                     get: |a| a.completing_organizations.first().map_or("", completing).into(),
                 },
                 // Led and joined awards are counted apart.
                 Field {
-                    column: Column::resource("joined_organizations").many().dimension(),
+                    column: Column::resource("joined_organizations", "organizations/{id}")
+                        .many()
+                        .dimension(),
                     get: |a| Cell::many(a.completing_organizations.iter().skip(1).map(completing)),
                 },
                 Field {
