@@ -7,13 +7,14 @@ use std::sync::Arc;
 use mingce_proto::registry::RecordStatus;
 use prost::Message;
 
-use crate::answer::{Answer, Stamp};
+use crate::answer::{Answer, Outcome, Stamp};
 use crate::cx::Cx;
 use crate::draft::Draft;
 use crate::error::{Class, Error, Result};
 use crate::id::Id;
 use crate::layer::Asks;
-use crate::resource::{self, Collection};
+use crate::resource::{self, Collection, Fit, HEAD_FIELDS};
+use crate::seen::Turn;
 use crate::store::{Mask, Store, create, refused, settled, unsound};
 use crate::text;
 use crate::wire;
@@ -28,8 +29,20 @@ pub fn mask<C: Collection>(paths: &[String], resource: &C::Item) -> Result<Mask>
 
 /// The edit that a row of an import is. What it needs of the register is asked for beforehand, and what it makes where
 /// the register has no such record is drafted.
-pub fn row<C: Collection>(store: &Store, cx: &Cx, source: &str, mask: Mask, resource: C::Item) -> Result<Planned> {
+///
+/// # Errors
+/// Where a key cannot be made.
+pub fn row<C: Collection>(
+    store: &Store,
+    cx: &Cx,
+    source: &str,
+    mask: Mask,
+    resource: C::Item,
+    turn: Turn,
+) -> Result<Planned> {
     let (cx, vault) = (cx.clone(), store.vault.as_deref());
+    // What was given may have come to nothing meanwhile.
+    let mask = mask.without_unset_private::<C>(&resource)?;
     let stamp = Stamp {
         verb: "import",
         reason: source.to_owned(),
@@ -63,24 +76,30 @@ pub fn row<C: Collection>(store: &Store, cx: &Cx, source: &str, mask: Mask, reso
                 .and_then(|()| Draft::new::<C>(&cx, &stamp, &canonical, Id::new(cx.now), vault).map(Arc::new)),
         })
     };
+    let said = canonical.encode_to_vec();
     let edit: Edit = Box::new(move |work| {
         if let (Some(Ok(draft)), true) = (&draft, is_plain)
             && let Some(answer) = work.make_if_unknown(draft, title.as_deref())?
         {
-            return Ok(answer);
+            return turn.keep(work, answer, &said);
         }
         let Some((stored, way)) = find::<C>(work, &canonical)? else {
             if problems.is_empty() && is_bare {
                 let said = "the row has nothing by which it can be told from others when it is loaded again: give an identifier";
                 return Err(Error::invalid(C::SINGULAR, "IDENTIFIER_MISSING", said));
             }
-            return match &draft {
+            let answer = match &draft {
                 Some(Ok(draft)) => work.make(draft),
                 Some(Err(error)) => Err(error.clone()),
-                None => create::<C>(work, &cx, &stamp, &resource),
+                None => create::<C>(work, &cx, &stamp, &headless::<C>(&resource)?),
             };
+            return turn.keep(work, answer?, &said);
         };
-        place::<C>(work, &cx, &stamp, &mask, canonical.clone(), (stored, way))
+        let answer = place::<C>(work, &cx, &stamp, &mask, canonical.clone(), (stored, way))?;
+        if way == Way::Merge {
+            return Ok(answer);
+        }
+        turn.keep(work, answer, &said)
     });
     Ok(Planned { edit, asks })
 }
@@ -98,17 +117,52 @@ fn place<C: Collection>(
         // The source still lists a record that a clerk has merged: the decision stands.
         return work.update::<C>(cx, stamp, &stored);
     }
-    let (canonical, mask) = own::<C>(work, &stored, canonical, mask)?;
+    let (canonical, mut mask) = own::<C>(work, &stored, canonical, mask)?;
+    if let Some(problem) = mask.may_set::<C>(&stored, &canonical)? {
+        mask = mask.without::<C>(&problem.field);
+    }
     let base = work.base_of::<C>(&stored, mask.has_private::<C>())?;
+    let head = head_of(&stored)?;
+    if let Way::Key { by_own } = way
+        && let Some(wrong) = C::contradicts(&canonical, &base, by_own)
+    {
+        let holder = head.name;
+        let said = format!(
+            "the row shares an identifier with {holder}, and {}: mend the row, or say in it that it means {holder}",
+            wrong.description
+        );
+        let error = Error::new(Class::Invalid, wrong.reason, said.clone());
+        return Err(error
+            .at(format!("{}.{}", C::SINGULAR, wrong.field), said)
+            .about(C::COLLECTION, holder));
+    }
     let mut merged = mask.apply::<C>(&base, &canonical)?;
-    C::keep(&mut merged, &stored);
     if way == Way::Name {
         // Another spelling, or another of its names, does not rename what it was found by.
         C::retitle(&mut merged, C::title(&stored));
     }
-    let merged = settled::<C>(&merged)?;
+    C::keep(&mut merged, &stored);
+    let mut merged = settled::<C>(&merged)?;
+    C::steady(&mut merged, &stored);
     C::may_write(Some(&stored), &merged)?;
-    work.update::<C>(cx, stamp, &merged)
+    let answer = work.update::<C>(cx, stamp, &merged)?;
+    let etag = head_of(&canonical)?.etag;
+    if way == Way::Told && answer.outcome == Outcome::Updated && !etag.is_empty() && etag != head.etag {
+        let said = format!(
+            "{} is at {}, and the row is of {etag}: somebody changed the record since; take the row out of a newer export",
+            head.name, head.etag
+        );
+        let error = Error::new(Class::Precondition, "ETAG_MISMATCH", said.clone());
+        return Err(error
+            .at(format!("{}.etag", C::SINGULAR), said)
+            .about(C::COLLECTION, head.name));
+    }
+    Ok(answer)
+}
+
+/// A row without its head: it names a record of another register.
+fn headless<C: Collection>(row: &C::Item) -> Result<C::Item> {
+    resource::decode::<C>(&wire::only(&row.encode_to_vec(), |number| number > HEAD_FIELDS)?)
 }
 
 /// The row without what its record's duplicates hold: their keys stay with them, and lead to the record all the same.
@@ -149,8 +203,10 @@ fn own<C: Collection>(work: &mut Work, stored: &C::Item, mut row: C::Item, mask:
 /// import (`by_key`) else the one that it means. `None` too where that is not clear, which is said when the row is written.
 pub fn meant<C: Collection>(work: &mut Work, resource: &C::Item, by_key: bool) -> Result<Option<C::Item>> {
     let name = head_of(resource)?.name;
-    if let Some(id) = C::shape().kind.id(&name) {
-        return work.get::<C>(id);
+    if let Some(id) = C::shape().kind.id(&name)
+        && let Some(named) = work.get::<C>(id)?
+    {
+        return Ok(Some(named));
     }
     if !by_key {
         return Ok(None);
@@ -163,8 +219,10 @@ pub fn meant<C: Collection>(work: &mut Work, resource: &C::Item, by_key: bool) -
 /// How a row was found to mean a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
-    /// By its resource name or a key.
-    Key,
+    /// By its resource name.
+    Told,
+    /// By a key; one of them of a sort that a subject has alone and keeps.
+    Key { by_own: bool },
     /// By a name.
     Name,
     /// By what only leads there through a merge.
@@ -176,14 +234,20 @@ fn find<C: Collection>(work: &mut Work, row: &C::Item) -> Result<Option<(C::Item
     let kind = &C::shape().kind;
     let name = head_of(row)?.name;
     if !name.is_empty() {
-        let named = work.require::<C>(&name)?;
-        let found = active::<C>(work, named)?;
-        let way = if head_of(&found)?.name == name {
-            Way::Key
-        } else {
-            Way::Merge
-        };
-        return Ok(Some((found, way)));
+        let id = kind.expect(&name, &format!("{}.name", C::SINGULAR))?;
+        // Records are never deleted: a name that is not there is of another register, and the row is matched without it.
+        if let Some(named) = work.get::<C>(id)? {
+            if head_of(&named)?.name != name {
+                return Err(Error::not_found(kind.collection, &name));
+            }
+            let found = active::<C>(work, named)?;
+            let way = if head_of(&found)?.name == name {
+                Way::Told
+            } else {
+                Way::Merge
+            };
+            return Ok(Some((found, way)));
+        }
     }
     // Looked up also where a key says enough: imports that touch one name then go one after the other on PostgreSQL, and
     // none renames a record to what another has just found to be free.
@@ -193,25 +257,36 @@ fn find<C: Collection>(work: &mut Work, row: &C::Item) -> Result<Option<(C::Item
     } else {
         Vec::new()
     };
-    let (mut ids, mut merged_away) = (BTreeSet::new(), true);
+    let (mut ids, mut merged_away, mut by_own) = (BTreeSet::new(), true, false);
     for key in C::keys(row).into_iter().filter(|key| !key.claim) {
         if let Some(id) = work.owner::<C>(&key)?
             && let Some(found) = work.survivor::<C>(&id)?
         {
             let name = head_of(&found)?.name;
             merged_away &= kind.id(&name) != Some(id.as_str());
+            by_own |= key.is_own();
             ids.insert(name);
         }
     }
-    let mut way = if merged_away { Way::Merge } else { Way::Key };
+    let mut way = if merged_away { Way::Merge } else { Way::Key { by_own } };
     if ids.is_empty() && !named.is_empty() {
         way = Way::Name;
+        let mut best = Fit::No;
         for id in named {
-            if let Some(found) = work.survivor::<C>(&id)?
-                && head_of(&found)?.record_status() == RecordStatus::Active
-                && C::is_same(row, &found)
-            {
-                ids.insert(head_of(&found)?.name);
+            let Some(found) = work.survivor::<C>(&id)? else {
+                continue;
+            };
+            let head = head_of(&found)?;
+            if head.record_status() != RecordStatus::Active {
+                continue;
+            }
+            let fit = C::is_same(work, row, &found)?;
+            // The name that one bears now comes before those that others bore.
+            if fit > best {
+                (ids, best) = (BTreeSet::new(), fit);
+            }
+            if fit == best && fit != Fit::No {
+                ids.insert(head.name);
             }
         }
     }

@@ -9,6 +9,7 @@ pub mod host;
 pub mod peers;
 pub mod references;
 pub mod rows;
+mod runs;
 pub mod signal;
 pub mod status;
 pub mod telemetry;

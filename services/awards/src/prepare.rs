@@ -1,7 +1,7 @@
 //! Resources of this service on their way in: their references are resolved here.
 
 use mingce_orm::resource::imagined_id;
-use mingce_orm::{Answer, Collection, Cx, Edit, Result, Stamp, Store, Violation, Work, import};
+use mingce_orm::{Collection, Cx, Edit, Result, Stamp, Store, Violation, Work, import};
 use mingce_proto::awards::{Award, Scheme, SchemeReference};
 use mingce_proto::registry::{AssumedRecord, OrganizationReference, TalentReference};
 use mingce_server::peers;
@@ -76,8 +76,7 @@ impl Prepare<Awards> for AwardRegister {
         let cx = cx.clone();
         Some(Box::new(move |work| {
             let id = imagined_id(&format!("schemes/{}", scheme.code));
-            work.create_as::<Schemes>(&cx, &Stamp::new("import"), &scheme, id)?;
-            Ok(Answer::of(&AssumedRecord::default()))
+            work.create_as::<Schemes>(&cx, &Stamp::new("import"), &scheme, id)
         }))
     }
 }

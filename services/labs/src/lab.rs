@@ -4,13 +4,15 @@ use std::sync::LazyLock;
 
 use mingce_orm::identifier;
 use mingce_orm::names::{
-    Problems, absorb_names, enum_values, identifier_keys, identifiers_differ, keep_identifiers, keep_names, names_of,
-    settle_identifiers, settle_names, settle_ranks,
+    Known, Problems, absorb_names, contradiction, enum_values, fits, identifier_keys, identifiers_differ,
+    keep_identifiers, keep_names, names_of, settle_identifiers, settle_names, settle_ranks, steady_identifiers,
 };
 use mingce_orm::rules::Chain;
-use mingce_orm::{Cell, Collection, Column, Field, Key, Shape, Violation, text};
+use mingce_orm::{Cell, Collection, Column, Field, Fit, Key, Result, Shape, Violation, Work, text};
 use mingce_proto::labs::{Lab, LabHost};
 use mingce_proto::registry::TalentReference;
+
+use crate::organization::Organizations;
 
 fn organization(host: &LabHost) -> &str {
     host.organization.as_ref().map_or("", |o| o.organization.as_str())
@@ -37,6 +39,10 @@ pub(crate) const CHAINS: &[Chain<Labs>] = &[Chain {
     reason: "SUCCESSOR_CYCLE",
     next: successor,
 }];
+
+fn known(item: &Lab) -> Known<'_> {
+    (&item.display_name, &item.names, &item.identifiers)
+}
 
 /// The collection.
 #[derive(Debug)]
@@ -90,11 +96,11 @@ impl Collection for Labs {
                     get: |l| l.discipline_code.as_str().into(),
                 },
                 Field {
-                    column: Column::resource("hosts").many().dimension(),
+                    column: Column::resource("hosts", "organizations/{id}").many().dimension(),
                     get: |l| Cell::many(l.hosts.iter().map(organization)),
                 },
                 Field {
-                    column: Column::resource("lead_host").dimension(),
+                    column: Column::resource("lead_host", "organizations/{id}").dimension(),
                     get: |l| l.hosts.first().map_or("", organization).into(),
                 },
                 Field {
@@ -130,7 +136,7 @@ impl Collection for Labs {
                     get: |l| l.established_year.into(),
                 },
                 Field {
-                    column: Column::resource("successor"),
+                    column: Column::resource("successor", "labs/{id}"),
                     get: |l| successor(l).into(),
                 },
             ])
@@ -209,13 +215,29 @@ impl Collection for Labs {
         problems.into_inner()
     }
 
-    /// The same name in the same city, unless both have an identifier of one scheme and these differ.
-    fn is_same(row: &Lab, stored: &Lab) -> bool {
+    /// The same name in the same city, unless both have an identifier of one scheme and these differ. A lab of other hosts is another lab.
+    fn is_same(work: &mut Work, row: &Lab, stored: &Lab) -> Result<Fit> {
         let city = row.city.is_empty() || stored.city.is_empty() || text::same_name(&row.city, &stored.city);
-        let named = Self::searched(stored)
-            .iter()
-            .any(|other| text::same_name(&row.display_name, other));
-        city && named && !identifiers_differ(&row.identifiers, &stored.identifiers)
+        if !city || identifiers_differ(&row.identifiers, &stored.identifiers) {
+            return Ok(Fit::No);
+        }
+        let fit = fits(
+            (&row.display_name, &row.identifiers),
+            &stored.display_name,
+            &stored.names,
+        );
+        if fit != Fit::No && !shares_host(work, row, stored)? {
+            return Ok(Fit::No);
+        }
+        Ok(fit)
+    }
+
+    fn contradicts(row: &Lab, stored: &Lab, by_own: bool) -> Option<Violation> {
+        contradiction(known(row), known(stored), by_own)
+    }
+
+    fn steady(merged: &mut Lab, stored: &Lab) {
+        steady_identifiers(&mut merged.identifiers, &stored.identifiers);
     }
 
     fn retitle(item: &mut Lab, title: &str) {
@@ -224,7 +246,11 @@ impl Collection for Labs {
 
     fn keep(merged: &mut Self::Item, stored: &Self::Item) {
         keep_identifiers(&mut merged.identifiers, &stored.identifiers);
-        keep_names(&mut merged.names, &stored.names);
+        keep_names(
+            &mut merged.names,
+            &merged.display_name,
+            (&stored.display_name, &stored.names),
+        );
     }
 
     fn absorb(item: &mut Self::Item, other: &Self::Item, from: &str) {
@@ -244,6 +270,33 @@ impl Collection for Labs {
     fn release(item: &mut Self::Item, from: &str) {
         item.names.retain(|name| name.merged_from != from);
     }
+}
+
+/// Whether one host of a row is one of a stored lab's, by what stands for it today. Where one of them names none, it may be.
+fn shares_host(work: &mut Work, row: &Lab, stored: &Lab) -> Result<bool> {
+    // One that is not resolved yet may be any.
+    if stored.hosts.is_empty() || row.hosts.iter().all(|host| organization(host).is_empty()) {
+        return Ok(true);
+    }
+    let given: Vec<&str> = row.hosts.iter().map(organization).collect();
+    if stored.hosts.iter().any(|host| given.contains(&organization(host))) {
+        return Ok(true);
+    }
+    let kind = &Organizations::shape().kind;
+    let mut shares = false;
+    // To the end, so that all that has to be loaded is asked for at once.
+    let mut waits = None;
+    for host in &stored.hosts {
+        let Some(id) = kind.id(organization(host)) else {
+            continue;
+        };
+        match work.survivor::<Organizations>(id) {
+            Ok(Some(today)) => shares |= given.contains(&today.name.as_str()),
+            Ok(None) => {}
+            Err(error) => waits = Some(error),
+        }
+    }
+    waits.map_or(Ok(shares), Err)
 }
 
 fn term(problems: &mut Problems, at: &str, who: &Option<TalentReference>, start: &str, end: &str) {

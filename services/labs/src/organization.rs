@@ -3,11 +3,11 @@
 use std::sync::LazyLock;
 
 use mingce_orm::names::{
-    Problems, absorb_names, enum_values, identifier_keys, identifiers_differ, keep_identifiers, keep_names, names_of,
-    settle_identifiers, settle_names,
+    Known, Problems, absorb_names, contradiction, enum_values, fits, identifier_keys, identifiers_differ,
+    keep_identifiers, keep_names, names_of, settle_identifiers, settle_names, steady_identifiers,
 };
 use mingce_orm::rules::Chain;
-use mingce_orm::{Cell, Collection, Column, Field, Key, Shape, Violation, text};
+use mingce_orm::{Cell, Collection, Column, Field, Fit, Key, Result, Shape, Violation, Work, text};
 use mingce_proto::labs::Organization;
 
 /// The key that an unverified organization is told from others by: its name and city. It holds no other.
@@ -36,6 +36,10 @@ pub(crate) const CHAINS: &[Chain<Organizations>] = &[
         next: |organization| &organization.successor,
     },
 ];
+
+fn known(item: &Organization) -> Known<'_> {
+    (&item.display_name, &item.names, &item.identifiers)
+}
 
 /// The collection.
 #[derive(Debug)]
@@ -91,11 +95,11 @@ impl Collection for Organizations {
                     get: |o| o.established_year.into(),
                 },
                 Field {
-                    column: Column::resource("parent").dimension(),
+                    column: Column::resource("parent", "organizations/{id}").dimension(),
                     get: |o| o.parent.as_str().into(),
                 },
                 Field {
-                    column: Column::resource("successor"),
+                    column: Column::resource("successor", "organizations/{id}"),
                     get: |o| o.successor.as_str().into(),
                 },
                 Field {
@@ -143,12 +147,25 @@ impl Collection for Organizations {
     }
 
     /// The same name in the same city, unless both have an identifier of one scheme and these differ.
-    fn is_same(row: &Organization, stored: &Organization) -> bool {
+    fn is_same(_work: &mut Work, row: &Organization, stored: &Organization) -> Result<Fit> {
         let city = row.city.is_empty() || stored.city.is_empty() || text::same_name(&row.city, &stored.city);
-        let named = Self::searched(stored)
-            .iter()
-            .any(|other| text::same_name(&row.display_name, other));
-        city && named && !identifiers_differ(&row.identifiers, &stored.identifiers)
+        if !city || identifiers_differ(&row.identifiers, &stored.identifiers) {
+            return Ok(Fit::No);
+        }
+        let fit = fits(
+            (&row.display_name, &row.identifiers),
+            &stored.display_name,
+            &stored.names,
+        );
+        Ok(fit)
+    }
+
+    fn contradicts(row: &Organization, stored: &Organization, by_own: bool) -> Option<Violation> {
+        contradiction(known(row), known(stored), by_own)
+    }
+
+    fn steady(merged: &mut Organization, stored: &Organization) {
+        steady_identifiers(&mut merged.identifiers, &stored.identifiers);
     }
 
     fn retitle(item: &mut Organization, title: &str) {
@@ -157,7 +174,11 @@ impl Collection for Organizations {
 
     fn keep(merged: &mut Self::Item, stored: &Self::Item) {
         keep_identifiers(&mut merged.identifiers, &stored.identifiers);
-        keep_names(&mut merged.names, &stored.names);
+        keep_names(
+            &mut merged.names,
+            &merged.display_name,
+            (&stored.display_name, &stored.names),
+        );
     }
 
     fn absorb(item: &mut Self::Item, other: &Self::Item, from: &str) {

@@ -236,8 +236,8 @@ impl Prepare<Designations> for LabRegister {
 fn assumed(cx: &Cx, record: &AssumedRecord) -> Edit {
     let (cx, record) = (cx.clone(), record.clone());
     Box::new(move |work| {
-        resolve::assume(work, &cx, &record)?;
-        Ok(Answer::of(&AssumedRecord::default()))
+        let made = resolve::assume(work, &cx, &record)?;
+        Ok(made.unwrap_or_else(|| Answer::of(&AssumedRecord::default())))
     })
 }
 

@@ -58,11 +58,11 @@ impl Collection for Designations {
             let states = enum_values("mingce.talent.v1.TalentDesignationState");
             let mut fields: Vec<Field<Designations>> = vec![
                 Field {
-                    column: Column::resource("talent").dimension(),
+                    column: Column::resource("talent", "talents/{id}").dimension(),
                     get: |d| talent(d).into(),
                 },
                 Field {
-                    column: Column::resource("programme").dimension(),
+                    column: Column::resource("programme", "programmes/{id}").dimension(),
                     get: |d| programme(d).into(),
                 },
                 Field {
@@ -78,7 +78,7 @@ impl Collection for Designations {
                     get: |d| d.state.into(),
                 },
                 Field {
-                    column: Column::resource("employer").dimension(),
+                    column: Column::resource("employer", "organizations/{id}").dimension(),
                     get: |d| employer(d).into(),
                 },
                 Field {
@@ -169,7 +169,15 @@ impl Collection for Designations {
     fn settle(item: &mut TalentDesignation) -> Vec<Violation> {
         let mut problems = Problems::default();
         if matches!(Self::life().phase(item.state), Phase::Draft | Phase::Undecided) {
-            undecided(item);
+            let is_case = item.case.is_some();
+            let later = [
+                ("number", &mut item.number),
+                ("document_number", &mut item.document_number),
+                ("decision_date", &mut item.decision_date),
+                ("start_date", &mut item.start_date),
+                ("end_date", &mut item.end_date),
+            ];
+            problems.before_decision(is_case, later);
         }
         for (field, value) in [
             ("decision_date", &item.decision_date),
@@ -186,19 +194,6 @@ impl Collection for Designations {
 
     fn may_write(stored: Option<&TalentDesignation>, new: &TalentDesignation) -> Result<()> {
         may_write::<Self>(stored, new)
-    }
-}
-
-/// Before the decision nothing stands that only the decision says.
-fn undecided(item: &mut TalentDesignation) {
-    for text in [
-        &mut item.number,
-        &mut item.document_number,
-        &mut item.decision_date,
-        &mut item.start_date,
-        &mut item.end_date,
-    ] {
-        text.clear();
     }
 }
 

@@ -2,13 +2,17 @@
 
 use std::sync::LazyLock;
 
-use mingce_orm::identifier::{IDENTITY_DOCUMENT, canonical, mask_document, resident_id};
+use mingce_orm::identifier::{self, mask_document, resident_id};
 use mingce_orm::names::{
-    Problems, absorb_names, identifier_keys, keep_identifiers, keep_names, names_of, settle_identifiers, settle_names,
-    year_of,
+    Known, Problems, absorb_names, contradiction, identifier_keys, keep_identifiers, keep_names, names_of,
+    settle_identifiers, settle_names, steady_identifiers, year_of,
 };
 use mingce_orm::{Cell, Collection, Column, Field, Key, Shape, Violation};
 use mingce_proto::talent::{Employment, Talent};
+
+fn known(item: &Talent) -> Known<'_> {
+    (&item.display_name, &item.names, &item.identifiers)
+}
 
 /// The collection.
 #[derive(Debug)]
@@ -64,7 +68,7 @@ impl Collection for Talents {
                     get: |t| Cell::many(t.disciplines.iter().map(String::as_str)),
                 },
                 Field {
-                    column: Column::resource("employers").many().dimension(),
+                    column: Column::resource("employers", "organizations/{id}").many().dimension(),
                     get: |t| Cell::many(t.employments.iter().map(employer)),
                 },
                 Field {
@@ -103,14 +107,12 @@ impl Collection for Talents {
         settle_names(&mut item.names, &mut problems);
         settle_identifiers(&mut item.identifiers, &mut problems);
         problems.partial_date("birth_date", &item.birth_date);
-        if !item.identity_document.is_empty() {
-            match canonical(IDENTITY_DOCUMENT, &item.identity_document) {
-                Ok(document) => item.identity_document = document.to_uppercase(),
-                Err(fault) => problems.add("identity_document", fault.reason, fault.description),
-            }
+        // One that is given is checked on its way in. What older versions have stored stays where it is no document.
+        if let Ok(document) = identifier::document(&item.identity_document) {
+            item.identity_document = document.unwrap_or_default();
         }
-        if item.identity_document.chars().count() == 18 {
-            settle_resident(item, &mut problems);
+        if let Ok(card) = resident_id(&item.identity_document) {
+            settle_resident(item, card.birth_date, &mut problems);
         }
         item.masked_identity_document = mask_document(&item.identity_document);
         item.birth_year = year_of(&item.birth_date);
@@ -123,9 +125,55 @@ impl Collection for Talents {
         problems.into_inner()
     }
 
+    fn contradicts(row: &Talent, stored: &Talent, by_own: bool) -> Option<Violation> {
+        let differ = |field: &str, what: &str| {
+            Some(Violation {
+                field: field.to_owned(),
+                reason: "RECORDS_DISAGREE",
+                description: format!("the record has another {what}"),
+            })
+        };
+        let canonical = |item: &Talent| {
+            identifier::document(&item.identity_document)
+                .ok()
+                .flatten()
+                .unwrap_or_default()
+        };
+        let (document, held) = (canonical(row), canonical(stored));
+        if !document.is_empty() && !held.is_empty() && document != held {
+            return differ("identity_document", "identity document");
+        }
+        if !by_own && row.birth_year != 0 && stored.birth_year != 0 && row.birth_year != stored.birth_year {
+            return differ("birth_date", "year of birth");
+        }
+        contradiction(known(row), known(stored), by_own)
+    }
+
+    /// A document on record with a day of birth stands: a day that is given beside it, without the document, is neither stored nor
+    /// compared. Whether it was the right one would tell what is sealed. The year can be seen.
+    fn may_set(stored: &Talent, given: &Talent) -> Option<Violation> {
+        let is_known = !stored.masked_identity_document.is_empty() && stored.birth_year != 0;
+        let is_day = given.birth_date.len() > 4 && year_of(&given.birth_date) == stored.birth_year;
+        (is_known && is_day && given.identity_document.is_empty()).then(|| Violation {
+            field: "birth_date".to_owned(),
+            reason: "BIRTH_DATE_WITHOUT_DOCUMENT",
+            description: "the record has an identity document, and a day of birth is not compared with it: give identity_document too, or leave \
+                          this out"
+                .to_owned(),
+        })
+    }
+
+    fn steady(merged: &mut Talent, stored: &Talent) {
+        steady_identifiers(&mut merged.identifiers, &stored.identifiers);
+    }
+
     fn keep(merged: &mut Talent, stored: &Talent) {
         keep_identifiers(&mut merged.identifiers, &stored.identifiers);
-        keep_names(&mut merged.names, &stored.names);
+        keep_names(
+            &mut merged.names,
+            &merged.display_name,
+            (&stored.display_name, &stored.names),
+        );
     }
 
     fn absorb(item: &mut Talent, other: &Talent, from: &str) {
@@ -143,15 +191,27 @@ impl Collection for Talents {
     }
 }
 
-/// A resident identity card says the day of birth too.
-fn settle_resident(item: &mut Talent, problems: &mut Problems) {
-    match resident_id(&item.identity_document) {
-        Err(fault) => problems.add("identity_document", fault.reason, fault.description),
-        Ok(card) if item.birth_date.is_empty() => item.birth_date = card.birth_date,
-        Ok(card) if !card.birth_date.starts_with(&item.birth_date) => {
-            let said = "the day of birth is another one than in the identity document: mend one of them";
-            problems.add("birth_date", "BIRTH_DATE_DIFFERS", said);
+/// What is given as the document of a person, in its stored form, or what is wrong with it.
+pub(crate) fn take_document(item: &mut Talent) -> Option<Violation> {
+    match identifier::document(&item.identity_document) {
+        Ok(document) => {
+            item.identity_document = document.unwrap_or_default();
+            None
         }
-        Ok(_) => {}
+        Err(fault) => Some(Violation {
+            field: "identity_document".to_owned(),
+            reason: fault.reason,
+            description: fault.description,
+        }),
+    }
+}
+
+/// A resident identity card says the day of birth too.
+fn settle_resident(item: &mut Talent, birth_date: String, problems: &mut Problems) {
+    if birth_date.starts_with(&item.birth_date) {
+        item.birth_date = birth_date;
+    } else {
+        let said = "the day of birth is another one than in the identity document: correct one of them";
+        problems.add("birth_date", "BIRTH_DATE_DIFFERS", said);
     }
 }

@@ -18,6 +18,11 @@ impl Work {
         }
     }
 
+    /// Whether what comes of it is told to a caller and never written.
+    pub(crate) fn is_dry_run(&self) -> bool {
+        self.is_dry_run
+    }
+
     /// A stored resource to which fields are to be applied. In a dry run that gives sealed fields it is without those that are stored,
     /// so that no answer depends on them.
     pub(crate) fn base_of<C: Collection>(&mut self, stored: &C::Item, gives_sealed: bool) -> Result<C::Item> {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use mingce_orm::names::{absorb_names, enum_values, identifier_keys, names_of};
-use mingce_orm::{Cell, Collection, Column, Field, Key, Shape, Violation, text};
+use mingce_orm::{Cell, Collection, Column, Field, Fit, Key, Result, Shape, Violation, Work, text};
 use mingce_proto::awards::Award;
 use mingce_proto::labs::Organization;
 use mingce_proto::talent::Talent;
@@ -80,11 +80,12 @@ impl Collection for Institutes {
             .retain(|held| seen.insert((held.scheme.clone(), held.value.clone())));
         named(&mut item.display_name)
     }
-    fn is_same(row: &Organization, stored: &Organization) -> bool {
+    fn is_same(_work: &mut Work, row: &Organization, stored: &Organization) -> Result<Fit> {
         let named = Self::searched(stored)
             .iter()
             .any(|name| text::fold(name) == text::fold(&row.display_name));
-        named && (row.city.is_empty() || stored.city.is_empty() || row.city == stored.city)
+        let here = row.city.is_empty() || stored.city.is_empty() || row.city == stored.city;
+        Ok(if named && here { Fit::Now } else { Fit::No })
     }
     fn absorb(item: &mut Organization, other: &Organization, from: &str) {
         absorb_names(
@@ -175,7 +176,7 @@ impl Collection for Prizes {
                     get: |a| a.title.as_str().into(),
                 },
                 Field {
-                    column: Column::resource("scheme").dimension(),
+                    column: Column::resource("scheme", "schemes/{id}").dimension(),
                     get: |a| scheme(a).into(),
                 },
                 Field {

@@ -1,0 +1,120 @@
+//! What the rows of one run meant so far: a second row that means the same record and says something else is refused, since
+//! the one would overwrite the other, and each run of the same file would do so again.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sha2::{Digest, Sha256};
+
+use crate::answer::{Answer, Outcome};
+use crate::error::{Class, Error, Result};
+use crate::work::Work;
+
+/// How many records one run is remembered to have meant.
+const MOST: usize = 1_000_000;
+
+/// The first bytes of a digest.
+type Short<const N: usize> = [u8; N];
+
+fn short<const N: usize>(bytes: &[u8]) -> Short<N> {
+    let digest = Sha256::digest(bytes);
+    let mut short = [0; N];
+    for (to, from) in short.iter_mut().zip(digest) {
+        *to = from;
+    }
+    short
+}
+
+/// A row that meant a record.
+#[derive(Debug, Clone, Copy)]
+struct First {
+    /// Its place in the run.
+    place: usize,
+    /// Its number in the source.
+    row: i64,
+    said: Short<8>,
+}
+
+/// The records that the rows of one run meant so far.
+#[derive(Debug, Default)]
+pub struct Seen {
+    records: HashMap<Short<16>, First>,
+    /// What each row of a dry run said, for when it is taken as done.
+    dry: HashMap<i64, Short<8>>,
+    places: usize,
+}
+
+impl Seen {
+    /// How many bytes of memory it takes, about.
+    pub fn bytes(&self) -> usize {
+        56 * self.records.capacity() + 24 * self.dry.capacity()
+    }
+
+    /// Takes a record that stands in for one that an earlier row of a dry run would have made.
+    pub fn stands_for(&mut self, name: &str, row: i64) {
+        if let Some(said) = self.dry.get(&row) {
+            let first = First {
+                place: 0,
+                row,
+                said: *said,
+            };
+            self.records.insert(short(name.as_bytes()), first);
+        }
+    }
+}
+
+/// The turn of a row in its run.
+#[derive(Debug, Default)]
+pub struct Turn {
+    row: i64,
+    place: usize,
+    seen: Arc<Mutex<Seen>>,
+}
+
+impl Turn {
+    /// The next turn in a run, of the row with this number.
+    pub fn next(seen: &Arc<Mutex<Seen>>, row: i64) -> Self {
+        let mut run = seen.lock().unwrap_or_else(PoisonError::into_inner);
+        run.places += 1;
+        Self {
+            row,
+            place: run.places,
+            seen: Arc::clone(seen),
+        }
+    }
+
+    /// Notes what the row means, or refuses that it changes what an earlier one meant. May be asked again for the same row.
+    pub(crate) fn keep(&self, work: &Work, mut answer: Answer, said: &[u8]) -> Result<Answer> {
+        let said = short(said);
+        let mut run = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = short(answer.name.as_bytes());
+        match run.records.get(&key) {
+            Some(first) if first.place < self.place => {
+                if first.said == said {
+                    if work.is_dry_run() && answer.outcome == Outcome::Updated {
+                        answer.outcome = Outcome::Unchanged;
+                    }
+                } else if answer.outcome == Outcome::Updated {
+                    let row = first.row;
+                    let said = format!(
+                        "row {row} means the same record and says something else: leave one of them out (与第{row}行为同一条记录)"
+                    );
+                    return Err(Error::new(Class::Invalid, "ROW_TWICE", said));
+                }
+            }
+            None if run.records.len() >= MOST => {}
+            _ => {
+                let first = First {
+                    place: self.place,
+                    row: self.row,
+                    said,
+                };
+                run.records.insert(key, first);
+                if work.is_dry_run() {
+                    run.dry.insert(self.row, said);
+                }
+            }
+        }
+        Ok(answer)
+    }
+}
