@@ -109,3 +109,12 @@ pub async fn begin(writer: &mut OwnedWriteHalf, method: &str, calls: u32, body: 
     // Where the other side has had enough, it closes.
     let _ = writer.write_all(&bytes).await;
 }
+
+/// Sends what each of so many calls that have begun has to say, to its end.
+pub async fn bodies(writer: &mut OwnedWriteHalf, calls: u32, body: &[u8]) {
+    let streams = (0..calls).map(|call| 1 + 2 * call);
+    let frames: Vec<u8> = streams
+        .flat_map(|stream| frame(DATA, END_STREAM, stream, body))
+        .collect();
+    let _ = writer.write_all(&frames).await;
+}

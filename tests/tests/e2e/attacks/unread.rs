@@ -85,29 +85,41 @@ async fn pages_that_are_read_by_the_byte_are_bounded_too(store: Store) {
     unread(store, 1).await;
 }
 
-/// Health and reflection have no places of the calls.
-async fn unread_machinery(method: &str, body: &[u8]) {
+/// As many connections as one address may have beside that of the good caller.
+const CONNECTIONS: usize = 250;
+
+/// Health and reflection have no places of the calls. A call of reflection goes on, and asks again and again.
+async fn unread_machinery(method: &str, body: &[u8], times: usize) {
     let register = Register::start(Store::Sqlite).await;
     let watched = Watched::begin(&register).await;
     let mut held = Vec::new();
-    for _ in 0..50 {
-        let (reader, mut writer) = raw::connect(&register, 0).await.into_split();
-        raw::begin(&mut writer, method, 100, Some(body)).await;
+    for _ in 0..CONNECTIONS {
+        let (mut reader, mut writer) = raw::connect(&register, 0).await.into_split();
+        raw::begin(&mut writer, method, 100, None).await;
+        raw::bodies(&mut writer, 100, &raw::message(body).repeat(times)).await;
+        // Not all at once: what counts is what stands. Once the last answer has begun, nothing is read any more.
+        while let Some((kind, _, stream, _)) = raw::next(&mut reader).await {
+            if (kind, stream) == (raw::HEADERS, 199) {
+                break;
+            }
+        }
         held.push((reader, writer));
     }
     tokio::time::sleep(Duration::from_secs(1)).await;
-    watched.end().await;
+    let kept = watched.end().await;
+    drop(held);
+    kept.is_given_back(&register).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn watches_that_nobody_reads_are_bounded() {
-    unread_machinery("grpc.health.v1.Health/Watch", &[]).await;
+    unread_machinery("grpc.health.v1.Health/Watch", &[], 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn descriptors_that_nobody_reads_are_bounded() {
-    let symbol = "mingce.labs.v1.LabService";
+    let symbol = "google.protobuf.FileDescriptorSet";
     let mut asked = vec![0x22, u8::try_from(symbol.len()).unwrap()];
     asked.extend(symbol.as_bytes());
-    unread_machinery("grpc.reflection.v1.ServerReflection/ServerReflectionInfo", &asked).await;
+    unread_machinery("grpc.reflection.v1.ServerReflection/ServerReflectionInfo", &asked, 10).await;
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use mingce_e2e::Register;
 use mingce_proto::labs::ListLabsRequest;
@@ -35,7 +36,7 @@ impl Watched {
                     Ok(()) => served += 1,
                     Err(status) => refused.push(status),
                 }
-                tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+                tokio::time::sleep(Duration::from_millis(2)).await;
             }
             (served, refused)
         });
@@ -51,10 +52,10 @@ impl Watched {
         }
     }
 
-    /// The good caller was served and never refused, and the memory has not grown.
-    pub async fn end(self) {
+    /// The good caller was served and never refused, and the memory has not grown. What it may be again when the attack is over.
+    pub async fn end(self) -> Kept {
         // The attack stands: a last call while it does.
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
         let peak = memory(&self.status, "VmHWM:");
         self.over.store(true, Ordering::SeqCst);
         let (served, refused) = self.caller.await.unwrap();
@@ -72,6 +73,26 @@ impl Watched {
             grown >> 20,
             self.before >> 20
         );
+        Kept(self.status, self.before)
+    }
+}
+
+/// What the register kept of an attack.
+pub struct Kept(String, usize);
+
+impl Kept {
+    /// Waits until most of it is free for others. The allocator gives back when it is asked for more, so somebody calls meanwhile.
+    pub async fn is_given_back(self, register: &Register) {
+        let began = Instant::now();
+        loop {
+            list(register.labs()).await.unwrap();
+            let kept = memory(&self.0, "VmRSS:").saturating_sub(self.1);
+            if kept < GROWS / 2 {
+                return;
+            }
+            assert!(began.elapsed() < Duration::from_secs(30), "{} MiB are kept", kept >> 20);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 }
 
