@@ -192,7 +192,13 @@ impl Db {
         // A pool goes on trying for as long as it may wait: a wrong address is said at once by a connection of our own.
         match tokio::time::timeout(Duration::from_secs(10), PgConnection::connect_with(&options)).await {
             Ok(Ok(connection)) => connection.close().await.map_err(|e| away(&e))?,
-            Ok(Err(error)) => return Err(away(&error)),
+            // The words of the database alone: sqlx adds the line of PostgreSQL's own source.
+            Ok(Err(error)) => {
+                return Err(match error.as_database_error() {
+                    Some(said) => away(&said.message()),
+                    None => away(&error),
+                });
+            }
             Err(_) => return Err(away(&"no answer within 10 seconds")),
         }
         let pool = |most: u32| {
