@@ -95,10 +95,11 @@ impl<'a> PlainReader<'a> {
             value: if personal { String::new() } else { value.to_owned() },
             personal,
             reason: reason.to_owned(),
-            description: if personal {
-                "the value does not fit the field".to_owned()
-            } else {
-                description
+            description: match (personal, reason) {
+                (false, _) => description,
+                // Said again without the value.
+                (true, "NUMBER_ROUNDED") => "a spreadsheet rounded the number, or made it scientific: set the column to text and type the number again".to_owned(),
+                (true, _) => "the value does not fit the field".to_owned(),
             },
         })
     }

@@ -374,6 +374,8 @@ pub(crate) struct Sought<'a> {
     pub is: &'a dyn Fn(&[u8]) -> bool,
     /// Only in texts in which people write what they like, and which are kept.
     pub free: bool,
+    /// Fields of the message itself that are passed over.
+    pub skip: &'a dyn Fn(&str) -> bool,
 }
 
 /// The path of the first text of a message that has what is sought. `None` too where there is no such message.
@@ -414,7 +416,7 @@ impl Search<'_> {
                 *place += 1;
                 *place - 1
             });
-            if !(self.sought.maybe)(content) {
+            if !(self.sought.maybe)(content) || deep == 0 && (self.sought.skip)(&field.name) {
                 continue;
             }
             let before = self.path.len();

@@ -279,6 +279,9 @@ pub type KeyOf<T> = fn(&T) -> Result<Option<Key>, Fault>;
 /// Where it is none.
 pub fn identifier_key(given: Option<&Identifier>) -> Result<Option<Key>, Fault> {
     let Some(given) = given else { return Ok(None) };
+    if !given.value.trim().is_empty() && identifier::says_none(&given.value) {
+        return Ok(None);
+    }
     let value = identifier::canonical(&given.scheme, &given.value)?;
     Ok(Some(Key::identifier(&given.scheme, &value, "identifier")))
 }

@@ -47,7 +47,8 @@ impl TalentRegister {
     /// # Errors
     /// NOT_FOUND; INVALID_ARGUMENT; UNAVAILABLE where awards count and their service cannot be asked.
     pub(crate) async fn eligibility(&self, cx: &Cx, r: &CheckEligibilityRequest) -> Result<CheckEligibilityResponse> {
-        let on = day::given("date", &r.date)?.map_or_else(|| day::today(cx), Ok)?;
+        let today = day::today(cx)?;
+        let on = day::given("date", &r.date)?.unwrap_or(today);
         let (policy, person): (Policy, Talent) = self
             .store
             .rehearse(&mut self.store.rehearsal(), |work| {
@@ -71,7 +72,8 @@ impl TalentRegister {
             blockers.push(blocker("RECORD_ANNULLED", &person.name, en, zh));
         }
         if terms.max_age > 0 {
-            blockers.extend(too_old(&person, terms.max_age, on));
+            // Counted as a submission would count it. On days of the caller's choice it would tell the birthday.
+            blockers.extend(too_old(&person, terms.max_age, today));
         }
         let proofs = self.proofs(cx, &person.name, &terms.award_conditions, on).await?;
         if proofs.is_empty() && !terms.award_conditions.is_empty() {

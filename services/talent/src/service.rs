@@ -1,5 +1,6 @@
 //! The rpcs of the talent service. Each opens its request and calls one verb.
 
+use mingce_orm::identifier::says_none;
 use mingce_orm::{Call, Collection, Error, List, Page, wanted};
 use mingce_proto::codec::Reply;
 use mingce_proto::registry::{ComputeStatisticsRequest, ComputeStatisticsResponse};
@@ -68,7 +69,14 @@ impl TalentService for TalentRegister {
     async fn update_talent(&self, request: Request<UpdateTalentRequest>) -> Result<Response<Reply<Talent>>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("UpdateTalent", &r.request_id, r.validate_only, &r);
-        reply(rows::update::<Talents>(self, &cx, call, r.talent, r.update_mask).await)
+        let talent = r.talent.map(|mut talent| {
+            // As if it were empty: without a mask it then changes nothing.
+            if says_none(&talent.identity_document) {
+                talent.identity_document.clear();
+            }
+            talent
+        });
+        reply(rows::update::<Talents>(self, &cx, call, talent, r.update_mask).await)
     }
 
     async fn import_talents(

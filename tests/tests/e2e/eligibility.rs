@@ -76,7 +76,8 @@ async fn who_is_too_old_or_of_unknown_age_is_not_submitted_and_no_age_is_shown(s
             tried.unwrap();
             assert_eq!(
                 reasons(&check(&register, &talent, &policy.name, "2024-03-05").await),
-                ["AGE_OVER"]
+                Vec::<&str>::new(),
+                "the age is that of today: other days would tell the birthday"
             );
             continue;
         }

@@ -95,21 +95,22 @@ const ZEROS: [char; 17] = [
 /// other widths and scripts, with a wrong last character, or in the old form of 15 digits, which then stand together. Of random numbers
 /// of 18 digits some 3 in 10,000 read so, of 15 digits some 13 in 1,000.
 pub fn holds_resident_id(text: &str) -> bool {
-    let (mut run, mut together) = (String::new(), true);
+    let (mut run, mut together, mut parted) = (String::new(), true, false);
     let seen = text.nfkc().filter(|c| !super::unseen(*c)).chain(['\0']);
     for c in seen {
         if let Some(digit) = digit(c) {
+            together &= !parted;
             run.push(digit);
         } else if matches!(c, 'x' | 'X') && (17..=20).contains(&run.len()) {
             run.push('X');
         } else if !c.is_alphanumeric() && c != '\0' {
-            together &= run.is_empty();
+            parted = !run.is_empty();
         } else {
             if reads_as_resident_id(&run, together) {
                 return true;
             }
             run.clear();
-            together = true;
+            (together, parted) = (true, false);
         }
     }
     false
