@@ -236,3 +236,34 @@ async fn headers_that_are_too_large_are_refused_as_grpc_does_it() {
     connection.ready().await.unwrap();
     assert_eq!(connection.send_request(most).await.unwrap().status(), 431);
 }
+
+#[tokio::test]
+async fn each_answer_has_the_id_of_its_call_and_internal_has_it_among_its_details() {
+    let mut connection = connect(start(config()).await).await;
+    let mut told = async |headers: &[(&'static str, &str)]| {
+        connection.ready().await.unwrap();
+        let answer = connection
+            .send_request(request(GET, headers, whole(get_lab())))
+            .await
+            .unwrap();
+        let id = answer
+            .headers()
+            .get("x-request-id")
+            .map(|id| id.to_str().unwrap().to_owned());
+        (id, tonic::Status::from_header_map(answer.headers()))
+    };
+    assert_eq!(told(&[("x-request-id", "mine-1")]).await.0.as_deref(), Some("mine-1"));
+    assert_eq!(told(&[]).await.0, None, "a call that went well needs none");
+    for (what, code) in [("missing", Code::NotFound), ("internal", Code::Internal)] {
+        for sent in [Some("mine-2"), None] {
+            let sent = sent.map(|id| ("x-request-id", id));
+            let headers: Vec<_> = sent.into_iter().chain([("x-do", what)]).collect();
+            let (id, status) = told(&headers).await;
+            let (id, status) = (id.unwrap(), status.unwrap());
+            assert_eq!(status.code(), code);
+            assert!(sent.is_none_or(|(_, sent)| sent == id) && !id.is_empty(), "{id}");
+            let detail = status.get_details_request_info().map(|info| info.request_id);
+            assert_eq!(detail, (code == Code::Internal).then_some(id), "{what}");
+        }
+    }
+}
