@@ -95,38 +95,36 @@ impl<'a> Builder<'a> {
         message: &mut DynamicMessage,
         top: bool,
     ) -> Result<(), Bad> {
-        {
-            match filling {
-                Filling::Value(texts) => {
-                    if let Some(said) = self.value(texts, rows)? {
-                        let value = fit(convert(&said.text, &field.kind(), said.times), said.row, said.columns)?;
-                        message.set_field(field, value);
+        match filling {
+            Filling::Value(texts) => {
+                if let Some(said) = self.value(texts, rows)? {
+                    let value = fit(convert(&said.text, &field.kind(), said.times), said.row, said.columns)?;
+                    message.set_field(field, value);
+                }
+            }
+            Filling::Message(inner) => {
+                if let Some(value) = self.message(field, inner, rows)? {
+                    message.set_field(field, value);
+                }
+            }
+            Filling::List(entries) => {
+                let mut items = Vec::new();
+                let mut origin = Vec::new();
+                for (index, entry) in entries.iter().enumerate() {
+                    let before = items.len();
+                    self.entry(field, entry, rows, &mut items, &mut origin)?;
+                    for made in origin.iter_mut().skip(before) {
+                        made.0 = index;
                     }
                 }
-                Filling::Message(inner) => {
-                    if let Some(value) = self.message(field, inner, rows)? {
-                        message.set_field(field, value);
-                    }
+                if !items.is_empty() {
+                    message.set_field(field, Value::List(items));
                 }
-                Filling::List(entries) => {
-                    let mut items = Vec::new();
-                    let mut origin = Vec::new();
-                    for (index, entry) in entries.iter().enumerate() {
-                        let before = items.len();
-                        self.entry(field, entry, rows, &mut items, &mut origin)?;
-                        for made in origin.iter_mut().skip(before) {
-                            made.0 = index;
-                        }
-                    }
-                    if !items.is_empty() {
-                        message.set_field(field, Value::List(items));
-                    }
-                    if top {
-                        self.origins.push(Origin {
-                            field: field.number(),
-                            items: origin,
-                        });
-                    }
+                if top {
+                    self.origins.push(Origin {
+                        field: field.number(),
+                        items: origin,
+                    });
                 }
             }
         }

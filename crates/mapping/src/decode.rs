@@ -152,6 +152,7 @@ pub(crate) fn implausible(mut bytes: impl Read, encoding: &'static Encoding) -> 
         }
     }
     look.end();
+    utf8.end();
     let damaged = utf8.whole > 2 && utf8.whole > 4 * utf8.broken;
     Ok(if damaged {
         Some(format!(
@@ -252,6 +253,14 @@ struct Utf8Look {
 }
 
 impl Utf8Look {
+    /// A character that the end cuts is broken too.
+    fn end(&mut self) {
+        if std::mem::take(&mut self.left) > 0 {
+            self.broken += 1;
+            self.first_broken = self.first_broken.or(Some(self.place));
+        }
+    }
+
     fn byte(&mut self, byte: u8) {
         self.place += 1;
         if self.left > 0 && (0x80..=0xbf).contains(&byte) {
@@ -348,7 +357,14 @@ mod tests {
         assert!(of(SHIFT_JIS, "機関名\nデータサイエンスセンター\n").is_some());
         let mut cut = "名称\n重点实验室\n市南区\n".as_bytes().to_vec();
         cut.remove(8);
-        assert!(problem(&cut).unwrap().starts_with("UTF-8 that is damaged at byte"));
+        assert!(problem(&cut).unwrap().starts_with("UTF-8 that is damaged at byte 9"));
+        let whole = "名称\n重点实验室\n".as_bytes();
+        let end = whole.len() - 2;
+        assert!(
+            problem(&whole[..end])
+                .unwrap()
+                .starts_with("UTF-8 that is damaged at byte 21")
+        );
         for text in [
             "姓名\n王镕\n",
             "单位,面积\n海洋A区B座,120㎡\n",

@@ -8,6 +8,7 @@ mod collection;
 mod compile;
 mod decode;
 mod delimited;
+mod draft;
 mod error;
 mod facts;
 mod foreign;
@@ -29,6 +30,7 @@ mod workbook;
 mod write;
 
 pub use collection::{COLLECTIONS, Collection};
+pub use draft::{Guess, SeenColumn, Survey};
 pub use error::Error;
 pub use reading::{Counts, Item, Refusal, Row};
 pub use reasons::{REASONS, chinese};

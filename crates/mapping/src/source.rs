@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, Cursor, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use encoding_rs::{Encoding, UTF_8};
+use encoding_rs::{Encoding, GB18030, UTF_8};
 use serde::Deserialize;
 
 use crate::decode::{Utf8, detect, implausible, named};
@@ -135,6 +135,9 @@ impl Odd {
 
     /// Of a text: `3.79901E+17` is what a spreadsheet made of a long number.
     pub(crate) fn of_text(text: &str) -> Option<Odd> {
+        if text.len() > 24 || !text.trim_end().ends_with(|c: char| c.is_ascii_digit()) {
+            return None;
+        }
         let (mantissa, exponent) = text.trim().split_once(['E', 'e'])?;
         let exponent: u32 = exponent.strip_prefix('+')?.parse().ok()?;
         let mut digits = mantissa.bytes();
@@ -172,7 +175,7 @@ enum Kind {
     Workbook {
         sheet: String,
         sheets: Vec<Sheet>,
-        facts: Facts,
+        facts: Box<Facts>,
     },
     Lines,
 }
@@ -230,7 +233,7 @@ impl Source {
             workbook::check(content.open().map_err(io)?, Limits::default()).map_err(wrong)?;
             let sheets = workbook::sheets(content.open().map_err(io)?).map_err(wrong)?;
             let sheet = workbook::sheet(&sheets, options.sheet.as_deref()).map_err(wrong)?;
-            let facts = Facts::read(content.open().map_err(io)?, &sheet).map_err(wrong)?;
+            let facts = Box::new(Facts::read(content.open().map_err(io)?, &sheet).map_err(wrong)?);
             Kind::Workbook { sheet, sheets, facts }
         } else if let Some(problem) = foreign::other(&start, || content.open()).map_err(io)? {
             return Err(Error::source(&name, problem));
@@ -239,6 +242,11 @@ impl Source {
         } else {
             let fixed = options.encoding.as_deref().map(|e| named(e, "encoding")).transpose()?;
             let encoding = detect(content.open().map_err(io)?, fixed).map_err(io)?;
+            if fixed.is_none() && start.contains(&0) && (encoding == UTF_8 || encoding == GB18030) {
+                let problem =
+                    "bytes of zero, so this is no text or UTF-16 without its mark: name it, encoding = \"utf-16le\"";
+                return Err(Error::source(&name, problem));
+            }
             if fixed.is_none() {
                 implausible(content.open().map_err(io)?, encoding)
                     .map_err(io)?
@@ -394,6 +402,24 @@ impl Source {
             Ok(found.is_none() && row.number < 50)
         });
         look.ok().and(found)
+    }
+
+    /// The first rows of the file, titles and headers among them.
+    pub(crate) fn top(&self, most: usize) -> Result<Vec<SourceRow>, Error> {
+        let mut top = Vec::new();
+        self.each_raw(&mut |row| {
+            top.push(row);
+            Ok(top.len() < most)
+        })?;
+        Ok(top)
+    }
+
+    /// Whether a row of a workbook has cells that are merged over several columns.
+    pub(crate) fn is_grouped(&self, number: u64) -> bool {
+        match &self.kind {
+            Kind::Workbook { facts, .. } => facts.wide.iter().any(|(row, ..)| u64::from(*row) + 1 == number),
+            _ => false,
+        }
     }
 
     /// The sheets of a workbook; none for other files.

@@ -172,9 +172,8 @@ pub(crate) fn cleaned<'a>(cell: &'a str, steps: &[Clean]) -> Cow<'a, str> {
                     .trim_start_matches(['约', '近', '逾', '超']);
                 let value = value.trim_end_matches("左右").trim_end_matches("以上");
                 // 3000余平方米: the word stands before the unit.
-                let mut signs = value.chars().peekable();
                 let mut kept = String::new();
-                while let Some(sign) = signs.next() {
+                for sign in value.chars() {
                     let about = matches!(sign, '余' | '多') && kept.ends_with(|c: char| c.is_numeric());
                     if !about {
                         kept.push(sign);

@@ -60,7 +60,10 @@ fn read(mapping: &str, name: &str, bytes: Vec<u8>) -> Result<(Vec<Row>, Vec<Refu
     Ok((rows, refusals))
 }
 
-fn talents(bytes: Vec<u8>) -> (Vec<(String, String, String)>, Vec<(u64, String, String)>) {
+/// Name, day of birth and number of each person, and row, column and reason of each refusal.
+type Told = (Vec<(String, String, String)>, Vec<(u64, String, String)>);
+
+fn talents(bytes: Vec<u8>) -> Told {
     let (rows, refusals) = read(TALENTS, "t.xlsx", bytes).unwrap();
     let told = rows.iter().map(|row| {
         let talent: Talent = row.message.transcode_to().unwrap();
@@ -395,5 +398,7 @@ fn files_that_are_no_tables_are_told_apart() {
     assert!(said(&zip("mimetype", "application/vnd.oasis.opendocument.spreadsheet")).contains("OpenDocument"));
     assert!(said(&zip("名单.csv", "x")).contains("archive"));
     assert!(said(&zip("word/document.xml", "x")).contains("Word"));
+    let utf16: Vec<u8> = "姓名,单位\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert!(said(&utf16).contains("utf-16le"));
     assert!(said("name\nMüller\n".chars().map(|c| c as u8).collect::<Vec<_>>().as_slice()).contains("windows-1252"));
 }

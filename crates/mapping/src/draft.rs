@@ -1,0 +1,471 @@
+//! What a file seems to hold: its headers, its columns, and a mapping to begin with.
+
+use std::path::Path;
+
+use crate::collection::Collection;
+use crate::compile::message_of;
+use crate::error::Error;
+use crate::source::{Options, Source, SourceRow};
+use crate::value::{DateForm, date};
+
+/// How many rows are looked at.
+const ROWS: usize = 200;
+/// In how many rows at the top the headers are looked for.
+const TOP: usize = 30;
+
+/// What a file seems to hold.
+#[derive(Debug)]
+pub struct Survey {
+    /// The file, read with the headers that were found.
+    pub source: Source,
+    /// The rows of the headers.
+    pub header: Vec<u64>,
+    /// Its columns.
+    pub columns: Vec<SeenColumn>,
+}
+
+/// A column as it was seen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SeenColumn {
+    /// Its letter.
+    pub letter: String,
+    /// Its header; empty for none.
+    pub name: String,
+    /// The first cell that is not empty. Of an identity document only the first digit is shown.
+    pub example: String,
+    /// What its cells are.
+    pub guess: Guess,
+    /// How a mapping names it.
+    reference: String,
+    /// Whether cells hold several values by `、`.
+    several: bool,
+}
+
+/// What the cells of a column are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Guess {
+    /// There are none.
+    Empty,
+    /// Days, months or years.
+    Date,
+    /// Numbers.
+    Number,
+    /// Numbers of identity documents.
+    IdentityDocument,
+    /// Texts.
+    Text,
+}
+
+impl Guess {
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Guess::Empty => "empty 空",
+            Guess::Date => "date 日期",
+            Guess::Number => "number 数字",
+            Guess::IdentityDocument => "identity document 证件号",
+            Guess::Text => "text 文字",
+        }
+    }
+
+    fn of(cells: &[&str]) -> Guess {
+        let all = |test: fn(&str) -> bool| cells.iter().all(|c| test(c));
+        if cells.is_empty() {
+            Guess::Empty
+        } else if all(is_document) {
+            Guess::IdentityDocument
+        } else if all(|c| is_number(c) && !is_year(c)) {
+            Guess::Number
+        } else if all(|c| date(c, DateForm::Partial).is_ok()) {
+            Guess::Date
+        } else if all(is_number) {
+            Guess::Number
+        } else {
+            Guess::Text
+        }
+    }
+}
+
+fn is_document(cell: &str) -> bool {
+    cell.len() == 18 && cell.bytes().take(17).all(|b| b.is_ascii_digit())
+}
+
+fn is_number(cell: &str) -> bool {
+    let plain = cell.trim_end_matches('%').replace(',', "");
+    plain.len() < 18 && plain.bytes().next().is_some_and(|b| b.is_ascii_digit()) && plain.parse::<f64>().is_ok()
+}
+
+/// Whether a cell is none of a row of headers.
+fn is_value(cell: &str) -> bool {
+    is_number(cell) || is_document(cell) || date(cell, DateForm::Partial).is_ok()
+}
+
+/// Whether a number may be a year, a month or a day: 2019, 2019.10, 20191001.
+fn is_year(cell: &str) -> bool {
+    matches!(cell.len(), 4 | 6 | 7 | 8) && (cell.starts_with("19") || cell.starts_with("20"))
+}
+
+/// Headers by what they contain, and the field that they mean, in the order in which they are tried.
+const WORDS: [(&str, &str, &[&str]); 24] = [
+    (
+        "labs",
+        "display_name",
+        &["实验室名称", "平台名称", "名称", "实验室", "Name", "name"],
+    ),
+    ("labs", "hosts", &["依托单位", "承担单位", "建设单位"]),
+    ("labs", "city", &["所在市", "所在城市", "城市", "地市"]),
+    ("labs", "address", &["地址"]),
+    ("labs", "field", &["领域"]),
+    ("labs", "website", &["网址", "网站"]),
+    ("labs", "academic_committee", &["学术委员"]),
+    ("labs", "area_square_metres", &["面积"]),
+    ("labs", "established_year", &["成立", "建立", "组建"]),
+    ("talents", "display_name", &["姓名", "人才", "Name", "name"]),
+    ("talents", "identity_document", &["身份证", "证件号"]),
+    ("talents", "birth_date", &["出生", "生日"]),
+    ("talents", "nationality", &["国籍"]),
+    ("talents", "education", &["学历"]),
+    ("talents", "title", &["职称"]),
+    ("talents", "employments", &["工作单位", "所在单位", "用人单位", "单位"]),
+    ("talents", "disciplines", &["学科", "专业"]),
+    (
+        "organizations",
+        "display_name",
+        &["单位名称", "机构名称", "企业名称", "名称", "单位", "Name", "name"],
+    ),
+    ("organizations", "identifiers", &["统一社会信用代码", "信用代码"]),
+    ("organizations", "city", &["所在市", "城市", "地市"]),
+    ("organizations", "division_code", &["行政区划代码"]),
+    ("organizations", "established_year", &["成立"]),
+    ("organizations", "website", &["网址", "网站"]),
+    ("organizations", "country_code", &["国家代码"]),
+];
+
+impl Survey {
+    /// Looks at the file. What `options` fix is not guessed.
+    pub fn of(path: &Path, options: &Options) -> Result<Survey, Error> {
+        Survey::new(options, &|options| Source::open(path, options))
+    }
+
+    fn new(options: &Options, open: &dyn Fn(&Options) -> Result<Source, Error>) -> Result<Survey, Error> {
+        let mut options = options.clone();
+        let mut source = open(&options)?;
+        if options.header.is_none() && !source.is_json() {
+            let top = source.top(TOP)?;
+            let (first, last) = headers(&source, &top);
+            options.header = Some(last);
+            options.header_first = (first != last).then_some(first);
+            source = open(&options)?;
+        }
+        let last = source.header_row();
+        let first = options.header_first.unwrap_or(last);
+        let mut rows = Vec::new();
+        source.each(&mut |row| {
+            rows.push(row);
+            Ok(rows.len() < ROWS)
+        })?;
+        let columns = if source.is_json() {
+            Vec::new()
+        } else {
+            columns(&source, &rows)
+        };
+        Ok(Survey {
+            source,
+            header: (first..=last).collect(),
+            columns,
+        })
+    }
+
+    /// The collection whose words most headers have.
+    pub fn collection(&self) -> &'static str {
+        let score = |label: &&str| {
+            WORDS
+                .iter()
+                .filter(|(of, ..)| of == label)
+                .filter_map(|w| self.column(w.2))
+                .count()
+        };
+        let labels = ["organizations", "talents", "labs"];
+        labels.into_iter().max_by_key(score).unwrap_or("organizations")
+    }
+
+    /// A mapping of this file into `collection`: the fields that its headers seem to mean, and in remarks those columns that are left.
+    pub fn draft(&self, collection: &'static Collection) -> Result<String, Error> {
+        let message = message_of(collection)?;
+        let mut text = format!(
+            "# A draft: read it, mend it, then `mingce import {} --as THIS.toml --dry-run`.\n",
+            self.source.name()
+        );
+        if !self.source.sheet().is_empty() {
+            text.push_str(&format!("sheet = {}\n", quoted(self.source.sheet())));
+        }
+        match self.header.as_slice() {
+            [] => {}
+            [one] => text.push_str(&format!("header = {one}\n")),
+            several => text.push_str(&format!("header = {several:?}\n")),
+        }
+        text.push_str(&format!(
+            "\n[[part]]\ncollection = {}\n\n[part.fields]\n",
+            quoted(collection.label)
+        ));
+        let mut used = Vec::new();
+        let words = WORDS.iter().filter(|(of, ..)| *of == collection.label);
+        for (_, field, words) in words {
+            let free = |c: &&SeenColumn| !used.contains(&c.letter) && c.guess != Guess::Empty;
+            let Some(column) = self.columns.iter().filter(free).find(|c| meant(c, words)) else {
+                continue;
+            };
+            if message.get_field_by_name(field).is_none() {
+                continue;
+            }
+            text.push_str(&line(field, column));
+            used.push(column.letter.clone());
+        }
+        if !used.iter().any(|_| text.contains("\ndisplay_name = ")) {
+            let Some(column) = self
+                .columns
+                .iter()
+                .find(|c| c.guess == Guess::Text && !used.contains(&c.letter))
+            else {
+                return Err(Error::source(
+                    self.source.name(),
+                    "no column of texts that could be a name",
+                ));
+            };
+            text.push_str(&line("display_name", column));
+            used.push(column.letter.clone());
+        }
+        for column in self
+            .columns
+            .iter()
+            .filter(|c| !used.contains(&c.letter) && c.guess != Guess::Empty)
+        {
+            // A remark ends with its line.
+            let name: String = column.name.chars().filter(|c| !c.is_control()).collect();
+            text.push_str(&format!(
+                "# {} {name} ({}): {}\n",
+                column.letter,
+                column.guess.words(),
+                column.reference
+            ));
+        }
+        Ok(text)
+    }
+
+    fn column(&self, words: &[&str]) -> Option<&SeenColumn> {
+        self.columns.iter().find(|c| c.guess != Guess::Empty && meant(c, words))
+    }
+}
+
+fn meant(column: &SeenColumn, words: &[&str]) -> bool {
+    let name = column.name.replace(char::is_whitespace, "");
+    words
+        .iter()
+        .any(|word| name == *word || (!word.is_ascii() && name.contains(word)))
+}
+
+/// The line of a field.
+fn line(field: &str, column: &SeenColumn) -> String {
+    let from = quoted(&column.reference);
+    let split = if column.several {
+        "split = { by = \"、\", columns = [COLUMN] }, "
+    } else {
+        ""
+    };
+    let name = column.reference.trim_start_matches('{').trim_end_matches('}');
+    let split = split.replace("COLUMN", &quoted(name));
+    match field {
+        "hosts" => format!("hosts = {{ {split}organization = {{ display_name = {from} }} }}\n"),
+        "employments" => format!("employments = {{ organization = {{ display_name = {from} }} }}\n"),
+        "academic_committee" | "disciplines" => format!("{field} = {{ from = {from}, split = [\"、\", \"；\"] }}\n"),
+        "identifiers" => format!("identifiers = {{ scheme = \"uscc\", value = {from} }}\n"),
+        "established_year" => format!("{field} = {{ from = {from}, date = \"year\" }}\n"),
+        "birth_date" => format!("{field} = {{ from = {from}, date = \"partial\" }}\n"),
+        "area_square_metres" => format!(
+            "{field} = {{ from = {from}, clean = [\"about\"], units = {{ \"㎡\" = 1, \"平方米\" = 1, \"m2\" = 1 }} }}\n"
+        ),
+        _ => format!("{field} = {from}\n"),
+    }
+}
+
+fn quoted(text: &str) -> String {
+    // JSON escapes what TOML escapes, in the same way.
+    serde_json::Value::String(text.to_owned()).to_string()
+}
+
+/// The first and the last row of the headers: the row of most names, with the one above it where that has merged cells.
+fn headers(source: &Source, top: &[SourceRow]) -> (u64, u64) {
+    let names = |row: &SourceRow| {
+        let mut names: Vec<&str> = row.cells.iter().map(|c| c.trim()).filter(|c| !c.is_empty()).collect();
+        let texts = names.iter().filter(|c| !is_value(c) && c.chars().count() <= 40).count();
+        let filled = names.len();
+        names.sort_unstable();
+        names.dedup();
+        // Below the headers stand numbers and what repeats.
+        if texts == filled {
+            names.len()
+        } else {
+            names.len().min(texts) / 2
+        }
+    };
+    let mut best: Option<(usize, &SourceRow)> = None;
+    for row in top.iter().filter(|r| !r.is_blank()) {
+        let count = names(row);
+        if best.is_none_or(|(most, _)| count > most) {
+            best = Some((count, row));
+        }
+    }
+    let Some((_, row)) = best else { return (1, 1) };
+    // A group of headers is a merged cell over some of the columns; a title is one over all.
+    let several = |number: u64| {
+        let group = source.is_grouped(number);
+        let row = top.iter().find(|r| r.number == number);
+        group && row.is_some_and(|r| r.cells.iter().filter(|c| !c.trim().is_empty()).count() > 1)
+    };
+    if several(row.number) && top.iter().any(|r| r.number == row.number + 1) {
+        (row.number, row.number + 1)
+    } else if row.number > 1 && several(row.number - 1) {
+        (row.number - 1, row.number)
+    } else {
+        (row.number, row.number)
+    }
+}
+
+fn columns(source: &Source, rows: &[SourceRow]) -> Vec<SeenColumn> {
+    let width = rows
+        .iter()
+        .map(|r| r.cells.len())
+        .chain([source.header().len()])
+        .max()
+        .unwrap_or_default();
+    let column = |place: usize| {
+        let name = source.header().get(place).cloned().unwrap_or_default();
+        let cells: Vec<&str> = rows
+            .iter()
+            .filter_map(|r| r.cells.get(place))
+            .map(|c| c.trim())
+            .filter(|c| !c.is_empty())
+            .collect();
+        let guess = Guess::of(&cells);
+        let letter = letter(place);
+        let plain = !name.is_empty() && !name.contains(['{', '}', '#', '?']) && source.places(&name).len() == 1;
+        let first = cells.first().copied().unwrap_or_default();
+        SeenColumn {
+            reference: if plain {
+                format!("{{{name}}}")
+            } else {
+                format!("{{#{letter}}}")
+            },
+            example: match first.chars().next() {
+                Some(sign) if first.chars().filter(char::is_ascii_digit).count() > 14 => format!("{sign}***"),
+                _ => first.chars().filter(|c| !c.is_control()).take(24).collect(),
+            },
+            several: cells.iter().any(|c| c.contains('、')),
+            letter,
+            name,
+            guess,
+        }
+    };
+    let columns = (0..width).map(column);
+    columns
+        .filter(|c| !c.name.is_empty() || c.guess != Guess::Empty)
+        .collect()
+}
+
+/// A column's letter: A for the first.
+fn letter(place: usize) -> String {
+    let mut letters = Vec::new();
+    let mut left = place + 1;
+    while left > 0 {
+        let digit = u8::try_from((left - 1) % 26).unwrap_or_default();
+        letters.push(char::from(b'A' + digit));
+        left = (left - 1) / 26;
+    }
+    letters.iter().rev().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use rust_xlsxwriter::{Format, Workbook};
+
+    use super::*;
+    use crate::reading::Item;
+    use crate::spec::Mapping;
+
+    fn survey(name: &str, bytes: Vec<u8>) -> Survey {
+        Survey::new(&Options::default(), &|options| {
+            Source::from_bytes(name, bytes.clone(), options)
+        })
+        .unwrap()
+    }
+
+    /// How many rows the draft reads, and how many it refuses.
+    fn tried(survey: &Survey, name: &str, bytes: Vec<u8>) -> (usize, usize) {
+        let draft = survey.draft(Collection::find(survey.collection()).unwrap()).unwrap();
+        let mapping = Mapping::parse("draft", &draft).unwrap_or_else(|e| panic!("{e}\n{draft}"));
+        let source = Source::from_bytes(name, bytes, &mapping.options()).unwrap();
+        mapping.check(&source).unwrap();
+        let mut read = (0, 0);
+        mapping.parts()[0]
+            .read(&mapping, &source, &mut |item| {
+                match item {
+                    Item::Row(_) => read.0 += 1,
+                    Item::Refused(refusals) => panic!("{refusals:?}\n{draft}"),
+                }
+                Ok(true)
+            })
+            .unwrap();
+        read.1 = draft
+            .lines()
+            .filter(|l| l.starts_with("# ") && !l.starts_with("# A draft"))
+            .count();
+        read
+    }
+
+    #[test]
+    fn a_list_below_a_title_with_grouped_headers_is_drafted_and_the_draft_reads_it() {
+        let mut book = Workbook::new();
+        book.add_worksheet().set_name("说明").unwrap().set_hidden(true);
+        let sheet = book.add_worksheet().set_name("名单").unwrap();
+        sheet.set_active(true);
+        sheet.merge_range(0, 0, 0, 6, "重点实验室名单", &Format::new()).unwrap();
+        sheet.write_row(1, 0, ["序号", "实验室名称", "依托单位"]).unwrap();
+        sheet.merge_range(1, 3, 1, 4, "主任", &Format::new()).unwrap();
+        sheet.write_row(1, 5, ["面积", "成立时间"]).unwrap();
+        sheet.write_row(2, 3, ["姓名", "职称"]).unwrap();
+        for row in 3..6 {
+            sheet.write_number(row, 0, row - 2).unwrap();
+            sheet
+                .write_row(
+                    row,
+                    1,
+                    ["海洋示例室", "甲大学、乙所", "张示一", "教授", "约1500㎡", "2019年3月"],
+                )
+                .unwrap();
+        }
+        let bytes = book.save_to_buffer().unwrap();
+        let survey = survey("t.xlsx", bytes.clone());
+        assert_eq!(survey.header, [2, 3]);
+        assert_eq!(survey.collection(), "labs");
+        assert_eq!(survey.source.sheet(), "名单");
+        let column = &survey.columns[3];
+        assert_eq!(
+            (column.letter.as_str(), column.name.as_str(), column.example.as_str()),
+            ("D", "主任/姓名", "张示一")
+        );
+        assert_eq!(survey.columns[6].guess, Guess::Date);
+        assert_eq!(tried(&survey, "t.xlsx", bytes), (3, 3));
+    }
+
+    #[test]
+    fn a_list_of_persons_in_csv_is_drafted_without_their_documents_shown() {
+        let csv = "附件\n\n姓名,身份证号,出生年月,备注,备注\n张示一,370200198510010010,1985-10,x,y\n李示二,370200198610010017,1986.11,,\n";
+        let survey = survey("t.csv", csv.into());
+        assert_eq!((survey.header.as_slice(), survey.collection()), (&[3][..], "talents"));
+        assert_eq!(survey.columns[1].guess, Guess::IdentityDocument);
+        assert_eq!(survey.columns[1].example, "3***");
+        assert_eq!(survey.columns[4].reference, "{#E}");
+        assert_eq!(tried(&survey, "t.csv", csv.into()), (2, 2));
+        assert_eq!(letter(0) + &letter(25) + &letter(26) + &letter(701), "AZAAZZ");
+    }
+}

@@ -1,0 +1,136 @@
+//! `mingce check`: what a file holds, and whether a mapping reads it. It needs no server and changes nothing.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use mingce_mapping::{Item, Mapping, Options, Source, Survey};
+
+use crate::import::collection;
+
+/// How many refused rows are shown.
+const SHOWN: usize = 20;
+
+/// What `mingce check` takes.
+#[derive(clap::Args, Clone, Debug)]
+pub struct CheckArgs {
+    /// The file: CSV or XLSX.
+    pub file: PathBuf,
+    /// Reads it by this mapping and tells what it would refuse: one that ships, a collection, or a TOML file.
+    #[arg(long = "as", value_name = "MAPPING")]
+    pub mapping: Option<String>,
+    /// The sheet of a workbook; the first that is not hidden where none is named.
+    #[arg(long)]
+    pub sheet: Option<String>,
+    /// What a draft is for: organizations, labs or talents; told from the headers where none is named.
+    #[arg(long, value_name = "COLLECTION")]
+    pub collection: Option<String>,
+    /// Writes the draft of a mapping to this new file instead of showing it.
+    #[arg(long, value_name = "FILE")]
+    pub draft: Option<PathBuf>,
+}
+
+/// Runs the command: 3 where the mapping refuses rows.
+///
+/// # Errors
+/// Where the file or the mapping cannot be used.
+pub fn run(args: &CheckArgs) -> Result<ExitCode> {
+    let mut out = io::stdout().lock();
+    if let Some(name) = &args.mapping {
+        return with(name, args, &mut out);
+    }
+    let options = Options {
+        sheet: args.sheet.clone(),
+        ..Options::default()
+    };
+    let survey = Survey::of(&args.file, &options)?;
+    told(&survey.source, &mut out)?;
+    if survey.columns.is_empty() {
+        writeln!(out, "JSON lines: import them `--as` a collection")?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let rows: Vec<_> = survey.header.iter().map(u64::to_string).collect();
+    writeln!(
+        out,
+        "headers seem to be in row {} (表头似乎在第{}行)",
+        rows.join(", "),
+        rows.join("、")
+    )?;
+    writeln!(out)?;
+    for column in &survey.columns {
+        let words = column.guess.words();
+        writeln!(out, "{}\t{}\t{}\t{words}", column.letter, column.name, column.example)?;
+    }
+    let label = args.collection.as_deref().unwrap_or(survey.collection());
+    let draft = survey.draft(collection(label)?)?;
+    match &args.draft {
+        Some(path) => {
+            let mut file = std::fs::File::create_new(path).with_context(|| path.display().to_string())?;
+            file.write_all(draft.as_bytes())?;
+            writeln!(out, "\nthe draft of a mapping is in {}", path.display())?;
+        }
+        None => write!(out, "\n{draft}")?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What a workbook says of its sheets and rows.
+fn told(source: &Source, out: &mut dyn Write) -> Result<()> {
+    for sheet in source.sheets() {
+        let read = if sheet.name == source.sheet() { ", this one" } else { "" };
+        let hidden = if sheet.hidden { ", hidden (隐藏)" } else { "" };
+        writeln!(out, "sheet {}{hidden}{read}", sheet.name)?;
+    }
+    writeln!(out, "about {} rows", source.approximate_rows())?;
+    match source.hidden_rows() {
+        (0, false) => {}
+        (0, true) => writeln!(out, "a filter is set and hides nothing")?,
+        (rows, filter) => writeln!(
+            out,
+            "{rows} rows are hidden{} (有隐藏或被筛选的行): a mapping says `hidden = \"read\"` or `hidden = \"skip\"`",
+            if filter { ", a filter is set" } else { "" }
+        )?,
+    }
+    Ok(())
+}
+
+/// Reads the file by a mapping and tells what it refuses.
+fn with(name: &str, args: &CheckArgs, out: &mut dyn Write) -> Result<ExitCode> {
+    let mapping = Mapping::find(name)?;
+    let mut options = mapping.options();
+    options.sheet = args.sheet.clone().or(options.sheet);
+    let source = Source::open(&args.file, &options)?;
+    told(&source, out)?;
+    mapping.check(&source)?;
+    let mut any = false;
+    for part in mapping.parts() {
+        let (mut shown, mut reasons) = (Vec::new(), BTreeMap::<String, u64>::new());
+        let counts = part.read(&mapping, &source, &mut |item| {
+            if let Item::Refused(refusals) = item {
+                for refusal in refusals {
+                    *reasons.entry(refusal.reason.clone()).or_default() += 1;
+                    if shown.len() < SHOWN {
+                        shown.push(refusal);
+                    }
+                }
+            }
+            Ok(true)
+        })?;
+        any |= counts.refused > 0;
+        let label = part.collection().label;
+        writeln!(out, "{label}: {} read, {} refused", counts.resources, counts.refused)?;
+        for (reason, count) in &counts.skipped {
+            writeln!(out, "  passed over, {reason}: {count}")?;
+        }
+        for (reason, count) in &reasons {
+            writeln!(out, "  {reason}: {count}")?;
+        }
+        for refusal in shown {
+            let (row, column) = (refusal.row, &refusal.column);
+            writeln!(out, "  row {row}, {column} {}: {}", refusal.value, refusal.description)?;
+        }
+    }
+    Ok(if any { ExitCode::from(3) } else { ExitCode::SUCCESS })
+}
