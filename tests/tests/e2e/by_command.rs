@@ -244,13 +244,13 @@ async fn a_dry_run_counts_on_what_its_rows_would_change(store: Store) {
     let decisions = part(
         "talentDesignations",
         &format!(
-            "talent = {{ identifier = {file} }}\nprogramme = {{ code = \"LJ\" }}\nstate = \"IN_TERM\"\ndecision_date = \"2024-06-30\"\nnumber = \"{{档案号}}\""
+            "talent = {{ identifier = {file} }}\nprogramme = {{ code = \"lj\" }}\nstate = \"IN_TERM\"\ndecision_date = \"2024-06-30\"\nnumber = \"{{档案号}}\""
         ),
     );
     write(
         &register,
         "p.csv",
-        "display_name,code,kind,level\n领军人才,LJ,领军人才,区级\n",
+        "display_name,code,kind,level\n领军人才,lj,领军人才,区级\n",
     );
     register.cli(&["import", "p.csv", "--as", "programmes"]).succeeded();
     let first = part(
