@@ -196,7 +196,7 @@ pub fn keep_names(given: &mut Vec<Name>, display_name: &str, (old, stored): (&st
 }
 
 /// Identifiers in the stored order where they are the same ones.
-pub fn steady_identifiers(given: &mut Vec<Identifier>, stored: &[Identifier]) {
+pub fn steady_identifiers(given: &mut [Identifier], stored: &[Identifier]) {
     if given.len() == stored.len() && given.iter().all(|held| stored.contains(held)) {
         given.clone_from_slice(stored);
     }
