@@ -38,7 +38,7 @@ pub fn cleaned<T: Message + Default>(name: &str, message: T, skip: impl Fn(&str)
                 description: "it holds only characters that cannot be seen: give a text, or leave it empty".to_owned(),
             });
         }
-        (canonical != text).then(|| canonical.into_owned())
+        (canonical != text && !canonical.is_empty()).then(|| canonical.into_owned())
     });
     if !problems.is_empty() {
         problems.truncate(mingce_proto::MOST_VIOLATIONS);

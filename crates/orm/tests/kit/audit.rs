@@ -100,8 +100,8 @@ pub async fn check(db: &Db) -> Vec<Organization> {
             (words(7), words(8), words(9)),
             (
                 text::sort_key(&item.display_name),
-                item.display_name.clone(),
-                item.city.clone()
+                text::grouped(&item.display_name).into_owned(),
+                text::grouped(&item.city).into_owned()
             )
         );
         let entry = last.remove(item.name.as_str()).expect("a resource without an entry");
@@ -115,7 +115,7 @@ pub async fn check(db: &Db) -> Vec<Organization> {
             keys.extend(
                 Institutes::keys(&item)
                     .into_iter()
-                    .map(|k| (format!("{}/{}", k.space, k.value), id.clone())),
+                    .map(|k| (format!("{}/{}", k.space, text::grouped(&k.value)), id.clone())),
             );
         }
         let names = Institutes::searched(&item);
@@ -129,7 +129,7 @@ pub async fn check(db: &Db) -> Vec<Organization> {
             tokens.extend(
                 values
                     .iter()
-                    .map(|value| (text::value_token(field, Some(value)), id.clone())),
+                    .map(|value| (text::value_token(field, Some(&text::grouped(value))), id.clone())),
             );
             tokens.extend((!values.is_empty()).then(|| (text::value_token(field, None), id.clone())));
         };

@@ -66,7 +66,15 @@ pub async fn found(store: &Store, query: &str, size: i32) -> Vec<Organization> {
 
 /// What a search has to find among all resources.
 pub fn wanted(everything: &[Organization], query: &str) -> Vec<Organization> {
-    let parsed = Query::parse(query).unwrap();
+    let meanings = std::iter::once(query.to_owned()).chain(Query::others(query));
+    let mut found = meanings.map(|meaning| meant(everything, &meaning));
+    found.find(|found| !found.is_empty()).unwrap_or_default()
+}
+
+fn meant(everything: &[Organization], query: &str) -> Vec<Organization> {
+    let Some(parsed) = Query::parse(query) else {
+        return Vec::new();
+    };
     let is_meant =
         |o: &&Organization| o.record_status() == RecordStatus::Active && parsed.accepts(Institutes::searched(o));
     let mut wanted: Vec<_> = everything.iter().filter(is_meant).cloned().collect();
