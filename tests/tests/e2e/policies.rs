@@ -687,7 +687,10 @@ async fn a_what_if_lists_what_would_differ_and_changes_nothing(store: Store) {
     };
     let said = &blocker.description;
     assert!(said.starts_with("0 fixed members, at least 20"), "{said}");
-    assert!(!blocker.description_zh.is_empty() && blocker.subject == written.name, "{blocker:?}");
+    assert!(
+        !blocker.description_zh.is_empty() && blocker.subject == written.name,
+        "{blocker:?}"
+    );
     let (was, is) = differs(found, &reviewing.name, "publish_notice").unwrap();
     assert_eq!(was, "open");
     assert_eq!(is, "REVIEWS_MISSING");

@@ -270,7 +270,10 @@ fn a_value_of_another_type_is_refused_with_what_would_be_right() {
         ("unverified = yes", "`true` or `false`"),
         ("unverified = TRUE", "`true` or `false`"),
         ("lab = 海洋实验室", "for example `labs/01jd2k3m4n5p6q7r8s9t0v1w2x`"),
-        ("hosts:organizations/1", "for example `organizations/01jd2k3m4n5p6q7r8s9t0v1w2x`"),
+        (
+            "hosts:organizations/1",
+            "for example `organizations/01jd2k3m4n5p6q7r8s9t0v1w2x`",
+        ),
         ("create_time < 昨天", "a time"),
         ("decision_date < 昨天", "a year, month or day"),
         ("city:''", "`city:*`"),

@@ -3,10 +3,10 @@
 use mingce_e2e::failure;
 use mingce_proto::labs::{LabDesignationMove, LabDesignationState as S, RejectLabDesignationRequest};
 use mingce_proto::registry::{
-    AssignReviewerRequest, Blocker, ClosePanelRequest, ConflictKind, CreatePanelRequest,
-    GetPanelRequest, GetReviewRequest, ListCaseRevisionsRequest, ListPanelsRequest, ListPoliciesRequest,
-    ListReviewsRequest, OrganizationReference, Panel, PanelState, Recommended, Review, ReviewSheet, ReviewSummary,
-    Score, SimulatePolicyRequest, SubmitReviewRequest, View,
+    AssignReviewerRequest, Blocker, ClosePanelRequest, ConflictKind, CreatePanelRequest, GetPanelRequest,
+    GetReviewRequest, ListCaseRevisionsRequest, ListPanelsRequest, ListPoliciesRequest, ListReviewsRequest,
+    OrganizationReference, Panel, PanelState, Recommended, Review, ReviewSheet, ReviewSummary, Score,
+    SimulatePolicyRequest, SubmitReviewRequest, View,
 };
 use mingce_proto::talent::{Employment, Talent};
 use prost::Message;
