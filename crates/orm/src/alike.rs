@@ -113,7 +113,8 @@ fn are_alike_han(one: &str, other: &str) -> bool {
 }
 
 fn without_generic(name: &str) -> String {
-    let mut own = name.to_owned();
+    // An academy of sciences is no 学院, and is called 科院 for short.
+    let mut own = name.replace("科学院", "科院");
     for word in GENERIC_HAN {
         own = own.replace(word, "");
     }
