@@ -12,10 +12,11 @@ use tonic::server::NamedService;
 use tower::{Service, ServiceExt};
 
 type Answering = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+type Answers = Box<dyn Fn(Request<Body>) -> Answering + Send + Sync>;
 
 /// Services by name. Which methods each has says the contract, before a call comes here.
 #[derive(Default)]
-pub(crate) struct Mounts(BTreeMap<&'static str, Box<dyn Fn(Request<Body>) -> Answering + Send + Sync>>);
+pub(crate) struct Mounts(BTreeMap<&'static str, Answers>);
 
 impl Mounts {
     pub(crate) fn add_service<S>(&mut self, service: S)
