@@ -76,8 +76,8 @@ impl CaseRegister {
         let title = seen.display_name;
         let stamp = call.stamp("assign", &r.override_reason);
         let edit: Edit = Box::new(move |work| {
-            let place = (r.panel.as_str(), r.case_name.as_str());
-            panel::assign(work, &at, &stamp, place, &title, &reference, &found, &r.override_reason)
+            let place = (r.panel.as_str(), r.case_name.as_str(), title.as_str());
+            panel::assign(work, &at, &stamp, place, &reference, &found, &r.override_reason)
         });
         self.store.change::<panel::Reviews>(cx, call, edit).await
     }

@@ -1,5 +1,7 @@
 //! Refused rows as a workbook, and what people type into an export: both are read again.
 
+#![allow(clippy::unwrap_used)]
+
 use std::io::Cursor;
 
 use mingce_mapping::{Collection, Format, Item, Mapping, Refusal, RefusedWriter, Row, Source, Writer};

@@ -155,7 +155,7 @@ async fn a_row_that_shares_an_identifier_and_is_of_another_subject_is_refused(st
     assert_eq!(ends(&told), ["updated"]);
     let stranger = known("Faculty of Poetry", vec![held("wiki", "Q2"), held("grid", "9")]);
     let named = known("Ministry of Rain", vec![held("grid", "9")]);
-    let told = organizations(&register, &[stranger.clone()], ImportSettings::default()).await;
+    let told = organizations(&register, std::slice::from_ref(&stranger), ImportSettings::default()).await;
     assert_eq!(ends(&told), ["updated"], "a name in another script says nothing");
     let told = organizations(&register, &[named], ImportSettings::default()).await;
     assert_eq!(ends(&told), ["RECORDS_DISAGREE"]);
@@ -266,7 +266,7 @@ async fn a_second_row_of_a_run_that_means_one_record_and_differs_is_refused(stor
     );
     let both = known("甲研究所", vec![identifier("5"), held("grid", "6")]);
     assert_eq!(
-        ends(&organizations(&register, &[both.clone()], ImportSettings::default()).await),
+        ends(&organizations(&register, std::slice::from_ref(&both), ImportSettings::default()).await),
         ["updated"]
     );
     let mut turned = both;
@@ -371,7 +371,7 @@ async fn a_row_of_an_old_export_does_not_overwrite_what_was_changed_since(store:
         ..exported.clone()
     };
     assert_eq!(
-        ends(&organizations(&register, &[old.clone()], ImportSettings::default()).await),
+        ends(&organizations(&register, std::slice::from_ref(&old), ImportSettings::default()).await),
         ["ETAG_MISMATCH"]
     );
     assert_eq!(

@@ -82,7 +82,7 @@ pub struct Kept(String, usize);
 
 impl Kept {
     /// Waits until most of it is free for others. The allocator gives back when it is asked for more, so somebody calls meanwhile.
-    pub async fn is_given_back(self, register: &Register) {
+    pub async fn given_back(self, register: &Register) {
         let began = Instant::now();
         loop {
             list(register.labs()).await.unwrap();
