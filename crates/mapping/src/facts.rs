@@ -43,7 +43,7 @@ impl Facts {
     fn sheet<R: std::io::BufRead>(&mut self, xml: &mut Reader<R>) -> Result<(), String> {
         let mut buffer = Vec::new();
         let (mut row, mut column) = (0, 0);
-        let (mut formula, mut value, mut inside) = (false, false, false);
+        let (mut formula, mut value, mut inside, mut text) = (false, false, false, false);
         loop {
             buffer.clear();
             let event = xml.read_event_into(&mut buffer).map_err(|e| e.to_string())?;
@@ -62,12 +62,17 @@ impl Facts {
                             column = c;
                         }
                         (formula, value) = (false, false);
+                        text = attribute(e, "t").as_deref() == Some("str");
                         if matches!(event, Event::Empty(_)) {
                             column += 1;
                         }
                     }
                     "f" => formula = true,
-                    "v" | "t" => inside = matches!(event, Event::Start(_)),
+                    "v" | "t" => {
+                        inside = matches!(event, Event::Start(_));
+                        // The value of a formula that gives an empty text.
+                        value |= text;
+                    }
                     "mergeCell" => self.range(attribute(e, "ref").as_deref())?,
                     "autoFilter" => self.filtered = true,
                     _ => {}

@@ -319,14 +319,13 @@ impl Source {
 
     /// The names of the columns: that of the last row of headers below those above it, joined by `/`.
     fn named(&self, upper: &[SourceRow], last: &SourceRow) -> Vec<String> {
-        let tidy = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
         let width = upper
             .iter()
             .chain([last])
             .map(|r| r.cells.len())
             .max()
             .unwrap_or_default();
-        let cell = |row: &SourceRow, column: usize| row.cells.get(column).map(|c| tidy(c)).unwrap_or_default();
+        let cell = |row: &SourceRow, column: usize| row.cells.get(column).map(|c| one_blank(c)).unwrap_or_default();
         let above = |row: &SourceRow, column: usize| match &self.kind {
             Kind::Workbook { facts, .. } => {
                 let range = facts.wide.iter().find(|(r, from, to)| {
@@ -359,6 +358,7 @@ impl Source {
             let all = self.header.iter().enumerate();
             all.filter(|(_, h)| *h == header).map(|(i, _)| i).collect::<Vec<_>>()
         };
+        let name = &one_blank(name);
         let found = of(name);
         let Some((header, place)) = name.rsplit_once('#').filter(|_| found.is_empty()) else {
             return found;
@@ -390,12 +390,9 @@ impl Source {
 
     /// The number of the first other row that holds `column`: where the headers seem to be.
     pub(crate) fn seen_below(&self, column: &str) -> Option<u64> {
-        let mut found = None;
+        let (mut found, column) = (None, one_blank(column));
         let look = self.each_raw(&mut |row| {
-            let here = row
-                .cells
-                .iter()
-                .any(|c| c.split_whitespace().collect::<Vec<_>>().join(" ") == column);
+            let here = row.cells.iter().any(|c| one_blank(c) == column);
             if here && row.number != self.header_row {
                 found = Some(row.number);
             }
@@ -606,6 +603,11 @@ impl Source {
             }
         }
     }
+}
+
+/// A header as it is compared: with one blank where it has several, or a line break.
+fn one_blank(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The first byte that is neither white space nor part of a byte order mark.

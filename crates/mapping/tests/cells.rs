@@ -86,7 +86,7 @@ fn labs(mapping: &str, name: &str, bytes: Vec<u8>) -> Vec<Lab> {
     rows.iter().map(|r| r.message.transcode_to().unwrap()).collect()
 }
 
-fn told(texts: [(&str, &str, &str); 3]) -> Vec<(String, String, String)> {
+fn told<const N: usize>(texts: [(&str, &str, &str); N]) -> Vec<(String, String, String)> {
     texts
         .map(|(a, b, c)| (a.to_owned(), b.to_owned(), c.to_owned()))
         .to_vec()
@@ -139,7 +139,9 @@ fn numbers_that_a_spreadsheet_rounded_and_formulas_without_a_value_are_refused()
         sheet.write_number(5, 2, 123_456_789_012_345_f64).unwrap();
         sheet.write_string(5, 0, "己").unwrap();
     });
-    let (_, refused) = talents(changed(&bytes, "xl/worksheets/sheet1.xml", "<v>KEPT</v>", "<v></v>"));
+    // No value is kept.
+    let untyped = changed(&bytes, "xl/worksheets/sheet1.xml", " t=\"str\"", "");
+    let (_, refused) = talents(changed(&untyped, "xl/worksheets/sheet1.xml", "<v>KEPT</v>", "<v></v>"));
     let expected = [
         (2, "工号", "NUMBER_ROUNDED"),
         (3, "工号", "NUMBER_ROUNDED"),
@@ -156,6 +158,21 @@ fn numbers_that_a_spreadsheet_rounded_and_formulas_without_a_value_are_refused()
         of(&refused),
         [(2, "工号", "NUMBER_ROUNDED"), (3, "出生", "DATE_AMBIGUOUS")].map(|(n, c, r)| (n, c.to_owned(), r.to_owned()))
     );
+}
+
+#[test]
+fn a_formula_that_gives_an_empty_text_is_an_empty_cell() {
+    let bytes = book(|sheet| {
+        sheet.write_row(0, 0, ["姓名", "出生", "工号"]).unwrap();
+        sheet.write_row(1, 0, ["甲", "", "1"]).unwrap();
+        let empty = Formula::new("=IF(A2=\"\",\"1985-10\",\"\")").set_result("KEPT");
+        sheet.write_formula(1, 1, empty).unwrap();
+        // Pulled down below the last row.
+        let below = Formula::new("=IF(A3=\"\",\"\",\"x\")").set_result("KEPT");
+        sheet.write_formula(2, 1, below).unwrap();
+    });
+    let (read, refused) = talents(changed(&bytes, "xl/worksheets/sheet1.xml", "<v>KEPT</v>", "<v></v>"));
+    assert_eq!((read, refused), (told([("甲", "", "1")]), Vec::new()));
 }
 
 #[test]

@@ -116,7 +116,10 @@ impl Error {
     pub fn invalid_all(violations: Vec<Violation>) -> Self {
         let message = violations
             .iter()
-            .map(|v| format!("{}: {}", v.field, v.description))
+            .map(|v| match v.field.as_str() {
+                "" => v.description.clone(),
+                field => format!("{field}: {}", v.description),
+            })
             .collect::<Vec<_>>()
             .join("; ");
         let reason = violations.first().map_or("INVALID", |v| v.reason);

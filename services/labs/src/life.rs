@@ -247,7 +247,7 @@ impl Case for Designations {
         }
     }
     fn display(work: &mut Work, item: &LabDesignation) -> Result<String> {
-        Ok(format!("{} · {}", lab_of(work, item)?.display_name, item.programme))
+        Ok(format!("{}·{}", lab_of(work, item)?.display_name, item.programme))
     }
     fn notice_terms(policy: &Policy) -> NoticeTerms {
         terms(Some(policy)).notice.unwrap_or_default()

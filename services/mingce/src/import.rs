@@ -386,7 +386,11 @@ impl Run {
         if !held.is_empty() && !self.stop.is_asked() {
             self.try_rows(part, channel, &mask, held, kept).await?;
         }
-        let counts = read.context("the import stopped; what stood before that place was imported")?;
+        let counts = read.context(if self.how.dry_run {
+            "the dry run stopped: the file cannot be read further"
+        } else {
+            "the import stopped; what stood before that place was imported"
+        })?;
         if !self.stop.is_asked() {
             kept.tally.counts = counts.unwrap_or_default();
         }

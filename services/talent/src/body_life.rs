@@ -192,7 +192,7 @@ impl Case for NominatingBodies {
     }
     fn display(work: &mut Work, item: &NominatingBody) -> Result<String> {
         let programme = programme_name(work, programme(item))?;
-        Ok(format!("{} · {programme}", organization_name(item)))
+        Ok(format!("{}·{programme}", organization_name(item)))
     }
     fn notice_terms(policy: &Policy) -> NoticeTerms {
         terms(Some(policy)).notice.unwrap_or_default()

@@ -222,7 +222,7 @@ impl Case for Designations {
     }
     fn display(work: &mut Work, item: &TalentDesignation) -> Result<String> {
         let person = person_of(work, designation::talent(item))?;
-        Ok(format!("{} · {}", person.display_name, Self::title(item)))
+        Ok(format!("{}·{}", person.display_name, Self::title(item)))
     }
     fn notice_terms(policy: &Policy) -> NoticeTerms {
         terms(Some(policy)).notice.unwrap_or_default()

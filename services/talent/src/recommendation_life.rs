@@ -255,7 +255,7 @@ impl Case for Recommendations {
     }
     fn display(_work: &mut Work, item: &Recommendation) -> Result<String> {
         Ok(format!(
-            "{} · {} · {}",
+            "{}·{}·{}",
             talent_name(item),
             item.nominating_body_name,
             item.year

@@ -314,7 +314,7 @@ async fn outcomes_name_their_cases(store: Store) {
             view: 0,
         };
         let lab = register.labs().get_lab(lab).await.unwrap().into_inner();
-        titles.push(format!("{} · {PROGRAMME}", lab.display_name));
+        titles.push(format!("{}·{PROGRAMME}", lab.display_name));
     }
     titles.push(String::new());
     let moves = || {

@@ -131,7 +131,7 @@ async fn the_public_sees_the_allow_listed_fields_alone(store: Store) {
     let notice = setting.notice().await;
     let expected = PublicNotice {
         name: notice.name.clone(),
-        display_name: "试海洋重点实验室 · 区级重点实验室".to_owned(),
+        display_name: "试海洋重点实验室·区级重点实验室".to_owned(),
         kind: CaseKind::LabDesignation as i32,
         start_date: FRIDAY.to_owned(),
         end_date: "2024-10-12".to_owned(),

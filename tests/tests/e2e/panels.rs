@@ -925,7 +925,7 @@ async fn a_panel_closes_when_its_reviews_are_there_and_sums_them_up(store: Store
         .map(|summary| (summary.case_name.as_str(), summary.display_name.as_str()))
         .collect();
     for (name, lab) in [(&good, '甲'), (&weak, '乙'), (&unread, '丙')] {
-        assert_eq!(titles[name.as_str()], format!("试用实验室{lab} · {PROGRAMME}"));
+        assert_eq!(titles[name.as_str()], format!("试用实验室{lab}·{PROGRAMME}"));
     }
     let summary = |case: &str, reviews, (mean, lowest, highest), (support, oppose)| ReviewSummary {
         display_name: titles[case].to_owned(),

@@ -780,7 +780,7 @@ async fn due_work_is_listed_by_day_and_kind_in_pages(store: Store) {
     assert_eq!(said(&answer.due_work), everything);
     let names: Vec<_> = answer.due_work.iter().map(|work| work.name.as_str()).collect();
     assert_eq!(names, [&noticed.name, &returned.name, &building.name]);
-    assert_eq!(answer.due_work[2].display_name, "试用实验室甲 · 区级重点实验室");
+    assert_eq!(answer.due_work[2].display_name, "试用实验室甲·区级重点实验室");
     // By day: that day is in, the day before is not. Without a day: today.
     for (until, count) in [
         ("2024-03-15", 0),

@@ -119,9 +119,9 @@ async fn a_designation_goes_from_its_draft_to_the_end_of_its_term(store: Store) 
         ..ReturnTalentDesignationRequest::default()
     };
     register.talent_cases().return_talent_designation(back).await.unwrap();
-    assert_eq!(due(&register, "2024-03-15").await, []);
+    assert_eq!(due(&register, "2024-03-14").await, []);
     let resubmission = (name.clone(), "2024-03-15".to_owned(), DueKind::Resubmission);
-    assert_eq!(due(&register, "2024-03-16").await, [resubmission]);
+    assert_eq!(due(&register, "2024-03-15").await, [resubmission]);
 
     clock.set("2024-03-12");
     let again = submit(&register, &name).await.unwrap().into_inner().case.unwrap();

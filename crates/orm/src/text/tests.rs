@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::pieces::{Piece, pieces};
 use super::reading::{initials, readings};
+use super::variants::simplified;
 use super::*;
 
 /// What the store does: all terms must be met by a token, and the query accepts the names.
@@ -433,7 +434,9 @@ proptest! {
         let until = chars.len().min(from + count);
         let part: String = chars[from..until].iter().collect();
         prop_assert!(finds(&part, &[&name]));
-        let all = readings(&chars, (2..=4).contains(&chars.len()));
+        // A traditional character has the readings of its simplified one.
+        let simple: Vec<char> = chars.iter().map(|c| simplified(*c)).collect();
+        let all = readings(&simple, (2..=4).contains(&simple.len()));
         let pinyin: String = all[from..until].iter().map(|list| list[0]).collect();
         // The rest of the name decides whether its first characters are a surname: only then readings may differ.
         if pieces(&name).len() == 1 && !pinyin.is_empty() {

@@ -109,7 +109,7 @@ pub fn draft() -> Policy {
 impl Year {
     /// The title of an application.
     pub fn title(&self, case: usize) -> String {
-        format!("{} · {}", self.labs[case].display_name, PROGRAMME)
+        format!("{}·{}", self.labs[case].display_name, PROGRAMME)
     }
 
     /// The first day of March 2024: policies are loaded, the round is open, so many labs and a late one have their drafts.
