@@ -5,9 +5,10 @@ use std::fs;
 use mingce_e2e::{Register, Store, failure, on_both_stores};
 use mingce_proto::labs::{CreateLabRequest, Lab, LabMember};
 use mingce_proto::registry::row_outcome::Outcome;
-use mingce_proto::registry::{Identifier, ImportSettings, RowOutcome, TalentReference};
+use mingce_proto::registry::{Identifier, ImportSettings, OrganizationReference, RowOutcome, TalentReference};
 use mingce_proto::talent::{
-    CreateProgrammeRequest, CreateTalentRequest, ImportTalentsRequest, Programme, Talent, UpdateTalentRequest,
+    CreateProgrammeRequest, CreateTalentRequest, Employment, ImportTalentsRequest, Programme, Talent,
+    UpdateTalentRequest,
 };
 use prost_types::FieldMask;
 use tonic::Code;
@@ -22,6 +23,7 @@ on_both_stores!(
     what_is_no_document_is_refused_in_every_way_in,
     a_document_that_says_there_is_none_makes_nobody_another_person,
     the_number_of_an_identity_card_is_refused_in_every_service,
+    what_the_owner_of_a_reference_would_refuse_refuses_its_row_alone,
     a_day_of_birth_beside_a_document_is_not_compared,
     a_repeated_request_is_known_after_a_change_of_keys,
     what_is_sealed_stands_nowhere_even_where_everything_is_logged,
@@ -67,6 +69,32 @@ async fn import(register: &Register, rows: Vec<Talent>, dry: bool) -> Vec<RowOut
         .collect();
     let answer = register.talent().import_talents(tokio_stream::iter(requests)).await;
     answer.unwrap().into_inner().outcomes
+}
+
+async fn what_the_owner_of_a_reference_would_refuse_refuses_its_row_alone(store: Store) {
+    let register = Register::start(store).await;
+    let works_for = |name: &str, number: &str, employer: &str| Talent {
+        display_name: name.to_owned(),
+        identifiers: vec![identifier(number)],
+        employments: vec![Employment {
+            organization: Some(OrganizationReference {
+                display_name: employer.to_owned(),
+                ..OrganizationReference::default()
+            }),
+            ..Employment::default()
+        }],
+        ..Talent::default()
+    };
+    let rows = vec![
+        works_for("张三", "1", NUMBER),
+        works_for("李四", "2", "示例\u{FFFD}大学"),
+        works_for("王五", "3", "示例大学"),
+    ];
+    let outcomes = import(&register, rows, false).await;
+    let reason = |of: &RowOutcome| of.problems.first().map_or(String::new(), |p| p.reason.clone());
+    let reasons: Vec<_> = outcomes.iter().map(reason).collect();
+    assert_eq!(reasons, ["IDENTITY_DOCUMENT_IN_CLEAR", "TEXT_DAMAGED", ""]);
+    assert_eq!(outcomes[2].outcome(), Outcome::Created);
 }
 
 async fn a_document_is_one_however_it_is_written(store: Store) {
