@@ -419,12 +419,17 @@ async fn begin<C: Collection>(
     first: bool,
 ) -> Result<(), Error> {
     let mut broken = check(&settings, "settings");
-    broken.extend(
-        nul_in("mingce.registry.v1.ImportSettings", &settings).map(|problem| Violation {
-            field: format!("settings.{}", problem.field),
-            ..problem
-        }),
-    );
+    // The source is told to the services that own what rows name, which would refuse it.
+    let (message, all) = ("mingce.registry.v1.ImportSettings", |_: &str| false);
+    let mut texts: Vec<_> = nul_in(message, &settings)
+        .into_iter()
+        .chain(in_clear(message, &settings, all))
+        .collect();
+    texts.extend(cleaned(message, settings.clone(), all).err().into_iter().flatten());
+    broken.extend(texts.into_iter().map(|problem| Violation {
+        field: format!("settings.{}", problem.field),
+        ..problem
+    }));
     if !broken.is_empty() {
         return Err(Error::invalid_all(broken));
     }

@@ -95,6 +95,19 @@ async fn what_the_owner_of_a_reference_would_refuse_refuses_its_row_alone(store:
     let reasons: Vec<_> = outcomes.iter().map(reason).collect();
     assert_eq!(reasons, ["IDENTITY_DOCUMENT_IN_CLEAR", "TEXT_DAMAGED", ""]);
     assert_eq!(outcomes[2].outcome(), Outcome::Created);
+
+    // What an import says of itself is told to the owner too.
+    let settings = ImportSettings {
+        source: format!("名单 {NUMBER}"),
+        ..ImportSettings::default()
+    };
+    let row = ImportTalentsRequest {
+        settings: Some(settings),
+        row: 1,
+        talent: Some(works_for("赵六", "4", "示例大学")),
+    };
+    let refused = failure(register.talent().import_talents(tokio_stream::iter([row])).await);
+    assert_eq!(refused.is(), (Code::InvalidArgument, "IDENTITY_DOCUMENT_IN_CLEAR"));
 }
 
 async fn a_document_is_one_however_it_is_written(store: Store) {
