@@ -14,6 +14,7 @@ use crate::error::{Class, Error, Result};
 use crate::id::Id;
 use crate::layer::Asks;
 use crate::resource::{self, Collection, Fit, HEAD_FIELDS};
+use crate::rules::{Chain, expect_no_cycle};
 use crate::seen::Turn;
 use crate::store::{Mask, Store, create, refused, settled, unsound};
 use crate::text;
@@ -39,6 +40,7 @@ pub fn row<C: Collection>(
     mask: Mask,
     resource: C::Item,
     turn: Turn,
+    chains: &'static [Chain<C>],
 ) -> Result<Planned> {
     let (cx, vault) = (cx.clone(), store.vault.as_deref());
     // What was given may have come to nothing meanwhile.
@@ -95,7 +97,7 @@ pub fn row<C: Collection>(
             };
             return turn.keep(work, answer?, &said);
         };
-        let answer = place::<C>(work, &cx, &stamp, &mask, canonical.clone(), (stored, way))?;
+        let answer = place::<C>(work, &cx, &stamp, &mask, canonical.clone(), (stored, way), chains)?;
         if way == Way::Merge {
             return Ok(answer);
         }
@@ -112,6 +114,7 @@ fn place<C: Collection>(
     mask: &Mask,
     canonical: C::Item,
     (stored, way): (C::Item, Way),
+    chains: &[Chain<C>],
 ) -> Result<Answer> {
     if way == Way::Merge {
         // The source still lists a record that a clerk has merged: the decision stands.
@@ -146,6 +149,10 @@ fn place<C: Collection>(
     C::steady(&mut merged, &stored);
     C::may_write(Some(&stored), &merged)?;
     let answer = work.update::<C>(cx, stamp, &merged)?;
+    // What has just been made cannot be where a circle closes.
+    if answer.outcome == Outcome::Updated {
+        expect_no_cycle(work, chains, &stored, &merged)?;
+    }
     let etag = head_of(&canonical)?.etag;
     if way == Way::Told && answer.outcome == Outcome::Updated && !etag.is_empty() && etag != head.etag {
         let said = format!(

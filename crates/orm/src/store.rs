@@ -288,7 +288,7 @@ pub fn settled<C: Collection>(resource: &C::Item) -> Result<C::Item> {
 /// What the contract finds wrong with a resource, as it was sent.
 pub(crate) fn unsound<C: Collection>(resource: &C::Item) -> Option<Vec<Violation>> {
     let mut problems = rules::check(resource, "");
-    if let Some(field) = mingce_proto::names::text_with_nul(C::MESSAGE, &resource.encode_to_vec()) {
+    if let Some(field) = mingce_proto::texts::with_nul(C::MESSAGE, &resource.encode_to_vec()) {
         let description = "a text holds no U+0000".to_owned();
         problems.push(Violation {
             field,

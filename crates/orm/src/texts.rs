@@ -4,29 +4,26 @@ use mingce_proto::texts::{self, Sort};
 use prost::Message;
 
 use crate::error::Violation;
+use crate::identifier::{IN_CLEAR, holds_resident_id};
 use crate::text;
 
 /// A message with its names in one form, or what is wrong with its texts. `skip` leaves out fields of the message itself.
 ///
 /// # Errors
-/// With each text that holds a character which no text may hold, or nothing that can be seen; `NAME_UNSEEN_CHARACTER`,
-/// `TEXT_DAMAGED` or `NAME_EMPTY`.
+/// With each text that holds U+0000, the number of an identity card where it stands in clear, a character which no text may hold, or
+/// nothing that can be seen: `TEXT_HOLDS_NUL`, `IDENTITY_DOCUMENT_IN_CLEAR`, `NAME_UNSEEN_CHARACTER`, `TEXT_DAMAGED`, `NAME_EMPTY`.
 pub fn cleaned<T: Message + Default>(name: &str, message: T, skip: impl Fn(&str) -> bool) -> Result<T, Vec<Violation>> {
     let mut problems = Vec::new();
-    let new = texts::rewrite(name, &message.encode_to_vec(), skip, &mut |path, sort, text| {
-        let damage = match sort {
-            Sort::Name => text::damage(text.trim()),
-            Sort::Prose => text::damage_of_prose(text),
-        };
-        if let Some(damage) = damage {
+    let new = texts::rewrite(name, &message.encode_to_vec(), skip, &mut |path, of, text| {
+        if let Some((reason, description)) = wrong(of, text) {
             problems.push(Violation {
                 field: path.to_string(),
-                reason: damage.reason,
-                description: damage.told(),
+                reason,
+                description,
             });
             return None;
         }
-        if sort == Sort::Prose {
+        if of.sort != Some(Sort::Name) {
             return None;
         }
         let canonical = text::canonical(text);
@@ -48,10 +45,26 @@ pub fn cleaned<T: Message + Default>(name: &str, message: T, skip: impl Fn(&str)
     Ok(new.and_then(|new| T::decode(new.as_slice()).ok()).unwrap_or(message))
 }
 
+/// What no text may be: the reason, and in words.
+fn wrong(of: texts::Text, text: &str) -> Option<(&'static str, String)> {
+    // Databases do not take it alike, so nothing is looked up by such a text.
+    if text.contains('\0') {
+        return Some(("TEXT_HOLDS_NUL", "a text holds no U+0000".to_owned()));
+    }
+    if of.free && holds_resident_id(text) {
+        return Some(("IDENTITY_DOCUMENT_IN_CLEAR", IN_CLEAR.to_owned()));
+    }
+    let damage = match of.sort? {
+        Sort::Name => text::damage(text.trim()),
+        Sort::Prose => text::damage_of_prose(text),
+    };
+    damage.map(|damage| (damage.reason, damage.told()))
+}
+
 /// A message with its names in one form, whatever else is wrong with its texts: for what is stored already.
 pub(crate) fn in_one_form<T: Message + Default>(name: &str, message: T) -> T {
-    let new = texts::rewrite(name, &message.encode_to_vec(), |_| false, &mut |_, sort, text| {
-        let canonical = (sort == Sort::Name).then(|| text::canonical(text))?;
+    let new = texts::rewrite(name, &message.encode_to_vec(), |_| false, &mut |_, of, text| {
+        let canonical = (of.sort == Some(Sort::Name)).then(|| text::canonical(text))?;
         (canonical != text && !canonical.is_empty()).then(|| canonical.into_owned())
     });
     new.and_then(|new| T::decode(new.as_slice()).ok()).unwrap_or(message)

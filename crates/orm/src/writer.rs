@@ -44,17 +44,6 @@ pub struct Planned {
     pub(crate) asks: Asks,
 }
 
-impl Planned {
-    /// The same with another edit, which asks for no less.
-    #[must_use]
-    pub fn map(self, with: impl FnOnce(Edit) -> Edit) -> Self {
-        Self {
-            edit: with(self.edit),
-            asks: self.asks,
-        }
-    }
-}
-
 impl From<Edit> for Planned {
     fn from(edit: Edit) -> Self {
         let asks = Asks::default();

@@ -5,6 +5,7 @@ pub mod budget;
 pub mod codec;
 pub mod collections;
 pub mod names;
+mod shapes;
 pub mod texts;
 pub mod weight;
 

@@ -4,20 +4,25 @@
 //! others, one of at most [`NAME_CHARS`] characters is a name, and so is what is called `display_name` or `title`; a longer one is prose.
 //! docs/adr/0029-characters.md
 
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::LazyLock;
 
-use prost::encoding::{WireType, decode_key, decode_varint, encode_varint};
-use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, Value};
+use prost::encoding::{WireType, encode_key, encode_varint};
+use prost_reflect::{DynamicMessage, FieldDescriptor, Value};
 
 use crate::names::POOL;
+use crate::shapes::{DEEPEST, Form, SHAPES, Shape, next};
 
 /// Texts that may be longer are prose.
 pub const NAME_CHARS: u64 = 300;
 
-/// Messages in messages go no deeper. prost has the same limit.
-const DEEPEST: usize = 100;
+/// What a text of the contract is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Text {
+    /// What it is for; `None` of one that has a form of its own: a resource name, a day, an identifier.
+    pub sort: Option<Sort>,
+    /// People write what they like into it, and it is kept.
+    pub free: bool,
+}
 
 /// What a text is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,48 +50,25 @@ const OTHERS: [&str; 12] = [
 ];
 const IDENTIFIER: &str = "mingce.registry.v1.Identifier";
 
-enum Form {
-    Text(Sort),
-    Message(usize),
+/// What is sealed where it stands, or has a check of its own.
+const CHECKED: [&str; 2] = [
+    "mingce.talent.v1.Talent.identity_document",
+    "mingce.registry.v1.Identifier.value",
+];
+/// What is not kept, or is made by programs.
+const PASSING: [&str; 7] = ["request_id", "uid", "page_token", "filter", "order_by", "query", "etag"];
+
+/// What the contract says of a text.
+pub(crate) fn of(field: &FieldDescriptor) -> Text {
+    Text {
+        sort: sort(field),
+        free: !CHECKED.contains(&field.full_name()) && !PASSING.contains(&field.name()),
+    }
 }
-
-struct Field {
-    name: String,
-    is_list: bool,
-    form: Form,
-}
-
-type Shape = HashMap<u32, Field>;
-
-static SHAPES: LazyLock<(HashMap<String, usize>, Vec<Shape>)> = LazyLock::new(|| {
-    let all: Vec<MessageDescriptor> = POOL
-        .all_messages()
-        .filter(|message| message.full_name().starts_with("mingce."))
-        .collect();
-    let places: HashMap<String, usize> = all
-        .iter()
-        .enumerate()
-        .map(|(place, message)| (message.full_name().to_owned(), place))
-        .collect();
-    let shape = |message: &MessageDescriptor| {
-        let fields = message.fields().filter_map(|field| {
-            let form = match field.kind() {
-                Kind::String => Form::Text(sort(message, &field)?),
-                Kind::Message(inner) => Form::Message(*places.get(inner.full_name())?),
-                _ => return None,
-            };
-            let (name, is_list) = (field.name().to_owned(), field.is_list());
-            Some((field.number(), Field { name, is_list, form }))
-        });
-        fields.collect()
-    };
-    let shapes = all.iter().map(shape).collect();
-    (places, shapes)
-});
 
 /// What the contract says that a text is for.
-fn sort(message: &MessageDescriptor, field: &FieldDescriptor) -> Option<Sort> {
-    if OTHERS.contains(&field.name()) || message.full_name() == IDENTIFIER {
+fn sort(field: &FieldDescriptor) -> Option<Sort> {
+    if OTHERS.contains(&field.name()) || field.parent_message().full_name() == IDENTIFIER {
         return None;
     }
     let rules = POOL.get_extension_by_name("buf.validate.field")?;
@@ -139,18 +121,16 @@ impl fmt::Display for Path<'_> {
     }
 }
 
-/// Shows each name and each prose text of an encoded message to `look`, which may answer another text for it. The message with
-/// those; `None` where it stays as it is, is malformed, or the contract has no such message. `skip` leaves out fields of the message itself.
+/// Shows each text of an encoded message to `look`, which may answer another one for it. The message with those; `None` where it stays as
+/// it is, or the contract has no such message. `skip` leaves out fields of the message itself.
 pub fn rewrite(
     message: &str,
     encoded: &[u8],
     skip: impl Fn(&str) -> bool,
-    look: &mut impl FnMut(&Path<'_>, Sort, &str) -> Option<String>,
+    look: &mut impl FnMut(&Path<'_>, Text, &str) -> Option<String>,
 ) -> Option<Vec<u8>> {
-    let shapes = &*SHAPES;
-    let root = *shapes.0.get(message)?;
-    let mut path = Path::default();
-    walk(&shapes.1, root, encoded, &skip, &mut path, look)
+    let root = *SHAPES.places.get(message)?;
+    walk(&SHAPES.all, root, encoded, &skip, &mut Path::default(), look)
 }
 
 fn walk<'a>(
@@ -159,53 +139,40 @@ fn walk<'a>(
     encoded: &[u8],
     skip: &impl Fn(&str) -> bool,
     path: &mut Path<'a>,
-    look: &mut impl FnMut(&Path<'_>, Sort, &str) -> Option<String>,
+    look: &mut impl FnMut(&Path<'_>, Text, &str) -> Option<String>,
 ) -> Option<Vec<u8>> {
     let shape = shapes.get(root).filter(|_| path.0.len() < DEEPEST)?;
+    let mut places = vec![0_usize; shape.slots];
     // What is written anew so far, and up to where the message stands in it.
     let mut new: Option<(Vec<u8>, usize)> = None;
-    let (mut rest, mut before, mut index) = (encoded, 0, 0);
-    while !rest.is_empty() {
-        let (number, kind) = decode_key(&mut rest).ok()?;
-        let content = match kind {
-            WireType::LengthDelimited => {
-                let after_key = encoded.len() - rest.len();
-                let length = usize::try_from(decode_varint(&mut rest).ok()?).ok()?;
-                let (content, behind) = rest.split_at_checked(length)?;
-                rest = behind;
-                Some((after_key, content))
-            }
-            WireType::Varint => decode_varint(&mut rest).ok().map(|_| None)?,
-            WireType::ThirtyTwoBit => rest
-                .split_at_checked(4)
-                .map(|(_, behind)| rest = behind)
-                .map(|()| None)?,
-            WireType::SixtyFourBit => rest
-                .split_at_checked(8)
-                .map(|(_, behind)| rest = behind)
-                .map(|()| None)?,
-            _ => return None,
-        };
-        index = if number == before { index + 1 } else { 0 };
-        before = number;
-        let (Some(field), Some((after_key, content))) = (shape.get(&number), content) else {
+    let mut rest = encoded;
+    while let Some((number, content, behind)) = next(rest) {
+        let at = encoded.len() - rest.len();
+        rest = behind;
+        let Some(field) = shape.fields.get(number).and_then(Option::as_ref) else {
             continue;
         };
+        let place = field.slot.and_then(|slot| places.get_mut(slot)).map(|place| {
+            *place += 1;
+            *place - 1
+        });
         if path.0.is_empty() && skip(&field.name) {
             continue;
         }
-        path.0.push((&field.name, field.is_list.then_some(index)));
-        let changed = match field.form {
-            Form::Text(sort) => std::str::from_utf8(content)
+        path.0.push((&field.name, place));
+        let changed = match (field.form, field.text) {
+            (Form::Text, Some(kind)) => std::str::from_utf8(content)
                 .ok()
-                .and_then(|text| look(path, sort, text))
+                .and_then(|text| look(path, kind, text))
                 .map(String::into_bytes),
-            Form::Message(inner) => walk(shapes, inner, content, skip, path, look),
+            (Form::Message { shape, .. }, _) => walk(shapes, shape, content, skip, path, look),
+            _ => None,
         };
         path.0.pop();
-        if let Some(changed) = changed {
+        if let (Some(changed), Ok(number)) = (changed, u32::try_from(number)) {
             let (out, done) = new.get_or_insert_with(|| (Vec::with_capacity(encoded.len()), 0));
-            out.extend_from_slice(encoded.get(*done..after_key)?);
+            out.extend_from_slice(encoded.get(*done..at)?);
+            encode_key(number, WireType::LengthDelimited, out);
             encode_varint(changed.len() as u64, out);
             out.extend_from_slice(&changed);
             *done = encoded.len() - rest.len();
@@ -216,9 +183,28 @@ fn walk<'a>(
     Some(out)
 }
 
+/// The path of the first text in an encoded message that holds U+0000, which databases do not take alike.
+pub fn with_nul(message: &str, encoded: &[u8]) -> Option<String> {
+    // Hardly any message has this byte at all.
+    if !encoded.contains(&0) {
+        return None;
+    }
+    let mut found = None;
+    rewrite(message, encoded, |_| false, &mut |path, _, text| {
+        if found.is_none() && text.contains('\0') {
+            found = Some(path.to_string());
+        }
+        None
+    });
+    found
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use prost::Message;
+    use prost_reflect::{Kind, MessageDescriptor};
 
     use super::*;
     use crate::labs::Organization;
@@ -248,8 +234,9 @@ mod tests {
             "mingce.labs.v1.Organization",
             &bytes,
             |_| false,
-            &mut |path, sort, text| {
-                seen.push((path.to_string(), sort));
+            &mut |path, of, text| {
+                seen.extend(of.sort.map(|sort| (path.to_string(), sort)));
+                of.sort?;
                 (text == "a").then(|| "another".repeat(40))
             },
         );
@@ -266,5 +253,98 @@ mod tests {
         assert!(seen.contains(&("names[1].text".to_owned(), Sort::Name)), "{seen:?}");
         let same = rewrite("mingce.labs.v1.Organization", &bytes, |_| false, &mut |_, _, _| None);
         assert_eq!(same, None);
+    }
+
+    const NUMBER: &str = "110105194912310021";
+
+    /// Each text below a message: the message with the number in it alone, and the full name of its field.
+    fn texts(of: &MessageDescriptor, above: &mut Vec<String>, found: &mut Vec<(DynamicMessage, String)>) {
+        if above.iter().any(|name| name == of.full_name()) || !of.full_name().starts_with("mingce.") {
+            return;
+        }
+        above.push(of.full_name().to_owned());
+        for field in of.fields().filter(|field| !field.is_map()) {
+            let inner = match field.kind() {
+                Kind::String => vec![(Value::String(NUMBER.to_owned()), field.full_name().to_owned())],
+                Kind::Message(below) => {
+                    let mut inner = Vec::new();
+                    texts(&below, above, &mut inner);
+                    inner.into_iter().map(|(m, name)| (Value::Message(m), name)).collect()
+                }
+                _ => Vec::new(),
+            };
+            for (value, name) in inner {
+                let mut message = DynamicMessage::new(of.clone());
+                let value = if field.is_list() {
+                    Value::List(vec![value])
+                } else {
+                    value
+                };
+                message.set_field(&field, value);
+                found.push((message, name));
+            }
+        }
+        above.pop();
+    }
+
+    #[test]
+    fn a_number_is_found_in_every_text_of_every_request_that_is_kept() {
+        let (mut seen, mut passed) = (0, BTreeSet::new());
+        for method in POOL
+            .services()
+            .flat_map(|service| service.methods().collect::<Vec<_>>())
+        {
+            let mut found = Vec::new();
+            texts(&method.input(), &mut Vec::new(), &mut found);
+            for (message, field) in found {
+                let encoded = message.encode_to_vec();
+                let mut at = None;
+                rewrite(
+                    method.input().full_name(),
+                    &encoded,
+                    |_| false,
+                    &mut |path, of, text| {
+                        at = (of.free && text.contains(NUMBER)).then(|| path.to_string());
+                        None
+                    },
+                );
+                match at {
+                    Some(path) => {
+                        let last = field.rsplit('.').next().unwrap();
+                        assert_eq!(path.rsplit('.').next().unwrap().trim_end_matches("[0]"), last, "{path}");
+                        seen += 1;
+                    }
+                    None => {
+                        passed.insert(field);
+                    }
+                }
+            }
+        }
+        assert!(seen > 500, "{seen}");
+        let allowed = |field: &String| {
+            let name = field.rsplit('.').next().unwrap();
+            CHECKED.contains(&field.as_str()) || PASSING.contains(&name)
+        };
+        let other: Vec<_> = passed.into_iter().filter(|field| !allowed(field)).collect();
+        assert_eq!(other, Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_field_that_is_passed_over_is_not_looked_into() {
+        let encoded = Name {
+            text: NUMBER.to_owned(),
+            ..Name::default()
+        }
+        .encode_to_vec();
+        let seen = |skip: &str| {
+            let mut seen = Vec::new();
+            rewrite("mingce.registry.v1.Name", &encoded, |f| f == skip, &mut |path, _, _| {
+                seen.push(path.to_string());
+                None
+            });
+            seen
+        };
+        assert_eq!(seen(""), ["text"]);
+        assert_eq!(seen("text"), Vec::<String>::new());
     }
 }

@@ -1,17 +1,7 @@
 //! How much memory a message takes once it is decoded, added up from its bytes before anything is decoded: two bytes on the
 //! wire can be an element of several hundred bytes. A message that takes far more than it has bytes is refused.
 
-use std::collections::HashMap;
-use std::sync::LazyLock;
-
-use prost::encoding::WireType;
-use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
-
-use crate::names::POOL;
-
-mod sizes {
-    include!(concat!(env!("OUT_DIR"), "/sizes.rs"));
-}
+use crate::shapes::{DEEPEST, Field, Form, SHAPES, Shape};
 
 /// How many times as much memory as it has bytes may be asked for to decode a message, …
 pub const TIMES: usize = 16;
@@ -22,8 +12,6 @@ pub const FREE: usize = 64 << 10;
 
 /// How many paths a mask may have: far more than any resource has fields.
 pub const MOST_PATHS: usize = 1000;
-/// Messages in messages go no deeper. prost has the same limit.
-const DEEPEST: usize = 100;
 /// What the allocator adds to each piece of memory, at most.
 const PIECE: usize = 16;
 /// How large a text is by itself.
@@ -51,55 +39,6 @@ pub enum Refused {
         most: usize,
     },
 }
-
-#[derive(Debug, Clone, Copy)]
-enum Form {
-    Text,
-    Scalar(usize),
-    /// A message by its place among the shapes; its own memory is apart from that of the message that has it.
-    Message {
-        shape: usize,
-        apart: bool,
-    },
-}
-
-#[derive(Debug)]
-struct Field {
-    name: Box<str>,
-    form: Form,
-    /// A text in which people write what they like, and which is kept.
-    free: bool,
-    /// Its place among the repeated fields of its message.
-    slot: Option<usize>,
-    /// How many elements the contract allows.
-    most: usize,
-    /// Also in a message of a stream, which else is refused with its row alone.
-    always: bool,
-}
-
-/// What is known of a message of the contract.
-#[derive(Debug)]
-struct Shape {
-    size: usize,
-    /// By number.
-    fields: Vec<Option<Field>>,
-    /// How many repeated fields it has.
-    slots: usize,
-    /// So many bytes of it take no more memory than is allowed, whatever they say.
-    light: usize,
-    /// One of many in a stream. An element too much refuses its row and not all others.
-    streams: bool,
-}
-
-/// The messages of the contract, and the place of each by its full name.
-struct Shapes {
-    all: Vec<Shape>,
-    places: HashMap<String, usize>,
-    /// So many bytes are light in each of them.
-    light: usize,
-}
-
-static SHAPES: LazyLock<Shapes> = LazyLock::new(shapes);
 
 /// How many bytes of memory are asked for to decode a message of this type, about. Small messages and those of types that
 /// cannot grow are not looked into, and answer their own length.
@@ -365,202 +304,8 @@ impl<'a> Scale<'a> {
     }
 }
 
-/// What is looked for in the texts of a message.
-#[derive(Clone, Copy)]
-pub(crate) struct Sought<'a> {
-    /// Whether some bytes may have it: those of a text, or of a message with its texts. Cheap, and more often true.
-    pub maybe: fn(&[u8]) -> bool,
-    /// Whether a text has it.
-    pub is: &'a dyn Fn(&[u8]) -> bool,
-    /// Only in texts in which people write what they like, and which are kept.
-    pub free: bool,
-    /// Fields of the message itself that are passed over.
-    pub skip: &'a dyn Fn(&str) -> bool,
-}
-
-/// The path of the first text of a message that has what is sought. `None` too where there is no such message.
-pub(crate) fn first_text(message: &str, bytes: &[u8], sought: Sought<'_>) -> Option<String> {
-    if !(sought.maybe)(bytes) {
-        return None;
-    }
-    let shapes = &*SHAPES;
-    let root = *shapes.places.get(message)?;
-    let mut search = Search {
-        shapes: &shapes.all,
-        sought,
-        path: String::new(),
-    };
-    search.message(root, bytes, 0).then_some(search.path)
-}
-
-/// Looks through texts without decoding: who sends a bad one shall not have a whole message decoded once more.
-struct Search<'a> {
-    shapes: &'a [Shape],
-    sought: Sought<'a>,
-    path: String,
-}
-
-impl Search<'_> {
-    /// Whether a text has it. Its path is then there.
-    fn message(&mut self, shape: usize, mut bytes: &[u8], deep: usize) -> bool {
-        let Some(shape) = self.shapes.get(shape).filter(|_| deep < DEEPEST) else {
-            return false;
-        };
-        let mut places = vec![0_usize; shape.slots];
-        while let Some((number, content, rest)) = next(bytes) {
-            bytes = rest;
-            let Some(field) = shape.fields.get(number).and_then(Option::as_ref) else {
-                continue;
-            };
-            let place = field.slot.and_then(|slot| places.get_mut(slot)).map(|place| {
-                *place += 1;
-                *place - 1
-            });
-            if !(self.sought.maybe)(content) || deep == 0 && (self.sought.skip)(&field.name) {
-                continue;
-            }
-            let before = self.path.len();
-            if !self.path.is_empty() {
-                self.path.push('.');
-            }
-            self.path.push_str(&field.name);
-            if let Some(place) = place {
-                self.path.push_str(&format!("[{place}]"));
-            }
-            let found = match field.form {
-                Form::Text => (field.free || !self.sought.free) && (self.sought.is)(content),
-                Form::Scalar(_) => false,
-                Form::Message { shape, .. } => self.message(shape, content, deep + 1),
-            };
-            if found {
-                return true;
-            }
-            self.path.truncate(before);
-        }
-        false
-    }
-}
-
-/// The next field of an encoded message: its number, what it holds where that has a length, and what follows.
-fn next(bytes: &[u8]) -> Option<(usize, &[u8], &[u8])> {
-    let mut rest = bytes;
-    let (number, kind) = prost::encoding::decode_key(&mut rest).ok()?;
-    let length = match kind {
-        WireType::LengthDelimited => {
-            let length = prost::encoding::decode_varint(&mut rest).ok()?;
-            let (content, rest) = rest.split_at_checked(usize::try_from(length).ok()?)?;
-            return Some((number as usize, content, rest));
-        }
-        WireType::Varint => {
-            prost::encoding::decode_varint(&mut rest).ok()?;
-            0
-        }
-        WireType::SixtyFourBit => 8,
-        WireType::ThirtyTwoBit => 4,
-        WireType::StartGroup | WireType::EndGroup => return None,
-    };
-    Some((number as usize, &[], rest.get(length..)?))
-}
-
-fn shapes() -> Shapes {
-    let messages: Vec<MessageDescriptor> = POOL.all_messages().collect();
-    let places: HashMap<String, usize> = messages
-        .iter()
-        .enumerate()
-        .map(|(place, message)| (message.full_name().to_owned(), place))
-        .collect();
-    let sizes: HashMap<&str, usize> = sizes::SIZES.iter().copied().collect();
-    let streamed: Vec<String> = POOL
-        .services()
-        .flat_map(|service| service.methods().collect::<Vec<_>>())
-        .filter(prost_reflect::MethodDescriptor::is_client_streaming)
-        .map(|method| method.input().full_name().to_owned())
-        .collect();
-    let mut all: Vec<Shape> = messages
-        .iter()
-        .map(|message| {
-            let mut slots = 0;
-            let mut fields = Vec::new();
-            for field in message.fields() {
-                // Numbers beyond are of options and extensions, which nobody sends.
-                let Some(number) = usize::try_from(field.number()).ok().filter(|number| *number < 1000) else {
-                    continue;
-                };
-                if fields.len() <= number {
-                    fields.resize_with(number + 1, || None);
-                }
-                if let Some(place) = fields.get_mut(number) {
-                    *place = Some(form(&field, &places, &mut slots));
-                }
-            }
-            Shape {
-                // Of types that are not in the table none is larger than this, by far.
-                size: sizes.get(message.full_name()).copied().unwrap_or(1024),
-                fields,
-                slots,
-                light: 0,
-                streams: streamed.iter().any(|name| name == message.full_name()),
-            }
-        })
-        .collect();
-    for place in 0..all.len() {
-        let light = light(&all, place);
-        if let Some(shape) = all.get_mut(place) {
-            shape.light = light;
-        }
-    }
-    let light = all.iter().map(|shape| shape.light).min().unwrap_or(0);
-    Shapes { all, places, light }
-}
-
-fn form(field: &FieldDescriptor, places: &HashMap<String, usize>, slots: &mut usize) -> Field {
-    let mask = field.full_name() == "google.protobuf.FieldMask.paths";
-    let repeated = field.is_list() || field.is_map();
-    let slot = repeated.then_some(*slots);
-    *slots += usize::from(repeated);
-    let form = match field.kind() {
-        Kind::Message(of) => Form::Message {
-            shape: places.get(of.full_name()).copied().unwrap_or(usize::MAX),
-            apart: field.containing_oneof().is_some_and(|oneof| !oneof.is_synthetic()),
-        },
-        Kind::String | Kind::Bytes => Form::Text,
-        Kind::Bool => Form::Scalar(1),
-        Kind::Double | Kind::Int64 | Kind::Uint64 | Kind::Sint64 | Kind::Fixed64 | Kind::Sfixed64 => Form::Scalar(8),
-        _ => Form::Scalar(4),
-    };
-    Field {
-        name: field.name().into(),
-        form,
-        free: matches!(field.kind(), Kind::String) && crate::names::is_free(field),
-        slot,
-        most: if mask {
-            MOST_PATHS
-        } else {
-            most_items(field).unwrap_or(usize::MAX)
-        },
-        always: mask,
-    }
-}
-
-/// How many elements the rules of the contract allow a field.
-fn most_items(field: &FieldDescriptor) -> Option<usize> {
-    let extension = POOL.get_extension_by_name("buf.validate.field")?;
-    let options = field.options();
-    if !options.has_extension(&extension) {
-        return None;
-    }
-    let rules = options.get_extension(&extension);
-    let repeated = rules.as_message()?.get_field_by_name("repeated")?;
-    let repeated = repeated.as_message()?;
-    if !repeated.has_field_by_name("max_items") {
-        return None;
-    }
-    let most = repeated.get_field_by_name("max_items")?.as_u64()?;
-    usize::try_from(most).ok()
-}
-
 /// How many bytes of a message take no more memory than is free, whatever they say.
-fn light(shapes: &[Shape], root: usize) -> usize {
+pub(crate) fn light(shapes: &[Shape], root: usize) -> usize {
     let (mut seen, mut open, mut worst) = (vec![root], vec![root], TIMES);
     while let Some(shape) = open.pop().and_then(|place| shapes.get(place)) {
         for field in shape.fields.iter().flatten() {

@@ -1,9 +1,12 @@
 use proptest::prelude::*;
 use prost::Message;
+use prost_reflect::{Kind, MessageDescriptor};
 
 use super::*;
 use crate::labs::{BatchMoveLabDesignationsRequest, EvaluateLabDesignationRequest, Lab, LabDesignationMove, LabMember};
+use crate::names::POOL;
 use crate::registry::TalentReference;
+use crate::shapes::is_measured;
 
 const BATCH: &str = "mingce.labs.v1.BatchMoveLabDesignationsRequest";
 const UPDATE: &str = "mingce.labs.v1.UpdateLabRequest";
@@ -105,7 +108,7 @@ fn a_text_with_nul_is_found_by_its_path_and_a_number_that_is_nought_is_none() {
         revision: 256,
         ..Lab::default()
     };
-    let found = |lab: Lab| crate::names::text_with_nul("mingce.labs.v1.Lab", &lab.encode_to_vec());
+    let found = |lab: Lab| crate::texts::with_nul("mingce.labs.v1.Lab", &lab.encode_to_vec());
     let path = "members[2].person.display_name".to_owned();
     assert_eq!(found(lab(["甲", "乙", "a\0b"])), Some(path));
     let mut committee = lab(["甲", "乙", "丙"]);
@@ -117,7 +120,7 @@ fn a_text_with_nul_is_found_by_its_path_and_a_number_that_is_nought_is_none() {
         nanos: 0,
     });
     let zero = [plain.encode_to_vec(), vec![0x38, 0]].concat();
-    assert_eq!(crate::names::text_with_nul("mingce.labs.v1.Lab", &zero), None);
+    assert_eq!(crate::texts::with_nul("mingce.labs.v1.Lab", &zero), None);
 }
 
 /// What weighing costs beside decoding: `cargo test -p mingce-proto --release what_weighing -- --nocapture`.
@@ -200,7 +203,7 @@ fn no_message_of_the_contract_holds_itself_so_that_none_but_choices_lie_apart() 
     }
     for message in POOL.all_messages().filter(|m| m.full_name().starts_with("mingce.")) {
         assert!(!reaches(&message, &message, &mut Vec::new()), "{}", message.full_name());
-        let known = sizes::SIZES.iter().any(|(name, _)| *name == message.full_name());
+        let known = is_measured(message.full_name());
         assert!(known, "{}", message.full_name());
     }
 }

@@ -5,16 +5,15 @@ use std::collections::HashMap;
 
 use mingce_orm::identifier::{self, Fault};
 use mingce_orm::rules::check;
-use mingce_orm::texts::cleaned;
 use mingce_orm::work::head_of;
 use mingce_orm::{Collection, Error, Key, Store, Violation, Work, import};
 use mingce_proto::awards::SchemeReference;
 use mingce_proto::labs::LabReference;
 use mingce_proto::registry::{Identifier, OrganizationReference, TalentReference};
 use mingce_proto::talent::ProgrammeReference;
-use prost::{Message, Name};
+use prost::Message;
 
-use crate::rows::{Row, Session, in_clear};
+use crate::rows::{Row, Session};
 
 /// A reference as the contract has it: a resource name and the name of the thing as it stood.
 pub trait Reference: Message + Clone + Default {
@@ -54,17 +53,7 @@ macro_rules! reference {
             }
 
             fn broken(&self) -> Vec<Violation> {
-                // All that its owner would refuse, and with it whatever is asked in the same call.
-                let name = Self::full_name();
-                let mut problems = check(self, "");
-                problems.extend(in_clear(&name, self, |_| false));
-                problems.extend(
-                    cleaned(&name, self.clone(), |_| false)
-                        .err()
-                        .into_iter()
-                        .flatten(),
-                );
-                problems
+                check(self, "")
             }
         }
     };

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use mingce_orm::identifier::{IN_CLEAR, holds_resident_id};
 use mingce_orm::rules::{Chain, check, expect_no_cycle};
 use mingce_orm::seen::{Seen, Turn};
 use mingce_orm::store::inbound;
@@ -177,12 +176,17 @@ pub async fn update<C: Collection>(
 ) -> Result<Reply<C::Item>, Error> {
     let resource = resource.unwrap_or_default();
     let mask = Mask::parse::<C>(&paths.unwrap_or_default().paths, &resource)?;
-    let problems = inner_problems(&mask.only::<C>(&resource)?);
+    let given = mask.only::<C>(&resource)?;
+    let mut problems = inner_problems(&given);
+    let given = cleaned(C::MESSAGE, given, |_| false).unwrap_or_else(|texts| {
+        problems.extend(texts);
+        C::Item::default()
+    });
     if !problems.is_empty() {
         return Err(Error::invalid_all(problems.into_iter().map(below::<C>).collect()));
     }
     let prepared = async {
-        let resource = prepared::<C>(service, cx, mask.only::<C>(&resource)?).await?;
+        let resource = prepared::<C>(service, cx, given).await?;
         leads_on::<C>(service, &mask, &resource).await?;
         Ok(resource)
     };
@@ -194,14 +198,6 @@ pub async fn update<C: Collection>(
 }
 
 async fn prepared<C: Collection>(service: &impl Prepare<C>, cx: &Cx, resource: C::Item) -> Result<C::Item, Error> {
-    if let Some(problem) = nul_in(C::MESSAGE, &resource) {
-        return Err(Error::invalid_all(vec![below::<C>(problem)]));
-    }
-    if let Some(problem) = in_clear(C::MESSAGE, &resource, |_| false) {
-        return Err(Error::invalid_all(vec![below::<C>(problem)]));
-    }
-    let resource = cleaned(C::MESSAGE, resource, |_| false)
-        .map_err(|problems| Error::invalid_all(problems.into_iter().map(below::<C>).collect()))?;
     let mut rows = [Row::<C> {
         number: 1,
         resource,
@@ -238,24 +234,6 @@ fn names_another<C: Collection>(chains: &[Chain<C>], resource: &C::Item) -> bool
     chains.iter().any(|chain| !(chain.next)(resource).is_empty())
 }
 
-/// The edit of a row, and the same check after it. What has just been made cannot be where a circle closes.
-fn in_line<C: Collection>(chains: &'static [Chain<C>], row: C::Item, planned: Planned) -> Planned {
-    planned.map(|edit| {
-        Box::new(move |work| {
-            let stored = import::meant::<C>(work, &row, true)?;
-            let answer = edit(work)?;
-            if let Some(stored) = stored
-                && answer.outcome == Outcome::Updated
-                && let Some(id) = C::shape().kind.id(&answer.name)
-                && let Some(new) = work.get::<C>(id)?
-            {
-                expect_no_cycle(work, chains, &stored, &new)?;
-            }
-            Ok(answer)
-        })
-    })
-}
-
 fn below<C: Collection>(mut problem: Violation) -> Violation {
     problem.field = format!("{}.{}", C::SINGULAR, problem.field);
     problem
@@ -267,27 +245,6 @@ fn inner_problems(resource: &impl Validate) -> Vec<Violation> {
     let mut problems = check(resource, "");
     problems.retain(|problem| problem.field.contains(['.', '[']));
     problems
-}
-
-/// U+0000 in a text: databases do not take it alike, so nothing is looked up by such a text.
-pub fn nul_in(message: &str, value: &impl Message) -> Option<Violation> {
-    let field = mingce_proto::names::text_with_nul(message, &value.encode_to_vec())?;
-    Some(Violation {
-        field,
-        reason: "TEXT_HOLDS_NUL",
-        description: "a text holds no U+0000".to_owned(),
-    })
-}
-
-/// The number of an identity card in a text where it would stand in clear. `skip` leaves out fields of the message itself.
-pub fn in_clear(message: &str, value: &impl Message, skip: impl Fn(&str) -> bool) -> Option<Violation> {
-    let encoded = value.encode_to_vec();
-    let field = mingce_proto::names::text_with_number(message, &encoded, skip, holds_resident_id)?;
-    Some(Violation {
-        field,
-        reason: "IDENTITY_DOCUMENT_IN_CLEAR",
-        description: IN_CLEAR.to_owned(),
-    })
 }
 
 /// What an import answers: an outcome for each row, and what was made by the way.
@@ -330,8 +287,7 @@ where
         }
         if let Some(resource) = resource {
             length.row(resource.encoded_len()).map_err(status::from_error)?;
-            let mut problems = inner_problems(&resource);
-            problems.extend(in_clear(C::MESSAGE, &resource, |_| false));
+            let problems = inner_problems(&resource);
             let resource = inbound::<C>(&resource).map_err(status::from_error)?;
             waiting.push(Row {
                 number,
@@ -420,13 +376,8 @@ async fn begin<C: Collection>(
 ) -> Result<(), Error> {
     let mut broken = check(&settings, "settings");
     // The source is told to the services that own what rows name, which would refuse it.
-    let (message, all) = ("mingce.registry.v1.ImportSettings", |_: &str| false);
-    let mut texts: Vec<_> = nul_in(message, &settings)
-        .into_iter()
-        .chain(in_clear(message, &settings, all))
-        .collect();
-    texts.extend(cleaned(message, settings.clone(), all).err().into_iter().flatten());
-    broken.extend(texts.into_iter().map(|problem| Violation {
+    let texts = cleaned("mingce.registry.v1.ImportSettings", settings.clone(), |_| false).err();
+    broken.extend(texts.into_iter().flatten().map(|problem| Violation {
         field: format!("settings.{}", problem.field),
         ..problem
     }));
@@ -507,17 +458,27 @@ async fn take<C: Collection>(
         .collect();
     let (mut whole, mut rows_at) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
     for (place, row) in rows.into_iter().enumerate() {
-        let row = match nul_in(C::MESSAGE, &row.resource) {
-            Some(problem) => Err(vec![problem]),
-            None => cleaned(C::MESSAGE, row.resource, |_| false).map(|resource| Row { resource, ..row }),
-        };
-        match (row, outcomes.get_mut(place)) {
-            (Err(problems), Some(outcome)) => refuse::<C>(outcome, &Error::invalid_all(problems))?,
-            (Ok(row), _) => {
-                whole.push(row);
+        let Row {
+            number,
+            resource,
+            mut problems,
+        } = row;
+        match cleaned(C::MESSAGE, resource, |_| false) {
+            Ok(resource) => {
+                whole.push(Row {
+                    number,
+                    resource,
+                    problems,
+                });
                 rows_at.push(place);
             }
-            (Err(_), None) => {}
+            // Nothing is looked up by such a text, and no other service is told it.
+            Err(texts) => {
+                problems.extend(texts);
+                if let Some(outcome) = outcomes.get_mut(place) {
+                    refuse::<C>(outcome, &Error::invalid_all(problems))?;
+                }
+            }
         }
     }
     let mut rows = whole;
@@ -533,14 +494,9 @@ async fn take<C: Collection>(
         breathe(place).await;
         let edit = if row.problems.is_empty() {
             mask.and_then(|mask| {
-                let (chains, source) = (service.chains(), &session.settings.source);
-                let named = names_another::<C>(chains, &row.resource).then(|| row.resource.clone());
+                let (store, source) = (service.store(), &session.settings.source);
                 let turn = Turn::next(&session.seen, row.number);
-                let edit = import::row::<C>(service.store(), cx, source, mask, row.resource, turn)?;
-                Ok(match named {
-                    Some(row) => in_line::<C>(chains, row, edit),
-                    None => edit,
-                })
+                import::row::<C>(store, cx, source, mask, row.resource, turn, service.chains())
             })
         } else {
             Err(Error::invalid_all(row.problems))

@@ -8,7 +8,7 @@ use mingce_proto::labs::{
 };
 use mingce_proto::registry::{AssumedRecord, OrganizationReference};
 use mingce_server::references::{Cited, Found, KeyOf, Place, find, identifier_key, stay_recorded};
-use mingce_server::rows::{Prepare, Row, Session, nul_in, stand_in};
+use mingce_server::rows::{Prepare, Row, Session, stand_in};
 use prost::Message;
 
 use crate::LabRegister;
@@ -54,9 +54,6 @@ impl LabRegister {
 
     /// Resolves organizations for another service.
     pub(crate) async fn resolve_for_others(&self, cx: &Cx, r: ResolveOrganizationsRequest) -> Result<Vec<Resolution>> {
-        if let Some(problem) = nul_in("mingce.labs.v1.ResolveOrganizationsRequest", &r) {
-            return Err(Error::invalid_all(vec![problem]));
-        }
         let how = Resolving {
             create_missing: r.create_missing,
             source: r.source,

@@ -164,7 +164,9 @@ async fn a_zero_byte_in_what_is_looked_up_is_refused_too(store: Store) {
         reason: "why\0not".to_owned(),
         ..annul(&made.name)
     };
-    register.labs().annul_organization(request).await.unwrap();
+    let refused = failure(register.labs().annul_organization(request).await);
+    assert_eq!(refused.is(), (Code::InvalidArgument, "TEXT_HOLDS_NUL"), "{refused:?}");
+    assert_eq!(refused.fields, ["reason"], "{refused:?}");
 }
 
 async fn a_name_with_characters_that_cannot_be_seen_is_refused(store: Store) {

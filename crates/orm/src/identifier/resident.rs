@@ -95,6 +95,11 @@ const ZEROS: [char; 17] = [
 /// other widths and scripts, with a wrong last character, or in the old form of 15 digits, which then stand together. Of random numbers
 /// of 18 digits some 3 in 10,000 read so, of 15 digits some 13 in 1,000.
 pub fn holds_resident_id(text: &str) -> bool {
+    // Digits of other widths and scripts begin with these bytes, the characters of Chinese with none of them.
+    let digits = text.bytes().filter(|b| matches!(b, b'0'..=b'9' | 0xc2..=0xe2 | 0xef..));
+    if digits.take(15).count() < 15 {
+        return false;
+    }
     let (mut run, mut together, mut parted) = (String::new(), true, false);
     let seen = text.nfkc().filter(|c| !super::unseen(*c)).chain(['\0']);
     for c in seen {
