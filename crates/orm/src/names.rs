@@ -96,19 +96,23 @@ impl Problems {
 }
 
 /// Trims names, leaves out repeated ones and says what is wrong with their dates. A name without a kind is an alias.
-pub fn settle_names(names: &mut Vec<Name>, problems: &mut Problems) {
+///
+/// A name of old that is the name in use again is left out, unless it says when it was.
+pub fn settle_names(names: &mut Vec<Name>, display_name: &str, problems: &mut Problems) {
     let mut seen = BTreeSet::new();
+    let in_use = former(display_name);
     names.retain_mut(|name| {
         name.text = name.text.trim().to_owned();
         if name.kind() == NameKind::Unspecified {
             name.set_kind(NameKind::Alias);
         }
-        seen.insert((
+        let is_new = seen.insert((
             name.text.clone(),
             name.language.clone(),
             name.kind,
             name.merged_from.clone(),
-        ))
+        ));
+        is_new && *name != in_use
     });
     for (place, name) in names.iter_mut().enumerate() {
         let at = format!("names[{place}]");
@@ -173,6 +177,14 @@ pub fn keep_identifiers(given: &mut Vec<Identifier>, stored: &[Identifier]) {
     *given = kept;
 }
 
+fn former(text: &str) -> Name {
+    Name {
+        text: text.to_owned(),
+        kind: NameKind::Former as i32,
+        ..Name::default()
+    }
+}
+
 /// Keeps stored names that came with a merge, and those of old; a name in use that the row replaces becomes one of old.
 pub fn keep_names(given: &mut Vec<Name>, display_name: &str, (old, stored): (&str, &[Name])) {
     let unknown = |text: &str, given: &[Name]| text != display_name && given.iter().all(|name| name.text != text);
@@ -182,11 +194,7 @@ pub fn keep_names(given: &mut Vec<Name>, display_name: &str, (old, stored): (&st
         }
     }
     if unknown(old, given) {
-        given.push(Name {
-            text: old.to_owned(),
-            kind: NameKind::Former as i32,
-            ..Name::default()
-        });
+        given.push(former(old));
     }
     let merged = stored
         .iter()

@@ -159,7 +159,7 @@ impl Collection for Labs {
     fn settle(item: &mut Self::Item) -> Vec<Violation> {
         let mut problems = Problems::default();
         problems.name("display_name", &mut item.display_name);
-        settle_names(&mut item.names, &mut problems);
+        settle_names(&mut item.names, &item.display_name, &mut problems);
         settle_identifiers(&mut item.identifiers, &mut problems);
         problems.division_code(&item.division_code);
         if !item.discipline_code.is_empty() {

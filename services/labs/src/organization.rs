@@ -129,7 +129,7 @@ impl Collection for Organizations {
     fn settle(item: &mut Self::Item) -> Vec<Violation> {
         let mut problems = Problems::default();
         problems.name("display_name", &mut item.display_name);
-        settle_names(&mut item.names, &mut problems);
+        settle_names(&mut item.names, &item.display_name, &mut problems);
         settle_identifiers(&mut item.identifiers, &mut problems);
         problems.division_code(&item.division_code);
         for (field, value) in [("parent", &item.parent), ("successor", &item.successor)] {

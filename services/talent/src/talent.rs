@@ -104,7 +104,7 @@ impl Collection for Talents {
     fn settle(item: &mut Talent) -> Vec<Violation> {
         let mut problems = Problems::default();
         problems.name("display_name", &mut item.display_name);
-        settle_names(&mut item.names, &mut problems);
+        settle_names(&mut item.names, &item.display_name, &mut problems);
         settle_identifiers(&mut item.identifiers, &mut problems);
         problems.partial_date("birth_date", &item.birth_date);
         // One that is given is checked on its way in. What older versions have stored stays where it is no document.

@@ -356,6 +356,14 @@ async fn a_row_that_renames_keeps_the_old_name_as_a_former_one(store: Store) {
     organizations(&register, &[row("某某学院")], names).await;
     let back = read(&register, &stored.name).await;
     assert_eq!((back.names.len(), back.names[0].text.as_str()), (1, "某某大学"));
+
+    // There and back by rows that say nothing of other names: the name in use is not one of old too.
+    for name in ["某某大学", "某某学院", "某某大学"] {
+        organizations(&register, &[row(name)], ImportSettings::default()).await;
+    }
+    let there = read(&register, &stored.name).await;
+    assert_eq!(there.display_name, "某某大学");
+    assert_eq!((there.names.len(), there.names[0].text.as_str()), (1, "某某学院"));
 }
 
 async fn a_row_of_an_old_export_does_not_overwrite_what_was_changed_since(store: Store) {
