@@ -48,7 +48,7 @@ pub fn cleaned<T: Message + Default>(name: &str, message: T, skip: impl Fn(&str)
 /// What no text may be: the reason, and in words.
 fn wrong(of: texts::Text, text: &str) -> Option<(&'static str, String)> {
     // Databases do not take it alike, so nothing is looked up by such a text.
-    if text.contains('\0') {
+    if text.as_bytes().contains(&0) {
         return Some(("TEXT_HOLDS_NUL", "a text holds no U+0000".to_owned()));
     }
     if of.free && holds_resident_id(text) {

@@ -96,6 +96,9 @@ const ZEROS: [char; 17] = [
 /// of 18 digits some 3 in 10,000 read so, of 15 digits some 13 in 1,000.
 pub fn holds_resident_id(text: &str) -> bool {
     // Digits of other widths and scripts begin with these bytes, the characters of Chinese with none of them.
+    if text.len() < 15 {
+        return false;
+    }
     let digits = text.bytes().filter(|b| matches!(b, b'0'..=b'9' | 0xc2..=0xe2 | 0xef..));
     if digits.take(15).count() < 15 {
         return false;

@@ -39,7 +39,8 @@ impl Query {
     /// Reads a query. `None` where it holds neither letters nor digits.
     pub fn parse(text: &str) -> Option<Self> {
         let whole: String = fold(text).chars().take(MAX_CHARS).collect();
-        let asked = joined(&without_titles(&text.chars().take(MAX_CHARS).collect::<String>()));
+        let named = without_titles(&text.chars().take(MAX_CHARS).collect::<String>());
+        let asked = joined(&named);
         let (plain, out): (String, String) = (fold(&asked), fold(&written_out(&asked)));
         let out: Vec<&str> = out.split(' ').flat_map(by_script).collect();
         let (mut runs, mut words) = (Vec::new(), Vec::new());
@@ -102,7 +103,7 @@ impl Query {
 
     fn has_words(&self, name: &str, pieces: Vec<Piece>) -> bool {
         let pieces: Vec<Sound> = pieces.into_iter().map(Sound::new).collect();
-        let others = LazyCell::new(|| other_words(name));
+        let others = LazyCell::new(|| other_words(name, &super::pieces::pieces(name)));
         let partners: Vec<&String> = partners(&self.words).collect();
         self.words.iter().all(|word| {
             if pieces.iter().any(|piece| piece.meets(word)) {

@@ -1,6 +1,6 @@
 //! Readings of Han characters in pinyin without tones: surnames, words with a special sound, then the dictionary.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use pinyin::ToPinyinMulti;
@@ -50,15 +50,37 @@ static SURNAME_READINGS: LazyLock<Readings> = LazyLock::new(|| table(SURNAMES));
 static CHARACTER_READINGS: LazyLock<Readings> = LazyLock::new(|| table(CHARACTERS));
 static WORD_READINGS: LazyLock<Readings> = LazyLock::new(|| table(WORDS));
 
-/// All syllables that some character has.
-static SYLLABLES: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
+/// All syllables that some character has, as numbers in order: names are taken apart for each write.
+static SYLLABLES: LazyLock<Vec<u32>> = LazyLock::new(|| {
     let mut all = Vec::new();
     ('\u{4e00}'..='\u{9fff}').for_each(|c| push_dictionary(c, &mut all));
     // Interjections without a vowel would make syllables out of any n.
-    all.into_iter()
-        .filter(|syllable| syllable.contains(['a', 'e', 'i', 'o', 'u', 'v']))
-        .collect()
+    let vowels = ['a', 'e', 'i', 'o', 'u', 'v'];
+    let syllables = all.into_iter().filter(|syllable| syllable.contains(vowels));
+    let mut numbers: Vec<u32> = syllables.filter_map(syllable_number).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers
 });
+
+/// The longest syllable.
+const LONGEST: usize = 6;
+
+/// Five bits for each letter.
+fn syllable_number(word: &str) -> Option<u32> {
+    if word.is_empty() || word.len() > LONGEST {
+        return None;
+    }
+    word.bytes().try_fold(0, |number, letter| {
+        letter
+            .is_ascii_lowercase()
+            .then(|| number << 5 | u32::from(letter - b'a' + 1))
+    })
+}
+
+fn is_syllable(word: &str) -> bool {
+    syllable_number(word).is_some_and(|number| SYLLABLES.binary_search(&number).is_ok())
+}
 
 fn table(text: &'static str) -> Readings {
     let mut table = HashMap::new();
@@ -145,31 +167,41 @@ pub(super) fn is_surname(chars: &[char]) -> bool {
 
 /// Whether a word can be read as whole syllables of pinyin.
 pub(super) fn is_pinyin(word: &str) -> bool {
-    if !word.is_ascii() || word.is_empty() {
-        return false;
-    }
-    let mut ends = vec![false; word.len() + 1];
-    ends[0] = true;
-    for start in 0..word.len() {
-        if ends[start] {
-            let longest = word.len().min(start + 6);
-            (start + 1..=longest)
-                .filter(|end| SYLLABLES.contains(&word[start..*end]))
-                .for_each(|end| ends[end] = true);
-        }
-    }
-    ends[word.len()]
+    word.is_ascii() && !word.is_empty() && readable_from(word).first() == Some(&true)
 }
 
-/// How long the first syllable of a word is, where it is pinyin: as long as it can be.
-pub(super) fn first_syllable(word: &str) -> Option<usize> {
-    if !is_pinyin(word) {
-        return None;
+/// From where on an ASCII word can be read as whole syllables.
+fn readable_from(word: &str) -> Vec<bool> {
+    let mut from = vec![false; word.len() + 1];
+    from[word.len()] = true;
+    for start in (0..word.len()).rev() {
+        let longest = word.len().min(start + LONGEST);
+        from[start] = (start + 1..=longest).any(|end| from[end] && is_syllable(&word[start..end]));
     }
-    let most = word.len().min(6);
-    (1..=most)
-        .rev()
-        .find(|end| SYLLABLES.contains(&word[..*end]) && (*end == word.len() || is_pinyin(&word[*end..])))
+    from
+}
+
+/// Where the later syllables of a pinyin word begin; syllables are as long as they can be.
+pub(super) fn later_syllables(word: &str) -> Vec<usize> {
+    let mut starts = Vec::new();
+    if !word.is_ascii() {
+        return starts;
+    }
+    let from = readable_from(word);
+    let mut start = 0;
+    while start < word.len() && from[start] {
+        let longest = word.len().min(start + LONGEST);
+        let Some(end) = (start + 1..=longest)
+            .rev()
+            .find(|end| from[*end] && is_syllable(&word[start..*end]))
+        else {
+            break;
+        };
+        start = end;
+        starts.push(start);
+    }
+    starts.retain(|start| *start < word.len());
+    starts
 }
 
 /// Fails where an entry of a table has more or fewer syllables than characters.
@@ -178,11 +210,7 @@ pub(super) fn check_tables() {
     for table in [&SURNAME_READINGS, &CHARACTER_READINGS, &WORD_READINGS] {
         for (word, syllables) in table.iter() {
             assert_eq!(word.len(), syllables.len(), "{word:?}");
-            assert!(
-                syllables.iter().all(|syllable| SYLLABLES.contains(syllable)),
-                "{word:?}"
-            );
+            assert!(syllables.iter().all(|syllable| is_syllable(syllable)), "{word:?}");
         }
     }
-    assert!(SYLLABLES.iter().all(|syllable| syllable.is_ascii()));
 }

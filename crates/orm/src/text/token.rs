@@ -25,8 +25,9 @@ const TAIL_READINGS: usize = 4;
 pub fn tokens<'a>(names: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
     let mut tokens = BTreeSet::new();
     for name in names {
-        tokens.extend(other_words(name));
-        for piece in pieces(name) {
+        let all = pieces(name);
+        tokens.extend(other_words(name, &all));
+        for piece in all {
             match piece {
                 Piece::Han(phrase) => add_phrase(&phrase, &mut tokens),
                 Piece::Word(word) => tokens.extend(forms(&word).map(|form| form.chars().take(WORD_CHARS).collect())),

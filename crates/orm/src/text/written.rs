@@ -1,11 +1,12 @@
 //! Names as people write them: one given name in one or two words, initials beside a surname, umlauts written out, titles behind a
 //! name, and a body's name inside an affiliation.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::fold::{fold, is_han};
-use super::pieces::{Phrase, Piece, pieces};
-use super::reading::{first_syllable, initials, is_surname, readings};
+use super::pieces::{Phrase, Piece};
+use super::reading::{initials, is_surname, later_syllables, readings};
 use super::token::WORD_CHARS;
 
 /// Names with more Latin words than these are no persons': they have no initials.
@@ -82,9 +83,8 @@ const SHORT_NAMES: [(&str, &str); 6] = [
 
 /// The words, beside those that stand in a name, by which it is found: neighbours as one word, the later syllables of a pinyin word,
 /// umlauts written out, and each word of a person's name beside the initials of the others.
-pub(super) fn other_words(name: &str) -> BTreeSet<String> {
+pub(super) fn other_words(name: &str, all: &[Piece]) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    let all = pieces(name);
     let words: Vec<String> = all
         .iter()
         .filter_map(|piece| match piece {
@@ -100,8 +100,8 @@ pub(super) fn other_words(name: &str) -> BTreeSet<String> {
         }
     }
     let out = written_out(name);
-    for text in [joined(name), joined(&out), out] {
-        if text != name {
+    for text in [joined(name), joined(&out), Cow::Borrowed(&*out)] {
+        if *text != *name {
             let folded = fold(&text);
             let words = folded
                 .split(' ')
@@ -110,22 +110,25 @@ pub(super) fn other_words(name: &str) -> BTreeSet<String> {
         }
     }
     if words.len() == all.len() && words.len() <= PERSON_WORDS {
-        for word in &words {
-            found.extend(tails(word).into_iter().map(str::to_owned));
-        }
-        let written = fold(&written_out(name));
+        let tails: Vec<Vec<&str>> = words.iter().map(|word| tails(word)).collect();
+        found.extend(tails.iter().flatten().map(|tail| (*tail).to_owned()));
+        let initials: Vec<Vec<char>> = words
+            .iter()
+            .zip(&tails)
+            .map(|(word, tails)| initials_of(word, tails))
+            .collect();
+        let written = fold(&out);
         let written: Vec<&str> = written.split(' ').collect();
         for (at, word) in words.iter().enumerate().filter(|(_, word)| word.chars().count() > 1) {
             let spellings =
                 std::iter::once(word.as_str()).chain(written.get(at).copied().filter(|_| written.len() == words.len()));
             for spelling in spellings {
-                let others = words.iter().enumerate().filter(|(other, _)| *other != at);
-                let initials = others.flat_map(|(_, other)| initials_of(other));
-                found.extend(initials.map(|initial| beside(spelling, initial)));
+                let others = initials.iter().enumerate().filter(|(other, _)| *other != at);
+                found.extend(others.flat_map(|(_, of)| of).map(|initial| beside(spelling, *initial)));
             }
         }
     }
-    if let [Piece::Han(phrase)] = all.as_slice() {
+    if let [Piece::Han(phrase)] = all {
         add_person(phrase, &mut found);
     }
     found
@@ -155,28 +158,30 @@ pub(super) fn beside(word: &str, initial: char) -> String {
 }
 
 /// The first letter of a word and of each later syllable.
-fn initials_of(word: &str) -> Vec<char> {
-    let first = word.chars().next();
-    first
-        .into_iter()
-        .chain(tails(word).into_iter().filter_map(|tail| tail.chars().next()))
+fn initials_of(word: &str, tails: &[&str]) -> Vec<char> {
+    let tails = tails.iter().copied();
+    std::iter::once(word)
+        .chain(tails)
+        .filter_map(|part| part.chars().next())
         .collect()
 }
 
-/// The later syllables of a pinyin word, with those that follow; syllables are as long as they can be.
+/// The later syllables of a pinyin word, with those that follow.
 fn tails(word: &str) -> Vec<&str> {
-    let (mut tails, mut rest) = (Vec::new(), word);
-    while let Some(length) = first_syllable(rest).filter(|length| *length < rest.len()) {
-        rest = &rest[length..];
-        tails.push(rest);
-    }
-    tails.retain(|tail| tail.len() > 1);
-    tails
+    let starts = later_syllables(word).into_iter();
+    starts
+        .map(|start| &word[start..])
+        .filter(|tail| tail.len() > 1)
+        .collect()
 }
 
 /// A text with its umlauts as two letters.
-pub(super) fn written_out(text: &str) -> String {
+pub(super) fn written_out(text: &str) -> Cow<'_, str> {
     use unicode_normalization::UnicodeNormalization;
+    // A letter with a mark, or the mark by itself.
+    if !text.contains(|c| matches!(c, '\u{c0}'..='\u{24f}' | '\u{300}'..='\u{36f}' | '\u{212b}')) {
+        return Cow::Borrowed(text);
+    }
     let mut out = String::with_capacity(text.len());
     for c in text.nfc() {
         match c {
@@ -187,7 +192,11 @@ pub(super) fn written_out(text: &str) -> String {
             other => out.push(other),
         }
     }
-    out
+    Cow::Owned(out)
+}
+
+fn is_hyphen(c: char) -> bool {
+    matches!(c, '-' | '\u{2010}'..='\u{2013}')
 }
 
 fn is_latin_letter(c: char) -> bool {
@@ -195,7 +204,10 @@ fn is_latin_letter(c: char) -> bool {
 }
 
 /// Words with a hyphen between them as one word, as they are indexed.
-pub(super) fn joined(query: &str) -> String {
+pub(super) fn joined(query: &str) -> Cow<'_, str> {
+    if !query.contains(is_hyphen) {
+        return Cow::Borrowed(query);
+    }
     let chars: Vec<char> = query.chars().collect();
     let is_word = |part: &[char]| part.len() > 1;
     let letters_before = |at: usize| {
@@ -215,9 +227,8 @@ pub(super) fn joined(query: &str) -> String {
     let mut out = String::with_capacity(query.len());
     let mut just_joined = false;
     for (at, c) in chars.iter().enumerate() {
-        let is_hyphen = matches!(c, '-' | '\u{2010}'..='\u{2013}');
         // Only pairs are indexed.
-        if is_hyphen && !just_joined && is_word(letters_before(at)) && is_word(letters_after(at + 1)) {
+        if is_hyphen(*c) && !just_joined && is_word(letters_before(at)) && is_word(letters_after(at + 1)) {
             just_joined = true;
             continue;
         }
@@ -226,7 +237,7 @@ pub(super) fn joined(query: &str) -> String {
         }
         out.push(*c);
     }
-    out
+    Cow::Owned(out)
 }
 
 /// A query without what people write beside a person's name: titles, and what stands in brackets behind it.
