@@ -41,18 +41,25 @@ pub async fn renew<C: Collection>(db: &Db, migrate: bool) -> Result<()> {
                     back it up and run `mingce migrate`";
         return Err(Error::new(Class::Precondition, "INDEX_OUTDATED", said));
     }
-    let transaction = db.begin().await?;
-    if !is_empty {
-        write_anew::<C>(&transaction).await?;
-        let equal = keys_anew(&transaction, table).await?;
-        let same = namesakes::<C>(&transaction).await?;
-        for records in equal.into_iter().chain(same) {
-            tracing::warn!(
-                records = records.join(", "),
-                "these records are written the same now that their characters are of one form: look at them, and merge them if they are one"
-            );
-        }
+    for records in anew::<C>(db).await? {
+        tracing::warn!(
+            records = records.join(", "),
+            "these records are written the same now that their characters are of one form: look at them, and merge them if they are one"
+        );
     }
+    Ok(())
+}
+
+/// Makes them anew whatever they are, and notes the version. The names of records that are written the same now and were not before.
+///
+/// # Errors
+/// Where the database cannot be read or written.
+pub async fn anew<C: Collection>(db: &Db) -> Result<Vec<Vec<String>>> {
+    let name = format!("text {}", C::TABLE);
+    let transaction = db.begin().await?;
+    write_anew::<C>(&transaction).await?;
+    let mut equal = keys_anew(&transaction, C::TABLE).await?;
+    equal.extend(namesakes::<C>(&transaction).await?);
     let note =
         "INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
     for name in [name.as_str(), "text"] {
@@ -61,7 +68,7 @@ pub async fn renew<C: Collection>(db: &Db, migrate: bool) -> Result<()> {
             .await?;
     }
     transaction.commit().await?;
-    Ok(())
+    Ok(equal)
 }
 
 async fn write_anew<C: Collection>(on: &DatabaseTransaction) -> Result<()> {

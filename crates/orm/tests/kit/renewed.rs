@@ -1,6 +1,6 @@
 //! What was stored before characters had one form is found, grouped and compared as if it had been written so.
 
-use mingce_orm::renew::renew;
+use mingce_orm::renew::{anew, renew};
 use sea_orm::DbBackend;
 
 use crate::collections::Institutes;
@@ -47,13 +47,56 @@ fn old_rows_are_renewed_by_migrate_alone_and_two_that_become_equal_stay_two() {
             let refused = renew::<Institutes>(&db, false).await.unwrap_err();
             assert_eq!(refused.reason(), "INDEX_OUTDATED");
             assert!(refused.message().contains("mingce migrate"), "{refused}");
-            renew::<Institutes>(&db, true).await.unwrap();
+            // Keys as they were written then: one in another width, and one that becomes that of another record.
+            let [two, three] = ["2", "3"].map(|number| named(&format!("示例{number}"), &[number]));
+            let (two, three) = (
+                make::<Institutes>(&store, two).await,
+                make::<Institutes>(&store, three).await,
+            );
+            let holder = |ending: &str| {
+                format!(
+                    "SELECT t.name FROM institutes_keys k JOIN institutes t ON t.id = k.id WHERE k.key LIKE '%/{ending}'"
+                )
+            };
+            let holds = async |ending: &str| -> Vec<String> {
+                let rows = query(&db, &holder(ending)).await;
+                rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
+            };
+            assert_eq!(holds("2").await, [two.name.as_str()]);
+            execute(
+                &db,
+                "UPDATE institutes_keys SET key = REPLACE(key, '/2', '/２') WHERE key LIKE '%/2'",
+            )
+            .await;
+            execute(
+                &db,
+                "UPDATE institutes_keys SET key = REPLACE(key, '/3', '/１') WHERE key LIKE '%/3'",
+            )
+            .await;
+            let first = holds("1").await;
+            let told = anew::<Institutes>(&db).await.unwrap();
+            assert_eq!(holds("2").await, [two.name.as_str()]);
+            assert_eq!(holds("1").await, first, "the one that had it keeps it");
+            let told: Vec<Vec<&str>> = told
+                .iter()
+                .map(|one| one.iter().map(String::as_str).collect())
+                .collect();
+            assert_eq!(
+                told,
+                [
+                    [first[0].as_str(), three.name.as_str()],
+                    [old.name.as_str(), first[0].as_str()]
+                ]
+            );
             assert_eq!(number(&db, equal).await, 2);
             for asked in ["长江示例", "長江示例", "changjiang", "⻓江"] {
                 assert_eq!(found(&store, asked, 10).await.len(), 2, "{asked}");
             }
             let names = "SELECT COUNT(*) FROM institutes_values WHERE field = '=' AND value = '长江示例'";
             assert_eq!(number(&db, names).await, 2);
+            renew::<Institutes>(&db, false).await.unwrap();
+            execute(&db, "DELETE FROM settings WHERE name = 'text institutes'").await;
+            renew::<Institutes>(&db, true).await.unwrap();
             renew::<Institutes>(&db, false).await.unwrap();
             store.close().await;
         });
