@@ -34,9 +34,7 @@ pub async fn renew<C: Collection>(db: &Db, migrate: bool) -> Result<()> {
     if noted.as_deref() == Some(VERSION) {
         return Ok(());
     }
-    let any = format!("SELECT 1 FROM {table} LIMIT 1");
-    let is_empty = db.owner().query_one_raw(db.sql(&any, [])).await?.is_none();
-    if !is_empty && !migrate {
+    if !migrate && has_rows(db.owner(), table).await? {
         let said = "names, numbers and the search index are as an earlier version of mingce wrote them: stop what uses the database, \
                     back it up and run `mingce migrate`";
         return Err(Error::new(Class::Precondition, "INDEX_OUTDATED", said));
@@ -57,9 +55,12 @@ pub async fn renew<C: Collection>(db: &Db, migrate: bool) -> Result<()> {
 pub async fn anew<C: Collection>(db: &Db) -> Result<Vec<Vec<String>>> {
     let name = format!("text {}", C::TABLE);
     let transaction = db.begin().await?;
-    write_anew::<C>(&transaction).await?;
-    let mut equal = keys_anew(&transaction, C::TABLE).await?;
-    equal.extend(namesakes::<C>(&transaction).await?);
+    let mut equal = Vec::new();
+    if has_rows(&transaction, C::TABLE).await? {
+        write_anew::<C>(&transaction).await?;
+        equal = keys_anew(&transaction, C::TABLE).await?;
+        equal.extend(namesakes::<C>(&transaction).await?);
+    }
     let note =
         "INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
     for name in [name.as_str(), "text"] {
@@ -69,6 +70,11 @@ pub async fn anew<C: Collection>(db: &Db) -> Result<Vec<Vec<String>>> {
     }
     transaction.commit().await?;
     Ok(equal)
+}
+
+async fn has_rows(on: &impl ConnectionTrait, table: &str) -> Result<bool> {
+    let any = sql(on.get_database_backend(), &format!("SELECT 1 FROM {table} LIMIT 1"), []);
+    Ok(on.query_one_raw(any).await?.is_some())
 }
 
 async fn write_anew<C: Collection>(on: &DatabaseTransaction) -> Result<()> {
