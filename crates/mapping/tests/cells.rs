@@ -222,6 +222,29 @@ fn hidden_rows_are_refused_unless_the_mapping_decides_and_hidden_sheets_are_not_
         let (read, refused) = read(&mapping, "t.xlsx", bytes()).unwrap();
         assert_eq!((read.len(), refused.len()), (rows, 0), "{setting}");
     }
+    // A file in the columns of a collection too.
+    let mut book = Workbook::new();
+    let sheet = book.add_worksheet();
+    for (row, name) in [(0, "display_name"), (1, "甲"), (2, "乙")] {
+        sheet.write_string(row, 0, name).unwrap();
+    }
+    sheet.set_row_hidden(1).unwrap();
+    let plain = Mapping::find("talents").unwrap();
+    let source = Source::from_bytes("t.xlsx", book.save_to_buffer().unwrap(), &plain.options()).unwrap();
+    let (mut taken, mut refused) = (0, Vec::new());
+    plain.parts()[0]
+        .read(&plain, &source, &mut |item| {
+            match item {
+                Item::Row(_) => taken += 1,
+                Item::Refused(all) => refused.extend(all),
+            }
+            Ok(true)
+        })
+        .unwrap();
+    assert_eq!(
+        (taken, of(&refused)),
+        (1, vec![(2, String::new(), "ROW_HIDDEN".to_owned())])
+    );
     let source = Source::from_bytes("t.xlsx", bytes(), &Options::default()).unwrap();
     assert_eq!((source.sheets()[0].hidden, source.hidden_rows().0), (true, 1));
 }
