@@ -79,13 +79,13 @@ impl Problems {
     }
 
     /// What only a decision says is given before it: of a case that is an error, and elsewhere it counts as not given.
-    pub fn before_decision(&mut self, is_case: bool, fields: [(&str, &mut String); 5]) {
+    pub fn before_decision<T: Default + PartialEq>(&mut self, is_case: bool, fields: &mut [(&str, &mut T)]) {
         for (field, value) in fields {
-            if is_case && !value.is_empty() {
+            if is_case && **value != T::default() {
                 let said = "is said by the decision and is not written before it: leave it out, and give it to the verb that decides";
-                self.add(field, "FIELD_BEFORE_DECISION", said);
+                self.add(*field, "FIELD_BEFORE_DECISION", said);
             }
-            value.clear();
+            **value = T::default();
         }
     }
 

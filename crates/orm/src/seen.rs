@@ -2,9 +2,8 @@
 //! the one would overwrite the other, and each run of the same file would do so again.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
-
-use sha2::{Digest, Sha256};
 
 use crate::answer::{Answer, Outcome};
 use crate::error::{Class, Error, Result};
@@ -13,18 +12,6 @@ use crate::work::Work;
 /// How many records one run is remembered to have meant.
 const MOST: usize = 1_000_000;
 
-/// The first bytes of a digest.
-type Short<const N: usize> = [u8; N];
-
-fn short<const N: usize>(bytes: &[u8]) -> Short<N> {
-    let digest = Sha256::digest(bytes);
-    let mut short = [0; N];
-    for (to, from) in short.iter_mut().zip(digest) {
-        *to = from;
-    }
-    short
-}
-
 /// A row that meant a record.
 #[derive(Debug, Clone, Copy)]
 struct First {
@@ -32,19 +19,27 @@ struct First {
     place: usize,
     /// Its number in the source.
     row: i64,
-    said: Short<8>,
+    said: u64,
 }
 
 /// The records that the rows of one run meant so far.
 #[derive(Debug, Default)]
 pub struct Seen {
-    records: HashMap<Short<16>, First>,
+    records: HashMap<u128, First>,
     /// What each row of a dry run said, for when it is taken as done.
-    dry: HashMap<i64, Short<8>>,
+    dry: HashMap<i64, u64>,
     places: usize,
+    /// Keys of its own, so that nobody can send rows that look alike to it.
+    hashers: [RandomState; 2],
 }
 
 impl Seen {
+    /// What stands for a resource name.
+    fn record(&self, name: &str) -> u128 {
+        let [one, other] = &self.hashers;
+        u128::from(one.hash_one(name)) << 64 | u128::from(other.hash_one(name))
+    }
+
     /// How many bytes of memory it takes, about.
     pub fn bytes(&self) -> usize {
         56 * self.records.capacity() + 24 * self.dry.capacity()
@@ -58,7 +53,7 @@ impl Seen {
                 row,
                 said: *said,
             };
-            self.records.insert(short(name.as_bytes()), first);
+            self.records.insert(self.record(name), first);
         }
     }
 }
@@ -85,9 +80,9 @@ impl Turn {
 
     /// Notes what the row means, or refuses that it changes what an earlier one meant. May be asked again for the same row.
     pub(crate) fn keep(&self, work: &Work, mut answer: Answer, said: &[u8]) -> Result<Answer> {
-        let said = short(said);
         let mut run = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = short(answer.name.as_bytes());
+        let said = run.hashers[0].hash_one(said);
+        let key = run.record(&answer.name);
         match run.records.get(&key) {
             Some(first) if first.place < self.place => {
                 if first.said == said {

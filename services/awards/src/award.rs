@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use data_encoding::HEXLOWER;
 use mingce_lifecycle::case::may_write;
+use mingce_lifecycle::{Living, Phase};
 use mingce_orm::names::{Problems, enum_values, settle_ranks};
 use mingce_orm::text::fold;
 use mingce_orm::{Cell, Collection, Column, Field, Key, Result, Shape, Violation};
@@ -215,6 +216,16 @@ impl Collection for Awards {
         problems.name("title", &mut item.title);
         problems.date("decision_date", &item.decision_date);
         item.verbs.clear();
+        if matches!(Self::life().phase(item.state), Phase::Draft | Phase::Undecided) {
+            let is_case = item.case.is_some();
+            let mut later = [
+                ("number", &mut item.number),
+                ("document_number", &mut item.document_number),
+                ("decision_date", &mut item.decision_date),
+            ];
+            problems.before_decision(is_case, &mut later);
+            problems.before_decision(is_case, &mut [("money_fen", &mut item.money_fen)]);
+        }
         if item.number.is_empty() && matches!(item.state(), S::Approved | S::Conferred | S::Revoked) {
             let said = "an award that was approved has a number: give the one of its certificate";
             problems.add("number", "NUMBER_MISSING", said);

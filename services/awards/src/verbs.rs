@@ -137,9 +137,5 @@ pub(crate) fn one_of(verb: award_move::Verb) -> Asked<Awards> {
 /// An award as it begins: the draft of a nomination for a round.
 pub(crate) fn begin(item: &mut Award, round: &Round) {
     item.set_state(AwardState::Draft);
-    item.number.clear();
-    item.decision_date.clear();
-    item.document_number.clear();
-    item.money_fen = 0;
     enter::<Awards>(item, round);
 }

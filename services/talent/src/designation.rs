@@ -170,14 +170,14 @@ impl Collection for Designations {
         let mut problems = Problems::default();
         if matches!(Self::life().phase(item.state), Phase::Draft | Phase::Undecided) {
             let is_case = item.case.is_some();
-            let later = [
+            let mut later = [
                 ("number", &mut item.number),
                 ("document_number", &mut item.document_number),
                 ("decision_date", &mut item.decision_date),
                 ("start_date", &mut item.start_date),
                 ("end_date", &mut item.end_date),
             ];
-            problems.before_decision(is_case, later);
+            problems.before_decision(is_case, &mut later);
         }
         for (field, value) in [
             ("decision_date", &item.decision_date),

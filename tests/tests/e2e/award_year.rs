@@ -102,6 +102,19 @@ async fn a_year_leads_from_nominations_to_conferral_and_years_later_to_a_revocat
     };
     let first = year.draft(crowded.clone()).await.unwrap();
     assert_eq!((first.state(), first.number.as_str()), (AwardState::Draft, ""));
+    // What the decision says is not written before it, and not dropped in silence.
+    let decided = Award {
+        number: "试1".to_owned(),
+        money_fen: 100,
+        ..year.work("乙项目")
+    };
+    let refused = failure(year.draft(decided).await);
+    assert_eq!(
+        refused.is(),
+        (Code::InvalidArgument, "FIELD_BEFORE_DECISION"),
+        "{refused:?}"
+    );
+    assert_eq!(refused.fields, ["award.number", "award.money_fen"]);
     let wrong = [
         "TOO_MANY_CONTRIBUTORS",
         "CONTRIBUTOR_ORGANIZATION_MISSING",

@@ -397,6 +397,22 @@ async fn an_application_is_written_only_while_it_is_with_the_applicant(store: St
         (Code::FailedPrecondition, "STATE_BY_VERBS"),
         "{refused:?}"
     );
+    // What the decision says is not written before it, and not dropped in silence.
+    let number = TalentDesignation {
+        number: "试1".to_owned(),
+        ..TalentDesignation::default()
+    };
+    let answer = register
+        .talent()
+        .update_talent_designation(update(number, "number"))
+        .await;
+    let refused = failure(answer);
+    assert_eq!(
+        refused.is(),
+        (Code::InvalidArgument, "FIELD_BEFORE_DECISION"),
+        "{refused:?}"
+    );
+    assert_eq!(refused.fields, ["talent_designation.number"]);
     submit(&register, &name).await.unwrap();
     let other = TalentDesignation {
         issuer: "另一个虚构的局".to_owned(),

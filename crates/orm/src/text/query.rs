@@ -103,7 +103,7 @@ impl Query {
 
     fn has_words(&self, name: &str, pieces: Vec<Piece>) -> bool {
         let pieces: Vec<Sound> = pieces.into_iter().map(Sound::new).collect();
-        let others = LazyCell::new(|| other_words(name, &super::pieces::pieces(name)));
+        let others = LazyCell::new(|| other_words(name));
         let partners: Vec<&String> = partners(&self.words).collect();
         self.words.iter().all(|word| {
             if pieces.iter().any(|piece| piece.meets(word)) {

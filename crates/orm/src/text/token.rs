@@ -9,7 +9,7 @@ use super::PINYIN_CHARS;
 use super::fold::fold;
 use super::pieces::{Phrase, Piece, forms, pieces};
 use super::reading::{initials, readings};
-use super::written::other_words;
+use super::written::{add_latin, add_person};
 
 /// Words of other scripts are cut at this many characters.
 pub(super) const WORD_CHARS: usize = 64;
@@ -26,10 +26,11 @@ pub fn tokens<'a>(names: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> 
     let mut tokens = BTreeSet::new();
     for name in names {
         let all = pieces(name);
-        tokens.extend(other_words(name, &all));
+        add_latin(name, &all, &mut tokens);
+        let is_alone = all.len() == 1;
         for piece in all {
             match piece {
-                Piece::Han(phrase) => add_phrase(&phrase, &mut tokens),
+                Piece::Han(phrase) => add_phrase(&phrase, is_alone, &mut tokens),
                 Piece::Word(word) => tokens.extend(forms(&word).map(|form| form.chars().take(WORD_CHARS).collect())),
             }
         }
@@ -65,11 +66,14 @@ pub fn is_exact(token: &str) -> bool {
     token.starts_with(['＝', '＃'])
 }
 
-fn add_phrase(phrase: &Phrase, tokens: &mut BTreeSet<String>) {
+fn add_phrase(phrase: &Phrase, is_alone: bool, tokens: &mut BTreeSet<String>) {
     let chars = &phrase.chars;
     tokens.extend(chars.iter().map(char::to_string));
     tokens.extend(chars.windows(2).map(|pair| pair.iter().collect()));
     let readings = readings(chars, phrase.is_short());
+    if is_alone && phrase.is_short() {
+        add_person(&readings, tokens);
+    }
     for at in 0..chars.len() {
         let limit = match at {
             0 => WHOLE_READINGS,

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::fold::{fold, is_han};
-use super::pieces::{Phrase, Piece};
+use super::pieces::{Piece, pieces};
 use super::reading::{initials, is_surname, later_syllables, readings};
 use super::token::WORD_CHARS;
 
@@ -83,8 +83,22 @@ const SHORT_NAMES: [(&str, &str); 6] = [
 
 /// The words, beside those that stand in a name, by which it is found: neighbours as one word, the later syllables of a pinyin word,
 /// umlauts written out, and each word of a person's name beside the initials of the others.
-pub(super) fn other_words(name: &str, all: &[Piece]) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
+pub(super) fn other_words(name: &str) -> BTreeSet<String> {
+    let (mut found, all) = (BTreeSet::new(), pieces(name));
+    add_latin(name, &all, &mut found);
+    if let [Piece::Han(phrase)] = all.as_slice()
+        && phrase.is_short()
+    {
+        add_person(&readings(&phrase.chars, true), &mut found);
+    }
+    found
+}
+
+/// Those of names in Latin letters.
+pub(super) fn add_latin(name: &str, all: &[Piece], found: &mut BTreeSet<String>) {
+    if !all.iter().any(|piece| matches!(piece, Piece::Word(_))) {
+        return;
+    }
     let words: Vec<String> = all
         .iter()
         .filter_map(|piece| match piece {
@@ -117,35 +131,33 @@ pub(super) fn other_words(name: &str, all: &[Piece]) -> BTreeSet<String> {
             .zip(&tails)
             .map(|(word, tails)| initials_of(word, tails))
             .collect();
-        let written = fold(&out);
+        // Without umlauts and apostrophes they are the words.
+        let is_other = matches!(out, Cow::Owned(_)) || name.contains(is_apostrophe);
+        let written = if is_other { fold(&out) } else { String::new() };
         let written: Vec<&str> = written.split(' ').collect();
         for (at, word) in words.iter().enumerate().filter(|(_, word)| word.chars().count() > 1) {
-            let spellings =
-                std::iter::once(word.as_str()).chain(written.get(at).copied().filter(|_| written.len() == words.len()));
+            let spellings = std::iter::once(word.as_str()).chain(
+                written
+                    .get(at)
+                    .copied()
+                    .filter(|_| is_other && written.len() == words.len()),
+            );
             for spelling in spellings {
                 let others = initials.iter().enumerate().filter(|(other, _)| *other != at);
                 found.extend(others.flat_map(|(_, of)| of).map(|initial| beside(spelling, *initial)));
             }
         }
     }
-    if let [Piece::Han(phrase)] = all {
-        add_person(phrase, &mut found);
-    }
-    found
 }
 
 /// A Chinese person's surname beside the initials of the given name.
-fn add_person(phrase: &Phrase, found: &mut BTreeSet<String>) {
-    if !phrase.is_short() {
-        return;
-    }
-    let readings = readings(&phrase.chars, true);
+pub(super) fn add_person(readings: &[Vec<&'static str>], found: &mut BTreeSet<String>) {
     let surnames = readings.first().map_or(&[][..], Vec::as_slice);
     // ü is written v, u and yu.
     let is_umlaut = surnames.first().is_some_and(|first| first.contains('v'));
     let count = if is_umlaut { 3 } else { 1 };
     for surname in surnames.iter().take(count).filter(|surname| !surname.is_empty()) {
-        for list in initials(&readings).iter().skip(1) {
+        for list in initials(readings).iter().skip(1) {
             let letters = list.iter().flat_map(|initial| initial.chars());
             found.extend(letters.map(|initial| beside(surname, initial)));
         }
@@ -154,7 +166,11 @@ fn add_person(phrase: &Phrase, found: &mut BTreeSet<String>) {
 
 /// A word and the initial of another.
 pub(super) fn beside(word: &str, initial: char) -> String {
-    format!("{word}{BESIDE}{initial}")
+    let mut both = String::with_capacity(word.len() + BESIDE.len_utf8() + initial.len_utf8());
+    both.push_str(word);
+    both.push(BESIDE);
+    both.push(initial);
+    both
 }
 
 /// The first letter of a word and of each later syllable.
@@ -193,6 +209,11 @@ pub(super) fn written_out(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(out)
+}
+
+/// Of any kind: folding makes one of them or takes it out.
+fn is_apostrophe(c: char) -> bool {
+    !c.is_alphanumeric() && !c.is_whitespace() && !is_hyphen(c) && c != '.'
 }
 
 fn is_hyphen(c: char) -> bool {

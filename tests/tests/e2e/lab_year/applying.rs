@@ -145,6 +145,19 @@ pub async fn return_some(year: &Year) {
     assert_eq!(refused.is(), (Code::FailedPrecondition, "CASE_NOT_EDITABLE"));
     let written = year.register.labs().update_lab_designation(issuer(1)).await.unwrap();
     assert_eq!(written.into_inner().issuer, "试区科学技术局");
+    // What the decision says is not, and is not dropped in silence.
+    let mut decided = issuer(1);
+    if let Some(item) = &mut decided.lab_designation {
+        (item.document_number, item.decision_date) = ("青科〔2024〕1号".to_owned(), "2024-03-01".to_owned());
+    }
+    let refused = failure(year.register.labs().update_lab_designation(decided).await);
+    assert_eq!(
+        refused.is(),
+        (Code::InvalidArgument, "FIELD_BEFORE_DECISION"),
+        "{refused:?}"
+    );
+    let fields = ["document_number", "decision_date"].map(|field| format!("lab_designation.{field}"));
+    assert_eq!(refused.fields, fields);
 
     year.clock.set("2024-03-20");
     year.all_done(moves(&year.cases[1..RETURNED.end], submit)).await;
