@@ -12,6 +12,20 @@ use crate::import::{Servers, collection};
 use crate::search::described;
 use crate::wire;
 
+/// What both take.
+#[derive(clap::Args, Clone, Debug)]
+pub struct How {
+    /// Why, for the ledger; no personal data
+    #[arg(long)]
+    pub reason: String,
+    /// Says whether it could be done, and does nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Where the services are.
+    #[command(flatten)]
+    pub servers: Servers,
+}
+
 /// What `mingce merge` takes.
 #[derive(clap::Args, Clone, Debug)]
 pub struct MergeArgs {
@@ -21,15 +35,9 @@ pub struct MergeArgs {
     pub duplicate: String,
     /// The record that stays
     pub survivor: String,
-    /// Why, for the ledger; no personal data
-    #[arg(long)]
-    pub reason: String,
-    /// Says whether it could be done, and does nothing
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Where the services are.
+    /// How it is done.
     #[command(flatten)]
-    pub servers: Servers,
+    pub how: How,
 }
 
 /// What `mingce unmerge` takes.
@@ -39,15 +47,9 @@ pub struct UnmergeArgs {
     pub collection: String,
     /// The record that was merged: its resource name, or the part behind the slash
     pub duplicate: String,
-    /// Why, for the ledger; no personal data
-    #[arg(long)]
-    pub reason: String,
-    /// Says whether it could be done, and does nothing
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Where the services are.
+    /// How it is done.
     #[command(flatten)]
-    pub servers: Servers,
+    pub how: How,
 }
 
 /// Runs `mingce merge`.
@@ -56,7 +58,7 @@ pub struct UnmergeArgs {
 /// Where the records cannot be merged, or the server fails.
 pub async fn merge(args: MergeArgs) -> Result<ExitCode> {
     let (collection, method) = found(&args.collection, "Merge")?;
-    let channel = wire::connect(args.servers.of(collection)).await?;
+    let channel = wire::connect(args.how.servers.of(collection)).await?;
     let duplicate = named(collection, &args.duplicate)?;
     let survivor = named(collection, &args.survivor)?;
     // Both are shown, so that a slip is seen.
@@ -67,12 +69,12 @@ pub async fn merge(args: MergeArgs) -> Result<ExitCode> {
     let mut request = DynamicMessage::new(method.input());
     request.set_field_by_name("name", Value::String(duplicate));
     request.set_field_by_name("survivor", Value::String(survivor));
-    request.set_field_by_name("reason", Value::String(args.reason));
-    request.set_field_by_name("validate_only", Value::Bool(args.dry_run));
+    request.set_field_by_name("reason", Value::String(args.how.reason));
+    request.set_field_by_name("validate_only", Value::Bool(args.how.dry_run));
     wire::unary(&channel, &method, &request)
         .await
         .map_err(|status| wire::failure("merging", &status))?;
-    let became = if args.dry_run {
+    let became = if args.how.dry_run {
         "would end as a duplicate of"
     } else {
         "ended as a duplicate of"
@@ -87,17 +89,17 @@ pub async fn merge(args: MergeArgs) -> Result<ExitCode> {
 /// Where the merge cannot be taken back, or the server fails.
 pub async fn unmerge(args: UnmergeArgs) -> Result<ExitCode> {
     let (collection, method) = found(&args.collection, "Unmerge")?;
-    let channel = wire::connect(args.servers.of(collection)).await?;
+    let channel = wire::connect(args.how.servers.of(collection)).await?;
     let duplicate = named(collection, &args.duplicate)?;
     let shown = shown(&channel, collection, &duplicate).await?;
     let mut request = DynamicMessage::new(method.input());
     request.set_field_by_name("name", Value::String(duplicate));
-    request.set_field_by_name("reason", Value::String(args.reason));
-    request.set_field_by_name("validate_only", Value::Bool(args.dry_run));
+    request.set_field_by_name("reason", Value::String(args.how.reason));
+    request.set_field_by_name("validate_only", Value::Bool(args.how.dry_run));
     wire::unary(&channel, &method, &request)
         .await
         .map_err(|status| wire::failure("taking a merge back", &status))?;
-    let became = if args.dry_run { "would be" } else { "is" };
+    let became = if args.how.dry_run { "would be" } else { "is" };
     writeln!(io::stdout(), "{shown}\n  {became} a record of its own again")?;
     Ok(ExitCode::SUCCESS)
 }
