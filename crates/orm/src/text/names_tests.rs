@@ -5,9 +5,9 @@ use super::{Query, tokens, whole_name};
 /// A name, and queries that should find it.
 const FOUND: &str = "
 Xiaoming Shili: Xiao-Ming Shili; Xiao Ming Shili; shili xiaoming; Shili, Xiaoming; X. Shili; XM Shili; Shili XM; Shili X M; SHILI Xiao-ming
-Xiao-Ming Shili: Xiaoming Shili; xiaoming shili; Xiao Ming Shili; Shili Xiao Ming; X.-M. Shili; Shili XM; xiao ming; shili
+Xiao-Ming Shili: xiaomingshili; Xiaoming Shili; xiaoming shili; Xiao Ming Shili; Shili Xiao Ming; X.-M. Shili; Shili XM; xiao ming; shili
 Xiao Ming Shili: Xiaoming Shili; Xiao-Ming Shili; X. M. Shili; Shili X; shili xiaoming
-Jean-Pierre Muster: jeanpierre muster; Jean Pierre Muster; Jean-Pierre Muster; J.-P. Muster; Muster JP; Muster, J. P.; muster jean
+Jean-Pierre Muster: jeanpierremuster; jeanpierre muster; Jean Pierre Muster; Jean-Pierre Muster; J.-P. Muster; Muster JP; Muster, J. P.; muster jean
 Jean Pierre Muster: Jean-Pierre Muster; jeanpierre muster; J. P. Muster; J Muster
 Jeanpierre Muster: Jean-Pierre Muster; Jeanpierre Muster; J. Muster; Muster, J.
 Wilhelm Conrad Möhler: Möhler, W. C.; Moehler; Mohler; W. C. Möhler; Moehler, W. C.; Moehler W; wilhelm moehler; Möhler WC; MÖHLER
@@ -38,7 +38,7 @@ Shili University: School of Physics, Shili University, Qingdao 266100; Shili Uni
 /// A name, and queries that must not find it.
 const NOT_FOUND: &str = "
 Xiaoming Shili: Y. Shili; Xiaoning Shili; X. Shuli; Shili YM; Dr. Shuli
-Xiao-Ming Shili: Xiaohong Shili; A. Shili; Shili XMN
+Xiao-Ming Shili: xiaohongshili; Xiaohong Shili; A. Shili; Shili XMN
 Jean-Pierre Muster: Jean-Paul Muster; P. Q. Muster; jeanpaul; K. Muster
 Wilhelm Conrad Möhler: Muhler; Mühler; A. Möhler; W. D. Möhler; Maehler
 张晓明: Y. Zhang; 张晓红; 李晓明; Zhang YM; 张晓明明; 章晓明; Li XM; X. N. Zhang; 张小明
@@ -83,7 +83,7 @@ fn names_are_found_as_people_write_them_and_others_are_not() {
         pairs(NOT_FOUND).count()
     );
     assert_eq!(
-        said, "165 of 165 found, 0 of 47 wrongly",
+        said, "167 of 167 found, 0 of 48 wrongly",
         "missed {missed:#?}, wrong {wrong:#?}"
     );
 }

@@ -107,9 +107,12 @@ pub(super) fn add_latin(name: &str, all: &[Piece], found: &mut BTreeSet<String>)
         })
         .filter(|word| word.chars().all(char::is_alphabetic))
         .collect();
-    for pair in words.windows(2).take(JOINED_WORDS) {
-        let joined = pair.concat();
-        if joined.chars().count() <= JOINED_CHARS && pair.iter().all(|word| word.len() > 1) {
+    let pairs = words.windows(2).take(JOINED_WORDS);
+    // A person's whole name too.
+    let whole = (3..=PERSON_WORDS).contains(&words.len()).then_some(words.as_slice());
+    for run in pairs.chain(whole) {
+        let joined = run.concat();
+        if joined.chars().count() <= JOINED_CHARS && run.iter().all(|word| word.len() > 1) {
             found.insert(joined);
         }
     }
