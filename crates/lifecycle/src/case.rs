@@ -125,6 +125,10 @@ pub trait Case: Living {
     fn grade(_item: &Self::Item) -> &str {
         ""
     }
+    /// Whether the register itself decides, or decided, on it. What was recorded as history was decided elsewhere.
+    fn is_taken_here(item: &Self::Item) -> bool {
+        Self::facts(item).is_some_and(|facts| !facts.round.is_empty())
+    }
     /// Its title for lists of work and notices.
     ///
     /// # Errors

@@ -28,6 +28,37 @@ pub fn parse(text: &str) -> Result<Option<Date>> {
         .map_err(|_| Error::internal(format!("{text:?} is no day")))
 }
 
+/// The first day that a year, month or day may be, `2024-03`; `None` for an empty text. Terms that begin in it are counted from there.
+///
+/// # Errors
+/// Where it is none: what is kept was checked when it was written.
+pub fn first_of(text: &str) -> Result<Option<Date>> {
+    match text.len() {
+        4 => parse(&format!("{text}-01-01")),
+        7 => parse(&format!("{text}-01")),
+        _ => parse(text),
+    }
+}
+
+/// The last day that it may be. What ends in it ends there.
+///
+/// # Errors
+/// Those of [`first_of`].
+pub fn last_of(text: &str) -> Result<Option<Date>> {
+    let first = first_of(text)?;
+    Ok(first.map(|first| match text.len() {
+        4 => first.last_of_year(),
+        7 => first.last_of_month(),
+        _ => first,
+    }))
+}
+
+/// Whether a day lies in a period whose ends are years, months or days, or not known: from the first day of its beginning to the last
+/// day of its end.
+pub fn is_within(day: &str, start: &str, end: &str) -> bool {
+    start <= day && (end.is_empty() || day.get(..end.len()).is_none_or(|day| day <= end))
+}
+
 /// A day of a request, or what would be right.
 ///
 /// # Errors
@@ -100,6 +131,40 @@ mod tests {
         assert_eq!(today(&cx("2024-09-29T15:59:59Z")).unwrap(), date(2024, 9, 29));
         assert_eq!(today(&cx("2024-09-29T16:00:00Z")).unwrap(), date(2024, 9, 30));
         assert_eq!(today(&cx("1969-12-31T15:00:00Z")).unwrap(), date(1969, 12, 31));
+    }
+
+    #[test]
+    fn a_month_or_a_year_has_a_first_and_a_last_day() {
+        for (text, first, last) in [
+            ("2024", date(2024, 1, 1), date(2024, 12, 31)),
+            ("2024-02", date(2024, 2, 1), date(2024, 2, 29)),
+            ("2024-02-03", date(2024, 2, 3), date(2024, 2, 3)),
+        ] {
+            assert_eq!(first_of(text).unwrap(), Some(first));
+            assert_eq!(last_of(text).unwrap(), Some(last));
+        }
+        assert_eq!((first_of("").unwrap(), last_of("").unwrap()), (None, None));
+        for wrong in ["2024-13", "24", "2024-02-30"] {
+            assert!(first_of(wrong).is_err() && last_of(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_period_goes_from_the_first_day_of_its_beginning_to_the_last_of_its_end() {
+        for (day, start, end, is) in [
+            ("2024-03-01", "2024-03", "2024-05", true),
+            ("2024-02-29", "2024-03", "2024-05", false),
+            ("2024-05-31", "2024", "2024-05", true),
+            ("2024-06-01", "2024", "2024-05", false),
+            ("2024-12-31", "", "2024", true),
+            ("2025-01-01", "", "2024", false),
+            ("2024-05-15", "2024-05-15", "2024-05-15", true),
+            ("2024-05-16", "2024-05-15", "2024-05-15", false),
+            ("1999-01-01", "", "", true),
+            ("", "", "2024-05", true),
+        ] {
+            assert_eq!(is_within(day, start, end), is, "{day} in {start}..{end}");
+        }
     }
 
     #[test]

@@ -175,6 +175,19 @@ impl Collection {
     }
 }
 
+/// The pattern that the contract has for the text of a field; none where it has none.
+pub(crate) fn pattern_of(field: &FieldDescriptor) -> Option<String> {
+    let rules = field.parent_pool().get_extension_by_name("buf.validate.field")?;
+    let options = field.options();
+    let of_field = options.get_extension(&rules);
+    let text = of_field.as_message()?.get_field_by_name("string")?;
+    let pattern = text.as_message()?.get_field_by_name("pattern")?;
+    pattern
+        .as_str()
+        .filter(|pattern| !pattern.is_empty())
+        .map(str::to_owned)
+}
+
 /// The contract's descriptors. Empty where the embedded set does not decode, which a test rules out.
 pub(crate) fn pool() -> &'static DescriptorPool {
     static POOL: OnceLock<DescriptorPool> = OnceLock::new();

@@ -7,7 +7,7 @@ use regex::Regex;
 use serde::Deserialize;
 use toml::{Table, Value as Toml};
 
-use crate::collection::Collection;
+use crate::collection::{Collection, pattern_of};
 use crate::error::Error;
 use crate::source::{Hidden, Options};
 use crate::spec::{Columns, Condition, Content, Entry, Filling, Group, Mapping, Part, Rows, Split, Text};
@@ -458,6 +458,9 @@ impl Compiler {
             if (times != 1 || units.is_some()) && !matches!(field.kind(), Kind::Int32 | Kind::Int64) {
                 return Err(Error::mapping(place, "`times` and `units` are for whole numbers"));
             }
+            if let Some(form) = spec.date {
+                expect_fit(form, field, place)?;
+            }
             // What does not come from a cell must fit the field now.
             let fixed = values.iter().flat_map(|v| v.values()).chain(spec.other.as_ref());
             let literal = (named.is_empty() && values.is_none()).then_some(&spec.from);
@@ -537,6 +540,22 @@ impl Compiler {
         }
         Ok(conditions)
     }
+}
+
+/// A form of dates gives nothing that the contract's pattern of the field would refuse in every row.
+fn expect_fit(form: DateForm, field: &FieldDescriptor, place: &str) -> Result<(), Error> {
+    let Some(pattern) = pattern_of(field).and_then(|pattern| Regex::new(&pattern).ok()) else {
+        return Ok(());
+    };
+    let takes = |form: DateForm| form.samples().iter().all(|sample| pattern.is_match(sample));
+    if takes(form) {
+        return Ok(());
+    }
+    let problem = match takes(DateForm::Day) {
+        true => "this field takes whole days only: date = \"day\"",
+        false => "this field holds no date",
+    };
+    Err(Error::mapping(place, problem))
 }
 
 fn many(value: Toml) -> Vec<Toml> {

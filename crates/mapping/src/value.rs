@@ -20,6 +20,17 @@ pub(crate) enum DateForm {
     Year,
 }
 
+impl DateForm {
+    /// What it makes of dates.
+    pub(crate) fn samples(self) -> &'static [&'static str] {
+        match self {
+            Self::Day => &["2024-03-15"],
+            Self::Partial => &["2024-03-15", "2024-03", "2024"],
+            Self::Year => &["2024"],
+        }
+    }
+}
+
 /// Why a text is not a value: a reason code and words.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Unfit {

@@ -59,6 +59,20 @@ impl Problems {
         }
     }
 
+    /// The days of a decision. One that was taken in the register (`is_taken_here`) has whole days; of one of the past lists may know
+    /// the month or the year only.
+    pub fn dates_of_decision(&mut self, is_taken_here: bool, dates: &[(&str, &str)]) {
+        for (field, value) in dates {
+            let is_part = (1.."2024-03-15".len()).contains(&value.len());
+            if is_taken_here && is_part && identifier::partial_date(value).is_ok() {
+                let said = "the decision was taken in the register: give the whole day, such as 2024-03-15";
+                self.add(*field, "DATE_INCOMPLETE", said);
+            } else {
+                self.partial_date(*field, value);
+            }
+        }
+    }
+
     /// The end of a period is not before its beginning.
     pub fn period(&mut self, field: impl Into<String>, start: &str, end: &str) {
         let shared = start.len().min(end.len());
@@ -117,8 +131,8 @@ pub fn settle_names(names: &mut Vec<Name>, display_name: &str, problems: &mut Pr
     for (place, name) in names.iter_mut().enumerate() {
         let at = format!("names[{place}]");
         problems.name(format!("{at}.text"), &mut name.text);
-        problems.date(format!("{at}.start_date"), &name.start_date);
-        problems.date(format!("{at}.end_date"), &name.end_date);
+        problems.partial_date(format!("{at}.start_date"), &name.start_date);
+        problems.partial_date(format!("{at}.end_date"), &name.end_date);
         problems.period(format!("{at}.end_date"), &name.start_date, &name.end_date);
     }
 }

@@ -1,5 +1,6 @@
 //! Conditions of queries: filters and page positions as SQL with bound values, the same text for both databases.
 
+use jiff::civil::Date;
 use mingce_proto::registry::RecordStatus;
 use sea_orm::DbBackend;
 use sea_orm::sea_query::Value;
@@ -105,6 +106,11 @@ fn single(column: &Column, operator: Operator, value: &Wanted) -> Condition {
         let not = if operator == Operator::NotEqual { "NOT " } else { "" };
         return Condition::new(&format!("(t.{name} {not}LIKE ?)"), [format!("{text}%").into()]);
     }
+    if let (Type::Date, Wanted::Text(text)) = (column.kind, value)
+        && let Some(range) = range_of_dates(name, operator, text)
+    {
+        return range;
+    }
     let sign = match operator {
         Operator::Equal => "=",
         Operator::NotEqual => "<>",
@@ -121,6 +127,36 @@ fn single(column: &Column, operator: Operator, value: &Wanted) -> Condition {
         _ => String::new(),
     };
     Condition::new(&format!("(t.{name} {sign} ?{known})"), [bound(value)])
+}
+
+/// A range of days. A stored year or month is in it where all of its days are: what is not certain is not found. `None` for what is no
+/// range, or ends with the calendar.
+fn range_of_dates(name: &str, operator: Operator, text: &str) -> Option<Condition> {
+    // What a range ends with, or begins after, is told by its last day (see `filter::value`).
+    let bound = match operator {
+        Operator::Less | Operator::GreaterOrEqual => text.to_owned(),
+        Operator::LessOrEqual | Operator::Greater => text.parse::<Date>().ok()?.tomorrow().ok()?.to_string(),
+        _ => return None,
+    };
+    // Whatever begins on the first day of a year or a month sorts from that year or month on.
+    let bound = bound.strip_suffix("-01").unwrap_or(&bound);
+    let bound = bound.strip_suffix("-01").unwrap_or(bound);
+    if matches!(operator, Operator::Greater | Operator::GreaterOrEqual) {
+        return Some(Condition::new(&format!("(t.{name} >= ?)"), [bound.into()]));
+    }
+    // A year or a month sorts before its days, and those that hold the bound do not end before it.
+    let mut values: Vec<Value> = vec![bound.into(), "".into()];
+    values.extend(
+        ["2024", "2024-03"]
+            .iter()
+            .filter_map(|part| bound.get(..part.len()).filter(|part| part.len() < bound.len()))
+            .map(Value::from),
+    );
+    let none = vec!["?"; values.len() - 1].join(", ");
+    Some(Condition::new(
+        &format!("(t.{name} < ? AND t.{name} NOT IN ({none}))"),
+        values,
+    ))
 }
 
 fn has(column: &Column, value: &Wanted) -> Condition {

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use data_encoding::HEXLOWER;
 use mingce_lifecycle::case::may_write;
-use mingce_lifecycle::{Living, Phase};
+use mingce_lifecycle::{Case, Living, Phase};
 use mingce_orm::names::{Problems, enum_values, settle_ranks};
 use mingce_orm::text::fold;
 use mingce_orm::{Cell, Collection, Column, Field, Key, Result, Shape, Violation};
@@ -214,7 +214,8 @@ impl Collection for Awards {
     fn settle(item: &mut Award) -> Vec<Violation> {
         let mut problems = Problems::default();
         problems.name("title", &mut item.title);
-        problems.date("decision_date", &item.decision_date);
+        let dates = [("decision_date", item.decision_date.as_str())];
+        problems.dates_of_decision(Self::is_taken_here(item), &dates);
         item.verbs.clear();
         if matches!(Self::life().phase(item.state), Phase::Draft | Phase::Undecided) {
             let is_case = item.case.is_some();

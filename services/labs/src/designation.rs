@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use mingce_lifecycle::case::may_write;
-use mingce_lifecycle::{Living, Phase};
+use mingce_lifecycle::{Case, Living, Phase};
 use mingce_orm::names::{Problems, enum_values, year_of};
 use mingce_orm::{Collection, Column, Field, Key, Result, Shape, Violation};
 use mingce_proto::labs::LabDesignation;
@@ -157,13 +157,12 @@ impl Collection for Designations {
             ];
             problems.before_decision(is_case, &mut later);
         }
-        for (field, value) in [
-            ("decision_date", &item.decision_date),
+        let dates = [
+            ("decision_date", item.decision_date.as_str()),
             ("start_date", &item.start_date),
             ("end_date", &item.end_date),
-        ] {
-            problems.date(field, value);
-        }
+        ];
+        problems.dates_of_decision(Self::is_taken_here(item), &dates);
         problems.period("end_date", &item.start_date, &item.end_date);
         item.year = year_of(&item.decision_date);
         item.verbs.clear();

@@ -97,8 +97,7 @@ fn is_fixed(lab: &Lab, producer: Option<&TalentReference>, date: &str) -> bool {
         });
         is_same
             && member.membership() == LabMembership::Fixed
-            && (member.start_date.is_empty() || member.start_date.as_str() <= date)
-            && (member.end_date.is_empty() || member.end_date.as_str() >= date)
+            && day::is_within(date, &member.start_date, &member.end_date)
     })
 }
 
@@ -115,7 +114,7 @@ pub(crate) fn last_date(item: &LabDesignation) -> Result<Option<Date>> {
         },
         |evaluation| evaluation.date.as_str(),
     );
-    day::parse(text)
+    day::first_of(text)
 }
 
 /// What the evaluations of a designation came out as, and would come out as by other terms.

@@ -83,13 +83,10 @@ fn hosts(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
 fn fixed_members(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
     let least = terms(look.policy).min_fixed_members;
     let (lab, today) = (lab_of(look.work, look.item)?, look.at.today.to_string());
-    let on_this_day = |start: &str, end: &str| {
-        (start.is_empty() || start <= today.as_str()) && (end.is_empty() || end >= today.as_str())
-    };
     let count = lab
         .members
         .iter()
-        .filter(|m| m.membership() == LabMembership::Fixed && on_this_day(&m.start_date, &m.end_date))
+        .filter(|m| m.membership() == LabMembership::Fixed && day::is_within(&today, &m.start_date, &m.end_date))
         .count();
     if count >= usize::try_from(least).unwrap_or_default() {
         return Ok(Vec::new());

@@ -307,7 +307,7 @@ fn term(problems: &mut Problems, at: &str, who: &Option<TalentReference>, start:
             "give the person's resource name or their name",
         );
     }
-    problems.date(format!("{at}.start_date"), start);
-    problems.date(format!("{at}.end_date"), end);
+    problems.partial_date(format!("{at}.start_date"), start);
+    problems.partial_date(format!("{at}.end_date"), end);
     problems.period(format!("{at}.end_date"), start, end);
 }

@@ -274,7 +274,7 @@ fn revoked(item: &mut LabDesignation, crossing: &mut Crossing<'_>) -> Result<()>
 /// Ends the designation on this day. One that has not begun ends on its first day.
 fn ends(item: &mut LabDesignation, crossing: &Crossing<'_>) -> Result<()> {
     let today = crossing.at.today;
-    let last = day::parse(&item.start_date)?.map_or(today, |start| start.max(today));
+    let last = day::first_of(&item.start_date)?.map_or(today, |start| start.max(today));
     item.end_date = last.to_string();
     Ok(())
 }

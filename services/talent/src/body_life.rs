@@ -190,6 +190,10 @@ impl Case for NominatingBodies {
             programme: programme(item),
         }
     }
+    /// None is recorded as history.
+    fn is_taken_here(_item: &NominatingBody) -> bool {
+        true
+    }
     fn display(work: &mut Work, item: &NominatingBody) -> Result<String> {
         let programme = programme_name(work, programme(item))?;
         Ok(format!("{}·{programme}", organization_name(item)))

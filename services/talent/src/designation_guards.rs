@@ -134,7 +134,7 @@ fn midterm_reached(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
 }
 
 fn last_day_reached(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
-    let end = day::parse(&look.item.end_date)?;
+    let end = day::last_of(&look.item.end_date)?;
     let Some(end) = end.filter(|end| look.at.today < *end) else {
         return Ok(Vec::new());
     };
@@ -154,7 +154,7 @@ pub(crate) fn midterm_day(item: &TalentDesignation, policy: Option<&Policy>) -> 
     } else {
         &item.start_date
     };
-    let start = day::parse(start)?.filter(|_| months > 0);
+    let start = day::first_of(start)?.filter(|_| months > 0);
     Ok(start.map(|start| day::months_after(start, months).unwrap_or(Date::MAX)))
 }
 

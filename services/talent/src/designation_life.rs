@@ -220,6 +220,9 @@ impl Case for Designations {
             programme: programme(item),
         }
     }
+    fn is_taken_here(item: &TalentDesignation) -> bool {
+        !facts::<Self>(item).round.is_empty() || !item.recommendation.is_empty()
+    }
     fn display(work: &mut Work, item: &TalentDesignation) -> Result<String> {
         let person = person_of(work, designation::talent(item))?;
         Ok(format!("{}·{}", person.display_name, Self::title(item)))
@@ -255,10 +258,7 @@ impl Case for Designations {
         let cited = designation::talent(item);
         let person = person_of(work, cited)?;
         let day = facts::<Self>(item).submit_date;
-        let is_current = |employment: &&Employment| {
-            let end = employment.end_date.as_str();
-            end.is_empty() || day.get(..end.len()).is_none_or(|day| end >= day)
-        };
+        let is_current = |employment: &&Employment| day::is_within(&day, "", &employment.end_date);
         let mut parties = Parties::default();
         parties.persons.extend([cited.to_owned(), person.name]);
         let employments = person.employments.iter().filter(is_current);
@@ -278,7 +278,7 @@ impl Case for Designations {
                 Ok(last.map(|day| (day, DueKind::Resubmission)))
             }
             IN_TERM => {
-                let end = day::parse(&item.end_date)?.filter(|end| *end < Date::MAX);
+                let end = day::last_of(&item.end_date)?.filter(|end| *end < Date::MAX);
                 let midterm = midterm_day(item, policy)?.filter(|_| item.midterm_date.is_empty());
                 // An assessment that would come after the term does not come up.
                 let midterm = midterm.filter(|day| *day < Date::MAX && end.is_none_or(|end| *day <= end));

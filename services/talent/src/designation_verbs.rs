@@ -148,9 +148,10 @@ pub(crate) fn cancel(r: CancelTalentDesignationRequest) -> Wanted {
 /// Ends the management period on this day, unless it ended before. One that has not begun ends on its first day.
 fn ends(item: &mut TalentDesignation, crossing: &Crossing<'_>) -> Result<()> {
     let today = crossing.at.today;
-    let last = day::parse(&item.start_date)?.map_or(today, |start| start.max(today));
-    let known = day::parse(&item.end_date)?;
-    item.end_date = known.map_or(last, |end| end.min(last)).to_string();
+    let last = day::first_of(&item.start_date)?.map_or(today, |start| start.max(today));
+    if day::last_of(&item.end_date)?.is_none_or(|end| last < end) {
+        item.end_date = last.to_string();
+    }
     Ok(())
 }
 

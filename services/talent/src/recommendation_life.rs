@@ -253,6 +253,10 @@ impl Case for Recommendations {
             programme: &item.programme,
         }
     }
+    /// None is recorded as history.
+    fn is_taken_here(_item: &Recommendation) -> bool {
+        true
+    }
     fn display(_work: &mut Work, item: &Recommendation) -> Result<String> {
         Ok(format!(
             "{}·{}·{}",

@@ -37,6 +37,7 @@ mod notices;
 mod once;
 mod pages;
 mod panels;
+mod partial_dates;
 mod policies;
 mod quota;
 mod random_walks;

@@ -1,5 +1,6 @@
 //! Filters against a plain evaluation over the decoded resources, and the same answers from both databases.
 
+use jiff::civil::Date;
 use mingce_orm::id::Id;
 use mingce_orm::{Db, List, Stamp, Store};
 use mingce_proto::awards::{Award, AwardState, Contributor, SchemeReference};
@@ -13,7 +14,22 @@ use crate::ground::{self, Ground, Kind, cx};
 const WORDS: &[&str] = &[
     "", "Abc", "abc", "a%c", "a_c", "A\\c", "青岛", "青", "É", "é", "z'\"z", "AND", "*",
 ];
-const DATES: &[&str] = &["", "2019-12-31", "2020-01-01", "2020-02-29", "2020-12-31", "2021-01-01"];
+const DATES: &[&str] = &[
+    "",
+    "2019",
+    "2019-12",
+    "2019-12-31",
+    "2020",
+    "2020-01",
+    "2020-01-01",
+    "2020-02",
+    "2020-02-29",
+    "2020-12",
+    "2020-12-31",
+    "2021",
+    "2021-01-01",
+    "9999-12-31",
+];
 
 fn schemes() -> Vec<String> {
     let name = |n: u8| format!("schemes/{}", Id::from_bytes([n; 16]));
@@ -132,6 +148,11 @@ pub fn ask() -> impl Strategy<Value = Ask> {
         "2020-02-29",
         "2020-01-01",
         "2019-12-31",
+        "2020-01",
+        "2020-12-31",
+        "2021-01-01",
+        "9999",
+        "9999-12-31",
     ];
     let fields = vec![
         "title",
@@ -229,21 +250,17 @@ impl Ask {
             }
             Self::Flag(operator, yes) => (award.classified == *yes) == (*operator != "!="),
             Self::Day(operator, day) => {
-                // What a year or a month begins and ends with.
+                // A range has what lies in it with all of its days.
                 let stored = award.decision_date.as_str();
-                let (first, last) = (format!("{day}-01-01"), format!("{day}-12-31"));
-                let (first, last) = (
-                    &first[..10.max(day.len())],
-                    if day.len() == 7 { format!("{day}-31") } else { last },
-                );
                 let within = stored.starts_with(day);
-                match *operator {
-                    "=" | ":" => within,
-                    "!=" => !within,
-                    "<" => !stored.is_empty() && stored < first && !within,
-                    "<=" => !stored.is_empty() && (within || stored <= last.as_str()),
-                    ">" => stored > last.as_str() && !within,
-                    _ => within || stored >= first,
+                match (*operator, days(stored), days(day).unwrap()) {
+                    ("=" | ":", _, _) => within,
+                    ("!=", _, _) => !within,
+                    (_, None, _) => false,
+                    ("<", Some((_, last)), (first, _)) => last < first,
+                    ("<=", Some((_, last)), (_, end)) => last <= end,
+                    (">", Some((first, _)), (_, end)) => first > end,
+                    (_, Some((first, _)), (begin, _)) => first >= begin,
                 }
             }
             Self::Scheme(operator, name) => (scheme(award) == name) == (*operator != "!="),
@@ -260,6 +277,18 @@ impl Ask {
             Self::Status(status) => award.record_status() == *status,
         }
     }
+}
+
+/// The first and the last day of a year, month or day.
+fn days(text: &str) -> Option<(Date, Date)> {
+    let numbers: Vec<i16> = text.split('-').filter_map(|part| part.parse().ok()).collect();
+    let day = |y: i16, m: i16, d: i16| Date::new(y, m.try_into().unwrap(), d.try_into().unwrap()).unwrap();
+    Some(match numbers[..] {
+        [y] => (day(y, 1, 1), day(y, 12, 31)),
+        [y, m] => (day(y, m, 1), day(y, m, 1).last_of_month()),
+        [y, m, d] => (day(y, m, d), day(y, m, d)),
+        _ => return None,
+    })
 }
 
 /// What is not known is neither before nor after anything.
