@@ -23,6 +23,7 @@ use crate::figures::{self, Counted};
 use crate::head::Keeper;
 use crate::sqlite::{self, Readers, Way};
 use crate::statement::sql;
+use crate::watched::watched;
 
 /// The oldest SQLite that does not corrupt a WAL at its reset, as `major * 1_000_000 + minor * 1000 + patch`.
 const SQLITE_AT_LEAST: (u32, &str) = (3_051_003, "3.51.3");
@@ -471,6 +472,11 @@ impl Db {
         if self.synced().is_some_and(|file| file.is_lost()) {
             std::future::pending::<()>().await;
         }
+        // What does not end by then is left to the end of the process, as after a kill.
+        let _ = watched("those who still use the database, to close it", self.end()).await;
+    }
+
+    async fn end(&self) {
         if let Some(head) = self.file.as_ref().and_then(|file| file.head.get()) {
             head.end(self).await;
         }

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 
 use crate::db::Db;
 use crate::error::{Class, Error, Result};
+use crate::watched::watched;
 
 /// How often it is looked whether the ledger has grown.
 const BETWEEN: Duration = Duration::from_secs(1);
@@ -129,7 +130,7 @@ impl Keeper {
         let task = tokio::spawn(async move {
             loop {
                 tokio::time::sleep(BETWEEN).await;
-                kept.look(&db).await;
+                let _ = watched("how far the ledger goes", kept.look(&db)).await;
             }
         });
         Ok(Self { note, task })

@@ -12,9 +12,10 @@ use prost::bytes::Bytes;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, InterruptHandle, OpenFlags, OptionalExtension, Row, ToSql, params_from_iter};
 use sea_orm::sea_query::Value;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
 use crate::error::{Error, Result};
+use crate::watched::{in_vain, watched};
 
 /// How many prepared statements a connection keeps.
 const STATEMENTS: usize = 100;
@@ -160,8 +161,14 @@ impl Readers {
     }
 
     async fn lend(&self) -> Result<Lent> {
-        let turn = Arc::clone(&self.turn).acquire_owned().await;
-        let turn = turn.map_err(|_| Error::shutting_down())?;
+        let turn = match Arc::clone(&self.turn).try_acquire_owned() {
+            Ok(turn) => turn,
+            Err(TryAcquireError::Closed) => return Err(Error::shutting_down()),
+            Err(TryAcquireError::NoPermits) => {
+                let turn = watched("a connection that reads", Arc::clone(&self.turn).acquire_owned()).await;
+                turn.ok_or_else(in_vain)?.map_err(|_| Error::shutting_down())?
+            }
+        };
         let idle = locked(&self.idle).pop();
         let connection = idle.map_or_else(|| self.way.open(), Ok)?;
         Ok(Lent {

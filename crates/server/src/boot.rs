@@ -16,7 +16,6 @@ use tokio::sync::watch;
 use tonic::body::Body;
 use tonic::server::NamedService;
 use tonic_health::ServingStatus;
-use tonic_health::pb::health_server::HealthServer;
 use tower::Service;
 
 use crate::accept::Acceptor;
@@ -144,7 +143,7 @@ impl Server {
         for service in self.services.iter().copied().chain(["", OPEN[0]]) {
             health.set(service, ServingStatus::Serving);
         }
-        self.mounts.add_service(HealthServer::new(health.clone()));
+        self.mounts.add_service(health.clone());
         reflection::mount(&mut self.mounts, &pool, &self.services);
 
         let local = self.listen().await?;

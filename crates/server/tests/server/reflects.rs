@@ -194,6 +194,20 @@ async fn a_request_that_asks_for_nothing_is_told_so_and_a_long_or_broken_one_end
 }
 
 #[tokio::test]
+async fn a_question_after_health_that_cannot_be_read_is_the_callers_fault() {
+    let mut connection = connect(start(config()).await).await;
+    for method in ["Check", "Watch"] {
+        let path = format!("/grpc.health.v1.Health/{method}");
+        for broken in [&[0x0a, 9, b'a'][..], &[0x0a, 1, 0xff], &[0xff]] {
+            let (status, _) = call_with(&mut connection, &path, &[], whole(framed(broken))).await;
+            assert_refused(&status, Code::InvalidArgument, "MESSAGE_MALFORMED");
+        }
+    }
+    let (status, _) = call_with(&mut connection, "/grpc.health.v1.Health/Check", &[], whole(framed(&[]))).await;
+    assert_eq!(status.code(), Code::Ok);
+}
+
+#[tokio::test]
 async fn a_watch_on_an_unknown_service_says_so_and_goes_on_until_it_is_known() {
     let server = mingce_server::Server::new(config()).add_service(Toy::default());
     let bound = server.bind().await.unwrap();

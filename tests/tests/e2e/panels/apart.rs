@@ -8,7 +8,9 @@ use std::process::Command;
 use mingce_e2e::binary::{self, mingce, workspace};
 use mingce_e2e::cases::{Clock, Terms, load, open, policy};
 use mingce_e2e::postgres::Database;
-use mingce_e2e::{Register, Store, on_both_stores};
+use mingce_e2e::{Register, Store, failure, on_both_stores};
+
+use tonic::Code;
 
 use super::{assign, at, employed, panel, reviewed};
 use crate::designated::{district, draft, in_review};
@@ -70,7 +72,8 @@ async fn services_apart_as_the_page_starts_them_assign_a_reviewer(store: Store) 
         register.restart_at(&listen);
         running.push(register);
     }
-    let (labs, talent) = (&running[0], &running[1]);
+    let (labs, others) = running.split_first_mut().unwrap();
+    let (labs, talent) = (&*labs, &mut others[0]);
 
     load(labs, policy("1", "2024-01-01", Terms::Lab(reviewed()))).await;
     let round = open(labs, district("2024-03-10", "2024-12-20")).await;
@@ -79,8 +82,17 @@ async fn services_apart_as_the_page_starts_them_assign_a_reviewer(store: Store) 
     let panel = panel(labs, &[&case]).await;
     let elsewhere = made(labs, organization("无关大学")).await.name;
     let reviewer = employed(talent, "评审", vec![at(&elsewhere, "2015-09", "")]).await;
+
+    // The service that knows the reviewer is away: nothing is assigned, and the same call does it once it is back.
+    let listens = talent.address().to_owned();
+    talent.stop();
+    let refused = failure(assign(labs, (&panel.name, &case), &reviewer, "").await);
+    assert_eq!(refused.is(), (Code::Unavailable, "PEER_UNAVAILABLE"), "{refused:?}");
+    talent.restart_at(&listens);
     let review = assign(labs, (&panel.name, &case), &reviewer, "").await.unwrap();
     assert_eq!(review.conflicts, []);
+    let again = failure(assign(labs, (&panel.name, &case), &reviewer, "").await);
+    assert_eq!(again.code, Code::AlreadyExists, "{again:?}");
 }
 
 #[test]
