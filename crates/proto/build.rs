@@ -259,12 +259,26 @@ fn without_choices(encoded: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
             return;
         };
         for message in messages.iter_mut().filter_map(Value::as_message_mut) {
-            if own && message.has_field_by_name("oneof_decl") {
+            if own && is_choice(message) {
                 message.clear_field_by_name("field");
                 message.clear_field_by_name("oneof_decl");
             }
         }
     })
+}
+
+/// Whether a message has a choice. A field that is `optional` stands in one of its own, which is none.
+fn is_choice(message: &DynamicMessage) -> bool {
+    let fields = message.get_field_by_name("field");
+    let fields = fields.as_ref().and_then(|fields| fields.as_list()).unwrap_or_default();
+    let is_optional = |field: &DynamicMessage| {
+        let optional = field.get_field_by_name("proto3_optional");
+        optional.and_then(|value| value.as_bool()).unwrap_or_default()
+    };
+    let fields = fields.iter().filter_map(Value::as_message);
+    fields
+        .into_iter()
+        .any(|field| field.has_field_by_name("oneof_index") && !is_optional(field))
 }
 
 /// The descriptor set with each of its files changed.

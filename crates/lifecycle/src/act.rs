@@ -1,6 +1,6 @@
 //! What verbs do that several kinds of case share.
 
-use mingce_orm::Result;
+use mingce_orm::{Error, Result, Violation};
 
 use crate::case::Case;
 use crate::cross::Crossing;
@@ -29,6 +29,31 @@ pub fn give_back<C: Case>(item: &mut C::Item, due_date: &str) -> Result<()> {
     facts.returns += 1;
     facts.resubmit_date = until.map_or(String::new(), |day| day.to_string());
     Ok(())
+}
+
+/// A verb turns out to take a title away: it has to say why, and by which document. Where it always does, the contract says so.
+///
+/// # Errors
+/// Naming `reason` and `document_number`, whichever is missing.
+pub fn expect_grounds(crossing: &Crossing<'_>, document_number: &str) -> Result<()> {
+    let missing = |field: &str, reason, what: &str| Violation {
+        field: field.to_owned(),
+        reason,
+        description: format!("by this the title is lost: give {what}"),
+    };
+    let mut all = Vec::new();
+    if crossing.stamp.reason.is_empty() {
+        all.push(missing("reason", "REVOCATION_REASON_MISSING", "the reason"));
+    }
+    if document_number.is_empty() {
+        let what = "the document number of the decision";
+        all.push(missing("document_number", "REVOCATION_DOCUMENT_MISSING", what));
+    }
+    if all.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::invalid_all(all))
+    }
 }
 
 /// Begins the notice before the decision, by the terms of the policy.

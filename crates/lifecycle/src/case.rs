@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use futures_util::future::BoxFuture;
 use jiff::civil::Date;
 use mingce_orm::work::head_of;
-use mingce_orm::{Blocker, Class, Cx, Error, Result, Store, Work};
+use mingce_orm::{Blocker, Class, Cx, Error, Result, Work};
 use mingce_proto::registry::{CaseFacts, CaseKind, DueKind, NoticeTerms, Policy, PublicField, ReviewTerms};
 
 use crate::calendar::{Calendar, UnknownYear};
@@ -25,8 +24,8 @@ pub struct At {
     pub calendar: Arc<Calendar>,
     /// For a case without a policy.
     pub in_force: Option<Arc<Policy>>,
-    /// What [`Case::records`] found of the case.
-    pub records: Vec<String>,
+    /// The level and the programme that `in_force` was looked up for.
+    pub scope: Option<(i32, String)>,
 }
 
 impl At {
@@ -40,8 +39,17 @@ impl At {
             cx: cx.clone(),
             calendar: Arc::clone(calendar),
             in_force: None,
-            records: Vec::new(),
+            scope: None,
         })
+    }
+
+    /// The day on which a time ends within which somebody has to act: where its last day is a day off, the next working day (Civil
+    /// Code, art. 203). Where the holidays of the year are not known yet, the day stays.
+    pub fn last_day(&self, day: Date) -> Date {
+        match self.calendar.is_working_day(day) {
+            Ok(false) => self.calendar.next_working_day(day).unwrap_or(day),
+            Ok(true) | Err(_) => day,
+        }
     }
 
     /// The last day of a notice that begins on this day.
@@ -145,11 +153,6 @@ pub trait Case: Living {
     /// # Errors
     /// While what it names is not loaded.
     fn public_fields(work: &mut Work, item: &Self::Item) -> Result<Vec<PublicField>>;
-    /// Names of all records of the person that it is about, those that were merged among them, for a rule that holds per person. An edit
-    /// cannot look for them.
-    fn records<'a>(_store: &'a Store, _cx: &'a Cx, _item: &'a Self::Item) -> BoxFuture<'a, Result<Vec<String>>> {
-        Box::pin(async { Ok(Vec::new()) })
-    }
     /// Whether it must not be published at all.
     fn is_secret(_item: &Self::Item) -> bool {
         false

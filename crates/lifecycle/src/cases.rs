@@ -57,9 +57,10 @@ impl Cases<'_> {
     /// The moment of a call on a case: one that is under no policy yet comes under the one that is in force.
     async fn moment<C: Case>(&self, cx: &Cx, item: &C::Item) -> Result<At> {
         let mut at = self.at(cx)?;
-        at.records = C::records(self.store, cx, item).await?;
         if C::policy(item).is_empty() {
-            let policy = in_force(self.store, cx, C::KIND, C::scope(item), &at.today.to_string()).await?;
+            let scope = C::scope(item);
+            let policy = in_force(self.store, cx, C::KIND, scope, &at.today.to_string()).await?;
+            at.scope = Some((scope.level, scope.programme.to_owned()));
             at.in_force = Some(Arc::new(policy));
         }
         Ok(at)

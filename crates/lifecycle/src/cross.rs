@@ -81,6 +81,10 @@ impl<C: Living> Move<C> {
         if !edge.from.contains(&state) {
             return Err(wrong_state::<C>(edge, state, &self.step.name));
         }
+        if C::policy(&stored).is_empty() && at.scope.is_some() && at.scope != C::governed_by(&stored) {
+            // The policy in force was looked up for another level or programme than it has now.
+            return Err(Error::concurrent());
+        }
         let policy = policy_of::<C>(work, at, &stored)?;
         let blockers = blockers::<C>(edge, work, at, &stored, policy.as_ref())?;
         if !blockers.is_empty() {

@@ -93,12 +93,35 @@ pub fn days_after(day: Date, days: i32) -> Result<Date> {
     day.checked_add(Span::new().days(days)).map_err(Error::internal)
 }
 
-/// The last day of a term that begins on a day: the day before the same day so many months later.
+/// The last day of a term that begins on a day: the day before the same day so many months later. Where the month has no such
+/// day, its last (Civil Code, art. 202).
 ///
 /// # Errors
 /// Beyond the year 9999.
 pub fn last_of_term(start: Date, months: i32) -> Result<Date> {
-    days_after(months_after(start, months)?, -1)
+    let after = months_after(start, months)?;
+    if after.day() < start.day() {
+        return Ok(after);
+    }
+    days_after(after, -1)
+}
+
+/// The last day of a term that is made longer: counted from where the term began, so that short months take nothing from it. Of a
+/// term whose beginning does not fit its end, counted from the day after its end.
+///
+/// # Errors
+/// Beyond the year 9999.
+pub fn longer_term(start: Option<Date>, end: Date, months: i32) -> Result<Date> {
+    if let Some(start) = start.filter(|start| *start <= end) {
+        let calendar_months = |day: Date| i32::from(day.year()) * 12 + i32::from(day.month());
+        let apart = calendar_months(end) - calendar_months(start);
+        for had in [apart, apart + 1] {
+            if had > 0 && last_of_term(start, had)? == end {
+                return last_of_term(start, had + months);
+            }
+        }
+    }
+    last_of_term(days_after(end, 1)?, months)
 }
 
 /// Whole years between two days, for ages. `birth` may be a year or a month only: then it is taken as its last day, so that
@@ -172,6 +195,32 @@ mod tests {
         assert_eq!(last_of_term(date(2024, 1, 1), 24).unwrap(), date(2025, 12, 31));
         assert_eq!(last_of_term(date(2024, 3, 15), 12).unwrap(), date(2025, 3, 14));
         assert_eq!(months_after(date(2024, 1, 31), 1).unwrap(), date(2024, 2, 29));
+        assert_eq!(last_of_term(date(2024, 3, 1), 12).unwrap(), date(2025, 2, 28));
+    }
+
+    #[test]
+    fn a_term_ends_with_the_month_that_has_no_such_day() {
+        assert_eq!(last_of_term(date(2024, 2, 29), 24).unwrap(), date(2026, 2, 28));
+        assert_eq!(last_of_term(date(2024, 12, 31), 6).unwrap(), date(2025, 6, 30));
+        assert_eq!(last_of_term(date(2024, 8, 31), 6).unwrap(), date(2025, 2, 28));
+        assert_eq!(last_of_term(date(2024, 2, 29), 48).unwrap(), date(2028, 2, 28));
+    }
+
+    #[test]
+    fn a_longer_term_is_counted_from_its_beginning() {
+        let twice = |start: Date, first: i32, more: i32| {
+            let end = last_of_term(start, first).unwrap();
+            longer_term(Some(start), end, more).unwrap()
+        };
+        assert_eq!(twice(date(2024, 10, 1), 12, 3), date(2025, 12, 31));
+        assert_eq!(twice(date(2023, 9, 1), 6, 6), date(2024, 8, 31));
+        assert_eq!(twice(date(2024, 3, 1), 12, 6), date(2025, 8, 31));
+        assert_eq!(twice(date(2024, 8, 31), 6, 6), date(2025, 8, 30));
+        let again = longer_term(Some(date(2024, 8, 31)), twice(date(2024, 8, 31), 6, 6), 6).unwrap();
+        assert_eq!(again, date(2026, 2, 28), "a second time too");
+        let other = longer_term(Some(date(2024, 1, 10)), date(2024, 8, 31), 6).unwrap();
+        assert_eq!(other, date(2025, 2, 28), "an end that no months lead to");
+        assert_eq!(longer_term(None, date(2025, 9, 30), 3).unwrap(), date(2025, 12, 31));
     }
 
     #[test]

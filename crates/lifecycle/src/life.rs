@@ -135,6 +135,10 @@ pub trait Living: Collection {
     fn policy(_item: &Self::Item) -> &str {
         ""
     }
+    /// The level and the programme that decide which policy it comes under, where it is under none yet; `None` where none does.
+    fn governed_by(_item: &Self::Item) -> Option<(i32, String)> {
+        None
+    }
     /// What follows from a transition, before it is written: the policy it is under, when it happened, what falls due next.
     ///
     /// # Errors

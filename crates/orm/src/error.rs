@@ -158,7 +158,7 @@ impl Error {
     }
 
     /// Another change came first.
-    pub(crate) fn concurrent() -> Self {
+    pub fn concurrent() -> Self {
         let said = "another change came first: try again";
         Self::new(Class::Aborted, "CONCURRENT_CHANGE", said)
     }

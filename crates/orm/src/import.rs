@@ -14,7 +14,7 @@ use crate::error::{Class, Error, Result};
 use crate::id::Id;
 use crate::layer::Asks;
 use crate::resource::{self, Collection, Fit, HEAD_FIELDS};
-use crate::rules::{Chain, expect_no_cycle};
+use crate::rules::expect_no_cycle;
 use crate::seen::Turn;
 use crate::store::{Mask, Store, create, refused, settled, unsound};
 use crate::text;
@@ -40,7 +40,6 @@ pub fn row<C: Collection>(
     mask: Mask,
     resource: C::Item,
     turn: Turn,
-    chains: &'static [Chain<C>],
 ) -> Result<Planned> {
     let (cx, vault) = (cx.clone(), store.vault.as_deref());
     // What was given may have come to nothing meanwhile.
@@ -83,6 +82,7 @@ pub fn row<C: Collection>(
         if let (Some(Ok(draft)), true) = (&draft, is_plain)
             && let Some(answer) = work.make_if_unknown(draft, title.as_deref())?
         {
+            C::may_stand(work, None, &canonical)?;
             return turn.keep(work, answer, &said);
         }
         let Some((stored, way)) = find::<C>(work, &canonical)? else {
@@ -95,9 +95,11 @@ pub fn row<C: Collection>(
                 Some(Err(error)) => Err(error.clone()),
                 None => create::<C>(work, &cx, &stamp, &headless::<C>(&resource)?),
             };
-            return turn.keep(work, answer?, &said);
+            let answer = answer?;
+            C::may_stand(work, None, &canonical)?;
+            return turn.keep(work, answer, &said);
         };
-        let answer = place::<C>(work, &cx, &stamp, &mask, canonical.clone(), (stored, way), chains)?;
+        let answer = place::<C>(work, &cx, &stamp, &mask, canonical.clone(), (stored, way))?;
         if way == Way::Merge {
             return Ok(answer);
         }
@@ -114,7 +116,6 @@ fn place<C: Collection>(
     mask: &Mask,
     canonical: C::Item,
     (stored, way): (C::Item, Way),
-    chains: &[Chain<C>],
 ) -> Result<Answer> {
     if way == Way::Merge {
         // The source still lists a record that a clerk has merged: the decision stands.
@@ -151,7 +152,8 @@ fn place<C: Collection>(
     let answer = work.update::<C>(cx, stamp, &merged)?;
     // What has just been made cannot be where a circle closes.
     if answer.outcome == Outcome::Updated {
-        expect_no_cycle(work, chains, &stored, &merged)?;
+        C::may_stand(work, Some(&stored), &merged)?;
+        expect_no_cycle(work, C::chains(), &stored, &merged)?;
     }
     let etag = head_of(&canonical)?.etag;
     if way == Way::Told && answer.outcome == Outcome::Updated && !etag.is_empty() && etag != head.etag {

@@ -32,6 +32,8 @@ pub(crate) struct Asks {
     pub names: HashMap<Table, (&'static Kind, BTreeSet<String>)>,
     /// Earlier requests, by their ids.
     pub requests: BTreeSet<String>,
+    /// Which rows have one of these values in a column.
+    pub lists: HashMap<(Table, &'static str), (&'static Kind, BTreeSet<String>)>,
 }
 
 impl Asks {
@@ -53,9 +55,18 @@ impl Asks {
         of(&mut self.names, kind).insert(name);
     }
 
+    /// The rows that have a value in a column.
+    pub fn list(&mut self, kind: &'static Kind, column: &'static str, value: String) {
+        let of = self.lists.entry((kind.table, column));
+        of.or_insert_with(|| (kind, BTreeSet::new())).1.insert(value);
+    }
+
     /// Asks for all that another asks for too.
     pub fn and(&mut self, other: Self) {
         self.requests.extend(other.requests);
+        for ((_, column), (kind, values)) in other.lists {
+            values.into_iter().for_each(|value| self.list(kind, column, value));
+        }
         let lists = [
             (&mut self.rows, other.rows),
             (&mut self.consulted, other.consulted),
@@ -71,7 +82,7 @@ impl Asks {
 
     pub fn is_empty(&self) -> bool {
         let lists = [&self.rows, &self.consulted, &self.keys, &self.names];
-        lists.iter().all(|list| list.is_empty()) && self.requests.is_empty()
+        lists.iter().all(|list| list.is_empty()) && self.requests.is_empty() && self.lists.is_empty()
     }
 }
 
@@ -93,6 +104,8 @@ pub(crate) struct Base {
     /// Which request ids were looked for, and the requests that were found.
     pub request_ids: BTreeSet<String>,
     pub requests: HashMap<RequestKey, Earlier>,
+    /// The ids of the rows that have a value in a column.
+    pub lists: HashMap<(Table, &'static str, String), Vec<String>>,
 }
 
 /// A row from its whole message and its sealed part.
@@ -134,6 +147,8 @@ pub(crate) struct Layer {
     pub names: HashMap<(Table, String), Vec<String>>,
     pub entries: Vec<Arc<Entry>>,
     pub requests: Vec<Done>,
+    /// Records that were merged into another, or that stand for themselves again: table, id and survivor.
+    pub merges: Vec<(Table, String, String)>,
 }
 
 // Both hold what is sealed in clear.

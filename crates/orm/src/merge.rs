@@ -37,6 +37,7 @@ impl Store {
                 expect_etag::<C>(&duplicate, &etag)?;
                 expect_active::<C>(&duplicate)?;
                 expect_active::<C>(&stays)?;
+                C::may_merge(work, &duplicate, &stays)?;
                 work.change::<C>(&at, &stamp, &duplicate, RecordStatus::Duplicate, &survivor)?;
                 C::absorb(&mut stays, &duplicate, &name);
                 work.update::<C>(&at, &stamp, &settled::<C>(&stays)?)

@@ -312,6 +312,26 @@ pub trait Collection: Send + Sync + Sized + 'static {
     fn may_write(_stored: Option<&Self::Item>, _new: &Self::Item) -> Result<()> {
         Ok(())
     }
+    /// The fields by which a resource names another of its collection, and that do not lead back to it. Looked at in the transaction
+    /// that writes them.
+    fn chains() -> &'static [crate::rules::Chain<Self>] {
+        &[]
+    }
+    /// Whether what is made, imported or updated can stand beside what is there, where no key of it can say so. Asked in the
+    /// transaction that writes it; `stored` is what it was. Verbs have their guards.
+    ///
+    /// # Errors
+    /// With what stands in the way, and while something is not loaded.
+    fn may_stand(_work: &mut Work, _stored: Option<&Self::Item>, _new: &Self::Item) -> Result<()> {
+        Ok(())
+    }
+    /// Whether two records can become one. Asked in the transaction that merges them, before anything is changed.
+    ///
+    /// # Errors
+    /// With what stands in the way, and while something is not loaded.
+    fn may_merge(_work: &mut Work, _duplicate: &Self::Item, _stays: &Self::Item) -> Result<()> {
+        Ok(())
+    }
     /// Gives a resource this name to be sorted by. For collections that are matched by name.
     fn retitle(_item: &mut Self::Item, _title: &str) {}
     /// Whether a row of an import without a known key means this stored resource, by a name that it bears now or by another.

@@ -20,6 +20,7 @@ use crate::once::Once;
 use crate::reads::Reads;
 use crate::resource::{self, Collection, HEAD_FIELDS, Kind};
 use crate::rules;
+use crate::rules::expect_no_cycle;
 use crate::tables::{self, Lock};
 use crate::texts;
 use crate::vault::Vault;
@@ -183,11 +184,18 @@ impl Store {
             }
             Ok(new)
         });
-        let draft = settled
-            .and_then(|new| Draft::new::<C>(cx, &stamp, &new, Id::new(cx.now), self.vault.as_deref()).map(Arc::new));
-        let asks = draft.as_ref().map(|draft| draft.asks()).unwrap_or_default();
+        let draft = settled.and_then(|new| {
+            let draft = Draft::new::<C>(cx, &stamp, &new, Id::new(cx.now), self.vault.as_deref())?;
+            Ok((new, Arc::new(draft)))
+        });
+        let asks = draft.as_ref().map(|(_, draft)| draft.asks()).unwrap_or_default();
         // What is wrong is said by the writer too: a request id that was used before goes first.
-        let edit: Edit = Box::new(move |work| draft.as_ref().map_err(Clone::clone).and_then(|draft| work.make(draft)));
+        let edit: Edit = Box::new(move |work| {
+            let (new, draft) = draft.as_ref().map_err(Clone::clone)?;
+            let answer = work.make(draft)?;
+            C::may_stand(work, None, new)?;
+            Ok(answer)
+        });
         self.change_as_planned::<C>(cx, call, Planned { edit, asks }).await
     }
 
@@ -216,6 +224,8 @@ impl Store {
                 let mut merged = settled::<C>(&mask.apply::<C>(&base, &resource)?)?;
                 C::steady(&mut merged, &stored);
                 C::may_write(Some(&stored), &merged)?;
+                C::may_stand(work, Some(&stored), &merged)?;
+                expect_no_cycle(work, C::chains(), &stored, &merged)?;
                 work.update::<C>(&at, &stamp, &merged)
             }),
         )

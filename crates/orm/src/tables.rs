@@ -135,6 +135,24 @@ pub(crate) async fn load(
             }
         }
     }
+    // After the rows are locked, as requests are: who holds the record that a list is about keeps others from changing it.
+    let mut lists: Vec<_> = asks.lists.into_iter().collect();
+    lists.sort_by_key(|(at, _)| *at);
+    for ((table, column), (_, wanted)) in lists {
+        let text = format!(
+            "SELECT t.{column}, t.id FROM {table} t WHERE {} AND t.{column} <> '' ORDER BY t.id",
+            among(backend, &format!("t.{column}"))
+        );
+        let found = connection
+            .query_all_raw(sql(backend, &text, [list(backend, &wanted)]))
+            .await?;
+        base.lists
+            .extend(wanted.into_iter().map(|value| ((table, column, value), Vec::new())));
+        for row in &found {
+            let at = (table, column, row.try_get_by_index(0)?);
+            base.lists.entry(at).or_default().push(row.try_get_by_index(1)?);
+        }
+    }
     // After the rows are locked: what came first and held them is committed, and its requests are seen.
     if !asks.requests.is_empty() {
         let ids: Vec<&str> = asks.requests.iter().map(String::as_str).collect();

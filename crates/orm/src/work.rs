@@ -6,6 +6,7 @@
 
 mod change;
 mod rehearse;
+mod related;
 
 use std::sync::Arc;
 
@@ -237,6 +238,7 @@ impl Work {
         }
         self.kept.entries.extend(staged.entries);
         self.kept.requests.extend(staged.requests);
+        self.kept.merges.extend(staged.merges);
     }
 
     /// Forgets what the last edit changed.

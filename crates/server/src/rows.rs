@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use mingce_orm::rules::{Chain, check, expect_no_cycle};
+use mingce_orm::rules::check;
 use mingce_orm::seen::{Seen, Turn};
 use mingce_orm::store::inbound;
 use mingce_orm::texts::cleaned;
@@ -114,11 +114,6 @@ pub trait Prepare<C: Collection>: Send + Sync {
         rows: &mut [Row<C>],
     ) -> impl Future<Output = Result<(), Error>> + Send;
 
-    /// The fields by which a resource names another of its collection, and that do not lead back to it.
-    fn chains(&self) -> &'static [Chain<C>] {
-        &[]
-    }
-
     /// For a dry run: the edit that stands for a record that an earlier part of the run would have created.
     fn assume(&self, _cx: &Cx, _record: &AssumedRecord) -> Option<Edit> {
         None
@@ -185,12 +180,7 @@ pub async fn update<C: Collection>(
     if !problems.is_empty() {
         return Err(Error::invalid_all(problems.into_iter().map(below::<C>).collect()));
     }
-    let prepared = async {
-        let resource = prepared::<C>(service, cx, given).await?;
-        leads_on::<C>(service, &mask, &resource).await?;
-        Ok(resource)
-    };
-    let resource = match prepared.await {
+    let resource = match prepared::<C>(service, cx, given).await {
         Ok(resource) => resource,
         Err(error) => return service.store().answered::<C>(cx, &call).await?.ok_or(error),
     };
@@ -209,29 +199,6 @@ async fn prepared<C: Collection>(service: &impl Prepare<C>, cx: &Cx, resource: C
         return Ok(row.resource);
     }
     Err(Error::invalid_all(row.problems.into_iter().map(below::<C>).collect()))
-}
-
-/// Refuses an update after which a record would lead back to itself. Two updates at the same moment that each close half of a
-/// circle do not see each other here.
-async fn leads_on<C: Collection>(service: &impl Prepare<C>, mask: &Mask, resource: &C::Item) -> Result<(), Error> {
-    let chains = service.chains();
-    if !names_another::<C>(chains, resource) {
-        return Ok(());
-    }
-    let store = service.store();
-    store
-        .rehearse(&mut store.rehearsal(), |work| {
-            // Where there is none, the store says so.
-            let Some(stored) = import::meant::<C>(work, resource, false)? else {
-                return Ok(());
-            };
-            expect_no_cycle(work, chains, &stored, &mask.apply::<C>(&stored, resource)?)
-        })
-        .await
-}
-
-fn names_another<C: Collection>(chains: &[Chain<C>], resource: &C::Item) -> bool {
-    chains.iter().any(|chain| !(chain.next)(resource).is_empty())
 }
 
 fn below<C: Collection>(mut problem: Violation) -> Violation {
@@ -496,7 +463,7 @@ async fn take<C: Collection>(
             mask.and_then(|mask| {
                 let (store, source) = (service.store(), &session.settings.source);
                 let turn = Turn::next(&session.seen, row.number);
-                import::row::<C>(store, cx, source, mask, row.resource, turn, service.chains())
+                import::row::<C>(store, cx, source, mask, row.resource, turn)
             })
         } else {
             Err(Error::invalid_all(row.problems))

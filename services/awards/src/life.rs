@@ -182,6 +182,10 @@ impl Living for Awards {
     fn policy(item: &Award) -> &str {
         item.case.as_ref().map_or("", |case| case.policy.as_str())
     }
+    fn governed_by(item: &Award) -> Option<(i32, String)> {
+        let scope = Self::scope(item);
+        Some((scope.level, scope.programme.to_owned()))
+    }
     fn arrive(item: &mut Award, arrival: &mut Arrival<'_>) -> Result<()> {
         arrive::<Self>(item, arrival)
     }

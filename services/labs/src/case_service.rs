@@ -144,6 +144,22 @@ impl LabDesignationService for LabRegister {
         reply(self.cases().go(&cx, verbs::reevaluate(r)).await)
     }
 
+    async fn shorten_rectification_of_lab_designation(
+        &self,
+        request: Request<ShortenRectificationOfLabDesignationRequest>,
+    ) -> Result<Response<Reply<LabDesignation>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::shorten_rectification(r)).await)
+    }
+
+    async fn annul_evaluation_of_lab_designation(
+        &self,
+        request: Request<AnnulEvaluationOfLabDesignationRequest>,
+    ) -> Result<Response<Reply<LabDesignation>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::annul_evaluation(r)).await)
+    }
+
     async fn revoke_lab_designation(
         &self,
         request: Request<RevokeLabDesignationRequest>,

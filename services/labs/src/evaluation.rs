@@ -2,8 +2,10 @@
 
 use jiff::civil::Date;
 use mingce_lifecycle::day;
-use mingce_orm::{Error, Result};
-use mingce_proto::labs::{Lab, LabDesignation, LabEvaluation, LabEvaluationGrade as Grade, LabMembership, LabOutput};
+use mingce_orm::{Error, Result, Violation};
+use mingce_proto::labs::{
+    Lab, LabDesignation, LabEvaluation, LabEvaluationGrade as Grade, LabMember, LabMembership, LabOutput,
+};
 use mingce_proto::registry::{LabDesignationTerms, TalentReference};
 
 /// What a call says of an evaluation.
@@ -13,6 +15,7 @@ pub(crate) struct Given {
     pub start_date: String,
     pub end_date: String,
     pub outputs: Vec<LabOutput>,
+    pub no_outputs: bool,
     pub qualitative_score: i32,
     pub document_number: String,
     pub again: bool,
@@ -22,7 +25,7 @@ pub(crate) struct Given {
 /// the window.
 ///
 /// # Errors
-/// Where the window is none.
+/// Where the window is none, where outputs are missing, and where somebody produced them who is no member.
 pub(crate) fn evaluate(given: &Given, lab: &Lab, terms: &LabDesignationTerms, today: Date) -> Result<LabEvaluation> {
     if given.end_date < given.start_date {
         let said = format!(
@@ -34,11 +37,34 @@ pub(crate) fn evaluate(given: &Given, lab: &Lab, terms: &LabDesignationTerms, to
     for (field, date) in [("start_date", &given.start_date), ("end_date", &given.end_date)] {
         day::given(field, date)?;
     }
+    if given.outputs.is_empty() != given.no_outputs {
+        let said = if given.no_outputs {
+            "no_outputs says that there are none: leave one of the two out"
+        } else {
+            "give what the lab produced; where it produced nothing, say so with no_outputs"
+        };
+        return Err(Error::invalid("outputs", "OUTPUTS_MISSING", said));
+    }
     let mut outputs = given.outputs.clone();
+    let mut strangers = Vec::new();
     for (place, output) in outputs.iter_mut().enumerate() {
         day::given(&format!("outputs[{place}].date"), &output.date)?;
+        let Some(producer) = output.producer.as_ref() else {
+            continue;
+        };
         let in_window = (given.start_date.as_str()..=given.end_date.as_str()).contains(&output.date.as_str());
-        output.counted = in_window && is_fixed(lab, output.producer.as_ref(), &output.date);
+        output.counted = Some(in_window && is_fixed(lab, producer, &output.date));
+        if memberships(lab, producer).next().is_none() {
+            strangers.push(Violation {
+                field: format!("outputs[{place}].producer"),
+                reason: "PRODUCER_NOT_MEMBER",
+                description: "no member of the lab, now or before: correct the output, or enter the member first"
+                    .to_owned(),
+            });
+        }
+    }
+    if !strangers.is_empty() {
+        return Err(Error::invalid_all(strangers));
     }
     let mut evaluation = LabEvaluation {
         year: given.year,
@@ -64,7 +90,7 @@ fn weigh(evaluation: &mut LabEvaluation, terms: &LabDesignationTerms) {
     evaluation.points = evaluation
         .outputs
         .iter()
-        .filter(|output| output.counted)
+        .filter(|output| output.counted())
         .map(worth)
         .sum();
     let full = i64::from(terms.full_points.max(1));
@@ -82,28 +108,32 @@ fn weigh(evaluation: &mut LabEvaluation, terms: &LabDesignationTerms) {
     evaluation.set_grade(grade);
 }
 
-/// Whether somebody was a fixed member of a lab on a day: by resource name or, outside the register, by name.
-fn is_fixed(lab: &Lab, producer: Option<&TalentReference>, date: &str) -> bool {
-    let Some(producer) = producer else { return false };
-    lab.members.iter().any(|member| {
-        let is_same = member.person.as_ref().is_some_and(|person| {
+/// What somebody was in a lab: by resource name or, where only a name is given, by that.
+fn memberships<'a>(lab: &'a Lab, producer: &'a TalentReference) -> impl Iterator<Item = &'a LabMember> {
+    lab.members.iter().filter(move |member| {
+        member.person.as_ref().is_some_and(|person| {
             if producer.talent.is_empty() {
-                person.talent.is_empty()
-                    && !person.display_name.is_empty()
-                    && person.display_name == producer.display_name
+                !person.display_name.is_empty() && person.display_name == producer.display_name
             } else {
                 person.talent == producer.talent
             }
-        });
-        is_same
-            && member.membership() == LabMembership::Fixed
-            && day::is_within(date, &member.start_date, &member.end_date)
+        })
+    })
+}
+
+/// Whether somebody was a fixed member of a lab on a day.
+fn is_fixed(lab: &Lab, producer: &TalentReference, date: &str) -> bool {
+    memberships(lab, producer).any(|member| {
+        member.membership() == LabMembership::Fixed && day::is_within(date, &member.start_date, &member.end_date)
     })
 }
 
 /// From which day the next evaluation is counted: the last regular one, else the day since which the lab operates.
 pub(crate) fn last_date(item: &LabDesignation) -> Result<Option<Date>> {
-    let last = item.evaluations.iter().rfind(|evaluation| !evaluation.again);
+    let last = item
+        .evaluations
+        .iter()
+        .rfind(|evaluation| !evaluation.again && !evaluation.annulled);
     let since = [&item.operating_date, &item.start_date, &item.decision_date];
     let text = last.map_or_else(
         || {
@@ -121,6 +151,7 @@ pub(crate) fn last_date(item: &LabDesignation) -> Result<Option<Date>> {
 pub(crate) fn results(item: &LabDesignation, terms: &LabDesignationTerms) -> Vec<(String, String, String)> {
     item.evaluations
         .iter()
+        .filter(|evaluation| !evaluation.annulled)
         .map(|evaluation| {
             let mut other = evaluation.clone();
             weigh(&mut other, terms);
@@ -142,7 +173,6 @@ pub(crate) fn results(item: &LabDesignation, terms: &LabDesignationTerms) -> Vec
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mingce_proto::labs::LabMember;
     use mingce_proto::registry::{OutputKind, OutputPoints};
 
     fn person(name: &str) -> Option<TalentReference> {
@@ -190,7 +220,7 @@ mod tests {
             title: "试".to_owned(),
             producer: person(who),
             date: date.to_owned(),
-            counted: true,
+            counted: None,
         }
     }
 
@@ -205,18 +235,18 @@ mod tests {
                 output(OutputKind::Monograph, "试固定", "2023-07-01"),
                 output(OutputKind::Monograph, "试固定", "2022-06-30"),
                 output(OutputKind::Monograph, "试流动", "2023-01-01"),
-                output(OutputKind::Monograph, "试外人", "2023-01-01"),
                 output(OutputKind::Paper, "试固定", "2022-07-01"),
                 output(OutputKind::Standard, "试固定", "2022-08-01"),
             ],
+            no_outputs: false,
             qualitative_score: 90,
             document_number: String::new(),
             again: false,
         };
         let today = "2024-03-01".parse().unwrap();
         let made = evaluate(&given, &lab(), &terms(), today).unwrap();
-        let counted: Vec<bool> = made.outputs.iter().map(|o| o.counted).collect();
-        assert_eq!(counted, [true, false, false, false, false, true, true]);
+        let counted: Vec<bool> = made.outputs.iter().map(|o| o.counted()).collect();
+        assert_eq!(counted, [true, false, false, false, true, true]);
         // Six points of ten are 60; 0.7 * 60 + 0.3 * 90 = 69.
         assert_eq!((made.points, made.quantitative_score, made.score), (6, 60, 69));
         assert_eq!(made.grade(), Grade::Qualified);
@@ -229,11 +259,39 @@ mod tests {
             start_date: "2023-01-02".to_owned(),
             end_date: "2023-01-01".to_owned(),
             outputs: Vec::new(),
+            no_outputs: true,
             qualitative_score: 0,
             document_number: String::new(),
             again: false,
         };
         let error = evaluate(&given, &lab(), &terms(), "2024-03-01".parse().unwrap()).unwrap_err();
         assert_eq!(error.reason(), "PERIOD_REVERSED");
+    }
+
+    #[test]
+    fn what_is_missing_and_what_strangers_produced_is_refused() {
+        let tried = |outputs: Vec<LabOutput>, no_outputs: bool| {
+            let given = Given {
+                year: 2023,
+                start_date: "2022-07-01".to_owned(),
+                end_date: "2023-12-31".to_owned(),
+                outputs,
+                no_outputs,
+                qualitative_score: 90,
+                document_number: String::new(),
+                again: false,
+            };
+            evaluate(&given, &lab(), &terms(), "2024-03-01".parse().unwrap())
+        };
+        let paper = |who: &str| output(OutputKind::Paper, who, "2023-01-01");
+        assert_eq!(tried(Vec::new(), false).unwrap_err().reason(), "OUTPUTS_MISSING");
+        assert_eq!(
+            tried(vec![paper("试固定")], true).unwrap_err().reason(),
+            "OUTPUTS_MISSING"
+        );
+        assert_eq!(tried(Vec::new(), true).unwrap().points, 0);
+        let strange = tried(vec![paper("试固定"), paper("试外人")], false).unwrap_err();
+        let fields: Vec<_> = strange.violations().iter().map(|v| v.field.as_str()).collect();
+        assert_eq!(fields, ["outputs[1].producer"]);
     }
 }

@@ -1,5 +1,6 @@
 //! What has to hold before the verbs on a designation of a lab.
 
+use jiff::civil::Date;
 use mingce_lifecycle::{Guard, Look, day};
 use mingce_orm::{Blocker, Collection, Error, Result, Work};
 use mingce_proto::labs::{Lab, LabDesignation, LabMembership};
@@ -37,6 +38,22 @@ pub(crate) const EXTENSION_LEFT: Guard<Designations> = Guard {
     zh: "延长次数未用完",
     en: "the policy allows another extension",
     check: extension_left,
+};
+
+pub(crate) const RECTIFICATION_OVER: Guard<Designations> = Guard {
+    zh: "整改期已满",
+    en: "the rectification is over",
+    check: rectification_over,
+};
+pub(crate) const RECTIFICATION_RUNS: Guard<Designations> = Guard {
+    zh: "整改期未满",
+    en: "the rectification is not over",
+    check: rectification_runs,
+};
+pub(crate) const EVALUATION_LAST: Guard<Designations> = Guard {
+    zh: "最近一次评估之后没有其他处理",
+    en: "there is an evaluation, and nothing was built on the last one",
+    check: evaluation_last,
 };
 
 /// The terms of a policy of labs.
@@ -148,4 +165,62 @@ fn extension_left(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
         format!("已延长{had}次，不得超过{most}次"),
     );
     Ok(vec![look.blocker("EXTENSIONS_USED_UP", en, zh)])
+}
+
+/// The last day of a rectification that is not over.
+fn rectifies_until(look: &Look<'_, Designations>) -> Result<Option<Date>> {
+    let end = day::parse(&look.item.rectification_end_date)?;
+    Ok(end.filter(|end| look.at.today <= *end))
+}
+
+fn rectification_over(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
+    let Some(end) = rectifies_until(look)? else {
+        return Ok(Vec::new());
+    };
+    let (en, zh) = (
+        format!("the rectification runs until {end}; shorten it where the lab is ready"),
+        format!("整改期至{end}；提前完成的，先缩短整改期"),
+    );
+    Ok(vec![look.blocker("RECTIFICATION_RUNNING", en, zh)])
+}
+
+fn rectification_runs(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
+    if rectifies_until(look)?.is_some() {
+        return Ok(Vec::new());
+    }
+    Ok(vec![look.blocker(
+        "RECTIFICATION_OVER",
+        "the rectification is over: evaluate the lab again",
+        "整改期已满，可重新评估",
+    )])
+}
+
+fn evaluation_last(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
+    let last = look.item.evaluations.iter().rfind(|evaluation| !evaluation.annulled);
+    let Some(last) = last else {
+        return Ok(vec![look.blocker(
+            "EVALUATION_MISSING",
+            "there is no evaluation that could be annulled",
+            "没有可撤销的评估",
+        )]);
+    };
+    let is_known = last.state_before != 0;
+    if is_known && last.state_after == look.item.state {
+        return Ok(Vec::new());
+    }
+    let (en, zh) = if is_known {
+        (
+            format!("the designation has gone on since the evaluation of {}", last.date),
+            format!("{}评估后已有其他处理", last.date),
+        )
+    } else {
+        (
+            format!(
+                "it is not known how the designation stood before the evaluation of {}",
+                last.date
+            ),
+            format!("{}评估前的状态未留存", last.date),
+        )
+    };
+    Ok(vec![look.blocker("EVALUATION_BUILT_ON", en, zh)])
 }

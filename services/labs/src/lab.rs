@@ -34,7 +34,7 @@ fn person(person: &Option<TalentReference>) -> &str {
 }
 
 /// What took over from a lab does not lead back to it.
-pub(crate) const CHAINS: &[Chain<Labs>] = &[Chain {
+const CHAINS: &[Chain<Labs>] = &[Chain {
     field: "successor",
     reason: "SUCCESSOR_CYCLE",
     next: successor,
@@ -154,6 +154,10 @@ impl Collection for Labs {
 
     fn keys(item: &Self::Item) -> Vec<Key> {
         identifier_keys(&item.identifiers).collect()
+    }
+
+    fn chains() -> &'static [Chain<Self>] {
+        CHAINS
     }
 
     fn settle(item: &mut Self::Item) -> Vec<Violation> {

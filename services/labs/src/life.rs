@@ -15,7 +15,10 @@ use mingce_proto::registry::{CaseFacts, CaseKind, CaseVerb, DueKind, NoticeTerms
 
 use crate::designation::Designations;
 use crate::evaluation;
-use crate::guards::{AREA, BUILDING_OVER, EQUIPMENT, EXTENSION_LEFT, FIXED_MEMBERS, HOSTS, lab_of, terms};
+use crate::guards::{
+    AREA, BUILDING_OVER, EQUIPMENT, EVALUATION_LAST, EXTENSION_LEFT, FIXED_MEMBERS, HOSTS, RECTIFICATION_OVER,
+    RECTIFICATION_RUNS, lab_of, terms,
+};
 
 const DRAFT: i32 = S::Draft as i32;
 const SUBMITTED: i32 = S::Submitted as i32;
@@ -69,7 +72,7 @@ static LIFE: Life<Designations> = Life {
     edges: &EDGES,
 };
 
-static EDGES: [Edge<Designations>; 17] = [
+static EDGES: [Edge<Designations>; 19] = [
     Edge {
         verb: "submit",
         zh: "申报",
@@ -188,7 +191,23 @@ static EDGES: [Edge<Designations>; 17] = [
         method: "ReevaluateLabDesignation",
         from: &[RECTIFYING],
         to: &[OPERATING, REVOKED],
-        guards: &[],
+        guards: &[RECTIFICATION_OVER],
+    },
+    Edge {
+        verb: "shorten_rectification",
+        zh: "缩短整改期",
+        method: "ShortenRectificationOfLabDesignation",
+        from: &[RECTIFYING],
+        to: &[RECTIFYING],
+        guards: &[RECTIFICATION_RUNS],
+    },
+    Edge {
+        verb: "annul_evaluation",
+        zh: "撤销评估结果",
+        method: "AnnulEvaluationOfLabDesignation",
+        from: &[OPERATING, RECTIFYING, REVOKED],
+        to: &[OPERATING, RECTIFYING],
+        guards: &[EVALUATION_LAST],
     },
     Edge {
         verb: "revoke",
@@ -220,6 +239,10 @@ impl Living for Designations {
     }
     fn policy(item: &LabDesignation) -> &str {
         item.case.as_ref().map_or("", |case| case.policy.as_str())
+    }
+    fn governed_by(item: &LabDesignation) -> Option<(i32, String)> {
+        let scope = Self::scope(item);
+        Some((scope.level, scope.programme.to_owned()))
     }
     fn arrive(item: &mut LabDesignation, arrival: &mut Arrival<'_>) -> Result<()> {
         arrive::<Self>(item, arrival)

@@ -24,7 +24,7 @@ fn is_resource_name(name: &str) -> bool {
 }
 
 /// What an organization belongs to, and what took over from it, do not lead back to it.
-pub(crate) const CHAINS: &[Chain<Organizations>] = &[
+const CHAINS: &[Chain<Organizations>] = &[
     Chain {
         field: "parent",
         reason: "PARENT_CYCLE",
@@ -124,6 +124,10 @@ impl Collection for Organizations {
         identifier_keys(&item.identifiers)
             .chain(unverified.then(|| unverified_key(&item.display_name, &item.city)))
             .collect()
+    }
+
+    fn chains() -> &'static [Chain<Self>] {
+        CHAINS
     }
 
     fn settle(item: &mut Self::Item) -> Vec<Violation> {

@@ -1,6 +1,6 @@
 //! Resources of this service on their way in: their references are resolved here.
 
-use mingce_orm::rules::{Chain, interned};
+use mingce_orm::rules::interned;
 use mingce_orm::{Answer, Collection, Cx, Edit, Error, Result, Store, Work};
 use mingce_proto::labs::resolve_organizations_response::Resolution;
 use mingce_proto::labs::{
@@ -13,8 +13,8 @@ use prost::Message;
 
 use crate::LabRegister;
 use crate::designation::Designations;
-use crate::lab::{self, Labs};
-use crate::organization::{self, Organizations};
+use crate::lab::Labs;
+use crate::organization::Organizations;
 use crate::resolve::{self, Resolving};
 
 impl LabRegister {
@@ -159,10 +159,6 @@ impl Prepare<Organizations> for LabRegister {
         cited.settle(&self.store, session, rows, found).await
     }
 
-    fn chains(&self) -> &'static [Chain<Organizations>] {
-        organization::CHAINS
-    }
-
     fn assume(&self, cx: &Cx, record: &AssumedRecord) -> Option<Edit> {
         Some(assumed(cx, record))
     }
@@ -180,10 +176,6 @@ impl Prepare<Labs> for LabRegister {
         let cited = Cited::of(rows, successor);
         let found = self.ask_labs(session, cited.wanted()).await?;
         cited.settle(&self.store, session, rows, found).await
-    }
-
-    fn chains(&self) -> &'static [Chain<Labs>] {
-        lab::CHAINS
     }
 
     fn assume(&self, cx: &Cx, record: &AssumedRecord) -> Option<Edit> {

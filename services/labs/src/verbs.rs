@@ -1,5 +1,7 @@
 //! What each verb on a designation of a lab does beside leading to another state: one function for each request.
 
+use jiff::civil::Date;
+use mingce_lifecycle::act::expect_grounds;
 use mingce_lifecycle::case::decided;
 use mingce_lifecycle::cases::{Asked, asked};
 use mingce_lifecycle::round::{enter, take_place};
@@ -122,13 +124,27 @@ pub(crate) fn extend_building(r: ExtendBuildingOfLabDesignationRequest) -> Wante
             return Err(Error::invalid("months", "EXTENSION_TOO_LONG", said));
         }
         note_document(item, &r.document_number);
-        // A recorded one may have no known end: then the extension begins today.
-        let end = day::parse(&item.building_end_date)?.unwrap_or(crossing.at.today);
-        item.building_end_date = day::months_after(end, r.months)?.to_string();
+        let begun = began(item)?;
+        // A recorded one has no end: then it is as long as the policy says. Where nothing says when it began, it begins today.
+        let end = match day::parse(&item.building_end_date)? {
+            Some(end) => end,
+            None => day::last_of_term(
+                begun.unwrap_or(crossing.at.today),
+                terms(crossing.policy).building_months,
+            )?,
+        };
+        item.building_end_date = day::longer_term(begun, end, r.months)?.to_string();
         item.extensions += 1;
         Ok(())
     });
     Called { call, wanted }
+}
+
+/// The day on which a designation began.
+fn began(item: &LabDesignation) -> Result<Option<Date>> {
+    let began = [&item.start_date, &item.decision_date];
+    let began = began.into_iter().find(|date| !date.is_empty());
+    day::first_of(began.map_or("", String::as_str))
 }
 
 pub(crate) fn terminate(r: TerminateLabDesignationRequest) -> Wanted {
@@ -167,29 +183,31 @@ pub(crate) fn submit_annual_report(r: SubmitAnnualReportOfLabDesignationRequest)
 pub(crate) fn evaluate(r: EvaluateLabDesignationRequest) -> Wanted {
     let (call, step) = called!("EvaluateLabDesignation", r);
     let given = Given {
+        qualitative_score: r.qualitative_score(),
         year: r.year,
         start_date: r.start_date,
         end_date: r.end_date,
         outputs: r.outputs,
-        qualitative_score: r.qualitative_score,
+        no_outputs: r.no_outputs,
         document_number: r.document_number,
         again: false,
     };
     let wanted = Move::new("evaluate", step, move |item: &mut LabDesignation, crossing| {
-        let failed = graded(item, crossing, &given)?;
-        let terms = terms(crossing.policy);
-        if !failed {
-            item.failed_evaluations = 0;
-            return Ok(());
-        }
-        item.failed_evaluations += 1;
-        if item.failed_evaluations >= terms.max_failures.max(1) {
-            return revoked(item, crossing);
-        }
-        item.set_state(S::Rectifying);
-        let end = day::last_of_term(crossing.at.today, terms.rectification_months)?;
-        item.rectification_end_date = end.max(crossing.at.today).to_string();
-        Ok(())
+        graded(item, crossing, &given, |item, crossing, failed| {
+            let terms = terms(crossing.policy);
+            if !failed {
+                item.failed_evaluations = 0;
+                return Ok(());
+            }
+            item.failed_evaluations += 1;
+            if item.failed_evaluations >= terms.max_failures.max(1) {
+                return revoked_by(item, crossing, &given);
+            }
+            item.set_state(S::Rectifying);
+            let end = day::last_of_term(crossing.at.today, terms.rectification_months)?;
+            item.rectification_end_date = crossing.at.last_day(end.max(crossing.at.today)).to_string();
+            Ok(())
+        })
     });
     Called { call, wanted }
 }
@@ -197,23 +215,68 @@ pub(crate) fn evaluate(r: EvaluateLabDesignationRequest) -> Wanted {
 pub(crate) fn reevaluate(r: ReevaluateLabDesignationRequest) -> Wanted {
     let (call, step) = called!("ReevaluateLabDesignation", r);
     let given = Given {
+        qualitative_score: r.qualitative_score(),
         year: r.year,
         start_date: r.start_date,
         end_date: r.end_date,
         outputs: r.outputs,
-        qualitative_score: r.qualitative_score,
+        no_outputs: r.no_outputs,
         document_number: r.document_number,
         again: true,
     };
     let wanted = Move::new("reevaluate", step, move |item: &mut LabDesignation, crossing| {
-        let failed = graded(item, crossing, &given)?;
-        item.rectification_end_date.clear();
-        if failed {
-            item.failed_evaluations += 1;
-            return revoked(item, crossing);
-        }
-        item.failed_evaluations = 0;
-        item.set_state(S::Operating);
+        graded(item, crossing, &given, |item, crossing, failed| {
+            item.rectification_end_date.clear();
+            if failed {
+                item.failed_evaluations += 1;
+                return revoked_by(item, crossing, &given);
+            }
+            item.failed_evaluations = 0;
+            item.set_state(S::Operating);
+            Ok(())
+        })
+    });
+    Called { call, wanted }
+}
+
+pub(crate) fn shorten_rectification(r: ShortenRectificationOfLabDesignationRequest) -> Wanted {
+    let (call, step) = called!("ShortenRectificationOfLabDesignation", r);
+    let wanted = Move::new(
+        "shorten_rectification",
+        step,
+        move |item: &mut LabDesignation, crossing| {
+            note_document(item, &r.document_number);
+            let (today, now) = (crossing.at.today, day::parse(&item.rectification_end_date)?);
+            let end = match day::given("end_date", &r.end_date)? {
+                Some(end) if end < today || now.is_some_and(|now| end >= now) => {
+                    let said = format!(
+                        "the rectification runs until {}: give a day before that, and not before today, {today}",
+                        item.rectification_end_date
+                    );
+                    return Err(Error::invalid("end_date", "RECTIFICATION_NOT_SHORTER", said));
+                }
+                Some(end) => end,
+                None => day::days_after(today, -1)?,
+            };
+            item.rectification_end_date = end.to_string();
+            Ok(())
+        },
+    );
+    Called { call, wanted }
+}
+
+pub(crate) fn annul_evaluation(r: AnnulEvaluationOfLabDesignationRequest) -> Wanted {
+    let (call, step) = called!("AnnulEvaluationOfLabDesignation", r);
+    let wanted = Move::new("annul_evaluation", step, move |item: &mut LabDesignation, _| {
+        let last = item.evaluations.iter_mut().rfind(|evaluation| !evaluation.annulled);
+        let last = last.ok_or_else(|| Error::internal("no evaluation stands"))?;
+        last.annulled = true;
+        item.state = last.state_before;
+        item.failed_evaluations = last.failed_evaluations_before;
+        item.rectification_end_date
+            .clone_from(&last.rectification_end_date_before);
+        item.end_date.clone_from(&last.end_date_before);
+        note_document(item, &r.document_number);
         Ok(())
     });
     Called { call, wanted }
@@ -246,7 +309,7 @@ pub(crate) fn merge(r: MergeLabDesignationRequest) -> Wanted {
         let stored = own.clone();
         own.successor = Some(reference.clone());
         own.set_state(OperatingState::Inactive);
-        mingce_orm::rules::expect_no_cycle(crossing.work, crate::lab::CHAINS, &stored, &own)?;
+        mingce_orm::rules::expect_no_cycle(crossing.work, Labs::chains(), &stored, &own)?;
         crossing
             .work
             .update::<Labs>(&crossing.at.cx, crossing.stamp, &settled::<Labs>(&own)?)?;
@@ -256,13 +319,30 @@ pub(crate) fn merge(r: MergeLabDesignationRequest) -> Wanted {
     Called { call, wanted }
 }
 
-/// Adds an evaluation, and answers whether it failed.
-fn graded(item: &mut LabDesignation, crossing: &mut Crossing<'_>, given: &Given) -> Result<bool> {
+/// Adds an evaluation and lets what follows from it follow. It keeps how the designation stood before.
+fn graded(
+    item: &mut LabDesignation,
+    crossing: &mut Crossing<'_>,
+    given: &Given,
+    follows: impl Fn(&mut LabDesignation, &mut Crossing<'_>, bool) -> Result<()>,
+) -> Result<()> {
     let lab = lab_of(crossing.work, item)?;
-    let made = evaluation::evaluate(given, &lab, &terms(crossing.policy), crossing.at.today)?;
-    let failed = made.grade() == LabEvaluationGrade::Unqualified;
+    let mut made = evaluation::evaluate(given, &lab, &terms(crossing.policy), crossing.at.today)?;
+    made.state_before = item.state;
+    made.failed_evaluations_before = item.failed_evaluations;
+    made.rectification_end_date_before
+        .clone_from(&item.rectification_end_date);
+    made.end_date_before.clone_from(&item.end_date);
+    follows(item, crossing, made.grade() == LabEvaluationGrade::Unqualified)?;
+    made.state_after = item.state;
     item.evaluations.push(made);
-    Ok(failed)
+    Ok(())
+}
+
+/// An evaluation ends the designation: that asks for a reason and a document.
+fn revoked_by(item: &mut LabDesignation, crossing: &mut Crossing<'_>, given: &Given) -> Result<()> {
+    expect_grounds(crossing, &given.document_number)?;
+    revoked(item, crossing)
 }
 
 fn revoked(item: &mut LabDesignation, crossing: &mut Crossing<'_>) -> Result<()> {
@@ -305,6 +385,8 @@ pub(crate) fn one_of(verb: lab_designation_move::Verb) -> Asked<Designations> {
         Verb::Evaluate(r) => asked("evaluate", *r, evaluate),
         Verb::Reevaluate(r) => asked("reevaluate", *r, reevaluate),
         Verb::Revoke(r) => asked("revoke", *r, revoke),
+        Verb::ShortenRectificationOf(r) => asked("shorten_rectification_of", *r, shorten_rectification),
+        Verb::AnnulEvaluationOf(r) => asked("annul_evaluation_of", *r, annul_evaluation),
         Verb::Merge(r) => asked("merge", *r, merge),
         Verb::Withdraw(r) => asked("withdraw", *r, withdraw),
     }

@@ -166,6 +166,10 @@ impl Living for NominatingBodies {
     fn policy(item: &NominatingBody) -> &str {
         item.case.as_ref().map_or("", |case| case.policy.as_str())
     }
+    fn governed_by(item: &NominatingBody) -> Option<(i32, String)> {
+        let scope = Self::scope(item);
+        Some((scope.level, scope.programme.to_owned()))
+    }
     fn arrive(item: &mut NominatingBody, arrival: &mut Arrival<'_>) -> Result<()> {
         arrive::<Self>(item, arrival)
     }

@@ -5,8 +5,10 @@ use std::sync::LazyLock;
 use mingce_lifecycle::case::may_write;
 use mingce_lifecycle::{Case, Living, Phase};
 use mingce_orm::names::{Problems, enum_values, year_of};
-use mingce_orm::{Collection, Column, Field, Key, Result, Shape, Violation};
+use mingce_orm::{Collection, Column, Field, Key, Result, Shape, Violation, Work};
 use mingce_proto::talent::TalentDesignation;
+
+use crate::designation_guards::may_be_live;
 
 /// The collection.
 #[derive(Debug)]
@@ -189,6 +191,10 @@ impl Collection for Designations {
         item.year = year_of(&item.decision_date);
         item.verbs.clear();
         problems.into_inner()
+    }
+
+    fn may_stand(work: &mut Work, stored: Option<&Self::Item>, new: &Self::Item) -> Result<()> {
+        may_be_live(work, stored, new)
     }
 
     fn may_write(stored: Option<&TalentDesignation>, new: &TalentDesignation) -> Result<()> {

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
-use mingce_lifecycle::{Guard, Look, blocker, day};
-use mingce_orm::{Blocker, Collection, Cx, Error, List, Result, Store, Work};
-use mingce_proto::registry::{Policy, TalentDesignationTerms};
-use mingce_proto::talent::{Talent, TalentDesignation};
+use mingce_lifecycle::{Guard, Living, Look, Phase, blocker, day};
+use mingce_orm::work::head_of;
+use mingce_orm::{Blocker, Class, Collection, Error, Result, Work};
+use mingce_proto::registry::{Policy, RecordStatus, TalentDesignationTerms};
+use mingce_proto::talent::{Talent, TalentCompletionGrade, TalentDesignation, TalentDesignationState as S};
 
-use crate::TalentRegister;
 use crate::designation::{self, Designations, family_key, programme};
 use crate::eligibility;
 use crate::programme::Programmes;
@@ -40,6 +40,17 @@ pub(crate) const LAST_DAY_REACHED: Guard<Designations> = Guard {
     check: last_day_reached,
 };
 
+pub(crate) const MIDTERM_LAST: Guard<Designations> = Guard {
+    zh: "已中期评估，其后没有其他处理",
+    en: "there was a mid-term assessment, and nothing was built on it",
+    check: midterm_last,
+};
+pub(crate) const COMPLETION_LAST: Guard<Designations> = Guard {
+    zh: "已期满考核，其后没有其他处理",
+    en: "the end came with the assessment of the term, and nothing was built on it",
+    check: completion_last,
+};
+
 /// The terms of a policy of persons.
 pub(crate) fn terms(policy: Option<&Policy>) -> TalentDesignationTerms {
     policy
@@ -63,22 +74,15 @@ pub(crate) fn family_of(work: &mut Work, item: &TalentDesignation) -> Result<Str
     Ok(programme.map_or_else(|| item.family.clone(), |programme| programme.family))
 }
 
-/// The live designation of a person in a family. Also looked for where the person was recorded twice and merged since (`records` has
-/// the names of all); the row of the person is read, so that of two decisions at once one comes after the other.
-pub(crate) fn live_in_family(
-    work: &mut Work,
-    talent: &str,
-    records: &[String],
-    family: &str,
-) -> Result<Option<TalentDesignation>> {
+/// The live designation of a person in a family, under whichever name the person was recorded. The person is held, so that of two
+/// decisions at once one comes after the other.
+pub(crate) fn live_in_family(work: &mut Work, talent: &str, family: &str) -> Result<Option<TalentDesignation>> {
     if family.is_empty() {
         return Ok(None);
     }
-    let survivor = person_of(work, talent)?.name;
-    let names = [talent, survivor.as_str()]
-        .into_iter()
-        .chain(records.iter().map(String::as_str));
+    let names = work.records::<Talents>(talent)?;
     let asked: Vec<_> = names
+        .iter()
         .map(|name| work.owner::<Designations>(&family_key(name, family)))
         .collect();
     for owner in asked {
@@ -89,6 +93,33 @@ pub(crate) fn live_in_family(
     Ok(None)
 }
 
+/// What is recorded, imported or changed by hand as live has its family alone, also beside what is live under another record of the
+/// person.
+pub(crate) fn may_be_live(work: &mut Work, stored: Option<&TalentDesignation>, new: &TalentDesignation) -> Result<()> {
+    let is_live = |item: &TalentDesignation| Designations::life().phase(item.state) == Phase::Live;
+    let had = stored.filter(|stored| is_live(stored)).map(|stored| &stored.family);
+    if !is_live(new) || new.family.is_empty() || had == Some(&new.family) {
+        return Ok(());
+    }
+    let own = designation::talent(new);
+    let names = work.records::<Talents>(own)?;
+    // Under its own name the key of the family says it.
+    let others = names.iter().filter(|name| *name != own);
+    let asked: Vec<_> = others
+        .map(|name| work.owner::<Designations>(&family_key(name, &new.family)))
+        .collect();
+    for owner in asked {
+        let Some(id) = owner? else { continue };
+        let holder = work.get::<Designations>(&id)?.map_or(String::new(), |other| other.name);
+        let said = format!("{holder} is live in the family {} and of the same person", new.family);
+        let error = Error::new(Class::AlreadyExists, "IDENTIFIER_TAKEN", format!("programme: {said}"));
+        return Err(error
+            .at(format!("{}.programme", Designations::SINGULAR), said)
+            .about(Designations::COLLECTION, holder));
+    }
+    Ok(())
+}
+
 fn max_age(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
     let most = terms(look.policy).max_age;
     let person = designation::talent(look.item);
@@ -97,7 +128,7 @@ fn max_age(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
 
 fn one_per_family(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
     let family = family_of(look.work, look.item)?;
-    let live = live_in_family(look.work, designation::talent(look.item), &look.at.records, &family)?;
+    let live = live_in_family(look.work, designation::talent(look.item), &family)?;
     let other = live.filter(|live| live.name != look.item.name);
     Ok(other.map(|other| family_taken(other, &family)).into_iter().collect())
 }
@@ -133,6 +164,43 @@ fn midterm_reached(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
     }
 }
 
+fn midterm_last(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
+    let item = look.item;
+    if item.midterm_date.is_empty() {
+        return Ok(vec![look.blocker(
+            "MIDTERM_MISSING",
+            "there was no mid-term assessment",
+            "尚未中期评估",
+        )]);
+    }
+    // Of one that failed, the designation has been resumed.
+    if item.state() == S::Suspended || item.midterm_passed() {
+        return Ok(Vec::new());
+    }
+    let day = &item.midterm_date;
+    let (en, zh) = (
+        format!("the designation was resumed after the assessment of {day}"),
+        format!("{day}中期评估后已恢复"),
+    );
+    Ok(vec![look.blocker("MIDTERM_BUILT_ON", en, zh)])
+}
+
+fn completion_last(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
+    let ended = match look.item.completion_grade() {
+        TalentCompletionGrade::Unspecified => {
+            let (en, zh) = ("the term was not assessed", "未经期满考核");
+            return Ok(vec![look.blocker("COMPLETION_MISSING", en, zh)]);
+        }
+        TalentCompletionGrade::Unqualified => S::Cancelled,
+        _ => S::Completed,
+    };
+    if look.item.state() == ended {
+        return Ok(Vec::new());
+    }
+    let (en, zh) = ("the designation was cancelled after the assessment", "期满考核后已取消");
+    Ok(vec![look.blocker("COMPLETION_BUILT_ON", en, zh)])
+}
+
 fn last_day_reached(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
     let end = day::last_of(&look.item.end_date)?;
     let Some(end) = end.filter(|end| look.at.today < *end) else {
@@ -158,55 +226,41 @@ pub(crate) fn midterm_day(item: &TalentDesignation, policy: Option<&Policy>) -> 
     Ok(start.map(|start| day::months_after(start, months).unwrap_or(Date::MAX)))
 }
 
-/// The names of all records of a person: of the one that stands for it, and of those that were merged into that.
+/// Refuses a merger of two records of which each has a live designation in the same family: one of them has to end first.
 ///
 /// # Errors
-/// Where the database cannot be read.
-pub(crate) async fn records_of(store: &Store, cx: &Cx, talent: &str) -> Result<Vec<String>> {
-    let person = store
-        .rehearse(&mut store.rehearsal(), |work| person_of(work, talent))
-        .await?;
-    store.family::<Talents>(cx, &person.name).await
+/// FAILED_PRECONDITION, reason `FAMILY_TAKEN`.
+pub(crate) fn expect_no_shared_family(work: &mut Work, both: [&str; 2]) -> Result<()> {
+    let asked = both.map(|name| live_families(work, name));
+    let [ours, theirs] = asked;
+    let (ours, theirs) = (ours?, theirs?);
+    let shared = ours
+        .iter()
+        .filter_map(|(family, one)| theirs.get(family).map(|other| (family, one, other)));
+    let blockers: Vec<Blocker> = shared
+        .map(|(family, one, other)| {
+            let en = format!("{one} and {other} are both live in the family {family}: end one of them first");
+            let zh = format!("{one}与{other}在同一计划类别{family}中均有效，须先终结其一");
+            blocker("FAMILY_TAKEN", other, en, zh)
+        })
+        .collect();
+    if blockers.is_empty() {
+        return Ok(());
+    }
+    Err(Error::blocked("FAMILY_TAKEN", blockers).about(Talents::COLLECTION, both[0]))
 }
 
-impl TalentRegister {
-    /// Refuses a merger of two records of which each has a live designation in the same family: one of them has to end first.
-    ///
-    /// # Errors
-    /// FAILED_PRECONDITION, reason `FAMILY_TAKEN`.
-    pub(crate) async fn expect_no_shared_family(&self, cx: &Cx, both: [&str; 2]) -> Result<()> {
-        let mut families: Vec<BTreeMap<String, String>> = Vec::new();
-        for name in both {
-            let records = self.store.family::<Talents>(cx, name).await?;
-            let list = List {
-                page_size: 1000,
-                filter: "(state = IN_TERM OR state = SUSPENDED) AND family:*",
-                parents: &records,
-                ..List::default()
-            };
-            let live = self.store.list::<Designations>(cx, list).await?.items()?;
-            families.push(live.into_iter().map(|d| (d.family, d.name)).collect());
-        }
-        let [ours, theirs] = families.as_slice() else {
-            return Ok(());
-        };
-        let blockers: Vec<Blocker> = ours
-            .iter()
-            .filter_map(|(family, one)| {
-                theirs
-                    .get(family)
-                    .filter(|other| *other != one)
-                    .map(|other| (family, one, other))
-            })
-            .map(|(family, one, other)| {
-                let en = format!("{one} and {other} are both live in the family {family}: end one of them first");
-                let zh = format!("{one}与{other}在同一计划类别{family}中均有效，须先终结其一");
-                blocker("FAMILY_TAKEN", other, en, zh)
-            })
-            .collect();
-        if blockers.is_empty() {
-            return Ok(());
-        }
-        Err(Error::blocked("FAMILY_TAKEN", blockers).about(Talents::COLLECTION, both[0]))
+/// The families in which a person has a live designation, under whichever of its names, and the designations.
+fn live_families(work: &mut Work, name: &str) -> Result<BTreeMap<String, String>> {
+    let names = work.records::<Talents>(name)?;
+    let asked: Vec<_> = names.iter().map(|name| work.under::<Designations>(name)).collect();
+    let mut families = BTreeMap::new();
+    for designations in asked {
+        let live = designations?.into_iter().filter(|one| {
+            let is_active = head_of(one).is_ok_and(|head| head.record_status() == RecordStatus::Active);
+            is_active && Designations::life().phase(one.state) == Phase::Live && !one.family.is_empty()
+        });
+        families.extend(live.map(|one| (one.family, one.name)));
     }
+    Ok(families)
 }

@@ -1,6 +1,5 @@
 //! The life cycle of designations of persons: states, verbs, and what has to hold for each.
 
-use futures_util::future::BoxFuture;
 use jiff::civil::Date;
 use mingce_lifecycle::case::{arrive, facts};
 use mingce_lifecycle::day;
@@ -9,14 +8,15 @@ use mingce_lifecycle::guard::{
 };
 use mingce_lifecycle::notice::{field, level_in_words};
 use mingce_lifecycle::{Arrival, ByItself, Case, Edge, Life, Living, Parties, Phase, Scope, State};
-use mingce_orm::{Collection, Cx, Result, Store, Work};
+use mingce_orm::{Collection, Result, Work};
 use mingce_proto::registry::{CaseFacts, CaseKind, CaseVerb, DueKind, NoticeTerms, Policy, PublicField, ReviewTerms};
 use mingce_proto::talent::TalentDesignationState as S;
 use mingce_proto::talent::{Employment, TalentDesignation};
 
 use crate::designation::{self, Designations, employer, programme};
 use crate::designation_guards::{
-    LAST_DAY_REACHED, MAX_AGE, MIDTERM_REACHED, NOT_ASSESSED, ONE_PER_FAMILY, midterm_day, person_of, records_of, terms,
+    COMPLETION_LAST, LAST_DAY_REACHED, MAX_AGE, MIDTERM_LAST, MIDTERM_REACHED, NOT_ASSESSED, ONE_PER_FAMILY,
+    midterm_day, person_of, terms,
 };
 
 const DRAFT: i32 = S::Draft as i32;
@@ -69,7 +69,7 @@ static LIFE: Life<Designations> = Life {
     edges: &EDGES,
 };
 
-static EDGES: [Edge<Designations>; 13] = [
+static EDGES: [Edge<Designations>; 15] = [
     Edge {
         verb: "submit",
         zh: "申报",
@@ -165,6 +165,22 @@ static EDGES: [Edge<Designations>; 13] = [
         guards: &[LAST_DAY_REACHED],
     },
     Edge {
+        verb: "annul_midterm",
+        zh: "撤销中期评估结果",
+        method: "AnnulMidtermOfTalentDesignation",
+        from: &[IN_TERM, SUSPENDED],
+        to: &[IN_TERM],
+        guards: &[MIDTERM_LAST],
+    },
+    Edge {
+        verb: "annul_completion",
+        zh: "撤销期满考核结果",
+        method: "AnnulCompletionOfTalentDesignation",
+        from: &[COMPLETED, CANCELLED],
+        to: &[IN_TERM],
+        guards: &[COMPLETION_LAST, ONE_PER_FAMILY],
+    },
+    Edge {
         verb: "exit",
         zh: "退出",
         method: "ExitTalentDesignation",
@@ -194,6 +210,10 @@ impl Living for Designations {
     }
     fn policy(item: &TalentDesignation) -> &str {
         item.case.as_ref().map_or("", |case| case.policy.as_str())
+    }
+    fn governed_by(item: &TalentDesignation) -> Option<(i32, String)> {
+        let scope = Self::scope(item);
+        Some((scope.level, scope.programme.to_owned()))
     }
     fn arrive(item: &mut TalentDesignation, arrival: &mut Arrival<'_>) -> Result<()> {
         arrive::<Self>(item, arrival)
@@ -250,10 +270,6 @@ impl Case for Designations {
 
     /// The person under the names that they are and were recorded by, the employer, and where the person works since the
     /// application.
-    fn records<'a>(store: &'a Store, cx: &'a Cx, item: &'a Self::Item) -> BoxFuture<'a, Result<Vec<String>>> {
-        Box::pin(records_of(store, cx, designation::talent(item)))
-    }
-
     fn parties(work: &mut Work, item: &TalentDesignation) -> Result<Parties> {
         let cited = designation::talent(item);
         let person = person_of(work, cited)?;

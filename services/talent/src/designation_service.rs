@@ -120,6 +120,22 @@ impl TalentDesignationService for TalentRegister {
         reply(self.cases().go(&cx, verbs::cancel(r)).await)
     }
 
+    async fn annul_midterm_of_talent_designation(
+        &self,
+        request: Request<AnnulMidtermOfTalentDesignationRequest>,
+    ) -> Result<Response<Reply<TalentDesignation>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::annul_midterm(r)).await)
+    }
+
+    async fn annul_completion_of_talent_designation(
+        &self,
+        request: Request<AnnulCompletionOfTalentDesignationRequest>,
+    ) -> Result<Response<Reply<TalentDesignation>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::annul_completion(r)).await)
+    }
+
     async fn withdraw_talent_designation(
         &self,
         request: Request<WithdrawTalentDesignationRequest>,

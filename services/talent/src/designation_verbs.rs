@@ -99,7 +99,7 @@ pub(crate) fn assess_midterm(r: AssessMidtermOfTalentDesignationRequest) -> Want
         note_document(item, &r.document_number);
         item.midterm_date = crossing.at.today.to_string();
         item.midterm_passed = r.passed;
-        item.set_state(if r.passed { S::InTerm } else { S::Suspended });
+        item.set_state(if r.passed() { S::InTerm } else { S::Suspended });
         Ok(())
     });
     Called { call, wanted }
@@ -116,13 +116,35 @@ pub(crate) fn resume(r: ResumeTalentDesignationRequest) -> Wanted {
 
 pub(crate) fn complete(r: CompleteTalentDesignationRequest) -> Wanted {
     let (call, step) = called!("CompleteTalentDesignation", r);
-    let wanted = Move::new("complete", step, move |item: &mut TalentDesignation, _| {
+    let wanted = Move::new("complete", step, move |item: &mut TalentDesignation, crossing| {
+        let cancels = r.grade() == TalentCompletionGrade::Unqualified;
+        if cancels {
+            act::expect_grounds(crossing, &r.document_number)?;
+        }
         note_document(item, &r.document_number);
         item.completion_grade = r.grade;
-        item.set_state(match r.grade() {
-            TalentCompletionGrade::Unqualified => S::Cancelled,
-            _ => S::Completed,
-        });
+        item.set_state(if cancels { S::Cancelled } else { S::Completed });
+        Ok(())
+    });
+    Called { call, wanted }
+}
+
+pub(crate) fn annul_midterm(r: AnnulMidtermOfTalentDesignationRequest) -> Wanted {
+    let (call, step) = called!("AnnulMidtermOfTalentDesignation", r);
+    let wanted = Move::new("annul_midterm", step, move |item: &mut TalentDesignation, _| {
+        note_document(item, &r.document_number);
+        item.midterm_date.clear();
+        item.midterm_passed = None;
+        Ok(())
+    });
+    Called { call, wanted }
+}
+
+pub(crate) fn annul_completion(r: AnnulCompletionOfTalentDesignationRequest) -> Wanted {
+    let (call, step) = called!("AnnulCompletionOfTalentDesignation", r);
+    let wanted = Move::new("annul_completion", step, move |item: &mut TalentDesignation, _| {
+        note_document(item, &r.document_number);
+        item.set_completion_grade(TalentCompletionGrade::Unspecified);
         Ok(())
     });
     Called { call, wanted }
@@ -178,6 +200,8 @@ pub(crate) fn one_of(verb: talent_designation_move::Verb) -> Asked<Designations>
         Verb::Complete(r) => asked("complete", *r, complete),
         Verb::Exit(r) => asked("exit", *r, exit),
         Verb::Cancel(r) => asked("cancel", *r, cancel),
+        Verb::AnnulMidtermOf(r) => asked("annul_midterm_of", *r, annul_midterm),
+        Verb::AnnulCompletionOf(r) => asked("annul_completion_of", *r, annul_completion),
         Verb::Withdraw(r) => asked("withdraw", *r, withdraw),
     }
 }

@@ -1,6 +1,5 @@
 //! The life cycle of recommendations: states, verbs, and what has to hold for each.
 
-use futures_util::future::BoxFuture;
 use jiff::civil::Date;
 use mingce_lifecycle::case::arrive;
 use mingce_lifecycle::guard::{calendar_known, no_open_objection, no_upheld_objection, notice_over};
@@ -8,7 +7,7 @@ use mingce_lifecycle::notice::field;
 use mingce_lifecycle::{
     Arrival, ByItself, Case, Edge, Guard, Life, Living, Look, Parties, Phase, Scope, State, blocker,
 };
-use mingce_orm::{Blocker, Collection, Cx, Result, Store, Work};
+use mingce_orm::{Blocker, Collection, Result, Work};
 use mingce_proto::registry::{
     CaseFacts, CaseKind, CaseVerb, DueKind, NoticeTerms, Policy, PublicField, RecommendationTerms,
 };
@@ -17,7 +16,7 @@ use mingce_proto::talent::{NominatingBody, NominatingQuota, Recommendation};
 
 use crate::body::{self, NominatingBodies, has_lapsed, is_authorised, quota_of};
 use crate::body_life::programme_name;
-use crate::designation_guards::{family_taken, live_in_family, person_of, records_of};
+use crate::designation_guards::{family_taken, live_in_family, person_of};
 use crate::eligibility;
 use crate::programme::Programmes;
 use crate::recommendation::{Recommendations, employer, talent, talent_name};
@@ -212,7 +211,7 @@ fn one_per_family(look: &mut Look<'_, Recommendations>) -> Result<Vec<Blocker>> 
         None => None,
     };
     let family = programme.map_or(String::new(), |programme| programme.family);
-    let live = live_in_family(look.work, talent(look.item), &look.at.records, &family)?;
+    let live = live_in_family(look.work, talent(look.item), &family)?;
     Ok(live.map(|other| family_taken(other, &family)).into_iter().collect())
 }
 
@@ -228,6 +227,10 @@ impl Living for Recommendations {
     }
     fn policy(item: &Recommendation) -> &str {
         item.case.as_ref().map_or("", |case| case.policy.as_str())
+    }
+    fn governed_by(item: &Recommendation) -> Option<(i32, String)> {
+        let scope = Self::scope(item);
+        Some((scope.level, scope.programme.to_owned()))
     }
     fn arrive(item: &mut Recommendation, arrival: &mut Arrival<'_>) -> Result<()> {
         arrive::<Self>(item, arrival)
@@ -281,10 +284,6 @@ impl Case for Recommendations {
     }
 
     /// The person under the names that they are and were recorded by, the body's organization and the employer.
-    fn records<'a>(store: &'a Store, cx: &'a Cx, item: &'a Self::Item) -> BoxFuture<'a, Result<Vec<String>>> {
-        Box::pin(records_of(store, cx, talent(item)))
-    }
-
     fn parties(work: &mut Work, item: &Recommendation) -> Result<Parties> {
         let (person, body) = (person_of(work, talent(item)), body_of(work, item));
         let mut parties = Parties::default();

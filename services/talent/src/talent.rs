@@ -7,8 +7,10 @@ use mingce_orm::names::{
     Known, Problems, absorb_names, contradiction, identifier_keys, keep_identifiers, keep_names, names_of,
     settle_identifiers, settle_names, steady_identifiers, year_of,
 };
-use mingce_orm::{Cell, Collection, Column, Field, Key, Shape, Violation};
+use mingce_orm::{Cell, Collection, Column, Field, Key, Result, Shape, Violation, Work};
 use mingce_proto::talent::{Employment, Talent};
+
+use crate::designation_guards::expect_no_shared_family;
 
 fn known(item: &Talent) -> Known<'_> {
     (&item.display_name, &item.names, &item.identifiers)
@@ -99,6 +101,10 @@ impl Collection for Talents {
             keys.push(Key { private: true, ..key });
         }
         keys
+    }
+
+    fn may_merge(work: &mut Work, duplicate: &Talent, stays: &Talent) -> Result<()> {
+        expect_no_shared_family(work, [&duplicate.name, &stays.name])
     }
 
     fn settle(item: &mut Talent) -> Vec<Violation> {

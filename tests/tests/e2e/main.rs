@@ -10,6 +10,7 @@ mod awarding;
 mod bad_input;
 mod bad_query;
 mod batches;
+mod beside;
 mod by_command;
 mod by_hand;
 mod characters;

@@ -505,7 +505,8 @@ fn evaluate(name: &str, qualitative_score: i32) -> EvaluateLabDesignationRequest
         year: 2024,
         start_date: "2021-01-01".to_owned(),
         end_date: "2023-12-31".to_owned(),
-        qualitative_score,
+        no_outputs: true,
+        qualitative_score: Some(qualitative_score),
         ..EvaluateLabDesignationRequest::default()
     }
 }

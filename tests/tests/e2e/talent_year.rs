@@ -8,6 +8,7 @@ use mingce_proto::registry::{
 };
 use mingce_proto::talent::TalentDesignationState as S;
 use mingce_proto::talent::{
+    AnnulCompletionOfTalentDesignationRequest, AnnulMidtermOfTalentDesignationRequest,
     AssessMidtermOfTalentDesignationRequest, CancelTalentDesignationRequest, CompleteTalentDesignationRequest,
     Employment, ListRevisionsRequest, ResumeTalentDesignationRequest, ReturnTalentDesignationRequest, Talent,
     TalentCompletionGrade, TalentDesignation, UpdateTalentDesignationRequest,
@@ -251,7 +252,7 @@ async fn second_of_the_family_waits(register: &Register, clock: &Clock, (first, 
 async fn the_term_runs_out(register: &Register, clock: &Clock, name: &str) {
     let assess = |passed| AssessMidtermOfTalentDesignationRequest {
         name: name.to_owned(),
-        passed,
+        passed: Some(passed),
         ..AssessMidtermOfTalentDesignationRequest::default()
     };
     clock.set("2025-03-25");
@@ -260,6 +261,7 @@ async fn the_term_runs_out(register: &Register, clock: &Clock, name: &str) {
     let in_term = [
         ("assess_midterm", early),
         ("complete", runs.clone()),
+        ("annul_midterm", vec!["MIDTERM_MISSING"]),
         ("exit", OPEN),
         ("cancel", OPEN),
     ];
@@ -280,10 +282,50 @@ async fn the_term_runs_out(register: &Register, clock: &Clock, name: &str) {
         .assess_midterm_of_talent_designation(assess(false))
         .await;
     let suspended = answer.unwrap().into_inner();
-    assert_eq!((suspended.state(), suspended.midterm_passed), (S::Suspended, false));
+    assert_eq!(
+        (suspended.state(), suspended.midterm_passed),
+        (S::Suspended, Some(false))
+    );
     assert_eq!(suspended.midterm_date, "2025-03-26");
     let verbs = stands(register, name).await.verbs;
-    assert_eq!(said(&verbs), [("resume", OPEN), ("exit", OPEN), ("cancel", OPEN)]);
+    assert_eq!(
+        said(&verbs),
+        [
+            ("resume", OPEN),
+            ("annul_midterm", OPEN),
+            ("exit", OPEN),
+            ("cancel", OPEN)
+        ]
+    );
+    // The wrong result is taken back, and given once more. To leave it out says nothing.
+    let annul = AnnulMidtermOfTalentDesignationRequest {
+        name: name.to_owned(),
+        reason: "结果录错".to_owned(),
+        ..AnnulMidtermOfTalentDesignationRequest::default()
+    };
+    let annulled = register.talent_cases().annul_midterm_of_talent_designation(annul).await;
+    let annulled = annulled.unwrap().into_inner();
+    assert_eq!((annulled.state(), annulled.midterm_passed), (S::InTerm, None));
+    assert_eq!(annulled.case.unwrap().due(), DueKind::Midterm);
+    let unsaid = AssessMidtermOfTalentDesignationRequest {
+        passed: None,
+        ..assess(true)
+    };
+    let unsaid = failure(
+        register
+            .talent_cases()
+            .assess_midterm_of_talent_designation(unsaid)
+            .await,
+    );
+    assert_eq!(
+        (unsaid.code, unsaid.fields),
+        (Code::InvalidArgument, vec!["passed".to_owned()])
+    );
+    register
+        .talent_cases()
+        .assess_midterm_of_talent_designation(assess(false))
+        .await
+        .unwrap();
 
     let resume = ResumeTalentDesignationRequest {
         name: name.to_owned(),
@@ -307,6 +349,7 @@ async fn the_term_runs_out(register: &Register, clock: &Clock, name: &str) {
         [
             ("assess_midterm", done),
             ("complete", runs),
+            ("annul_midterm", vec!["MIDTERM_BUILT_ON"]),
             ("exit", OPEN),
             ("cancel", OPEN)
         ]
@@ -319,13 +362,44 @@ async fn the_term_runs_out(register: &Register, clock: &Clock, name: &str) {
     );
     assert_eq!(refused.reasons(), ["TERM_RUNNING"]);
     clock.set("2026-03-25");
+    // By the worst grade the title is lost: that asks for a reason and a document. It was wrong too.
+    let lost = CompleteTalentDesignationRequest {
+        grade: TalentCompletionGrade::Unqualified as i32,
+        ..complete.clone()
+    };
+    let unsaid = failure(register.talent_cases().complete_talent_designation(lost.clone()).await);
+    assert_eq!(unsaid.fields, ["reason", "document_number"]);
+    let lost = CompleteTalentDesignationRequest {
+        reason: "考核不合格".to_owned(),
+        document_number: "虚构科〔2026〕8号".to_owned(),
+        ..lost
+    };
+    let lost = register.talent_cases().complete_talent_designation(lost).await.unwrap();
+    assert_eq!(lost.into_inner().state(), S::Cancelled);
+    let annul = AnnulCompletionOfTalentDesignationRequest {
+        name: name.to_owned(),
+        reason: "等次录错".to_owned(),
+        ..AnnulCompletionOfTalentDesignationRequest::default()
+    };
+    let annulled = register
+        .talent_cases()
+        .annul_completion_of_talent_designation(annul.clone())
+        .await;
+    let annulled = annulled.unwrap().into_inner();
+    assert_eq!(
+        (annulled.state(), annulled.completion_grade()),
+        (S::InTerm, TalentCompletionGrade::Unspecified)
+    );
     let answer = register.talent_cases().complete_talent_designation(complete).await;
     let completed = answer.unwrap().into_inner();
     assert_eq!(completed.state(), S::Completed);
     assert_eq!(completed.completion_grade(), TalentCompletionGrade::Excellent);
     let case = completed.case.unwrap();
     assert_eq!((case.due_date.as_str(), case.due()), ("", DueKind::Unspecified));
-    assert_eq!(said(&stands(register, name).await.verbs), [("cancel", OPEN)]);
+    assert_eq!(
+        said(&stands(register, name).await.verbs),
+        [("annul_completion", OPEN), ("cancel", OPEN)]
+    );
 
     let request = ListRevisionsRequest {
         name: name.to_owned(),
@@ -349,7 +423,11 @@ async fn the_term_runs_out(register: &Register, clock: &Clock, name: &str) {
         "publish_notice",
         "approve",
         "assess_midterm",
+        "annul_midterm",
+        "assess_midterm",
         "resume",
+        "complete",
+        "annul_completion",
         "complete",
     ];
     let own: Vec<_> = verbs.iter().copied().filter(|verb| way.contains(verb)).collect();

@@ -111,6 +111,9 @@ impl Work {
             .ok_or_else(|| Error::internal("a change of what is not there"))?
             .to_vec();
         let mut head = resource::head(&old)?;
+        if head.survivor != survivor {
+            self.staged.merges.push((kind.table, id, survivor.to_owned()));
+        }
         head.record_status = status as i32;
         survivor.clone_into(&mut head.survivor);
         self.write::<C>(cx, stamp, head, resource, &old, always)

@@ -44,7 +44,7 @@ enum Etag {
 /// The edit of a row of an import that speaks of what it sets.
 fn imported(store: &Store, cx: &Cx, item: Organization) -> Planned {
     let mask = import::mask::<Institutes>(&[], &item).unwrap();
-    import::row::<Institutes>(store, cx, "a file", mask, item, Turn::default(), &[]).unwrap()
+    import::row::<Institutes>(store, cx, "a file", mask, item, Turn::default()).unwrap()
 }
 
 fn said() -> impl Strategy<Value = Said> {

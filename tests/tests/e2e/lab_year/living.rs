@@ -3,9 +3,10 @@
 use mingce_e2e::failure;
 use mingce_proto::labs::{
     AcceptCompletionOfLabDesignationRequest, AcceptEarlyCompletionOfLabDesignationRequest,
-    EvaluateLabDesignationRequest, ExtendBuildingOfLabDesignationRequest, LabDesignation, LabDesignationMove,
-    LabDesignationState as S, LabEvaluationGrade as Grade, LabOutput, MergeLabDesignationRequest, OperatingState,
-    ReevaluateLabDesignationRequest, RevokeLabDesignationRequest, SubmitAnnualReportOfLabDesignationRequest,
+    AnnulEvaluationOfLabDesignationRequest, EvaluateLabDesignationRequest, ExtendBuildingOfLabDesignationRequest,
+    LabDesignation, LabDesignationMove, LabDesignationState as S, LabEvaluationGrade as Grade, LabOutput,
+    MergeLabDesignationRequest, OperatingState, ReevaluateLabDesignationRequest, RevokeLabDesignationRequest,
+    ShortenRectificationOfLabDesignationRequest, SubmitAnnualReportOfLabDesignationRequest,
     TerminateLabDesignationRequest,
 };
 use mingce_proto::registry::{DecisionDifference, DueKind, OutputKind, SimulatePolicyRequest};
@@ -65,26 +66,59 @@ impl Year {
             year: 2027,
             start_date: "2025-05-20".to_owned(),
             end_date: "2027-05-19".to_owned(),
+            no_outputs: outputs.is_empty(),
             outputs,
-            qualitative_score: qualitative,
+            qualitative_score: Some(qualitative),
             ..EvaluateLabDesignationRequest::default()
         };
         let answer = self.register.lab_cases().evaluate_lab_designation(request).await;
         answer.map(tonic::Response::into_inner)
     }
 
-    async fn reevaluate(&self, case: usize, outputs: Vec<LabOutput>) -> LabDesignation {
+    async fn shorten(&self, case: usize, end_date: &str) -> Result<LabDesignation, Status> {
+        let request = ShortenRectificationOfLabDesignationRequest {
+            name: self.cases[case].clone(),
+            reason: "提前完成整改".to_owned(),
+            end_date: end_date.to_owned(),
+            ..ShortenRectificationOfLabDesignationRequest::default()
+        };
+        let answer = self
+            .register
+            .lab_cases()
+            .shorten_rectification_of_lab_designation(request)
+            .await;
+        answer.map(tonic::Response::into_inner)
+    }
+
+    async fn annul_evaluation(&self, case: usize) -> Result<LabDesignation, Status> {
+        let request = AnnulEvaluationOfLabDesignationRequest {
+            name: self.cases[case].clone(),
+            reason: "漏计成果".to_owned(),
+            ..AnnulEvaluationOfLabDesignationRequest::default()
+        };
+        let answer = self
+            .register
+            .lab_cases()
+            .annul_evaluation_of_lab_designation(request)
+            .await;
+        answer.map(tonic::Response::into_inner)
+    }
+
+    async fn reevaluate(&self, case: usize, outputs: Vec<LabOutput>, grounds: &str) -> Result<LabDesignation, Status> {
         let request = ReevaluateLabDesignationRequest {
             name: self.cases[case].clone(),
+            reason: grounds.to_owned(),
+            document_number: grounds.to_owned(),
+            no_outputs: outputs.is_empty(),
             year: 2028,
             start_date: "2027-05-20".to_owned(),
             end_date: "2028-02-29".to_owned(),
             outputs,
-            qualitative_score: 50,
+            qualitative_score: Some(50),
             ..ReevaluateLabDesignationRequest::default()
         };
         let answer = self.register.lab_cases().reevaluate_lab_designation(request).await;
-        answer.unwrap().into_inner()
+        answer.map(tonic::Response::into_inner)
     }
 
     pub async fn merge(&self, case: usize, successor: usize) -> Result<LabDesignation, Status> {
@@ -112,7 +146,7 @@ pub fn output(kind: OutputKind, producer: &str, date: &str) -> LabOutput {
         title: format!("成果{producer}{date}"),
         producer: Some(outsider(producer)),
         date: date.to_owned(),
-        counted: false,
+        counted: None,
     }
 }
 
@@ -260,13 +294,43 @@ pub async fn evaluate(year: &Year) {
         output(Paper, "乙员9", "2025-12-31"),
         output(Monograph, "乙员9", "2026-01-01"),
         output(Monograph, "丙员9", "2026-05-01"),
-        output(Monograph, "外员", "2026-05-01"),
         output(Standard, "甲员9", "2027-05-19"),
     ];
+    // Somebody of another lab, and a call that gives no outputs.
+    let strange = [outputs.as_slice(), &[output(Monograph, "甲员13", "2026-05-01")]].concat();
+    let strange = failure(year.evaluate(GOOD, strange, 60).await);
+    assert_eq!(
+        (strange.is(), strange.fields.as_slice()),
+        (
+            (Code::InvalidArgument, "PRODUCER_NOT_MEMBER"),
+            ["outputs[8].producer".to_owned()].as_slice()
+        )
+    );
+    let unsaid = EvaluateLabDesignationRequest {
+        name: year.cases[GOOD].clone(),
+        year: 2027,
+        start_date: "2025-05-20".to_owned(),
+        end_date: "2027-05-19".to_owned(),
+        qualitative_score: Some(95),
+        ..EvaluateLabDesignationRequest::default()
+    };
+    let mut cases = year.register.lab_cases();
+    let missing = failure(cases.evaluate_lab_designation(unsaid.clone()).await);
+    assert_eq!(missing.is(), (Code::InvalidArgument, "OUTPUTS_MISSING"));
+    let unscored = EvaluateLabDesignationRequest {
+        qualitative_score: None,
+        outputs: outputs.clone(),
+        ..unsaid
+    };
+    let unscored = failure(cases.evaluate_lab_designation(unscored).await);
+    assert_eq!(
+        (unscored.code, unscored.fields),
+        (Code::InvalidArgument, vec!["qualitative_score".to_owned()])
+    );
     let good = year.evaluate(GOOD, outputs, 60).await.unwrap();
     let evaluation = &good.evaluations[0];
-    let counted: Vec<bool> = evaluation.outputs.iter().map(|output| output.counted).collect();
-    assert_eq!(counted, [true, true, false, false, true, false, false, false, true]);
+    let counted: Vec<bool> = evaluation.outputs.iter().map(LabOutput::counted).collect();
+    assert_eq!(counted, [true, true, false, false, true, false, false, true]);
     // Nine points of ten; 0.7 * 90 + 0.3 * 60 = 81.
     assert_eq!(
         (
@@ -299,7 +363,14 @@ pub async fn evaluate(year: &Year) {
         assert_eq!(failed.case.unwrap().due(), DueKind::RectificationEnds);
         assert_eq!(
             year.verbs(case).await,
-            ["submit_annual_report", "reevaluate", "revoke", "merge"]
+            [
+                "submit_annual_report",
+                "reevaluate RECTIFICATION_RUNNING",
+                "shorten_rectification",
+                "annul_evaluation",
+                "revoke",
+                "merge"
+            ]
         );
         let wrong = failure(year.evaluate(case, Vec::new(), 80).await);
         assert_eq!(wrong.is(), (Code::FailedPrecondition, "STATE_WRONG"));
@@ -333,7 +404,21 @@ pub async fn evaluate(year: &Year) {
 pub async fn rectify(year: &Year) {
     year.clock.set("2028-03-01");
     let two = ["2027-09-01", "2027-12-01"].map(|date| output(OutputKind::Monograph, "甲员11", date));
-    let mended = year.reevaluate(MENDED, two.to_vec()).await;
+    let running = failure(year.reevaluate(MENDED, two.to_vec(), "").await);
+    assert_eq!(running.reasons(), ["RECTIFICATION_RUNNING"]);
+    for wrong in ["2028-02-29", "2028-05-19"] {
+        let wrong = failure(year.shorten(MENDED, wrong).await);
+        assert_eq!(wrong.is(), (Code::InvalidArgument, "RECTIFICATION_NOT_SHORTER"));
+    }
+    let later = year.shorten(MENDED, "2028-04-30").await.unwrap();
+    assert_eq!(later.rectification_end_date, "2028-04-30");
+    for case in [MENDED, NOT_MENDED] {
+        let over = year.shorten(case, "").await.unwrap();
+        assert_eq!(over.rectification_end_date, "2028-02-29");
+        let again = failure(year.shorten(case, "").await);
+        assert_eq!(again.reasons(), ["RECTIFICATION_OVER"]);
+    }
+    let mended = year.reevaluate(MENDED, two.to_vec(), "").await.unwrap();
     assert_eq!((mended.state(), mended.failed_evaluations), (S::Operating, 0));
     assert_eq!(mended.rectification_end_date, "");
     let grades: Vec<_> = mended
@@ -350,17 +435,45 @@ pub async fn rectify(year: &Year) {
     );
     assert_eq!(
         year.verbs(MENDED).await,
-        ["submit_annual_report", "evaluate", "revoke", "merge"]
+        [
+            "submit_annual_report",
+            "evaluate",
+            "annul_evaluation",
+            "revoke",
+            "merge"
+        ]
     );
 
-    let lost = year.reevaluate(NOT_MENDED, Vec::new()).await;
+    let unsaid = failure(year.reevaluate(NOT_MENDED, Vec::new(), "").await);
+    assert_eq!(unsaid.code, Code::InvalidArgument);
+    assert_eq!(unsaid.fields, ["reason", "document_number"]);
+    let lost = year
+        .reevaluate(NOT_MENDED, Vec::new(), "试科评〔2028〕1号")
+        .await
+        .unwrap();
+    assert_eq!(year.verbs(NOT_MENDED).await, ["annul_evaluation"]);
+    // It was wrong: all is as it was before, and the entry stays.
+    let before = year.annul_evaluation(NOT_MENDED).await.unwrap();
+    assert_eq!(
+        (before.state(), before.failed_evaluations, before.end_date.as_str()),
+        (S::Rectifying, 1, "")
+    );
+    assert_eq!(before.rectification_end_date, "2028-02-29");
+    let annulled: Vec<_> = before.evaluations.iter().map(|e| e.annulled).collect();
+    assert_eq!(annulled, [false, true]);
+    assert_eq!(before.case.unwrap().due(), DueKind::RectificationEnds);
+    assert_eq!(lost.state(), S::Revoked);
+    let lost = year
+        .reevaluate(NOT_MENDED, Vec::new(), "试科评〔2028〕2号")
+        .await
+        .unwrap();
     assert_eq!((lost.state(), lost.failed_evaluations), (S::Revoked, 2));
     assert_eq!(
         (lost.end_date.as_str(), lost.rectification_end_date.as_str()),
         ("2028-03-01", "")
     );
     assert_eq!(lost.case.unwrap().due_date, "");
-    assert_eq!(year.verbs(NOT_MENDED).await, Vec::<String>::new());
+    assert_eq!(year.verbs(NOT_MENDED).await, ["annul_evaluation"]);
 
     let history = year.history(MENDED).await;
     let verbs: Vec<_> = history.iter().map(|entry| entry.verb.as_str()).collect();
@@ -368,6 +481,8 @@ pub async fn rectify(year: &Year) {
         verbs,
         [
             "reevaluate",
+            "shorten_rectification",
+            "shorten_rectification",
             "evaluate",
             "submit_annual_report",
             "accept_completion",
@@ -391,7 +506,10 @@ pub async fn end(year: &Year) {
     let unsaid = failure(year.register.lab_cases().revoke_lab_designation(revoke.clone()).await);
     assert_eq!(
         (unsaid.code, unsaid.fields),
-        (Code::InvalidArgument, vec!["reason".to_owned()])
+        (
+            Code::InvalidArgument,
+            vec!["reason".to_owned(), "document_number".to_owned()]
+        )
     );
     let revoke = RevokeLabDesignationRequest {
         reason: "弄虚作假".to_owned(),
@@ -414,6 +532,7 @@ pub async fn end(year: &Year) {
         (S::Revoked, "2028-04-03", "试科撤〔2028〕1号")
     );
     assert_eq!(year.history(REVOKED).await[0].reason, "弄虚作假");
+    assert_eq!(year.verbs(REVOKED).await, ["annul_evaluation EVALUATION_MISSING"]);
 
     let itself = failure(year.merge(MERGED, MERGED).await);
     assert_eq!(itself.is(), (Code::InvalidArgument, "SUCCESSOR_ITSELF"));

@@ -62,16 +62,18 @@ pub async fn a_lab_that_was_recorded_twice_is_the_one_that_stays(store: Store) {
         ..MergeLabsRequest::default()
     };
     year.register.labs().merge_labs(merge).await.unwrap();
-    // The members of the record that stays count.
+    // The members of the record that stays count, and the others are none of it.
     year.clock.set("2027-05-20");
-    let outputs = ["甲员0", "甲员1"].map(|who| output(OutputKind::Paper, who, "2026-01-01"));
-    let evaluated = year.evaluate(twice, outputs.to_vec(), 100).await.unwrap();
+    let [other_member, member] = ["甲员0", "甲员1"].map(|who| output(OutputKind::Paper, who, "2026-01-01"));
+    let strange = failure(year.evaluate(twice, vec![member.clone(), other_member], 100).await);
+    assert_eq!(strange.fields, ["outputs[1].producer"]);
+    let evaluated = year.evaluate(twice, vec![member], 100).await.unwrap();
     let counted: Vec<bool> = evaluated.evaluations[0]
         .outputs
         .iter()
-        .map(|output| output.counted)
+        .map(mingce_proto::labs::LabOutput::counted)
         .collect();
-    assert_eq!(counted, [false, true]);
+    assert_eq!(counted, [true]);
     for successor in [twice, stays] {
         let itself = failure(year.merge(twice, successor).await);
         assert_eq!(itself.is(), (Code::InvalidArgument, "SUCCESSOR_ITSELF"));

@@ -65,6 +65,11 @@ impl Kind {
             .collect()
     }
 
+    /// Whether nothing leads on from a state, but to take back what led there.
+    pub fn is_over(&self, state: &str) -> bool {
+        self.from(state).iter().all(|verb| verb.starts_with("annul_"))
+    }
+
     /// Whether panels review it.
     pub fn is_reviewed(&self) -> bool {
         self.notes.contains(&"sum_up_reviews")
@@ -109,6 +114,8 @@ pub static LAB: Kind = Kind {
         submit_annual_report SubmitAnnualReportOfLabDesignation BUILDING OPERATING RECTIFYING > BUILDING OPERATING RECTIFYING
         evaluate EvaluateLabDesignation OPERATING > OPERATING RECTIFYING REVOKED
         reevaluate ReevaluateLabDesignation RECTIFYING > OPERATING REVOKED
+        shorten_rectification ShortenRectificationOfLabDesignation RECTIFYING > RECTIFYING
+        annul_evaluation AnnulEvaluationOfLabDesignation OPERATING RECTIFYING REVOKED > OPERATING RECTIFYING
         revoke RevokeLabDesignation OPERATING RECTIFYING > REVOKED
         merge MergeLabDesignation OPERATING RECTIFYING > MERGED
     ",
@@ -141,6 +148,8 @@ pub static TALENT: Kind = Kind {
         assess_midterm AssessMidtermOfTalentDesignation IN_TERM > IN_TERM SUSPENDED
         resume ResumeTalentDesignation SUSPENDED > IN_TERM
         complete CompleteTalentDesignation IN_TERM > COMPLETED CANCELLED
+        annul_midterm AnnulMidtermOfTalentDesignation IN_TERM SUSPENDED > IN_TERM
+        annul_completion AnnulCompletionOfTalentDesignation COMPLETED CANCELLED > IN_TERM
         exit ExitTalentDesignation IN_TERM SUSPENDED > EXITED
         cancel CancelTalentDesignation IN_TERM SUSPENDED COMPLETED > CANCELLED
     ",

@@ -87,6 +87,9 @@ impl Names {
             };
             request[field.name()] = value;
         }
+        if let Some(outputs) = request["outputs"].as_array() {
+            request["no_outputs"] = json!(outputs.is_empty());
+        }
         request
     }
 
@@ -117,6 +120,7 @@ impl Names {
             "output_count" => json!(3),
             "start_date" => day(-400.days()),
             "end_date" if rpc.contains("Evaluate") || rpc.contains("Reevaluate") => day(0.days()),
+            "end_date" if rpc.contains("ShortenRectification") => json!(""),
             "end_date" => match dice.below(2) {
                 0 => json!(""),
                 _ => day(i64::try_from(20 + dice.below(200)).unwrap().days()),
@@ -128,6 +132,7 @@ impl Names {
                     json!([{"kind": 1, "title": "试文", "producer": producer, "date": day(-30.days())}])
                 }
             },
+            "no_outputs" => json!(false),
             "qualitative_score" => json!(dice.below(101)),
             "successor" => json!(self.successor),
             "passed" => json!(dice.in_hundred(50)),

@@ -229,7 +229,7 @@ impl<'a> Walk<'a> {
                 Some((name, read)) if name == thing.name => read,
                 _ => self.read(&thing).await,
             };
-            let has_ended = thing.kind.from(state(thing.kind, &read)).is_empty();
+            let has_ended = thing.kind.is_over(state(thing.kind, &read));
             if !has_ended || !self.dice.in_hundred(60) {
                 return (thing, read);
             }
@@ -304,7 +304,7 @@ impl<'a> Walk<'a> {
                     || blocked(edge).any(|reason| !self.met.reasons.contains(&reason)))
         });
         // What ends a case is done seldom, else no case would get far.
-        let leads_on = |edge: &Edge| edge.to.iter().any(|to| *to != state && !thing.kind.from(to).is_empty());
+        let leads_on = |edge: &Edge| edge.to.iter().any(|to| *to != state && !thing.kind.is_over(to));
         let further = of(&|edge| is_open(before, edge) && leads_on(edge));
         let chosen = of(&|edge| only.contains(&edge.verb));
         let edge = match self.dice.below(20) {
