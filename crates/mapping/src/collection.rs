@@ -41,13 +41,19 @@ const AWARDS: &str = "mingce.awards.v1.AwardService";
 
 /// All collections, in the order in which a file of everything would be loaded.
 pub const COLLECTIONS: [Collection; 8] = [
-    Collection::new(
-        collections::ORGANIZATIONS,
-        "mingce.labs.v1.Organization",
-        LABS,
-        "Organizations",
-    ),
-    Collection::new(collections::LABS, "mingce.labs.v1.Lab", LABS, "Labs"),
+    Collection {
+        own_output_only: &["distinct_from"],
+        ..Collection::new(
+            collections::ORGANIZATIONS,
+            "mingce.labs.v1.Organization",
+            LABS,
+            "Organizations",
+        )
+    },
+    Collection {
+        own_output_only: &["distinct_from"],
+        ..Collection::new(collections::LABS, "mingce.labs.v1.Lab", LABS, "Labs")
+    },
     Collection {
         parent: "labs/-",
         own_output_only: &[
@@ -71,7 +77,7 @@ pub const COLLECTIONS: [Collection; 8] = [
         )
     },
     Collection {
-        own_output_only: &["masked_identity_document", "birth_year"],
+        own_output_only: &["distinct_from", "masked_identity_document", "birth_year"],
         input_only: &["identity_document", "birth_date"],
         ..Collection::new(collections::TALENTS, "mingce.talent.v1.Talent", TALENT, "Talents")
     },
@@ -144,16 +150,23 @@ impl Collection {
 
     /// The method `verb` of the collection, for example `List` or `Import`; none where the contract has none.
     pub fn method(&self, verb: &str) -> Option<MethodDescriptor> {
+        self.method_of_service(&format!("{verb}{}", self.methods))
+    }
+
+    /// The method `verb` of the collection that says as what, for example `MarkLabsDistinct`; none where the contract has none.
+    pub fn method_like(&self, verb: &str, what: &str) -> Option<MethodDescriptor> {
+        self.method_of_service(&format!("{verb}{}{what}", self.methods))
+    }
+
+    /// A method of the collection's service by its whole name; none where the contract has none.
+    pub fn method_of_service(&self, name: &str) -> Option<MethodDescriptor> {
         let service = pool().get_service_by_name(self.service)?;
-        let name = format!("{verb}{}", self.methods);
         service.methods().find(|m| m.name() == name)
     }
 
     /// The method `verb` of one resource, for example `Get`; none where the contract has none.
     pub fn method_of_one(&self, verb: &str) -> Option<MethodDescriptor> {
-        let service = pool().get_service_by_name(self.service)?;
-        let name = format!("{verb}{}", self.message()?.name());
-        service.methods().find(|m| m.name() == name)
+        self.method_of_service(&format!("{verb}{}", self.message()?.name()))
     }
 
     /// The field of `message` that holds this resource, or a list of it.

@@ -146,6 +146,7 @@ pub const REASONS: &[(&str, &str)] = &[
     ("PERSON_MISSING", "缺少人员"),
     ("PROBLEMS_MORE", "还有未列出的问题"),
     ("RANKS_NOT_CONTIGUOUS", "名次应为 1、2、3，中间不缺"),
+    ("RELATION_TWICE", "同一单位的同一关系重复"),
     ("SHARES_EXCEED_WHOLE", "份额合计超过全部"),
     ("SHARES_UNCLEAR", "份额不明，应全部填写或全部不填"),
     ("STATE_BY_VERBS", "状态只能通过办理改变"),

@@ -190,7 +190,11 @@ fn is_stored_as_text(column: &Column) -> bool {
 /// A value as answers write it: a number as the name of an enum value, true or false, or digits. Empty where there is none.
 fn worded(column: &Column, cell: Cell) -> String {
     let number = match cell {
-        Cell::Text(text) => return text,
+        Cell::Text(text) => match (column.kind, text.parse()) {
+            // One of several values of an enum.
+            (Type::Enum(_), Ok(number)) => number,
+            _ => return text,
+        },
         Cell::None => return String::new(),
         Cell::Number(number) => number,
     };

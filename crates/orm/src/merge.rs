@@ -4,6 +4,7 @@ use mingce_proto::codec::Reply;
 use mingce_proto::registry::RecordStatus;
 
 use crate::cx::Cx;
+use crate::distinct::expect_not_distinct;
 use crate::error::{Class, Error, Result};
 use crate::resource::Collection;
 use crate::store::{Call, Store, expect_active, expect_etag, settled};
@@ -37,10 +38,12 @@ impl Store {
                 expect_etag::<C>(&duplicate, &etag)?;
                 expect_active::<C>(&duplicate)?;
                 expect_active::<C>(&stays)?;
+                expect_not_distinct::<C>(&duplicate, &stays)?;
                 C::may_merge(work, &duplicate, &stays)?;
                 work.change::<C>(&at, &stamp, &duplicate, RecordStatus::Duplicate, &survivor)?;
                 C::absorb(&mut stays, &duplicate, &name);
-                work.update::<C>(&at, &stamp, &settled::<C>(&stays)?)
+                // Its history says so also where it takes over no name.
+                work.decide::<C>(&at, &stamp, &settled::<C>(&stays)?)
             }),
         )
         .await
@@ -79,7 +82,8 @@ impl Store {
                     return Err(Error::new(Class::Precondition, "RECORD_NOT_ACTIVE", said).about(C::COLLECTION, stands));
                 }
                 C::release(&mut survivor, &name);
-                work.update::<C>(&at, &stamp, &survivor)?;
+                // Also where it has no name to give back: that it stands alone again is part of its history.
+                work.decide::<C>(&at, &stamp, &survivor)?;
                 work.change::<C>(&at, &stamp, &duplicate, RecordStatus::Active, "")
             }),
         )

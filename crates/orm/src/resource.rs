@@ -10,6 +10,7 @@ use prost::bytes::Bytes;
 use crate::error::{Error, Result, Violation};
 use crate::field::Column;
 use crate::id::Id;
+use crate::likely::Likeness;
 use crate::vault::Vault;
 use crate::work::Work;
 use crate::{text, wire};
@@ -360,6 +361,15 @@ pub trait Collection: Send + Sync + Sized + 'static {
     fn absorb(_item: &mut Self::Item, _other: &Self::Item, _from: &str) {}
     /// Gives back what came with a merge.
     fn release(_item: &mut Self::Item, _from: &str) {}
+    /// What a likely duplicate of it would share. None for records that are not merged. Of those that an import matches by name
+    /// ([`Collection::BY_NAME`]) the column `city` has to agree too, of others `birth_year`.
+    fn likeness(_item: &Self::Item) -> Option<Likeness<'_>> {
+        None
+    }
+    /// Names of the records that it was marked as distinct from. None for records that are not merged.
+    fn distinct_from(_item: &mut Self::Item) -> Option<&mut Vec<String>> {
+        None
+    }
 }
 
 /// How well a stored resource fits the name of a row.

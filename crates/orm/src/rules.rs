@@ -77,6 +77,9 @@ fn told(pattern: &str) -> Option<&'static str> {
             "must be a day, month or year such as 2024-05-31, 2024-05 or 2024, or empty"
         }
         "^([A-Z]{2})?$" => "must be the two capital letters of a country (ISO 3166-1) such as CN, or empty",
+        "^(organizations/[0-9a-hjkmnp-tv-z]{26}|[a-z][a-z0-9-]{0,39}:.{1,100})?$" => {
+            "must be a resource name like organizations/01jd2k3m4n5p6q7r8s9t0v1w2x, or an identifier like ror:04rdtx186, or empty"
+        }
         "^([0-9]{6})?$" => "must be the six digits of a division (GB/T 2260) such as 370212, or empty",
         "^([0-9]{3}|[0-9]{5}|[0-9]{7})?$" => {
             "must be the three, five or seven digits of a discipline (GB/T 13745) such as 520, or empty"
@@ -117,6 +120,8 @@ fn example(pattern: &str) -> Option<String> {
 
 /// How far a chain of records is followed. A longer one is a mistake too.
 const STEPS: usize = 32;
+/// How many records are looked at on the way, where each has several.
+const MOST: usize = 1000;
 
 /// A field by which a record names another of its collection, as a child names its parent.
 #[derive(Debug)]
@@ -125,8 +130,8 @@ pub struct Chain<C: Collection> {
     pub field: &'static str,
     /// The reason of an error where it leads in a circle.
     pub reason: &'static str,
-    /// The resource name in it; empty where there is none.
-    pub next: fn(&C::Item) -> &str,
+    /// The resource names in it; empty ones are none.
+    pub next: fn(&C::Item) -> Vec<&str>,
 }
 
 /// Refuses what would make a record lead back to itself over others. A field that is as it was is not followed.
@@ -141,33 +146,60 @@ pub fn expect_no_cycle<C: Collection>(
 ) -> Result<()> {
     let own = head_of(new)?.name;
     for chain in chains {
-        let first = (chain.next)(new);
+        let had = (chain.next)(stored);
         // One that names itself is told so by the rules of its resource.
-        if first.is_empty() || first == own || first == (chain.next)(stored) {
-            continue;
+        let is_new = |first: &&str| !first.is_empty() && *first != own && !had.contains(first);
+        for first in (chain.next)(new).into_iter().filter(is_new) {
+            follow(work, chain, &own, first)?;
         }
-        let refuse = |said: String| Error::invalid(format!("{}.{}", C::SINGULAR, chain.field), chain.reason, said);
-        let mut next = first.to_owned();
-        let mut steps = 0;
-        while let Some(id) = C::shape().kind.id(&next) {
-            let Some(record) = work.survivor::<C>(id)? else { break };
-            let name = head_of(&record)?.name;
-            if name == own {
+    }
+    Ok(())
+}
+
+/// Follows one name to the end of all that it leads to.
+fn follow<C: Collection>(work: &mut Work, chain: &Chain<C>, own: &str, first: &str) -> Result<()> {
+    let refuse = |said: String| Error::invalid(format!("{}.{}", C::SINGULAR, chain.field), chain.reason, said);
+    let mut level = BTreeSet::from([first.to_owned()]);
+    let mut looked_at = 0;
+    for _ in 0..STEPS {
+        looked_at += level.len();
+        // Two ways may lead to one record, and a circle among others has no end.
+        let mut next = BTreeSet::new();
+        // To the end of the level, so that all that has to be loaded is asked for at once.
+        let mut waits = None;
+        for name in level {
+            let Some(id) = C::shape().kind.id(&name) else { continue };
+            let record = match work.survivor::<C>(id) {
+                Ok(Some(record)) => record,
+                Ok(None) => continue,
+                Err(error) => {
+                    waits = Some(error);
+                    continue;
+                }
+            };
+            if head_of(&record)?.name == own {
                 return Err(refuse(format!(
                     "{first} leads back to {own} by its own {}: take one of them out",
                     chain.field
                 )));
             }
-            steps += 1;
-            if steps > STEPS {
-                return Err(refuse(format!(
-                    "{first} leads on over more than {STEPS} others: that is a circle, or a mistake"
-                )));
-            }
-            next = (chain.next)(&record).to_owned();
+            let names = (chain.next)(&record).into_iter().filter(|name| !name.is_empty());
+            next.extend(names.map(str::to_owned));
+        }
+        if let Some(error) = waits {
+            return Err(error);
+        }
+        if next.is_empty() {
+            return Ok(());
+        }
+        level = next;
+        if looked_at > MOST {
+            break;
         }
     }
-    Ok(())
+    Err(refuse(format!(
+        "{first} leads on over more than {STEPS} others: that is a circle, or a mistake"
+    )))
 }
 
 #[cfg(test)]

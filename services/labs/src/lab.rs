@@ -8,7 +8,7 @@ use mingce_orm::names::{
     keep_identifiers, keep_names, names_of, settle_identifiers, settle_names, settle_ranks, steady_identifiers,
 };
 use mingce_orm::rules::Chain;
-use mingce_orm::{Cell, Collection, Column, Field, Fit, Key, Result, Shape, Violation, Work, text};
+use mingce_orm::{Beside, Cell, Collection, Column, Field, Fit, Key, Likeness, Result, Shape, Violation, Work, text};
 use mingce_proto::labs::{Lab, LabHost};
 use mingce_proto::registry::TalentReference;
 
@@ -37,7 +37,7 @@ fn person(person: &Option<TalentReference>) -> &str {
 const CHAINS: &[Chain<Labs>] = &[Chain {
     field: "successor",
     reason: "SUCCESSOR_CYCLE",
-    next: successor,
+    next: |lab| vec![successor(lab)],
 }];
 
 fn known(item: &Lab) -> Known<'_> {
@@ -56,6 +56,7 @@ impl Collection for Labs {
     const SINGULAR: &'static str = "lab";
     const FULL_ONLY: &'static [&'static str] = &["members", "academic_committee", "address"];
     const BY_NAME: bool = true;
+    const OUTPUT_ONLY: &'static [&'static str] = &["distinct_from"];
 
     fn shape() -> &'static Shape<Self> {
         static SHAPE: LazyLock<Shape<Labs>> = LazyLock::new(|| {
@@ -273,6 +274,21 @@ impl Collection for Labs {
 
     fn release(item: &mut Self::Item, from: &str) {
         item.names.retain(|name| name.merged_from != from);
+    }
+
+    fn likeness(item: &Lab) -> Option<Likeness<'_>> {
+        Some(Likeness {
+            display_name: &item.display_name,
+            names: &item.names,
+            identifiers: &item.identifiers,
+            beside: Beside::City(&item.city),
+            unverified: false,
+            distinct_from: &item.distinct_from,
+        })
+    }
+
+    fn distinct_from(item: &mut Lab) -> Option<&mut Vec<String>> {
+        Some(&mut item.distinct_from)
     }
 }
 

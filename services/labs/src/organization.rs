@@ -1,5 +1,6 @@
 //! Organizations (单位): the columns, keys and rules of the resource.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use mingce_orm::names::{
@@ -7,8 +8,8 @@ use mingce_orm::names::{
     keep_identifiers, keep_names, names_of, settle_identifiers, settle_names, steady_identifiers,
 };
 use mingce_orm::rules::Chain;
-use mingce_orm::{Cell, Collection, Column, Field, Fit, Key, Result, Shape, Violation, Work, text};
-use mingce_proto::labs::Organization;
+use mingce_orm::{Beside, Cell, Collection, Column, Field, Fit, Key, Likeness, Result, Shape, Violation, Work, text};
+use mingce_proto::labs::{Organization, OrganizationRelation, OrganizationRelationKind};
 
 /// The key that an unverified organization is told from others by: its name and city. It holds no other.
 pub(crate) fn unverified_key(display_name: &str, city: &str) -> Key {
@@ -28,14 +29,27 @@ const CHAINS: &[Chain<Organizations>] = &[
     Chain {
         field: "parent",
         reason: "PARENT_CYCLE",
-        next: |organization| &organization.parent,
+        next: |organization| parents(organization).collect(),
     },
     Chain {
         field: "successor",
         reason: "SUCCESSOR_CYCLE",
-        next: |organization| &organization.successor,
+        next: |organization| vec![organization.successor.as_str()],
     },
 ];
+
+fn other(relation: &OrganizationRelation) -> &str {
+    relation.organization.as_ref().map_or("", |o| o.organization.as_str())
+}
+
+/// What it belongs to, the main one first.
+fn parents(item: &Organization) -> impl Iterator<Item = &str> {
+    let further = item
+        .relations
+        .iter()
+        .filter(|r| r.kind() == OrganizationRelationKind::Parent);
+    std::iter::once(item.parent.as_str()).chain(further.map(other))
+}
 
 fn known(item: &Organization) -> Known<'_> {
     (&item.display_name, &item.names, &item.identifiers)
@@ -52,6 +66,7 @@ impl Collection for Organizations {
     const TABLE: &'static str = "organizations";
     const SINGULAR: &'static str = "organization";
     const BY_NAME: bool = true;
+    const OUTPUT_ONLY: &'static [&'static str] = &["distinct_from"];
 
     fn shape() -> &'static Shape<Self> {
         static SHAPE: LazyLock<Shape<Organizations>> = LazyLock::new(|| {
@@ -106,6 +121,21 @@ impl Collection for Organizations {
                     column: Column::boolean("unverified").dimension(),
                     get: |o| o.unverified.into(),
                 },
+                Field {
+                    column: Column::one_of("kinds", kinds).many().dimension(),
+                    get: |o| {
+                        let all = std::iter::once(o.kind).chain(o.other_kinds.iter().copied());
+                        Cell::Many(all.filter(|kind| *kind != 0).map(|kind| kind.to_string()).collect())
+                    },
+                },
+                Field {
+                    column: Column::resource("parents", "organizations/{id}").many().dimension(),
+                    get: |o| Cell::many(parents(o)),
+                },
+                Field {
+                    column: Column::resource("related", "organizations/{id}").many().dimension(),
+                    get: |o| Cell::many(o.relations.iter().map(other)),
+                },
             ])
         });
         &SHAPE
@@ -145,6 +175,24 @@ impl Collection for Organizations {
                 );
             } else if !value.is_empty() && *value == item.name {
                 problems.add(field, "REFERENCE_TO_ITSELF", "an organization is not its own");
+            }
+        }
+        let kind = item.kind;
+        item.other_kinds.retain(|other| *other != kind);
+        let mut seen = BTreeSet::new();
+        for (place, relation) in item.relations.iter().enumerate() {
+            let at = format!("relations[{place}]");
+            problems.partial_date(format!("{at}.start_date"), &relation.start_date);
+            problems.partial_date(format!("{at}.end_date"), &relation.end_date);
+            problems.period(format!("{at}.end_date"), &relation.start_date, &relation.end_date);
+            let name = other(relation);
+            if !name.is_empty() && name == item.name {
+                let said = "an organization has no relation to itself";
+                problems.add(format!("{at}.organization"), "REFERENCE_TO_ITSELF", said);
+            }
+            if !name.is_empty() && !seen.insert((name, relation.kind, relation.start_date.as_str())) {
+                let said = "each organization stands once with a kind and a first day";
+                problems.add(format!("{at}.organization"), "RELATION_TWICE", said);
             }
         }
         problems.into_inner()
@@ -192,6 +240,7 @@ impl Collection for Organizations {
                 field.clear();
             }
         }
+        item.relations.retain(|relation| self::other(relation) != from);
         absorb_names(
             &mut item.names,
             &item.display_name,
@@ -203,5 +252,20 @@ impl Collection for Organizations {
 
     fn release(item: &mut Self::Item, from: &str) {
         item.names.retain(|name| name.merged_from != from);
+    }
+
+    fn likeness(item: &Organization) -> Option<Likeness<'_>> {
+        Some(Likeness {
+            display_name: &item.display_name,
+            names: &item.names,
+            identifiers: &item.identifiers,
+            beside: Beside::City(&item.city),
+            unverified: item.unverified,
+            distinct_from: &item.distinct_from,
+        })
+    }
+
+    fn distinct_from(item: &mut Organization) -> Option<&mut Vec<String>> {
+        Some(&mut item.distinct_from)
     }
 }

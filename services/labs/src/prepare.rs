@@ -6,7 +6,7 @@ use mingce_proto::labs::resolve_organizations_response::Resolution;
 use mingce_proto::labs::{
     Lab, LabDesignation, LabReference, Organization, ResolveOrganizationsRequest, ResolveOrganizationsResponse,
 };
-use mingce_proto::registry::{AssumedRecord, OrganizationReference};
+use mingce_proto::registry::{AssumedRecord, Identifier, OrganizationReference};
 use mingce_server::references::{Cited, Found, KeyOf, Place, find, identifier_key, stay_recorded};
 use mingce_server::rows::{Prepare, Row, Session, stand_in};
 use prost::Message;
@@ -107,7 +107,7 @@ impl LabRegister {
 /// What a lab is looked up by where its resource name is not given.
 const LAB_KEY: KeyOf<LabReference> = |reference| identifier_key(reference.identifier.as_ref());
 
-/// Parent and successor, which are bare resource names.
+/// Parent and successor, which are bare resource names or, in a request, identifiers.
 fn related(organization: &mut Organization) -> Vec<(String, &mut String)> {
     [
         ("parent".to_owned(), &mut organization.parent),
@@ -116,6 +116,14 @@ fn related(organization: &mut Organization) -> Vec<(String, &mut String)> {
     .into_iter()
     .filter(|(_, name)| !name.is_empty())
     .collect()
+}
+
+fn relations(organization: &mut Organization) -> Vec<(String, &mut OrganizationReference)> {
+    let path = |place| format!("relations[{place}].organization");
+    let relations = organization.relations.iter_mut().enumerate();
+    relations
+        .map(|(place, relation)| (path(place), relation.organization.get_or_insert_default()))
+        .collect()
 }
 
 fn hosts(lab: &mut Lab) -> Vec<(String, &mut OrganizationReference)> {
@@ -147,15 +155,27 @@ impl Prepare<Organizations> for LabRegister {
 
     async fn prepare(&self, cx: &Cx, session: &mut Session, rows: &mut [Row<Organizations>]) -> Result<()> {
         let cited = Cited::of(rows, related);
-        let named = |organization| OrganizationReference {
-            organization,
-            ..OrganizationReference::default()
+        let named = |given: String| match given.split_once(':') {
+            Some((scheme, value)) => OrganizationReference {
+                identifier: Some(Identifier {
+                    scheme: scheme.to_owned(),
+                    value: value.to_owned(),
+                }),
+                ..OrganizationReference::default()
+            },
+            None => OrganizationReference {
+                organization: given,
+                ..OrganizationReference::default()
+            },
         };
         let wanted = cited.wanted().into_iter().map(named).collect();
         let mut found = self.ask(cx, session, wanted).await?;
         for (field, ..) in found.iter_mut().filter_map(|found| found.problem.as_mut()) {
             field.clear();
         }
+        cited.settle(&self.store, session, rows, found).await?;
+        let cited = Cited::of(rows, relations);
+        let found = self.ask(cx, session, cited.wanted()).await?;
         cited.settle(&self.store, session, rows, found).await
     }
 

@@ -1,6 +1,7 @@
 //! The tables of the labs service.
 
 use mingce_lifecycle::schema::add_columns;
+use mingce_orm::likely::index;
 use mingce_orm::schema::Sql::{Integer, Text};
 use mingce_orm::schema::{resource, run};
 use sea_orm_migration::prelude::*;
@@ -12,7 +13,7 @@ pub struct Schema;
 #[async_trait::async_trait]
 impl MigratorTrait for Schema {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Tables), Box::new(Cases)]
+        vec![Box::new(Tables), Box::new(Cases), Box::new(Duplicates), Box::new(Kinds)]
     }
     fn migration_table_name() -> DynIden {
         "mingce_labs_migrations".into_iden()
@@ -105,5 +106,57 @@ impl MigrationTrait for Cases {
 
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         run(manager, &add_columns("lab_designations", &[])).await
+    }
+}
+
+/// The index by which organizations and labs that share an identifier in another spelling are found.
+struct Duplicates;
+
+impl MigrationName for Duplicates {
+    fn name(&self) -> &'static str {
+        "m20261129_000009_labs_duplicates"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Duplicates {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        run(manager, &index("organizations")).await?;
+        run(manager, &index("labs")).await
+    }
+}
+
+/// Kinds and parents of organizations have several values: those that there are stand among them.
+struct Kinds;
+
+impl MigrationName for Kinds {
+    fn name(&self) -> &'static str {
+        "m20261129_000010_labs_kinds"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Kinds {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let fill = [
+            ("kinds", "CAST(kind AS TEXT)", "kind <> 0"),
+            ("parents", "parent", "parent <> ''"),
+        ];
+        let fill = fill.map(|(field, value, condition)| {
+            format!(
+                "INSERT INTO organizations_values (field, value, id) SELECT '{field}', {value}, id FROM organizations \
+                 WHERE {condition} ON CONFLICT (field, value, id) DO NOTHING"
+            )
+        });
+        run(manager, &["$POSTGRES SET LOCAL statement_timeout = 0".to_owned()]).await?;
+        run(manager, &fill).await
     }
 }

@@ -4,7 +4,9 @@ use mingce_orm::{Call, Collection, Error, List, Page, wanted};
 use mingce_proto::codec::Reply;
 use mingce_proto::labs::lab_service_server::LabService;
 use mingce_proto::labs::*;
-use mingce_proto::registry::{ComputeStatisticsRequest, ComputeStatisticsResponse};
+use mingce_proto::registry::{
+    ComputeStatisticsRequest, ComputeStatisticsResponse, ListLikelyDuplicatesRequest, ListLikelyDuplicatesResponse,
+};
 use mingce_server::call::{context, open, reply};
 use mingce_server::rows;
 use mingce_server::status::from_error;
@@ -24,6 +26,18 @@ impl LabService for LabRegister {
     ) -> Result<Response<Reply<Organization>>, Status> {
         let (cx, r) = open(request)?;
         reply(self.store.get::<Organizations>(&cx, &r.name, r.view).await)
+    }
+
+    async fn get_organization_by_identifier(
+        &self,
+        request: Request<GetOrganizationByIdentifierRequest>,
+    ) -> Result<Response<Reply<Organization>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(
+            self.store
+                .get_by_identifier::<Organizations>(&cx, r.identifier.as_ref(), r.view)
+                .await,
+        )
     }
 
     async fn batch_get_organizations(
@@ -117,6 +131,32 @@ impl LabService for LabRegister {
         )
     }
 
+    async fn mark_organizations_distinct(
+        &self,
+        request: Request<MarkOrganizationsDistinctRequest>,
+    ) -> Result<Response<Reply<Organization>>, Status> {
+        let (cx, r) = open(request)?;
+        let call = Call::new("MarkOrganizationsDistinct", &r.request_id, r.validate_only, &r);
+        reply(
+            self.store
+                .mark_distinct::<Organizations>(&cx, call, (&r.name, &r.other), &r.etag, &r.reason)
+                .await,
+        )
+    }
+
+    async fn unmark_organizations_distinct(
+        &self,
+        request: Request<UnmarkOrganizationsDistinctRequest>,
+    ) -> Result<Response<Reply<Organization>>, Status> {
+        let (cx, r) = open(request)?;
+        let call = Call::new("UnmarkOrganizationsDistinct", &r.request_id, r.validate_only, &r);
+        reply(
+            self.store
+                .unmark_distinct::<Organizations>(&cx, call, (&r.name, &r.other), &r.etag, &r.reason)
+                .await,
+        )
+    }
+
     async fn annul_organization(
         &self,
         request: Request<AnnulOrganizationRequest>,
@@ -142,6 +182,18 @@ impl LabService for LabRegister {
     async fn get_lab(&self, request: Request<GetLabRequest>) -> Result<Response<Reply<Lab>>, Status> {
         let (cx, r) = open(request)?;
         reply(self.store.get::<Labs>(&cx, &r.name, r.view).await)
+    }
+
+    async fn get_lab_by_identifier(
+        &self,
+        request: Request<GetLabByIdentifierRequest>,
+    ) -> Result<Response<Reply<Lab>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(
+            self.store
+                .get_by_identifier::<Labs>(&cx, r.identifier.as_ref(), r.view)
+                .await,
+        )
     }
 
     async fn batch_get_labs(
@@ -214,6 +266,32 @@ impl LabService for LabRegister {
         let (cx, r) = open(request)?;
         let call = Call::new("UnmergeLab", &r.request_id, r.validate_only, &r);
         reply(self.store.unmerge::<Labs>(&cx, call, &r.name, &r.etag, &r.reason).await)
+    }
+
+    async fn mark_labs_distinct(
+        &self,
+        request: Request<MarkLabsDistinctRequest>,
+    ) -> Result<Response<Reply<Lab>>, Status> {
+        let (cx, r) = open(request)?;
+        let call = Call::new("MarkLabsDistinct", &r.request_id, r.validate_only, &r);
+        reply(
+            self.store
+                .mark_distinct::<Labs>(&cx, call, (&r.name, &r.other), &r.etag, &r.reason)
+                .await,
+        )
+    }
+
+    async fn unmark_labs_distinct(
+        &self,
+        request: Request<UnmarkLabsDistinctRequest>,
+    ) -> Result<Response<Reply<Lab>>, Status> {
+        let (cx, r) = open(request)?;
+        let call = Call::new("UnmarkLabsDistinct", &r.request_id, r.validate_only, &r);
+        reply(
+            self.store
+                .unmark_distinct::<Labs>(&cx, call, (&r.name, &r.other), &r.etag, &r.reason)
+                .await,
+        )
     }
 
     async fn annul_lab(&self, request: Request<AnnulLabRequest>) -> Result<Response<Reply<Lab>>, Status> {
@@ -305,6 +383,21 @@ impl LabService for LabRegister {
                 .annul::<Designations>(&cx, call, &r.name, &r.etag, &r.reason)
                 .await,
         )
+    }
+
+    async fn list_likely_duplicates(
+        &self,
+        request: Request<ListLikelyDuplicatesRequest>,
+    ) -> Result<Response<Reply<ListLikelyDuplicatesResponse>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(match r.collection.as_str() {
+            Organizations::COLLECTION => self.store.likely_duplicates::<Organizations>(&cx, &r).await,
+            Labs::COLLECTION => self.store.likely_duplicates::<Labs>(&cx, &r).await,
+            other => Err(Error::collection_unknown(
+                other,
+                &[Organizations::COLLECTION, Labs::COLLECTION],
+            )),
+        })
     }
 
     async fn compute_statistics(

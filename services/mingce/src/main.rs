@@ -2,6 +2,7 @@
 
 mod check;
 mod contract;
+mod duplicates;
 mod export;
 mod import;
 mod lang;
@@ -39,6 +40,10 @@ enum Command {
     Export(export::ExportArgs),
     /// Finds resources by any of their names
     Search(search::SearchArgs),
+    /// Lists pairs of records that may mean the same, with what to do
+    Duplicates(duplicates::DuplicatesArgs),
+    /// Says of two records that they are two, or takes that back
+    Distinct(duplicates::DistinctArgs),
     /// Makes one record of two that mean the same
     Merge(merge::MergeArgs),
     /// Takes a merge back
@@ -58,6 +63,8 @@ fn main() -> ExitCode {
         Some(Command::Check(args)) => ended(check::run(&args)),
         Some(Command::Export(args)) => ended(export::run(args).await),
         Some(Command::Search(args)) => ended(search::run(args).await),
+        Some(Command::Duplicates(args)) => ended(duplicates::list(args).await),
+        Some(Command::Distinct(args)) => ended(duplicates::distinct(args).await),
         Some(Command::Merge(args)) => ended(merge::merge(args).await),
         Some(Command::Unmerge(args)) => ended(merge::unmerge(args).await),
         Some(Command::Contract(args)) => ended(contract::run(&args)),

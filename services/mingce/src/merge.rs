@@ -57,7 +57,7 @@ pub struct UnmergeArgs {
 /// # Errors
 /// Where the records cannot be merged, or the server fails.
 pub async fn merge(args: MergeArgs) -> Result<ExitCode> {
-    let (collection, method) = found(&args.collection, "Merge")?;
+    let (collection, method) = method_for(&args.collection, "Merge")?;
     let channel = wire::connect(args.how.servers.of(collection)).await?;
     let duplicate = named(collection, &args.duplicate)?;
     let survivor = named(collection, &args.survivor)?;
@@ -88,7 +88,7 @@ pub async fn merge(args: MergeArgs) -> Result<ExitCode> {
 /// # Errors
 /// Where the merge cannot be taken back, or the server fails.
 pub async fn unmerge(args: UnmergeArgs) -> Result<ExitCode> {
-    let (collection, method) = found(&args.collection, "Unmerge")?;
+    let (collection, method) = method_for(&args.collection, "Unmerge")?;
     let channel = wire::connect(args.how.servers.of(collection)).await?;
     let duplicate = named(collection, &args.duplicate)?;
     let shown = shown(&channel, collection, &duplicate).await?;
@@ -104,17 +104,22 @@ pub async fn unmerge(args: UnmergeArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The collection and its method; `Unmerge` is of one record.
-fn found(label: &str, verb: &str) -> Result<(&'static Collection, MethodDescriptor)> {
+/// The collection and its method; `Unmerge` is of one record, and `Mark` says as what.
+pub fn method_for(label: &str, verb: &str) -> Result<(&'static Collection, MethodDescriptor)> {
     let collection = collection(label)?;
-    match collection.method(verb).or_else(|| collection.method_of_one(verb)) {
+    let distinct = || collection.method_like(verb, "Distinct");
+    match collection
+        .method(verb)
+        .or_else(|| collection.method_of_one(verb))
+        .or_else(distinct)
+    {
         Some(method) => Ok((collection, method)),
         None => bail!("{label} are not merged; organizations, labs and talents are"),
     }
 }
 
 /// The resource name that is meant.
-fn named(collection: &Collection, given: &str) -> Result<String> {
+pub fn named(collection: &Collection, given: &str) -> Result<String> {
     let own = format!("{}/", collection.label);
     match given.split_once('/') {
         None => Ok(format!("{own}{given}")),
@@ -127,7 +132,8 @@ fn named(collection: &Collection, given: &str) -> Result<String> {
     }
 }
 
-async fn shown(channel: &Channel, collection: &Collection, name: &str) -> Result<String> {
+/// A record in one line.
+pub async fn shown(channel: &Channel, collection: &Collection, name: &str) -> Result<String> {
     let method = collection
         .method_of_one("Get")
         .context("the contract has no such get")?;

@@ -1,6 +1,7 @@
 //! The tables of the talent service.
 
 use mingce_lifecycle::schema::{COLUMNS, add_columns};
+use mingce_orm::likely::index;
 use mingce_orm::schema::Sql::{Integer, Text};
 use mingce_orm::schema::{resource, run};
 use sea_orm_migration::prelude::*;
@@ -12,7 +13,7 @@ pub struct Schema;
 #[async_trait::async_trait]
 impl MigratorTrait for Schema {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Tables), Box::new(Cases)]
+        vec![Box::new(Tables), Box::new(Cases), Box::new(Duplicates)]
     }
     fn migration_table_name() -> DynIden {
         "mingce_talent_migrations".into_iden()
@@ -131,5 +132,25 @@ impl MigrationTrait for Cases {
             ),
         )
         .await
+    }
+}
+
+/// The index by which persons that share an identifier in another spelling are found.
+struct Duplicates;
+
+impl MigrationName for Duplicates {
+    fn name(&self) -> &'static str {
+        "m20261129_000009_talent_duplicates"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Duplicates {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        run(manager, &index("talents")).await
     }
 }

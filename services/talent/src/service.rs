@@ -3,7 +3,9 @@
 use mingce_orm::identifier::says_none;
 use mingce_orm::{Call, Collection, Error, List, Page, wanted};
 use mingce_proto::codec::Reply;
-use mingce_proto::registry::{ComputeStatisticsRequest, ComputeStatisticsResponse};
+use mingce_proto::registry::{
+    ComputeStatisticsRequest, ComputeStatisticsResponse, ListLikelyDuplicatesRequest, ListLikelyDuplicatesResponse,
+};
 use mingce_proto::talent::talent_service_server::TalentService;
 use mingce_proto::talent::*;
 use mingce_server::call::{context, open, reply};
@@ -24,6 +26,18 @@ impl TalentService for TalentRegister {
     async fn get_talent(&self, request: Request<GetTalentRequest>) -> Result<Response<Reply<Talent>>, Status> {
         let (cx, r) = open(request)?;
         reply(self.store.get::<Talents>(&cx, &r.name, r.view).await)
+    }
+
+    async fn get_talent_by_identifier(
+        &self,
+        request: Request<GetTalentByIdentifierRequest>,
+    ) -> Result<Response<Reply<Talent>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(
+            self.store
+                .get_by_identifier::<Talents>(&cx, r.identifier.as_ref(), r.view)
+                .await,
+        )
     }
 
     async fn batch_get_talents(
@@ -108,6 +122,32 @@ impl TalentService for TalentRegister {
         reply(
             self.store
                 .unmerge::<Talents>(&cx, call, &r.name, &r.etag, &r.reason)
+                .await,
+        )
+    }
+
+    async fn mark_talents_distinct(
+        &self,
+        request: Request<MarkTalentsDistinctRequest>,
+    ) -> Result<Response<Reply<Talent>>, Status> {
+        let (cx, r) = open(request)?;
+        let call = Call::new("MarkTalentsDistinct", &r.request_id, r.validate_only, &r);
+        reply(
+            self.store
+                .mark_distinct::<Talents>(&cx, call, (&r.name, &r.other), &r.etag, &r.reason)
+                .await,
+        )
+    }
+
+    async fn unmark_talents_distinct(
+        &self,
+        request: Request<UnmarkTalentsDistinctRequest>,
+    ) -> Result<Response<Reply<Talent>>, Status> {
+        let (cx, r) = open(request)?;
+        let call = Call::new("UnmarkTalentsDistinct", &r.request_id, r.validate_only, &r);
+        reply(
+            self.store
+                .unmark_distinct::<Talents>(&cx, call, (&r.name, &r.other), &r.etag, &r.reason)
                 .await,
         )
     }
@@ -285,6 +325,17 @@ impl TalentService for TalentRegister {
                 .annul::<Designations>(&cx, call, &r.name, &r.etag, &r.reason)
                 .await,
         )
+    }
+
+    async fn list_likely_duplicates(
+        &self,
+        request: Request<ListLikelyDuplicatesRequest>,
+    ) -> Result<Response<Reply<ListLikelyDuplicatesResponse>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(match r.collection.as_str() {
+            Talents::COLLECTION => self.store.likely_duplicates::<Talents>(&cx, &r).await,
+            other => Err(Error::collection_unknown(other, &[Talents::COLLECTION])),
+        })
     }
 
     async fn compute_statistics(

@@ -7,7 +7,7 @@ use mingce_orm::names::{
     Known, Problems, absorb_names, contradiction, identifier_keys, keep_identifiers, keep_names, names_of,
     settle_identifiers, settle_names, steady_identifiers, year_of,
 };
-use mingce_orm::{Cell, Collection, Column, Field, Key, Result, Shape, Violation, Work};
+use mingce_orm::{Beside, Cell, Collection, Column, Field, Key, Likeness, Result, Shape, Violation, Work};
 use mingce_proto::talent::{Employment, Talent};
 
 use crate::designation_guards::expect_no_shared_family;
@@ -30,7 +30,7 @@ impl Collection for Talents {
     const COLLECTION: &'static str = mingce_proto::collections::TALENTS;
     const TABLE: &'static str = "talents";
     const SINGULAR: &'static str = "talent";
-    const OUTPUT_ONLY: &'static [&'static str] = &["masked_identity_document", "birth_year"];
+    const OUTPUT_ONLY: &'static [&'static str] = &["masked_identity_document", "birth_year", "distinct_from"];
     const FULL_ONLY: &'static [&'static str] = &["employments"];
     const PRIVATE: &'static [&'static str] = &["identity_document", "birth_date"];
 
@@ -194,6 +194,21 @@ impl Collection for Talents {
 
     fn release(item: &mut Talent, from: &str) {
         item.names.retain(|name| name.merged_from != from);
+    }
+
+    fn likeness(item: &Talent) -> Option<Likeness<'_>> {
+        Some(Likeness {
+            display_name: &item.display_name,
+            names: &item.names,
+            identifiers: &item.identifiers,
+            beside: Beside::BirthYear(item.birth_year),
+            unverified: false,
+            distinct_from: &item.distinct_from,
+        })
+    }
+
+    fn distinct_from(item: &mut Talent) -> Option<&mut Vec<String>> {
+        Some(&mut item.distinct_from)
     }
 }
 
