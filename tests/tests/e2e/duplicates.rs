@@ -1,19 +1,19 @@
-//! Likely duplicates: a list to work through, by merging or by saying that two are two. And records got by an identifier.
+//! Likely duplicates: a list to work through, by merging or by saying that two are two.
 
 use std::collections::BTreeSet;
 
 use mingce_e2e::{Register, Store, failure, on_both_stores};
 use mingce_proto::labs::{
-    CreateLabRequest, GetOrganizationByIdentifierRequest, Lab, ListRevisionsRequest, MarkOrganizationsDistinctRequest,
-    Organization, UnmarkOrganizationsDistinctRequest,
+    CreateLabRequest, Lab, ListRevisionsRequest, MarkOrganizationsDistinctRequest, Organization,
+    UnmarkOrganizationsDistinctRequest,
 };
 use mingce_proto::registry::{
     DuplicateReason, Identifier, LikelyDuplicate, ListLikelyDuplicatesRequest, Name, NameKind,
 };
-use mingce_proto::talent::{AnnulTalentRequest, GetTalentByIdentifierRequest, Talent};
+use mingce_proto::talent::{AnnulTalentRequest, Talent};
 use tonic::Code;
 
-use crate::made::{annul, history, identifier, made, merge, organization, person, read};
+use crate::made::{annul, history, made, merge, organization, person, read};
 
 on_both_stores!(
     pairs_are_listed_with_their_reasons_and_near_misses_are_not,
@@ -23,8 +23,6 @@ on_both_stores!(
     a_pair_stays_aside_when_one_of_it_is_merged,
     merged_and_annulled_records_take_no_part,
     duplicates_are_worked_through_by_command,
-    a_record_is_got_by_an_identifier,
-    a_person_is_got_by_an_identifier_and_not_by_a_document,
     a_merge_and_its_end_stand_in_the_history_of_both,
 );
 
@@ -487,112 +485,6 @@ async fn duplicates_are_worked_through_by_command(store: Store) {
     assert!(said.contains("the same name and city"), "{said}");
     let refused = register.cli(&["duplicates", "awards"]).failed_with_one_line();
     assert!(refused.contains("are not merged"), "{refused}");
-}
-
-fn by(scheme: &str, value: &str) -> GetOrganizationByIdentifierRequest {
-    GetOrganizationByIdentifierRequest {
-        identifier: Some(held(scheme, value)),
-        view: 0,
-    }
-}
-
-async fn a_record_is_got_by_an_identifier(store: Store) {
-    let register = Register::start(store).await;
-    let with = |display_name: &str, scheme: &str, value: &str| Organization {
-        identifiers: vec![held(scheme, value)],
-        ..organization(display_name)
-    };
-    let one = made(&register, with("甲所", "ror", "https://ror.org/04rdtx186")).await;
-    let other = made(&register, with("乙所", "house", "7-1")).await;
-    let mut labs = register.labs();
-    for value in ["04rdtx186", "https://ror.org/04RDTX186", " 04rdtx186 "] {
-        let found = labs
-            .get_organization_by_identifier(by("ror", value))
-            .await
-            .unwrap()
-            .into_inner();
-        assert_eq!(found, one, "{value}");
-    }
-    for (request, expected, field) in [
-        (
-            by("house", "04rdtx186"),
-            (Code::NotFound, "IDENTIFIER_NOT_FOUND"),
-            "identifier",
-        ),
-        (
-            by("house", "7-2"),
-            (Code::NotFound, "IDENTIFIER_NOT_FOUND"),
-            "identifier",
-        ),
-        (
-            by("ror", "04rdtx187"),
-            (Code::InvalidArgument, "ROR_CHECK_WRONG"),
-            "identifier.value",
-        ),
-        (
-            by("House", "7-1"),
-            (Code::InvalidArgument, "STRING_PATTERN"),
-            "identifier.scheme",
-        ),
-        (
-            GetOrganizationByIdentifierRequest::default(),
-            (Code::InvalidArgument, "REQUIRED"),
-            "identifier",
-        ),
-    ] {
-        let refused = failure(labs.get_organization_by_identifier(request).await);
-        assert_eq!(
-            (refused.is(), refused.fields.as_slice()),
-            (expected, &[field.to_owned()][..]),
-            "{refused:?}"
-        );
-    }
-    labs.merge_organizations(merge(&other.name, &one.name)).await.unwrap();
-    let found = labs
-        .get_organization_by_identifier(by("house", "7-1"))
-        .await
-        .unwrap()
-        .into_inner();
-    assert_eq!(found.name, one.name);
-    labs.annul_organization(annul(&one.name)).await.unwrap();
-    let refused = failure(labs.get_organization_by_identifier(by("ror", "04rdtx186")).await);
-    assert_eq!(refused.is(), (Code::NotFound, "IDENTIFIER_NOT_FOUND"), "{refused:?}");
-}
-
-async fn a_person_is_got_by_an_identifier_and_not_by_a_document(store: Store) {
-    let register = Register::start(store).await;
-    let document = "11010519491231002X";
-    let talent = Talent {
-        identity_document: document.to_owned(),
-        identifiers: vec![held("orcid", "0000-0002-1825-0097"), identifier("17")],
-        ..born("钱样甲", "")
-    };
-    let one = person(&register, talent).await;
-    let by = |scheme: &str, value: &str| GetTalentByIdentifierRequest {
-        identifier: Some(held(scheme, value)),
-        view: 0,
-    };
-    for request in [by("orcid", "0000000218250097"), by("number", "17")] {
-        let found = register
-            .talent()
-            .get_talent_by_identifier(request)
-            .await
-            .unwrap()
-            .into_inner();
-        assert_eq!(found, one);
-        assert!(found.identity_document.is_empty() && found.birth_date.is_empty());
-    }
-    for scheme in ["identity-document", "number"] {
-        let refused = failure(register.talent().get_talent_by_identifier(by(scheme, document)).await);
-        assert_eq!(
-            refused.is(),
-            (Code::InvalidArgument, "IDENTITY_DOCUMENT_IN_CLEAR"),
-            "{refused:?}"
-        );
-        assert!(!refused.message.contains(document));
-    }
-    let refused = failure(register.talent().get_talent_by_identifier(by("number", "18")).await);
-    assert_eq!(refused.is(), (Code::NotFound, "IDENTIFIER_NOT_FOUND"), "{refused:?}");
 }
 
 async fn a_merge_and_its_end_stand_in_the_history_of_both(store: Store) {

@@ -13,6 +13,7 @@ mod batches;
 mod beside;
 mod by_command;
 mod by_hand;
+mod by_identifier;
 mod characters;
 mod checked;
 mod circles;

@@ -47,10 +47,13 @@ impl Fault {
 pub const IN_CLEAR: &str = "reads as the number of an identity card, which stands in clear here: leave it out, or give it as the identity_document of \
                             a person, which is sealed";
 
+/// Schemes with a check of their own: their identifiers are brought to one form.
+pub(crate) const CHECKED: [&str; 4] = ["isni", "orcid", "ror", "uscc"];
+
 /// Whether a scheme is one of those that a subject has one value of and keeps for life: two values of it are two subjects. Numbers of
 /// other schemes may change, or may have been given to two by a slip.
 pub fn identifies(scheme: &str) -> bool {
-    matches!(scheme, "uscc" | "ror" | "orcid" | "isni")
+    CHECKED.contains(&scheme)
 }
 
 /// The one form in which an identifier is stored and compared. `uscc`, `ror`, `orcid` and `isni` are checked by their own rules, without the

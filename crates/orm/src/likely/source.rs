@@ -7,6 +7,7 @@ use sea_orm::{ConnectionTrait, DbBackend};
 use super::shared::{SEPARATORS, place};
 use super::{At, GROUP, MEMBERS, Stage, WINDOW, Walk};
 use crate::error::Result;
+use crate::identifier::CHECKED;
 use crate::statement::{among, list};
 use crate::tables::WHOLE_NAME;
 
@@ -128,8 +129,8 @@ impl Walk<'_> {
     }
 }
 
-/// The same as an expression of a row of the table of keys, and the condition that it is another one than the key. Identifiers with a check
-/// are in one form already.
+/// The same as an expression of a row of the table of keys, and the condition that it is another one than the key. It is asked of each key
+/// that is written, and has to be short.
 fn loose_keys(backend: DbBackend) -> (String, String) {
     let find = match backend {
         DbBackend::Postgres => "strpos",
@@ -143,16 +144,18 @@ fn loose_keys(backend: DbBackend) -> (String, String) {
             format!("replace({value}, '{separator}', '')")
         });
     let loose = format!("(substr(key, 1, {slash}) || upper({value}))");
-    // In no words by which SQLite would rather go through all keys in their order.
-    let checked = ["isni", "orcid", "ror", "uscc"];
-    let none = checked.map(|scheme| {
-        let start = format!("identifiers/{scheme}/");
-        format!("substr(key, 1, {}) <> '{start}'", start.len())
-    });
-    let condition = format!(
-        "substr(key, 1, 12) = 'identifiers/' AND {} AND {loose} <> key",
-        none.join(" AND ")
-    );
+    let class: String = SEPARATORS.iter().collect();
+    let condition = match backend {
+        DbBackend::Postgres => format!(
+            "key ~ '^identifiers/[^/]+/.*[{class}a-z]' AND key !~ '^identifiers/({})/'",
+            CHECKED.join("|")
+        ),
+        // The sign before the key keeps SQLite from going through all keys in their order instead.
+        _ => {
+            let others = CHECKED.map(|scheme| format!(" AND +key NOT GLOB 'identifiers/{scheme}/*'"));
+            format!("+key GLOB 'identifiers/*/*[{class}a-z]*'{}", others.concat())
+        }
+    };
     (loose, condition)
 }
 
@@ -168,4 +171,41 @@ pub fn index(table: &str) -> [String; 3] {
         on("$SQLITE", DbBackend::Sqlite),
         on("$POSTGRES", DbBackend::Postgres),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::Db;
+
+    #[tokio::test]
+    async fn sqlite_reads_loose_keys_by_their_index() -> Result<()> {
+        let folder = tempfile::tempdir().map_err(crate::error::Error::internal)?;
+        let db = Db::sqlite(&folder.path().join("register.db")).await?;
+        let table = "CREATE TABLE t_keys (key TEXT NOT NULL PRIMARY KEY, id TEXT NOT NULL) WITHOUT ROWID";
+        db.owner().execute_unprepared(table).await?;
+        let [_, made, _] = index("t");
+        db.owner()
+            .execute_unprepared(made.trim_start_matches("$SQLITE "))
+            .await?;
+        let (key, condition) = loose_keys(DbBackend::Sqlite);
+        let from = format!("SELECT {key} AS k FROM t_keys WHERE {condition} AND");
+        for text in [
+            format!("{from} {key} >= 'a' ORDER BY {key} LIMIT 1 OFFSET {WINDOW}"),
+            format!("{from} {}", among(DbBackend::Sqlite, &key).replace('?', "'[]'")),
+        ] {
+            let rows = db
+                .owner()
+                .query_all_raw(db.sql(&format!("EXPLAIN QUERY PLAN {text}"), []))
+                .await?;
+            let plan = rows.iter().map(|row| row.try_get_by_index::<String>(3));
+            let plan = plan.collect::<Result<Vec<_>, _>>()?.join("; ");
+            assert!(
+                plan.contains("t_keys_loose (<expr>") && !plan.contains("TEMP B-TREE"),
+                "{plan}"
+            );
+        }
+        db.close().await;
+        Ok(())
+    }
 }
