@@ -17,6 +17,7 @@ use mingce_proto::registry::case_service_server::CaseServiceServer;
 use mingce_server::{Clock, Failure, Host, Server};
 
 mod due;
+mod merges;
 mod notices;
 mod policies;
 mod reviewer;
@@ -90,10 +91,13 @@ impl CaseRegister {
         Ok(Self::open(host.db().clone(), vault, host.calendar(), kinds, peers).await?)
     }
 
-    /// Does by itself what falls due, until it is told to end.
+    /// Does by itself what falls due, and copies what was merged in other databases, until it is told to end.
     pub fn keep_time(&self, clock: &Clock) -> TimeKeeper {
         let clock = clock.clone();
-        TimeKeeper(tokio::spawn(self.clone().do_what_falls_due(clock)))
+        TimeKeeper([
+            tokio::spawn(self.clone().do_what_falls_due(clock)),
+            tokio::spawn(self.clone().follow_merges()),
+        ])
     }
 
     /// Mounts the service.
@@ -112,15 +116,17 @@ impl CaseRegister {
     }
 }
 
-/// What does by itself what falls due.
+/// What a process does by itself.
 #[derive(Debug)]
-pub struct TimeKeeper(tokio::task::JoinHandle<()>);
+pub struct TimeKeeper([tokio::task::JoinHandle<()>; 2]);
 
 impl TimeKeeper {
     /// Ends it. What it had given to the writers is written.
     pub async fn end(self) {
-        self.0.abort();
-        let _ = self.0.await;
+        for task in self.0 {
+            task.abort();
+            let _ = task.await;
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use mingce_proto::awards::{FindAwardRanksRequest, FindAwardRanksResponse, ListAw
 use mingce_proto::labs::lab_service_client::LabServiceClient;
 use mingce_proto::labs::{
     BatchGetLabsRequest, BatchGetLabsResponse, BatchGetOrganizationsRequest, BatchGetOrganizationsResponse,
-    ResolveOrganizationsRequest, ResolveOrganizationsResponse,
+    ListOrganizationsRequest, ListOrganizationsResponse, ResolveOrganizationsRequest, ResolveOrganizationsResponse,
 };
 use mingce_proto::talent::talent_service_client::TalentServiceClient;
 use mingce_proto::talent::{
@@ -88,6 +88,23 @@ impl Labs {
     #[allow(clippy::result_large_err)]
     pub fn lazy(url: &str) -> Result<Self, Status> {
         Peer::lazy("labs", url).map(Self)
+    }
+
+    /// Answers a page of organizations.
+    ///
+    /// # Errors
+    /// UNAVAILABLE where the service cannot be reached, and its own.
+    pub async fn list_organizations(
+        &self,
+        deadline: Option<Instant>,
+        request: ListOrganizationsRequest,
+    ) -> Result<ListOrganizationsResponse, Status> {
+        let call = |attempt: Attempt| {
+            let request = attempt.request(request.clone());
+            let mut client = LabServiceClient::new(attempt.channel()).max_decoding_message_size(ANSWER_BYTES);
+            async move { Ok(client.list_organizations(request).await?.into_inner()) }
+        };
+        self.0.call(deadline, call).await
     }
 
     /// Finds the organizations that a request names, all in one call. Creating what is missing bears repeating too: the

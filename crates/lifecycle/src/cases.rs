@@ -85,7 +85,7 @@ impl Cases<'_> {
         let at = self.moment::<C>(cx, &item).await?;
         let (item, open) = self
             .store
-            .rehearse(&mut self.store.rehearsal(), |work| {
+            .look(|work| {
                 // Read once more: what it says and what is open belong to one moment.
                 let item = work.require::<C>(name)?;
                 let policy = policy_of::<C>(work, &at, &item)?;

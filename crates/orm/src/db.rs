@@ -21,6 +21,7 @@ use crate::error::{Class, Error, Result};
 use crate::fault::is_locked;
 use crate::figures::{self, Counted};
 use crate::head::Keeper;
+use crate::select::Condition;
 use crate::sqlite::{self, Readers, Way};
 use crate::statement::sql;
 use crate::watched::watched;
@@ -218,7 +219,11 @@ impl Db {
         // Opened before they are needed, and kept: what a new connection does first takes long where much goes on.
         let get = pool(POSTGRES_READS)
             .min_connections(POSTGRES_GETS)
-            .connect_lazy_with(options.clone());
+            // What is read in several steps is of one moment where they are one transaction.
+            .connect_lazy_with(options.clone().options([
+                ("default_transaction_isolation", "repeatable read"),
+                ("default_transaction_read_only", "on"),
+            ]));
         let count = pool(POSTGRES_COUNTS).connect_lazy_with(options.clone());
         let read = pool(POSTGRES_READS).connect_lazy_with(options);
         let db = Self {
@@ -366,13 +371,39 @@ impl Db {
             let weight = (Bytes::len as fn(&Bytes) -> usize, most);
             return file.lists.rows(text.to_owned(), values, sqlite::body, weight).await;
         }
-        // PostgreSQL knows how long a body is without reading it, and reads the first ones only.
-        let text = format!(
-            "SELECT b.body FROM (SELECT q.body, SUM(OCTET_LENGTH(q.body)) \
-             OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM ({text}) q (body)) b \
-             WHERE COALESCE(b.before, 0) <= {most}"
-        );
-        self.bodies_over(&self.read, &text, values).await
+        self.bodies_over(&self.read, &first_ones(text, most), values).await
+    }
+
+    /// The same for `SELECT t.body` and the rest of a query, with what another query counts at the same moment: one statement sees one
+    /// moment. Nothing is counted where there are no bodies. Only counts wait for it, and it ends with the time of the call.
+    pub(crate) async fn bodies_and_count(
+        &self,
+        cx: &Cx,
+        (rest, values): (&str, Vec<Value>),
+        count: Condition,
+        most: usize,
+    ) -> Result<(Vec<Bytes>, Option<i64>)> {
+        let both = async {
+            let Some(file) = &self.file else {
+                let page = first_ones(&format!("SELECT t.body{rest}"), most);
+                let text = format!("SELECT ARRAY({page}), ({})", count.text);
+                let values = values.into_iter().chain(count.values);
+                let row = self.count.query_one_raw(self.sql(&text, values)).await?;
+                let Some(row) = row else { return Ok((Vec::new(), None)) };
+                let bodies: Vec<Vec<u8>> = row.try_get_by_index(0)?;
+                let bodies: Vec<Bytes> = bodies.into_iter().map(Bytes::from).collect();
+                return Ok((bodies, Some(row.try_get_by_index(1)?)));
+            };
+            let text = format!("SELECT t.body, ({}){rest}", count.text);
+            let values = count.values.into_iter().chain(values);
+            let weigh: fn(&(Bytes, i64)) -> usize = |(body, _)| body.len();
+            let take: fn(&rusqlite::Row<'_>) -> rusqlite::Result<(Bytes, i64)> =
+                |row| Ok((sqlite::body(row)?, row.get(1)?));
+            let rows = file.counts.rows(text, values, take, (weigh, most)).await?;
+            let count = rows.first().map(|(_, count)| *count);
+            Ok((rows.into_iter().map(|(body, _)| body).collect(), count))
+        };
+        in_time(cx, both).await
     }
 
     /// The same for gets that are shared, on PostgreSQL.
@@ -434,13 +465,7 @@ impl Db {
                 .rows(text.to_owned(), values, figures::of_sqlite, (|_| 0, 0))
                 .await
         };
-        let Some(deadline) = cx.deadline else {
-            return counted.await;
-        };
-        tokio::time::timeout_at(deadline.into(), counted).await.unwrap_or_else(|_| {
-            let said = "the time for this call is over and nothing was changed: ask with a narrower filter or fewer groups";
-            Err(Error::new(Class::Deadline, "DEADLINE_EXCEEDED", said))
-        })
+        in_time(cx, counted).await
     }
 
     /// From now on a small file beside an SQLite database says how far its ledger goes (docs/adr/0021-head.md).
@@ -491,6 +516,29 @@ impl Db {
         // At last, so that SQLite brings what was written into the file.
         let _ = self.write.close_by_ref().await;
     }
+}
+
+/// The first bodies of a query on PostgreSQL, which knows how long each is without reading it.
+fn first_ones(text: &str, most: usize) -> String {
+    format!(
+        "SELECT b.body FROM (SELECT q.body, SUM(OCTET_LENGTH(q.body)) \
+         OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM ({text}) q (body)) b \
+         WHERE COALESCE(b.before, 0) <= {most}"
+    )
+}
+
+/// What counts, as long as the call has time.
+async fn in_time<T>(cx: &Cx, counted: impl Future<Output = Result<T>>) -> Result<T> {
+    let Some(deadline) = cx.deadline else {
+        return counted.await;
+    };
+    tokio::time::timeout_at(deadline.into(), counted)
+        .await
+        .unwrap_or_else(|_| {
+            let said =
+                "the time for this call is over and nothing was changed: ask with a narrower filter or fewer groups";
+            Err(Error::new(Class::Deadline, "DEADLINE_EXCEEDED", said))
+        })
 }
 
 /// Whether a connection may be used for the next transaction. sqlx counts how deep in transactions a connection is, and does not

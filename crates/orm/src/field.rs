@@ -34,6 +34,8 @@ pub struct Column {
     pub sortable: bool,
     /// Statistics can be grouped by it.
     pub dimension: bool,
+    /// Its values name records. One that was merged counts, and is found, as the record that stands for it.
+    pub cites: bool,
 }
 
 impl Column {
@@ -46,6 +48,7 @@ impl Column {
             in_index: false,
             sortable: true,
             dimension: false,
+            cites: false,
         }
     }
 
@@ -76,7 +79,7 @@ impl Column {
 
     /// A field with a resource name of the form `of`, for example `organizations/{id}`.
     pub const fn resource(name: &'static str, of: &'static str) -> Self {
-        Self::new(name, Type::Name(of))
+        Self::new(name, Type::Name(of)).cites()
     }
 
     /// A field with one of these values: their full names in the contract, and their numbers.
@@ -103,6 +106,20 @@ impl Column {
     #[must_use]
     pub const fn dimension(mut self) -> Self {
         self.dimension = true;
+        self
+    }
+
+    /// The same, whose values name records where they are in the register.
+    #[must_use]
+    pub const fn cites(mut self) -> Self {
+        self.cites = true;
+        self
+    }
+
+    /// The same, whose values are taken as they are written.
+    #[must_use]
+    pub const fn as_written(mut self) -> Self {
+        self.cites = false;
         self
     }
 

@@ -1,5 +1,7 @@
 //! Exact counts, divided by declared dimensions.
 
+use std::sync::atomic::Ordering;
+
 use mingce_proto::registry::compute_statistics_response::Group;
 use mingce_proto::registry::{ComputeStatisticsRequest, ComputeStatisticsResponse};
 use sea_orm::sea_query::Value;
@@ -11,6 +13,7 @@ use crate::read::selection;
 use crate::resource::{Collection, Kind};
 use crate::select::{Condition, columns_of};
 use crate::store::Store;
+use crate::survivors::ANY;
 
 /// How many groups an answer has at most.
 const MOST_GROUPS: usize = 10_000;
@@ -35,44 +38,71 @@ impl Store {
             })?),
         };
         let condition = selection(self.db.backend(), kind, &wanted.filter)?;
-        let query = Counting {
+        let mut query = Counting {
             kind,
             condition,
             counted,
             distinct: wanted.distinct,
+            dimensions: &dimensions,
+            follows: self.merged.load(Ordering::Relaxed),
         };
-
-        let total = query.statement(&[]);
-        let total = self.db.counted(cx, &total.text, total.values, &[]).await?;
-        let total_count = total.first().map_or(0, |(count, _)| *count);
-        let mut groups = Vec::new();
-        if !dimensions.is_empty() {
-            let mut divided = query.statement(&dimensions);
-            divided.text += &format!(" LIMIT {}", MOST_GROUPS + 1);
-            let texts: Vec<bool> = dimensions.iter().map(is_stored_as_text).collect();
-            let mut found = self.db.counted(cx, &divided.text, divided.values, &texts).await?;
-            if found.len() > MOST_GROUPS {
-                let said = format!("gives more than {MOST_GROUPS} groups: name fewer fields, or a narrower filter");
-                return Err(Error::invalid("group_by", "TOO_MANY_GROUPS", said));
-            }
-            found.retain(|(count, _)| *count > 0);
-            let mut keyed: Vec<(Vec<Place>, Group)> = found
-                .into_iter()
-                .map(|(count, cells)| {
-                    let cells = dimensions.iter().zip(cells);
-                    let values: Vec<String> = cells.map(|(column, cell)| worded(column, cell)).collect();
-                    let places = dimensions
-                        .iter()
-                        .zip(&values)
-                        .map(|(column, value)| place(column, value));
-                    (places.collect(), Group { values, count })
-                })
-                .collect();
-            keyed.sort_by(|a, b| a.0.cmp(&b.0));
-            groups = keyed.into_iter().map(|(_, group)| group).collect();
+        let (mut total_count, mut found) = self.counts(cx, &query).await?;
+        if found.is_merged && !query.follows && query.cites() {
+            // From the first merge on it is looked for at once.
+            self.merged.store(true, Ordering::Relaxed);
+            query.follows = true;
+            (total_count, found) = self.counts(cx, &query).await?;
         }
+        if found.groups.len() > MOST_GROUPS {
+            let said = format!("gives more than {MOST_GROUPS} groups: name fewer fields, or a narrower filter");
+            return Err(Error::invalid("group_by", "TOO_MANY_GROUPS", said));
+        }
+        found.groups.retain(|(count, _)| *count > 0);
+        let keyed = found.groups.into_iter().map(|(count, cells)| {
+            let cells = dimensions.iter().zip(cells);
+            let values: Vec<String> = cells.map(|(column, cell)| worded(column, cell)).collect();
+            let places = dimensions.iter().zip(&values);
+            let places: Vec<Place> = places.map(|(column, value)| place(column, value)).collect();
+            (places, Group { values, count })
+        });
+        let mut keyed: Vec<_> = keyed.collect();
+        keyed.sort_by(|a, b| a.0.cmp(&b.0));
+        let groups = keyed.into_iter().map(|(_, group)| group).collect();
         Ok(ComputeStatisticsResponse { groups, total_count })
     }
+
+    /// The total and the groups, of one moment.
+    async fn counts(&self, cx: &Cx, query: &Counting<'_>) -> Result<(i64, Found)> {
+        let texts: Vec<bool> = [false]
+            .into_iter()
+            .chain(query.dimensions.iter().map(is_stored_as_text))
+            .collect();
+        let statement = query.whole();
+        let mut total = 0;
+        let mut found = Found::default();
+        for (count, mut cells) in self.db.counted(cx, &statement.text, statement.values, &texts).await? {
+            let part = if cells.is_empty() { Cell::None } else { cells.remove(0) };
+            match part {
+                Cell::Number(GROUP) => found.groups.push((count, cells)),
+                part => {
+                    total = count;
+                    found.is_merged = matches!(part, Cell::Number(TOTAL_MERGED));
+                }
+            }
+        }
+        Ok((total, found))
+    }
+}
+
+/// What a row of a count is: a group, or the total of a register in which nothing, or something, was merged or annulled.
+const GROUP: i64 = 0;
+const TOTAL: i64 = 1;
+const TOTAL_MERGED: i64 = 2;
+
+#[derive(Default)]
+struct Found {
+    groups: Vec<Counted>,
+    is_merged: bool,
 }
 
 /// A row of a count: the count, and the value of each dimension.
@@ -106,7 +136,8 @@ pub(crate) fn of_row(row: &sea_orm::QueryResult, texts: &[bool]) -> Result<Count
             row.try_get_by_index::<Option<String>>(at)?
                 .map_or(Cell::None, Cell::Text)
         } else {
-            Cell::Number(row.try_get_by_index(at)?)
+            row.try_get_by_index::<Option<i64>>(at)?
+                .map_or(Cell::None, Cell::Number)
         })
     });
     Ok((row.try_get_by_index(0)?, cells.collect::<Result<_>>()?))
@@ -117,9 +148,48 @@ struct Counting<'a> {
     condition: Condition,
     counted: Option<Column>,
     distinct: bool,
+    dimensions: &'a [Column],
+    /// A record that was merged counts as the one that stands for it.
+    follows: bool,
 }
 
 impl Counting<'_> {
+    /// Whether it counts or divides by records.
+    fn cites(&self) -> bool {
+        self.dimensions.iter().chain(&self.counted).any(|column| column.cites)
+    }
+
+    /// The total and the groups in one statement, which sees one moment of the register: each row has its count, what it is, and the
+    /// values of the dimensions.
+    fn whole(&self) -> Condition {
+        let mut total = self.statement(&[]);
+        let merged = if self.cites() && !self.follows {
+            format!("CASE WHEN {ANY} THEN {TOTAL_MERGED} ELSE {TOTAL} END")
+        } else {
+            TOTAL.to_string()
+        };
+        if self.dimensions.is_empty() {
+            total.text = format!("SELECT n, CAST({merged} AS BIGINT) FROM ({}) q", total.text);
+            return total;
+        }
+        let (mut nothing, mut names) = (String::new(), String::new());
+        for (place, column) in self.dimensions.iter().enumerate() {
+            let kind = if is_stored_as_text(column) { "TEXT" } else { "BIGINT" };
+            nothing += &format!(", CAST(NULL AS {kind})");
+            names += &format!(", v{place}");
+        }
+        let divided = self.statement(self.dimensions);
+        total.text = format!(
+            "SELECT n, CAST({merged} AS BIGINT){nothing} FROM ({}) q \
+             UNION ALL SELECT n, CAST({GROUP} AS BIGINT){names} FROM ({} LIMIT {}) g",
+            total.text,
+            divided.text,
+            MOST_GROUPS + 1
+        );
+        total.values.extend(divided.values);
+        total
+    }
+
     /// The statement that counts, in groups of these dimensions.
     fn statement(&self, dimensions: &[Column]) -> Condition {
         let table = self.kind.table;
@@ -132,6 +202,9 @@ impl Counting<'_> {
                 named.push(format!("d{place}.value"));
             } else {
                 named.push(format!("t.{}", column.name));
+            }
+            if let (Some(value), true) = (named.last_mut(), self.follows && column.cites) {
+                *value = survivor(&mut joins, &format!("s{place}"), value);
             }
         }
         let mut condition = self.condition.clone();
@@ -152,6 +225,14 @@ impl Counting<'_> {
                     }
                     format!("t.{}", column.name)
                 };
+                let value = if self.follows && column.cites {
+                    let value = survivor(&mut joins, "sc", &value);
+                    // What was annulled is not there.
+                    condition.and(&format!("{value} <> ''"), []);
+                    value
+                } else {
+                    value
+                };
                 if self.distinct {
                     format!("COUNT(DISTINCT {value})")
                 } else {
@@ -164,14 +245,21 @@ impl Counting<'_> {
         } else {
             format!(" GROUP BY {}", named.join(", "))
         };
-        let selected: String = named.iter().map(|name| format!(", {name}")).collect();
+        let named = named.iter().enumerate();
+        let selected: String = named.map(|(place, name)| format!(", {name} AS v{place}")).collect();
         values.extend(condition.values);
         let text = format!(
-            "SELECT {count}{selected} FROM {table} t{joins} WHERE {}{grouped}",
+            "SELECT {count} AS n{selected} FROM {table} t{joins} WHERE {}{grouped}",
             condition.text
         );
         Condition { text, values }
     }
+}
+
+/// The record that stands for the one that a column names; nothing where that was annulled.
+fn survivor(joins: &mut String, alias: &str, value: &str) -> String {
+    *joins += &format!(" LEFT JOIN survivors {alias} ON {alias}.record = {value}");
+    format!("COALESCE({alias}.survivor, {value}, '')")
 }
 
 fn is_text(column: &Column) -> bool {

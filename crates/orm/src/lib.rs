@@ -45,6 +45,7 @@ mod sqlite;
 mod statement;
 mod steps;
 pub mod store;
+mod survivors;
 mod tables;
 pub mod text;
 pub mod texts;

@@ -141,13 +141,10 @@ impl Store {
                 [list(self.db.backend(), wanted.parents)],
             );
         }
-        let total_size = if wanted.count {
-            let text = format!("SELECT COUNT(*) FROM {} t WHERE {}", kind.table, condition.text);
-            let found = self.db.counted(cx, &text, condition.values.clone(), &[]).await?;
-            found.first().map_or(0, |(count, _)| *count)
-        } else {
-            0
-        };
+        let all = wanted.count.then(|| Condition {
+            text: format!("SELECT COUNT(*) FROM {} t WHERE {}", kind.table, condition.text),
+            values: condition.values.clone(),
+        });
         // The first is the one that was asked for; others were merged into it, and more may be.
         let parent = wanted.parents.first().map_or("", String::as_str);
         let arguments = [kind.table, wanted.filter, wanted.order_by, parent];
@@ -163,14 +160,30 @@ impl Store {
             .iter()
             .map(|(name, _, descending)| format!("t.{name}{}", if *descending { " DESC" } else { "" }))
             .collect();
-        let text = format!(
-            "SELECT t.body FROM {} t WHERE {} ORDER BY {}, t.id LIMIT ? + 0",
+        let rest = format!(
+            " FROM {} t WHERE {} ORDER BY {}, t.id LIMIT ? + 0",
             kind.table,
             condition.text,
             ordered.join(", ")
         );
         condition.values.push(limit(size));
-        let mut bodies = self.db.bodies(&text, condition.values, page::BYTES).await?;
+        let (mut bodies, total_size) = if let Some(all) = all {
+            let page = (rest.as_str(), condition.values);
+            let (bodies, total) = self.db.bodies_and_count(cx, page, all.clone(), page::BYTES).await?;
+            let total = match total {
+                Some(total) => total,
+                // A first page without anything is all that there is; before one behind the last there may be others.
+                None if wanted.page_token.is_empty() => 0,
+                None => {
+                    let found = self.db.counted(cx, &all.text, all.values, &[]).await?;
+                    found.first().map_or(0, |(count, _)| *count)
+                }
+            };
+            (bodies, total)
+        } else {
+            let text = format!("SELECT t.body{rest}");
+            (self.db.bodies(&text, condition.values, page::BYTES).await?, 0)
+        };
         let fitting = page::fitting(bodies.iter().map(Bytes::len), size);
         let mut next_page_token = String::new();
         if bodies.len() > fitting {

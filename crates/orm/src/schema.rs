@@ -105,6 +105,7 @@ impl MigratorTrait for Ledger {
             Box::new(Sections),
             Box::new(KeyedRequests),
             Box::new(Kept),
+            Box::new(Survivors),
         ]
     }
     fn migration_table_name() -> DynIden {
@@ -260,6 +261,27 @@ impl MigrationTrait for Kept {
         ];
         run(manager, &on_sqlite).await?;
         run(manager, &on_postgres).await
+    }
+}
+
+/// Which record stands for another is known in one table for all collections.
+struct Survivors;
+
+impl MigrationName for Survivors {
+    fn name(&self) -> &'static str {
+        "m20261129_000009_survivors"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Survivors {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        run(manager, &crate::survivors::statements()).await?;
+        crate::survivors::gather(manager.get_connection()).await
     }
 }
 

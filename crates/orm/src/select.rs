@@ -8,9 +8,11 @@ use sea_orm::sea_query::Value;
 use crate::error::{Error, Result};
 use crate::field::{Column, Type};
 use crate::filter::{Expr, Operator, Value as Wanted};
+use crate::id::Name;
 use crate::index;
 use crate::page::Position;
 use crate::resource::Kind;
+use crate::survivors::names_same;
 use crate::text::{self, Term};
 
 /// A condition with `?` for its values.
@@ -52,7 +54,8 @@ pub(crate) fn columns_of(kind: &Kind) -> Vec<Column> {
         Column::one_of("record_status", STATUS),
         Column::time("create_time"),
         Column::time("update_time"),
-        Column::resource("survivor", "labs/{id}"),
+        // What a duplicate was merged into, and not what that was merged into.
+        Column::resource("survivor", "labs/{id}").as_written(),
     ]);
     columns
 }
@@ -78,12 +81,12 @@ pub(crate) fn compile(backend: DbBackend, filter: &Expr, table: &str) -> Conditi
             column,
             operator,
             value,
-        } if column.many => one_of_many(table, column, *operator, value),
+        } if column.many => one_of_many(backend, table, column, *operator, value),
         Expr::Compare {
             column,
             operator,
             value,
-        } => single(column, *operator, value),
+        } => single(backend, column, *operator, value),
     }
 }
 
@@ -96,8 +99,19 @@ fn joined(backend: DbBackend, parts: &[Expr], table: &str, with: &str) -> Condit
     }
 }
 
-fn single(column: &Column, operator: Operator, value: &Wanted) -> Condition {
+/// The record that a value names.
+fn cited<'a>(column: &Column, value: &'a Wanted) -> Option<&'a str> {
+    match value {
+        Wanted::Text(name) if column.cites && Name::parse(name).is_some() => Some(name),
+        _ => None,
+    }
+}
+
+fn single(backend: DbBackend, column: &Column, operator: Operator, value: &Wanted) -> Condition {
     let name = column.name;
+    if let Some(record) = cited(column, value) {
+        return names_same(backend, &format!("t.{name}"), operator != Operator::NotEqual, record);
+    }
     if let (Type::Date, Wanted::Text(text)) = (column.kind, value)
         && text.len() < "2024-01-01".len()
         && matches!(operator, Operator::Equal | Operator::NotEqual | Operator::Has)
@@ -192,11 +206,16 @@ fn in_index(backend: DbBackend, table: &str, column: &Column, operator: Operator
     Condition::new(&format!("({not}{test})"), [value])
 }
 
-fn one_of_many(table: &str, column: &Column, operator: Operator, value: &Wanted) -> Condition {
+fn one_of_many(backend: DbBackend, table: &str, column: &Column, operator: Operator, value: &Wanted) -> Condition {
     let not = if operator == Operator::NotEqual { "NOT " } else { "" };
-    let (test, mut values) = match value {
-        Wanted::Any => ("", vec![]),
-        value => (" AND v.value = ?", vec![text_of(value).into()]),
+    let test = match (cited(column, value), value) {
+        (Some(record), _) => names_same(backend, "v.value", true, record),
+        (None, Wanted::Any) => Condition::new("", []),
+        (None, value) => Condition::new("v.value = ?", [text_of(value).into()]),
+    };
+    let (mut values, test) = match test.text.as_str() {
+        "" => (Vec::new(), String::new()),
+        text => (test.values, format!(" AND {text}")),
     };
     values.insert(0, column.name.into());
     Condition::new(

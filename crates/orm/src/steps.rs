@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use crate::layer::RowChange;
 use crate::ledger::{self, Entry};
 use crate::once::{self, Done};
-use crate::tables;
+use crate::{survivors, tables};
 
 /// From how many edits on some of the work on them is done in a thread of its own.
 pub(crate) const MANY: usize = 200;
@@ -82,6 +82,7 @@ impl Changes {
     /// The ledger comes last: its row is locked by whoever writes there until the commit.
     fn steps(&self, backend: DbBackend, put: &mut Put<'_>) -> Result<(), DbErr> {
         tables::write(backend, &self.rows, put)?;
+        survivors::write(backend, &self.rows, put);
         once::remember(backend, &self.requests, put);
         ledger::append(backend, &self.entries, put);
         Ok(())

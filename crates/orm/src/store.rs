@@ -1,12 +1,14 @@
 //! The store of one service: the door to its tables. Every verb takes the call's context first.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use mingce_proto::MOST_VIOLATIONS;
 use mingce_proto::codec::Reply;
 use mingce_proto::registry::{RecordStatus, Revision};
 use mingce_proto::weight::MOST_PATHS;
 use prost::Message;
+use sea_orm::{DatabaseTransaction, TransactionTrait};
 use sha2::{Digest, Sha256};
 
 use crate::answer::{Answer, Stamp};
@@ -34,6 +36,8 @@ pub struct Store {
     pub(crate) db: Db,
     pub(crate) vault: Option<Arc<Vault>>,
     pub(crate) reads: Arc<Reads>,
+    /// Something was merged or annulled once, as far as this process has seen.
+    pub(crate) merged: Arc<AtomicBool>,
     writers: Arc<Writers>,
 }
 
@@ -92,6 +96,7 @@ impl Store {
             db,
             vault,
             reads,
+            merged: Arc::default(),
             writers,
         }
     }
@@ -158,6 +163,25 @@ impl Store {
             }
             let asks = std::mem::take(&mut work.asks);
             tables::load(self.db.one(), asks, &mut work.base, self.vault.as_ref(), Lock::None).await?;
+        }
+    }
+
+    /// Reads in as many steps as it takes, all of one moment.
+    pub async fn look<T>(&self, edit: impl Fn(&mut Work) -> Result<T>) -> Result<T> {
+        let mut work = self.rehearsal();
+        let mut moment: Option<DatabaseTransaction> = None;
+        loop {
+            let result = apply(&mut work, &edit);
+            if !work.is_waiting() {
+                return result;
+            }
+            let asks = std::mem::take(&mut work.asks);
+            let at = match moment {
+                Some(begun) => begun,
+                None => self.db.one().begin().await?,
+            };
+            tables::load(&at, asks, &mut work.base, self.vault.as_ref(), Lock::None).await?;
+            moment = Some(at);
         }
     }
 

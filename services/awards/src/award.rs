@@ -120,7 +120,7 @@ impl Collection for Awards {
                     get: |a| a.category.as_str().into(),
                 },
                 Field {
-                    column: Column::text("contributors").many().dimension(),
+                    column: Column::text("contributors").many().dimension().cites(),
                     get: |a| Cell::many(a.contributors.iter().map(contributor)),
                 },
                 Field {

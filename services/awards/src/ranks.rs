@@ -15,6 +15,7 @@ impl AwardRegister {
     /// # Errors
     /// Where a day of the request is none.
     pub(crate) async fn ranks(&self, cx: &Cx, r: &FindAwardRanksRequest) -> Result<FindAwardRanksResponse> {
+        let names = self.store.names_of_same(&r.talent).await?;
         let mut filter = format!(
             "contributors = \"{}\" AND (state = APPROVED OR state = CONFERRED)",
             r.talent
@@ -37,7 +38,7 @@ impl AwardRegister {
             );
             let page = page.await?;
             for award in page.items()? {
-                let met = met(&award, r);
+                let met = met(&award, r, &names);
                 if met.is_empty() {
                     continue;
                 }
@@ -77,12 +78,12 @@ impl AwardRegister {
     }
 }
 
-/// The conditions that a person's rank in an award meets, by their place, with the rank.
-fn met(award: &Award, r: &FindAwardRanksRequest) -> Vec<(i32, i32)> {
+/// The conditions that the rank of a person, who has these names, in an award meets, by their place, with the rank.
+fn met(award: &Award, r: &FindAwardRanksRequest, names: &[String]) -> Vec<(i32, i32)> {
     let own = award
         .contributors
         .iter()
-        .find(|one| one.talent.as_ref().is_some_and(|person| person.talent == r.talent));
+        .find(|one| one.talent.as_ref().is_some_and(|person| names.contains(&person.talent)));
     let Some(rank) = own.map(|one| one.rank) else {
         return Vec::new();
     };

@@ -109,11 +109,11 @@ impl Collection for Labs {
                     get: |l| i64::try_from(l.hosts.len()).unwrap_or(0).into(),
                 },
                 Field {
-                    column: Column::text("members").many(),
+                    column: Column::text("members").many().cites(),
                     get: |l| Cell::many(l.members.iter().map(|m| person(&m.person))),
                 },
                 Field {
-                    column: Column::text("directors").many(),
+                    column: Column::text("directors").many().cites(),
                     get: |l| Cell::many(l.directors.iter().map(|d| person(&d.person))),
                 },
                 Field {

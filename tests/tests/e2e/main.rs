@@ -19,6 +19,7 @@ mod checked;
 mod circles;
 mod collections;
 mod contract;
+mod counted_once;
 mod crowd;
 mod damaged;
 mod declared;

@@ -143,6 +143,7 @@ pub async fn empty(db: &Db) {
         "DELETE FROM ledger",
         "DELETE FROM requests",
         "UPDATE ledger_head SET sequence = 0",
+        "DELETE FROM survivors",
     ] {
         execute(db, statement).await;
     }

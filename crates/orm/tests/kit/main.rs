@@ -13,6 +13,7 @@ mod lanes;
 mod large;
 mod locks;
 mod model;
+mod moments;
 mod pages;
 mod places;
 mod renewed;
