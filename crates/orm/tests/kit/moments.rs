@@ -107,9 +107,9 @@ fn groups_add_up_to_their_total_and_lists_are_as_long_as_they_say() {
                 ..ComputeStatisticsRequest::default()
             };
             let until = Instant::now() + Duration::from_secs(60);
-            let (mut looks, mut totals) = (0, Vec::new());
-            while looks < 150 {
-                looks += 1;
+            let mut totals = vec![0];
+            // Until much was written beside.
+            while totals.last().is_some_and(|total| *total < 300) {
                 let counted = store.count::<Institutes>(&cx("user:reader"), &asked).await.unwrap();
                 let sum: i64 = counted.groups.iter().map(|group| group.count).sum();
                 assert_eq!(sum, counted.total_count, "{kind:?}");
@@ -130,8 +130,6 @@ fn groups_add_up_to_their_total_and_lists_are_as_long_as_they_say() {
             }
             totals.dedup();
             assert!(totals.len() > 5, "{kind:?}: nobody wrote meanwhile: {totals:?}");
-            assert!(made.load(Ordering::Relaxed) > 0);
-
             let first = List {
                 page_size: 1,
                 count: true,
