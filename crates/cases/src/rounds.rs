@@ -45,7 +45,7 @@ impl CaseRegister {
         paths: &[String],
     ) -> Result<Reply<Round>, Error> {
         let mask = Mask::parse::<Rounds>(paths, &given)?;
-        let (stamp, at) = (call.stamp("update", ""), cx.clone());
+        let (stamp, at) = (call.update_stamp(), cx.clone());
         Rounds::shape().kind.expect(&given.name, "round.name")?;
         let edit: Edit = Box::new(move |work| {
             let stored = work.require::<Rounds>(&given.name)?;

@@ -73,7 +73,7 @@ impl CaseService for CaseRegister {
 
     async fn update_round(&self, request: Request<UpdateRoundRequest>) -> Answered<Round> {
         let (cx, r) = open(request)?;
-        let call = Call::new("UpdateRound", &r.request_id, r.validate_only, &r);
+        let call = Call::new("UpdateRound", &r.request_id, r.validate_only, &r).because(&r.reason);
         let paths = r.update_mask.unwrap_or_default().paths;
         reply(self.change_round(&cx, call, r.round.unwrap_or_default(), &paths).await)
     }

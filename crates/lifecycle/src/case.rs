@@ -8,6 +8,8 @@ use mingce_orm::{Blocker, Class, Cx, Error, Result, Work};
 use mingce_proto::registry::{CaseFacts, CaseKind, DueKind, NoticeTerms, Policy, PublicField, ReviewTerms};
 
 use crate::calendar::{Calendar, UnknownYear};
+use crate::correct::{Held, expect_kept};
+use crate::cross::Crossing;
 use crate::day;
 use crate::life::{Living, Phase};
 use crate::policy::Policies;
@@ -171,6 +173,25 @@ pub trait Case: Living {
     fn results(_item: &Self::Item, _policy: &Policy) -> Vec<(String, String, String)> {
         Vec::new()
     }
+    /// What its decision says: the fields that no update touches once it was decided, and that a correction may change.
+    const DECIDED: &'static [&'static str];
+    /// The field that has the day of its decision; empty where it keeps none.
+    const DECISION_DATE: &'static str = "decision_date";
+    /// The day of its decision; of one that others took perhaps a month or a year.
+    fn decision_date(_item: &Self::Item) -> &str {
+        ""
+    }
+    /// What has to hold of it after a correction of some of these fields, as it had to for the decision.
+    fn of_decision() -> &'static [Held<Self>] {
+        &[]
+    }
+    /// What follows from a correction, before it is looked at as a whole: days that are counted from others, what else says the same.
+    ///
+    /// # Errors
+    /// Where it cannot be so.
+    fn follow(_before: &Self::Item, _item: &mut Self::Item, _crossing: &mut Crossing<'_>) -> Result<()> {
+        Ok(())
+    }
     /// The state that waits for the end of a notice.
     const ON_NOTICE: &'static [i32];
     /// The state in which reviewers work.
@@ -203,8 +224,8 @@ pub fn arrive<C: Case>(item: &mut C::Item, arrival: &crate::life::Arrival<'_>) -
     Ok(())
 }
 
-/// Refuses what only verbs may write: the state of a case, anything of one that waits for its decision, and a record of history that
-/// is undecided.
+/// Refuses what only verbs may write: the state of a case, anything of one that waits for its decision, what a decision says, and a
+/// record of history that is undecided.
 ///
 /// # Errors
 /// Saying what would be right.
@@ -250,6 +271,9 @@ pub fn may_write<C: Case>(stored: Option<&C::Item>, new: &C::Item) -> Result<()>
             Error::new(Class::Precondition, "CASE_NOT_EDITABLE", text).about(C::COLLECTION, head_of(stored)?.name)
         );
     }
+    if matches!(life.phase(before), Phase::Live | Phase::Ended) {
+        expect_kept::<C>(stored, new)?;
+    }
     Ok(())
 }
 
@@ -271,17 +295,26 @@ pub fn policy_of<C: Living>(work: &mut Work, at: &At, item: &C::Item) -> Result<
 /// Naming the field `decision_date`.
 pub fn decided<C: Case>(item: &C::Item, given: &str, at: &At) -> Result<Date> {
     let day = day::given("decision_date", given)?.unwrap_or(at.today);
+    decision_day::<C>("decision_date", item, day, at)?;
+    Ok(day)
+}
+
+/// Refuses a day on which a case cannot have been decided.
+///
+/// # Errors
+/// Naming the field.
+pub(crate) fn decision_day<C: Case>(field: &str, item: &C::Item, day: Date, at: &At) -> Result<()> {
     if day > at.today {
         let said = format!(
             "{day} is after today, {}: a decision is recorded when it is made",
             at.today
         );
-        return Err(Error::invalid("decision_date", "DATE_IN_FUTURE", said));
+        return Err(Error::invalid(field, "DATE_IN_FUTURE", said));
     }
     let notice_end = day::parse(&facts::<C>(item).notice_end_date)?;
     if let Some(end) = notice_end.filter(|end| day <= *end) {
         let said = format!("the notice ran until {end}: the decision comes after it");
-        return Err(Error::invalid("decision_date", "DECISION_BEFORE_NOTICE_ENDED", said));
+        return Err(Error::invalid(field, "DECISION_BEFORE_NOTICE_ENDED", said));
     }
-    Ok(day)
+    Ok(())
 }

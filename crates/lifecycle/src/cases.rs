@@ -119,6 +119,10 @@ impl Cases<'_> {
     /// What has to be known before a verb is tried: the policy in force, which is kept in the register from then on.
     async fn ready<C: Case>(&self, cx: &Cx, called: &Called<C>) -> Result<At> {
         let item = self.read::<C>(cx, &called.wanted.step.name).await?;
+        if !called.wanted.arrives {
+            // It comes under no policy by that.
+            return self.at(cx);
+        }
         let mut at = self.moment::<C>(cx, &item).await?;
         if called.call.is_dry() {
             return Ok(at);

@@ -43,6 +43,8 @@ pub struct Move<C: Living> {
     pub step: Step,
     /// What it does.
     pub act: Act<C>,
+    /// Whether the case then has come a step further: the day is noted, and the policy that it is under.
+    pub arrives: bool,
 }
 
 impl<C: Living> std::fmt::Debug for Move<C> {
@@ -63,6 +65,7 @@ impl<C: Living> Move<C> {
             verb,
             step: Step { stamp, ..step },
             act: Box::new(act),
+            arrives: true,
         }
     }
 
@@ -108,11 +111,13 @@ impl<C: Living> Move<C> {
                 C::state(&item)
             )));
         }
-        let mut arrival = Arrival {
-            policy: policy.as_ref(),
-            today: at.today,
-        };
-        C::arrive(&mut item, &mut arrival)?;
+        if self.arrives {
+            let mut arrival = Arrival {
+                policy: policy.as_ref(),
+                today: at.today,
+            };
+            C::arrive(&mut item, &mut arrival)?;
+        }
         let settled = settled::<C>(&item)?;
         work.decide::<C>(&at.cx, &self.step.stamp, &settled)
     }

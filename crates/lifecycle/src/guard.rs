@@ -6,7 +6,7 @@ use mingce_proto::registry::{NoticeTerms, RoundState};
 use crate::case::{Case, Look, blocker, facts};
 use crate::day;
 use crate::life::Guard;
-use crate::round::{Rounds, cap_of, expect_fit};
+use crate::round::{Rounds, cap_of, cap_reached, expect_fit};
 
 /// The round takes cases on this day.
 pub const fn round_takes<C: Case>() -> Guard<C> {
@@ -206,16 +206,7 @@ fn check_caps<C: Case>(look: &mut Look<'_, C>) -> Result<Vec<Blocker>> {
         .into_iter()
         .filter_map(|grade| cap_of(&round, grade))
         .filter(|cap| cap.used >= cap.limit)
-        .map(|cap| {
-            let (used, limit) = (cap.used, cap.limit);
-            let en = format!("{used} of {limit} are taken in the round {}", cap.grade);
-            blocker(
-                "CAP_REACHED",
-                &name,
-                en.trim_end(),
-                format!("批次名额{}已用{used}/{limit}", cap.grade),
-            )
-        })
+        .map(|cap| cap_reached(&name, cap))
         .collect::<Vec<_>>()
         .into_iter()
         .fold(Vec::new(), |mut seen, one| {

@@ -5,6 +5,7 @@ pub mod any;
 pub mod calendar;
 pub mod case;
 pub mod cases;
+pub mod correct;
 pub mod cross;
 pub mod day;
 pub mod guard;

@@ -78,7 +78,7 @@ pub fn page<C: Living>() -> String {
     for state in life
         .states
         .iter()
-        .filter(|state| life.from(state.number).next().is_none())
+        .filter(|state| life.from(state.number).all(|edge| edge.verb == crate::correct::VERB))
     {
         let _ = writeln!(page, "    {} --> [*]", state.code);
     }

@@ -4,10 +4,12 @@ use std::sync::LazyLock;
 
 use mingce_orm::names::{Problems, enum_values};
 use mingce_orm::store::{expect_active, expect_etag, settled};
-use mingce_orm::{Answer, Class, Collection, Column, Cx, Error, Field, Key, Result, Shape, Stamp, Violation, Work};
+use mingce_orm::{
+    Answer, Blocker, Class, Collection, Column, Cx, Error, Field, Key, Result, Shape, Stamp, Violation, Work,
+};
 use mingce_proto::registry::{DueKind, GradeTerms, Policy, Round, RoundCap, RoundState};
 
-use crate::case::{At, Case, facts};
+use crate::case::{At, Case, blocker, facts};
 use crate::cross::{Crossing, Step};
 use crate::day;
 
@@ -249,6 +251,38 @@ pub fn take_place<C: Case>(item: &C::Item, crossing: &mut Crossing<'_>) -> Resul
         crossing.work.update::<Rounds>(&crossing.at.cx, &stamp, &round)?;
     }
     Ok(())
+}
+
+/// Gives back the place of the grade that a case was decided by, and takes one of the grade that is right; or says that there is none.
+///
+/// # Errors
+/// While the round is not loaded.
+pub fn change_place<C: Case>(before: &C::Item, item: &C::Item, crossing: &mut Crossing<'_>) -> Result<Option<Blocker>> {
+    let (old, new, name) = (C::grade(before), C::grade(item), facts::<C>(item).round);
+    if old == new || name.is_empty() {
+        return Ok(None);
+    }
+    let mut round = crossing.work.require::<Rounds>(&name)?;
+    for cap in round.caps.iter_mut().filter(|cap| !cap.grade.is_empty()) {
+        if cap.grade == new && cap.used >= cap.limit {
+            return Ok(Some(cap_reached(&name, cap)));
+        }
+        cap.used += i32::from(cap.grade == new) - i32::from(cap.grade == old && cap.used > 0);
+    }
+    let stamp = Stamp {
+        verb: "change_place",
+        ..crossing.stamp.clone()
+    };
+    crossing.work.update::<Rounds>(&crossing.at.cx, &stamp, &round)?;
+    Ok(None)
+}
+
+/// A cap leaves no room.
+pub(crate) fn cap_reached(round: &str, cap: &RoundCap) -> Blocker {
+    let (used, limit) = (cap.used, cap.limit);
+    let en = format!("{used} of {limit} are taken in the round {}", cap.grade);
+    let zh = format!("批次名额{}已用{used}/{limit}", cap.grade);
+    blocker("CAP_REACHED", round, en.trim_end(), zh)
 }
 
 /// Closes a round.

@@ -136,6 +136,10 @@ pub const REASONS: &[(&str, &str)] = &[
     ("CONTRIBUTOR_TWICE", "同一完成人出现两次"),
     ("EQUIPMENT_TOO_SMALL", "设备价值小于规定"),
     ("FIELD_BEFORE_DECISION", "作出决定之前不能填此项"),
+    (
+        "FIELD_DECIDED",
+        "此项已经决定，不能直接修改；请用“更正”（Correct…），写明理由和文号",
+    ),
     ("FAMILY_TAKEN", "此人在同一类计划中已有在册称号"),
     ("HOST_MISSING", "缺少依托单位"),
     ("HOST_TWICE", "同一依托单位出现两次"),

@@ -431,6 +431,18 @@ pub(crate) fn private<C: Collection>() -> &'static [u32] {
     &C::shape().kind.private
 }
 
+/// The fields in which two resources differ, by their names in the contract.
+///
+/// # Errors
+/// Where they do not read back.
+pub fn changed<C: Collection>(old: &C::Item, new: &C::Item) -> Result<Vec<&'static str>> {
+    let numbers = wire::changed(&old.encode_to_vec(), &new.encode_to_vec())?;
+    Ok(numbers
+        .into_iter()
+        .map(|number| C::shape().kind.field(number))
+        .collect())
+}
+
 /// The value of a column of a resource's own table, as the row has it.
 pub(crate) fn cell<C: Collection>(resource: &C::Item, head: &Head, column: &str) -> Result<Cell> {
     let time = |time: &Option<prost_types::Timestamp>| time.as_ref().map_or(0, crate::work::micros);

@@ -46,6 +46,7 @@ pub struct Store {
 pub struct Call {
     once: Option<Once>,
     validate_only: bool,
+    reason: String,
 }
 
 impl Call {
@@ -61,7 +62,18 @@ impl Call {
                 digest: digest.finalize().to_vec(),
             }
         });
-        Self { once, validate_only }
+        Self {
+            once,
+            validate_only,
+            reason: String::new(),
+        }
+    }
+
+    /// Why, for the ledger: of changes that need no reason.
+    #[must_use]
+    pub fn because(mut self, reason: &str) -> Self {
+        reason.clone_into(&mut self.reason);
+        self
     }
 
     /// Its request id and content, where it is to be done once.
@@ -72,6 +84,11 @@ impl Call {
     /// Whether it only wants to know what would be.
     pub fn is_dry(&self) -> bool {
         self.validate_only
+    }
+
+    /// What the ledger says of an update.
+    pub fn update_stamp(&self) -> Stamp {
+        self.stamp("update", &self.reason)
     }
 
     /// What the ledger says of the change.
@@ -231,7 +248,7 @@ impl Store {
         resource: C::Item,
         mask: Mask,
     ) -> Result<Reply<C::Item>> {
-        let (stamp, at) = (call.stamp("update", ""), cx.clone());
+        let (stamp, at) = (call.update_stamp(), cx.clone());
         let head = head_of(&resource)?;
         C::shape().kind.expect(&head.name, &format!("{}.name", C::SINGULAR))?;
         self.change::<C>(
@@ -379,6 +396,17 @@ pub fn inbound<C: Collection>(new: &C::Item) -> Result<C::Item> {
     resource::decode::<C>(&kept)
 }
 
+/// A resource under a name, whatever head it had: for verbs whose requests name it apart.
+pub fn named<C: Collection>(resource: &C::Item, name: &str) -> Result<C::Item> {
+    let mut encoded = wire::only(&resource.encode_to_vec(), |number| number > HEAD_FIELDS)?;
+    let head = resource::Head {
+        name: name.to_owned(),
+        ..resource::Head::default()
+    };
+    encoded.extend(head.encode_to_vec());
+    resource::decode::<C>(&encoded)
+}
+
 /// The fields that an update sets.
 #[derive(Debug, Clone)]
 pub struct Mask(Vec<u32>);
@@ -435,6 +463,36 @@ impl Mask {
         }
     }
 
+    /// The fields that these paths name, each one of `fields`: for verbs that set others than an update does.
+    ///
+    /// # Errors
+    /// Naming those that are none of them, and where no field is named.
+    pub fn among<C: Collection>(paths: &[String], fields: &[&str]) -> Result<Self> {
+        let known = fields.join(", ");
+        if paths.is_empty() {
+            let said = format!("name the fields: one or more of {known}");
+            return Err(Error::invalid("update_mask", "REQUIRED", said));
+        }
+        let number = |path: &String| {
+            let named = C::shape().kind.fields.iter().find(|(_, name)| name == path);
+            named
+                .filter(|(_, name)| fields.contains(&name.as_str()))
+                .map(|field| field.0)
+        };
+        let wrong = paths.iter().filter(|path| number(path).is_none()).take(MOST_VIOLATIONS);
+        let wrong: Vec<Violation> = wrong
+            .map(|path| Violation {
+                field: "update_mask".into(),
+                reason: "MASK_FIELD_UNKNOWN",
+                description: format!("{path:?} is none of the fields that this sets: use {known}"),
+            })
+            .collect();
+        if !wrong.is_empty() {
+            return Err(Error::invalid_all(wrong));
+        }
+        Ok(Self(paths.iter().filter_map(number).collect()))
+    }
+
     /// Whether one of its fields is sealed.
     pub(crate) fn has_private<C: Collection>(&self) -> bool {
         let hidden = resource::private::<C>();
@@ -476,7 +534,8 @@ impl Mask {
     }
 
     /// The mask with the output-only fields that follow from the references in it.
-    fn with_derived<C: Collection>(mut self) -> Self {
+    #[must_use]
+    pub fn with_derived<C: Collection>(mut self) -> Self {
         let number = |name: &str| C::shape().kind.fields.iter().find(|f| f.1 == name).map(|f| f.0);
         for (reference, field) in C::DERIVED {
             if number(reference).is_some_and(|n| self.0.contains(&n)) {

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use mingce_lifecycle::correct::{self, Correction};
+use mingce_lifecycle::{Called, Case, Cases, Step};
 use mingce_orm::rules::check;
 use mingce_orm::seen::{Seen, Turn};
-use mingce_orm::store::inbound;
+use mingce_orm::store::{inbound, named};
 use mingce_orm::texts::cleaned;
 use mingce_orm::{
     Answer, Call, Class, Collection, Cx, Edit, Error, Mask, Outcome, Planned, Store, Violation, Work, import,
@@ -171,20 +173,63 @@ pub async fn update<C: Collection>(
 ) -> Result<Reply<C::Item>, Error> {
     let resource = resource.unwrap_or_default();
     let mask = Mask::parse::<C>(&paths.unwrap_or_default().paths, &resource)?;
-    let given = mask.only::<C>(&resource)?;
-    let mut problems = inner_problems(&given);
-    let given = cleaned(C::MESSAGE, given, |_| false).unwrap_or_else(|texts| {
-        problems.extend(texts);
-        C::Item::default()
-    });
-    if !problems.is_empty() {
-        return Err(Error::invalid_all(problems.into_iter().map(below::<C>).collect()));
-    }
+    let given = checked::<C>(&mask, &resource)?;
     let resource = match prepared::<C>(service, cx, given).await {
         Ok(resource) => resource,
         Err(error) => return service.store().answered::<C>(cx, &call).await?.ok_or(error),
     };
     service.store().update::<C>(cx, call, resource, mask).await
+}
+
+/// The fields of a resource that a mask names, each right by itself.
+fn checked<C: Collection>(mask: &Mask, resource: &C::Item) -> Result<C::Item, Error> {
+    let given = mask.only::<C>(resource)?;
+    let mut problems = inner_problems(&given);
+    let given = cleaned(C::MESSAGE, given, |_| false).unwrap_or_else(|texts| {
+        problems.extend(texts);
+        C::Item::default()
+    });
+    if problems.is_empty() {
+        return Ok(given);
+    }
+    Err(Error::invalid_all(problems.into_iter().map(below::<C>).collect()))
+}
+
+/// What a correction says is right, and where.
+#[derive(Debug)]
+pub struct Right<C: Collection> {
+    /// The resource.
+    pub resource: Option<C::Item>,
+    /// The fields that are corrected.
+    pub paths: Option<prost_types::FieldMask>,
+    /// The document by which they are.
+    pub document_number: String,
+}
+
+/// Corrects what the decision on a case says, its references resolved.
+///
+/// # Errors
+/// With every wrong field, and with what stands in the way.
+pub async fn correct<C: Case>(
+    service: &impl Prepare<C>,
+    cases: Cases<'_>,
+    cx: &Cx,
+    (call, step): (Call, Step),
+    right: Right<C>,
+) -> Result<Reply<C::Item>, Error> {
+    let mask = Mask::among::<C>(&right.paths.unwrap_or_default().paths, C::DECIDED)?.with_derived::<C>();
+    let resource = named::<C>(&right.resource.unwrap_or_default(), &step.name)?;
+    let given = match prepared::<C>(service, cx, checked::<C>(&mask, &resource)?).await {
+        Ok(given) => given,
+        Err(error) => return service.store().answered::<C>(cx, &call).await?.ok_or(error),
+    };
+    let correction = Correction {
+        mask,
+        given,
+        document_number: right.document_number,
+    };
+    let wanted = correct::correct::<C>(step, correction);
+    cases.go(cx, Called { call, wanted }).await
 }
 
 async fn prepared<C: Collection>(service: &impl Prepare<C>, cx: &Cx, resource: C::Item) -> Result<C::Item, Error> {

@@ -280,6 +280,14 @@ impl Collection for Awards {
     fn may_write(stored: Option<&Award>, new: &Award) -> Result<()> {
         may_write::<Self>(stored, new)
     }
+
+    fn steady(merged: &mut Award, stored: &Award) {
+        mingce_lifecycle::correct::steady::<Self>(merged, stored);
+    }
+
+    fn keep(merged: &mut Award, stored: &Award) {
+        mingce_lifecycle::correct::keep::<Self>(merged, stored);
+    }
 }
 
 /// Shares add up to no more than the whole prize.

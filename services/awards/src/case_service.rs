@@ -1,12 +1,13 @@
 //! The rpcs of the life cycle of awards. Each opens its request and tries one verb.
 
+use mingce_lifecycle::called;
 use mingce_orm::{Call, Cx, Result as Done};
 use mingce_proto::awards::award_nomination_service_server::AwardNominationService;
 use mingce_proto::awards::*;
 use mingce_proto::codec::Reply;
 use mingce_proto::registry::Round;
 use mingce_server::call::{open, reply};
-use mingce_server::rows;
+use mingce_server::rows::{self, Right};
 use mingce_server::status::from_error;
 use tonic::{Request, Response, Status};
 
@@ -97,6 +98,17 @@ impl AwardNominationService for AwardRegister {
     async fn withdraw_award(&self, request: Request<WithdrawAwardRequest>) -> Result<Response<Reply<Award>>, Status> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::withdraw(r)).await)
+    }
+
+    async fn correct_award(&self, request: Request<CorrectAwardRequest>) -> Result<Response<Reply<Award>>, Status> {
+        let (cx, r) = open(request)?;
+        let asked = called!("CorrectAward", r);
+        let right = Right {
+            resource: r.award,
+            paths: r.update_mask,
+            document_number: r.document_number,
+        };
+        reply(rows::correct::<Awards>(self, self.cases(), &cx, asked, right).await)
     }
 
     async fn batch_move_awards(

@@ -2,11 +2,12 @@
 
 use jiff::civil::Date;
 use mingce_lifecycle::case::arrive;
+use mingce_lifecycle::correct::{Held, VERB};
 use mingce_lifecycle::guard::{
     calendar_known, cap_left, no_open_objection, no_upheld_objection, notice_over, reviewed, round_takes_once,
 };
 use mingce_lifecycle::notice::field;
-use mingce_lifecycle::{Arrival, ByItself, Case, Edge, Life, Living, Parties, Phase, Scope, State};
+use mingce_lifecycle::{Arrival, ByItself, Case, Crossing, Edge, Life, Living, Parties, Phase, Scope, State};
 use mingce_orm::{Result, Work};
 use mingce_proto::awards::{Award, AwardState as S, Contributor};
 use mingce_proto::registry::{
@@ -19,6 +20,7 @@ use crate::guards::{
     ACCEPTANCE_CALENDAR, CONTRIBUTORS, EVIDENCE_FREE, NOMINATED_ONCE, NOT_BARRED, ORGANIZATION_AMONG_COMPLETING,
     ORGANIZATIONS,
 };
+use crate::verbs::expect_grade;
 
 const DRAFT: i32 = S::Draft as i32;
 const NOMINATED: i32 = S::Nominated as i32;
@@ -66,7 +68,7 @@ static LIFE: Life<Awards> = Life {
     edges: &EDGES,
 };
 
-static EDGES: [Edge<Awards>; 10] = [
+static EDGES: [Edge<Awards>; 11] = [
     Edge {
         verb: "nominate",
         zh: "提名",
@@ -162,6 +164,28 @@ static EDGES: [Edge<Awards>; 10] = [
         to: &[WITHDRAWN],
         guards: &[],
     },
+    Edge {
+        verb: VERB,
+        zh: "更正",
+        method: "CorrectAward",
+        from: &[APPROVED, CONFERRED, REVOKED],
+        to: &[],
+        guards: &[],
+    },
+];
+
+/// What holds for a decision on an award, by the fields that it looks at.
+static OF_DECISION: [Held<Awards>; 6] = [
+    (&["contributors", "grade"], CONTRIBUTORS),
+    (&["completing_organizations", "grade"], ORGANIZATIONS),
+    (
+        &["contributors", "completing_organizations", "scheme"],
+        ORGANIZATION_AMONG_COMPLETING,
+    ),
+    (&["title", "project_code", "year", "scheme"], NOMINATED_ONCE),
+    (&["evidence", "scheme"], EVIDENCE_FREE),
+    // What was secret had no notice.
+    (&["classified", "public_safety"], notice_over()),
 ];
 
 /// The terms of a policy of awards.
@@ -260,6 +284,36 @@ impl Case for Awards {
         parties.persons.remove("");
         parties.organizations.remove("");
         Ok(parties)
+    }
+
+    const DECIDED: &'static [&'static str] = &[
+        "title",
+        "scheme",
+        "number",
+        "year",
+        "grade",
+        "contributors",
+        "completing_organizations",
+        "evidence",
+        "document_number",
+        "decision_date",
+        "money_fen",
+        "classified",
+        "public_safety",
+        "project_code",
+        "nominator",
+    ];
+    fn decision_date(item: &Award) -> &str {
+        &item.decision_date
+    }
+    fn of_decision() -> &'static [Held<Self>] {
+        &OF_DECISION
+    }
+    fn follow(before: &Award, item: &mut Award, crossing: &mut Crossing<'_>) -> Result<()> {
+        if Self::is_taken_here(item) && (before.grade != item.grade || before.scheme != item.scheme) {
+            expect_grade("award.grade", &item.grade, item, crossing)?;
+        }
+        Ok(())
     }
 
     /// Nothing but notices.

@@ -50,7 +50,7 @@ impl AwardService for AwardRegister {
 
     async fn update_scheme(&self, request: Request<UpdateSchemeRequest>) -> Result<Response<Reply<Scheme>>, Status> {
         let (cx, r) = open(request)?;
-        let call = Call::new("UpdateScheme", &r.request_id, r.validate_only, &r);
+        let call = Call::new("UpdateScheme", &r.request_id, r.validate_only, &r).because(&r.reason);
         reply(rows::update::<Schemes>(self, &cx, call, r.scheme, r.update_mask).await)
     }
 
@@ -124,7 +124,7 @@ impl AwardService for AwardRegister {
 
     async fn update_award(&self, request: Request<UpdateAwardRequest>) -> Result<Response<Reply<Award>>, Status> {
         let (cx, r) = open(request)?;
-        let call = Call::new("UpdateAward", &r.request_id, r.validate_only, &r);
+        let call = Call::new("UpdateAward", &r.request_id, r.validate_only, &r).because(&r.reason);
         reply(rows::update::<Awards>(self, &cx, call, r.award, r.update_mask).await)
     }
 

@@ -47,7 +47,7 @@ pub(crate) fn review(r: ReviewAwardRequest) -> Wanted {
 pub(crate) fn shortlist(r: ShortlistAwardRequest) -> Wanted {
     let (call, step) = called!("ShortlistAward", r);
     let wanted = Move::new("shortlist", step, move |item: &mut Award, crossing| {
-        expect_grade(&r.grade, item, crossing)?;
+        expect_grade("grade", &r.grade, item, crossing)?;
         item.grade.clone_from(&r.grade);
         let terms = crossing.policy.map(Awards::notice_terms).unwrap_or_default();
         notice::publish::<Awards>(item, crossing, terms)
@@ -98,7 +98,7 @@ pub(crate) fn withdraw(r: WithdrawAwardRequest) -> Wanted {
 }
 
 /// A grade is one of the policy's, else of the scheme's; none where there are none.
-fn expect_grade(grade: &str, item: &Award, crossing: &mut Crossing<'_>) -> Result<()> {
+pub(crate) fn expect_grade(field: &str, grade: &str, item: &Award, crossing: &mut Crossing<'_>) -> Result<()> {
     let of_policy = terms(crossing.policy).grades;
     let known: Vec<String> = if of_policy.is_empty() {
         let scheme = crossing.work.require_unchanged::<Schemes>(scheme(item))?;
@@ -114,7 +114,7 @@ fn expect_grade(grade: &str, item: &Award, crossing: &mut Crossing<'_>) -> Resul
     } else {
         format!("one of {}", known.join(", "))
     };
-    Err(Error::invalid("grade", "GRADE_UNKNOWN", said))
+    Err(Error::invalid(field, "GRADE_UNKNOWN", said))
 }
 
 /// One move of a batch.

@@ -1,11 +1,12 @@
 //! The rpcs of the life cycle of designations of labs. Each opens its request and tries one verb.
 
+use mingce_lifecycle::called;
 use mingce_orm::Call;
 use mingce_proto::codec::Reply;
 use mingce_proto::labs::lab_designation_service_server::LabDesignationService;
 use mingce_proto::labs::*;
 use mingce_server::call::{open, reply};
-use mingce_server::rows;
+use mingce_server::rows::{self, Right};
 use mingce_server::status::from_error;
 use tonic::{Request, Response, Status};
 
@@ -182,6 +183,20 @@ impl LabDesignationService for LabRegister {
     ) -> Result<Response<Reply<LabDesignation>>, Status> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::withdraw(r)).await)
+    }
+
+    async fn correct_lab_designation(
+        &self,
+        request: Request<CorrectLabDesignationRequest>,
+    ) -> Result<Response<Reply<LabDesignation>>, Status> {
+        let (cx, r) = open(request)?;
+        let asked = called!("CorrectLabDesignation", r);
+        let right = Right {
+            resource: r.lab_designation,
+            paths: r.update_mask,
+            document_number: r.document_number,
+        };
+        reply(rows::correct::<Designations>(self, self.cases(), &cx, asked, right).await)
     }
 
     async fn batch_move_lab_designations(

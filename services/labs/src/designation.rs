@@ -172,4 +172,12 @@ impl Collection for Designations {
     fn may_write(stored: Option<&Self::Item>, new: &Self::Item) -> Result<()> {
         may_write::<Self>(stored, new)
     }
+
+    fn steady(merged: &mut LabDesignation, stored: &LabDesignation) {
+        mingce_lifecycle::correct::steady::<Self>(merged, stored);
+    }
+
+    fn keep(merged: &mut LabDesignation, stored: &LabDesignation) {
+        mingce_lifecycle::correct::keep::<Self>(merged, stored);
+    }
 }

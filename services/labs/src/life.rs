@@ -2,12 +2,13 @@
 
 use jiff::civil::Date;
 use mingce_lifecycle::case::{arrive, facts};
+use mingce_lifecycle::correct::{VERB, expect_ended, moved_end};
 use mingce_lifecycle::day;
 use mingce_lifecycle::guard::{
     calendar_known, cap_left, no_open_objection, no_upheld_objection, notice_over, reviewed, round_takes,
 };
 use mingce_lifecycle::notice::{field, level_in_words};
-use mingce_lifecycle::{Arrival, ByItself, Case, Edge, Life, Living, Parties, Phase, Scope, State};
+use mingce_lifecycle::{Arrival, ByItself, Case, Crossing, Edge, Life, Living, Parties, Phase, Scope, State};
 use mingce_orm::{Result, Work};
 use mingce_proto::labs::LabDesignation;
 use mingce_proto::labs::LabDesignationState as S;
@@ -72,7 +73,7 @@ static LIFE: Life<Designations> = Life {
     edges: &EDGES,
 };
 
-static EDGES: [Edge<Designations>; 19] = [
+static EDGES: [Edge<Designations>; 20] = [
     Edge {
         verb: "submit",
         zh: "申报",
@@ -225,6 +226,14 @@ static EDGES: [Edge<Designations>; 19] = [
         to: &[MERGED],
         guards: &[],
     },
+    Edge {
+        verb: VERB,
+        zh: "更正",
+        method: "CorrectLabDesignation",
+        from: &[BUILDING, OPERATING, RECTIFYING, TERMINATED, REVOKED, MERGED],
+        to: &[],
+        guards: &[],
+    },
 ];
 
 impl Living for Designations {
@@ -256,6 +265,18 @@ impl Case for Designations {
     const KIND: CaseKind = CaseKind::LabDesignation;
     const ON_NOTICE: &'static [i32] = &[ON_NOTICE];
     const IN_REVIEW: &'static [i32] = &[IN_REVIEW];
+    const DECIDED: &'static [&'static str] = &[
+        "level",
+        "programme",
+        "platform",
+        "number",
+        "round",
+        "document_number",
+        "issuer",
+        "decision_date",
+        "start_date",
+        "end_date",
+    ];
 
     fn facts(item: &LabDesignation) -> Option<&CaseFacts> {
         item.case.as_ref()
@@ -329,6 +350,26 @@ impl Case for Designations {
             }
             _ => Ok(None),
         }
+    }
+
+    fn decision_date(item: &LabDesignation) -> &str {
+        &item.decision_date
+    }
+
+    /// What began with the decision begins on its right day, and so does a building term that was not extended.
+    fn follow(before: &LabDesignation, item: &mut LabDesignation, crossing: &mut Crossing<'_>) -> Result<()> {
+        if before.start_date == before.decision_date && item.start_date == before.start_date {
+            item.start_date.clone_from(&item.decision_date);
+        }
+        if Self::is_taken_here(item) && item.start_date != before.start_date {
+            let days = (before.start_date.as_str(), item.start_date.as_str());
+            let months = terms(crossing.policy).building_months;
+            item.building_end_date = moved_end(&before.building_end_date, days, months)?;
+            if before.operating_date == before.start_date {
+                item.operating_date.clone_from(&item.start_date);
+            }
+        }
+        expect_ended::<Self>(item, [&before.end_date, &item.end_date], crossing)
     }
 
     fn results(item: &LabDesignation, policy: &Policy) -> Vec<(String, String, String)> {

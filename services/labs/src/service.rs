@@ -88,7 +88,7 @@ impl LabService for LabRegister {
         request: Request<UpdateOrganizationRequest>,
     ) -> Result<Response<Reply<Organization>>, Status> {
         let (cx, r) = open(request)?;
-        let call = Call::new("UpdateOrganization", &r.request_id, r.validate_only, &r);
+        let call = Call::new("UpdateOrganization", &r.request_id, r.validate_only, &r).because(&r.reason);
         reply(rows::update::<Organizations>(self, &cx, call, r.organization, r.update_mask).await)
     }
 
@@ -235,7 +235,7 @@ impl LabService for LabRegister {
 
     async fn update_lab(&self, request: Request<UpdateLabRequest>) -> Result<Response<Reply<Lab>>, Status> {
         let (cx, r) = open(request)?;
-        let call = Call::new("UpdateLab", &r.request_id, r.validate_only, &r);
+        let call = Call::new("UpdateLab", &r.request_id, r.validate_only, &r).because(&r.reason);
         reply(rows::update::<Labs>(self, &cx, call, r.lab, r.update_mask).await)
     }
 
@@ -355,7 +355,7 @@ impl LabService for LabRegister {
         request: Request<UpdateLabDesignationRequest>,
     ) -> Result<Response<Reply<LabDesignation>>, Status> {
         let (cx, r) = open(request)?;
-        let call = Call::new("UpdateLabDesignation", &r.request_id, r.validate_only, &r);
+        let call = Call::new("UpdateLabDesignation", &r.request_id, r.validate_only, &r).because(&r.reason);
         reply(rows::update::<Designations>(self, &cx, call, r.lab_designation, r.update_mask).await)
     }
 

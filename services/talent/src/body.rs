@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use jiff::civil::Date;
 use mingce_lifecycle::policy::Policies;
 use mingce_lifecycle::{Living, Phase};
-use mingce_orm::names::enum_values;
+use mingce_orm::names::{Problems, enum_values};
 use mingce_orm::{Collection, Column, Field, Key, Result, Shape, Violation, Work};
 use mingce_proto::registry::Policy;
 use mingce_proto::talent::{NominatingBody, NominatingQuota};
@@ -103,7 +103,10 @@ impl Collection for NominatingBodies {
     fn settle(item: &mut NominatingBody) -> Vec<Violation> {
         item.quotas.sort_by_key(|quota| quota.year);
         item.verbs.clear();
-        Vec::new()
+        let mut problems = Problems::default();
+        problems.date("start_date", &item.start_date);
+        problems.date("end_date", &item.end_date);
+        problems.into_inner()
     }
 }
 
@@ -143,15 +146,6 @@ pub(crate) fn is_authorised(body: &NominatingBody, today: Date) -> bool {
     body.state() == mingce_proto::talent::NominatingBodyState::Authorised
         && body.start_date <= today
         && today <= body.end_date
-}
-
-/// The document that a decision stands in, beside its reason: a body and a recommendation keep the number of one document only.
-pub(crate) fn with_document(reason: &str, document_number: &str) -> String {
-    match (reason, document_number) {
-        (reason, "") => reason.to_owned(),
-        ("", number) => number.to_owned(),
-        (reason, number) => format!("{reason} ({number})"),
-    }
 }
 
 #[cfg(test)]
@@ -242,15 +236,5 @@ mod tests {
         assert!(has_lapsed(&quota, date(2025, 1, 1)));
         quota.lapsed = true;
         assert!(has_lapsed(&quota, date(2024, 12, 31)));
-    }
-
-    #[test]
-    fn a_document_stands_beside_the_reason() {
-        assert_eq!(
-            with_document("严重失实", "青科规〔2024〕2号"),
-            "严重失实 (青科规〔2024〕2号)"
-        );
-        assert_eq!(with_document("", "青科规〔2024〕2号"), "青科规〔2024〕2号");
-        assert_eq!(with_document("严重失实", ""), "严重失实");
     }
 }

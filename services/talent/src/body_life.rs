@@ -3,13 +3,15 @@
 use jiff::civil::Date;
 use mingce_lifecycle::any::due_again;
 use mingce_lifecycle::case::{arrive, facts, policy_of};
+use mingce_lifecycle::correct::{VERB, expect_ended, moved_end};
 use mingce_lifecycle::guard::{calendar_known, no_open_objection, no_upheld_objection, notice_over};
 use mingce_lifecycle::notice::{field, level_in_words};
 use mingce_lifecycle::{
-    Arrival, At, ByItself, Case, Edge, Guard, Life, Living, Look, Move, Parties, Phase, Scope, State, Step, day,
+    Arrival, At, ByItself, Case, Crossing, Edge, Guard, Life, Living, Look, Move, Parties, Phase, Scope, State, Step,
+    day,
 };
 use mingce_orm::store::settled;
-use mingce_orm::{Answer, Blocker, Collection, Result, Stamp, Work};
+use mingce_orm::{Answer, Blocker, Collection, Error, Result, Stamp, Work};
 use mingce_proto::registry::{
     CaseFacts, CaseKind, CaseVerb, DueKind, NominatingBodyTerms, NoticeTerms, Policy, PublicField,
 };
@@ -56,7 +58,7 @@ static LIFE: Life<NominatingBodies> = Life {
     edges: &EDGES,
 };
 
-static EDGES: [Edge<NominatingBodies>; 8] = [
+static EDGES: [Edge<NominatingBodies>; 9] = [
     Edge {
         verb: "publish_notice",
         zh: "公示",
@@ -119,6 +121,14 @@ static EDGES: [Edge<NominatingBodies>; 8] = [
         method: "RevokeNominatingBody",
         from: &[AUTHORISED, SUSPENDED],
         to: &[REVOKED],
+        guards: &[],
+    },
+    Edge {
+        verb: VERB,
+        zh: "更正",
+        method: "CorrectNominatingBody",
+        from: &[AUTHORISED, SUSPENDED, EXPIRED, REVOKED],
+        to: &[],
         guards: &[],
     },
 ];
@@ -219,6 +229,27 @@ impl Case for NominatingBodies {
         parties.organizations.insert(organization(item).to_owned());
         parties.organizations.remove("");
         Ok(parties)
+    }
+
+    const DECIDED: &'static [&'static str] = &["organization", "start_date", "end_date", "document_number"];
+    /// It is authorised from the day of the decision on.
+    const DECISION_DATE: &'static str = "start_date";
+    fn decision_date(item: &NominatingBody) -> &str {
+        &item.start_date
+    }
+
+    /// The authorisation ends as far after its first day as before.
+    fn follow(before: &NominatingBody, item: &mut NominatingBody, crossing: &mut Crossing<'_>) -> Result<()> {
+        if item.end_date == before.end_date {
+            let days = (before.start_date.as_str(), item.start_date.as_str());
+            item.end_date = moved_end(&before.end_date, days, terms(crossing.policy).authorisation_months)?;
+        }
+        if item.end_date < item.start_date {
+            let (start, end) = (&item.start_date, &item.end_date);
+            let said = format!("{end} is before {start}, the first day of the authorisation");
+            return Err(Error::invalid("nominating_body.end_date", "PERIOD_REVERSED", said));
+        }
+        expect_ended::<Self>(item, [&before.end_date, &item.end_date], crossing)
     }
 
     /// The end of the authorisation, or before it the end of the year of a quota.

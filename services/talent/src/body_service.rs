@@ -1,11 +1,12 @@
 //! The rpcs of nominating bodies. Each opens its request and tries one verb, or reads.
 
+use mingce_lifecycle::called;
 use mingce_orm::{Call, Page, wanted};
 use mingce_proto::codec::Reply;
 use mingce_proto::talent::nominating_body_service_server::NominatingBodyService;
 use mingce_proto::talent::*;
 use mingce_server::call::{open, reply};
-use mingce_server::rows;
+use mingce_server::rows::{self, Right};
 use tonic::{Request, Response, Status};
 
 use crate::TalentRegister;
@@ -85,6 +86,20 @@ impl NominatingBodyService for TalentRegister {
     ) -> Result<Response<Reply<NominatingBody>>, Status> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::revoke(r)).await)
+    }
+
+    async fn correct_nominating_body(
+        &self,
+        request: Request<CorrectNominatingBodyRequest>,
+    ) -> Result<Response<Reply<NominatingBody>>, Status> {
+        let (cx, r) = open(request)?;
+        let asked = called!("CorrectNominatingBody", r);
+        let right = Right {
+            resource: r.nominating_body,
+            paths: r.update_mask,
+            document_number: r.document_number,
+        };
+        reply(rows::correct::<NominatingBodies>(self, self.cases(), &cx, asked, right).await)
     }
 
     async fn batch_move_nominating_bodies(

@@ -1,12 +1,13 @@
 //! What each verb on a nominating body does beside leading to another state: one function for each request.
 
 use mingce_lifecycle::cases::{Asked, asked};
+use mingce_lifecycle::correct::with_document;
 use mingce_lifecycle::{Called, Move, act, called, day};
 use mingce_orm::Error;
 use mingce_proto::talent::NominatingBodyState as S;
 use mingce_proto::talent::*;
 
-use crate::body::{NominatingBodies, has_lapsed, put_quota, quota_of, with_document};
+use crate::body::{NominatingBodies, has_lapsed, put_quota, quota_of};
 use crate::body_life::terms;
 
 type Wanted = Called<NominatingBodies>;

@@ -200,6 +200,14 @@ impl Collection for Designations {
     fn may_write(stored: Option<&TalentDesignation>, new: &TalentDesignation) -> Result<()> {
         may_write::<Self>(stored, new)
     }
+
+    fn steady(merged: &mut TalentDesignation, stored: &TalentDesignation) {
+        mingce_lifecycle::correct::steady::<Self>(merged, stored);
+    }
+
+    fn keep(merged: &mut TalentDesignation, stored: &TalentDesignation) {
+        mingce_lifecycle::correct::keep::<Self>(merged, stored);
+    }
 }
 
 #[cfg(test)]

@@ -2,13 +2,14 @@
 
 use jiff::civil::Date;
 use mingce_lifecycle::case::{arrive, facts};
+use mingce_lifecycle::correct::{VERB, expect_ended, look, moved_end};
 use mingce_lifecycle::day;
 use mingce_lifecycle::guard::{
     calendar_known, cap_left, no_open_objection, no_upheld_objection, notice_over, reviewed, round_takes,
 };
 use mingce_lifecycle::notice::{field, level_in_words};
-use mingce_lifecycle::{Arrival, ByItself, Case, Edge, Life, Living, Parties, Phase, Scope, State};
-use mingce_orm::{Collection, Result, Work};
+use mingce_lifecycle::{Arrival, ByItself, Case, Crossing, Edge, Life, Living, Parties, Phase, Scope, State};
+use mingce_orm::{Collection, Error, Result, Work};
 use mingce_proto::registry::{CaseFacts, CaseKind, CaseVerb, DueKind, NoticeTerms, Policy, PublicField, ReviewTerms};
 use mingce_proto::talent::TalentDesignationState as S;
 use mingce_proto::talent::{Employment, TalentDesignation};
@@ -18,6 +19,7 @@ use crate::designation_guards::{
     COMPLETION_LAST, LAST_DAY_REACHED, MAX_AGE, MIDTERM_LAST, MIDTERM_REACHED, NOT_ASSESSED, ONE_PER_FAMILY,
     midterm_day, person_of, terms,
 };
+use crate::recommendation::Recommendations;
 
 const DRAFT: i32 = S::Draft as i32;
 const SUBMITTED: i32 = S::Submitted as i32;
@@ -69,7 +71,7 @@ static LIFE: Life<Designations> = Life {
     edges: &EDGES,
 };
 
-static EDGES: [Edge<Designations>; 15] = [
+static EDGES: [Edge<Designations>; 16] = [
     Edge {
         verb: "submit",
         zh: "申报",
@@ -196,6 +198,14 @@ static EDGES: [Edge<Designations>; 15] = [
         to: &[CANCELLED],
         guards: &[],
     },
+    Edge {
+        verb: VERB,
+        zh: "更正",
+        method: "CorrectTalentDesignation",
+        from: &[IN_TERM, SUSPENDED, COMPLETED, CANCELLED, EXITED],
+        to: &[],
+        guards: &[],
+    },
 ];
 
 impl Living for Designations {
@@ -227,6 +237,18 @@ impl Case for Designations {
     const KIND: CaseKind = CaseKind::TalentDesignation;
     const ON_NOTICE: &'static [i32] = &[ON_NOTICE];
     const IN_REVIEW: &'static [i32] = &[IN_REVIEW];
+    const DECIDED: &'static [&'static str] = &[
+        "programme",
+        "level",
+        "employer",
+        "number",
+        "round",
+        "document_number",
+        "issuer",
+        "decision_date",
+        "start_date",
+        "end_date",
+    ];
 
     fn facts(item: &TalentDesignation) -> Option<&CaseFacts> {
         item.case.as_ref()
@@ -287,6 +309,34 @@ impl Case for Designations {
         Ok(parties)
     }
 
+    fn decision_date(item: &TalentDesignation) -> &str {
+        &item.decision_date
+    }
+
+    /// What began with the decision begins on its right day, and ends as far after it as before. A recommendation says for which
+    /// programme it was.
+    fn follow(before: &TalentDesignation, item: &mut TalentDesignation, crossing: &mut Crossing<'_>) -> Result<()> {
+        if before.start_date == before.decision_date && item.start_date == before.start_date {
+            item.start_date.clone_from(&item.decision_date);
+        }
+        if Self::is_taken_here(item) && item.end_date == before.end_date {
+            let recommended = crossing.policy.and_then(|policy| policy.recommendation);
+            let months = recommended.map_or(terms(crossing.policy).term_months, |terms| terms.term_months);
+            let days = (before.start_date.as_str(), item.start_date.as_str());
+            item.end_date = moved_end(&before.end_date, days, months)?;
+        }
+        if !item.recommendation.is_empty() {
+            expect_recommended(before, item, crossing)?;
+        }
+        if Self::life().phase(item.state) == Phase::Live && programme(before) != programme(item) {
+            let taken = look::<Self>(item, crossing, &ONE_PER_FAMILY)?;
+            if !taken.is_empty() {
+                return Err(Error::blocked("CASE_BLOCKED", taken).about(Self::COLLECTION, &item.name));
+            }
+        }
+        expect_ended::<Self>(item, [&before.end_date, &item.end_date], crossing)
+    }
+
     fn due(item: &TalentDesignation, policy: Option<&Policy>) -> Result<Option<(Date, DueKind)>> {
         match item.state {
             RETURNED => {
@@ -304,6 +354,35 @@ impl Case for Designations {
             _ => Ok(None),
         }
     }
+}
+
+/// The programme, the level and the first possible day of a designation that a recommendation made.
+fn expect_recommended(before: &TalentDesignation, item: &TalentDesignation, crossing: &mut Crossing<'_>) -> Result<()> {
+    let field = |name: &str| format!("{}.{name}", Designations::SINGULAR);
+    let own = |one: &TalentDesignation| (programme(one).to_owned(), one.level);
+    if own(before) != own(item) {
+        let said = format!(
+            "{} was for its programme: cancel it where that was wrong",
+            item.recommendation
+        );
+        return Err(Error::invalid(field("programme"), "RECOMMENDED_PROGRAMME", said));
+    }
+    let Some(id) = Recommendations::shape().kind.id(&item.recommendation) else {
+        return Ok(());
+    };
+    let by = crossing.work.get::<Recommendations>(id)?;
+    let end = by
+        .and_then(|by| by.case)
+        .map_or(String::new(), |case| case.notice_end_date);
+    if before.decision_date != item.decision_date && !end.is_empty() && item.decision_date <= end {
+        let said = format!("the notice ran until {end}: the decision comes after it");
+        return Err(Error::invalid(
+            field("decision_date"),
+            "DECISION_BEFORE_NOTICE_ENDED",
+            said,
+        ));
+    }
+    Ok(())
 }
 
 impl ByItself for Designations {}

@@ -1,14 +1,17 @@
 //! The rpcs of the life cycle of designations of persons. Each opens its request and tries one verb.
 
+use mingce_lifecycle::called;
 use mingce_orm::Call;
 use mingce_proto::codec::Reply;
 use mingce_proto::talent::talent_designation_service_server::TalentDesignationService;
 use mingce_proto::talent::*;
 use mingce_server::call::{open, reply};
+use mingce_server::rows::{self, Right};
 use mingce_server::status::from_error;
 use tonic::{Request, Response, Status};
 
 use crate::TalentRegister;
+use crate::designation::Designations;
 use crate::designation_verbs as verbs;
 use crate::prepare::under;
 
@@ -142,6 +145,20 @@ impl TalentDesignationService for TalentRegister {
     ) -> Result<Response<Reply<TalentDesignation>>, Status> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::withdraw(r)).await)
+    }
+
+    async fn correct_talent_designation(
+        &self,
+        request: Request<CorrectTalentDesignationRequest>,
+    ) -> Result<Response<Reply<TalentDesignation>>, Status> {
+        let (cx, r) = open(request)?;
+        let asked = called!("CorrectTalentDesignation", r);
+        let right = Right {
+            resource: r.talent_designation,
+            paths: r.update_mask,
+            document_number: r.document_number,
+        };
+        reply(rows::correct::<Designations>(self, self.cases(), &cx, asked, right).await)
     }
 
     async fn batch_move_talent_designations(

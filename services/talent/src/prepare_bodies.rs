@@ -14,12 +14,23 @@ use crate::programme::Programmes;
 use crate::recommendation::Recommendations;
 use crate::talent::Talents;
 
+/// A correction may leave out what it does not name.
 fn organizations(body: &mut NominatingBody) -> Vec<(String, &mut OrganizationReference)> {
-    vec![("organization".to_owned(), body.organization.get_or_insert_default())]
+    if body.name.is_empty() {
+        body.organization.get_or_insert_default();
+    }
+    let organization = body.organization.iter_mut();
+    organization
+        .map(|reference| ("organization".to_owned(), reference))
+        .collect()
 }
 
 fn programmes(body: &mut NominatingBody) -> Vec<(String, &mut ProgrammeReference)> {
-    vec![("programme".to_owned(), body.programme.get_or_insert_default())]
+    if body.name.is_empty() {
+        body.programme.get_or_insert_default();
+    }
+    let programme = body.programme.iter_mut();
+    programme.map(|reference| ("programme".to_owned(), reference)).collect()
 }
 
 /// The person. An update may leave them out.

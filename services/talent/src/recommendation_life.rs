@@ -2,10 +2,11 @@
 
 use jiff::civil::Date;
 use mingce_lifecycle::case::arrive;
+use mingce_lifecycle::correct::VERB;
 use mingce_lifecycle::guard::{calendar_known, no_open_objection, no_upheld_objection, notice_over};
 use mingce_lifecycle::notice::field;
 use mingce_lifecycle::{
-    Arrival, ByItself, Case, Edge, Guard, Life, Living, Look, Parties, Phase, Scope, State, blocker,
+    Arrival, ByItself, Case, Crossing, Edge, Guard, Life, Living, Look, Parties, Phase, Scope, State, blocker,
 };
 use mingce_orm::{Blocker, Collection, Result, Work};
 use mingce_proto::registry::{
@@ -20,6 +21,7 @@ use crate::designation_guards::{family_taken, live_in_family, person_of};
 use crate::eligibility;
 use crate::programme::Programmes;
 use crate::recommendation::{Recommendations, employer, talent, talent_name};
+use crate::recommendation_verbs::correct_designation;
 
 const DRAFT: i32 = S::Draft as i32;
 const FILED: i32 = S::Filed as i32;
@@ -59,7 +61,7 @@ static LIFE: Life<Recommendations> = Life {
     edges: &EDGES,
 };
 
-static EDGES: [Edge<Recommendations>; 6] = [
+static EDGES: [Edge<Recommendations>; 7] = [
     Edge {
         verb: "recommend",
         zh: "荐才备案",
@@ -113,6 +115,14 @@ static EDGES: [Edge<Recommendations>; 6] = [
         method: "WithdrawRecommendation",
         from: &[DRAFT, FILED, ON_NOTICE],
         to: &[WITHDRAWN],
+        guards: &[],
+    },
+    Edge {
+        verb: VERB,
+        zh: "更正",
+        method: "CorrectRecommendation",
+        from: &[CONFIRMED, CANCELLED],
+        to: &[],
         guards: &[],
     },
 ];
@@ -292,6 +302,12 @@ impl Case for Recommendations {
         parties.organizations.extend(organizations);
         parties.organizations.remove("");
         Ok(parties)
+    }
+
+    const DECIDED: &'static [&'static str] = &["employer", "document_number"];
+    const DECISION_DATE: &'static str = "";
+    fn follow(before: &Recommendation, item: &mut Recommendation, crossing: &mut Crossing<'_>) -> Result<()> {
+        correct_designation(before, item, crossing)
     }
 
     fn due(_item: &Recommendation, _policy: Option<&Policy>) -> Result<Option<(Date, DueKind)>> {

@@ -1,11 +1,12 @@
 //! The rpcs of recommendations. Each opens its request and tries one verb, or reads.
 
+use mingce_lifecycle::called;
 use mingce_orm::{Call, Page, wanted};
 use mingce_proto::codec::Reply;
 use mingce_proto::talent::recommendation_service_server::RecommendationService;
 use mingce_proto::talent::*;
 use mingce_server::call::{open, reply};
-use mingce_server::rows;
+use mingce_server::rows::{self, Right};
 use tonic::{Request, Response, Status};
 
 use crate::TalentRegister;
@@ -28,7 +29,7 @@ impl RecommendationService for TalentRegister {
         request: Request<UpdateRecommendationRequest>,
     ) -> Result<Response<Reply<Recommendation>>, Status> {
         let (cx, r) = open(request)?;
-        let call = Call::new("UpdateRecommendation", &r.request_id, r.validate_only, &r);
+        let call = Call::new("UpdateRecommendation", &r.request_id, r.validate_only, &r).because(&r.reason);
         reply(rows::update::<Recommendations>(self, &cx, call, r.recommendation, r.update_mask).await)
     }
 
@@ -78,6 +79,20 @@ impl RecommendationService for TalentRegister {
     ) -> Result<Response<Reply<Recommendation>>, Status> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::withdraw(r)).await)
+    }
+
+    async fn correct_recommendation(
+        &self,
+        request: Request<CorrectRecommendationRequest>,
+    ) -> Result<Response<Reply<Recommendation>>, Status> {
+        let (cx, r) = open(request)?;
+        let asked = called!("CorrectRecommendation", r);
+        let right = Right {
+            resource: r.recommendation,
+            paths: r.update_mask,
+            document_number: r.document_number,
+        };
+        reply(rows::correct::<Recommendations>(self, self.cases(), &cx, asked, right).await)
     }
 
     async fn batch_move_recommendations(

@@ -2,15 +2,16 @@
 
 use mingce_lifecycle::any::due_again;
 use mingce_lifecycle::cases::{Asked, asked};
-use mingce_lifecycle::{Arrival, Called, Case, Crossing, Living, Move, Phase, act, called, day};
+use mingce_lifecycle::correct::{Correction, VERB, correct, with_document};
+use mingce_lifecycle::{Arrival, Called, Case, Crossing, Living, Move, Phase, Step, act, called, day};
 use mingce_orm::store::{create, settled};
 use mingce_orm::work::head_of;
-use mingce_orm::{Collection, Result, Stamp};
+use mingce_orm::{Collection, Mask, Result, Stamp};
 use mingce_proto::registry::{RecordStatus, TalentReference};
 use mingce_proto::talent::RecommendationState as S;
 use mingce_proto::talent::*;
 
-use crate::body::{self, NominatingBodies, put_quota, quota_of, with_document};
+use crate::body::{self, NominatingBodies, put_quota, quota_of};
 use crate::designation::Designations;
 use crate::designation_guards::person_of;
 use crate::designation_verbs;
@@ -154,6 +155,53 @@ fn end_designation(item: &Recommendation, crossing: &mut Crossing<'_>, document_
     let mut cancel = designation_verbs::cancel(request).wanted;
     cancel.step.stamp = crossing.stamp.clone();
     cancel.cross(crossing.work, crossing.at)?;
+    Ok(())
+}
+
+/// Corrects the designation that the confirmation made where it said the same as the recommendation, in the same fields.
+pub(crate) fn correct_designation(
+    before: &Recommendation,
+    item: &Recommendation,
+    crossing: &mut Crossing<'_>,
+) -> Result<()> {
+    let Some(id) = Designations::shape().kind.id(&item.designation) else {
+        return Ok(());
+    };
+    let Some(made) = crossing.work.get::<Designations>(id)? else {
+        return Ok(());
+    };
+    let is_active = head_of(&made)?.record_status() == RecordStatus::Active;
+    let is_known = Designations::life()
+        .edge(VERB)
+        .is_some_and(|edge| edge.from.contains(&made.state));
+    if !is_active || !is_known {
+        return Ok(());
+    }
+    let mut right = TalentDesignation::default();
+    let mut fields = Vec::new();
+    if item.document_number != before.document_number && made.document_number == before.document_number {
+        right.document_number.clone_from(&item.document_number);
+        fields.push("document_number");
+    }
+    if item.employer != before.employer && made.employer == before.employer {
+        right.employer.clone_from(&item.employer);
+        fields.push("employer");
+    }
+    if fields.is_empty() {
+        return Ok(());
+    }
+    let paths: Vec<String> = fields.iter().map(|&field| field.to_owned()).collect();
+    let step = Step {
+        name: made.name,
+        stamp: crossing.stamp.clone(),
+        ..Step::default()
+    };
+    let right = Correction {
+        mask: Mask::among::<Designations>(&paths, Designations::DECIDED)?,
+        given: right,
+        document_number: String::new(),
+    };
+    correct::<Designations>(step, right).cross(crossing.work, crossing.at)?;
     Ok(())
 }
 

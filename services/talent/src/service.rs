@@ -82,7 +82,7 @@ impl TalentService for TalentRegister {
 
     async fn update_talent(&self, request: Request<UpdateTalentRequest>) -> Result<Response<Reply<Talent>>, Status> {
         let (cx, r) = open(request)?;
-        let call = Call::new("UpdateTalent", &r.request_id, r.validate_only, &r);
+        let call = Call::new("UpdateTalent", &r.request_id, r.validate_only, &r).because(&r.reason);
         let talent = r.talent.map(|mut talent| {
             // As if it were empty: without a mask it then changes nothing.
             if says_none(&talent.identity_document) {
@@ -212,7 +212,7 @@ impl TalentService for TalentRegister {
         request: Request<UpdateProgrammeRequest>,
     ) -> Result<Response<Reply<Programme>>, Status> {
         let (cx, r) = open(request)?;
-        let call = Call::new("UpdateProgramme", &r.request_id, r.validate_only, &r);
+        let call = Call::new("UpdateProgramme", &r.request_id, r.validate_only, &r).because(&r.reason);
         reply(rows::update::<Programmes>(self, &cx, call, r.programme, r.update_mask).await)
     }
 
@@ -297,7 +297,7 @@ impl TalentService for TalentRegister {
         request: Request<UpdateTalentDesignationRequest>,
     ) -> Result<Response<Reply<TalentDesignation>>, Status> {
         let (cx, r) = open(request)?;
-        let call = Call::new("UpdateTalentDesignation", &r.request_id, r.validate_only, &r);
+        let call = Call::new("UpdateTalentDesignation", &r.request_id, r.validate_only, &r).because(&r.reason);
         reply(rows::update::<Designations>(self, &cx, call, r.talent_designation, r.update_mask).await)
     }
 

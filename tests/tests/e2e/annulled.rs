@@ -5,8 +5,9 @@ use std::fs;
 
 use mingce_e2e::{Register, Store, failure, on_both_stores};
 use mingce_proto::awards::{
-    AnnulSchemeRequest, Award, AwardState, CompletingOrganization, Contributor, CreateSchemeRequest,
-    RecordAwardRequest, Scheme, SchemeGrade, SchemeReference, UpdateAwardRequest, UpdateSchemeRequest,
+    AnnulSchemeRequest, Award, AwardState, CompletingOrganization, Contributor, CorrectAwardRequest,
+    CreateSchemeRequest, RecordAwardRequest, Scheme, SchemeGrade, SchemeReference, UpdateAwardRequest,
+    UpdateSchemeRequest,
 };
 use mingce_proto::labs::{
     AnnulLabRequest, CreateLabRequest, ImportLabsRequest, Lab, LabDesignation, LabDesignationState, LabHost,
@@ -571,16 +572,23 @@ async fn an_award_keeps_a_grade_that_its_scheme_has_no_more(store: Store) {
         grade: "一等奖".to_owned(),
         ..award.clone()
     };
-    let back = set(&first).await.unwrap();
+    let decided = failure(set(&first).await);
+    assert_eq!(decided.is(), (Code::FailedPrecondition, "FIELD_DECIDED"), "{decided:?}");
+    let corrected = async |award: &Award| {
+        let request = CorrectAwardRequest {
+            name: award.name.clone(),
+            reason: "等级误录".to_owned(),
+            document_number: "试更〔2024〕1号".to_owned(),
+            award: Some(award.clone()),
+            update_mask: Some(FieldMask {
+                paths: vec!["grade".to_owned()],
+            }),
+            ..CorrectAwardRequest::default()
+        };
+        register.nominations().correct_award(request).await
+    };
+    let back = corrected(&first).await.unwrap().into_inner();
     assert_eq!(back.grade, "一等奖");
-    let refused = failure(set(&award_at(&award, &back)).await);
+    let refused = failure(corrected(&award).await);
     assert_eq!(refused.is(), (Code::InvalidArgument, "GRADE_UNKNOWN"), "{refused:?}");
-}
-
-/// The award as it was, at the etag of today.
-fn award_at(award: &Award, now: &Award) -> Award {
-    Award {
-        etag: now.etag.clone(),
-        ..award.clone()
-    }
 }

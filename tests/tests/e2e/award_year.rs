@@ -273,7 +273,7 @@ async fn a_year_leads_from_nominations_to_conferral_and_years_later_to_a_revocat
     let stays = year.get(a).await;
     assert_eq!(
         (stays.verbs.len(), stays.case.unwrap().state_date),
-        (0, "2031-05-06".to_owned())
+        (1, "2031-05-06".to_owned())
     );
     let verbs = [
         "create",

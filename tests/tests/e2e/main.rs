@@ -19,6 +19,8 @@ mod checked;
 mod circles;
 mod collections;
 mod contract;
+mod corrected;
+mod corrected_grades;
 mod counted_once;
 mod crowd;
 mod damaged;

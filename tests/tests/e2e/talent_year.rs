@@ -219,7 +219,7 @@ async fn a_designation_goes_from_its_draft_to_the_end_of_its_term(store: Store) 
         .unwrap()
         .into_inner();
     assert_eq!((cancelled.state(), cancelled.end_date), (S::Cancelled, clock.today()));
-    assert_eq!(stands(&register, &second).await.verbs, []);
+    assert_eq!(said(&stands(&register, &second).await.verbs), [("correct", OPEN)]);
 }
 
 /// The second designation of a family is blocked while the first is live.
@@ -264,6 +264,7 @@ async fn the_term_runs_out(register: &Register, clock: &Clock, name: &str) {
         ("annul_midterm", vec!["MIDTERM_MISSING"]),
         ("exit", OPEN),
         ("cancel", OPEN),
+        ("correct", OPEN),
     ];
     assert_eq!(said(&verbs), in_term);
     let refused = failure(
@@ -294,7 +295,8 @@ async fn the_term_runs_out(register: &Register, clock: &Clock, name: &str) {
             ("resume", OPEN),
             ("annul_midterm", OPEN),
             ("exit", OPEN),
-            ("cancel", OPEN)
+            ("cancel", OPEN),
+            ("correct", OPEN)
         ]
     );
     // The wrong result is taken back, and given once more. To leave it out says nothing.
@@ -351,7 +353,8 @@ async fn the_term_runs_out(register: &Register, clock: &Clock, name: &str) {
             ("complete", runs),
             ("annul_midterm", vec!["MIDTERM_BUILT_ON"]),
             ("exit", OPEN),
-            ("cancel", OPEN)
+            ("cancel", OPEN),
+            ("correct", OPEN)
         ]
     );
     let refused = failure(
@@ -398,7 +401,7 @@ async fn the_term_runs_out(register: &Register, clock: &Clock, name: &str) {
     assert_eq!((case.due_date.as_str(), case.due()), ("", DueKind::Unspecified));
     assert_eq!(
         said(&stands(register, name).await.verbs),
-        [("annul_completion", OPEN), ("cancel", OPEN)]
+        [("annul_completion", OPEN), ("cancel", OPEN), ("correct", OPEN)]
     );
 
     let request = ListRevisionsRequest {

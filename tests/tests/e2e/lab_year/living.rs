@@ -159,6 +159,7 @@ pub async fn build(year: &Year) {
         "extend_building",
         "terminate",
         "submit_annual_report",
+        "correct",
     ];
     assert_eq!(year.verbs(EXTENDED).await, building);
     let too_long = failure(year.extend(EXTENDED, 7).await);
@@ -215,7 +216,7 @@ pub async fn build(year: &Year) {
         (terminated.state(), terminated.end_date.as_str()),
         (S::Terminated, "2025-02-10")
     );
-    assert_eq!(year.verbs(TERMINATED).await, Vec::<String>::new());
+    assert_eq!(year.verbs(TERMINATED).await, ["correct"]);
 }
 
 /// The terms that end are due work; the labs are accepted on time by one call, the extended one half a year later.
@@ -369,7 +370,8 @@ pub async fn evaluate(year: &Year) {
                 "shorten_rectification",
                 "annul_evaluation",
                 "revoke",
-                "merge"
+                "merge",
+                "correct"
             ]
         );
         let wrong = failure(year.evaluate(case, Vec::new(), 80).await);
@@ -440,7 +442,8 @@ pub async fn rectify(year: &Year) {
             "evaluate",
             "annul_evaluation",
             "revoke",
-            "merge"
+            "merge",
+            "correct"
         ]
     );
 
@@ -473,7 +476,7 @@ pub async fn rectify(year: &Year) {
         ("2028-03-01", "")
     );
     assert_eq!(lost.case.unwrap().due_date, "");
-    assert_eq!(year.verbs(NOT_MENDED).await, ["annul_evaluation"]);
+    assert_eq!(year.verbs(NOT_MENDED).await, ["annul_evaluation", "correct"]);
 
     let history = year.history(MENDED).await;
     let verbs: Vec<_> = history.iter().map(|entry| entry.verb.as_str()).collect();

@@ -65,9 +65,10 @@ impl Kind {
             .collect()
     }
 
-    /// Whether nothing leads on from a state, but to take back what led there.
+    /// Whether nothing leads on from a state, but to take back what led there, and to correct it.
     pub fn is_over(&self, state: &str) -> bool {
-        self.from(state).iter().all(|verb| verb.starts_with("annul_"))
+        let stays = |verb: &&str| verb.starts_with("annul_") || *verb == "correct";
+        self.from(state).iter().all(stays)
     }
 
     /// Whether panels review it.
@@ -118,6 +119,7 @@ pub static LAB: Kind = Kind {
         annul_evaluation AnnulEvaluationOfLabDesignation OPERATING RECTIFYING REVOKED > OPERATING RECTIFYING
         revoke RevokeLabDesignation OPERATING RECTIFYING > REVOKED
         merge MergeLabDesignation OPERATING RECTIFYING > MERGED
+        correct CorrectLabDesignation BUILDING OPERATING RECTIFYING TERMINATED REVOKED MERGED > BUILDING OPERATING RECTIFYING TERMINATED REVOKED MERGED
     ",
     notes: &["object", "settle_objection", "sum_up_reviews"],
 };
@@ -152,6 +154,7 @@ pub static TALENT: Kind = Kind {
         annul_completion AnnulCompletionOfTalentDesignation COMPLETED CANCELLED > IN_TERM
         exit ExitTalentDesignation IN_TERM SUSPENDED > EXITED
         cancel CancelTalentDesignation IN_TERM SUSPENDED COMPLETED > CANCELLED
+        correct CorrectTalentDesignation IN_TERM SUSPENDED COMPLETED CANCELLED EXITED > IN_TERM SUSPENDED COMPLETED CANCELLED EXITED
     ",
     notes: &["object", "settle_objection", "sum_up_reviews"],
 };
@@ -175,6 +178,7 @@ pub static BODY: Kind = Kind {
         resume ResumeNominatingBody SUSPENDED > AUTHORISED
         expire ExpireNominatingBody AUTHORISED SUSPENDED > EXPIRED
         revoke RevokeNominatingBody AUTHORISED SUSPENDED > REVOKED
+        correct CorrectNominatingBody AUTHORISED SUSPENDED EXPIRED REVOKED > AUTHORISED SUSPENDED EXPIRED REVOKED
     ",
     // A quota lapses by itself, and a confirmation uses one up.
     notes: &["object", "settle_objection", "lapse_quota", "use_quota"],
@@ -201,6 +205,7 @@ pub static RECOMMENDATION: Kind = Kind {
         refuse RefuseRecommendation FILED ON_NOTICE > REFUSED
         cancel CancelRecommendation CONFIRMED > CANCELLED
         withdraw WithdrawRecommendation DRAFT FILED ON_NOTICE > WITHDRAWN
+        correct CorrectRecommendation CONFIRMED CANCELLED > CONFIRMED CANCELLED
     ",
     notes: &["object", "settle_objection"],
 };
@@ -226,6 +231,7 @@ pub static AWARD: Kind = Kind {
         confer ConferAward APPROVED > CONFERRED
         revoke RevokeAward CONFERRED > REVOKED
         withdraw WithdrawAward DRAFT NOMINATED ACCEPTED IN_REVIEW SHORTLISTED > WITHDRAWN
+        correct CorrectAward APPROVED CONFERRED REVOKED > APPROVED CONFERRED REVOKED
     ",
     notes: &["object", "settle_objection", "sum_up_reviews"],
 };

@@ -138,6 +138,10 @@ impl Names {
             "passed" => json!(dice.in_hundred(50)),
             "grade" => json!(dice.one(&self.grades)),
             "money_fen" => json!(10_000),
+            "update_mask" => json!("document_number"),
+            "lab_designation" | "talent_designation" | "nominating_body" | "recommendation" | "award" => {
+                json!({"document_number": format!("试更〔2024〕{}号", self.new_number())})
+            }
             other => panic!("{rpc} takes {other}, which this test gives nothing for"),
         }
     }
