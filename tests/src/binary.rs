@@ -5,6 +5,7 @@ use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+use std::time::Duration;
 use std::{env, fmt};
 
 /// The binary `mingce`, built from the sources as they are now.
@@ -112,6 +113,11 @@ impl Ran {
 
 /// Runs a program to its end, which must come within a minute.
 pub fn run(command: &mut Command) -> Ran {
+    run_within(command, Duration::from_secs(60))
+}
+
+/// Runs a program to its end, which must come within such a time.
+pub fn run_within(command: &mut Command, at_most: Duration) -> Ran {
     let outputs = tempfile::tempdir().unwrap();
     let (out, err) = (outputs.path().join("out"), outputs.path().join("err"));
     let mut child = command
@@ -120,7 +126,7 @@ pub fn run(command: &mut Command) -> Ran {
         .stderr(File::create(&err).unwrap())
         .spawn()
         .unwrap_or_else(|e| panic!("{command:?}: {e}"));
-    let code = crate::register::end_of(&mut child, std::time::Duration::from_secs(60));
+    let code = crate::register::end_of(&mut child, at_most);
     if code.is_none() {
         child.kill().unwrap();
         child.wait().unwrap();

@@ -6,6 +6,7 @@ pub mod binary;
 pub mod cases;
 pub mod disk_faults;
 pub mod failure;
+pub mod mess;
 pub mod postgres;
 pub mod register;
 pub mod store;

@@ -132,7 +132,8 @@ impl Register {
         if let Some(database) = &self.database {
             command.arg("--database").arg(database.url());
         }
-        binary::run(&mut command)
+        // Where there are many records it takes its time.
+        binary::run_within(&mut command, Duration::from_secs(600))
     }
 
     fn serve(&self, listen: &str) -> Command {

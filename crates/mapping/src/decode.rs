@@ -4,9 +4,14 @@ use std::io::{self, Read};
 
 use encoding_rs::{Decoder, DecoderResult, Encoding, GB18030, GBK, UTF_8};
 
-use crate::error::Error;
+use crate::error::{Error, Said, said};
 
 const CHUNK: usize = 32 * 1024;
+
+/// What to do where the encoding is not clear.
+const NAME_IT: &str = "name it: encoding = \"windows-1252\", \"big5\", \"shift_jis\", \"gb18030\" or another";
+const NAME_IT_ZH: &str =
+    "请在映射中写明 encoding，如 \"gb18030\"、\"big5\"、\"shift_jis\"、\"windows-1252\"，或另存为 UTF-8";
 
 /// Reads `inner` in `encoding` and gives UTF-8. A byte that the encoding does not know is an error that says where.
 pub(crate) struct Utf8<R> {
@@ -77,10 +82,11 @@ impl<R: Read> Utf8<R> {
         if let DecoderResult::Malformed(length, after) = result {
             let at = self.consumed.saturating_sub(u64::from(length) + u64::from(after));
             let name = self.encoding.name();
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                format!("byte {at} is not {name}"),
-            ));
+            return Err(said(
+                format!("byte {at} is not {name}: the file is damaged there, or has another encoding; {NAME_IT}"),
+                format!("第 {at} 个字节不是 {name} 编码：文件在此处损坏，或是其他编码；{NAME_IT_ZH}"),
+            )
+            .into());
         }
         self.done = last && result == DecoderResult::InputEmpty;
         Ok(())
@@ -133,11 +139,10 @@ pub(crate) fn detect(mut bytes: impl Read, fixed: Option<&'static Encoding>) -> 
 }
 
 /// What is wrong with bytes of which `encoding` is only a guess; nothing where they may well be such.
-pub(crate) fn implausible(mut bytes: impl Read, encoding: &'static Encoding) -> io::Result<Option<String>> {
+pub(crate) fn implausible(mut bytes: impl Read, encoding: &'static Encoding) -> io::Result<Option<Said>> {
     if encoding != GB18030 {
         return Ok(None);
     }
-    const NAME_IT: &str = "name it: encoding = \"windows-1252\", \"big5\", \"shift_jis\", \"gb18030\" or another";
     let mut look = Look::default();
     let mut utf8 = Utf8Look::default();
     let mut buffer = vec![0; CHUNK];
@@ -155,19 +160,22 @@ pub(crate) fn implausible(mut bytes: impl Read, encoding: &'static Encoding) -> 
     utf8.end();
     let damaged = utf8.whole > 2 && utf8.whole > 4 * utf8.broken;
     Ok(if damaged {
-        Some(format!(
-            "UTF-8 that is damaged at byte {} (文件已损坏); fetch or save it again",
-            utf8.first_broken.unwrap_or_default()
+        let at = utf8.first_broken.unwrap_or_default();
+        Some(said(
+            format!("UTF-8 that is damaged at byte {at} (文件已损坏); fetch or save it again"),
+            format!("文件是 UTF-8，但在第 {at} 个字节处损坏；请重新下载或保存"),
         ))
     } else if look.latin > 0 && look.latin * 4 >= look.han + look.foreign {
-        Some(format!(
-            "letters with accents in an encoding that is not UTF-8 (编码无法识别); {NAME_IT}"
+        Some(said(
+            format!("letters with accents in an encoding that is not UTF-8 (编码无法识别); {NAME_IT}"),
+            format!("编码无法识别：有带符号的字母，但不是 UTF-8；{NAME_IT_ZH}"),
         ))
     } else if (look.foreign > 1 && look.foreign * 5 >= look.han + look.foreign)
         || (look.rare > 3 && look.rare * 5 > 3 * (look.han + look.foreign))
     {
-        Some(format!(
-            "neither UTF-8 nor, it seems, GB18030 (编码无法识别); {NAME_IT}"
+        Some(said(
+            format!("neither UTF-8 nor, it seems, GB18030 (编码无法识别); {NAME_IT}"),
+            format!("编码无法识别：既不是 UTF-8，也不像 GB18030；{NAME_IT_ZH}"),
         ))
     } else {
         None
@@ -183,6 +191,8 @@ struct Look {
     four: u8,
     /// A character whose second byte is a letter, behind a letter or not: it waits for what follows.
     waiting: Option<bool>,
+    /// A letter with a tone, which does not stand behind another letter: it waits for what follows.
+    toned: bool,
     han: u64,
     /// Those of them that stand before all that GB 2312 has.
     rare: u64,
@@ -199,6 +209,9 @@ impl Look {
             return;
         }
         let Some(lead) = self.lead.take() else {
+            if std::mem::take(&mut self.toned) && !byte.is_ascii_alphabetic() {
+                self.foreign += 1;
+            }
             if let Some(behind) = self.waiting.take() {
                 let among = byte.is_ascii_lowercase() || (behind && byte.is_ascii_alphabetic());
                 self.sort(among || (behind && !byte.is_ascii() && self.before.is_ascii_lowercase()));
@@ -216,6 +229,12 @@ impl Look {
             (_, 0..=0x2f | 0x3a..=0x3f | 0x7f) => {
                 self.latin += 1;
                 self.before = byte;
+                return;
+            }
+            // Pinyin: ā á ǎ à and the like, among other letters.
+            (0xa8, 0xa1..=0xc0) => {
+                self.toned = !self.before.is_ascii_alphabetic();
+                self.before = b'a';
                 return;
             }
             (0xa1..=0xa7, 0..=0xa0) | (0xaa..=0xaf | 0xf8..=0xff, 0xa1..) | (0xa4..=0xa9, _) => self.foreign += 1,
@@ -236,6 +255,7 @@ impl Look {
     }
 
     fn end(&mut self) {
+        self.foreign += u64::from(std::mem::take(&mut self.toned));
         if let Some(behind) = self.waiting.take() {
             self.sort(behind);
         }
@@ -334,13 +354,14 @@ mod tests {
     #[test]
     fn a_byte_that_is_neither_is_an_error_that_says_where() {
         let error = read(b"name\n\xff\n", GB18030).unwrap_err().to_string();
-        assert_eq!(error, "byte 5 is not gb18030");
+        assert!(error.starts_with("byte 5 is not gb18030: "), "{error}");
+        assert!(error.contains("encoding = "), "{error}");
     }
 
     #[test]
     fn what_gb18030_would_only_make_nonsense_of_is_refused() {
         use encoding_rs::{BIG5, SHIFT_JIS, WINDOWS_1252};
-        let problem = |bytes: &[u8]| implausible(bytes, GB18030).unwrap();
+        let problem = |bytes: &[u8]| implausible(bytes, GB18030).unwrap().map(|said| said.en);
         let of = |encoding: &'static Encoding, text: &str| problem(&encoding.encode(text).0);
         for text in [
             "name\nMüller\n",
@@ -371,6 +392,8 @@ mod tests {
             "β-葡聚糖研究室（α型）与示范性重点实验室建设项目\n",
             "名称\nDNA測序與Ⅱ型糖尿病研究所\n",
             "键盘a镕b示例单位名称若干\n",
+            "姓名,拼音\n张三,Zhāng Sān\n吕岩,Lǚ Yán\n欧阳娥,Ōuyáng É\n阿明,Ā Míng\n",
+            "pīnyīn\nlǎoshī hǎo\n",
         ] {
             assert_eq!(of(GB18030, text), None, "{text}");
         }

@@ -2,6 +2,8 @@
 
 use std::io::{self, BufRead};
 
+use crate::error::said;
+
 /// The most characters (bytes of UTF-8) in one cell, and in one row.
 pub(crate) const MAX_CELL: usize = 1024 * 1024;
 pub(crate) const MAX_ROW: usize = 8 * MAX_CELL;
@@ -51,9 +53,10 @@ impl<R: BufRead> Delimited<R> {
                 }
                 if at == At::Quoted {
                     let row = self.number + 1;
-                    return Err(bad(format!(
-                        "row {row}: a quotation mark opens a cell and nothing closes it"
-                    )));
+                    return Err(bad(
+                        format!("row {row}: a quotation mark opens a cell and nothing closes it"),
+                        format!("第{row}行：单元格的引号没有结束"),
+                    ));
                 }
                 cells.push(text(cell)?);
                 self.number += 1;
@@ -86,7 +89,11 @@ impl<R: BufRead> Delimited<R> {
                     }
                     (_, b) if b == self.separator => {
                         if cells.len() >= MAX_COLUMNS {
-                            return Err(bad(format!("row {}: more than {MAX_COLUMNS} columns", self.number + 1)));
+                            let row = self.number + 1;
+                            return Err(bad(
+                                format!("row {row}: more than {MAX_COLUMNS} columns"),
+                                format!("第{row}行：超过 {MAX_COLUMNS} 列"),
+                            ));
                         }
                         cells.push(text(std::mem::take(&mut cell))?);
                         At::CellStart
@@ -97,10 +104,13 @@ impl<R: BufRead> Delimited<R> {
                     }
                 };
                 if cell.len() > MAX_CELL || size > MAX_ROW {
-                    return Err(bad(format!(
-                        "row {}: a cell of more than {MAX_CELL} bytes or a row of more than {MAX_ROW}; is a quotation mark not closed?",
-                        self.number + 1
-                    )));
+                    let row = self.number + 1;
+                    return Err(bad(
+                        format!(
+                            "row {row}: a cell of more than {MAX_CELL} bytes or a row of more than {MAX_ROW}; is a quotation mark not closed?"
+                        ),
+                        format!("第{row}行：单元格超过 {MAX_CELL} 字节，或该行超过 {MAX_ROW} 字节；是否有引号没有结束"),
+                    ));
                 }
             }
             self.input.consume(used);
@@ -113,12 +123,12 @@ impl<R: BufRead> Delimited<R> {
     }
 }
 
-fn bad(problem: String) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, problem)
+fn bad(en: impl Into<String>, zh: impl Into<String>) -> io::Error {
+    said(en, zh).into()
 }
 
 fn text(bytes: Vec<u8>) -> io::Result<String> {
-    String::from_utf8(bytes).map_err(|_| bad("text that is not UTF-8".to_owned()))
+    String::from_utf8(bytes).map_err(|_| bad("text that is not UTF-8", "文字不是 UTF-8"))
 }
 
 /// Appends a cell to a line, in quotes where it needs them.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::collection::Collection;
 use crate::compile::message_of;
-use crate::error::Error;
+use crate::error::{Error, said};
 use crate::source::{Options, Source, SourceRow};
 use crate::value::{DateForm, date};
 
@@ -229,7 +229,7 @@ impl Survey {
             else {
                 return Err(Error::source(
                     self.source.name(),
-                    "no column of texts that could be a name",
+                    said("no column of texts that could be a name", "没有可以作为名称的文字列"),
                 ));
             };
             text.push_str(&line("display_name", column));

@@ -7,7 +7,8 @@ use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
 use zip::ZipArchive;
 
-use crate::workbook::Input;
+use crate::error::{Said, said};
+use crate::workbook::{Input, broken};
 
 /// More formulas without a value, or more merged ranges, are not held.
 const MOST: usize = 200_000;
@@ -29,24 +30,24 @@ pub(crate) struct Facts {
 
 impl Facts {
     /// Reads them; nothing where the workbook keeps the sheet at an unusual place.
-    pub(crate) fn read(input: Input, sheet: &str) -> Result<Facts, String> {
-        let mut archive = ZipArchive::new(input).map_err(|e| e.to_string())?;
+    pub(crate) fn read(input: Input, sheet: &str) -> Result<Facts, Said> {
+        let mut archive = ZipArchive::new(input).map_err(broken)?;
         let Some(path) = path(&mut archive, sheet)? else {
             return Ok(Facts::default());
         };
-        let entry = archive.by_name(&path).map_err(|e| e.to_string())?;
+        let entry = archive.by_name(&path).map_err(broken)?;
         let mut facts = Facts::default();
         facts.sheet(&mut Reader::from_reader(BufReader::new(entry)))?;
         Ok(facts)
     }
 
-    fn sheet<R: std::io::BufRead>(&mut self, xml: &mut Reader<R>) -> Result<(), String> {
+    fn sheet<R: std::io::BufRead>(&mut self, xml: &mut Reader<R>) -> Result<(), Said> {
         let mut buffer = Vec::new();
         let (mut row, mut column) = (0, 0);
         let (mut formula, mut value, mut inside, mut text) = (false, false, false, false);
         loop {
             buffer.clear();
-            let event = xml.read_event_into(&mut buffer).map_err(|e| e.to_string())?;
+            let event = xml.read_event_into(&mut buffer).map_err(broken)?;
             match &event {
                 Event::Eof => return Ok(()),
                 Event::Start(e) | Event::Empty(e) => match e.local_name().as_ref() {
@@ -84,8 +85,9 @@ impl Facts {
                         if formula && !value {
                             self.valueless.insert((row, column));
                             if self.valueless.len() > MOST {
-                                return Err(format!(
-                                    "more than {MOST} formulas without a value: open and save the file once"
+                                return Err(said(
+                                    format!("more than {MOST} formulas without a value: open and save the file once"),
+                                    format!("超过 {MOST} 个公式没有保存结果：请打开文件并保存一次"),
                                 ));
                             }
                         }
@@ -99,7 +101,7 @@ impl Facts {
         }
     }
 
-    fn range(&mut self, range: Option<&str>) -> Result<(), String> {
+    fn range(&mut self, range: Option<&str>) -> Result<(), Said> {
         let Some((from, to)) = range.and_then(|r| r.split_once(':')) else {
             return Ok(());
         };
@@ -107,7 +109,7 @@ impl Facts {
             return Ok(());
         };
         if self.merged.len() + self.wide.len() + bottom.saturating_sub(top) as usize > 2 * 1_048_576 {
-            return Err("too many merged ranges".to_owned());
+            return Err(said("too many merged ranges", "合并单元格过多"));
         }
         for row in top + 1..=bottom {
             self.merged.entry(row).or_default().push((left, top));
@@ -144,7 +146,7 @@ fn place(text: &str) -> Option<(u32, u32)> {
 }
 
 /// The entry of the archive that holds a sheet.
-fn path(archive: &mut ZipArchive<Input>, sheet: &str) -> Result<Option<String>, String> {
+fn path(archive: &mut ZipArchive<Input>, sheet: &str) -> Result<Option<String>, Said> {
     let find = |archive: &mut ZipArchive<Input>, path: &str, tag: &str, key: [&str; 2]| {
         let mut found = Vec::new();
         let Ok(entry) = archive.by_name(path) else {
@@ -154,7 +156,7 @@ fn path(archive: &mut ZipArchive<Input>, sheet: &str) -> Result<Option<String>, 
         let mut buffer = Vec::new();
         loop {
             buffer.clear();
-            match xml.read_event_into(&mut buffer).map_err(|e| e.to_string())? {
+            match xml.read_event_into(&mut buffer).map_err(broken)? {
                 Event::Eof => return Ok(found),
                 Event::Start(e) | Event::Empty(e) if e.local_name().as_ref() == tag => {
                     // The prefix of an id is the file's own choice.
@@ -176,7 +178,7 @@ fn path(archive: &mut ZipArchive<Input>, sheet: &str) -> Result<Option<String>, 
     let Some((_, id)) = sheets.into_iter().find(|(name, _)| name == sheet) else {
         return Ok(None);
     };
-    let targets: Result<Vec<(String, String)>, String> =
+    let targets: Result<Vec<(String, String)>, Said> =
         find(archive, "xl/_rels/workbook.xml.rels", "Relationship", ["Id", "Target"]);
     let target = targets?.into_iter().find(|(i, _)| *i == id).map(|(_, target)| target);
     Ok(target

@@ -31,8 +31,8 @@ mod write;
 
 pub use collection::{COLLECTIONS, Collection};
 pub use draft::{Guess, SeenColumn, Survey};
-pub use error::Error;
-pub use reading::{Counts, Item, Refusal, Row};
+pub use error::{Error, Said};
+pub use reading::{Counts, HIDDEN, Item, Refusal, Row};
 pub use reasons::{REASONS, chinese};
 pub use refused::RefusedWriter;
 pub use seen::seen;

@@ -3,7 +3,7 @@
 use prost_reflect::{DeserializeOptions, DynamicMessage, FieldDescriptor, Kind, ReflectMessage, Value};
 use serde_json::{Map, Value as Json};
 
-use crate::error::Error;
+use crate::error::{Error, said};
 use crate::reading::{Refusal, Row};
 use crate::refused::EXTRA;
 use crate::source::{Odd, Source, SourceRow};
@@ -28,23 +28,33 @@ impl<'a> PlainReader<'a> {
             let field = part.message.get_field_by_name(header);
             if field.is_none() && !header.is_empty() && !EXTRA.contains(&header.as_str()) {
                 let known: Vec<_> = part.message.fields().map(|f| f.name().to_owned()).collect();
-                let problem = format!(
-                    "no field {header:?} in {}; there are {}. Is the file to be read by a mapping of its own?",
-                    part.collection.label,
-                    known.join(", ")
-                );
-                return Err(Error::source(source.name(), problem));
+                let (label, known) = (part.collection.label, known.join(", "));
+                return Err(Error::source(
+                    source.name(),
+                    said(
+                        format!(
+                            "no field {header:?} in {label}; there are {known}. Is the file to be read by a mapping of its own?"
+                        ),
+                        format!("{label} 没有“{header}”这个字段；现有：{known}。该文件是否应按自己的映射导入"),
+                    ),
+                ));
             }
             if field.is_some() && fields.contains(&field) {
                 return Err(Error::source(
                     source.name(),
-                    format!("two columns are headed {header:?}"),
+                    said(
+                        format!("two columns are headed {header:?}"),
+                        format!("有两列的表头都是“{header}”"),
+                    ),
                 ));
             }
             fields.push(field.filter(|f| is_read(part, f.name())));
         }
         if !source.is_json() && fields.iter().all(Option::is_none) {
-            return Err(Error::source(source.name(), "no column holds a field that can be set"));
+            return Err(Error::source(
+                source.name(),
+                said("no column holds a field that can be set", "没有一列是可以填写的字段"),
+            ));
         }
         Ok(PlainReader {
             part,

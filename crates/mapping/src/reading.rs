@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use prost_reflect::DynamicMessage;
 
 use crate::build::{Bad, Builder};
-use crate::error::Error;
+use crate::error::{Error, Said, said};
 use crate::plain::PlainReader;
 use crate::refused::EXTRA;
 use crate::source::{Hidden, Odd, Source, SourceRow};
@@ -85,20 +85,27 @@ impl<'a> Bound<'a> {
     fn new(mapping: &'a Mapping, source: &Source) -> Result<Self, Error> {
         let columns = &mapping.columns;
         if source.is_json() && !columns.names.is_empty() {
-            let problem = format!(
-                "JSON lines have no columns; load them `--as` a collection, not as {}",
-                mapping.name()
-            );
-            return Err(Error::source(source.name(), problem));
+            let name = mapping.name();
+            return Err(Error::source(
+                source.name(),
+                said(
+                    format!("JSON lines have no columns; load them `--as` a collection, not as {name}"),
+                    format!("JSON 行没有列；请用 --as 指定一个集合导入，而不是 {name}"),
+                ),
+            ));
         }
         let refused = source.header().first().is_some_and(|h| EXTRA.contains(&h.as_str()));
         if mapping.options.merged && source.sheets().is_empty() && !refused {
-            let problem =
-                "`fill_down = \"merged\"` has no effect: only a workbook has merged cells; name the columns instead";
-            return Err(Error::source(source.name(), problem));
+            return Err(Error::source(
+                source.name(),
+                said(
+                    "`fill_down = \"merged\"` has no effect: only a workbook has merged cells; name the columns instead",
+                    "fill_down = \"merged\" 不起作用：只有工作簿才有合并单元格；请改为列出各列",
+                ),
+            ));
         }
         let mut places = Vec::new();
-        let mut made = source.header().len();
+        let mut made = mapping.width(source);
         for (column, name) in columns.names.iter().enumerate() {
             if columns.texts(column).is_some() {
                 places.push(None);
@@ -107,10 +114,17 @@ impl<'a> Bound<'a> {
             let found = source.places(name);
             let mut place = found.first().copied();
             if found.len() > 1 {
-                let problem = format!(
-                    "two columns are headed {name:?}: {{{name}#1}} is the first, {{{name}#2}} the second; or name them by letter, as {{#C}}"
-                );
-                return Err(Error::source(source.name(), problem));
+                return Err(Error::source(
+                    source.name(),
+                    said(
+                        format!(
+                            "two columns are headed {name:?}: {{{name}#1}} is the first, {{{name}#2}} the second; or name them by letter, as {{#C}}"
+                        ),
+                        format!(
+                            "有两列的表头都是“{name}”：{{{name}#1}} 为第一列，{{{name}#2}} 为第二列；也可用列号，如 {{#C}}"
+                        ),
+                    ),
+                ));
             }
             // The values of sections stand behind the cells of the row.
             if mapping.sections.iter().any(|(section, _)| *section == column) && place.is_none() {
@@ -128,12 +142,10 @@ impl<'a> Bound<'a> {
                     source_name: source.name().to_owned(),
                     column: name.clone(),
                     present: headers.join(", "),
-                    hint: match source.seen_below(name) {
-                        Some(row) => {
-                            format!("; the headers seem to be in row {row} (表头似乎在第{row}行): header = {row}")
-                        }
-                        None => String::new(),
-                    },
+                    hint: Box::new(hint(
+                        source.seen_below(name, &columns.names.iter().map(String::as_str).collect::<Vec<_>>()),
+                        source.sheet_with(name),
+                    )),
                 });
             }
             places.push(place);
@@ -195,9 +207,18 @@ impl Mapping {
         Bound::new(self, source).map(|_| ())
     }
 
+    /// How many columns of the source count: those with a header, and those that the mapping names by their place.
+    fn width(&self, source: &Source) -> usize {
+        let named = self.columns.names.iter().enumerate();
+        let named = named.filter(|(column, _)| self.columns.texts(*column).is_none());
+        let places = named.filter_map(|(_, name)| source.places(name).last().copied());
+        places.map(|place| place + 1).fold(source.header().len(), usize::max)
+    }
+
     /// The headers of the source, and behind them the names of the sections whose values [`Mapping::each`] adds.
     pub(crate) fn header(&self, source: &Source) -> Vec<String> {
         let mut header = source.header().to_vec();
+        header.resize(self.width(source), String::new());
         for column in self.made(source) {
             header.push(self.columns.name(column).to_owned());
         }
@@ -227,7 +248,7 @@ impl Mapping {
             .collect();
         let mut above = vec![String::new(); places.len()];
         let made = self.made(source);
-        let width = source.header().len();
+        let width = self.width(source);
         let mut values = vec![String::new(); self.sections.len()];
         source.each(&mut |mut read| {
             let begun = self.sections.iter().enumerate().find_map(|(index, (_, text))| {
@@ -244,8 +265,14 @@ impl Mapping {
                 }
                 return Ok(true);
             }
-            if !self.sections.is_empty() && read.cells.len() <= width {
-                read.cells.resize(width, String::new());
+            if !self.sections.is_empty() {
+                // Cells beyond the headers stay behind the values of sections, and are told.
+                let beyond = read.cells.split_off(width.min(read.cells.len()));
+                if !beyond.is_empty() {
+                    read.cells.resize(width + made.len(), String::new());
+                }
+                read.cells.extend(beyond);
+                read.cells.resize(read.cells.len().max(width), String::new());
                 for ((column, _), value) in self.sections.iter().zip(&values) {
                     let place = bound.places.get(*column).copied().flatten().unwrap_or(usize::MAX);
                     if read.cells.len() <= place && place < width + made.len() {
@@ -392,8 +419,29 @@ impl Part {
     }
 }
 
+/// Where the headers seem to be, in words.
+fn hint(seen: Option<(u64, u64)>, sheet: Option<&str>) -> Said {
+    match (seen, sheet) {
+        (None, None) => said("", ""),
+        (None, Some(sheet)) => said(
+            format!("; the sheet {sheet:?} has it: --sheet {sheet} (工作表“{sheet}”中有这一列)"),
+            format!("；工作表“{sheet}”中有这一列：--sheet {sheet}"),
+        ),
+        (Some((row, last)), _) if row == last => said(
+            format!("; the headers seem to be in row {row} (表头似乎在第{row}行): header = {row}"),
+            format!("；表头似乎在第{row}行：header = {row}"),
+        ),
+        (Some((first, last)), _) => said(
+            format!(
+                "; the headers seem to be in rows {first} and {last} (表头似乎在第{first}、{last}行): header = [{first}, {last}]"
+            ),
+            format!("；表头似乎在第{first}、{last}行：header = [{first}, {last}]"),
+        ),
+    }
+}
+
 /// Why a row that the sheet hides is passed over, and why it is refused.
-const HIDDEN: &str = "the sheet hides the row";
+pub const HIDDEN: &str = "the sheet hides the row";
 const ROW_HIDDEN: &str = "the sheet hides this row, by hand or by a filter: show all rows, or say `hidden = \"read\"` or `hidden = \"skip\"` in the mapping (此行在表中被隐藏或筛选掉)";
 
 enum Sorted<'a> {

@@ -43,6 +43,10 @@ pub const REASONS: &[(&str, &str)] = &[
     ("ROW_TOO_LARGE", "该条记录超过 1 MiB，是否合并了过多的行"),
     ("ROW_TOO_LONG", "单元格比表头多，是否有含分隔符的内容未加引号"),
     ("ROW_TWICE", "与前面的一行为同一条记录，但内容不同"),
+    (
+        "ROW_UNSTEADY",
+        "该行会使前面的一行在下次导入时指向另一条记录；请为两行都补填标识",
+    ),
     ("SAME_RESOURCE", "同一条记录的另一行被拒绝"),
     ("TEXT_DAMAGED", "文字有乱码，请检查文件编码"),
     ("TEXT_HOLDS_NUL", "文字含有不可用的空字符"),

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::decode::{Utf8, detect, implausible, named};
 use crate::delimited::{Delimited, MAX_COLUMNS, MAX_ROW, separator};
-use crate::error::Error;
+use crate::error::{Error, Said, said};
 use crate::facts::Facts;
 use crate::foreign;
 use crate::refused::EXTRA;
@@ -206,7 +206,7 @@ impl Source {
         let name = path.display().to_string();
         let kind = std::fs::metadata(path).map_err(|e| Error::io(&name, e))?;
         if !kind.is_file() {
-            return Err(Error::source(&name, "not a file"));
+            return Err(Error::source(&name, said("not a file", "不是文件")));
         }
         Source::recognise(name, Content::File(path.to_path_buf()), options)
     }
@@ -226,7 +226,7 @@ impl Source {
             .read_to_end(&mut start)
             .map_err(io)?;
         let kind = if start.starts_with(b"PK\x03\x04") {
-            let wrong = |p: String| Error::source(&name, p);
+            let wrong = |p: Said| Error::source(&name, p);
             if let Some(problem) = foreign::archive(content.open().map_err(io)?) {
                 return Err(wrong(problem));
             }
@@ -243,9 +243,13 @@ impl Source {
             let fixed = options.encoding.as_deref().map(|e| named(e, "encoding")).transpose()?;
             let encoding = detect(content.open().map_err(io)?, fixed).map_err(io)?;
             if fixed.is_none() && start.contains(&0) && (encoding == UTF_8 || encoding == GB18030) {
-                let problem =
-                    "bytes of zero, so this is no text or UTF-16 without its mark: name it, encoding = \"utf-16le\"";
-                return Err(Error::source(&name, problem));
+                return Err(Error::source(
+                    &name,
+                    said(
+                        "bytes of zero, so this is no text or UTF-16 without its mark: name it, encoding = \"utf-16le\"",
+                        "文件含有零字节：不是文本，或是没有标记的 UTF-16；若是后者，请在映射中写明 encoding = \"utf-16le\"",
+                    ),
+                ));
             }
             if fixed.is_none() {
                 implausible(content.open().map_err(io)?, encoding)
@@ -296,8 +300,11 @@ impl Source {
         })?;
         let Some(row) = found.filter(|r| options.header.is_none_or(|n| r.number == n)) else {
             let problem = match options.header {
-                Some(n) => format!("there is no row of headers: row {n} is empty or not there"),
-                None => "there is no row of headers; the file is empty".to_owned(),
+                Some(n) => said(
+                    format!("there is no row of headers: row {n} is empty or not there"),
+                    format!("没有表头：第{n}行为空或不存在"),
+                ),
+                None => said("there is no row of headers; the file is empty", "没有表头；文件是空的"),
             };
             return Err(Error::source(&self.name, problem));
         };
@@ -388,17 +395,63 @@ impl Source {
         number.map(|n| first + n - 1).into_iter().collect()
     }
 
-    /// The number of the first other row that holds `column`: where the headers seem to be.
-    pub(crate) fn seen_below(&self, column: &str) -> Option<u64> {
-        let (mut found, column) = (None, one_blank(column));
+    /// The rows in which the headers seem to be, where `missing` is none of them: one, or two that follow each other. `columns` are
+    /// all that a mapping names; `upper/lower` stands in two rows.
+    pub(crate) fn seen_below(&self, missing: &str, columns: &[&str]) -> Option<(u64, u64)> {
+        let mut rows: Vec<(u64, Vec<String>)> = Vec::new();
         let look = self.each_raw(&mut |row| {
-            let here = row.cells.iter().any(|c| one_blank(c) == column);
-            if here && row.number != self.header_row {
-                found = Some(row.number);
-            }
-            Ok(found.is_none() && row.number < 50)
+            rows.push((row.number, row.cells.iter().map(|c| one_blank(c)).collect()));
+            Ok(row.number < 50)
         });
-        look.ok().and(found)
+        look.ok()?;
+        let row_of = |text: &str, but: Option<u64>| {
+            let text = one_blank(text);
+            let found = rows.iter().find(|(n, cells)| Some(*n) != but && cells.contains(&text));
+            found.map(|(number, _)| *number)
+        };
+        let holds = |number: u64, text: &str| {
+            rows.iter()
+                .any(|(n, cells)| *n == number && cells.contains(&one_blank(text)))
+        };
+        let found = match (row_of(missing, Some(self.header_row)), missing.split_once('/')) {
+            (Some(row), _) => {
+                // What the row lacks may stand in the one beside it.
+                let lower = |c: &str| c.rsplit_once('/').map_or(c.to_owned(), |(_, lower)| lower.to_owned());
+                let lacks = |beside: u64| columns.iter().any(|c| !holds(row, c) && holds(beside, &lower(c)));
+                if lacks(row + 1) {
+                    (row, row + 1)
+                } else if row > 1 && lacks(row - 1) {
+                    (row - 1, row)
+                } else {
+                    (row, row)
+                }
+            }
+            (None, Some((upper, lower))) => {
+                let upper = row_of(upper, None)?;
+                holds(upper + 1, lower).then_some((upper, upper + 1))?
+            }
+            (None, None) => return None,
+        };
+        let now = (self.options.header_first.unwrap_or(self.header_row), self.header_row);
+        (found != now).then_some(found)
+    }
+
+    /// Another sheet of a workbook, in whose first rows a column is headed so.
+    pub(crate) fn sheet_with(&self, column: &str) -> Option<&str> {
+        let Kind::Workbook { sheet, sheets, .. } = &self.kind else {
+            return None;
+        };
+        let column = one_blank(column);
+        let others = sheets.iter().filter(|s| s.name != *sheet);
+        others.map(|s| s.name.as_str()).find(|name| {
+            let mut found = false;
+            let Ok(bytes) = self.content.open() else { return false };
+            let look = workbook::each(bytes, name, &Facts::default(), false, &self.name, &mut |row| {
+                found = row.cells.iter().any(|c| one_blank(c) == column);
+                Ok(!found && row.number < 50)
+            });
+            look.is_ok() && found
+        })
     }
 
     /// The first rows of the file, titles and headers among them.
@@ -589,7 +642,10 @@ impl Source {
                     if line.len() >= MAX_ROW {
                         return Err(Error::source(
                             &self.name,
-                            format!("line {number}: more than {MAX_ROW} bytes"),
+                            said(
+                                format!("line {number}: more than {MAX_ROW} bytes"),
+                                format!("第{number}行：超过 {MAX_ROW} 字节"),
+                            ),
                         ));
                     }
                     if !row(SourceRow {
@@ -676,7 +732,7 @@ mod tests {
         assert_eq!(refused(b"\n\n"), "f: there is no row of headers; the file is empty");
         assert_eq!(
             refused(b"\xd0\xcf\x11\xe0...."),
-            "f: a workbook of the old format (.xls); open it and save it as .xlsx (另存为 → Excel 工作簿)"
+            "f: a workbook of the old format (.xls, or .et of WPS); open it and save it as .xlsx (另存为 → Excel 工作簿)"
         );
         let folder = Source::open(Path::new("/"), &Options::default())
             .unwrap_err()

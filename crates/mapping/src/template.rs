@@ -151,7 +151,12 @@ pub(crate) enum Clean {
 
 /// The cell after all steps, trimmed before and after each.
 pub(crate) fn cleaned<'a>(cell: &'a str, steps: &[Clean]) -> Cow<'a, str> {
-    let mut value = Cow::Borrowed(cell.trim());
+    let trimmed = cell.trim();
+    if trimmed.is_empty() && steps.is_empty() && cell.contains(['\u{2028}', '\u{2029}']) {
+        // A cell that looks empty and holds a line break of a word processor is not taken for empty.
+        return Cow::Borrowed(cell);
+    }
+    let mut value = Cow::Borrowed(trimmed);
     for step in steps {
         let next = match step {
             Clean::Html => html_escape::decode_html_entities(value.as_ref()).into_owned(),

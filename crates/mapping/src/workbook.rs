@@ -8,7 +8,7 @@ use calamine::{DataRef, Reader, SheetType, SheetVisible, Xlsx, XlsxError, open_w
 use zip::ZipArchive;
 
 use crate::delimited::MAX_COLUMNS;
-use crate::error::Error;
+use crate::error::{Error, Said, said};
 use crate::facts::Facts;
 use crate::shown::{Shown, is_rounded, plain};
 use crate::source::{Bytes, Limits, Odd, SourceRow};
@@ -17,24 +17,19 @@ pub(crate) type Input = BufReader<Box<dyn Bytes>>;
 
 /// Unpacks everything once without keeping it, and says what is too large. What the archive declares of itself is not
 /// believed.
-pub(crate) fn check(input: Input, limits: Limits) -> Result<(), String> {
-    let mut archive = ZipArchive::new(input).map_err(|e| format!("not a workbook: {e}"))?;
+pub(crate) fn check(input: Input, limits: Limits) -> Result<(), Said> {
+    let mut archive = ZipArchive::new(input).map_err(broken)?;
     let mut all = 0;
     let mut held = 0;
     for index in 0..archive.len() {
-        let mut entry = archive.by_index(index).map_err(|e| format!("a broken workbook: {e}"))?;
-        let name = entry
-            .name()
-            .map_err(|e| format!("a broken workbook: {e}"))?
-            .into_owned();
+        let mut entry = archive.by_index(index).map_err(broken)?;
+        let name = entry.name().map_err(broken)?.into_owned();
         let sheet = name.starts_with("xl/worksheets/");
         let xml = name.ends_with(".xml") || name.ends_with(".rels");
         let mut buffer = vec![0; 64 * 1024];
         let mut run = 0;
         loop {
-            let length = entry
-                .read(&mut buffer)
-                .map_err(|e| format!("a broken workbook: {name}: {e}"))?;
+            let length = entry.read(&mut buffer).map_err(|e| broken(format!("{name}: {e}")))?;
             if length == 0 {
                 break;
             }
@@ -43,14 +38,17 @@ pub(crate) fn check(input: Input, limits: Limits) -> Result<(), String> {
             for &byte in buffer.iter().take(length) {
                 run = if matches!(byte, b'<' | b'>') { 0 } else { run + 1 };
                 if xml && run > limits.text {
-                    return Err(format!("{name}: a cell or tag of more than {} bytes", limits.text));
+                    return Err(said(
+                        format!("{name}: a cell or tag of more than {} bytes", limits.text),
+                        format!("{name}：有单元格或标记超过 {} 字节", limits.text),
+                    ));
                 }
             }
             if all > limits.unpacked || held > limits.held {
-                return Err(format!(
-                    "unpacks to more than {} MiB, or to more than {} MiB of texts and styles",
-                    limits.unpacked >> 20,
-                    limits.held >> 20
+                let (all, held) = (limits.unpacked >> 20, limits.held >> 20);
+                return Err(said(
+                    format!("unpacks to more than {all} MiB, or to more than {held} MiB of texts and styles"),
+                    format!("解压后超过 {all} MiB，或其中文字和样式超过 {held} MiB"),
                 ));
             }
         }
@@ -58,8 +56,16 @@ pub(crate) fn check(input: Input, limits: Limits) -> Result<(), String> {
     Ok(())
 }
 
-fn open(input: Input) -> Result<Xlsx<Input>, String> {
-    open_workbook_from_rs(input).map_err(|e: XlsxError| format!("not an XLSX workbook: {e}"))
+/// Why a workbook cannot be read.
+pub(crate) fn broken(error: impl std::fmt::Display) -> Said {
+    said(
+        format!("a broken workbook: {error}; fetch or copy it again, or open it and save it as .xlsx"),
+        format!("工作簿已损坏（{error}）；请重新下载或复制，或打开后另存为 .xlsx"),
+    )
+}
+
+fn open(input: Input) -> Result<Xlsx<Input>, Said> {
+    open_workbook_from_rs(input).map_err(|e: XlsxError| broken(e))
 }
 
 /// A sheet of a workbook.
@@ -72,7 +78,7 @@ pub struct Sheet {
 }
 
 /// The sheets of a workbook in their order.
-pub(crate) fn sheets(input: Input) -> Result<Vec<Sheet>, String> {
+pub(crate) fn sheets(input: Input) -> Result<Vec<Sheet>, Said> {
     let workbook = open(input)?;
     let sheets = workbook
         .sheets_metadata()
@@ -87,7 +93,7 @@ pub(crate) fn sheets(input: Input) -> Result<Vec<Sheet>, String> {
 }
 
 /// The sheet that is asked for, or the first that is not hidden.
-pub(crate) fn sheet(sheets: &[Sheet], name: Option<&str>) -> Result<String, String> {
+pub(crate) fn sheet(sheets: &[Sheet], name: Option<&str>) -> Result<String, Said> {
     let found = match name {
         Some(name) => sheets.iter().find(|s| s.name == name),
         None => sheets.iter().find(|s| !s.hidden).or(sheets.first()),
@@ -95,15 +101,18 @@ pub(crate) fn sheet(sheets: &[Sheet], name: Option<&str>) -> Result<String, Stri
     let names: Vec<_> = sheets.iter().map(|s| s.name.as_str()).collect();
     match (found, name) {
         (Some(sheet), _) => Ok(sheet.name.clone()),
-        (None, Some(name)) => Err(format!("no sheet {name:?}; there are {}", names.join(", "))),
-        (None, None) => Err("a workbook without sheets".to_owned()),
+        (None, Some(name)) => Err(said(
+            format!("no sheet {name:?}; there are {}", names.join(", ")),
+            format!("没有名为“{name}”的工作表；现有：{}", names.join("、")),
+        )),
+        (None, None) => Err(said("a workbook without sheets", "工作簿中没有工作表")),
     }
 }
 
 /// How many rows the sheet says it has.
-pub(crate) fn rows(input: Input, sheet: &str) -> Result<u64, String> {
+pub(crate) fn rows(input: Input, sheet: &str) -> Result<u64, Said> {
     let mut workbook = open(input)?;
-    let cells = workbook.worksheet_cells_reader(sheet).map_err(|e| e.to_string())?;
+    let cells = workbook.worksheet_cells_reader(sheet).map_err(broken)?;
     Ok(u64::from(cells.dimensions().end.0) + 1)
 }
 
@@ -121,7 +130,7 @@ pub(crate) fn each(
     let old_days = workbook.has_1904_epoch();
     let mut cells = workbook
         .worksheet_cells_reader(sheet)
-        .map_err(|e| Error::source(name, e))?;
+        .map_err(|e| Error::source(name, broken(e)))?;
     let shown: Vec<Shown> = cells
         .styles()
         .iter()
@@ -130,18 +139,30 @@ pub(crate) fn each(
     let plainly = Shown::default();
     let mut tops = Tops::new(facts, merged);
     let mut current: Option<SourceRow> = None;
-    while let Some((cell, style)) = cells.next_cell_with_style_id().map_err(|e| Error::source(name, e))? {
+    while let Some((cell, style)) = cells
+        .next_cell_with_style_id()
+        .map_err(|e| Error::source(name, broken(e)))?
+    {
         let (line, column) = cell.get_position();
         let (number, column) = (u64::from(line) + 1, column as usize);
         if column >= MAX_COLUMNS {
             return Err(Error::source(
                 name,
-                format!("row {number}: more than {MAX_COLUMNS} columns"),
+                said(
+                    format!("row {number}: more than {MAX_COLUMNS} columns"),
+                    format!("第{number}行：超过 {MAX_COLUMNS} 列"),
+                ),
             ));
         }
         if current.as_ref().is_none_or(|c| c.number != number) {
             if current.as_ref().is_some_and(|c| c.number > number) {
-                return Err(Error::source(name, format!("row {number} stands after a later row")));
+                return Err(Error::source(
+                    name,
+                    said(
+                        format!("row {number} stands after a later row"),
+                        format!("第{number}行排在其后的行之后"),
+                    ),
+                ));
             }
             if let Some(mut done) = current.take() {
                 tops.fill(&mut done);
@@ -352,18 +373,21 @@ mod tests {
         assert!(
             check(packed("xl/sharedStrings.xml", &many), limits)
                 .unwrap_err()
+                .en
                 .starts_with("unpacks to more")
         );
         let all = b"<c/>".repeat((1 << 18) + 1);
         assert!(
             check(packed("xl/worksheets/sheet1.xml", &all), limits)
                 .unwrap_err()
+                .en
                 .starts_with("unpacks to more")
         );
         let cell = [b"<c>".as_slice(), &[b'x'; 2000], b"</c>"].concat();
         assert!(
             check(packed("xl/worksheets/sheet1.xml", &cell), limits)
                 .unwrap_err()
+                .en
                 .contains("a cell or tag of more")
         );
     }

@@ -59,6 +59,23 @@ pub(crate) fn wholly_different<'a>(
     one: impl Iterator<Item = &'a str>,
     other: impl Iterator<Item = &'a str> + Clone,
 ) -> bool {
+    differ(one, other, are_alike)
+}
+
+/// Whether names of both are in one script, and each name of one has another surname or another given name than each of the other. This is
+/// asked where a number is all that two have in common, and such numbers are given by more than one house.
+pub(crate) fn other_person<'a>(
+    one: impl Iterator<Item = &'a str>,
+    other: impl Iterator<Item = &'a str> + Clone,
+) -> bool {
+    differ(one, other, may_be_one_person)
+}
+
+fn differ<'a>(
+    one: impl Iterator<Item = &'a str>,
+    other: impl Iterator<Item = &'a str> + Clone,
+    are_alike: fn(&str, &str) -> bool,
+) -> bool {
     let mut compared = false;
     for a in one {
         for b in other.clone() {
@@ -85,6 +102,69 @@ fn are_alike(one: &str, other: &str) -> bool {
         (false, false) => are_alike_words(&one, &other),
         _ => true,
     }
+}
+
+/// Surnames of two characters.
+const SURNAMES: [&str; 16] = [
+    "欧阳", "歐陽", "司马", "司馬", "上官", "诸葛", "諸葛", "东方", "皇甫", "尉迟", "公孙", "令狐", "慕容", "夏侯",
+    "司徒", "端木",
+];
+
+fn may_be_one_person(one: &str, other: &str) -> bool {
+    let (one, other) = (text::fold(one), text::fold(other));
+    if one == other || one.is_empty() || other.is_empty() || is_han(&one) != is_han(&other) {
+        return true;
+    }
+    if !is_han(&one) {
+        return are_words_of_one_person(&one, &other);
+    }
+    let chars = |name: &str| name.chars().filter(|c| !matches!(c, ' ' | '·')).collect::<Vec<_>>();
+    let (a, b) = (chars(&one), chars(&other));
+    if a.len() > PERSON || b.len() > PERSON {
+        return are_alike_han(&one, &other);
+    }
+    let parts = |name: &[char]| {
+        let two: String = name.iter().take(2).collect();
+        let surname = if name.len() > 2 && SURNAMES.contains(&two.as_str()) {
+            2
+        } else {
+            1
+        };
+        let (surname, given) = name.split_at(surname.min(name.len()));
+        (surname.to_vec(), given.to_vec())
+    };
+    let ((surname, given), (surname_b, given_b)) = (parts(&a), parts(&b));
+    let same_surname =
+        surname.len() == surname_b.len() && surname.iter().zip(&surname_b).all(|(a, b)| same_sound(*a, *b));
+    // 李丽 and 李丽华.
+    let same_given = given.is_empty() || given_b.is_empty() || longest_run(&given, &given_b) > 0;
+    same_surname && same_given
+}
+
+/// Whether all words of the shorter name stand in the longer one: whole, shortened, or as initials.
+fn are_words_of_one_person(one: &str, other: &str) -> bool {
+    if one.replace(' ', "") == other.replace(' ', "") {
+        return true;
+    }
+    let words = |name: &str| {
+        name.split(' ')
+            .filter(|w| !w.is_empty())
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let (mut short, mut long) = (words(one), words(other));
+    if short.len() > long.len() {
+        std::mem::swap(&mut short, &mut long);
+    }
+    // Whole words first, so that an initial takes none of those.
+    short.sort_by_key(|word| std::cmp::Reverse(word.len()));
+    short.iter().all(|word| {
+        let found = long.iter().position(|other| other == word).or_else(|| {
+            long.iter()
+                .position(|other| other.starts_with(word.as_str()) || word.starts_with(other.as_str()))
+        });
+        found.map(|place| long.remove(place)).is_some()
+    })
 }
 
 fn is_han(name: &str) -> bool {
@@ -174,6 +254,40 @@ fn are_alike_words(one: &str, other: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn persons_who_share_a_number_alone_have_one_surname_and_one_given_name() {
+        for (one, other) in [
+            ("张三", "張三"),
+            ("李丽", "李丽华"),
+            ("王芳", "汪芳"),
+            ("欧阳明", "欧阳明华"),
+            ("张三", "Zhang San"),
+            ("X. Zhang", "Zhang Xia"),
+            ("Shili Xiao-Ming", "Xiaoming Shili"),
+            ("Wilhelm Röntgen", "Wilhelm Conrad Rontgen"),
+            ("Alex Smith", "Alexander Smith"),
+            ("阿依古丽·买买提", "阿依古丽·买买提江"),
+        ] {
+            assert!(
+                may_be_one_person(one, other) && may_be_one_person(other, one),
+                "{one} and {other}"
+            );
+        }
+        for (one, other) in [
+            ("张三", "张四"),
+            ("张三", "李三"),
+            ("欧阳明", "欧阳华"),
+            ("欧阳明", "欧明"),
+            ("Marie Curie", "Marie Martin"),
+            ("John Smith", "Mary Smith"),
+        ] {
+            assert!(
+                !may_be_one_person(one, other) && !may_be_one_person(other, one),
+                "{one} and {other}"
+            );
+        }
+    }
 
     #[test]
     fn names_of_one_subject_are_alike_and_those_of_two_are_not() {

@@ -15,7 +15,7 @@ use crate::id::Id;
 use crate::layer::Asks;
 use crate::resource::{self, Collection, Fit, HEAD_FIELDS};
 use crate::rules::expect_no_cycle;
-use crate::seen::Turn;
+use crate::seen::{Turn, Verdict};
 use crate::store::{Mask, Store, create, refused, settled, unsound};
 use crate::text;
 use crate::wire;
@@ -57,6 +57,7 @@ pub fn row<C: Collection>(
     let title = Some(C::title(&canonical)).filter(|title| C::BY_NAME && !title.trim().is_empty());
     let title = title.map(text::fold);
     let keys = C::keys(&canonical);
+    let is_nameless = C::BY_NAME && name.is_empty() && keys.iter().all(|key| key.claim);
     let is_bare = !C::BY_NAME && keys.iter().all(|key| key.claim);
     // It can be known by its keys and its name alone, and may be made by them.
     let is_plain = name.is_empty() && !is_bare;
@@ -83,10 +84,17 @@ pub fn row<C: Collection>(
             && let Some(answer) = work.make_if_unknown(draft, title.as_deref())?
         {
             C::may_stand(work, None, &canonical)?;
-            return turn.keep(work, answer, &said);
+            return kept::<C>(&turn, work, answer, &said, title.as_deref().filter(|_| is_nameless));
         }
-        let Some((stored, way)) = find::<C>(work, &canonical)? else {
+        let found = find::<C>(work, &canonical)?;
+        if let Found::Several(records) = &found {
+            turn.doubt::<C>(work, &said, title.as_deref(), records, Verdict::Several)?;
+            return Err(several(records, C::SINGULAR));
+        }
+        let Found::One(stored, way) = found else {
             if problems.is_empty() && is_bare {
+                // What is undecided has no number yet, whatever the row says.
+                C::may_write(None, &canonical)?;
                 let said = "the row has nothing by which it can be told from others when it is loaded again: give an identifier";
                 return Err(Error::invalid(C::SINGULAR, "IDENTIFIER_MISSING", said));
             }
@@ -97,15 +105,60 @@ pub fn row<C: Collection>(
             };
             let answer = answer?;
             C::may_stand(work, None, &canonical)?;
-            return turn.keep(work, answer, &said);
+            return kept::<C>(&turn, work, answer, &said, title.as_deref().filter(|_| is_nameless));
         };
-        let answer = place::<C>(work, &cx, &stamp, &mask, canonical.clone(), (stored, way))?;
+        let name = head_of(&stored)?.name;
+        let answer = match place::<C>(work, &cx, &stamp, &mask, canonical.clone(), (*stored, way)) {
+            Err(error) if error.reason() == "RECORDS_DISAGREE" => {
+                turn.doubt::<C>(work, &said, None, &[name], Verdict::Contradicts)?;
+                return Err(error);
+            }
+            answer => answer?,
+        };
         if way == Way::Merge {
             return Ok(answer);
         }
-        turn.keep(work, answer, &said)
+        let by_name = title.as_deref().filter(|_| is_nameless || way == Way::Name);
+        kept::<C>(&turn, work, answer, &said, by_name)
     });
     Ok(Planned { edit, asks })
+}
+
+/// Notes what a row means, or refuses it where the run said otherwise before: of this record, or of one that an earlier row means.
+/// `by_name` is the folded name of a row that is known by it alone.
+fn kept<C: Collection>(
+    turn: &Turn,
+    work: &mut Work,
+    answer: Answer,
+    said: &[u8],
+    by_name: Option<&str>,
+) -> Result<Answer> {
+    let answer = turn.keep(work, answer, said);
+    if let Some(title) = by_name {
+        // Also where it is refused: it means the record all the same.
+        let name = answer.as_ref().map_or("", |answer| answer.name.as_str());
+        turn.known_by_name::<C>(said, title, name)?;
+    }
+    let answer = answer?;
+    if answer.outcome != Outcome::Unchanged {
+        turn.expect_steady::<C>(work, &answer, said)?;
+    }
+    Ok(answer)
+}
+
+/// What an earlier row means now, as it did when it had its turn.
+pub(crate) fn verdict<C: Collection>(work: &mut Work, row: &C::Item) -> Result<(Verdict, String)> {
+    Ok(match find::<C>(work, row)? {
+        Found::None => (Verdict::Nothing, String::new()),
+        Found::Several(_) => (Verdict::Several, String::new()),
+        Found::One(stored, way) => {
+            let name = head_of(&stored)?.name;
+            match way {
+                Way::Key { by_own } if C::contradicts(row, &stored, by_own).is_some() => (Verdict::Contradicts, name),
+                _ => (Verdict::Means, name),
+            }
+        }
+    })
 }
 
 /// Changes the record that a row means.
@@ -222,7 +275,10 @@ pub fn meant<C: Collection>(work: &mut Work, resource: &C::Item, by_key: bool) -
     }
     let mut canonical = resource.clone();
     C::settle(&mut canonical);
-    Ok(find::<C>(work, &canonical).ok().flatten().map(|(stored, _)| stored))
+    Ok(match find::<C>(work, &canonical) {
+        Ok(Found::One(stored, _)) => Some(*stored),
+        _ => None,
+    })
 }
 
 /// How a row was found to mean a record.
@@ -238,8 +294,28 @@ enum Way {
     Merge,
 }
 
+/// What a row means.
+enum Found<T> {
+    None,
+    One(Box<T>, Way),
+    /// More than one record: their names.
+    Several(Vec<String>),
+}
+
+/// Why a row that means several records is refused.
+fn several(records: &[String], singular: &str) -> Error {
+    let (one, other) = (
+        records.first().map_or("", String::as_str),
+        records.get(1).map_or("", String::as_str),
+    );
+    let said = format!(
+        "the row means {one} by one of its identifiers or names and {other} by another: merge them or mend the row"
+    );
+    Error::new(Class::Invalid, "RECORDS_DISAGREE", said).at(singular, "means more than one record")
+}
+
 /// The active record that a row means, and how.
-fn find<C: Collection>(work: &mut Work, row: &C::Item) -> Result<Option<(C::Item, Way)>> {
+fn find<C: Collection>(work: &mut Work, row: &C::Item) -> Result<Found<C::Item>> {
     let kind = &C::shape().kind;
     let name = head_of(row)?.name;
     if !name.is_empty() {
@@ -255,7 +331,7 @@ fn find<C: Collection>(work: &mut Work, row: &C::Item) -> Result<Option<(C::Item
             } else {
                 Way::Merge
             };
-            return Ok(Some((found, way)));
+            return Ok(Found::One(Box::new(found), way));
         }
     }
     // Looked up also where a key says enough: imports that touch one name then go one after the other on PostgreSQL, and
@@ -299,20 +375,15 @@ fn find<C: Collection>(work: &mut Work, row: &C::Item) -> Result<Option<(C::Item
             }
         }
     }
-    let mut ids = ids.into_iter();
-    match (ids.next(), ids.next()) {
-        (None, _) => Ok(None),
-        (Some(name), None) => {
-            let named = work.require::<C>(&name)?;
+    let ids: Vec<String> = ids.into_iter().collect();
+    match ids.as_slice() {
+        [] => Ok(Found::None),
+        [name] => {
+            let named = work.require::<C>(name)?;
             let found = active::<C>(work, named)?;
-            Ok(Some((found, way)))
+            Ok(Found::One(Box::new(found), way))
         }
-        (Some(one), Some(other)) => {
-            let said = format!(
-                "the row means {one} by one of its identifiers or names and {other} by another: merge them or mend the row"
-            );
-            Err(Error::new(Class::Invalid, "RECORDS_DISAGREE", said).at(C::SINGULAR, "means more than one record"))
-        }
+        _ => Ok(Found::Several(ids)),
     }
 }
 

@@ -170,13 +170,18 @@ pub fn identifiers_differ(one: &[Identifier], other: &[Identifier]) -> bool {
     let values = |of: &[Identifier], scheme: &str| -> BTreeSet<String> {
         of.iter()
             .filter(|i| i.scheme == scheme)
-            .map(|i| i.value.clone())
+            .map(|i| text::grouped(&i.value).into_owned())
             .collect()
     };
     one.iter().map(|i| i.scheme.as_str()).any(|scheme| {
         let (a, b) = (values(one, scheme), values(other, scheme));
         !b.is_empty() && a.is_disjoint(&b)
     })
+}
+
+/// Whether two are one identifier. What an earlier version has stored may be written otherwise.
+fn is_one(a: &Identifier, b: &Identifier) -> bool {
+    a.scheme == b.scheme && (a.value == b.value || text::grouped(&a.value) == text::grouped(&b.value))
 }
 
 /// Keeps stored identifiers of the schemes that a source does not give, in the stored order.
@@ -254,7 +259,7 @@ pub fn contradiction(row: Known<'_>, stored: Known<'_>, by_own: bool) -> Option<
     for (place, held) in row.2.iter().enumerate() {
         let mut of_scheme = stored.2.iter().filter(|other| other.scheme == held.scheme).peekable();
         let is_known = of_scheme.peek().is_some();
-        let shares = |one: &Identifier| stored.2.contains(one);
+        let shares = |one: &Identifier| stored.2.iter().any(|other| is_one(one, other));
         let agrees = row.2.iter().any(|one| one.scheme == held.scheme && shares(one));
         if is_known && !agrees && (!by_own || identifier::identifies(&held.scheme)) {
             let said = format!("the record has another identifier of the scheme {}", held.scheme);
@@ -266,6 +271,12 @@ pub fn contradiction(row: Known<'_>, stored: Known<'_>, by_own: bool) -> Option<
         return problem("display_name", "the record has a wholly different name".to_owned());
     }
     None
+}
+
+/// Whether a row that shares only a number with a stored person, of a sort that several houses give, has another surname or given name.
+pub fn is_other_person(row: Known<'_>, stored: Known<'_>) -> bool {
+    let named = !row.0.trim().is_empty() && row.0 != stored.0;
+    named && alike::other_person(names_of(row.0, row.1), stored_names(stored).into_iter())
 }
 
 fn stored_names<'a>(stored: Known<'a>) -> Vec<&'a str> {

@@ -55,7 +55,10 @@ fn wrong(of: texts::Text, text: &str) -> Option<(&'static str, String)> {
         return Some(("IDENTITY_DOCUMENT_IN_CLEAR", IN_CLEAR.to_owned()));
     }
     let damage = match of.sort? {
-        Sort::Name => text::damage(text.trim()),
+        // A line break of a word processor that stands alone is no blank.
+        Sort::Name => {
+            text::damage(text.trim()).or_else(|| text::damage_of_prose(text).filter(|_| text.trim().is_empty()))
+        }
         Sort::Prose => text::damage_of_prose(text),
     };
     damage.map(|damage| (damage.reason, damage.told()))

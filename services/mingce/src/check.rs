@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use mingce_mapping::{Item, Mapping, Options, Source, Survey};
+use mingce_mapping::{HIDDEN, Item, Mapping, Options, Source, Survey, chinese, seen};
 
 use crate::import::collection;
+use crate::lang::Lang;
 
 /// How many refused rows are shown.
 const SHOWN: usize = 20;
@@ -30,6 +31,9 @@ pub struct CheckArgs {
     /// Writes the draft of a mapping to this new file instead of showing it.
     #[arg(long, value_name = "FILE")]
     pub draft: Option<PathBuf>,
+    /// Language of what is said; that of the system where none is named.
+    #[arg(long, value_enum)]
+    pub lang: Option<Lang>,
 }
 
 /// Runs the command: 3 where the mapping refuses rows.
@@ -46,18 +50,26 @@ pub fn run(args: &CheckArgs) -> Result<ExitCode> {
         ..Options::default()
     };
     let survey = Survey::of(&args.file, &options)?;
-    told(&survey.source, &mut out)?;
+    let lang = Lang::of(args.lang);
+    told(&survey.source, &mut out, lang)?;
     if survey.columns.is_empty() {
-        writeln!(out, "JSON lines: import them `--as` a collection")?;
+        let said = lang.choose(
+            "JSON 行：请用 --as 指定一个集合导入",
+            "JSON lines: import them `--as` a collection",
+        );
+        writeln!(out, "{said}")?;
         return Ok(ExitCode::SUCCESS);
     }
     let rows: Vec<_> = survey.header.iter().map(u64::to_string).collect();
-    writeln!(
-        out,
-        "headers seem to be in row {} (表头似乎在第{}行)",
-        rows.join(", "),
-        rows.join("、")
-    )?;
+    match lang {
+        Lang::En => writeln!(
+            out,
+            "headers seem to be in row {} (表头似乎在第{}行)",
+            rows.join(", "),
+            rows.join("、")
+        )?,
+        Lang::Zh => writeln!(out, "表头似乎在第{}行", rows.join("、"))?,
+    }
     writeln!(out)?;
     for column in &survey.columns {
         let words = column.guess.words();
@@ -69,7 +81,8 @@ pub fn run(args: &CheckArgs) -> Result<ExitCode> {
         Some(path) => {
             let mut file = std::fs::File::create_new(path).with_context(|| path.display().to_string())?;
             file.write_all(draft.as_bytes())?;
-            writeln!(out, "\nthe draft of a mapping is in {}", path.display())?;
+            let said = lang.choose("映射草稿已写入", "the draft of a mapping is in");
+            writeln!(out, "\n{said} {}", path.display())?;
         }
         None => write!(out, "\n{draft}")?,
     }
@@ -77,20 +90,38 @@ pub fn run(args: &CheckArgs) -> Result<ExitCode> {
 }
 
 /// What a workbook says of its sheets and rows.
-fn told(source: &Source, out: &mut dyn Write) -> Result<()> {
+fn told(source: &Source, out: &mut dyn Write, lang: Lang) -> Result<()> {
     for sheet in source.sheets() {
-        let read = if sheet.name == source.sheet() { ", this one" } else { "" };
-        let hidden = if sheet.hidden { ", hidden (隐藏)" } else { "" };
-        writeln!(out, "sheet {}{hidden}{read}", sheet.name)?;
+        let read = match sheet.name == source.sheet() {
+            true => lang.choose("，读取此表", ", this one"),
+            false => "",
+        };
+        let hidden = match sheet.hidden {
+            true => lang.choose("，隐藏", ", hidden (隐藏)"),
+            false => "",
+        };
+        writeln!(out, "{} {}{hidden}{read}", lang.choose("工作表", "sheet"), sheet.name)?;
     }
-    writeln!(out, "about {} rows", source.approximate_rows())?;
-    match source.hidden_rows() {
-        (0, false) => {}
-        (0, true) => writeln!(out, "a filter is set and hides nothing")?,
-        (rows, filter) => writeln!(
+    let rows = source.approximate_rows();
+    match lang {
+        Lang::En => writeln!(out, "about {rows} rows")?,
+        Lang::Zh => writeln!(out, "约 {rows} 行")?,
+    }
+    match (source.hidden_rows(), lang) {
+        ((0, false), _) => {}
+        ((0, true), _) => {
+            let said = lang.choose("设有筛选，但没有隐藏的行", "a filter is set and hides nothing");
+            writeln!(out, "{said}")?;
+        }
+        ((rows, filter), Lang::En) => writeln!(
             out,
             "{rows} rows are hidden{} (有隐藏或被筛选的行): a mapping says `hidden = \"read\"` or `hidden = \"skip\"`",
             if filter { ", a filter is set" } else { "" }
+        )?,
+        ((rows, filter), Lang::Zh) => writeln!(
+            out,
+            "有 {rows} 行被隐藏{}：在映射中写明 hidden = \"read\" 或 hidden = \"skip\"",
+            if filter { "（设有筛选）" } else { "" }
         )?,
     }
     Ok(())
@@ -102,7 +133,8 @@ fn with(name: &str, args: &CheckArgs, out: &mut dyn Write) -> Result<ExitCode> {
     let mut options = mapping.options();
     options.sheet = args.sheet.clone().or(options.sheet);
     let source = Source::open(&args.file, &options)?;
-    told(&source, out)?;
+    let lang = Lang::of(args.lang);
+    told(&source, out, lang)?;
     mapping.check(&source)?;
     let mut any = false;
     for part in mapping.parts() {
@@ -120,16 +152,26 @@ fn with(name: &str, args: &CheckArgs, out: &mut dyn Write) -> Result<ExitCode> {
         })?;
         any |= counts.refused > 0;
         let label = part.collection().label;
-        writeln!(out, "{label}: {} read, {} refused", counts.resources, counts.refused)?;
+        match lang {
+            Lang::En => writeln!(out, "{label}: {} read, {} refused", counts.resources, counts.refused)?,
+            Lang::Zh => writeln!(out, "{label}：读取 {}，被拒 {}", counts.resources, counts.refused)?,
+        }
         for (reason, count) in &counts.skipped {
-            writeln!(out, "  passed over, {reason}: {count}")?;
+            match lang {
+                Lang::En => writeln!(out, "  passed over, {reason}: {count}")?,
+                Lang::Zh if reason == HIDDEN => writeln!(out, "  跳过，在表中被隐藏或筛掉：{count}")?,
+                Lang::Zh => writeln!(out, "  跳过，{reason}：{count}")?,
+            }
         }
         for (reason, count) in &reasons {
             writeln!(out, "  {reason}: {count}")?;
         }
         for refusal in shown {
-            let (row, column) = (refusal.row, &refusal.column);
-            writeln!(out, "  row {row}, {column} {}: {}", refusal.value, refusal.description)?;
+            let (row, column, value) = (refusal.row, seen(&refusal.column), seen(&refusal.value));
+            match (lang, chinese(&refusal.reason)) {
+                (Lang::Zh, Some(said)) => writeln!(out, "  第 {row} 行，{column} {value}：{said}")?,
+                _ => writeln!(out, "  row {row}, {column} {value}: {}", refusal.description)?,
+            }
         }
     }
     Ok(if any { ExitCode::from(3) } else { ExitCode::SUCCESS })

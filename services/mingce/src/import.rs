@@ -169,6 +169,8 @@ pub struct How {
     pub force: bool,
     /// Shows a progress bar on stderr.
     pub bar: bool,
+    /// The language of what is said.
+    pub lang: Lang,
 }
 
 /// Runs the command. Exit 0 where nothing was refused, 3 where rows were, 130 where it was interrupted.
@@ -181,13 +183,15 @@ pub async fn run(args: ImportArgs) -> Result<ExitCode> {
     let mut options = mapping.options();
     options.sheet = args.sheet.clone().or(options.sheet);
     let source = Source::open(&args.file, &options)?;
-    written::check(&args, &source)?;
+    let lang = Lang::of(args.lang);
+    written::check(&args, &source, lang)?;
     mapping.check(&source)?;
     let (mapping, source) = (Arc::new(mapping), Arc::new(source));
     let how = How {
         dry_run: args.dry_run,
         force: args.force,
         bar: io::stderr().is_terminal(),
+        lang,
     };
     let stop = Stop::listen();
     let mut summary = Summary::default();
@@ -196,7 +200,6 @@ pub async fn run(args: ImportArgs) -> Result<ExitCode> {
         loaded?;
         return Ok(ExitCode::SUCCESS);
     }
-    let lang = Lang::of(args.lang);
     let shown = summary.refusals.len().min(summary::SHOWN);
     if loaded.is_ok() {
         mapping.look_up(&source, summary.refusals.get_mut(..shown).unwrap_or_default())?;
@@ -214,7 +217,10 @@ pub async fn run(args: ImportArgs) -> Result<ExitCode> {
     }
     loaded?;
     if stop.is_asked() {
-        let said = "interrupted: what the table counts was kept; run the same command again for the rest";
+        let said = lang.choose(
+            "已中断：表中所列均已保存；其余请再次运行同一命令",
+            "interrupted: what the table counts was kept; run the same command again for the rest",
+        );
         writeln!(io::stderr(), "mingce: {said}")?;
         return Ok(ExitCode::from(stop::INTERRUPTED));
     }
@@ -386,10 +392,17 @@ impl Run {
         if !held.is_empty() && !self.stop.is_asked() {
             self.try_rows(part, channel, &mask, held, kept).await?;
         }
+        let lang = self.how.lang;
         let counts = read.context(if self.how.dry_run {
-            "the dry run stopped: the file cannot be read further"
+            lang.choose(
+                "试运行中断：文件无法继续读取",
+                "the dry run stopped: the file cannot be read further",
+            )
         } else {
-            "the import stopped; what stood before that place was imported"
+            lang.choose(
+                "导入中断：该处之前的内容已导入",
+                "the import stopped; what stood before that place was imported",
+            )
         })?;
         if !self.stop.is_asked() {
             kept.tally.counts = counts.unwrap_or_default();
@@ -440,8 +453,10 @@ impl Run {
         let sent = piece.len();
         let (answer, rows) = piece.end().await.map_err(|status| {
             kept.tally.unclear += u64::try_from(sent).unwrap_or(0);
-            wire::failure(&format!("importing {}", kept.tally.collection), &status)
-                .context("the import stopped; what was kept stays. Run it again: it ends as one whole run does")
+            wire::failure(&format!("importing {}", kept.tally.collection), &status).context(self.how.lang.choose(
+                "导入中断；已保存的内容保留。请再次运行：结果与一次完整导入相同",
+                "the import stopped; what was kept stays. Run it again: it ends as one whole run does",
+            ))
         })?;
         if answer.outcomes.len() != rows.len() {
             return Err(anyhow!(

@@ -1,13 +1,15 @@
 //! The language in which the command line says what is wrong with rows.
 
 use std::env;
+use std::error::Error;
 
 /// A language of messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Lang {
     /// Chinese, with the English words behind
     Zh,
     /// English
+    #[default]
     En,
 }
 
@@ -25,6 +27,16 @@ impl Lang {
         } else {
             Lang::En
         }
+    }
+
+    /// An error with all its causes, in one line.
+    pub fn told(self, error: &anyhow::Error) -> String {
+        let cause = |cause: &(dyn Error + 'static)| match (self, cause.downcast_ref::<mingce_mapping::Error>()) {
+            (Lang::Zh, Some(error)) => error.chinese(),
+            _ => cause.to_string(),
+        };
+        let causes: Vec<String> = error.chain().map(cause).collect();
+        causes.join(self.choose("：", ": "))
     }
 
     /// The one of two texts that is in this language.

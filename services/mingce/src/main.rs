@@ -18,6 +18,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use mingce_server::host;
 
+use crate::lang::Lang;
+
 /// Mingce (名册): the register of key laboratories, talent and science awards. Without a command it serves.
 #[derive(Debug, Parser)]
 #[command(name = "mingce", version, args_conflicts_with_subcommands = true)]
@@ -59,20 +61,26 @@ fn main() -> ExitCode {
         None => serve::run(cli.serve).await.map_err(|failure| failure.to_string()),
         Some(Command::Serve(args)) => serve::run(args).await.map_err(|failure| failure.to_string()),
         Some(Command::Migrate(args)) => serve::migrate(args).await.map_err(|failure| failure.to_string()),
-        Some(Command::Import(args)) => ended(import::run(args).await),
-        Some(Command::Check(args)) => ended(check::run(&args)),
-        Some(Command::Export(args)) => ended(export::run(args).await),
-        Some(Command::Search(args)) => ended(search::run(args).await),
-        Some(Command::Duplicates(args)) => ended(duplicates::list(args).await),
-        Some(Command::Distinct(args)) => ended(duplicates::distinct(args).await),
-        Some(Command::Merge(args)) => ended(merge::merge(args).await),
-        Some(Command::Unmerge(args)) => ended(merge::unmerge(args).await),
-        Some(Command::Contract(args)) => ended(contract::run(&args)),
+        Some(Command::Import(args)) => {
+            let lang = args.lang;
+            ended(import::run(args).await, lang)
+        }
+        Some(Command::Check(args)) => ended(check::run(&args), args.lang),
+        Some(Command::Export(args)) => {
+            let lang = args.lang;
+            ended(export::run(args).await, lang)
+        }
+        Some(Command::Search(args)) => ended(search::run(args).await, None),
+        Some(Command::Duplicates(args)) => ended(duplicates::list(args).await, None),
+        Some(Command::Distinct(args)) => ended(duplicates::distinct(args).await, None),
+        Some(Command::Merge(args)) => ended(merge::merge(args).await, None),
+        Some(Command::Unmerge(args)) => ended(merge::unmerge(args).await, None),
+        Some(Command::Contract(args)) => ended(contract::run(&args), None),
     })
 }
 
 /// How a command ended. A reader who has seen enough (`| head`) is no failure.
-fn ended(result: anyhow::Result<ExitCode>) -> Result<ExitCode, String> {
+fn ended(result: anyhow::Result<ExitCode>, lang: Option<Lang>) -> Result<ExitCode, String> {
     result.or_else(|error| {
         let closed = |cause: &(dyn std::error::Error + 'static)| {
             cause
@@ -82,7 +90,7 @@ fn ended(result: anyhow::Result<ExitCode>) -> Result<ExitCode, String> {
         if error.chain().any(closed) {
             Ok(ExitCode::SUCCESS)
         } else {
-            Err(format!("{error:#}"))
+            Err(Lang::of(lang).told(&error))
         }
     })
 }

@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use mingce_orm::identifier::{self, mask_document, resident_id};
 use mingce_orm::names::{
-    Known, Problems, absorb_names, contradiction, identifier_keys, keep_identifiers, keep_names, names_of,
-    settle_identifiers, settle_names, steady_identifiers, year_of,
+    Known, Problems, absorb_names, contradiction, identifier_keys, is_other_person, keep_identifiers, keep_names,
+    names_of, settle_identifiers, settle_names, steady_identifiers, year_of,
 };
 use mingce_orm::{Beside, Cell, Collection, Column, Field, Key, Likeness, Result, Shape, Violation, Work};
 use mingce_proto::talent::{Employment, Talent};
@@ -151,6 +151,11 @@ impl Collection for Talents {
         }
         if !by_own && row.birth_year != 0 && stored.birth_year != 0 && row.birth_year != stored.birth_year {
             return differ("birth_date", "year of birth");
+        }
+        // A number of a house says little where another house may give it too; the year of birth says more.
+        let same_year = row.birth_year != 0 && row.birth_year == stored.birth_year;
+        if !by_own && !same_year && is_other_person(known(row), known(stored)) {
+            return differ("display_name", "surname or given name");
         }
         contradiction(known(row), known(stored), by_own)
     }

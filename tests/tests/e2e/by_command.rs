@@ -322,4 +322,44 @@ async fn reasons_are_in_chinese_where_asked(store: Store) {
         .output()
         .unwrap();
     assert!(String::from_utf8(ran.stdout).unwrap().contains(row));
+
+    // What is wrong with a file, and the lines of the summary.
+    write(&register, "page.xls", "<html><table><tr><td>姓名");
+    write(&register, "empty.csv", "\n");
+    write(&register, "break.csv", "display_name\n甲大学\n\"乙大学\n");
+    for (args, said) in [
+        (
+            ["import", "page.xls", "--as", "organizations"],
+            "mingce: page.xls：这是网页（HTML）",
+        ),
+        (
+            ["import", "empty.csv", "--as", "organizations"],
+            "mingce: empty.csv：没有表头；文件是空的",
+        ),
+        (
+            ["import", "nowhere.csv", "--as", "organizations"],
+            "mingce: nowhere.csv：文件不存在",
+        ),
+        (
+            ["import", "o.csv", "--as", "mapping"],
+            "mingce: 没有名为 \"mapping\" 的映射",
+        ),
+        (
+            ["import", "break.csv", "--as", "organizations"],
+            "mingce: 导入中断：该处之前的内容已导入：break.csv：第3行：单元格的引号没有结束",
+        ),
+    ] {
+        let ran = register.cli(&[&args[..], &["--lang", "zh"]].concat());
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        assert!(ran.stderr.starts_with(said), "{ran:?}");
+        assert!(!register.cli(&args).stderr.contains('：'), "{args:?}");
+    }
+    write(&register, "l.csv", "display_name,hosts\n实验室,丙大学\n");
+    let said = register
+        .cli(&["import", "l.csv", "--as", "labs", "--lang", "zh"])
+        .succeeded();
+    assert!(
+        said.contains("labs：已新建 1 条被引用的 organizations 记录（未核实）"),
+        "{said}"
+    );
 }

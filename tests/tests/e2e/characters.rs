@@ -1,12 +1,42 @@
 //! Texts that name, number or group something have one form of characters, on the way in and in filters and statistics.
 
-use mingce_e2e::{Register, Store, on_both_stores};
+use std::fs;
+
+use mingce_e2e::{Register, Store, failure, on_both_stores};
 use mingce_proto::labs::{ListOrganizationsRequest, Organization, SearchOrganizationsRequest};
 use mingce_proto::registry::ComputeStatisticsRequest;
 
-use crate::made::{made, organization};
+use tonic::Code;
 
-on_both_stores!(names_and_groups_that_look_the_same_are_the_same);
+use crate::made::{create, made, organization};
+
+on_both_stores!(
+    names_and_groups_that_look_the_same_are_the_same,
+    a_line_break_of_a_word_processor_is_no_blank,
+);
+
+async fn a_line_break_of_a_word_processor_is_no_blank(store: Store) {
+    let register = Register::start(store).await;
+    let files = [
+        ("export.csv", "display_name,city\n\u{2028},青岛\n", "organizations"),
+        ("list.csv", "单位,城市\n\u{2029},青岛\n", "list.toml"),
+        ("city.csv", "display_name,city\n甲大学,\u{2028}\n", "organizations"),
+    ];
+    let mapping =
+        "[[part]]\ncollection = \"organizations\"\n[part.fields]\ndisplay_name = \"{单位}\"\ncity = \"{城市}\"\n";
+    fs::write(register.beside().join("list.toml"), mapping).unwrap();
+    for (file, text, mapping) in files {
+        fs::write(register.beside().join(file), text).unwrap();
+        let ran = register.cli(&["import", file, "--as", mapping]);
+        assert_eq!(ran.code, Some(3), "{ran:?}");
+        assert!(ran.stdout.contains("NAME_UNSEEN_CHARACTER"), "{file}: {ran:?}");
+    }
+    let wrong = register
+        .labs()
+        .create_organization(create(organization("\u{2028}")))
+        .await;
+    assert_eq!(failure(wrong).is(), (Code::InvalidArgument, "NAME_UNSEEN_CHARACTER"));
+}
 
 async fn names_and_groups_that_look_the_same_are_the_same(store: Store) {
     let register = Register::start(store).await;

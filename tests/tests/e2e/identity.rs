@@ -134,6 +134,36 @@ async fn a_row_that_shares_an_identifier_and_is_of_another_subject_is_refused(st
         ["unchanged"],
         "nothing of it was overwritten"
     );
+    // A number that more than one house gives makes no other surname or given name into the same person.
+    let shared = |name: &str| person(name, vec![held("staff", "2002")], "");
+    let rows = [
+        shared("甲三"),
+        shared("甲四"),
+        shared("乙三"),
+        shared("甲三丰"),
+        shared("Jia San"),
+    ];
+    let told = talents(&register, &rows[..3]).await;
+    assert_eq!(ends(&told), ["created", "RECORDS_DISAGREE", "RECORDS_DISAGREE"]);
+    for row in &rows[3..] {
+        assert_eq!(
+            ends(&talents(&register, std::slice::from_ref(row)).await),
+            ["updated"],
+            "{}",
+            row.display_name
+        );
+    }
+    let born = |name: &str| Talent {
+        birth_date: "1970".to_owned(),
+        ..person(name, vec![held("staff", "3003")], "")
+    };
+    for (name, end) in [("甲三", "created"), ("甲四", "updated"), ("乙五", "RECORDS_DISAGREE")] {
+        assert_eq!(
+            ends(&talents(&register, &[born(name)]).await),
+            [end],
+            "{name}: the same year of birth"
+        );
+    }
     // A clerk who says which record is meant may mend what it is known by.
     let mended = Talent {
         name: name.clone(),

@@ -1,7 +1,17 @@
-//! A register that was made before there were life cycles takes their tables with `mingce migrate`.
+//! What an earlier version has left is brought to this one by `mingce migrate`: tables of life cycles, and texts as they were written
+//! before characters had one form.
 
-use mingce_e2e::{Register, Store};
+use std::time::Instant;
+use std::{env, fs};
+
+use mingce_e2e::{Register, Store, on_both_stores};
+use mingce_proto::labs::{ListOrganizationsRequest, SearchLabsRequest, SearchOrganizationsRequest};
 use mingce_proto::registry::ComputeStatisticsRequest;
+use mingce_proto::talent::{ListTalentsRequest, SearchTalentsRequest};
+
+use crate::files::table;
+
+on_both_stores!(texts_of_an_earlier_version_are_refused_and_after_migrate_found_in_every_way);
 
 /// What the migrations of life cycles bring, taken back.
 const BEFORE: &str = "
@@ -54,4 +64,187 @@ async fn an_earlier_register_is_refused_and_after_migrate_has_everything() {
     register.migrate().succeeded();
     register.restart();
     assert_eq!(joined(&register).await, before);
+}
+
+/// How many persons there are, where `MINGCE_UPGRADE` does not say.
+const PERSONS: usize = 300;
+
+/// Characters as they were stored, and as they are: radicals, which are as long as the characters that they stand for.
+const OLD: [(&str, &str); 2] = [("⻘", "青"), ("⻓", "长")];
+
+/// Writes the texts of records as an earlier version has stored them: bodies, columns, values, keys; and no search index of them.
+async fn as_before(register: &Register, store: Store) {
+    let hex = |text: &str| text.bytes().map(|byte| format!("{byte:02X}")).collect::<String>();
+    for (table, columns) in [
+        ("organizations", &["display_name", "city"][..]),
+        ("labs", &["display_name", "city", "field"]),
+        ("talents", &["display_name", "title"]),
+    ] {
+        for (old, new) in OLD {
+            let body = match store {
+                Store::Sqlite => format!("unhex(replace(hex(body), '{}', '{}'))", hex(new), hex(old)),
+                Store::Postgres => {
+                    let (new, old) = (hex(new).to_lowercase(), hex(old).to_lowercase());
+                    format!("decode(replace(encode(body, 'hex'), '{new}', '{old}'), 'hex')")
+                }
+            };
+            let columns: Vec<String> = columns
+                .iter()
+                .map(|c| format!("{c} = replace({c}, '{new}', '{old}')"))
+                .collect();
+            let text = format!(
+                "UPDATE {table} SET body = {body}, {};
+                 UPDATE {table}_values SET value = replace(value, '{new}', '{old}');
+                 UPDATE {table}_keys SET key = replace(key, '{new}', '{old}');",
+                columns.join(", ")
+            );
+            register.execute(&text).await;
+        }
+        let index = match store {
+            Store::Sqlite => format!("DROP TABLE {table}_search"),
+            Store::Postgres => format!("UPDATE {table} SET tokens = ''::tsvector"),
+        };
+        register.execute(&index).await;
+    }
+    register
+        .execute("DELETE FROM settings WHERE name = 'text' OR name LIKE 'text %'")
+        .await;
+}
+
+#[allow(clippy::print_stdout)]
+async fn texts_of_an_earlier_version_are_refused_and_after_migrate_found_in_every_way(store: Store) {
+    let persons = env::var("MINGCE_UPGRADE").map_or(PERSONS, |text| text.parse().unwrap());
+    let mut register = Register::start(store).await;
+    let import = |register: &Register, name: &str, collection: &str, text: &str| {
+        fs::write(register.beside().join(name), text).unwrap();
+        let ran = register
+            .command(&["import", name, "--as", collection])
+            .output()
+            .unwrap();
+        let said = String::from_utf8(ran.stdout).unwrap();
+        assert!(ran.status.success(), "{said}");
+        table(&said)[0].1
+    };
+    let organizations = "display_name,city,identifiers\n青岛长江示例所,青岛,\"[{\"\"scheme\"\":\"\"code\"\",\"\"value\"\":\"\"青-1\"\"}]\"\n";
+    let labs = "display_name,city,field,hosts\n长江生态实验室,青岛,青年科学,青岛长江示例所\n";
+    let mut talents = "display_name,title,identifiers\n".to_owned();
+    for n in 0..persons {
+        talents.push_str(&format!(
+            "长青{n},青年教授,\"[{{\"\"scheme\"\":\"\"staff\"\",\"\"value\"\":\"\"青{n}\"\"}}]\"\n"
+        ));
+    }
+    assert_eq!(import(&register, "o.csv", "organizations", organizations), [1, 0, 0, 0]);
+    assert_eq!(import(&register, "l.csv", "labs", labs), [1, 0, 0, 0]);
+    assert_eq!(
+        import(&register, "t.csv", "talents", &talents),
+        [persons as u64, 0, 0, 0]
+    );
+    register.stop();
+    as_before(&register, store).await;
+    let refused = register.try_to_serve("127.0.0.1:0").failed_with_one_line();
+    assert!(refused.contains("mingce migrate"), "{refused}");
+    let from = Instant::now();
+    register.migrate().succeeded();
+    println!(
+        "{store:?}: migrate over {persons} persons took {:.1} s",
+        from.elapsed().as_secs_f64()
+    );
+    register.restart();
+
+    // Filters, searches, groups and references by what people write.
+    let asked = ListOrganizationsRequest {
+        filter: "display_name = \"青岛长江示例所\" AND city = \"青岛\" AND identifiers : \"青-1\"".to_owned(),
+        ..ListOrganizationsRequest::default()
+    };
+    assert_eq!(
+        register
+            .labs()
+            .list_organizations(asked)
+            .await
+            .unwrap()
+            .into_inner()
+            .organizations
+            .len(),
+        1
+    );
+    let asked = ListTalentsRequest {
+        filter: "title = \"青年教授\" AND display_name = \"长青7\"".to_owned(),
+        ..ListTalentsRequest::default()
+    };
+    assert_eq!(
+        register
+            .talent()
+            .list_talents(asked)
+            .await
+            .unwrap()
+            .into_inner()
+            .talents
+            .len(),
+        1
+    );
+    for query in ["青岛长江示例所", "qingdao changjiang", "qdcj"] {
+        let asked = SearchOrganizationsRequest {
+            query: query.to_owned(),
+            ..SearchOrganizationsRequest::default()
+        };
+        let found = register.labs().search_organizations(asked).await.unwrap().into_inner();
+        assert_eq!(found.organizations.len(), 1, "{query}");
+    }
+    let asked = SearchLabsRequest {
+        query: "长江生态".to_owned(),
+        ..SearchLabsRequest::default()
+    };
+    assert_eq!(
+        register
+            .labs()
+            .search_labs(asked)
+            .await
+            .unwrap()
+            .into_inner()
+            .labs
+            .len(),
+        1
+    );
+    let asked = SearchTalentsRequest {
+        query: "长青7".to_owned(),
+        ..SearchTalentsRequest::default()
+    };
+    assert!(
+        !register
+            .talent()
+            .search_talents(asked)
+            .await
+            .unwrap()
+            .into_inner()
+            .talents
+            .is_empty()
+    );
+    let asked = ComputeStatisticsRequest {
+        collection: "talents".to_owned(),
+        group_by: vec!["title".to_owned()],
+        ..ComputeStatisticsRequest::default()
+    };
+    let groups = register
+        .talent()
+        .compute_statistics(asked)
+        .await
+        .unwrap()
+        .into_inner()
+        .groups;
+    let groups: Vec<_> = groups
+        .iter()
+        .map(|group| (group.values.join(""), group.count))
+        .collect();
+    assert_eq!(groups, [("青年教授".to_owned(), i64::try_from(persons).unwrap())]);
+    // The files of that time mean the same records, and once they have been loaded again, nothing changes.
+    for (name, collection, text) in [
+        ("o.csv", "organizations", organizations),
+        ("l.csv", "labs", labs),
+        ("t.csv", "talents", &talents),
+    ] {
+        let [created, _, _, refused] = import(&register, name, collection, text);
+        assert_eq!((created, refused), (0, 0), "{collection}");
+        let [created, updated, _, refused] = import(&register, name, collection, text);
+        assert_eq!((created, updated, refused), (0, 0, 0), "{collection}");
+    }
 }

@@ -1,6 +1,6 @@
 //! The identity document of a person: a resident number, a passport or a permit, however it is written; or none.
 
-use super::noise::{bare, is_dash, is_quote, is_scientific, says_none, scientific};
+use super::noise::{bare, count, is_dash, is_quote, is_scientific, says_none, scientific};
 use super::{Fault, code, resident};
 
 /// What is said of an identity document that is none.
@@ -38,7 +38,7 @@ pub fn document(value: &str) -> Result<Option<String>, Fault> {
             break;
         }
         if rest.len() == 18 && (place == 0 || resident::resident_id(rest).is_ok()) {
-            return card(rest).map(Some);
+            return card(rest, value).map(Some);
         }
         if let Some(number) = Some(rest).filter(|rest| rest.is_ascii()).and_then(old_card) {
             return Ok(Some(number));
@@ -46,14 +46,14 @@ pub fn document(value: &str) -> Result<Option<String>, Fault> {
     }
     let is_plain = number.bytes().all(|b| b.is_ascii_alphanumeric());
     let travel = Some(number.as_str()).filter(|_| is_plain).and_then(travel);
-    travel.map(Some).ok_or_else(|| unclear(&number))
+    travel.map(Some).ok_or_else(|| unclear(&number, value))
 }
 
 /// A card of 18 characters.
-fn card(number: &str) -> Result<String, Fault> {
+fn card(number: &str, value: &str) -> Result<String, Fault> {
     match resident::resident_id(number) {
         Ok(card) => Ok(card.number),
-        Err(fault) if fault.reason == "RESIDENT_ID_MALFORMED" => Err(unclear(number)),
+        Err(fault) if fault.reason == "RESIDENT_ID_MALFORMED" => Err(unclear(number, value)),
         Err(fault) if number.ends_with("000") => {
             let said = format!(
                 "{}; it ends in 000, as where a spreadsheet has rounded the number: set the column to text and type it again. \
@@ -122,11 +122,12 @@ fn with_latin_x(number: String) -> String {
     }
 }
 
-fn unclear(number: &str) -> Fault {
+/// `value` is what was given, of which `number` is what is left.
+fn unclear(number: &str, value: &str) -> Fault {
     let said = format!(
         "has {} characters, and is neither a resident number (18 with their check, or 15 digits), nor a permit or passport: give one of them, or \
          nothing where there is none. 证件号码无法识别：请填18位或15位身份证号、护照、通行证或永久居留证号码；没有请留空。",
-        number.chars().count()
+        count(value, number)
     );
     Fault::new(UNCLEAR, said)
 }

@@ -273,6 +273,27 @@ fn widened(value: &str) -> String {
         .collect()
 }
 
+#[test]
+fn a_sign_for_a_digit_that_nobody_could_read_is_counted() {
+    for written in [
+        "11010519491231002?",
+        "1101051949123100？X",
+        "?1010519491231002X",
+        "身份证：11010519491231002*",
+    ] {
+        let fault = document(written).unwrap_err();
+        assert_eq!(fault.reason, "IDENTITY_DOCUMENT_UNCLEAR", "{written}");
+        assert!(fault.description.starts_with("has 18 characters"), "{written}: {fault}");
+    }
+    let fault = super::canonical("uscc", "91370200163562681?").unwrap_err();
+    assert!(
+        fault
+            .description
+            .starts_with("has 18 characters, of which 17 can be read"),
+        "{fault}"
+    );
+}
+
 proptest! {
     #[test]
     fn noise_round_and_within_a_resident_number_changes_nothing(

@@ -57,7 +57,7 @@ pub fn identifies(scheme: &str) -> bool {
 }
 
 /// The one form in which an identifier is stored and compared. `uscc`, `ror`, `orcid` and `isni` are checked by their own rules, without the
-/// labels, apostrophes and blanks round them; the value of any other scheme is trimmed and brought to NFKC. For the documents of persons
+/// labels, apostrophes and blanks round them; the value of any other scheme is trimmed and brought to the form of names. For the documents of persons
 /// see [`document`].
 ///
 /// # Errors
@@ -68,7 +68,7 @@ pub fn canonical(scheme: &str, value: &str) -> Result<String, Fault> {
         return Err(noise::scientific("NUMBER_ROUNDED"));
     }
     match scheme {
-        "uscc" => uscc::canonical(&noise::bare(value)),
+        "uscc" => uscc::canonical(&noise::bare(value), value),
         "ror" => ror::canonical(&noise::bare(value)),
         "orcid" => orcid::canonical(&noise::bare(value)),
         "isni" => isni::canonical(&noise::bare(value)),
@@ -97,7 +97,8 @@ fn any(value: String) -> Result<String, Fault> {
         return Err(Fault::new("IDENTIFIER_TOO_LONG", description));
     }
     match value.chars().position(unseen) {
-        None => Ok(value),
+        // A dash, a dot or a radical is one sign, as in names.
+        None => Ok(crate::text::canonical(&value).into_owned()),
         Some(place) => Err(Fault::new(
             "IDENTIFIER_UNSEEN_CHARACTER",
             format!(

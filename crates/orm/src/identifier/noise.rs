@@ -213,6 +213,13 @@ fn without_label(rest: &str) -> Option<&str> {
     han.or_else(latin)
 }
 
+/// How many characters a number has, with the signs that stand at its ends for digits that nobody could read: `1101…002?`.
+pub(super) fn count(value: &str, number: &str) -> usize {
+    let is_unread = |c: &char| matches!(c, '?' | '*' | '_');
+    let all = tidy(value).chars().filter(is_unread).count();
+    number.chars().filter(|c| !is_unread(c)).count() + all
+}
+
 /// Whether a value is empty or says that there is none: `无`, `/`, `—`, `N/A`, `暂无`, `null`, also behind a label.
 pub fn says_none(value: &str) -> bool {
     if value.trim().is_empty() || value.trim() == "\\N" {

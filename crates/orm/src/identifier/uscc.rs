@@ -7,14 +7,21 @@ pub(super) const ALPHABET: &str = "0123456789ABCDEFGHJKLMNPQRTUWXY";
 
 const ORGANIZATION_WEIGHTS: [u32; 8] = [3, 7, 9, 10, 5, 8, 4, 2];
 
-pub(super) fn canonical(value: &str) -> Result<String, Fault> {
+/// `given` is the whole of what was given, of which `value` is left.
+pub(super) fn canonical(value: &str, given: &str) -> Result<String, Fault> {
     let part_of_none = |c: &char| c.is_whitespace() || noise::is_quote(*c) || noise::is_dash(*c);
     let value: String = value.to_uppercase().chars().filter(|c| !part_of_none(c)).collect();
     let malformed = |what: String| Fault::new("USCC_MALFORMED", what);
-    let count = value.chars().count();
-    if count != 18 {
+    if value.chars().count() != 18 {
+        let count = noise::count(given, &value);
+        let read = value.chars().count();
+        let unread = if read < count {
+            format!(", of which {read} can be read")
+        } else {
+            String::new()
+        };
         return Err(malformed(format!(
-            "has {count} characters: a unified social credit code has 18"
+            "has {count} characters{unread}: a unified social credit code has 18"
         )));
     }
     if let Some((place, c)) = value.chars().enumerate().find(|(_, c)| !ALPHABET.contains(*c)) {

@@ -202,7 +202,18 @@ pub fn refusals(mapping: &Mapping, part: &Part, row: &Row, outcome: &RowOutcome)
             description,
         }
     };
-    problems.into_iter().map(refusal).collect()
+    // Several fields may be filled from one column: what is wrong with it is told once.
+    let mut told: Vec<Refusal> = Vec::new();
+    for refusal in problems.into_iter().map(refusal) {
+        let same = |other: &Refusal| {
+            !other.column.is_empty()
+                && (other.row, &other.column, &other.reason) == (refusal.row, &refusal.column, &refusal.reason)
+        };
+        if !told.iter().any(same) {
+            told.push(refusal);
+        }
+    }
+    told
 }
 
 /// A row that a dry run would have created, as later rows find it.
@@ -336,11 +347,16 @@ mod tests {
         };
         let mut outcome = RowOutcome {
             row: 2,
-            problems: vec![problem("hosts[0].organization.identifier"), problem("members")],
+            problems: vec![
+                problem("hosts[0].organization.identifier"),
+                problem("members"),
+                problem("hosts[0].organization.identifier.value"),
+            ],
             ..RowOutcome::default()
         };
         outcome.set_outcome(Outcome::Refused);
         let found = refusals(&mapping, &mapping.parts()[0], &rows[0], &outcome);
+        assert_eq!(found.len(), 2, "one column is told once");
         assert_eq!(
             (found[0].column.as_str(), found[0].description.as_str()),
             ("host_ror_ids", "no")

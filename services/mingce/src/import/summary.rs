@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use mingce_mapping::{Refusal, chinese, seen};
+use mingce_mapping::{HIDDEN, Refusal, chinese, seen};
 use mingce_proto::registry::CreatedReference;
 
 use super::{Summary, Tally};
@@ -49,7 +49,7 @@ pub fn print(out: &mut impl Write, summary: &Summary, dry_run: bool, lang: Lang)
         )?;
     }
     for tally in &summary.tallies {
-        notes(out, tally, dry_run)?;
+        notes(out, tally, dry_run, lang)?;
     }
     made(out, &summary.made, dry_run, lang)?;
     if summary.refusals.is_empty() {
@@ -119,29 +119,42 @@ fn made(out: &mut impl Write, made: &[CreatedReference], dry_run: bool, lang: La
 }
 
 /// What the table has no column for.
-fn notes(out: &mut impl Write, tally: &Tally, dry_run: bool) -> io::Result<()> {
+fn notes(out: &mut impl Write, tally: &Tally, dry_run: bool, lang: Lang) -> io::Result<()> {
     let mut notes = Vec::new();
-    if tally.counts.joined > 0 {
-        notes.push(format!(
-            "{} rows joined to an earlier row of the same resource",
-            tally.counts.joined
-        ));
+    let joined = tally.counts.joined;
+    if joined > 0 {
+        notes.push(match lang {
+            Lang::En => format!("{joined} rows joined to an earlier row of the same resource"),
+            Lang::Zh => format!("{joined} 行并入同一条记录的前一行"),
+        });
     }
     for (reason, count) in &tally.counts.skipped {
-        notes.push(format!("{count} skipped: {}", seen(reason)));
+        notes.push(match lang {
+            Lang::En => format!("{count} skipped: {}", seen(reason)),
+            Lang::Zh if reason == HIDDEN => format!("跳过 {count} 行：在表中被隐藏或筛掉"),
+            Lang::Zh => format!("跳过 {count} 行：{}", seen(reason)),
+        });
     }
     for (collection, count) in &tally.references {
-        let made = if dry_run { "would be created" } else { "created" };
-        notes.push(format!("{count} {collection} that rows name {made}, unverified"));
+        notes.push(match (lang, dry_run) {
+            (Lang::En, true) => format!("{count} {collection} that rows name would be created, unverified"),
+            (Lang::En, false) => format!("{count} {collection} that rows name created, unverified"),
+            (Lang::Zh, true) => format!("将新建 {count} 条被引用的 {collection} 记录（未核实）"),
+            (Lang::Zh, false) => format!("已新建 {count} 条被引用的 {collection} 记录（未核实）"),
+        });
     }
-    if tally.unclear > 0 {
-        notes.push(format!("of {} rows it is not known what became of them", tally.unclear));
+    let unclear = tally.unclear;
+    if unclear > 0 {
+        notes.push(match lang {
+            Lang::En => format!("of {unclear} rows it is not known what became of them"),
+            Lang::Zh => format!("有 {unclear} 行不知结果如何"),
+        });
     }
     if notes.is_empty() {
-        Ok(())
-    } else {
-        writeln!(out, "{}: {}", tally.collection, notes.join("; "))
+        return Ok(());
     }
+    let (colon, between) = (lang.choose("：", ": "), lang.choose("；", "; "));
+    writeln!(out, "{}{colon}{}", tally.collection, notes.join(between))
 }
 
 fn shortened(value: &str) -> String {
@@ -224,6 +237,12 @@ mod tests {
             )
         );
         assert_eq!(lines.last(), Some(&"  and 2 more; --refused FILE writes them all"));
+
+        let mut out = Vec::new();
+        print(&mut out, &summary, true, Lang::Zh).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let notes = "awards：390 行并入同一条记录的前一行；跳过 6 行：no prize；将新建 334 条被引用的 organizations 记录（未核实）";
+        assert!(text.lines().any(|line| line == notes), "{text}");
     }
 
     #[test]

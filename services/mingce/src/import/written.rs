@@ -11,28 +11,54 @@ use crate::export::replace;
 use crate::lang::Lang;
 
 /// Checks the names of the files before anything is sent.
-pub fn check(args: &ImportArgs, source: &Source) -> Result<()> {
+pub fn check(args: &ImportArgs, source: &Source, lang: Lang) -> Result<()> {
     let file = args.file.canonicalize().ok();
     for (flag, path) in [("--refused", &args.refused), ("--created", &args.created)] {
         let Some(path) = path else { continue };
         let same = file.is_some() && path.canonicalize().ok() == file;
-        ensure!(!same, "{flag} names the file that is imported: name another");
+        ensure!(
+            !same,
+            match lang {
+                Lang::En => format!("{flag} names the file that is imported: name another"),
+                Lang::Zh => format!("{flag} 就是要导入的文件：请另取文件名"),
+            }
+        );
     }
     if let Some(path) = &args.refused {
         match (source.is_json(), ending(path).as_str()) {
             (false, "xlsx" | "csv") | (true, "jsonl" | "ndjson") => {}
-            (false, _) => bail!("--refused writes .xlsx or .csv: name a file that ends so"),
-            (true, _) => bail!("--refused writes JSON lines where the file has such: name a file that ends in .jsonl"),
+            (false, _) => bail!(
+                lang.choose(
+                    "--refused 写出 .xlsx 或 .csv：请用这样的扩展名",
+                    "--refused writes .xlsx or .csv: name a file that ends so"
+                )
+                .to_owned()
+            ),
+            (true, _) => bail!(
+                lang.choose(
+                    "导入的文件是 JSON 行，--refused 也写出 JSON 行：请用 .jsonl 扩展名",
+                    "--refused writes JSON lines where the file has such: name a file that ends in .jsonl"
+                )
+                .to_owned()
+            ),
         }
     }
     if let Some(path) = &args.created {
         ensure!(
             ["xlsx", "csv"].contains(&ending(path).as_str()),
-            "--created writes .xlsx or .csv: name a file that ends so"
+            lang.choose(
+                "--created 写出 .xlsx 或 .csv：请用这样的扩展名",
+                "--created writes .xlsx or .csv: name a file that ends so"
+            )
+            .to_owned()
         );
         ensure!(
             args.refused.as_ref() != Some(path),
-            "--refused and --created name one file: name two"
+            lang.choose(
+                "--refused 与 --created 是同一个文件：请分开",
+                "--refused and --created name one file: name two"
+            )
+            .to_owned()
         );
     }
     Ok(())

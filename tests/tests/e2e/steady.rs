@@ -1,0 +1,284 @@
+//! The same file a second time changes nothing: random rows of few names and few numbers, so that many of them mean one record, mean
+//! several, or contradict each other; and rows that are known by a name alone.
+
+use std::{env, fs};
+
+use mingce_e2e::mess::Dice;
+use mingce_e2e::{Register, Store, on_both_stores};
+use serde_json::{Map, Value, json};
+
+use crate::files::table;
+
+on_both_stores!(
+    talents_stay,
+    lab_designations_stay,
+    awards_stay,
+    a_row_does_not_make_an_earlier_one_mean_another_record,
+);
+
+type Row = Map<String, Value>;
+
+/// How many seeds each collection is tried with, where `MINGCE_STEADY` does not say.
+const SEEDS: u64 = 3;
+/// How many rows a file has.
+const ROWS: usize = 60;
+
+const PEOPLE: [&str; 8] = [
+    "张三",
+    "张三丰",
+    "张四",
+    "李三",
+    "Zhang San",
+    "王五",
+    "欧阳明",
+    "欧阳 明",
+];
+const VALUES: [&str; 8] = ["1", "２", " 2", "3", "4", "5", "6", "7"];
+
+fn put(row: &mut Row, field: &str, value: impl Into<Value>) {
+    let value = value.into();
+    if value != json!("") && value != json!([]) {
+        row.insert(field.to_owned(), value);
+    }
+}
+
+fn identifiers(dice: &mut Dice, schemes: &[&str], most: usize) -> Value {
+    let count = dice.roll(most + 1);
+    (0..count)
+        .map(|_| json!({"scheme": dice.one_of(schemes), "value": dice.one_of(&VALUES)}))
+        .collect()
+}
+
+fn names(dice: &mut Dice, of: &[&str]) -> Value {
+    let count = dice.roll(6).saturating_sub(3);
+    let kinds = ["OFFICIAL", "FORMER", "ALIAS", "ACRONYM"];
+    (0..count)
+        .map(|_| json!({"text": dice.one_of(of), "kind": format!("NAME_KIND_{}", dice.one_of(&kinds))}))
+        .collect()
+}
+
+fn talent(dice: &mut Dice) -> Row {
+    let mut row = Row::new();
+    put(&mut row, "display_name", dice.one_of(&PEOPLE));
+    put(&mut row, "names", names(dice, &PEOPLE));
+    put(
+        &mut row,
+        "identifiers",
+        identifiers(dice, &["staff", "project", "card"], 3),
+    );
+    put(&mut row, "title", dice.one_of(&["", "教授", "研究员"]));
+    put(
+        &mut row,
+        "birth_date",
+        dice.one_of(&["", "", "1970", "1949-12-31", "1980-05"]),
+    );
+    put(
+        &mut row,
+        "identity_document",
+        dice.one_of(&["", "", "", "11010519491231002X", "P1234567", "无"]),
+    );
+    row
+}
+
+fn decision(dice: &mut Dice) -> Row {
+    let mut row = Row::new();
+    put(
+        &mut row,
+        "number",
+        dice.one_of(&["", "Z-1", "Z–1", "Z-2", "Ｚ-3", "Z-4"]),
+    );
+    put(
+        &mut row,
+        "decision_date",
+        dice.one_of(&["", "2020-01-02", "2021-03-04"]),
+    );
+    put(
+        &mut row,
+        "document_number",
+        dice.one_of(&["", "虚构〔2020〕1号", "虚构〔2021〕2号"]),
+    );
+    put(&mut row, "end_date", dice.one_of(&["", "", "2030-01-01"]));
+    row
+}
+
+fn lab_designation(dice: &mut Dice) -> Row {
+    let mut row = decision(dice);
+    put(
+        &mut row,
+        "lab",
+        json!({"identifier": {"scheme": "number", "value": dice.one_of(&["1", "2", "3", "９"])}}),
+    );
+    put(&mut row, "programme", dice.one_of(&["甲计划", "⼄计划"]));
+    put(&mut row, "level", dice.one_of(&["LEVEL_MUNICIPAL", "LEVEL_PROVINCIAL"]));
+    let states = ["OPERATING", "RECTIFYING", "TERMINATED", "REVOKED"];
+    put(
+        &mut row,
+        "state",
+        format!("LAB_DESIGNATION_STATE_{}", dice.one_of(&states)),
+    );
+    row
+}
+
+fn award(dice: &mut Dice) -> Row {
+    let mut row = Row::new();
+    put(&mut row, "title", dice.one_of(&["甲项目", "⼄项目", "丙 项目"]));
+    put(
+        &mut row,
+        "scheme",
+        json!({"code": dice.one_of(&["prize-a", "prize-b", "none"])}),
+    );
+    put(&mut row, "number", dice.one_of(&["1", "２", "2", "3–1", "3-1", ""]));
+    put(&mut row, "year", dice.one_of(&[2020, 2021]));
+    put(&mut row, "grade", dice.one_of(&["", "一等奖"]));
+    put(
+        &mut row,
+        "state",
+        format!("AWARD_STATE_{}", dice.one_of(&["CONFERRED", "REVOKED", "APPROVED"])),
+    );
+    let people: Vec<Value> = (0..dice.roll(3))
+        .map(|_| json!({"talent": {"display_name": dice.one_of(&PEOPLE)}}))
+        .collect();
+    put(&mut row, "contributors", people);
+    row
+}
+
+/// Rows as JSON lines, where what is missing stays, or as a table, where what is empty is emptied.
+fn file(rows: &[Row], is_table: bool) -> String {
+    if !is_table {
+        return rows
+            .iter()
+            .map(|row| format!("{}\n", Value::Object(row.clone())))
+            .collect();
+    }
+    let mut columns: Vec<&String> = rows.iter().flat_map(Map::keys).collect();
+    columns.sort();
+    columns.dedup();
+    let header: Vec<&str> = columns.iter().map(|c| c.as_str()).collect();
+    let mut text = format!("{}\n", header.join(","));
+    for row in rows {
+        let cell = |column: &&String| match row.get(*column) {
+            None => String::new(),
+            Some(Value::String(text)) => format!("\"{}\"", text.replace('"', "\"\"")),
+            Some(value) => format!("\"{}\"", value.to_string().replace('"', "\"\"")),
+        };
+        let cells: Vec<String> = columns.iter().map(cell).collect();
+        text.push_str(&format!("{}\n", cells.join(",")));
+    }
+    text
+}
+
+/// Imports a file and answers how many rows were created and updated, and what was said.
+fn import(register: &Register, name: &str, collection: &str) -> (u64, u64, String) {
+    let ran = register.cli(&["import", name, "--as", collection]);
+    assert!(matches!(ran.code, Some(0 | 3)), "{ran:?}");
+    let found = table(&ran.stdout);
+    let [created, updated, ..] = found[0].1;
+    (created, updated, ran.stdout)
+}
+
+fn load(register: &Register, collection: &str, rows: &[Value]) {
+    let text: String = rows.iter().map(|row| format!("{row}\n")).collect();
+    fs::write(register.beside().join("given.jsonl"), text).unwrap();
+    register.cli(&["import", "given.jsonl", "--as", collection]).succeeded();
+}
+
+/// Loads a file of random rows over what another file made, and then the same once more and once more.
+async fn stays(store: Store, collection: &str, given: &[(&str, Vec<Value>)], row: fn(&mut Dice) -> Row) {
+    let seeds = env::var("MINGCE_STEADY").map_or(SEEDS, |text| text.parse().unwrap());
+    let first = env::var("MINGCE_STEADY_SEED").map_or(1, |text| text.parse().unwrap());
+    let mut wrong = Vec::new();
+    for seed in first..first + seeds {
+        let register = Register::start(store).await;
+        for (collection, rows) in given {
+            load(&register, collection, rows);
+        }
+        let is_table = seed % 2 == 0;
+        let mut dice = Dice(seed);
+        let before: Vec<Row> = (0..ROWS / 3).map(|_| row(&mut dice)).collect();
+        fs::write(register.beside().join("before.jsonl"), file(&before, false)).unwrap();
+        import(&register, "before.jsonl", collection);
+        let rows: Vec<Row> = (0..ROWS).map(|_| row(&mut dice)).collect();
+        let name = if is_table { "rows.csv" } else { "rows.jsonl" };
+        fs::write(register.beside().join(name), file(&rows, is_table)).unwrap();
+        let (created, updated, first) = import(&register, name, collection);
+        assert!(created + updated > 0, "seed {seed}: nothing was imported\n{first}");
+        for again in ["second", "third"] {
+            let (created, updated, said) = import(&register, name, collection);
+            if created + updated > 0 {
+                wrong.push(format!(
+                    "seed {seed}, {again} time:\n{said}\nfirst time:\n{first}\n{}",
+                    file(&rows, false)
+                ));
+                break;
+            }
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{collection}, {} of {seeds} seeds: {}",
+        wrong.len(),
+        wrong[0]
+    );
+}
+
+async fn talents_stay(store: Store) {
+    stays(store, "talents", &[], talent).await;
+}
+
+async fn lab_designations_stay(store: Store) {
+    let labs = (1..4).map(|n| json!({"display_name": format!("实验室{n}"), "identifiers": [{"scheme": "number", "value": n.to_string()}]}));
+    stays(store, "labDesignations", &[("labs", labs.collect())], lab_designation).await;
+}
+
+async fn awards_stay(store: Store) {
+    let schemes = ["a", "b"]
+        .map(|n| json!({"display_name": format!("奖{n}"), "code": format!("prize-{n}"), "level": "LEVEL_MUNICIPAL"}));
+    stays(store, "awards", &[("schemes", schemes.to_vec())], award).await;
+}
+
+async fn a_row_does_not_make_an_earlier_one_mean_another_record(store: Store) {
+    let register = Register::start(store).await;
+    let number = |value: &str| json!([{"scheme": "number", "value": value}]);
+    let old = |text: &str, kind: &str| json!([{"text": text, "kind": kind}]);
+    let given = [
+        json!({"display_name": "新名大学", "city": "青岛", "names": old("旧名学院", "NAME_KIND_ALIAS")}),
+        json!({"display_name": "青岛样例海洋大学", "identifiers": number("1")}),
+    ];
+    for collection in ["organizations", "labs"] {
+        load(&register, collection, &given);
+        let rows = [
+            // It means what has the name as an alias, and would mean what bears it now.
+            json!({"display_name": "旧名学院", "website": "https://example.org"}),
+            json!({"display_name": "旧名学院", "website": "https://example.com", "identifiers": number("8")}),
+            // It was refused, and would be taken once the record has had its name.
+            json!({"display_name": "济南虚构化肥厂", "identifiers": number("1")}),
+            json!({"display_name": "青岛样例海洋大学", "identifiers": number("1"), "names": old("济南虚构化肥厂", "NAME_KIND_FORMER")}),
+            // The same name elsewhere is no doubt.
+            json!({"display_name": "另一研究所", "city": "青岛"}),
+            json!({"display_name": "另一研究所", "city": "济南"}),
+        ];
+        let rows: Vec<Row> = rows.iter().map(|row| row.as_object().unwrap().clone()).collect();
+        fs::write(register.beside().join("rows.jsonl"), file(&rows, false)).unwrap();
+        let mut ends = Vec::new();
+        for flags in [&["--dry-run"][..], &[], &[], &[]] {
+            let args = [&["import", "rows.jsonl", "--as", collection][..], flags].concat();
+            let ran = register.cli(&args);
+            assert_eq!(ran.code, Some(3), "{ran:?}");
+            assert!(
+                ran.stdout.contains("row 2: ROW_UNSTEADY: with this row, row 1 would"),
+                "{ran:?}"
+            );
+            assert!(
+                ran.stdout.contains("row 4: ROW_UNSTEADY: with this row, row 3 would"),
+                "{ran:?}"
+            );
+            assert!(ran.stdout.contains("RECORDS_DISAGREE"), "{ran:?}");
+            ends.push(table(&ran.stdout)[0].1);
+        }
+        assert_eq!(
+            ends,
+            [[2, 1, 0, 3], [2, 1, 0, 3], [0, 0, 3, 3], [0, 0, 3, 3]],
+            "{collection}"
+        );
+    }
+}
