@@ -37,6 +37,7 @@ mod ledger;
 mod made;
 mod merge;
 mod messages;
+mod no_dead_ends;
 mod notices;
 mod once;
 mod pages;
