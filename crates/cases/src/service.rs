@@ -6,7 +6,7 @@ use mingce_lifecycle::notice::{Notices, public};
 use mingce_lifecycle::objection::Objections;
 use mingce_lifecycle::panel::{self, Panels, Reviews};
 use mingce_lifecycle::policy::{self, Policies};
-use mingce_lifecycle::round::Rounds;
+use mingce_lifecycle::round::{self, Rounds};
 use mingce_orm::{Call, Collection, Cx, Edit, Error, Page, Stamp, wanted};
 use mingce_proto::codec::Reply;
 use mingce_proto::registry::case_service_server::CaseService;
@@ -35,6 +35,14 @@ impl CaseService for CaseRegister {
     async fn list_policies(&self, request: Request<ListPoliciesRequest>) -> Answered<ListPoliciesResponse> {
         let (cx, r) = open(request)?;
         reply(self.store.list::<Policies>(&cx, wanted!(r)).await.map(Page::reply))
+    }
+
+    async fn annul_policy(&self, request: Request<AnnulPolicyRequest>) -> Answered<Policy> {
+        let (cx, r) = open(request)?;
+        let (call, step) = called!("AnnulPolicy", r);
+        let (at, kinds, step) = (cx.clone(), self.kinds.clone(), named(step, "annul"));
+        let edit: Edit = Box::new(move |work| policy::annul(work, &at, &step, &kinds));
+        reply(self.change::<Policies>(&cx, call, Ok(edit)).await)
     }
 
     async fn compare_policies(&self, request: Request<ComparePoliciesRequest>) -> Answered<ComparePoliciesResponse> {
@@ -81,6 +89,14 @@ impl CaseService for CaseRegister {
     async fn close_round(&self, request: Request<CloseRoundRequest>) -> Answered<CloseRoundResponse> {
         let (cx, r) = open(request)?;
         reply(self.end_round(&cx, r).await)
+    }
+
+    async fn annul_round(&self, request: Request<AnnulRoundRequest>) -> Answered<Round> {
+        let (cx, r) = open(request)?;
+        let (call, step) = called!("AnnulRound", r);
+        let (at, kinds, step) = (cx.clone(), self.kinds.clone(), named(step, "annul"));
+        let edit: Edit = Box::new(move |work| round::annul(work, &at, &step, &kinds));
+        reply(self.change::<Rounds>(&cx, call, Ok(edit)).await)
     }
 
     async fn get_round_report(&self, request: Request<GetRoundReportRequest>) -> Answered<GetRoundReportResponse> {
@@ -196,6 +212,16 @@ impl CaseService for CaseRegister {
         reply(self.assign(&cx, call, r).await)
     }
 
+    async fn release_reviewer(&self, request: Request<ReleaseReviewerRequest>) -> Answered<Review> {
+        let (cx, r) = open(request)?;
+        let (call, step) = called!("ReleaseReviewer", r);
+        let step = named(step, "release");
+        let edit = self
+            .at(&cx)
+            .map(|at| -> Edit { Box::new(move |work| panel::release(work, &at, &step)) });
+        reply(self.change::<Reviews>(&cx, call, edit).await)
+    }
+
     async fn submit_review(&self, request: Request<SubmitReviewRequest>) -> Answered<Review> {
         let (cx, r) = open(request)?;
         let call = Call::new("SubmitReview", &r.request_id, r.validate_only, &r);
@@ -219,10 +245,10 @@ impl CaseService for CaseRegister {
     async fn close_panel(&self, request: Request<ClosePanelRequest>) -> Answered<Panel> {
         let (cx, r) = open(request)?;
         let (call, step) = called!("ClosePanel", r);
-        let (kinds, step) = (self.kinds.clone(), named(step, "close"));
+        let (kinds, step, without_missing) = (self.kinds.clone(), named(step, "close"), r.without_missing);
         let edit = self
             .at(&cx)
-            .map(|at| -> Edit { Box::new(move |work| panel::close(work, &at, &step, &kinds)) });
+            .map(|at| -> Edit { Box::new(move |work| panel::close(work, &at, &step, &kinds, without_missing)) });
         reply(self.change::<Panels>(&cx, call, edit).await)
     }
 

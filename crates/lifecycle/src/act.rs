@@ -19,12 +19,17 @@ pub fn submit<C: Case>(item: &mut C::Item, crossing: &mut Crossing<'_>) -> Resul
     Ok(())
 }
 
-/// Returns, to be submitted again until a day, or without a bound where none is given.
+/// Returns, to be submitted again until a day, or without a bound where none is given. What was returned gets another day.
 ///
 /// # Errors
 /// Naming the field `due_date`.
-pub fn give_back<C: Case>(item: &mut C::Item, due_date: &str) -> Result<()> {
+pub fn give_back<C: Case>(item: &mut C::Item, crossing: &Crossing<'_>, due_date: &str) -> Result<()> {
     let until = day::given("due_date", due_date)?;
+    let today = crossing.at.today;
+    if let Some(past) = until.filter(|until| *until < today) {
+        let said = format!("{past} is before today, {today}: give a day on which it can still be submitted");
+        return Err(Error::invalid("due_date", "DATE_IN_PAST", said));
+    }
     let facts = C::facts_mut(item);
     facts.returns += 1;
     facts.resubmit_date = until.map_or(String::new(), |day| day.to_string());

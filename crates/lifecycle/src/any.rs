@@ -86,6 +86,16 @@ pub trait AnyCase: fmt::Debug + Send + Sync {
         cx: &'a Cx,
         round: &'a str,
     ) -> BoxFuture<'a, Result<(Vec<UndecidedCase>, i64)>>;
+    /// Whether a case is in a round.
+    ///
+    /// # Errors
+    /// While something is not loaded.
+    fn is_in(&self, work: &mut Work, round: &str) -> Result<bool>;
+    /// Whether a case is under a policy.
+    ///
+    /// # Errors
+    /// While something is not loaded.
+    fn is_under(&self, work: &mut Work, policy: &str) -> Result<bool>;
     /// What falls due up to a day, by day.
     fn due<'a>(&'a self, store: &'a Store, cx: &'a Cx, wanted: Due<'a>) -> BoxFuture<'a, Result<DuePage>>;
     /// Does what falls due by itself for a case, once: one that is not due any more stays as it is.
@@ -303,6 +313,18 @@ impl<C: ByItself> AnyCase for Of<C> {
                 all.into_iter().collect::<Result<Vec<_>>>()
             });
             Ok((cases.await?, page.total_size))
+        })
+    }
+
+    fn is_in(&self, work: &mut Work, round: &str) -> Result<bool> {
+        work.is_named::<C>("case_round", round, |item| {
+            C::facts(item).map_or("", |facts| facts.round.as_str())
+        })
+    }
+
+    fn is_under(&self, work: &mut Work, policy: &str) -> Result<bool> {
+        work.is_named::<C>("case_policy", policy, |item| {
+            C::facts(item).map_or("", |facts| facts.policy.as_str())
         })
     }
 

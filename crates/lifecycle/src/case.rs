@@ -60,10 +60,41 @@ impl At {
     /// Where the holidays of a year are not known.
     pub fn end_of_notice(&self, working_days: i32) -> Result<Date> {
         let days = u32::try_from(working_days).unwrap_or_default();
-        self.calendar
-            .end_of_notice(self.today, days)
-            .map_err(|unknown: UnknownYear| Error::new(Class::Precondition, "CALENDAR_UNKNOWN", unknown.to_string()))
+        self.calendar.end_of_notice(self.today, days).map_err(unknown)
     }
+
+    /// The last day on which an objection to a notice that begins on this day can be filed: so many days later, and on a working day
+    /// (Civil Code, art. 203), but not before the notice ends.
+    ///
+    /// # Errors
+    /// Where the holidays of a year are not known.
+    pub fn end_of_objections(&self, terms: &NoticeTerms) -> Result<Date> {
+        let notice = self.end_of_notice(terms.working_days)?;
+        if terms.objection_days == 0 {
+            return Ok(notice);
+        }
+        let last = day::days_after(self.today, terms.objection_days)?;
+        if self.calendar.is_working_day(last).map_err(unknown)? {
+            return Ok(last);
+        }
+        self.calendar.next_working_day(last).map_err(unknown)
+    }
+}
+
+fn unknown(year: UnknownYear) -> Error {
+    Error::new(Class::Precondition, "CALENDAR_UNKNOWN", year.to_string())
+}
+
+/// The last day of the latest notice and of the time for objections to it, whichever is later.
+///
+/// # Errors
+/// Where one of them is no day.
+pub fn heard_until(facts: &CaseFacts) -> Result<Option<Date>> {
+    let (notice, objections) = (
+        day::parse(&facts.notice_end_date)?,
+        day::parse(&facts.objection_end_date)?,
+    );
+    Ok(notice.max(objections))
 }
 
 /// What a guard sees: the case, the policy, and the register.
@@ -139,6 +170,10 @@ pub trait Case: Living {
     fn is_taken_here(item: &Self::Item) -> bool {
         Self::facts(item).is_some_and(|facts| !facts.round.is_empty())
     }
+    /// Whether its approval took a place of the caps of its round.
+    fn was_approved(_item: &Self::Item) -> bool {
+        false
+    }
     /// Its title for lists of work and notices.
     ///
     /// # Errors
@@ -213,8 +248,7 @@ pub fn arrive<C: Case>(item: &mut C::Item, arrival: &crate::life::Arrival<'_>) -
         policy.name.clone_into(&mut C::facts_mut(item).policy);
     }
     C::facts_mut(item).state_date = arrival.today.to_string();
-    let notice_end = day::parse(&facts::<C>(item).notice_end_date)?;
-    let due = match notice_end {
+    let due = match heard_until(&facts::<C>(item))? {
         Some(end) if C::ON_NOTICE.contains(&state) => Some((day::days_after(end, 1)?, DueKind::NoticeEnds)),
         _ => C::due(item, arrival.policy)?,
     };
@@ -311,9 +345,9 @@ pub(crate) fn decision_day<C: Case>(field: &str, item: &C::Item, day: Date, at: 
         );
         return Err(Error::invalid(field, "DATE_IN_FUTURE", said));
     }
-    let notice_end = day::parse(&facts::<C>(item).notice_end_date)?;
-    if let Some(end) = notice_end.filter(|end| day <= *end) {
-        let said = format!("the notice ran until {end}: the decision comes after it");
+    let heard = heard_until(&facts::<C>(item))?;
+    if let Some(end) = heard.filter(|end| day <= *end) {
+        let said = format!("the notice and the time for objections ran until {end}: the decision comes after them");
         return Err(Error::invalid(field, "DECISION_BEFORE_NOTICE_ENDED", said));
     }
     Ok(())

@@ -153,18 +153,7 @@ impl Cases<'_> {
         let mut outcomes = if atomic {
             self.all_or_none(cx, asked.into_iter().flatten().collect()).await?
         } else {
-            join_all(asked.into_iter().map(|one| async move {
-                let called = match one {
-                    Ok(called) => called,
-                    Err(outcome) => return *outcome,
-                };
-                let name = called.wanted.step.name.clone();
-                match self.answer::<C>(cx, called).await {
-                    Ok(reply) => done::<C>(name, reply),
-                    Err(error) => refused(name, &error),
-                }
-            }))
-            .await
+            self.one_by_one(cx, asked).await?
         };
         self.entitle::<C>(&mut outcomes).await;
         let done = i32::try_from(outcomes.iter().filter(|o| o.done).count()).unwrap_or(i32::MAX);
@@ -190,6 +179,71 @@ impl Cases<'_> {
         for (outcome, title) in outcomes.iter_mut().zip(titles) {
             outcome.display_name = title;
         }
+    }
+
+    /// Each alone, in the order of the request: of two for the last place the first one gets it.
+    async fn one_by_one<C: Case>(
+        &self,
+        cx: &Cx,
+        asked: Vec<Result<Called<C>, Box<MoveOutcome>>>,
+    ) -> Result<Vec<MoveOutcome>> {
+        let ready = join_all(asked.iter().map(|one| async move {
+            match one {
+                Ok(called) => Some(self.ready::<C>(cx, called).await),
+                Err(_) => None,
+            }
+        }))
+        .await;
+        let mut outcomes: Vec<Option<MoveOutcome>> = asked.iter().map(|_| None).collect();
+        let (mut edits, mut waiting): (Vec<Edit>, Vec<(usize, String)>) = (Vec::new(), Vec::new());
+        for (place, (one, at)) in asked.into_iter().zip(ready).enumerate() {
+            let outcome = match (one, at) {
+                (Err(outcome), _) => *outcome,
+                (Ok(called), Some(Ok(at))) if !called.call.is_dry() => {
+                    waiting.push((place, called.wanted.step.name.clone()));
+                    let edit: Edit = Box::new(move |work| try_once(work, &called, &at));
+                    edits.push(edit);
+                    if edits.len() >= PIECE {
+                        self.written(cx, &mut edits, &mut waiting, &mut outcomes).await?;
+                    }
+                    continue;
+                }
+                (Ok(called), _) => {
+                    // Those before it come first.
+                    self.written(cx, &mut edits, &mut waiting, &mut outcomes).await?;
+                    let name = called.wanted.step.name.clone();
+                    match self.answer::<C>(cx, called).await {
+                        Ok(reply) => done::<C>(name, reply),
+                        Err(error) => refused(name, &error),
+                    }
+                }
+            };
+            if let Some(slot) = outcomes.get_mut(place) {
+                *slot = Some(outcome);
+            }
+        }
+        self.written(cx, &mut edits, &mut waiting, &mut outcomes).await?;
+        Ok(outcomes.into_iter().flatten().collect())
+    }
+
+    /// Writes what waits, in its order, and puts what became of it into its places.
+    async fn written(
+        &self,
+        cx: &Cx,
+        edits: &mut Vec<Edit>,
+        waiting: &mut Vec<(usize, String)>,
+        outcomes: &mut [Option<MoveOutcome>],
+    ) -> Result<()> {
+        let answers = self.store.change_each(cx, std::mem::take(edits)).await?;
+        for ((place, name), answer) in waiting.drain(..).zip(answers) {
+            if let Some(slot) = outcomes.get_mut(place) {
+                *slot = Some(match answer {
+                    Ok(answer) => done_as(name, answer.revision),
+                    Err(error) => refused(name, &error),
+                });
+            }
+        }
+        Ok(())
     }
 
     async fn all_or_none<C: Case>(&self, cx: &Cx, calls: Vec<Called<C>>) -> Result<Vec<MoveOutcome>> {
@@ -242,12 +296,7 @@ fn try_each<C: Case>(work: &mut Work, tries: &[(Called<C>, Result<At>)]) -> Resu
             .map_err(Clone::clone)
             .and_then(|at| try_once(work, called, at));
         outcomes.push(match tried {
-            Ok(answer) => MoveOutcome {
-                name,
-                done: true,
-                revision: answer.revision,
-                ..MoveOutcome::default()
-            },
+            Ok(answer) => done_as(name, answer.revision),
             Err(error) => refused(name, &error),
         });
     }
@@ -278,13 +327,20 @@ fn done<C: Case>(name: String, reply: Reply<C::Item>) -> MoveOutcome {
             .map_err(Error::internal)
             .and_then(|item| mingce_orm::work::head_of(&item)),
     };
+    done_as(name, head.map_or(0, |head| head.revision))
+}
+
+fn done_as(name: String, revision: i64) -> MoveOutcome {
     MoveOutcome {
         name,
         done: true,
-        revision: head.map_or(0, |head| head.revision),
+        revision,
         ..MoveOutcome::default()
     }
 }
+
+/// How many moves of a batch are written in one transaction: what they hold, others wait for.
+const PIECE: usize = 100;
 
 fn refused(name: String, error: &Error) -> MoveOutcome {
     MoveOutcome {

@@ -1,11 +1,13 @@
 //! Guards that several life cycles share.
 
+use mingce_orm::work::head_of;
 use mingce_orm::{Blocker, Result};
-use mingce_proto::registry::{NoticeTerms, RoundState};
+use mingce_proto::registry::{NoticeTerms, RecordStatus, RoundState};
 
-use crate::case::{Case, Look, blocker, facts};
+use crate::case::{Case, Look, blocker, facts, heard_until};
 use crate::day;
 use crate::life::Guard;
+use crate::notice::{Notices, differences};
 use crate::round::{Rounds, cap_of, cap_reached, expect_fit};
 
 /// The round takes cases on this day.
@@ -38,9 +40,18 @@ pub const fn calendar_known<C: Case>() -> Guard<C> {
 /// The notice has run its days.
 pub const fn notice_over<C: Case>() -> Guard<C> {
     Guard {
-        zh: "公示期已满",
-        en: "the public-notice period has ended",
+        zh: "公示期和异议期已满",
+        en: "the public-notice period and the time for objections have ended",
         check: check_notice::<C>,
+    }
+}
+
+/// What was on notice is what the record says.
+pub const fn published_same<C: Case>() -> Guard<C> {
+    Guard {
+        zh: "公示内容与登记内容一致",
+        en: "what was on notice is what the record says",
+        check: check_published::<C>,
     }
 }
 
@@ -90,7 +101,9 @@ fn check_round<C: Case>(look: &mut Look<'_, C>) -> Result<Vec<Blocker>> {
     let today = look.at.today.to_string();
     let (start, end) = (&round.start_date, &round.end_date);
     let (came, until) = (facts.submit_date, facts.resubmit_date);
-    Ok(if let Err(other) = expect_fit::<C>(&round, look.item) {
+    Ok(if head_of(&round)?.record_status() == RecordStatus::Annulled {
+        vec![blocker("ROUND_ANNULLED", &name, "the round was annulled", "批次已作废")]
+    } else if let Err(other) = expect_fit::<C>(&round, look.item) {
         vec![blocker(
             "ROUND_OF_OTHER_KIND",
             &name,
@@ -131,7 +144,7 @@ pub fn calendar_of<C: Case>(look: &Look<'_, C>, terms: NoticeTerms) -> Vec<Block
     if C::is_secret(look.item) {
         return Vec::new();
     }
-    match look.at.end_of_notice(terms.working_days) {
+    match look.at.end_of_objections(&terms) {
         Ok(_) => Vec::new(),
         Err(unknown) => {
             let zh = "公示期内有年份的节假日安排尚未录入";
@@ -148,11 +161,44 @@ fn check_notice<C: Case>(look: &mut Look<'_, C>) -> Result<Vec<Blocker>> {
     let Some(end) = day::parse(&facts.notice_end_date)? else {
         return Ok(vec![look.blocker("NOTICE_MISSING", "it was not published", "尚未公示")]);
     };
-    if look.at.today > end {
+    if look.at.today <= end {
+        let (en, zh) = (format!("the notice runs until {end}"), format!("公示期至{end}"));
+        return Ok(vec![blocker("NOTICE_RUNNING", facts.notice, en, zh)]);
+    }
+    check_heard::<C>(look)
+}
+
+fn check_heard<C: Case>(look: &mut Look<'_, C>) -> Result<Vec<Blocker>> {
+    let facts = facts::<C>(look.item);
+    let begun = day::parse(&facts.notice_start_date)?;
+    // Of a notice that runs no day nothing is to be heard.
+    let heard = heard_until(&facts)?.filter(|end| Some(*end) > begun && look.at.today <= *end);
+    let Some(end) = heard else { return Ok(Vec::new()) };
+    let (en, zh) = (format!("objections can be filed until {end}"), format!("异议期至{end}"));
+    Ok(vec![blocker("OBJECTION_TIME_RUNNING", facts.notice, en, zh)])
+}
+
+fn check_published<C: Case>(look: &mut Look<'_, C>) -> Result<Vec<Blocker>> {
+    let name = facts::<C>(look.item).notice;
+    if name.is_empty() || C::is_secret(look.item) {
         return Ok(Vec::new());
     }
-    let (en, zh) = (format!("the notice runs until {end}"), format!("公示期至{end}"));
-    Ok(vec![blocker("NOTICE_RUNNING", facts.notice, en, zh)])
+    let (published, now) = (
+        look.work.require_unchanged::<Notices>(&name),
+        C::public_fields(look.work, look.item),
+    );
+    let different = differences(&published?.fields, &now?);
+    if different.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (en, zh) = (
+        format!(
+            "the record says something else than the notice in {}: begin another notice",
+            different.join(", ")
+        ),
+        format!("登记内容与公示不一致（{}），须重新公示", different.join("、")),
+    );
+    Ok(vec![blocker("PUBLISHED_DIFFERS", name, en, zh)])
 }
 
 fn check_open_objections<C: Case>(look: &mut Look<'_, C>) -> Result<Vec<Blocker>> {

@@ -10,7 +10,6 @@ use sha2::{Digest, Sha256};
 
 use crate::case::{Case, facts};
 use crate::cross::Crossing;
-use crate::day;
 
 /// The collection.
 #[derive(Debug)]
@@ -89,10 +88,7 @@ pub fn publish<C: Case>(item: &mut C::Item, crossing: &mut Crossing<'_>, terms: 
         return Ok(());
     }
     let end = at.end_of_notice(terms.working_days)?;
-    let objections = match terms.objection_days {
-        0 => end,
-        days => day::days_after(at.today, days)?,
-    };
+    let objections = at.end_of_objections(&terms)?;
     let fields = C::public_fields(crossing.work, item)?;
     let head = head_of(item)?;
     let notice = Notice {
@@ -153,6 +149,27 @@ pub fn level_in_words(level: i32) -> &'static str {
     }
 }
 
+/// The fields of a notice that say something else than the record does now.
+pub fn differences(published: &[PublicField], now: &[PublicField]) -> Vec<String> {
+    let value = |fields: &[PublicField], name: &str| {
+        let found = fields.iter().find(|field| field.field == name);
+        found.map(|field| field.value.clone()).unwrap_or_default()
+    };
+    let in_words =
+        |value: String| Level::from_str_name(&value).map_or(value, |level| level_in_words(level as i32).to_owned());
+    let mut names: Vec<&str> = published.iter().chain(now).map(|field| field.field.as_str()).collect();
+    names.dedup();
+    let mut different: Vec<String> = Vec::new();
+    for name in names {
+        // Notices of earlier versions have the name of the level in the contract.
+        let same = in_words(value(published, name)) == in_words(value(now, name));
+        if !same && !different.iter().any(|known| known == name) {
+            different.push(name.to_owned());
+        }
+    }
+    different
+}
+
 /// What the public sees of a notice.
 pub fn public(notice: Notice) -> PublicNotice {
     PublicNotice {
@@ -178,6 +195,18 @@ mod tests {
         let by_hand = Sha256::digest("title=海洋\\n实验室\nlead_host=甲\n".as_bytes());
         let by_hand: String = by_hand.iter().map(|b| format!("{b:02x}")).collect();
         assert_eq!(digest(&fields), by_hand);
+    }
+
+    #[test]
+    fn what_a_record_says_otherwise_than_its_notice_is_told_by_field() {
+        let published = [
+            field("title", "海洋"),
+            field("level", "LEVEL_DISTRICT"),
+            field("host", "甲"),
+        ];
+        let now = [field("title", "深海"), field("level", "区级"), field("grade", "一等奖")];
+        assert_eq!(differences(&published, &now), ["title", "host", "grade"]);
+        assert_eq!(differences(&now, &now), Vec::<String>::new());
     }
 
     #[test]

@@ -6,7 +6,8 @@ use mingce_orm::names::{Problems, enum_values};
 use mingce_orm::store::{expect_active, expect_etag, settled};
 use mingce_orm::{Answer, Class, Collection, Column, Error, Field, Key, Result, Shape, Stamp, Violation, Work};
 use mingce_proto::registry::{
-    CaseFacts, Conflict, Panel, PanelState, Recommended, Review, ReviewSheet, ReviewSummary, TalentReference,
+    CaseFacts, Conflict, Panel, PanelState, Recommended, RecordStatus, Review, ReviewSheet, ReviewSummary,
+    TalentReference,
 };
 
 use crate::any::{AnyCase, of_name};
@@ -267,6 +268,7 @@ fn in_the_way(conflict: &Conflict, reviewer: &str) -> mingce_orm::Blocker {
 /// NOT_FOUND; FAILED_PRECONDITION, reason `PANEL_CLOSED`; INVALID_ARGUMENT, reason `SCORES_DIFFER_FROM_CRITERIA`.
 pub fn submit(work: &mut Work, at: &At, stamp: &Stamp, name: &str, sheet: &ReviewSheet) -> Result<Answer> {
     let mut review = work.require::<Reviews>(name)?;
+    expect_active::<Reviews>(&review)?;
     let panel = work.require::<Panels>(&review.panel)?;
     if panel.state() == PanelState::Closed {
         return Err(closed(&panel.name));
@@ -283,6 +285,23 @@ pub fn submit(work: &mut Work, at: &At, stamp: &Stamp, name: &str, sheet: &Revie
     work.update::<Reviews>(&at.cx, stamp, &settled::<Reviews>(&review)?)
 }
 
+/// Releases a reviewer from a case, who may be assigned again, as may another in the place. What they have submitted is not counted.
+///
+/// # Errors
+/// NOT_FOUND; ABORTED; FAILED_PRECONDITION, reasons `PANEL_CLOSED`, `RECORD_NOT_ACTIVE`.
+pub fn release(work: &mut Work, at: &At, step: &Step) -> Result<Answer> {
+    let review = work.require::<Reviews>(&step.name)?;
+    expect_etag::<Reviews>(&review, &step.etag)?;
+    expect_active::<Reviews>(&review)?;
+    let mut panel = work.require::<Panels>(&review.panel)?;
+    if panel.state() == PanelState::Closed {
+        return Err(closed(&panel.name));
+    }
+    panel.reviews.retain(|name| *name != review.name);
+    work.update::<Panels>(&at.cx, &step.stamp, &settled::<Panels>(&panel)?)?;
+    work.change::<Reviews>(&at.cx, &step.stamp, &review, RecordStatus::Annulled, "")
+}
+
 /// The weighted score of a sheet in hundredths of a point.
 pub fn score(panel: &Panel, sheet: &ReviewSheet) -> i32 {
     let weighted = panel.criteria.iter().map(|criterion| {
@@ -292,11 +311,22 @@ pub fn score(panel: &Panel, sheet: &ReviewSheet) -> i32 {
     weighted.sum()
 }
 
-/// Closes a panel: its reviews are shown and summed up, and its cases know them.
+/// Closes a panel: its reviews are shown and summed up, and its cases know them. `without_missing`: who has not submitted is released,
+/// for the reason of the call.
 ///
 /// # Errors
-/// NOT_FOUND; ABORTED; FAILED_PRECONDITION, reasons `PANEL_CLOSED`, `REVIEW_MISSING`.
-pub fn close(work: &mut Work, at: &At, step: &Step, kinds: &[Arc<dyn AnyCase>]) -> Result<Answer> {
+/// NOT_FOUND; ABORTED; FAILED_PRECONDITION, reasons `PANEL_CLOSED`, `REVIEW_MISSING`; INVALID_ARGUMENT, reason `REASON_MISSING`.
+pub fn close(
+    work: &mut Work,
+    at: &At,
+    step: &Step,
+    kinds: &[Arc<dyn AnyCase>],
+    without_missing: bool,
+) -> Result<Answer> {
+    if without_missing && step.stamp.reason.is_empty() {
+        let said = "say why the panel is closed without the reviews that are missing";
+        return Err(Error::invalid("reason", "REASON_MISSING", said));
+    }
     let mut panel = work.require::<Panels>(&step.name)?;
     expect_etag::<Panels>(&panel, &step.etag)?;
     expect_active::<Panels>(&panel)?;
@@ -305,6 +335,19 @@ pub fn close(work: &mut Work, at: &At, step: &Step, kinds: &[Arc<dyn AnyCase>]) 
     }
     let loaded: Vec<Result<Review>> = panel.reviews.iter().map(|name| work.require::<Reviews>(name)).collect();
     let mut reviews = loaded.into_iter().collect::<Result<Vec<_>>>()?;
+    if without_missing {
+        let (submitted, silent): (Vec<Review>, Vec<Review>) =
+            reviews.into_iter().partition(|review| review.draft_sheet.is_some());
+        reviews = submitted;
+        for review in silent {
+            let stamp = Stamp {
+                verb: "release",
+                ..step.stamp.clone()
+            };
+            panel.reviews.retain(|name| *name != review.name);
+            work.change::<Reviews>(&at.cx, &stamp, &review, RecordStatus::Annulled, "")?;
+        }
+    }
     let missing: Vec<_> = reviews
         .iter()
         .filter(|review| review.draft_sheet.is_none())

@@ -1,16 +1,21 @@
 //! Policy versions: the numbers by which cases are decided, each with its source.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use mingce_orm::names::{Problems, enum_values};
 use mingce_orm::resource::imagined_id;
+use mingce_orm::store::{expect_active, expect_etag};
 use mingce_orm::{
-    Answer, Call, Collection, Column, Cx, Edit, Error, Field, Key, List, Result, Shape, Stamp, Store, Violation, Work,
+    Answer, Call, Class, Collection, Column, Cx, Edit, Error, Field, Key, List, Result, Shape, Stamp, Store, Violation,
+    Work,
 };
-use mingce_proto::registry::{CaseKind, Policy, TermDifference};
+use mingce_proto::registry::{CaseKind, Policy, RecordStatus, TermDifference};
 
+use crate::any::AnyCase;
 use crate::case::Scope;
+use crate::cross::Step;
+use crate::round::Rounds;
 use crate::terms::{Leaf, leaves, terms_message};
 
 /// The collection.
@@ -320,6 +325,47 @@ pub async fn kept(store: &Store, cx: &Cx, policy: Policy) -> Result<Policy> {
         .pop()
         .ok_or_else(|| Error::internal("a writer answered nothing"))??;
     answer.decode::<Policies>()
+}
+
+/// Annuls a policy under which nothing came.
+///
+/// # Errors
+/// NOT_FOUND; ABORTED; FAILED_PRECONDITION, reasons `POLICY_IN_USE`, `POLICY_SHIPPED`.
+pub fn annul(work: &mut Work, cx: &Cx, step: &Step, kinds: &[Arc<dyn AnyCase>]) -> Result<Answer> {
+    let policy = work.require::<Policies>(&step.name)?;
+    expect_etag::<Policies>(&policy, &step.etag)?;
+    expect_active::<Policies>(&policy)?;
+    let refuse = |reason, said: String| {
+        Err(Error::new(Class::Precondition, reason, said).about(Policies::COLLECTION, &policy.name))
+    };
+    // It would be in force again, without anybody having loaded it.
+    if shipped_name(policy.kind())? == policy.name {
+        return refuse(
+            "POLICY_SHIPPED",
+            "the program ships it: load one that takes its place".to_owned(),
+        );
+    }
+    let mut used = work.is_named::<Rounds>("policy", &policy.name, |round| &round.policy)?;
+    for kind in kinds.iter().filter(|kind| kind.kind() == policy.kind()) {
+        used |= kind.is_under(work, &policy.name)?;
+    }
+    if used {
+        return refuse(
+            "POLICY_IN_USE",
+            format!(
+                "rounds or cases are under {}: load a version that takes its place",
+                policy.name
+            ),
+        );
+    }
+    work.change::<Policies>(cx, &step.stamp, &policy, RecordStatus::Annulled, "")
+}
+
+/// The resource name of the policy that the program ships for a kind, once it is loaded.
+fn shipped_name(kind: CaseKind) -> Result<String> {
+    let policy = shipped(kind)?;
+    let id = imagined_id(&format!("policies/{}/{}", policy.kind().as_str_name(), policy.version));
+    Ok(Policies::shape().kind.name(None, &id.to_string()))
 }
 
 fn is_taken(work: &mut Work, policy: &Policy) -> Result<bool> {

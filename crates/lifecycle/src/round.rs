@@ -1,17 +1,19 @@
 //! Rounds (批次): a window in which cases are submitted, under one policy, up to its caps.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use mingce_orm::names::{Problems, enum_values};
 use mingce_orm::store::{expect_active, expect_etag, settled};
 use mingce_orm::{
     Answer, Blocker, Class, Collection, Column, Cx, Error, Field, Key, Result, Shape, Stamp, Violation, Work,
 };
-use mingce_proto::registry::{DueKind, GradeTerms, Policy, Round, RoundCap, RoundState};
+use mingce_proto::registry::{DueKind, GradeTerms, Policy, RecordStatus, Round, RoundCap, RoundState};
 
+use crate::any::AnyCase;
 use crate::case::{At, Case, blocker, facts};
 use crate::cross::{Crossing, Step};
 use crate::day;
+use crate::policy::Policies;
 
 /// The collection.
 #[derive(Debug)]
@@ -117,9 +119,22 @@ impl Collection for Rounds {
         problems.into_inner()
     }
 
+    fn may_stand(work: &mut Work, _stored: Option<&Round>, new: &Round) -> Result<()> {
+        // A dry run loads no policy that the program ships.
+        if new.policy.is_empty() {
+            return Ok(());
+        }
+        expect_active::<Policies>(&work.require_unchanged::<Policies>(&new.policy)?)
+    }
+
     fn may_write(stored: Option<&Round>, new: &Round) -> Result<()> {
         let Some(stored) = stored else { return Ok(()) };
-        if stored.state() == RoundState::Closed && stored != new {
+        // Approvals come after the window: the caps of a round that is closed can still be changed.
+        let is_of_caps = Round {
+            caps: new.caps.clone(),
+            ..stored.clone()
+        } == *new;
+        if stored.state() == RoundState::Closed && !is_of_caps {
             return Err(closed(&stored.name));
         }
         let fixed = |r: &Round| (r.kind, r.level, r.programme.clone(), r.year, r.policy.clone());
@@ -225,6 +240,35 @@ pub fn enter<C: Case>(item: &mut C::Item, round: &Round) {
     facts.policy.clone_from(&round.policy);
 }
 
+/// Gives back the place that the approval of a case took, because it is annulled. Nothing else gives one back: not the end of a title,
+/// and not its revocation.
+///
+/// # Errors
+/// While the round is not loaded.
+pub fn give_back_place<C: Case>(work: &mut Work, cx: &Cx, stamp: &Stamp, item: &C::Item) -> Result<()> {
+    let name = facts::<C>(item).round;
+    if name.is_empty() || !C::was_approved(item) {
+        return Ok(());
+    }
+    let mut round = work.require::<Rounds>(&name)?;
+    let grade = C::grade(item);
+    let mut given = false;
+    for cap in &mut round.caps {
+        if (cap.grade.is_empty() || cap.grade == grade) && cap.used > 0 {
+            cap.used -= 1;
+            given = true;
+        }
+    }
+    if given {
+        let stamp = Stamp {
+            verb: "give_back_place",
+            ..stamp.clone()
+        };
+        work.update::<Rounds>(cx, &stamp, &round)?;
+    }
+    Ok(())
+}
+
 /// Takes a place of the caps of a case's round, which [`crate::guard::cap_left`] has seen.
 ///
 /// # Errors
@@ -283,6 +327,23 @@ pub(crate) fn cap_reached(round: &str, cap: &RoundCap) -> Blocker {
     let en = format!("{used} of {limit} are taken in the round {}", cap.grade);
     let zh = format!("批次名额{}已用{used}/{limit}", cap.grade);
     blocker("CAP_REACHED", round, en.trim_end(), zh)
+}
+
+/// Annuls a round in which no case is.
+///
+/// # Errors
+/// NOT_FOUND; ABORTED; FAILED_PRECONDITION, reason `ROUND_IN_USE`.
+pub fn annul(work: &mut Work, cx: &Cx, step: &Step, kinds: &[Arc<dyn AnyCase>]) -> Result<Answer> {
+    let round = work.require::<Rounds>(&step.name)?;
+    expect_etag::<Rounds>(&round, &step.etag)?;
+    expect_active::<Rounds>(&round)?;
+    for kind in kinds.iter().filter(|kind| kind.kind() == round.kind()) {
+        if kind.is_in(work, &round.name)? {
+            let said = format!("cases are in {}: annul them first, or close the round", round.name);
+            return Err(Error::new(Class::Precondition, "ROUND_IN_USE", said).about(Rounds::COLLECTION, &round.name));
+        }
+    }
+    work.change::<Rounds>(cx, &step.stamp, &round, RecordStatus::Annulled, "")
 }
 
 /// Closes a round.

@@ -333,6 +333,13 @@ pub trait Collection: Send + Sync + Sized + 'static {
     fn may_merge(_work: &mut Work, _duplicate: &Self::Item, _stays: &Self::Item) -> Result<()> {
         Ok(())
     }
+    /// What else changes, in the same transaction, when a resource turns out to be one that should not have been made.
+    ///
+    /// # Errors
+    /// While something is not loaded.
+    fn annulled(_work: &mut Work, _cx: &crate::Cx, _stamp: &crate::Stamp, _stored: &Self::Item) -> Result<()> {
+        Ok(())
+    }
     /// Gives a resource this name to be sorted by. For collections that are matched by name.
     fn retitle(_item: &mut Self::Item, _title: &str) {}
     /// Whether a row of an import without a known key means this stored resource, by a name that it bears now or by another.

@@ -291,6 +291,7 @@ impl Store {
                 let stored = work.require::<C>(&name)?;
                 expect_etag::<C>(&stored, &etag)?;
                 expect_active::<C>(&stored)?;
+                C::annulled(work, &at, &stamp, &stored)?;
                 work.change::<C>(&at, &stamp, &stored, RecordStatus::Annulled, "")
             }),
         )

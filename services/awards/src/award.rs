@@ -5,10 +5,11 @@ use std::sync::LazyLock;
 
 use data_encoding::HEXLOWER;
 use mingce_lifecycle::case::may_write;
+use mingce_lifecycle::round::give_back_place;
 use mingce_lifecycle::{Case, Living, Phase};
 use mingce_orm::names::{Problems, enum_values, settle_ranks};
 use mingce_orm::text::fold;
-use mingce_orm::{Cell, Collection, Column, Field, Key, Result, Shape, Violation};
+use mingce_orm::{Cell, Collection, Column, Cx, Field, Key, Result, Shape, Stamp, Violation, Work};
 use mingce_proto::awards::{Award, AwardState as S, CompletingOrganization, Contributor, Share};
 use mingce_proto::registry::OrganizationReference;
 use sha2::{Digest, Sha256};
@@ -275,6 +276,10 @@ impl Collection for Awards {
             }
         }
         problems.into_inner()
+    }
+
+    fn annulled(work: &mut Work, cx: &Cx, stamp: &Stamp, stored: &Self::Item) -> Result<()> {
+        give_back_place::<Self>(work, cx, stamp, stored)
     }
 
     fn may_write(stored: Option<&Award>, new: &Award) -> Result<()> {

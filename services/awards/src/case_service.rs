@@ -75,6 +75,14 @@ impl AwardNominationService for AwardRegister {
         reply(self.cases().go(&cx, verbs::shortlist(r)).await)
     }
 
+    async fn renew_notice_of_award(
+        &self,
+        request: Request<RenewNoticeOfAwardRequest>,
+    ) -> Result<Response<Reply<Award>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::renew_notice(r)).await)
+    }
+
     async fn deselect_award(&self, request: Request<DeselectAwardRequest>) -> Result<Response<Reply<Award>>, Status> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::deselect(r)).await)

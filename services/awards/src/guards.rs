@@ -5,7 +5,7 @@ use mingce_lifecycle::{Guard, Look, blocker};
 use mingce_orm::work::head_of;
 use mingce_orm::{Blocker, Key, Result};
 use mingce_proto::awards::{Award, AwardState as S, Contributor, SchemeSubject};
-use mingce_proto::registry::{AwardTerms, GradeTerms};
+use mingce_proto::registry::{AwardTerms, GradeTerms, NoticeTerms, Policy};
 
 use crate::award::{Awards, completing, evidence_keys, nomination_key, organization, scheme};
 use crate::life::terms;
@@ -50,6 +50,26 @@ pub(crate) const ACCEPTANCE_CALENDAR: Guard<Awards> = Guard {
         Ok(calendar_of(look, terms))
     },
 };
+
+pub(crate) const RENEWAL_CALENDAR: Guard<Awards> = Guard {
+    zh: "公示期内的节假日安排已公布",
+    en: "the holidays of the days that the notice runs are known",
+    check: |look| {
+        let terms = renewed(look.item, look.policy);
+        Ok(calendar_of(look, terms))
+    },
+};
+
+/// The terms of the notice that takes the place of the latest: before the shortlist that of the acceptance.
+pub(crate) fn renewed(award: &Award, policy: Option<&Policy>) -> NoticeTerms {
+    let terms = terms(policy);
+    let of = if award.state() == S::Shortlisted {
+        terms.notice
+    } else {
+        terms.acceptance_notice
+    };
+    of.unwrap_or_default()
+}
 
 /// The bound that holds for a grade; while no grade is set, the widest of all. 0: none.
 fn bound(terms: &AwardTerms, grade: &str, of: fn(&GradeTerms) -> i32) -> usize {

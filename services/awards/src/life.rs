@@ -4,7 +4,8 @@ use jiff::civil::Date;
 use mingce_lifecycle::case::arrive;
 use mingce_lifecycle::correct::{Held, VERB};
 use mingce_lifecycle::guard::{
-    calendar_known, cap_left, no_open_objection, no_upheld_objection, notice_over, reviewed, round_takes_once,
+    calendar_known, cap_left, no_open_objection, no_upheld_objection, notice_over, published_same, reviewed,
+    round_takes_once,
 };
 use mingce_lifecycle::notice::field;
 use mingce_lifecycle::{Arrival, ByItself, Case, Crossing, Edge, Life, Living, Parties, Phase, Scope, State};
@@ -18,7 +19,7 @@ use mingce_proto::registry::{
 use crate::award::{Awards, completing, scheme};
 use crate::guards::{
     ACCEPTANCE_CALENDAR, CONTRIBUTORS, EVIDENCE_FREE, NOMINATED_ONCE, NOT_BARRED, ORGANIZATION_AMONG_COMPLETING,
-    ORGANIZATIONS,
+    ORGANIZATIONS, RENEWAL_CALENDAR,
 };
 use crate::verbs::expect_grade;
 
@@ -68,7 +69,7 @@ static LIFE: Life<Awards> = Life {
     edges: &EDGES,
 };
 
-static EDGES: [Edge<Awards>; 11] = [
+static EDGES: [Edge<Awards>; 12] = [
     Edge {
         verb: "nominate",
         zh: "提名",
@@ -119,6 +120,14 @@ static EDGES: [Edge<Awards>; 11] = [
         guards: &[reviewed(), no_open_objection(), no_upheld_objection(), calendar_known()],
     },
     Edge {
+        verb: "renew_notice",
+        zh: "重新公示",
+        method: "RenewNoticeOfAward",
+        from: &[ACCEPTED, IN_REVIEW, SHORTLISTED],
+        to: &[ACCEPTED, SHORTLISTED],
+        guards: &[no_open_objection(), RENEWAL_CALENDAR],
+    },
+    Edge {
         verb: "deselect",
         zh: "不入围",
         method: "DeselectAward",
@@ -136,6 +145,7 @@ static EDGES: [Edge<Awards>; 11] = [
             notice_over(),
             no_open_objection(),
             no_upheld_objection(),
+            published_same(),
             cap_left(),
             EVIDENCE_FREE,
         ],
@@ -237,6 +247,9 @@ impl Case for Awards {
     }
     fn grade(item: &Award) -> &str {
         &item.grade
+    }
+    fn was_approved(item: &Award) -> bool {
+        matches!(item.state(), S::Approved | S::Conferred | S::Revoked)
     }
     fn display(_work: &mut Work, item: &Award) -> Result<String> {
         Ok(item.title.clone())

@@ -9,6 +9,7 @@ use mingce_proto::awards::*;
 use mingce_proto::registry::Round;
 
 use crate::award::{Awards, scheme};
+use crate::guards::renewed;
 use crate::life::terms;
 use crate::scheme::Schemes;
 
@@ -50,6 +51,26 @@ pub(crate) fn shortlist(r: ShortlistAwardRequest) -> Wanted {
         expect_grade("grade", &r.grade, item, crossing)?;
         item.grade.clone_from(&r.grade);
         let terms = crossing.policy.map(Awards::notice_terms).unwrap_or_default();
+        notice::publish::<Awards>(item, crossing, terms)
+    });
+    Called { call, wanted }
+}
+
+pub(crate) fn renew_notice(r: RenewNoticeOfAwardRequest) -> Wanted {
+    let (call, step) = called!("RenewNoticeOfAward", r);
+    let wanted = Move::new("renew_notice", step, move |item: &mut Award, crossing| {
+        if !r.grade.is_empty() {
+            if item.state() != AwardState::Shortlisted {
+                let said = "it is not shortlisted yet: leave the grade out";
+                return Err(Error::invalid("grade", "GRADE_UNKNOWN", said));
+            }
+            expect_grade("grade", &r.grade, item, crossing)?;
+            item.grade.clone_from(&r.grade);
+        }
+        let terms = renewed(item, crossing.policy);
+        if item.state() == AwardState::InReview {
+            item.set_state(AwardState::Accepted);
+        }
         notice::publish::<Awards>(item, crossing, terms)
     });
     Called { call, wanted }
@@ -126,6 +147,7 @@ pub(crate) fn one_of(verb: award_move::Verb) -> Asked<Awards> {
         Verb::Accept(r) => asked("accept", *r, accept),
         Verb::Review(r) => asked("review", *r, review),
         Verb::Shortlist(r) => asked("shortlist", *r, shortlist),
+        Verb::RenewNoticeOf(r) => asked("renew_notice_of", *r, renew_notice),
         Verb::Deselect(r) => asked("deselect", *r, deselect),
         Verb::Approve(r) => asked("approve", *r, approve),
         Verb::Confer(r) => asked("confer", *r, confer),

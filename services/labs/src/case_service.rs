@@ -81,6 +81,14 @@ impl LabDesignationService for LabRegister {
         reply(self.cases().go(&cx, verbs::publish_notice(r)).await)
     }
 
+    async fn renew_notice_of_lab_designation(
+        &self,
+        request: Request<RenewNoticeOfLabDesignationRequest>,
+    ) -> Result<Response<Reply<LabDesignation>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::renew_notice(r)).await)
+    }
+
     async fn approve_lab_designation(
         &self,
         request: Request<ApproveLabDesignationRequest>,

@@ -3,9 +3,10 @@
 use std::sync::LazyLock;
 
 use mingce_lifecycle::case::may_write;
+use mingce_lifecycle::round::give_back_place;
 use mingce_lifecycle::{Case, Living, Phase};
 use mingce_orm::names::{Problems, enum_values, year_of};
-use mingce_orm::{Collection, Column, Field, Key, Result, Shape, Violation};
+use mingce_orm::{Collection, Column, Cx, Field, Key, Result, Shape, Stamp, Violation, Work};
 use mingce_proto::labs::LabDesignation;
 
 pub(crate) fn lab(designation: &LabDesignation) -> &str {
@@ -167,6 +168,10 @@ impl Collection for Designations {
         item.year = year_of(&item.decision_date);
         item.verbs.clear();
         problems.into_inner()
+    }
+
+    fn annulled(work: &mut Work, cx: &Cx, stamp: &Stamp, stored: &Self::Item) -> Result<()> {
+        give_back_place::<Self>(work, cx, stamp, stored)
     }
 
     fn may_write(stored: Option<&Self::Item>, new: &Self::Item) -> Result<()> {

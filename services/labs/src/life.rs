@@ -5,7 +5,8 @@ use mingce_lifecycle::case::{arrive, facts};
 use mingce_lifecycle::correct::{VERB, expect_ended, moved_end};
 use mingce_lifecycle::day;
 use mingce_lifecycle::guard::{
-    calendar_known, cap_left, no_open_objection, no_upheld_objection, notice_over, reviewed, round_takes,
+    calendar_known, cap_left, no_open_objection, no_upheld_objection, notice_over, published_same, reviewed,
+    round_takes,
 };
 use mingce_lifecycle::notice::{field, level_in_words};
 use mingce_lifecycle::{Arrival, ByItself, Case, Crossing, Edge, Life, Living, Parties, Phase, Scope, State};
@@ -73,7 +74,7 @@ static LIFE: Life<Designations> = Life {
     edges: &EDGES,
 };
 
-static EDGES: [Edge<Designations>; 20] = [
+static EDGES: [Edge<Designations>; 21] = [
     Edge {
         verb: "submit",
         zh: "申报",
@@ -86,17 +87,17 @@ static EDGES: [Edge<Designations>; 20] = [
         verb: "return",
         zh: "退回",
         method: "ReturnLabDesignation",
-        from: &[SUBMITTED],
+        from: &[SUBMITTED, RETURNED, ON_NOTICE],
         to: &[RETURNED],
-        guards: &[],
+        guards: &[no_open_objection()],
     },
     Edge {
         verb: "refuse",
         zh: "不予受理",
         method: "RefuseLabDesignation",
-        from: &[SUBMITTED],
+        from: &[SUBMITTED, RETURNED],
         to: &[REFUSED],
-        guards: &[],
+        guards: &[no_open_objection()],
     },
     Edge {
         verb: "accept",
@@ -115,12 +116,26 @@ static EDGES: [Edge<Designations>; 20] = [
         guards: &[reviewed(), calendar_known()],
     },
     Edge {
+        verb: "renew_notice",
+        zh: "重新公示",
+        method: "RenewNoticeOfLabDesignation",
+        from: &[ON_NOTICE],
+        to: &[ON_NOTICE],
+        guards: &[no_open_objection(), calendar_known()],
+    },
+    Edge {
         verb: "approve",
         zh: "认定",
         method: "ApproveLabDesignation",
         from: &[ON_NOTICE],
         to: &[BUILDING, OPERATING],
-        guards: &[notice_over(), no_open_objection(), no_upheld_objection(), cap_left()],
+        guards: &[
+            notice_over(),
+            no_open_objection(),
+            no_upheld_objection(),
+            published_same(),
+            cap_left(),
+        ],
     },
     Edge {
         verb: "reject",
@@ -289,6 +304,12 @@ impl Case for Designations {
             level: item.level,
             programme: &item.programme,
         }
+    }
+    fn was_approved(item: &LabDesignation) -> bool {
+        matches!(
+            item.state(),
+            S::Building | S::Operating | S::Rectifying | S::Terminated | S::Revoked | S::Merged
+        )
     }
     fn display(work: &mut Work, item: &LabDesignation) -> Result<String> {
         Ok(format!("{}·{}", lab_of(work, item)?.display_name, item.programme))

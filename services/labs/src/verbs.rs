@@ -27,8 +27,8 @@ pub(crate) fn submit(r: SubmitLabDesignationRequest) -> Wanted {
 
 pub(crate) fn return_(r: ReturnLabDesignationRequest) -> Wanted {
     let (call, step) = called!("ReturnLabDesignation", r);
-    let wanted = Move::new("return", step, move |item: &mut LabDesignation, _| {
-        act::give_back::<Designations>(item, &r.due_date)
+    let wanted = Move::new("return", step, move |item: &mut LabDesignation, crossing| {
+        act::give_back::<Designations>(item, crossing, &r.due_date)
     });
     Called { call, wanted }
 }
@@ -48,6 +48,12 @@ pub(crate) fn accept(r: AcceptLabDesignationRequest) -> Wanted {
 pub(crate) fn publish_notice(r: PublishNoticeOfLabDesignationRequest) -> Wanted {
     let (call, step) = called!("PublishNoticeOfLabDesignation", r);
     let wanted = Move::new("publish_notice", step, act::publish_notice::<Designations>);
+    Called { call, wanted }
+}
+
+pub(crate) fn renew_notice(r: RenewNoticeOfLabDesignationRequest) -> Wanted {
+    let (call, step) = called!("RenewNoticeOfLabDesignation", r);
+    let wanted = Move::new("renew_notice", step, act::publish_notice::<Designations>);
     Called { call, wanted }
 }
 
@@ -375,6 +381,7 @@ pub(crate) fn one_of(verb: lab_designation_move::Verb) -> Asked<Designations> {
         Verb::Refuse(r) => asked("refuse", *r, refuse),
         Verb::Accept(r) => asked("accept", *r, accept),
         Verb::Reject(r) => asked("reject", *r, reject),
+        Verb::RenewNoticeOf(r) => asked("renew_notice_of", *r, renew_notice),
         Verb::PublishNoticeOf(r) => asked("publish_notice_of", *r, publish_notice),
         Verb::Approve(r) => asked("approve", *r, approve),
         Verb::AcceptCompletionOf(r) => asked("accept_completion_of", *r, accept_completion),

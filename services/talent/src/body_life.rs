@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use mingce_lifecycle::any::due_again;
 use mingce_lifecycle::case::{arrive, facts, policy_of};
 use mingce_lifecycle::correct::{VERB, expect_ended, moved_end};
-use mingce_lifecycle::guard::{calendar_known, no_open_objection, no_upheld_objection, notice_over};
+use mingce_lifecycle::guard::{calendar_known, no_open_objection, no_upheld_objection, notice_over, published_same};
 use mingce_lifecycle::notice::{field, level_in_words};
 use mingce_lifecycle::{
     Arrival, At, ByItself, Case, Crossing, Edge, Guard, Life, Living, Look, Move, Parties, Phase, Scope, State, Step,
@@ -58,7 +58,7 @@ static LIFE: Life<NominatingBodies> = Life {
     edges: &EDGES,
 };
 
-static EDGES: [Edge<NominatingBodies>; 9] = [
+static EDGES: [Edge<NominatingBodies>; 10] = [
     Edge {
         verb: "publish_notice",
         zh: "公示",
@@ -68,12 +68,25 @@ static EDGES: [Edge<NominatingBodies>; 9] = [
         guards: &[calendar_known()],
     },
     Edge {
+        verb: "renew_notice",
+        zh: "重新公示",
+        method: "RenewNoticeOfNominatingBody",
+        from: &[ON_NOTICE],
+        to: &[ON_NOTICE],
+        guards: &[no_open_objection(), calendar_known()],
+    },
+    Edge {
         verb: "authorise",
         zh: "授权",
         method: "AuthoriseNominatingBody",
         from: &[ON_NOTICE],
         to: &[AUTHORISED],
-        guards: &[notice_over(), no_open_objection(), no_upheld_objection()],
+        guards: &[
+            notice_over(),
+            no_open_objection(),
+            no_upheld_objection(),
+            published_same(),
+        ],
     },
     Edge {
         verb: "refuse",

@@ -32,6 +32,14 @@ impl NominatingBodyService for TalentRegister {
         reply(self.cases().go(&cx, verbs::publish_notice(r)).await)
     }
 
+    async fn renew_notice_of_nominating_body(
+        &self,
+        request: Request<RenewNoticeOfNominatingBodyRequest>,
+    ) -> Result<Response<Reply<NominatingBody>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::renew_notice(r)).await)
+    }
+
     async fn authorise_nominating_body(
         &self,
         request: Request<AuthoriseNominatingBodyRequest>,

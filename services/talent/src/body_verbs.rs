@@ -18,6 +18,12 @@ pub(crate) fn publish_notice(r: PublishNoticeOfNominatingBodyRequest) -> Wanted 
     Called { call, wanted }
 }
 
+pub(crate) fn renew_notice(r: RenewNoticeOfNominatingBodyRequest) -> Wanted {
+    let (call, step) = called!("RenewNoticeOfNominatingBody", r);
+    let wanted = Move::new("renew_notice", step, act::publish_notice::<NominatingBodies>);
+    Called { call, wanted }
+}
+
 pub(crate) fn authorise(r: AuthoriseNominatingBodyRequest) -> Wanted {
     let (call, step) = called!("AuthoriseNominatingBody", r);
     let wanted = Move::new("authorise", step, move |item: &mut NominatingBody, crossing| {
@@ -96,6 +102,7 @@ pub(crate) fn revoke(r: RevokeNominatingBodyRequest) -> Wanted {
 pub(crate) fn one_of(verb: nominating_body_move::Verb) -> Asked<NominatingBodies> {
     use nominating_body_move::Verb;
     match verb {
+        Verb::RenewNoticeOf(r) => asked("renew_notice_of", *r, renew_notice),
         Verb::PublishNoticeOf(r) => asked("publish_notice_of", *r, publish_notice),
         Verb::Authorise(r) => asked("authorise", *r, authorise),
         Verb::Refuse(r) => asked("refuse", *r, refuse),

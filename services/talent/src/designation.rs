@@ -3,9 +3,10 @@
 use std::sync::LazyLock;
 
 use mingce_lifecycle::case::may_write;
+use mingce_lifecycle::round::give_back_place;
 use mingce_lifecycle::{Case, Living, Phase};
 use mingce_orm::names::{Problems, enum_values, year_of};
-use mingce_orm::{Collection, Column, Field, Key, Result, Shape, Violation, Work};
+use mingce_orm::{Collection, Column, Cx, Field, Key, Result, Shape, Stamp, Violation, Work};
 use mingce_proto::talent::TalentDesignation;
 
 use crate::designation_guards::may_be_live;
@@ -195,6 +196,10 @@ impl Collection for Designations {
 
     fn may_stand(work: &mut Work, stored: Option<&Self::Item>, new: &Self::Item) -> Result<()> {
         may_be_live(work, stored, new)
+    }
+
+    fn annulled(work: &mut Work, cx: &Cx, stamp: &Stamp, stored: &Self::Item) -> Result<()> {
+        give_back_place::<Self>(work, cx, stamp, stored)
     }
 
     fn may_write(stored: Option<&TalentDesignation>, new: &TalentDesignation) -> Result<()> {

@@ -5,7 +5,8 @@ use mingce_lifecycle::case::{arrive, facts};
 use mingce_lifecycle::correct::{VERB, expect_ended, look, moved_end};
 use mingce_lifecycle::day;
 use mingce_lifecycle::guard::{
-    calendar_known, cap_left, no_open_objection, no_upheld_objection, notice_over, reviewed, round_takes,
+    calendar_known, cap_left, no_open_objection, no_upheld_objection, notice_over, published_same, reviewed,
+    round_takes,
 };
 use mingce_lifecycle::notice::{field, level_in_words};
 use mingce_lifecycle::{Arrival, ByItself, Case, Crossing, Edge, Life, Living, Parties, Phase, Scope, State};
@@ -71,7 +72,7 @@ static LIFE: Life<Designations> = Life {
     edges: &EDGES,
 };
 
-static EDGES: [Edge<Designations>; 16] = [
+static EDGES: [Edge<Designations>; 17] = [
     Edge {
         verb: "submit",
         zh: "申报",
@@ -84,17 +85,17 @@ static EDGES: [Edge<Designations>; 16] = [
         verb: "return",
         zh: "退回",
         method: "ReturnTalentDesignation",
-        from: &[SUBMITTED],
+        from: &[SUBMITTED, RETURNED, ON_NOTICE],
         to: &[RETURNED],
-        guards: &[],
+        guards: &[no_open_objection()],
     },
     Edge {
         verb: "refuse",
         zh: "不予受理",
         method: "RefuseTalentDesignation",
-        from: &[SUBMITTED],
+        from: &[SUBMITTED, RETURNED],
         to: &[REFUSED],
-        guards: &[],
+        guards: &[no_open_objection()],
     },
     Edge {
         verb: "accept",
@@ -113,6 +114,14 @@ static EDGES: [Edge<Designations>; 16] = [
         guards: &[reviewed(), calendar_known()],
     },
     Edge {
+        verb: "renew_notice",
+        zh: "重新公示",
+        method: "RenewNoticeOfTalentDesignation",
+        from: &[ON_NOTICE],
+        to: &[ON_NOTICE],
+        guards: &[no_open_objection(), calendar_known()],
+    },
+    Edge {
         verb: "approve",
         zh: "认定",
         method: "ApproveTalentDesignation",
@@ -122,6 +131,7 @@ static EDGES: [Edge<Designations>; 16] = [
             notice_over(),
             no_open_objection(),
             no_upheld_objection(),
+            published_same(),
             cap_left(),
             ONE_PER_FAMILY,
         ],
@@ -264,6 +274,12 @@ impl Case for Designations {
     }
     fn is_taken_here(item: &TalentDesignation) -> bool {
         !facts::<Self>(item).round.is_empty() || !item.recommendation.is_empty()
+    }
+    fn was_approved(item: &TalentDesignation) -> bool {
+        matches!(
+            item.state(),
+            S::InTerm | S::Suspended | S::Completed | S::Cancelled | S::Exited
+        )
     }
     fn display(work: &mut Work, item: &TalentDesignation) -> Result<String> {
         let person = person_of(work, designation::talent(item))?;

@@ -75,6 +75,14 @@ impl TalentDesignationService for TalentRegister {
         reply(self.cases().go(&cx, verbs::publish_notice(r)).await)
     }
 
+    async fn renew_notice_of_talent_designation(
+        &self,
+        request: Request<RenewNoticeOfTalentDesignationRequest>,
+    ) -> Result<Response<Reply<TalentDesignation>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::renew_notice(r)).await)
+    }
+
     async fn approve_talent_designation(
         &self,
         request: Request<ApproveTalentDesignationRequest>,

@@ -23,8 +23,8 @@ pub(crate) fn submit(r: SubmitTalentDesignationRequest) -> Wanted {
 
 pub(crate) fn return_(r: ReturnTalentDesignationRequest) -> Wanted {
     let (call, step) = called!("ReturnTalentDesignation", r);
-    let wanted = Move::new("return", step, move |item: &mut TalentDesignation, _| {
-        act::give_back::<Designations>(item, &r.due_date)
+    let wanted = Move::new("return", step, move |item: &mut TalentDesignation, crossing| {
+        act::give_back::<Designations>(item, crossing, &r.due_date)
     });
     Called { call, wanted }
 }
@@ -44,6 +44,12 @@ pub(crate) fn accept(r: AcceptTalentDesignationRequest) -> Wanted {
 pub(crate) fn publish_notice(r: PublishNoticeOfTalentDesignationRequest) -> Wanted {
     let (call, step) = called!("PublishNoticeOfTalentDesignation", r);
     let wanted = Move::new("publish_notice", step, act::publish_notice::<Designations>);
+    Called { call, wanted }
+}
+
+pub(crate) fn renew_notice(r: RenewNoticeOfTalentDesignationRequest) -> Wanted {
+    let (call, step) = called!("RenewNoticeOfTalentDesignation", r);
+    let wanted = Move::new("renew_notice", step, act::publish_notice::<Designations>);
     Called { call, wanted }
 }
 
@@ -193,6 +199,7 @@ pub(crate) fn one_of(verb: talent_designation_move::Verb) -> Asked<Designations>
         Verb::Refuse(r) => asked("refuse", *r, refuse),
         Verb::Accept(r) => asked("accept", *r, accept),
         Verb::Reject(r) => asked("reject", *r, reject),
+        Verb::RenewNoticeOf(r) => asked("renew_notice_of", *r, renew_notice),
         Verb::PublishNoticeOf(r) => asked("publish_notice_of", *r, publish_notice),
         Verb::Approve(r) => asked("approve", *r, approve),
         Verb::AssessMidtermOf(r) => asked("assess_midterm_of", *r, assess_midterm),

@@ -1,12 +1,12 @@
 //! The life cycle of recommendations: states, verbs, and what has to hold for each.
 
 use jiff::civil::Date;
-use mingce_lifecycle::case::arrive;
+use mingce_lifecycle::case::{arrive, facts};
 use mingce_lifecycle::correct::VERB;
-use mingce_lifecycle::guard::{calendar_known, no_open_objection, no_upheld_objection, notice_over};
+use mingce_lifecycle::guard::{calendar_known, no_open_objection, no_upheld_objection, notice_over, published_same};
 use mingce_lifecycle::notice::field;
 use mingce_lifecycle::{
-    Arrival, ByItself, Case, Crossing, Edge, Guard, Life, Living, Look, Parties, Phase, Scope, State, blocker,
+    Arrival, ByItself, Case, Crossing, Edge, Guard, Life, Living, Look, Parties, Phase, Scope, State, blocker, day,
 };
 use mingce_orm::{Blocker, Collection, Result, Work};
 use mingce_proto::registry::{
@@ -61,7 +61,7 @@ static LIFE: Life<Recommendations> = Life {
     edges: &EDGES,
 };
 
-static EDGES: [Edge<Recommendations>; 7] = [
+static EDGES: [Edge<Recommendations>; 8] = [
     Edge {
         verb: "recommend",
         zh: "荐才备案",
@@ -79,6 +79,14 @@ static EDGES: [Edge<Recommendations>; 7] = [
         guards: &[calendar_known()],
     },
     Edge {
+        verb: "renew_notice",
+        zh: "重新公示",
+        method: "RenewNoticeOfRecommendation",
+        from: &[ON_NOTICE],
+        to: &[ON_NOTICE],
+        guards: &[no_open_objection(), calendar_known()],
+    },
+    Edge {
         verb: "confirm",
         zh: "确认",
         method: "ConfirmRecommendation",
@@ -88,6 +96,7 @@ static EDGES: [Edge<Recommendations>; 7] = [
             notice_over(),
             no_open_objection(),
             no_upheld_objection(),
+            published_same(),
             BODY_AUTHORISED,
             QUOTA_LEFT,
             ONE_PER_FAMILY,
@@ -180,7 +189,16 @@ fn quota_left(look: &mut Look<'_, Recommendations>) -> Result<Vec<Blocker>> {
     let body = body_of(look.work, look.item)?;
     let policy = body::policy_of(look.work, &body)?;
     let quota = quota_of(&body, policy.as_ref(), look.item.year);
-    Ok(of_quota(&body, &quota, look.at.today).into_iter().collect())
+    // What was filed within the year is confirmed on it, also when its notice has run into the next.
+    let filed = day::parse(&facts::<Recommendations>(look.item).submit_date)?;
+    let in_year = filed.filter(|filed| i32::from(filed.year()) == quota.year);
+    let quota = NominatingQuota {
+        lapsed: quota.lapsed && in_year.is_none(),
+        ..quota
+    };
+    Ok(of_quota(&body, &quota, in_year.unwrap_or(look.at.today))
+        .into_iter()
+        .collect())
 }
 
 /// What stands in the way of using one more of a quota.

@@ -49,6 +49,14 @@ impl RecommendationService for TalentRegister {
         reply(self.cases().go(&cx, verbs::publish_notice(r)).await)
     }
 
+    async fn renew_notice_of_recommendation(
+        &self,
+        request: Request<RenewNoticeOfRecommendationRequest>,
+    ) -> Result<Response<Reply<Recommendation>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.cases().go(&cx, verbs::renew_notice(r)).await)
+    }
+
     async fn confirm_recommendation(
         &self,
         request: Request<ConfirmRecommendationRequest>,

@@ -36,6 +36,12 @@ pub(crate) fn publish_notice(r: PublishNoticeOfRecommendationRequest) -> Wanted 
     Called { call, wanted }
 }
 
+pub(crate) fn renew_notice(r: RenewNoticeOfRecommendationRequest) -> Wanted {
+    let (call, step) = called!("RenewNoticeOfRecommendation", r);
+    let wanted = Move::new("renew_notice", step, act::publish_notice::<Recommendations>);
+    Called { call, wanted }
+}
+
 pub(crate) fn confirm(r: ConfirmRecommendationRequest) -> Wanted {
     let (call, step) = called!("ConfirmRecommendation", r);
     let wanted = Move::new("confirm", step, move |item: &mut Recommendation, crossing| {
@@ -210,6 +216,7 @@ pub(crate) fn one_of(verb: recommendation_move::Verb) -> Asked<Recommendations> 
     use recommendation_move::Verb;
     match verb {
         Verb::File(r) => asked("file", *r, recommend),
+        Verb::RenewNoticeOf(r) => asked("renew_notice_of", *r, renew_notice),
         Verb::PublishNoticeOf(r) => asked("publish_notice_of", *r, publish_notice),
         Verb::Confirm(r) => asked("confirm", *r, confirm),
         Verb::Refuse(r) => asked("refuse", *r, refuse),

@@ -24,6 +24,8 @@ on_both_stores!(
     a_batch_that_is_sent_again_is_done_once,
     an_atomic_batch_that_is_sent_again_is_done_once,
     a_batch_that_is_only_validated_changes_nothing,
+    a_batch_under_a_cap_goes_by_the_order_of_the_request,
+    an_approval_that_is_annulled_gives_its_place_back,
 );
 
 const LEDGER: &str = "SELECT count(*) FROM ledger";
@@ -218,6 +220,61 @@ async fn an_atomic_batch_counts_its_own_moves_against_a_cap(store: Store) {
     let answer = batch(&register, moves(&names[..5]), true).await.unwrap();
     assert_eq!(answer.done, 5, "{answer:?}");
     assert_eq!(count(&register, "OPERATING").await, 5);
+}
+
+/// Whoever stands first gets the place, in each of several batches, also where the batch is sent in pieces of others.
+async fn a_batch_under_a_cap_goes_by_the_order_of_the_request(store: Store) {
+    let clock = Clock::on("2024-03-11");
+    let (register, round) = ready(store, &clock, 130).await;
+    let names = drafts(&register, 260, &round).await;
+    all(&register, &names, submit).await;
+    all(&register, &names, accept).await;
+    all(&register, &names, publish).await;
+    clock.set("2024-03-14");
+    // Against the order in which they were made.
+    let mut left: Vec<String> = names.into_iter().rev().collect();
+    let mut taken = 0;
+    for size in [4, 116, 10, 130] {
+        let sent: Vec<String> = left.drain(..size).collect();
+        let moves = sent.iter().map(|name| approve(name).moved()).collect();
+        let answer = batch(&register, moves, false).await.unwrap();
+        let done: Vec<bool> = answer.outcomes.iter().map(|outcome| outcome.done).collect();
+        let expected: Vec<bool> = (taken..taken + size).map(|place| place < 130).collect();
+        assert_eq!(done, expected, "{taken}");
+        taken += size;
+    }
+    assert_eq!(count(&register, "OPERATING").await, 130);
+}
+
+async fn an_approval_that_is_annulled_gives_its_place_back(store: Store) {
+    let clock = Clock::on("2024-03-11");
+    let (register, round) = ready(store, &clock, 1).await;
+    let names = drafts(&register, 3, &round).await;
+    all(&register, &names, submit).await;
+    all(&register, &names, accept).await;
+    all(&register, &names, publish).await;
+    clock.set("2024-03-14");
+    let moves = |names: &[String]| names.iter().map(|name| approve(name).moved()).collect();
+    let first = batch(&register, moves(&names[..2]), false).await.unwrap();
+    assert_eq!(reasons(&first.outcomes), ["", "CASE_BLOCKED"]);
+    let annul = |name: &str| mingce_proto::labs::AnnulLabDesignationRequest {
+        name: name.to_owned(),
+        reason: "重复登记".to_owned(),
+        ..mingce_proto::labs::AnnulLabDesignationRequest::default()
+    };
+    // One that took no place gives none back.
+    register.labs().annul_lab_designation(annul(&names[2])).await.unwrap();
+    let none = batch(&register, moves(&names[1..2]), false).await.unwrap();
+    assert_eq!(reasons(&none.outcomes), ["CASE_BLOCKED"]);
+    register.labs().annul_lab_designation(annul(&names[0])).await.unwrap();
+    let verbs: Vec<_> = history(&register, &round.name)
+        .await
+        .into_iter()
+        .map(|entry| entry.verb)
+        .collect();
+    assert_eq!(verbs, ["create", "take_place", "give_back_place"]);
+    let second = batch(&register, moves(&names[1..2]), false).await.unwrap();
+    assert_eq!(second.done, 1, "{second:?}");
 }
 
 async fn a_batch_that_is_none_is_refused(store: Store) {

@@ -8,12 +8,12 @@ use mingce_proto::registry::row_outcome::Outcome;
 use mingce_proto::talent::TalentDesignationState as S;
 use mingce_proto::talent::{
     ImportTalentDesignationsRequest, ListTalentDesignationsRequest, MergeTalentsRequest, ProgrammeReference,
-    RecordTalentDesignationRequest, TalentDesignation,
+    RecordTalentDesignationRequest, Talent, TalentDesignation,
 };
 use prost_types::FieldMask;
 use tonic::{Code, Status};
 
-use crate::made::{made, organization, update};
+use crate::made::{identifier, made, organization, person, update};
 use crate::talent_steps::{applicant, approves, on_notice, programme, spring, stands, terms};
 
 on_both_stores!(
@@ -119,6 +119,20 @@ async fn approve(register: &Register, name: &str) -> Result<(), Status> {
         .map(|_| ())
 }
 
+/// Two records of one person.
+async fn recorded_twice(register: &Register, place: usize) -> [Talent; 2] {
+    let record = |number: String| Talent {
+        display_name: format!("申报人{place}"),
+        identifiers: vec![identifier(&number)],
+        birth_date: "1985-05-05".to_owned(),
+        ..Talent::default()
+    };
+    [
+        person(register, record(format!("甲{place}"))).await,
+        person(register, record(format!("乙{place}"))).await,
+    ]
+}
+
 async fn two_programmes(register: &Register) -> String {
     let (_, round) = spring(register, terms()).await;
     programme(register, "a", "island").await;
@@ -141,8 +155,7 @@ async fn merge_beside_approval(registers: &[&Register; 2], clock: &Clock) {
     let round = two_programmes(register).await;
     let mut tries = Vec::new();
     for place in 0..TRIES {
-        let one = applicant(register, &format!("申报人{place}")).await;
-        let twice = applicant(register, &format!("申報人{place}")).await;
+        let [one, twice] = recorded_twice(register, place).await;
         let live = record(&one.name, "a");
         register.talent().record_talent_designation(live).await.unwrap();
         let name = on_notice(register, &twice.name, "b", &round).await;
@@ -162,8 +175,7 @@ async fn record_beside_approval(registers: &[&Register; 2], clock: &Clock) {
     let round = two_programmes(register).await;
     let mut tries = Vec::new();
     for place in 0..TRIES {
-        let one = applicant(register, &format!("申报人{place}")).await;
-        let twice = applicant(register, &format!("申報人{place}")).await;
+        let [one, twice] = recorded_twice(register, place).await;
         let name = on_notice(register, &twice.name, "b", &round).await;
         merge(register, &twice.name, &one.name).await.unwrap();
         tries.push((one.name, name));

@@ -222,7 +222,7 @@ async fn history_holds_the_family_too(store: Store) {
     let name = on_notice(&register, &talent, "b", &round.name).await;
     clock.set("2024-05-06");
     let verbs = stands(&register, &name).await.verbs;
-    assert_eq!(said(&verbs)[0], ("approve", vec!["FAMILY_TAKEN"]));
+    assert_eq!(said(&verbs)[2], ("approve", vec!["FAMILY_TAKEN"]));
     // What was recorded goes on by the verbs as well.
     let exit = ExitTalentDesignationRequest {
         name: first.name.clone(),
@@ -256,7 +256,7 @@ async fn who_was_recorded_twice_is_one_person(store: Store) {
     let first = first.unwrap().into_inner().name;
     let name = on_notice(&register, &twice.name, "b", &round.name).await;
     clock.set("2024-05-06");
-    assert_eq!(said(&stands(&register, &name).await.verbs)[0], ("approve", vec![]));
+    assert_eq!(said(&stands(&register, &name).await.verbs)[2], ("approve", vec![]));
     let merge = MergeTalentsRequest {
         name: twice.name,
         survivor: one.name,
@@ -265,9 +265,12 @@ async fn who_was_recorded_twice_is_one_person(store: Store) {
     };
     register.talent().merge_talents(merge).await.unwrap();
     let verbs = stands(&register, &name).await.verbs;
-    assert_eq!(said(&verbs)[0], ("approve", vec!["FAMILY_TAKEN"]));
-    assert_eq!(verbs[0].blockers[0].subject, first);
-    assert_eq!(failure(approve(&register, &name).await).reasons(), ["FAMILY_TAKEN"]);
+    assert_eq!(said(&verbs)[2], ("approve", vec!["PUBLISHED_DIFFERS", "FAMILY_TAKEN"]));
+    assert_eq!(verbs[2].blockers[1].subject, first);
+    assert_eq!(
+        failure(approve(&register, &name).await).reasons(),
+        ["PUBLISHED_DIFFERS", "FAMILY_TAKEN"]
+    );
 }
 
 async fn what_is_live_under_the_duplicate_counts_for_the_survivor(store: Store) {
@@ -295,8 +298,8 @@ async fn what_is_live_under_the_duplicate_counts_for_the_survivor(store: Store) 
     let name = on_notice(&register, &one.name, "b", &round.name).await;
     clock.set("2024-05-06");
     let verbs = stands(&register, &name).await.verbs;
-    assert_eq!(said(&verbs)[0], ("approve", vec!["FAMILY_TAKEN"]));
-    assert_eq!(verbs[0].blockers[0].subject, first);
+    assert_eq!(said(&verbs)[2], ("approve", vec!["FAMILY_TAKEN"]));
+    assert_eq!(verbs[2].blockers[0].subject, first);
     assert_eq!(failure(approve(&register, &name).await).reasons(), ["FAMILY_TAKEN"]);
 }
 

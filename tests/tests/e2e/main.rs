@@ -40,6 +40,7 @@ mod made;
 mod merge;
 mod mess;
 mod messages;
+mod no_dead_ends;
 mod notices;
 mod once;
 mod pages;

@@ -17,11 +17,16 @@ use tonic::Code;
 use crate::made::{organization, updated};
 
 mod objections;
+mod renewed;
 mod setting;
 
 use objections::{
     a_late_objection_is_refused, a_statement_that_names_who_objects_is_refused, an_anonymous_objection_is_refused,
     an_objection_needs_a_notice_and_no_decision, who_objects_is_sealed,
+};
+use renewed::{
+    an_upheld_objection_leads_to_another_notice, one_on_notice_is_returned_to_be_changed,
+    the_time_for_objections_is_heard_out, what_changed_on_notice_is_not_approved,
 };
 use setting::{FRIDAY, Setting, has, said, seven_days, terms};
 
@@ -36,6 +41,10 @@ on_both_stores!(
     who_objects_is_sealed,
     a_statement_that_names_who_objects_is_refused,
     a_year_without_a_calendar_is_said_until_it_is_given,
+    what_changed_on_notice_is_not_approved,
+    an_upheld_objection_leads_to_another_notice,
+    one_on_notice_is_returned_to_be_changed,
+    the_time_for_objections_is_heard_out,
 );
 
 /// What must not be published of the lab.
@@ -135,7 +144,7 @@ async fn the_public_sees_the_allow_listed_fields_alone(store: Store) {
         kind: CaseKind::LabDesignation as i32,
         start_date: FRIDAY.to_owned(),
         end_date: "2024-10-12".to_owned(),
-        objection_end_date: "2024-10-02".to_owned(),
+        objection_end_date: "2024-10-08".to_owned(),
         fields: notice.fields,
         sha256: notice.sha256,
     };
@@ -173,12 +182,12 @@ async fn a_notice_runs_by_working_days_over_the_national_day(store: Store) {
     );
     assert_eq!(setting.notice().await.working_days, 7);
     setting.clock.set("2024-10-12");
-    assert_eq!(said(&setting.now().await.verbs)[0], "approve NOTICE_RUNNING");
+    assert_eq!(said(&setting.now().await.verbs)[2], "approve NOTICE_RUNNING");
     let running = failure(setting.approve().await);
     assert_eq!(running.blockers, [("NOTICE_RUNNING".to_owned(), facts.notice)]);
     assert_eq!(running.message, "the notice runs until 2024-10-12");
     setting.clock.set("2024-10-13");
-    assert_eq!(said(&setting.now().await.verbs)[0], "approve");
+    assert_eq!(said(&setting.now().await.verbs)[2], "approve");
     assert_eq!(setting.approve().await.unwrap().state(), LabDesignationState::Operating);
 }
 

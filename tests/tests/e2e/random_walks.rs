@@ -15,6 +15,7 @@ use request::Dice;
 use walk::{Met, Walk};
 use wire::Wire;
 
+mod ends;
 mod history;
 mod lives;
 pub mod request;
@@ -103,6 +104,7 @@ async fn walks(store: Store, kind: &'static Kind, begin: impl AsyncFn(&mut Walk<
         for _ in 0..STEPS {
             walk.step().await;
         }
+        walk.end_all().await;
         walk.look_back().await;
     }
     let missing = missing(kind, reasons, &met);

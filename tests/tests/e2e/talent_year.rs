@@ -173,9 +173,15 @@ async fn a_designation_goes_from_its_draft_to_the_end_of_its_term(store: Store) 
     let running = vec!["NOTICE_RUNNING"];
     assert_eq!(
         said(&standing.verbs),
-        [("approve", running), ("reject", OPEN), ("withdraw", OPEN)]
+        [
+            ("return", OPEN),
+            ("renew_notice", OPEN),
+            ("approve", running),
+            ("reject", OPEN),
+            ("withdraw", OPEN)
+        ]
     );
-    let blocker = &standing.verbs[0].blockers[0];
+    let blocker = &standing.verbs[2].blockers[0];
     assert_eq!(blocker.description, "the notice runs until 2024-03-25");
     let refused = failure(approve(&register, &name).await);
     assert_eq!(refused.blockers, [("NOTICE_RUNNING".to_owned(), case.notice)]);
@@ -240,9 +246,15 @@ async fn second_of_the_family_waits(register: &Register, clock: &Clock, (first, 
     let taken = vec!["FAMILY_TAKEN"];
     assert_eq!(
         said(&standing.verbs),
-        [("approve", taken), ("reject", OPEN), ("withdraw", OPEN)]
+        [
+            ("return", OPEN),
+            ("renew_notice", OPEN),
+            ("approve", taken),
+            ("reject", OPEN),
+            ("withdraw", OPEN)
+        ]
     );
-    assert_eq!(standing.verbs[0].blockers[0].subject, first);
+    assert_eq!(standing.verbs[2].blockers[0].subject, first);
     let refused = failure(approve(register, second).await);
     assert_eq!(refused.is(), (Code::FailedPrecondition, "CASE_BLOCKED"), "{refused:?}");
     assert_eq!(refused.blockers, [("FAMILY_TAKEN".to_owned(), first.to_owned())]);

@@ -3,6 +3,8 @@
 //! Both are read after the record that they are about is locked. Whoever adds to them holds that record too, so the answer is
 //! as it will be when the edit is committed.
 
+use mingce_proto::registry::RecordStatus;
+
 use super::{Work, head_of, not_loaded};
 use crate::error::{Error, Result};
 use crate::resource::{Collection, Kind};
@@ -66,6 +68,34 @@ impl Work {
         let found = found.into_iter().collect::<Result<Vec<_>>>()?;
         let of_parent = |item: &C::Item| C::parent(item) == parent;
         Ok(found.into_iter().flatten().filter(of_parent).collect())
+    }
+
+    /// Whether an active resource has this value in a column, as it was written. The edit holds what the value names, and so does
+    /// whoever writes it anew.
+    ///
+    /// # Errors
+    /// While something is not loaded.
+    pub fn is_named<C: Collection>(
+        &mut self,
+        column: &'static str,
+        value: &str,
+        names: fn(&C::Item) -> &str,
+    ) -> Result<bool> {
+        let kind = &C::shape().kind;
+        let mut ids = self.listed(kind, column, value)?;
+        for layer in [&self.kept, &self.staged] {
+            let made = layer.rows.keys().filter(|(table, _)| *table == kind.table);
+            ids.extend(made.map(|(_, id)| id.clone()));
+        }
+        let found: Vec<Result<Option<C::Item>>> = ids.iter().map(|id| self.consult::<C>(id)).collect();
+        for item in found {
+            let item = item?.filter(|item| names(item) == value);
+            if item.is_some_and(|item| head_of(&item).is_ok_and(|head| head.record_status() != RecordStatus::Annulled))
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn listed(&mut self, kind: &'static Kind, column: &'static str, value: &str) -> Result<Vec<String>> {

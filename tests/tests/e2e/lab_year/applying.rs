@@ -126,7 +126,7 @@ pub async fn return_some(year: &Year) {
     year.clock.set("2024-03-13");
     year.all_done(moves(&year.cases[RETURNED], |name| back(name, "2024-03-22")))
         .await;
-    assert_eq!(year.verbs(1).await, ["submit", "withdraw"]);
+    assert_eq!(year.verbs(1).await, ["submit", "return", "refuse", "withdraw"]);
     let returned = year.case(1).await.case.unwrap();
     assert_eq!(
         (returned.returns, returned.resubmit_date.as_str(), returned.due()),
@@ -178,7 +178,10 @@ pub async fn return_some(year: &Year) {
         (due[0].name.as_str(), due[0].date.as_str(), due[0].automatic),
         (year.cases[GIVEN_UP].as_str(), "2024-03-22", false)
     );
-    assert_eq!(year.verbs(GIVEN_UP).await, ["submit RESUBMISSION_LATE", "withdraw"]);
+    assert_eq!(
+        year.verbs(GIVEN_UP).await,
+        ["submit RESUBMISSION_LATE", "return", "refuse", "withdraw"]
+    );
 }
 
 /// Three are refused, all or none; the others are accepted for review by one call.
@@ -191,9 +194,9 @@ pub async fn check_formally(year: &Year) {
             ..RefuseLabDesignationRequest::default()
         })
     };
-    // One that was returned cannot be refused: none is.
+    // One that was never submitted cannot be refused: none is.
     let mut wanted = moves(&year.cases[REFUSED], refuse);
-    wanted.push(refuse(year.cases[GIVEN_UP].clone()));
+    wanted.push(refuse(year.cases[APPLICANTS].clone()));
     let outcomes = year.batch(wanted, true).await;
     let said: Vec<_> = outcomes.iter().map(|outcome| outcome.reason.as_str()).collect();
     assert_eq!(said, ["BATCH_REFUSED", "BATCH_REFUSED", "BATCH_REFUSED", "STATE_WRONG"]);

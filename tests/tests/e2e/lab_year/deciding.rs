@@ -118,7 +118,7 @@ pub async fn publish_all(year: &Year) {
     assert_eq!(year.due("2024-05-01", DueKind::NoticeEnds).await.len(), rest.len());
     assert_eq!(
         year.verbs(DISMISSED).await,
-        ["approve NOTICE_RUNNING", "reject", "withdraw"]
+        ["return", "renew_notice", "approve NOTICE_RUNNING", "reject", "withdraw"]
     );
 }
 
@@ -131,6 +131,8 @@ pub async fn hear_objections(year: &Year) {
         assert_eq!(
             year.verbs(case).await,
             [
+                "return OBJECTION_OPEN",
+                "renew_notice OBJECTION_OPEN",
                 "approve NOTICE_RUNNING OBJECTION_OPEN",
                 "reject OBJECTION_OPEN",
                 "withdraw"
@@ -177,13 +179,22 @@ pub async fn hear_objections(year: &Year) {
     client.dismiss_objection(dismiss).await.unwrap();
     assert_eq!(
         year.verbs(DISMISSED).await,
-        ["approve NOTICE_RUNNING", "reject", "withdraw"]
+        ["return", "renew_notice", "approve NOTICE_RUNNING", "reject", "withdraw"]
     );
     year.clock.set("2024-05-06");
-    assert_eq!(year.verbs(DISMISSED).await, ["approve", "reject", "withdraw"]);
+    assert_eq!(
+        year.verbs(DISMISSED).await,
+        ["return", "renew_notice", "approve", "reject", "withdraw"]
+    );
     assert_eq!(
         year.verbs(UPHELD).await,
-        ["approve OBJECTION_OPEN", "reject OBJECTION_OPEN", "withdraw"]
+        [
+            "return OBJECTION_OPEN",
+            "renew_notice OBJECTION_OPEN",
+            "approve OBJECTION_OPEN",
+            "reject OBJECTION_OPEN",
+            "withdraw"
+        ]
     );
     let uphold = UpholdObjectionRequest {
         name: upheld.clone(),
@@ -194,7 +205,13 @@ pub async fn hear_objections(year: &Year) {
     assert_eq!(settled.state(), ObjectionState::Upheld);
     assert_eq!(
         year.verbs(UPHELD).await,
-        ["approve OBJECTION_UPHELD", "reject", "withdraw"]
+        [
+            "return",
+            "renew_notice",
+            "approve OBJECTION_UPHELD",
+            "reject",
+            "withdraw"
+        ]
     );
     let blocked = failure(year.approve(UPHELD).await);
     assert_eq!(blocked.blockers, [("OBJECTION_UPHELD".to_owned(), upheld)]);
@@ -235,7 +252,10 @@ pub async fn approve_many(year: &Year) {
         [&one.decision_date, &one.start_date, &one.building_end_date, &one.number],
         ["2024-05-06", "2024-05-06", "2025-05-05", "QZS-2024-01"]
     );
-    assert_eq!(year.verbs(LAST).await, ["approve", "reject", "withdraw"]);
+    assert_eq!(
+        year.verbs(LAST).await,
+        ["return", "renew_notice", "approve", "reject", "withdraw"]
+    );
 }
 
 /// Closing the round reports what is undecided. The last place is still taken, and then there is none.
@@ -285,7 +305,10 @@ pub async fn close_round(year: &Year) {
         (S::Building, "2025-05-19")
     );
     for case in LEFT {
-        assert_eq!(year.verbs(case).await, ["approve CAP_REACHED", "reject", "withdraw"]);
+        assert_eq!(
+            year.verbs(case).await,
+            ["return", "renew_notice", "approve CAP_REACHED", "reject", "withdraw"]
+        );
     }
     let blocked = failure(year.approve(LEFT.start).await);
     assert_eq!(blocked.is(), (Code::FailedPrecondition, "CASE_BLOCKED"));

@@ -22,12 +22,15 @@ pub async fn what_was_returned_comes_again_until_the_day_that_was_set(store: Sto
     year.all_done(vec![bounded, unbounded]).await;
     // The window is over: who comes only now is late, and who came in time is not.
     year.clock.set("2024-06-10");
-    assert_eq!(year.verbs(0).await, ["submit", "withdraw"]);
+    assert_eq!(year.verbs(0).await, ["submit", "return", "refuse", "withdraw"]);
     assert_eq!(year.verbs(2).await, ["submit ROUND_OVER", "withdraw"]);
     year.all_done(moves(&year.cases[..1], submit)).await;
     year.all_done(vec![back(year.cases[0].clone(), "2024-06-12")]).await;
     year.clock.set("2024-06-13");
-    assert_eq!(year.verbs(0).await, ["submit RESUBMISSION_LATE", "withdraw"]);
+    assert_eq!(
+        year.verbs(0).await,
+        ["submit RESUBMISSION_LATE", "return", "refuse", "withdraw"]
+    );
     let late = SubmitLabDesignationRequest {
         name: year.cases[0].clone(),
         ..SubmitLabDesignationRequest::default()

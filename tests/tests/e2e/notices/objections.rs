@@ -46,9 +46,9 @@ pub async fn an_anonymous_objection_is_refused(store: Store) {
 
 pub async fn a_late_objection_is_refused(store: Store) {
     let setting = Setting::on_notice(store, seven_days()).await;
-    setting.clock.set("2024-10-02");
+    setting.clock.set("2024-10-08");
     let in_time = setting.filed("试异议人").await;
-    setting.clock.set("2024-10-03");
+    setting.clock.set("2024-10-09");
     // What was filed in time is accepted later too.
     assert_eq!(
         setting.accept(&in_time).await.unwrap().state(),
@@ -61,7 +61,7 @@ pub async fn a_late_objection_is_refused(store: Store) {
     );
     let blocked = failure(setting.accept(&late).await);
     assert_eq!(blocked.blockers, [("OBJECTION_LATE".to_owned(), late.notice.clone())]);
-    assert_eq!(blocked.message, "objections were possible until 2024-10-02");
+    assert_eq!(blocked.message, "objections were possible until 2024-10-08");
     let both = setting.filed("").await;
     let blocked = failure(setting.accept(&both).await);
     assert_eq!(blocked.reasons(), ["OBJECTION_ANONYMOUS", "OBJECTION_LATE"]);
@@ -77,7 +77,10 @@ pub async fn a_late_objection_is_refused(store: Store) {
     let withdrawn = setting.register.cases().withdraw_objection(request).await.unwrap();
     assert_eq!(withdrawn.into_inner().state(), ObjectionState::Withdrawn);
     setting.clock.set("2024-10-14");
-    assert_eq!(said(&setting.now().await.verbs), ["approve", "reject", "withdraw"]);
+    assert_eq!(
+        said(&setting.now().await.verbs),
+        ["return", "renew_notice", "approve", "reject", "withdraw"]
+    );
 }
 
 pub async fn an_objection_needs_a_notice_and_no_decision(store: Store) {

@@ -101,10 +101,11 @@ pub static LAB: Kind = Kind {
     on: "submit accept publish_notice approve",
     edges: "
         submit SubmitLabDesignation DRAFT RETURNED > SUBMITTED
-        return ReturnLabDesignation SUBMITTED > RETURNED
-        refuse RefuseLabDesignation SUBMITTED > REFUSED
+        return ReturnLabDesignation SUBMITTED RETURNED ON_NOTICE > RETURNED
+        refuse RefuseLabDesignation SUBMITTED RETURNED > REFUSED
         accept AcceptLabDesignation SUBMITTED > IN_REVIEW
         publish_notice PublishNoticeOfLabDesignation IN_REVIEW > ON_NOTICE
+        renew_notice RenewNoticeOfLabDesignation ON_NOTICE > ON_NOTICE
         approve ApproveLabDesignation ON_NOTICE > BUILDING OPERATING
         reject RejectLabDesignation IN_REVIEW ON_NOTICE > REJECTED
         withdraw WithdrawLabDesignation DRAFT SUBMITTED RETURNED IN_REVIEW ON_NOTICE > WITHDRAWN
@@ -140,10 +141,11 @@ pub static TALENT: Kind = Kind {
     on: "submit accept publish_notice approve",
     edges: "
         submit SubmitTalentDesignation DRAFT RETURNED > SUBMITTED
-        return ReturnTalentDesignation SUBMITTED > RETURNED
-        refuse RefuseTalentDesignation SUBMITTED > REFUSED
+        return ReturnTalentDesignation SUBMITTED RETURNED ON_NOTICE > RETURNED
+        refuse RefuseTalentDesignation SUBMITTED RETURNED > REFUSED
         accept AcceptTalentDesignation SUBMITTED > IN_REVIEW
         publish_notice PublishNoticeOfTalentDesignation IN_REVIEW > ON_NOTICE
+        renew_notice RenewNoticeOfTalentDesignation ON_NOTICE > ON_NOTICE
         approve ApproveTalentDesignation ON_NOTICE > IN_TERM
         reject RejectTalentDesignation IN_REVIEW ON_NOTICE > REJECTED
         withdraw WithdrawTalentDesignation DRAFT SUBMITTED RETURNED IN_REVIEW ON_NOTICE > WITHDRAWN
@@ -171,6 +173,7 @@ pub static BODY: Kind = Kind {
     on: "publish_notice authorise",
     edges: "
         publish_notice PublishNoticeOfNominatingBody APPLIED > ON_NOTICE
+        renew_notice RenewNoticeOfNominatingBody ON_NOTICE > ON_NOTICE
         authorise AuthoriseNominatingBody ON_NOTICE > AUTHORISED
         refuse RefuseNominatingBody APPLIED ON_NOTICE > REFUSED
         grant_quota GrantQuotaToNominatingBody AUTHORISED SUSPENDED > AUTHORISED SUSPENDED
@@ -201,6 +204,7 @@ pub static RECOMMENDATION: Kind = Kind {
     edges: "
         recommend FileRecommendation DRAFT > FILED
         publish_notice PublishNoticeOfRecommendation FILED > ON_NOTICE
+        renew_notice RenewNoticeOfRecommendation ON_NOTICE > ON_NOTICE
         confirm ConfirmRecommendation ON_NOTICE > CONFIRMED
         refuse RefuseRecommendation FILED ON_NOTICE > REFUSED
         cancel CancelRecommendation CONFIRMED > CANCELLED
@@ -226,6 +230,7 @@ pub static AWARD: Kind = Kind {
         accept AcceptAward NOMINATED > ACCEPTED
         review ReviewAward ACCEPTED > IN_REVIEW
         shortlist ShortlistAward IN_REVIEW > SHORTLISTED
+        renew_notice RenewNoticeOfAward ACCEPTED IN_REVIEW SHORTLISTED > ACCEPTED SHORTLISTED
         deselect DeselectAward IN_REVIEW SHORTLISTED > NOT_SELECTED
         approve ApproveAward SHORTLISTED > APPROVED
         confer ConferAward APPROVED > CONFERRED

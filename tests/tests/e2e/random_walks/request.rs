@@ -136,6 +136,7 @@ impl Names {
             "qualitative_score" => json!(dice.below(101)),
             "successor" => json!(self.successor),
             "passed" => json!(dice.in_hundred(50)),
+            "grade" if rpc.contains("RenewNotice") => json!(""),
             "grade" => json!(dice.one(&self.grades)),
             "money_fen" => json!(10_000),
             "update_mask" => json!("document_number"),

@@ -99,7 +99,7 @@ pub fn plain(resource: &Value) -> Value {
     plain
 }
 
-fn state<'a>(kind: &Kind, resource: &'a Value) -> &'a str {
+pub fn state<'a>(kind: &Kind, resource: &'a Value) -> &'a str {
     let state = resource["state"].as_str().unwrap();
     state
         .strip_prefix(kind.prefix)
@@ -110,7 +110,7 @@ fn revision(resource: &Value) -> i64 {
     resource["revision"].as_i64().unwrap()
 }
 
-fn texts(list: &Value) -> Vec<&str> {
+pub fn texts(list: &Value) -> Vec<&str> {
     list.as_array()
         .into_iter()
         .flatten()
@@ -198,7 +198,7 @@ impl<'a> Walk<'a> {
             self.object(case, before).await;
         } else if waits_for("REVIEWS_MISSING") || waits_for("SCORE_TOO_LOW") {
             self.review(case, before).await;
-        } else if waits_for("NOTICE_RUNNING") || waits_for("ROUND_NOT_BEGUN") {
+        } else if waits_for("NOTICE_RUNNING") || waits_for("OBJECTION_TIME_RUNNING") || waits_for("ROUND_NOT_BEGUN") {
             self.move_clock(before).await;
         } else {
             self.attempt(case, edge, before).await;
@@ -251,6 +251,11 @@ impl<'a> Walk<'a> {
         let read = self.read(&thing).await;
         assert_eq!(plain(&read), plain(&made), "what is made and what is read then");
         (thing, read)
+    }
+
+    /// All that lived in it so far.
+    pub fn all(&self) -> Vec<Thing> {
+        self.all.clone()
     }
 
     /// Something whose history is looked at in the end.
@@ -679,6 +684,6 @@ fn listed<'a>(read: &'a Value, named: &str) -> Option<&'a Value> {
         .find(|verb| verb["verb"] == named)
 }
 
-fn is_open(read: &Value, edge: &Edge) -> bool {
+pub fn is_open(read: &Value, edge: &Edge) -> bool {
     listed_verb(read, edge).is_some_and(|verb| verb["open"] == true)
 }
