@@ -5,10 +5,12 @@ use mingce_proto::codec::Reply;
 use mingce_proto::talent::talent_designation_service_server::TalentDesignationService;
 use mingce_proto::talent::*;
 use mingce_server::call::{open, reply};
+use mingce_server::rows;
 use mingce_server::status::from_error;
 use tonic::{Request, Response, Status};
 
 use crate::TalentRegister;
+use crate::designation::Designations;
 use crate::designation_verbs as verbs;
 use crate::prepare::under;
 
@@ -20,6 +22,9 @@ impl TalentDesignationService for TalentRegister {
     ) -> Result<Response<Reply<TalentDesignation>>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("CreateTalentDesignation", &r.request_id, r.validate_only, &r);
+        if let Some(given) = &r.talent_designation {
+            rows::expect_sound::<Designations>(given).map_err(from_error)?;
+        }
         let designation = under(&r.parent, r.talent_designation).map_err(from_error)?;
         reply(self.begin_designation(&cx, call, &r.round, designation).await)
     }
