@@ -71,7 +71,7 @@ impl CaseRegister {
         let reference = TalentReference {
             display_name: known.reviewer.display_name,
             talent: known.name,
-            identifier: None,
+            ..TalentReference::default()
         };
         let title = seen.display_name;
         let stamp = call.stamp("assign", &r.override_reason);

@@ -184,7 +184,8 @@ impl Collection {
     /// Whether the field at `path` holds personal data that no message may repeat.
     pub fn is_personal(&self, path: &str) -> bool {
         let top = path.split(['.', '[']).next().unwrap_or(path);
-        self.input_only.contains(&top)
+        // A reference may name a person by one too.
+        self.input_only.contains(&top) || path.split('.').any(|step| step == "identity_document")
     }
 }
 

@@ -13,11 +13,7 @@ impl Part {
             return self.collection.input_only.iter().any(|field| named(field));
         };
         let mut personal = Vec::new();
-        let fields = group
-            .fields
-            .iter()
-            .filter(|(f, _)| self.collection.is_personal(f.name()));
-        fields.for_each(|(_, filling)| of_filling(filling, &[], &mut personal));
+        sealed_in(group, &|field| self.collection.is_personal(field), &mut personal);
         let mut of_file = Vec::new();
         personal
             .into_iter()
@@ -73,6 +69,29 @@ fn find<'g>(group: &'g Group, name: &str) -> Option<&'g (FieldDescriptor, Fillin
 
 fn of_text(text: &Text, columns: &mut Vec<usize>) {
     columns.extend(text.from.columns());
+}
+
+/// The columns behind fields that no message may repeat, at any depth.
+fn sealed_in(group: &Group, is_personal: &dyn Fn(&str) -> bool, columns: &mut Vec<usize>) {
+    for (field, filling) in &group.fields {
+        if is_personal(field.name()) {
+            of_filling(filling, &[], columns);
+            continue;
+        }
+        let entries = match filling {
+            Filling::Value(_) => continue,
+            Filling::Message(group) => {
+                sealed_in(group, is_personal, columns);
+                continue;
+            }
+            Filling::List(entries) => entries,
+        };
+        for entry in entries {
+            if let Entry::Message { group, .. } = entry {
+                sealed_in(group, is_personal, columns);
+            }
+        }
+    }
 }
 
 /// The columns behind a filling, along the rest of a path; all of them where the path ends or leads nowhere.

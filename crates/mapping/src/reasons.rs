@@ -124,7 +124,7 @@ pub const REASONS: &[(&str, &str)] = &[
     ("RECORD_NOT_ACTIVE", "该记录已作废或已合并"),
     (
         "REFERENCE_AMBIGUOUS",
-        "有几条记录符合，请补充标识或城市；若是重复记录，请用 mingce merge 合并",
+        "有几条记录同名，见下；请补充标识或城市，若是重复记录，请用 mingce merge 合并",
     ),
     ("REFERENCE_NOT_FOUND", "没有找到所引用的记录，请先录入或补充标识"),
     ("REFERENCE_TO_ITSELF", "引用了自己"),
@@ -152,6 +152,10 @@ pub const REASONS: &[(&str, &str)] = &[
     ("PERIOD_REVERSED", "结束早于开始"),
     ("PERMISSION_DENIED", "没有权限"),
     ("PERSON_MISSING", "缺少人员"),
+    (
+        "PERSON_NOT_RESOLVED",
+        "此处的人员按所填保存，不在登记册中查找；请删除该项，或填人员的资源名称",
+    ),
     ("PROBLEMS_MORE", "还有未列出的问题"),
     ("RANKS_NOT_CONTIGUOUS", "名次应为 1、2、3，中间不缺"),
     ("RELATION_TWICE", "同一单位的同一关系重复"),

@@ -29,6 +29,8 @@ pub struct Answer {
     pub revision: i64,
     /// Its encoded message, without the private part.
     pub body: Bytes,
+    /// Fields that a row of an import would have changed and that stay as people left them.
+    pub kept: Vec<String>,
 }
 
 impl Answer {
@@ -39,6 +41,7 @@ impl Answer {
             name: String::new(),
             revision: 0,
             body: message.encode_to_vec().into(),
+            kept: Vec::new(),
         }
     }
 

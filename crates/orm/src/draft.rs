@@ -100,6 +100,7 @@ impl Draft {
             name: row.head.name.clone(),
             revision: row.head.revision,
             body: row.body.clone(),
+            kept: Vec::new(),
         };
         let entry = Entry {
             kind,

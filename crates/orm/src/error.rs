@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use mingce_proto::registry::row_outcome::Holder;
+
 /// The class of an error. Only `mingce-server` maps it to a gRPC code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
@@ -74,6 +76,7 @@ struct Inner {
     violations: Vec<Violation>,
     blockers: Vec<Blocker>,
     about: Option<About>,
+    holders: Vec<Holder>,
     internal: Option<String>,
 }
 
@@ -90,6 +93,7 @@ impl Error {
             violations: Vec::new(),
             blockers: Vec::new(),
             about: None,
+            holders: Vec::new(),
             internal: None,
         }))
     }
@@ -172,6 +176,18 @@ impl Error {
     /// What the log says of it.
     pub(crate) fn logged(&self) -> &str {
         self.detail().unwrap_or(self.message())
+    }
+
+    /// Names the records that a row of an import contradicts, or may mean.
+    #[must_use]
+    pub fn held_by(mut self, holders: Vec<Holder>) -> Self {
+        self.0.holders = holders;
+        self
+    }
+
+    /// The records that a row contradicts, or may mean.
+    pub fn holders(&self) -> &[Holder] {
+        &self.0.holders
     }
 
     /// Names the resource that the error is about.

@@ -5,18 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use mingce_proto::registry::RecordStatus;
+use mingce_proto::registry::row_outcome::Holder;
 use prost::Message;
 
 use crate::answer::{Answer, Outcome, Stamp};
 use crate::cx::Cx;
 use crate::draft::Draft;
 use crate::error::{Class, Error, Result};
-use crate::id::Id;
 use crate::layer::Asks;
 use crate::resource::{self, Collection, Fit, HEAD_FIELDS};
 use crate::rules::expect_no_cycle;
 use crate::seen::{Turn, Verdict};
-use crate::store::{Mask, Store, create, refused, settled, unsound};
+use crate::store::{Mask, Store, refused, settled, unsound};
 use crate::text;
 use crate::wire;
 use crate::work::{Work, head_of};
@@ -75,7 +75,7 @@ pub fn row<C: Collection>(
         Some(match wrong {
             Some(problems) => Err(refused::<C>(problems)),
             None => C::may_write(None, &canonical)
-                .and_then(|()| Draft::new::<C>(&cx, &stamp, &canonical, Id::new(cx.now), vault).map(Arc::new)),
+                .and_then(|()| Draft::new::<C>(&cx, &stamp, &canonical, turn.id(cx.now), vault).map(Arc::new)),
         })
     };
     let said = canonical.encode_to_vec();
@@ -84,12 +84,16 @@ pub fn row<C: Collection>(
             && let Some(answer) = work.make_if_unknown(draft, title.as_deref())?
         {
             C::may_stand(work, None, &canonical)?;
-            return kept::<C>(&turn, work, answer, &said, title.as_deref().filter(|_| is_nameless));
+            return kept::<C>(&turn, work, answer, &said, ("", title.as_deref().filter(|_| is_nameless)));
         }
         let found = find::<C>(work, &canonical)?;
         if let Found::Several(records) = &found {
             turn.doubt::<C>(work, &said, title.as_deref(), records, Verdict::Several)?;
-            return Err(several(records, C::SINGULAR));
+            let mut holders = Vec::new();
+            for name in records.iter().take(MOST_HOLDERS) {
+                holders.push(holder_of::<C>(&work.require::<C>(name)?)?);
+            }
+            return Err(several(records, C::SINGULAR).held_by(holders));
         }
         let Found::One(stored, way) = found else {
             if problems.is_empty() && is_bare {
@@ -101,13 +105,18 @@ pub fn row<C: Collection>(
             let answer = match &draft {
                 Some(Ok(draft)) => work.make(draft),
                 Some(Err(error)) => Err(error.clone()),
-                None => create::<C>(work, &cx, &stamp, &headless::<C>(&resource)?),
+                None => {
+                    let new = settled::<C>(&headless::<C>(&resource)?)?;
+                    C::may_write(None, &new)?;
+                    work.create_as::<C>(&cx, &stamp, &new, turn.id(cx.now))
+                }
             };
             let answer = answer?;
             C::may_stand(work, None, &canonical)?;
-            return kept::<C>(&turn, work, answer, &said, title.as_deref().filter(|_| is_nameless));
+            return kept::<C>(&turn, work, answer, &said, ("", title.as_deref().filter(|_| is_nameless)));
         };
         let name = head_of(&stored)?.name;
+        let called = C::title(&stored).to_owned();
         let answer = match place::<C>(work, &cx, &stamp, &mask, canonical.clone(), (*stored, way)) {
             Err(error) if error.reason() == "RECORDS_DISAGREE" => {
                 turn.doubt::<C>(work, &said, None, &[name], Verdict::Contradicts)?;
@@ -119,21 +128,21 @@ pub fn row<C: Collection>(
             return Ok(answer);
         }
         let by_name = title.as_deref().filter(|_| is_nameless || way == Way::Name);
-        kept::<C>(&turn, work, answer, &said, by_name)
+        kept::<C>(&turn, work, answer, &said, (&called, by_name))
     });
     Ok(Planned { edit, asks })
 }
 
 /// Notes what a row means, or refuses it where the run said otherwise before: of this record, or of one that an earlier row means.
-/// `by_name` is the folded name of a row that is known by it alone.
+/// `called` is what the record is called so far, `by_name` the folded name of a row that is known by it alone.
 fn kept<C: Collection>(
     turn: &Turn,
     work: &mut Work,
     answer: Answer,
     said: &[u8],
-    by_name: Option<&str>,
+    (called, by_name): (&str, Option<&str>),
 ) -> Result<Answer> {
-    let answer = turn.keep(work, answer, said);
+    let answer = turn.keep(work, answer, said, called);
     if let Some(title) = by_name {
         // Also where it is refused: it means the record all the same.
         let name = answer.as_ref().map_or("", |answer| answer.name.as_str());
@@ -191,18 +200,35 @@ fn place<C: Collection>(
         let error = Error::new(Class::Invalid, wrong.reason, said.clone());
         return Err(error
             .at(format!("{}.{}", C::SINGULAR, wrong.field), said)
+            .held_by(vec![holder_of::<C>(&stored)?])
             .about(C::COLLECTION, holder));
     }
-    let mut merged = mask.apply::<C>(&base, &canonical)?;
-    if way == Way::Name {
-        // Another spelling, or another of its names, does not rename what it was found by.
-        C::retitle(&mut merged, C::title(&stored));
+    let merge = |mask: &Mask, base: &C::Item| {
+        let mut merged = mask.apply::<C>(base, &canonical)?;
+        if way == Way::Name {
+            // Another spelling, or another of its names, does not rename what it was found by.
+            C::retitle(&mut merged, C::title(&stored));
+        }
+        C::keep(&mut merged, &stored);
+        let mut merged = settled::<C>(&merged)?;
+        C::steady(&mut merged, &stored);
+        Ok::<_, Error>(merged)
+    };
+    let mut merged = merge(&mask, &base)?;
+    let mut kept = Vec::new();
+    if mask.keeps_edits() {
+        let sealed = mask.sets_private::<C>(&canonical)?;
+        let fields = changed_fields::<C>(&stored, &merged, &sealed)?;
+        kept = work.edited(&head.name, &fields)?;
+        if !kept.is_empty() {
+            mask = mask.without_all::<C>(&kept);
+            let base = work.base_of::<C>(&stored, mask.has_private::<C>())?;
+            merged = merge(&mask, &base)?;
+        }
     }
-    C::keep(&mut merged, &stored);
-    let mut merged = settled::<C>(&merged)?;
-    C::steady(&mut merged, &stored);
     C::may_write(Some(&stored), &merged)?;
-    let answer = work.update::<C>(cx, stamp, &merged)?;
+    let mut answer = work.update::<C>(cx, stamp, &merged)?;
+    answer.kept = kept;
     // What has just been made cannot be where a circle closes.
     if answer.outcome == Outcome::Updated {
         C::may_stand(work, Some(&stored), &merged)?;
@@ -220,6 +246,20 @@ fn place<C: Collection>(
             .about(C::COLLECTION, head.name));
     }
     Ok(answer)
+}
+
+/// The fields that a row would change and may set; of sealed ones all that it gives, since nobody is told whether they are others.
+fn changed_fields<C: Collection>(stored: &C::Item, merged: &C::Item, sealed: &[String]) -> Result<Vec<String>> {
+    let kind = &C::shape().kind;
+    let changed = wire::changed(&stored.encode_to_vec(), &merged.encode_to_vec())?;
+    let mut fields: Vec<String> = changed
+        .into_iter()
+        .filter(|number| *number > HEAD_FIELDS && !kind.private.contains(number))
+        .map(|number| kind.field(number).to_owned())
+        .filter(|name| !C::OUTPUT_ONLY.contains(&name.as_str()))
+        .collect();
+    fields.extend_from_slice(sealed);
+    Ok(fields)
 }
 
 /// A row without its head: it names a record of another register.
@@ -356,23 +396,8 @@ fn find<C: Collection>(work: &mut Work, row: &C::Item) -> Result<Found<C::Item>>
     let mut way = if merged_away { Way::Merge } else { Way::Key { by_own } };
     if ids.is_empty() && !named.is_empty() {
         way = Way::Name;
-        let mut best = Fit::No;
-        for id in named {
-            let Some(found) = work.survivor::<C>(&id)? else {
-                continue;
-            };
-            let head = head_of(&found)?;
-            if head.record_status() != RecordStatus::Active {
-                continue;
-            }
-            let fit = C::is_same(work, row, &found)?;
-            // The name that one bears now comes before those that others bore.
-            if fit > best {
-                (ids, best) = (BTreeSet::new(), fit);
-            }
-            if fit == best && fit != Fit::No {
-                ids.insert(head.name);
-            }
+        for found in among::<C>(work, named, |work, found| C::is_same(work, row, found))? {
+            ids.insert(head_of(&found)?.name);
         }
     }
     let ids: Vec<String> = ids.into_iter().collect();
@@ -385,6 +410,71 @@ fn find<C: Collection>(work: &mut Work, row: &C::Item) -> Result<Found<C::Item>>
         }
         _ => Ok(Found::Several(ids)),
     }
+}
+
+/// How many records a problem names.
+pub const MOST_HOLDERS: usize = 5;
+
+/// A record that a problem is about.
+///
+/// # Errors
+/// Where the record does not read back.
+pub fn holder_of<C: Collection>(item: &C::Item) -> Result<Holder> {
+    Ok(Holder {
+        name: head_of(item)?.name,
+        display_name: C::title(item).to_owned(),
+    })
+}
+
+/// The active records that a whole name means, as `fits` says: those that bear it now come before those that bore it.
+///
+/// # Errors
+/// Where something has to be loaded first.
+pub fn called<C: Collection>(
+    work: &mut Work,
+    name: &str,
+    fits: impl FnMut(&mut Work, &C::Item) -> Result<Fit>,
+) -> Result<Vec<C::Item>> {
+    let ids = work.named::<C>(name)?;
+    among::<C>(work, ids, fits)
+}
+
+fn among<C: Collection>(
+    work: &mut Work,
+    ids: Vec<String>,
+    mut fits: impl FnMut(&mut Work, &C::Item) -> Result<Fit>,
+) -> Result<Vec<C::Item>> {
+    let (mut found, mut best, mut seen) = (Vec::new(), Fit::No, BTreeSet::new());
+    let mut waits = None;
+    for id in ids {
+        // To the end, so that all that has to be loaded is asked for at once.
+        let survivor = match work.survivor::<C>(&id) {
+            Ok(survivor) => survivor,
+            Err(error) => {
+                waits = Some(error);
+                continue;
+            }
+        };
+        let Some(candidate) = survivor else { continue };
+        let head = head_of(&candidate)?;
+        if head.record_status() != RecordStatus::Active || !seen.insert(head.name) {
+            continue;
+        }
+        let fit = match fits(work, &candidate) {
+            Ok(fit) => fit,
+            Err(error) => {
+                waits = Some(error);
+                continue;
+            }
+        };
+        if fit > best {
+            (found, best) = (Vec::new(), fit);
+        }
+        if fit == best && fit != Fit::No {
+            found.push(candidate);
+        }
+    }
+    waits.map_or(Ok(found), Err)
 }
 
 fn active<C: Collection>(work: &mut Work, found: C::Item) -> Result<C::Item> {

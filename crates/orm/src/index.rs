@@ -45,6 +45,16 @@ pub(crate) fn has_all(backend: DbBackend, table: &str, terms: &[Term]) -> (Strin
     (condition, expression(backend, terms).into())
 }
 
+/// The condition that a row of `t` has a whole name, and its value.
+pub(crate) fn has_name(backend: DbBackend, table: &str, name: &str) -> (String, Value) {
+    let term = Term {
+        text: whole_name(name),
+        prefix: false,
+        or: Vec::new(),
+    };
+    has_all(backend, table, &[term])
+}
+
 /// How the database is asked for rows that have all terms.
 pub(crate) fn expression(backend: DbBackend, terms: &[Term]) -> String {
     let (one, and, or): (fn(&str, bool) -> String, &str, &str) = match backend {

@@ -34,6 +34,8 @@ pub(crate) struct Asks {
     pub requests: BTreeSet<String>,
     /// Which rows have one of these values in a column.
     pub lists: HashMap<(Table, &'static str), (&'static Kind, BTreeSet<String>)>,
+    /// Who changed which field of these resources last.
+    pub histories: BTreeSet<String>,
 }
 
 impl Asks {
@@ -67,6 +69,7 @@ impl Asks {
         for ((_, column), (kind, values)) in other.lists {
             values.into_iter().for_each(|value| self.list(kind, column, value));
         }
+        self.histories.extend(other.histories);
         let lists = [
             (&mut self.rows, other.rows),
             (&mut self.consulted, other.consulted),
@@ -82,7 +85,8 @@ impl Asks {
 
     pub fn is_empty(&self) -> bool {
         let lists = [&self.rows, &self.consulted, &self.keys, &self.names];
-        lists.iter().all(|list| list.is_empty()) && self.requests.is_empty() && self.lists.is_empty()
+        let is_empty = lists.iter().all(|list| list.is_empty()) && self.requests.is_empty();
+        is_empty && self.lists.is_empty() && self.histories.is_empty()
     }
 }
 
@@ -106,6 +110,8 @@ pub(crate) struct Base {
     pub requests: HashMap<RequestKey, Earlier>,
     /// The ids of the rows that have a value in a column.
     pub lists: HashMap<(Table, &'static str, String), Vec<String>>,
+    /// By resource name: each field that was changed, with the verb that changed it last.
+    pub histories: HashMap<String, HashMap<String, String>>,
 }
 
 /// A row from its whole message and its sealed part.

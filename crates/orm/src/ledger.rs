@@ -3,6 +3,7 @@
 //! The number is drawn from `ledger_head` as the last thing before the entries are written. The row stays locked until
 //! the commit, so numbers follow the order of commits and a rollback gives them back (docs/adr/0004-sequence.md).
 
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use mingce_proto::registry::Revision;
@@ -13,7 +14,7 @@ use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::page::{self, Position};
 use crate::resource::Kind;
-use crate::statement::sql;
+use crate::statement::{among, list, sql};
 use crate::steps::{Put, Step};
 use crate::tables::insert_values;
 use crate::work::timestamp;
@@ -78,6 +79,31 @@ pub(crate) fn append(backend: DbBackend, entries: &[Arc<Entry>], put: &mut Put<'
         ]
     });
     insert_values(backend, "ledger", &COLUMNS, "", rows, put);
+}
+
+/// The fields of resources that were ever changed, each with the verb that changed it last.
+pub(crate) async fn last_verbs(
+    on: &impl ConnectionTrait,
+    names: &BTreeSet<String>,
+) -> Result<HashMap<String, HashMap<String, String>>> {
+    let backend = on.get_database_backend();
+    let text = format!(
+        "SELECT resource, verb, changed_fields FROM ledger WHERE {} ORDER BY resource, revision",
+        among(backend, "resource")
+    );
+    let mut all: HashMap<String, HashMap<String, String>> = HashMap::new();
+    for row in on.query_all_raw(sql(backend, &text, [list(backend, names)])).await? {
+        let (name, verb, changed): (String, String, String) = (
+            row.try_get_by_index(0)?,
+            row.try_get_by_index(1)?,
+            row.try_get_by_index(2)?,
+        );
+        let fields = all.entry(name).or_default();
+        for field in changed.split(',').filter(|field| !field.is_empty()) {
+            fields.insert(field.to_owned(), verb.clone());
+        }
+    }
+    Ok(all)
 }
 
 /// A page of the history of one resource, the newest entry first, and the token for the next page.

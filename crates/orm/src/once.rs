@@ -70,6 +70,7 @@ pub(crate) async fn earlier(
             name: row.try_get_by_index(3)?,
             revision: row.try_get_by_index(4)?,
             body: row.try_get_by_index::<Vec<u8>>(5)?.into(),
+            kept: Vec::new(),
         };
         seen.insert(
             (row.try_get_by_index(0)?, row.try_get_by_index(1)?),

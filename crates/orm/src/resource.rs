@@ -176,6 +176,8 @@ pub struct Kind {
     pub columns: Vec<Column>,
     /// Whether a part of it is sealed.
     pub sealed: bool,
+    /// Whether its whole names are kept beside its rows. Else they are found by the search index.
+    pub(crate) by_name: bool,
     /// Its full name in the contract, for example `mingce.labs.v1.Lab`.
     pub message: &'static str,
     /// Number and name of its fields.
@@ -244,6 +246,7 @@ impl<C: Collection> Shape<C> {
             singular: C::SINGULAR,
             columns: fields.iter().map(|f| f.column).collect(),
             sealed: !C::PRIVATE.is_empty(),
+            by_name: C::BY_NAME,
             fields: named,
             message: C::MESSAGE,
         };

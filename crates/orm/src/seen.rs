@@ -4,10 +4,13 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use mingce_proto::registry::row_outcome::Holder;
 
 use crate::answer::{Answer, Outcome};
 use crate::error::{Class, Error, Result};
+use crate::id::Id;
 use crate::import::verdict;
 use crate::resource::{self, Collection};
 use crate::work::Work;
@@ -94,11 +97,13 @@ impl Seen {
 }
 
 /// The turn of a row in its run.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Turn {
     row: i64,
     place: usize,
     seen: Arc<Mutex<Seen>>,
+    /// What the row makes has this id, also where it is planned once more.
+    id: Arc<OnceLock<Id>>,
 }
 
 impl Turn {
@@ -110,11 +115,18 @@ impl Turn {
             row,
             place: run.places,
             seen: Arc::clone(seen),
+            id: Arc::default(),
         }
     }
 
+    /// The id of what the row makes.
+    pub(crate) fn id(&self, now: i64) -> Id {
+        *self.id.get_or_init(|| Id::new(now))
+    }
+
     /// Notes what the row means, or refuses that it changes what an earlier one meant. May be asked again for the same row.
-    pub(crate) fn keep(&self, work: &Work, mut answer: Answer, said: &[u8]) -> Result<Answer> {
+    /// `called` is what the record is called so far.
+    pub(crate) fn keep(&self, work: &Work, mut answer: Answer, said: &[u8], called: &str) -> Result<Answer> {
         let mut run = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let said = run.hashers[0].hash_one(said);
         let key = run.record(&answer.name);
@@ -129,7 +141,11 @@ impl Turn {
                     let said = format!(
                         "row {row} means the same record and says something else: leave one of them out (与第{row}行为同一条记录)"
                     );
-                    return Err(Error::new(Class::Invalid, "ROW_TWICE", said));
+                    let holder = Holder {
+                        name: answer.name,
+                        display_name: called.to_owned(),
+                    };
+                    return Err(Error::new(Class::Invalid, "ROW_TWICE", said).held_by(vec![holder]));
                 }
             }
             None if run.records.len() >= MOST => {}

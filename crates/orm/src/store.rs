@@ -410,9 +410,50 @@ pub fn named<C: Collection>(resource: &C::Item, name: &str) -> Result<C::Item> {
 
 /// The fields that an update sets.
 #[derive(Debug, Clone)]
-pub struct Mask(Vec<u32>);
+pub struct Mask {
+    /// Numbers of the fields.
+    fields: Vec<u32>,
+    /// Fields that people changed since the last import stay.
+    keeps_edits: bool,
+}
 
 impl Mask {
+    fn of(fields: Vec<u32>) -> Self {
+        Self {
+            fields,
+            keeps_edits: false,
+        }
+    }
+
+    /// The mask of an import that leaves what people changed since the last one as it is.
+    #[must_use]
+    pub fn keeping_edits(mut self, keeps_edits: bool) -> Self {
+        self.keeps_edits = keeps_edits;
+        self
+    }
+
+    pub(crate) fn keeps_edits(&self) -> bool {
+        self.keeps_edits
+    }
+
+    /// The names of its fields that are sealed and that a resource sets.
+    pub(crate) fn sets_private<C: Collection>(&self, resource: &C::Item) -> Result<Vec<String>> {
+        let (hidden, set) = (resource::private::<C>(), wire::set(&resource.encode_to_vec())?);
+        let given = self.fields.iter().filter(|n| hidden.contains(n) && set.contains(n));
+        Ok(given.map(|number| C::shape().kind.field(*number).to_owned()).collect())
+    }
+
+    /// The mask without fields, and without what follows from them.
+    pub(crate) fn without_all<C: Collection>(mut self, fields: &[String]) -> Self {
+        for field in fields {
+            self = self.without::<C>(field);
+            for (_, derived) in C::DERIVED.iter().filter(|(reference, _)| reference == field) {
+                self = self.without::<C>(derived);
+            }
+        }
+        self
+    }
+
     /// The fields of an `update_mask`. None at all: those that are not empty in the resource. `*`: all that can be
     /// written; of the sealed ones, which a reader cannot send back, only those that are set.
     pub fn parse<C: Collection>(paths: &[String], resource: &C::Item) -> Result<Self> {
@@ -428,10 +469,12 @@ impl Mask {
             .iter()
             .filter(|(number, name)| *number > HEAD_FIELDS && writable(name));
         if paths.is_empty() {
-            return Ok(Self(all.map(|f| f.0).filter(|number| set.contains(number)).collect()));
+            return Ok(Self::of(
+                all.map(|f| f.0).filter(|number| set.contains(number)).collect(),
+            ));
         }
         if paths.iter().any(|path| path == "*") {
-            return Self(all.map(|f| f.0).collect()).without_unset_private::<C>(resource);
+            return Self::of(all.map(|f| f.0).collect()).without_unset_private::<C>(resource);
         }
         let (mut numbers, mut problems) = (Vec::new(), Vec::new());
         if paths.len() > MOST_PATHS {
@@ -458,7 +501,7 @@ impl Mask {
             }
         }
         if problems.is_empty() {
-            Ok(Self(numbers))
+            Ok(Self::of(numbers))
         } else {
             Err(Error::invalid_all(problems))
         }
@@ -497,13 +540,13 @@ impl Mask {
     /// Whether one of its fields is sealed.
     pub(crate) fn has_private<C: Collection>(&self) -> bool {
         let hidden = resource::private::<C>();
-        self.0.iter().any(|number| hidden.contains(number))
+        self.fields.iter().any(|number| hidden.contains(number))
     }
 
     /// `stored` with the fields of the mask as they are in `new`.
     pub fn apply<C: Collection>(&self, stored: &C::Item, new: &C::Item) -> Result<C::Item> {
         let merged = wire::replace(&stored.encode_to_vec(), &new.encode_to_vec(), |number| {
-            self.0.contains(&number)
+            self.fields.contains(&number)
         })?;
         resource::decode::<C>(&merged)
     }
@@ -514,7 +557,8 @@ impl Mask {
             return Ok(self);
         }
         let (hidden, set) = (resource::private::<C>(), wire::set(&resource.encode_to_vec())?);
-        self.0.retain(|number| !hidden.contains(number) || set.contains(number));
+        self.fields
+            .retain(|number| !hidden.contains(number) || set.contains(number));
         Ok(self)
     }
 
@@ -529,7 +573,7 @@ impl Mask {
     /// The mask without a field.
     pub(crate) fn without<C: Collection>(mut self, field: &str) -> Self {
         let fields = &C::shape().kind.fields;
-        self.0
+        self.fields
             .retain(|number| !fields.iter().any(|(known, name)| known == number && name == field));
         self
     }
@@ -539,8 +583,8 @@ impl Mask {
     pub fn with_derived<C: Collection>(mut self) -> Self {
         let number = |name: &str| C::shape().kind.fields.iter().find(|f| f.1 == name).map(|f| f.0);
         for (reference, field) in C::DERIVED {
-            if number(reference).is_some_and(|n| self.0.contains(&n)) {
-                self.0.extend(number(field));
+            if number(reference).is_some_and(|n| self.fields.contains(&n)) {
+                self.fields.extend(number(field));
             }
         }
         self
@@ -549,7 +593,7 @@ impl Mask {
     /// `new` with nothing but the fields of the mask and its head.
     pub fn only<C: Collection>(&self, new: &C::Item) -> Result<C::Item> {
         let kept = wire::only(&new.encode_to_vec(), |number| {
-            number <= HEAD_FIELDS || self.0.contains(&number)
+            number <= HEAD_FIELDS || self.fields.contains(&number)
         })?;
         resource::decode::<C>(&kept)
     }

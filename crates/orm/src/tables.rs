@@ -1,6 +1,6 @@
 //! The statements that read rows for edits and write what edits changed. Few, of fixed text, so that they stay prepared.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use sea_orm::sea_query::{ArrayType, Value};
@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::fault::locked;
 use crate::index;
 use crate::layer::{Asks, Base, Loaded, RowChange};
-use crate::ledger::SEQUENCE;
+use crate::ledger::{self, SEQUENCE};
 use crate::once;
 use crate::resource::{Cell, Kind, Row};
 use crate::sections;
@@ -62,6 +62,10 @@ pub(crate) async fn load(
     names.sort_by_key(|(kind, _)| kind.table);
     for (kind, wanted) in names {
         let table = kind.table;
+        if !kind.by_name {
+            by_index(connection, kind, wanted, base, vault).await?;
+            continue;
+        }
         if backend == DbBackend::Postgres {
             take_turn(connection, table, lock).await?;
         }
@@ -159,6 +163,13 @@ pub(crate) async fn load(
         base.requests.extend(once::earlier(connection, &ids).await?);
         base.request_ids.extend(asks.requests);
     }
+    // After the rows too: nobody changes them meanwhile.
+    if !asks.histories.is_empty() {
+        let found = ledger::last_verbs(connection, &asks.histories).await?;
+        base.histories
+            .extend(asks.histories.into_iter().map(|name| (name, HashMap::new())));
+        base.histories.extend(found);
+    }
     Ok(())
 }
 
@@ -208,6 +219,34 @@ fn take_row(kind: &Kind, row: &QueryResult, base: &mut Base, vault: Option<&Arc<
     base.shared.remove(&at);
     base.rows.insert(at, Some(Loaded { whole, sealed }));
     Ok(id)
+}
+
+/// How many records of one name are looked at.
+pub(crate) const NAMESAKES: usize = 1000;
+
+/// Loads the records that have a whole name, of a collection that keeps none. They are only read: what goes by a name is decided before
+/// anything is written.
+async fn by_index(
+    connection: &impl ConnectionTrait,
+    kind: &'static Kind,
+    wanted: BTreeSet<String>,
+    base: &mut Base,
+    vault: Option<&Arc<Vault>>,
+) -> Result<()> {
+    let (backend, table) = (connection.get_database_backend(), kind.table);
+    for name in wanted {
+        let (condition, value) = index::has_name(backend, table, &name);
+        let text = format!(
+            "SELECT t.id, t.body{} FROM {table} t WHERE {condition} ORDER BY t.id LIMIT {}",
+            sealed(kind),
+            NAMESAKES + 1
+        );
+        let found = connection.query_all_raw(sql(backend, &text, [value])).await?;
+        let ids = found.iter().map(|row| take_row(kind, row, base, vault));
+        let ids = ids.collect::<Result<Vec<_>>>()?;
+        base.names.insert((table, name), ids);
+    }
+    Ok(())
 }
 
 /// Writes changed rows with their side tables.

@@ -124,6 +124,35 @@ impl Work {
         self.with_name(&C::shape().kind, crate::text::fold(name))
     }
 
+    /// Which of these fields of a resource were last changed by something else than an import.
+    pub(crate) fn edited(&mut self, name: &str, fields: &[String]) -> Result<Vec<String>> {
+        let Some(before) = self.base.histories.get(name) else {
+            self.asks.histories.insert(name.to_owned());
+            return Err(not_loaded());
+        };
+        // What the transaction did so far is not in the ledger yet.
+        let own = self.kept.entries.iter().chain(&self.staged.entries);
+        let own: Vec<_> = own.filter(|entry| entry.name == name).collect();
+        let last = |field: &String| {
+            let here = own.iter().rev().find(|entry| entry.changed.contains(field));
+            here.map_or_else(|| before.get(field).map(String::as_str), |entry| Some(entry.verb))
+        };
+        let is_edit = |field: &&String| last(field).is_some_and(|verb| verb != "import");
+        Ok(fields.iter().filter(is_edit).cloned().collect())
+    }
+
+    /// Lets later edits of a rehearsal find a record by its names, where the collection keeps no whole names by itself.
+    pub fn name_staged<C: Collection>(&mut self, name: &str, item: &C::Item) {
+        let kind = &C::shape().kind;
+        let Some(id) = kind.id(name).filter(|_| !kind.by_name) else {
+            return;
+        };
+        for name in C::searched(item) {
+            let at = (kind.table, crate::text::fold(name));
+            self.staged.names.entry(at).or_default().push(id.to_owned());
+        }
+    }
+
     fn with_name(&mut self, kind: &'static Kind, folded: String) -> Result<Vec<String>> {
         let at = (kind.table, folded);
         let Some(found) = self.base.names.get(&at) else {
@@ -290,6 +319,7 @@ pub(crate) fn answer<C: Collection>(outcome: Outcome, head: &Head, whole: &[u8])
         name: head.name.clone(),
         revision: head.revision,
         body: body.into(),
+        kept: Vec::new(),
     })
 }
 

@@ -478,6 +478,7 @@ pub(crate) async fn answered(db: &Db, cx: &Cx, once: &Once) -> Result<Option<Ans
         name: row.try_get_by_index(0)?,
         revision: row.try_get_by_index(1)?,
         body: row.try_get_by_index::<Vec<u8>>(2)?.into(),
+        kept: Vec::new(),
     }))
 }
 

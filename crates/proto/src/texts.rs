@@ -51,8 +51,9 @@ const OTHERS: [&str; 12] = [
 const IDENTIFIER: &str = "mingce.registry.v1.Identifier";
 
 /// What is sealed where it stands, or has a check of its own.
-const CHECKED: [&str; 2] = [
+const CHECKED: [&str; 3] = [
     "mingce.talent.v1.Talent.identity_document",
+    "mingce.registry.v1.TalentReference.identity_document",
     "mingce.registry.v1.Identifier.value",
 ];
 /// What is not kept, or is made by programs.

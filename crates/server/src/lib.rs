@@ -11,6 +11,7 @@ pub mod references;
 pub mod rows;
 mod runs;
 pub mod signal;
+pub mod sought;
 pub mod status;
 pub mod telemetry;
 
@@ -26,6 +27,7 @@ mod health;
 mod limit;
 mod mounts;
 mod permissions;
+mod piece;
 mod reflection;
 mod size;
 

@@ -6,13 +6,15 @@ use mingce_client::{Awards, Labs, Talent};
 use mingce_orm::{Cx, Error, identifier};
 use mingce_proto::collections;
 use mingce_proto::labs::ResolveOrganizationsRequest;
+use mingce_proto::labs::resolve_organizations_response::Resolution;
 use mingce_proto::registry::row_outcome::Problem;
-use mingce_proto::registry::{AssumedRecord, Identifier, OrganizationReference, TalentReference};
+use mingce_proto::registry::{AssumedRecord, CreatedReference, Identifier, OrganizationReference, TalentReference};
 use mingce_proto::talent::ResolveTalentsRequest;
 
 use crate::boot::StartError;
+pub use crate::piece::assumed_reference;
 use crate::references::Found;
-use crate::rows::Session;
+use crate::rows::{Missing, Session};
 use crate::status::from_status;
 use mingce_orm::rules::interned;
 
@@ -45,7 +47,7 @@ pub fn awards(url: &str) -> Result<Awards, StartError> {
 /// How many references one call asks for.
 const PIECE: usize = 5000;
 
-/// Resolves organizations with the labs service, and lets it make those that are missing where the session wants it.
+/// Resolves organizations with the labs service, and lets it make or propose those that are missing where the session wants it.
 ///
 /// # Errors
 /// UNAVAILABLE where the labs service cannot be asked.
@@ -60,8 +62,8 @@ pub async fn organizations(
         let named = |r: &OrganizationReference| (r.identifier.clone(), r.display_name.clone());
         let request = ResolveOrganizationsRequest {
             references: piece.to_vec(),
-            create_missing: session.create_missing,
-            validate_only: session.is_dry(),
+            create_missing: session.missing != Missing::Refused,
+            validate_only: session.is_dry() || session.missing == Missing::Proposed,
             source: session.settings.source.clone(),
             assumed: assumed(session, collections::ORGANIZATIONS, piece.iter().map(named)),
         };
@@ -69,19 +71,23 @@ pub async fn organizations(
             .resolve_organizations(cx.deadline, request)
             .await
             .map_err(|s| from_status(s, "labs"))?;
-        for resolution in answer.resolutions {
-            if resolution.created {
-                session.note_created(
-                    collections::ORGANIZATIONS,
-                    &resolution.key,
-                    &resolution.display_name,
-                    &resolution.name,
-                );
-            }
-            found.push(means(resolution.name, resolution.display_name, resolution.problem));
-        }
+        found.extend(answer.resolutions.into_iter().map(organization));
     }
     Ok(found)
+}
+
+/// What a resolution of the labs service means.
+pub fn organization(resolution: Resolution) -> Found {
+    let created = resolution.created.then(|| CreatedReference {
+        collection: collections::ORGANIZATIONS.to_owned(),
+        key: resolution.key,
+        display_name: resolution.display_name.clone(),
+        name: resolution.name.clone(),
+    });
+    Found {
+        created,
+        ..means(resolution.name, resolution.display_name, resolution.problem)
+    }
 }
 
 /// Resolves persons with the talent service.
@@ -96,10 +102,12 @@ pub async fn talents(
 ) -> Result<Vec<Found>, Error> {
     let mut found = Vec::with_capacity(references.len());
     for piece in references.chunks(PIECE) {
-        let named = |r: &TalentReference| (r.identifier.clone(), String::new());
+        let named = |r: &TalentReference| (r.identifier.clone(), r.display_name.clone());
         let request = ResolveTalentsRequest {
             references: piece.to_vec(),
             assumed: assumed(session, collections::TALENTS, piece.iter().map(named)),
+            validate_only: session.is_dry(),
+            importing: session.is_import(),
         };
         let answer = talent
             .resolve_talents(cx.deadline, request)
@@ -116,12 +124,26 @@ pub async fn talents(
 }
 
 fn means(name: String, display_name: String, problem: Option<Problem>) -> Found {
-    let problem = problem.map(|p| (p.field, interned(&p.reason), p.description));
+    let problem = problem.unwrap_or_default();
+    let reason = (!problem.reason.is_empty()).then(|| interned(&problem.reason));
     Found {
         name,
         display_name,
-        problem,
+        problem: reason.map(|reason| (problem.field, reason, problem.description)),
+        holders: problem.holders,
+        created: None,
     }
+}
+
+/// The same of something that was found here, as a peer is told it.
+pub fn problem(found: &mut Found) -> Option<Problem> {
+    let (field, reason, description) = found.problem.take()?;
+    Some(Problem {
+        field,
+        reason: reason.to_owned(),
+        description,
+        holders: std::mem::take(&mut found.holders),
+    })
 }
 
 /// The assumed records that these references can mean.

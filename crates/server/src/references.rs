@@ -1,15 +1,14 @@
 //! References to other records: resolved in one call for a whole request, and put in their stored form. One that a record
-//! has already stays as it is, whatever became of its target.
+//! has already stays as it is, whatever became of its target. How records of this service are found is in [`crate::sought`].
 
 use std::collections::HashMap;
 
-use mingce_orm::identifier::{self, Fault};
 use mingce_orm::rules::check;
-use mingce_orm::work::head_of;
-use mingce_orm::{Collection, Error, Key, Store, Violation, Work, import};
+use mingce_orm::{Collection, Error, Store, Violation, import};
 use mingce_proto::awards::SchemeReference;
 use mingce_proto::labs::LabReference;
-use mingce_proto::registry::{Identifier, OrganizationReference, TalentReference};
+use mingce_proto::registry::row_outcome::Holder;
+use mingce_proto::registry::{CreatedReference, OrganizationReference, TalentReference};
 use mingce_proto::talent::ProgrammeReference;
 use prost::Message;
 
@@ -96,6 +95,21 @@ pub struct Found {
     pub display_name: String,
     /// Why there is none: field below the reference, reason, description.
     pub problem: Option<(String, &'static str, String)>,
+    /// The records that the problem is about.
+    pub holders: Vec<Holder>,
+    /// What is made because it is named, or would be.
+    pub created: Option<CreatedReference>,
+}
+
+/// What is noted of a row while its references are resolved.
+#[derive(Debug, Clone, Default)]
+pub struct Notes {
+    /// What is wrong with it.
+    pub problems: Vec<Violation>,
+    /// The records that problems are about, by the field.
+    pub holders: Vec<(String, Vec<Holder>)>,
+    /// What is made because the row names it, or would be.
+    pub created: Vec<CreatedReference>,
 }
 
 impl Found {
@@ -108,10 +122,12 @@ impl Found {
     }
 
     /// Puts a reference in its stored form, or says what is wrong with it.
-    fn apply(&self, path: String, reference: &mut impl Reference, problems: &mut Vec<Violation>) {
+    fn apply(&self, path: String, reference: &mut impl Reference, notes: &mut Notes) {
         let Some((field, reason, description)) = &self.problem else {
+            notes.created.extend(self.created.clone());
             return reference.put(&self.name, &self.display_name);
         };
+        let problems = &mut notes.problems;
         let field = if field.is_empty() {
             path
         } else {
@@ -123,6 +139,9 @@ impl Found {
             .any(|known| known.field == field && known.reason == *reason)
         {
             return;
+        }
+        if !self.holders.is_empty() {
+            notes.holders.push((field.clone(), self.holders.clone()));
         }
         problems.push(Violation {
             field,
@@ -218,7 +237,7 @@ impl<C: Collection, T: Reference> Cited<C, T> {
                     continue;
                 };
                 if reference.name().is_empty() || reference.name() == found.name {
-                    found.apply(path, reference, &mut row.problems);
+                    found.apply(path, reference, &mut row.notes);
                 } else {
                     paths.insert(path, found);
                 }
@@ -235,9 +254,11 @@ impl<C: Collection, T: Reference> Cited<C, T> {
         let work = session.rehearsal.as_mut().unwrap_or(&mut fresh);
         let stored = store
             .rehearse(work, |work| {
-                all(elsewhere
-                    .iter()
-                    .map(|(row, _)| import::meant::<C>(work, &row.resource, by_key)))
+                crate::sought::all(
+                    elsewhere
+                        .iter()
+                        .map(|(row, _)| import::meant::<C>(work, &row.resource, by_key)),
+                )
             })
             .await?;
         for ((row, paths), mut stored) in elsewhere.into_iter().zip(stored) {
@@ -251,7 +272,7 @@ impl<C: Collection, T: Reference> Cited<C, T> {
                 let name = reference.name().to_owned();
                 match had.get(&(field_of(&path), name.clone())) {
                     Some(display_name) => reference.put(&name, display_name),
-                    None => found.apply(path, reference, &mut row.problems),
+                    None => found.apply(path, reference, &mut row.notes),
                 }
             }
         }
@@ -262,119 +283,4 @@ impl<C: Collection, T: Reference> Cited<C, T> {
 /// A path without the places in it: an item that has moved is the same.
 fn field_of(path: &str) -> String {
     path.replace(|c: char| c.is_ascii_digit(), "")
-}
-
-/// All results, or the first error. Goes on after an error, so that all that has to be loaded is asked for at once.
-fn all<R>(results: impl Iterator<Item = Result<R, Error>>) -> Result<Vec<R>, Error> {
-    let results: Vec<_> = results.collect();
-    results.into_iter().collect()
-}
-
-/// What a reference is looked up by where it has no resource name.
-pub type KeyOf<T> = fn(&T) -> Result<Option<Key>, Fault>;
-
-/// The key of a reference's identifier.
-///
-/// # Errors
-/// Where it is none.
-pub fn identifier_key(given: Option<&Identifier>) -> Result<Option<Key>, Fault> {
-    let Some(given) = given else { return Ok(None) };
-    if !given.value.trim().is_empty() && identifier::says_none(&given.value) {
-        return Ok(None);
-    }
-    let value = identifier::canonical(&given.scheme, &given.value)?;
-    Ok(Some(Key::identifier(&given.scheme, &value, "identifier")))
-}
-
-/// Finds records of a collection of this service by resource name, else by key.
-///
-/// # Errors
-/// Where the database cannot be read.
-pub async fn find<C: Collection, T: Reference>(
-    store: &Store,
-    work: &mut Work,
-    references: &[T],
-    key_of: KeyOf<T>,
-) -> Result<Vec<Found>, Error> {
-    store
-        .rehearse(work, |work| {
-            all(references
-                .iter()
-                .map(|reference| find_one::<C, T>(work, reference, key_of)))
-        })
-        .await
-}
-
-fn find_one<C: Collection, T: Reference>(work: &mut Work, wanted: &T, key_of: KeyOf<T>) -> Result<Found, Error> {
-    let (name, thing) = (wanted.name(), C::SINGULAR);
-    let key = match key_of(wanted) {
-        _ if !name.is_empty() => None,
-        Ok(key) => key,
-        Err(fault) => {
-            return Ok(Found {
-                problem: Some(("identifier".to_owned(), fault.reason, fault.description)),
-                ..Found::default()
-            });
-        }
-    };
-    if let Some(found) = work.find::<C>(name, key.as_ref())? {
-        return Ok(Found {
-            name: head_of(&found)?.name,
-            display_name: C::title(&found).to_owned(),
-            problem: None,
-        });
-    }
-    Ok(match key {
-        // A code may be shown; an identifier may say who a person is.
-        Some(key) if key.field == "code" => Found::missing("code", format!("no {thing} has the code {:?}", key.value)),
-        Some(key) => Found::missing(&key.field, format!("no {thing} has this {}", key.field)),
-        None if name.is_empty() => Found::missing(thing, format!("say which {thing}, best by its resource name")),
-        None => Found::missing(thing, format!("{name} does not exist or was annulled")),
-    })
-}
-
-/// Where a resource has the reference to its parent.
-pub type Place<D, T> = fn(&mut <D as Collection>::Item) -> &mut Option<T>;
-
-/// Puts a row of an import, whose decision is recorded already under a duplicate, back under that duplicate: decisions stay with
-/// the name that they were made on. `asked` is what each row said before its parent was resolved.
-///
-/// # Errors
-/// Where the database cannot be read.
-pub async fn stay_recorded<P: Collection, D: Collection, T: Reference>(
-    store: &Store,
-    work: &mut Work,
-    rows: &mut [Row<D>],
-    asked: &[T],
-    (parent, key_of): (Place<D, T>, KeyOf<T>),
-) -> Result<(), Error> {
-    let under = store
-        .rehearse(work, |work| {
-            all(asked.iter().zip(rows.iter()).map(|(asked, row)| {
-                let kind = &P::shape().kind;
-                let id = match (kind.id(asked.name()), key_of(asked)) {
-                    (Some(id), _) => Some(id.to_owned()),
-                    (None, Ok(Some(key))) => work.owner::<P>(&key)?,
-                    _ => None,
-                };
-                let Some(name) = id.map(|id| kind.name(None, &id)) else {
-                    return Ok(None);
-                };
-                if D::parent(&row.resource) == name {
-                    return Ok(None);
-                }
-                let mut under = row.resource.clone();
-                parent(&mut under).get_or_insert_default().put(&name, "");
-                let decision = D::keys(&under).into_iter().next();
-                let stored = work.find::<D>("", decision.as_ref())?;
-                Ok(stored.and_then(|mut stored| parent(&mut stored).take()))
-            }))
-        })
-        .await?;
-    for (row, under) in rows.iter_mut().zip(under) {
-        if under.is_some() {
-            *parent(&mut row.resource) = under;
-        }
-    }
-    Ok(())
 }

@@ -8,19 +8,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use mingce_lifecycle::correct::{self, Correction};
 use mingce_lifecycle::{Called, Case, Cases, Step};
 use mingce_orm::rules::check;
-use mingce_orm::seen::{Seen, Turn};
+use mingce_orm::seen::Seen;
 use mingce_orm::store::{inbound, named};
 use mingce_orm::texts::cleaned;
-use mingce_orm::{
-    Answer, Call, Class, Collection, Cx, Edit, Error, Mask, Outcome, Planned, Store, Violation, Work, import,
-};
+use mingce_orm::{Call, Class, Collection, Cx, Edit, Error, Mask, Store, Violation, Work};
 use mingce_proto::codec::Reply;
-use mingce_proto::registry::row_outcome::{Outcome as Became, Problem};
+use mingce_proto::registry::row_outcome::{Holder, Problem};
 use mingce_proto::registry::{AssumedRecord, CreatedReference, ImportSettings, RowOutcome};
 use mingce_proto::{Validate, budget};
 use prost::Message;
 use tonic::{Status, Streaming};
 
+use crate::piece::take;
+use crate::references::Notes;
+use crate::sought::Looking;
 use crate::{runs, status};
 
 /// How many rows are prepared and written together.
@@ -39,9 +40,6 @@ const REHEARSED: usize = 24 << 20;
 const OUTCOMES: usize = 6 << 20;
 /// How many records one stream may have assumed.
 const ASSUMED: usize = 20_000;
-/// How many problems of a row are told.
-const PROBLEMS: usize = 8;
-
 /// A resource on its way in.
 #[derive(Debug)]
 pub struct Row<C: Collection> {
@@ -49,8 +47,36 @@ pub struct Row<C: Collection> {
     pub number: i64,
     /// What it says.
     pub resource: C::Item,
-    /// What is wrong with it.
-    pub problems: Vec<Violation>,
+    /// What is wrong with it, and what else is known of it.
+    pub notes: Notes,
+}
+
+impl<C: Collection> Row<C> {
+    /// A row of which nothing is known yet.
+    pub fn new(number: i64, resource: C::Item) -> Self {
+        Self {
+            number,
+            resource,
+            notes: Notes::default(),
+        }
+    }
+
+    /// Notes what is wrong with it.
+    pub fn refuse(&mut self, problems: impl IntoIterator<Item = Violation>) {
+        self.notes.problems.extend(problems);
+    }
+}
+
+/// What becomes of organizations that are named and not found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Missing {
+    /// They are refused.
+    #[default]
+    Refused,
+    /// What would be made stands for them.
+    Proposed,
+    /// They are made.
+    Made,
 }
 
 /// What holds for all rows of a stream.
@@ -58,48 +84,59 @@ pub struct Row<C: Collection> {
 pub struct Session {
     /// The stream's settings.
     pub settings: ImportSettings,
-    /// Whether what is named and not found is made.
-    pub create_missing: bool,
+    /// What becomes of what is named and not found.
+    pub missing: Missing,
     /// In a dry run: the register with all that the run would have changed so far.
     pub rehearsal: Option<Work>,
+    /// Whether nothing is written.
+    trying: bool,
     created: BTreeMap<(String, String), CreatedReference>,
     /// What its rows meant so far.
-    seen: Arc<Mutex<Seen>>,
+    pub(crate) seen: Arc<Mutex<Seen>>,
     /// How many bytes of memory those take, about.
     created_bytes: usize,
 }
 
 impl Session {
     /// For a single create or update: nothing is made by the way.
-    pub fn strict() -> Self {
-        Self::default()
+    pub fn strict(call: &Call) -> Self {
+        Self {
+            trying: call.is_dry(),
+            ..Self::default()
+        }
     }
 
     /// Whether the rows are those of an import, which are matched to records by more than their resource names.
     pub fn is_import(&self) -> bool {
-        self.create_missing
+        self.missing != Missing::Refused
     }
 
     /// Whether nothing is written.
     pub fn is_dry(&self) -> bool {
-        self.rehearsal.is_some()
+        self.trying
     }
 
-    /// Notes a record that was made because a row named it.
-    pub fn note_created(&mut self, collection: &str, key: &str, display_name: &str, name: &str) {
-        let name = if self.is_dry() { String::new() } else { name.to_owned() };
-        let bytes = &mut self.created_bytes;
-        self.created
-            .entry((collection.to_owned(), key.to_owned()))
-            .or_insert_with(|| {
-                *bytes += 2 * size_of::<CreatedReference>() + 2 * key.len() + display_name.len() + name.len();
-                CreatedReference {
-                    collection: collection.to_owned(),
-                    key: key.to_owned(),
-                    display_name: display_name.to_owned(),
-                    name,
-                }
-            });
+    /// How its references are looked up.
+    pub fn looking(&self) -> Looking {
+        Looking {
+            importing: self.is_import(),
+            trying: self.trying,
+        }
+    }
+
+    /// Notes a record that was made, or would be, because a row named it. Whether it is the first time.
+    pub(crate) fn note_created(&mut self, mut made: CreatedReference) -> bool {
+        if self.is_dry() {
+            made.name.clear();
+        }
+        let at = (made.collection.clone(), made.key.clone());
+        let bytes = 2 * size_of::<CreatedReference>() + 2 * made.key.len() + made.display_name.len() + made.name.len();
+        let is_new = !self.created.contains_key(&at);
+        if is_new {
+            self.created_bytes += bytes;
+            self.created.insert(at, made);
+        }
+        is_new
     }
 }
 
@@ -151,7 +188,7 @@ pub async fn create_as<C: Collection>(
     // All that can be written and nothing of its head: a copy of a record is not that record.
     let given = resource.unwrap_or_default();
     let new = Mask::parse::<C>(&["*".to_owned()], &given)?.apply::<C>(&C::Item::default(), &inbound::<C>(&given)?)?;
-    let mut resource = match prepared::<C>(service, cx, new).await {
+    let mut resource = match prepared::<C>(service, cx, &call, new).await {
         Ok(resource) => resource,
         // What it names may have changed since a first try was done.
         Err(error) => return service.store().answered::<C>(cx, &call).await?.ok_or(error),
@@ -174,7 +211,7 @@ pub async fn update<C: Collection>(
     let resource = resource.unwrap_or_default();
     let mask = Mask::parse::<C>(&paths.unwrap_or_default().paths, &resource)?;
     let given = checked::<C>(&mask, &resource)?;
-    let resource = match prepared::<C>(service, cx, given).await {
+    let resource = match prepared::<C>(service, cx, &call, given).await {
         Ok(resource) => resource,
         Err(error) => return service.store().answered::<C>(cx, &call).await?.ok_or(error),
     };
@@ -219,7 +256,7 @@ pub async fn correct<C: Case>(
 ) -> Result<Reply<C::Item>, Error> {
     let mask = Mask::among::<C>(&right.paths.unwrap_or_default().paths, C::DECIDED)?.with_derived::<C>();
     let resource = named::<C>(&right.resource.unwrap_or_default(), &step.name)?;
-    let given = match prepared::<C>(service, cx, checked::<C>(&mask, &resource)?).await {
+    let given = match prepared::<C>(service, cx, &call, checked::<C>(&mask, &resource)?).await {
         Ok(given) => given,
         Err(error) => return service.store().answered::<C>(cx, &call).await?.ok_or(error),
     };
@@ -232,18 +269,20 @@ pub async fn correct<C: Case>(
     cases.go(cx, Called { call, wanted }).await
 }
 
-async fn prepared<C: Collection>(service: &impl Prepare<C>, cx: &Cx, resource: C::Item) -> Result<C::Item, Error> {
-    let mut rows = [Row::<C> {
-        number: 1,
-        resource,
-        problems: Vec::new(),
-    }];
-    service.prepare(cx, &mut Session::strict(), &mut rows).await?;
+async fn prepared<C: Collection>(
+    service: &impl Prepare<C>,
+    cx: &Cx,
+    call: &Call,
+    resource: C::Item,
+) -> Result<C::Item, Error> {
+    let mut rows = [Row::<C>::new(1, resource)];
+    service.prepare(cx, &mut Session::strict(call), &mut rows).await?;
     let [row] = rows;
-    if row.problems.is_empty() {
+    let problems = row.notes.problems;
+    if problems.is_empty() {
         return Ok(row.resource);
     }
-    Err(Error::invalid_all(row.problems.into_iter().map(below::<C>).collect()))
+    Err(Error::invalid_all(problems.into_iter().map(below::<C>).collect()))
 }
 
 fn below<C: Collection>(mut problem: Violation) -> Violation {
@@ -257,6 +296,19 @@ fn inner_problems(resource: &impl Validate) -> Vec<Violation> {
     let mut problems = check(resource, "");
     problems.retain(|problem| problem.field.contains(['.', '[']));
     problems
+}
+
+/// Refuses a resource that breaks rules of the contract inside its fields, for calls that look at something else before the rest.
+///
+/// # Errors
+/// With every wrong field.
+pub fn expect_sound<C: Collection>(resource: &C::Item) -> Result<(), Error> {
+    let problems: Vec<_> = inner_problems(resource).into_iter().map(below::<C>).collect();
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::invalid_all(problems))
+    }
 }
 
 /// What an import answers: an outcome for each row, and what was made by the way.
@@ -280,7 +332,7 @@ where
     C: Collection,
 {
     let mut session = Session {
-        create_missing: true,
+        missing: Missing::Proposed,
         ..Session::default()
     };
     let (mut outcomes, mut waiting, mut first) = (Vec::new(), Vec::new(), true);
@@ -301,11 +353,9 @@ where
             length.row(resource.encoded_len()).map_err(status::from_error)?;
             let problems = inner_problems(&resource);
             let resource = inbound::<C>(&resource).map_err(status::from_error)?;
-            waiting.push(Row {
-                number,
-                resource,
-                problems,
-            });
+            let mut row = Row::new(number, resource);
+            row.refuse(problems);
+            waiting.push(row);
             breathe(waiting.len()).await;
         }
         let most = if session.is_dry() { DRY_PIECE } else { PIECE };
@@ -346,9 +396,17 @@ impl Length {
 
     /// Counts what became of a piece, and what a dry run has to remember of it.
     fn outcomes(&mut self, piece: Vec<RowOutcome>, session: &mut Session) -> Result<Vec<RowOutcome>, Error> {
-        let problem = |p: &Problem| size_of::<Problem>() + p.field.len() + p.reason.len() + p.description.len();
-        let one =
-            |o: &RowOutcome| size_of::<RowOutcome>() + o.name.len() + o.problems.iter().map(problem).sum::<usize>();
+        // A name that people read may be all that there is of an outcome, so it counts as much as what is around it.
+        let holder = |h: &Holder| size_of::<Holder>() + h.name.len() + 2 * h.display_name.len();
+        let problem = |p: &Problem| {
+            let holders = p.holders.iter().map(holder).sum::<usize>();
+            size_of::<Problem>() + p.field.len() + p.reason.len() + p.description.len() + holders
+        };
+        let one = |o: &RowOutcome| {
+            let kept = o.kept_fields.iter().map(|field| size_of::<String>() + field.len());
+            let names = o.name.len() + 2 * o.display_name.len() + kept.sum::<usize>();
+            size_of::<RowOutcome>() + names + o.problems.iter().map(problem).sum::<usize>()
+        };
         self.outcomes += piece.iter().map(one).sum::<usize>();
         if self.outcomes + session.created_bytes > OUTCOMES {
             let most = format!(
@@ -373,7 +431,7 @@ fn too_long(most: &str) -> Error {
 }
 
 /// Lets others run after each few rows: an import has time, and a get has not.
-async fn breathe(row: usize) {
+pub(crate) async fn breathe(row: usize) {
     if row.is_multiple_of(16) {
         tokio::task::yield_now().await;
     }
@@ -399,6 +457,7 @@ async fn begin<C: Collection>(
     if first {
         let mask = settings.update_mask.clone().unwrap_or_default();
         Mask::parse::<C>(&mask.paths, &C::Item::default())?;
+        session.trying = settings.validate_only;
         session.rehearsal = settings.validate_only.then(|| service.store().dry_run());
         session.seen = runs::of(C::COLLECTION, &settings.run);
         session.settings = ImportSettings {
@@ -453,138 +512,4 @@ pub async fn stand_in(store: &Store, work: &mut Work, edit: &Edit) -> Result<Opt
         Err(error) if matches!(error.class(), AlreadyExists | Invalid) => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-async fn take<C: Collection>(
-    service: &impl Prepare<C>,
-    cx: &Cx,
-    session: &mut Session,
-    rows: Vec<Row<C>>,
-) -> Result<Vec<RowOutcome>, Error> {
-    let mut outcomes: Vec<RowOutcome> = rows
-        .iter()
-        .map(|row| RowOutcome {
-            row: row.number,
-            ..RowOutcome::default()
-        })
-        .collect();
-    let (mut whole, mut rows_at) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
-    for (place, row) in rows.into_iter().enumerate() {
-        let Row {
-            number,
-            resource,
-            mut problems,
-        } = row;
-        match cleaned(C::MESSAGE, resource, |_| false) {
-            Ok(resource) => {
-                whole.push(Row {
-                    number,
-                    resource,
-                    problems,
-                });
-                rows_at.push(place);
-            }
-            // Nothing is looked up by such a text, and no other service is told it.
-            Err(texts) => {
-                problems.extend(texts);
-                if let Some(outcome) = outcomes.get_mut(place) {
-                    refuse::<C>(outcome, &Error::invalid_all(problems))?;
-                }
-            }
-        }
-    }
-    let mut rows = whole;
-    let paths = session.settings.update_mask.clone().unwrap_or_default().paths;
-    // What preparing fills in is not what the source speaks of.
-    let masks: Vec<_> = rows
-        .iter()
-        .map(|row| import::mask::<C>(&paths, &row.resource))
-        .collect();
-    service.prepare(cx, session, &mut rows).await?;
-    let (mut edits, mut places): (Vec<Planned>, Vec<usize>) = (Vec::new(), Vec::new());
-    for ((row, mask), place) in rows.into_iter().zip(masks).zip(rows_at) {
-        breathe(place).await;
-        let edit = if row.problems.is_empty() {
-            mask.and_then(|mask| {
-                let (store, source) = (service.store(), &session.settings.source);
-                let turn = Turn::next(&session.seen, row.number);
-                import::row::<C>(store, cx, source, mask, row.resource, turn)
-            })
-        } else {
-            Err(Error::invalid_all(row.problems))
-        };
-        match edit {
-            Ok(edit) => {
-                edits.push(edit);
-                places.push(place);
-            }
-            Err(error) => {
-                if let Some(outcome) = outcomes.get_mut(place) {
-                    refuse::<C>(outcome, &error)?;
-                }
-            }
-        }
-    }
-    let answers = match &mut session.rehearsal {
-        None => service.store().change_each(cx, edits).await?,
-        Some(work) => {
-            let mut answers = Vec::with_capacity(edits.len());
-            for edit in &edits {
-                answers.push(service.store().rehearse(work, &edit.edit).await);
-            }
-            answers
-        }
-    };
-    for (place, answer) in places.into_iter().zip(answers) {
-        let Some(outcome) = outcomes.get_mut(place) else {
-            continue;
-        };
-        match answer {
-            Ok(answer) => accept(outcome, answer, session.is_dry()),
-            Err(error) => refuse::<C>(outcome, &error)?,
-        }
-    }
-    Ok(outcomes)
-}
-
-fn accept(outcome: &mut RowOutcome, answer: Answer, dry: bool) {
-    outcome.set_outcome(match answer.outcome {
-        Outcome::Created => Became::Created,
-        Outcome::Updated => Became::Updated,
-        Outcome::Unchanged => Became::Unchanged,
-    });
-    if !(dry && answer.outcome == Outcome::Created) {
-        outcome.name = answer.name;
-    }
-}
-
-/// A row's own fault refuses the row; a fault of the register ends the import.
-fn refuse<C: Collection>(outcome: &mut RowOutcome, error: &Error) -> Result<(), Error> {
-    if matches!(
-        error.class(),
-        Class::Internal | Class::DataLoss | Class::Unavailable | Class::Exhausted | Class::Aborted | Class::Deadline
-    ) {
-        return Err(error.clone());
-    }
-    outcome.set_outcome(Became::Refused);
-    let prefix = format!("{}.", C::SINGULAR);
-    let problem = |field: &str, reason: &str, description: &str| Problem {
-        field: field
-            .strip_prefix(&prefix)
-            .unwrap_or(if field == C::SINGULAR { "" } else { field })
-            .to_owned(),
-        reason: reason.to_owned(),
-        description: description.to_owned(),
-    };
-    let violations = error.violations();
-    let told = violations.iter().take(PROBLEMS);
-    outcome.problems = told.map(|v| problem(&v.field, v.reason, &v.description)).collect();
-    if let Some(more) = violations.len().checked_sub(PROBLEMS + 1) {
-        let said = format!("{} more that are not listed", more + 1);
-        outcome.problems.push(problem("", "PROBLEMS_MORE", &said));
-    }
-    if outcome.problems.is_empty() {
-        outcome.problems.push(problem("", error.reason(), error.message()));
-    }
-    Ok(())
 }

@@ -45,6 +45,7 @@ impl AwardNominationService for AwardRegister {
         let (cx, r) = open(request)?;
         let call = Call::new("CreateAward", &r.request_id, r.validate_only, &r);
         let award = r.award.unwrap_or_default();
+        rows::expect_sound::<Awards>(&award).map_err(from_error)?;
         let round = self.expect_round(&cx, &r.round, &award).await.map_err(from_error)?;
         let begin = |award: &mut Award| begin(award, &round.unwrap_or_default());
         reply(rows::create_as::<Awards>(self, &cx, call, "create", Some(award), begin).await)

@@ -1,12 +1,14 @@
 //! Resources of this service on their way in: their references are resolved here.
 
+use mingce_orm::names::fits;
 use mingce_orm::resource::imagined_id;
-use mingce_orm::{Collection, Cx, Edit, Result, Stamp, Store, Violation, Work, import};
+use mingce_orm::{Collection, Cx, Edit, Fit, Result, Stamp, Store, Violation, Work, import};
 use mingce_proto::awards::{Award, Scheme, SchemeReference};
-use mingce_proto::registry::{AssumedRecord, OrganizationReference, TalentReference};
+use mingce_proto::registry::{AssumedRecord, Name, OrganizationReference, TalentReference};
 use mingce_server::peers;
-use mingce_server::references::{Cited, KeyOf, find};
+use mingce_server::references::Cited;
 use mingce_server::rows::{Prepare, Row, Session};
+use mingce_server::sought::{Keyed, Sought, find, is_registered};
 
 use crate::AwardRegister;
 use crate::award::Awards;
@@ -30,9 +32,9 @@ impl Prepare<Awards> for AwardRegister {
     async fn prepare(&self, cx: &Cx, session: &mut Session, rows: &mut [Row<Awards>]) -> Result<()> {
         // The scheme first: an award is known by it and its number.
         let cited = Cited::of(rows, scheme);
-        let mut fresh = self.store.rehearsal();
+        let (mut fresh, how) = (self.store.rehearsal(), session.looking());
         let work = session.rehearsal.as_mut().unwrap_or(&mut fresh);
-        let found = find::<Schemes, _>(&self.store, work, &cited.wanted(), SCHEME_KEY).await?;
+        let found = find::<Schemes, _>(&self.store, work, &cited.wanted(), how).await?;
         cited.settle(&self.store, session, rows, found).await?;
 
         let cited = Cited::of(rows, organizations);
@@ -53,7 +55,7 @@ impl Prepare<Awards> for AwardRegister {
             })
             .await?;
         for (row, (scheme, wrong)) in rows.iter_mut().zip(wrong) {
-            row.problems.extend(wrong);
+            row.refuse(wrong);
             // Level and category come from the scheme, also from one that was annulled since.
             if let (Some(_), Some(scheme)) = (&row.resource.scheme, scheme) {
                 row.resource.level = scheme.level;
@@ -68,24 +70,46 @@ impl Prepare<Awards> for AwardRegister {
             .identifiers
             .first()
             .filter(|_| record.collection == Schemes::COLLECTION)?;
+        let name = |text: &String| Name {
+            text: text.clone(),
+            ..Name::default()
+        };
         let scheme = Scheme {
             display_name: record.display_name.clone(),
             code: held.value.clone(),
+            names: record.names.iter().map(name).collect(),
             ..Scheme::default()
         };
         let cx = cx.clone();
         Some(Box::new(move |work| {
             let id = imagined_id(&format!("schemes/{}", scheme.code));
-            work.create_as::<Schemes>(&cx, &Stamp::new("import"), &scheme, id)
+            let answer = work.create_as::<Schemes>(&cx, &Stamp::new("import"), &scheme, id)?;
+            work.name_staged::<Schemes>(&answer.name, &scheme);
+            Ok(answer)
         }))
     }
 }
 
-/// What a scheme is looked up by where its resource name is not given.
-const SCHEME_KEY: KeyOf<SchemeReference> = |reference| {
-    let given = !reference.code.is_empty();
-    Ok(given.then(|| code_key(&reference.code)))
-};
+impl Sought<Schemes> for SchemeReference {
+    const HELPS: [&'static str; 2] = ["give the code", "请填写代码"];
+
+    fn key(&self) -> Keyed {
+        let given = !self.code.is_empty();
+        Ok(given.then(|| code_key(&self.code)))
+    }
+
+    fn fits(&self, _work: &mut Work, stored: &Scheme) -> Result<Fit> {
+        Ok(fits(
+            (self.display_name.trim(), &[]),
+            &stored.display_name,
+            &stored.names,
+        ))
+    }
+
+    fn told(stored: &Scheme) -> String {
+        format!("{} ({}, {})", stored.display_name, stored.code, stored.name)
+    }
+}
 
 fn scheme(award: &mut Award) -> Vec<(String, &mut SchemeReference)> {
     let scheme = award.scheme.iter_mut();
@@ -117,8 +141,12 @@ fn persons(award: &mut Award) -> Vec<(String, &mut TalentReference)> {
     contributors
         .filter_map(|(place, contributor)| {
             let reference = contributor.talent.as_mut()?;
-            let registered = !reference.talent.is_empty() || reference.identifier.is_some();
-            registered.then(|| (format!("contributors[{place}].talent"), reference))
+            if is_registered(reference) {
+                return Some((format!("contributors[{place}].talent"), reference));
+            }
+            // It says that there is none, as offices fill cells.
+            reference.identity_document.clear();
+            None
         })
         .collect()
 }

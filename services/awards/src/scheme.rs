@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use mingce_orm::names::{Problems, enum_values};
+use mingce_orm::names::{Problems, enum_values, keep_names, names_of, settle_names};
 use mingce_orm::{Collection, Column, Field, Key, Shape, Violation};
 use mingce_proto::awards::Scheme;
 
@@ -61,6 +61,10 @@ impl Collection for Schemes {
         &item.display_name
     }
 
+    fn searched(item: &Scheme) -> Vec<&str> {
+        names_of(&item.display_name, &item.names).collect()
+    }
+
     fn keys(item: &Scheme) -> Vec<Key> {
         vec![code_key(&item.code)]
     }
@@ -68,6 +72,7 @@ impl Collection for Schemes {
     fn settle(item: &mut Scheme) -> Vec<Violation> {
         let mut problems = Problems::default();
         problems.name("display_name", &mut item.display_name);
+        settle_names(&mut item.names, &item.display_name, &mut problems);
         let mut seen = BTreeSet::new();
         for (place, grade) in item.grades.iter().enumerate() {
             if !seen.insert(&grade.grade) {
@@ -79,5 +84,13 @@ impl Collection for Schemes {
             }
         }
         problems.into_inner()
+    }
+
+    fn keep(merged: &mut Scheme, stored: &Scheme) {
+        keep_names(
+            &mut merged.names,
+            &merged.display_name,
+            (&stored.display_name, &stored.names),
+        );
     }
 }

@@ -23,6 +23,9 @@ impl LabDesignationService for LabRegister {
     ) -> Result<Response<Reply<LabDesignation>>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("CreateLabDesignation", &r.request_id, r.validate_only, &r);
+        if let Some(given) = &r.lab_designation {
+            rows::expect_sound::<Designations>(given).map_err(from_error)?;
+        }
         let designation = under(&r.parent, r.lab_designation).map_err(from_error)?;
         let round = self
             .cases()

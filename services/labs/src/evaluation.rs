@@ -8,6 +8,8 @@ use mingce_proto::labs::{
 };
 use mingce_proto::registry::{LabDesignationTerms, TalentReference};
 
+use crate::lab::kept_person;
+
 /// What a call says of an evaluation.
 #[derive(Debug, Clone)]
 pub(crate) struct Given {
@@ -52,6 +54,9 @@ pub(crate) fn evaluate(given: &Given, lab: &Lab, terms: &LabDesignationTerms, to
         let Some(producer) = output.producer.as_ref() else {
             continue;
         };
+        if let Some(wrong) = kept_person(&format!("outputs[{place}].producer"), producer) {
+            return Err(Error::invalid_all(vec![wrong]));
+        }
         let in_window = (given.start_date.as_str()..=given.end_date.as_str()).contains(&output.date.as_str());
         output.counted = Some(in_window && is_fixed(lab, producer, &output.date));
         if memberships(lab, producer).next().is_none() {

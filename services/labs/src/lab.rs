@@ -327,7 +327,27 @@ fn term(problems: &mut Problems, at: &str, who: &Option<TalentReference>, start:
             "give the person's resource name or their name",
         );
     }
+    if let Some(wrong) = who.as_ref().and_then(|who| kept_person(&format!("{at}.person"), who)) {
+        problems.add(wrong.field, wrong.reason, wrong.description);
+    }
     problems.partial_date(format!("{at}.start_date"), start);
     problems.partial_date(format!("{at}.end_date"), end);
     problems.period(format!("{at}.end_date"), start, end);
+}
+
+/// What a person who is kept as given may not have: what only serves to find them in the register.
+pub(crate) fn kept_person(at: &str, who: &TalentReference) -> Option<Violation> {
+    let given = [
+        ("identity_document", !who.identity_document.is_empty()),
+        ("birth_year", who.birth_year != 0),
+        ("employer", !who.employer.is_empty()),
+    ];
+    let (field, _) = given.into_iter().find(|(_, given)| *given)?;
+    Some(Violation {
+        field: format!("{at}.{field}"),
+        reason: "PERSON_NOT_RESOLVED",
+        description:
+            "a lab keeps its persons as they are given and looks for none of them: leave this out, or give `talent`"
+                .to_owned(),
+    })
 }

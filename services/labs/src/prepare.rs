@@ -1,14 +1,16 @@
 //! Resources of this service on their way in: their references are resolved here.
 
-use mingce_orm::rules::interned;
-use mingce_orm::{Answer, Collection, Cx, Edit, Error, Result, Store, Work};
+use mingce_orm::names::names_of;
+use mingce_orm::{Answer, Collection, Cx, Edit, Error, Fit, Result, Store, Work, text};
 use mingce_proto::labs::resolve_organizations_response::Resolution;
 use mingce_proto::labs::{
     Lab, LabDesignation, LabReference, Organization, ResolveOrganizationsRequest, ResolveOrganizationsResponse,
 };
 use mingce_proto::registry::{AssumedRecord, Identifier, OrganizationReference};
-use mingce_server::references::{Cited, Found, KeyOf, Place, find, identifier_key, stay_recorded};
-use mingce_server::rows::{Prepare, Row, Session, stand_in};
+use mingce_server::peers;
+use mingce_server::references::{Cited, Found};
+use mingce_server::rows::{Missing, Prepare, Row, Session, stand_in};
+use mingce_server::sought::{Keyed, Place, Sought, find, identifier_key, stay_recorded};
 use prost::Message;
 
 use crate::LabRegister;
@@ -26,18 +28,15 @@ impl LabRegister {
         references: Vec<OrganizationReference>,
         how: Resolving,
     ) -> Result<Vec<Resolution>> {
-        if let Some(work) = work {
-            return self
-                .store
-                .rehearse(work, |work| resolve::organizations(work, cx, &references, &how))
-                .await;
-        }
         let mut view = self.store.rehearsal();
-        let resolutions = self
-            .store
-            .rehearse(&mut view, |work| resolve::organizations(work, cx, &references, &how))
-            .await?;
-        if !resolutions.iter().any(|r| r.created) {
+        let seen = self.store.rehearse(work.unwrap_or(&mut view), |work| {
+            let resolutions = resolve::organizations(work, cx, &references, &how)?;
+            // What would be made stays nowhere: it may be that nobody wants it in the end.
+            work.forget();
+            Ok(resolutions)
+        });
+        let resolutions = seen.await?;
+        if how.dry || !resolutions.iter().any(|r| r.created) {
             return Ok(resolutions);
         }
         let at = cx.clone();
@@ -80,32 +79,76 @@ impl LabRegister {
 
     async fn ask(&self, cx: &Cx, session: &mut Session, references: Vec<OrganizationReference>) -> Result<Vec<Found>> {
         let how = Resolving {
-            create_missing: session.create_missing,
+            create_missing: session.missing != Missing::Refused,
             source: session.settings.source.clone(),
-            dry: session.is_dry(),
+            dry: session.is_dry() || session.missing == Missing::Proposed,
         };
         let resolutions = self.resolve(cx, session.rehearsal.as_mut(), references, how).await?;
-        for made in resolutions.iter().filter(|r| r.created) {
-            session.note_created(Organizations::COLLECTION, &made.key, &made.display_name, &made.name);
-        }
-        let found = |r: Resolution| Found {
-            name: r.name,
-            display_name: r.display_name,
-            problem: r.problem.map(|p| (p.field, interned(&p.reason), p.description)),
-        };
-        Ok(resolutions.into_iter().map(found).collect())
+        Ok(resolutions.into_iter().map(peers::organization).collect())
     }
 
-    /// Finds labs by resource name, else identifier.
+    /// Finds labs by resource name, else identifier, else name.
     async fn ask_labs(&self, session: &mut Session, references: Vec<LabReference>) -> Result<Vec<Found>> {
-        let mut fresh = self.store.rehearsal();
+        let (mut fresh, how) = (self.store.rehearsal(), session.looking());
         let work = session.rehearsal.as_mut().unwrap_or(&mut fresh);
-        find::<Labs, LabReference>(&self.store, work, &references, LAB_KEY).await
+        find::<Labs, LabReference>(&self.store, work, &references, how).await
     }
 }
 
-/// What a lab is looked up by where its resource name is not given.
-const LAB_KEY: KeyOf<LabReference> = |reference| identifier_key(reference.identifier.as_ref());
+impl Sought<Labs> for LabReference {
+    const HELPS: [&'static str; 2] = [
+        "give an identifier, or a city or host that tells them apart; those that are one are merged with `mingce merge`",
+        "请补充标识、城市或依托单位；若是重复记录，请用 mingce merge 合并",
+    ];
+
+    fn key(&self) -> Keyed {
+        identifier_key(self.identifier.as_ref())
+    }
+
+    fn fits(&self, work: &mut Work, stored: &Lab) -> Result<Fit> {
+        let meant = Lab {
+            display_name: self.display_name.trim().to_owned(),
+            city: self.city.clone(),
+            ..Lab::default()
+        };
+        let fit = Labs::is_same(work, &meant, stored)?;
+        if fit == Fit::No || self.host.trim().is_empty() || is_hosted(work, stored, &self.host)? {
+            return Ok(fit);
+        }
+        Ok(Fit::No)
+    }
+
+    fn prefers(&self, stored: &Lab) -> bool {
+        !self.city.is_empty() && text::spelled(&stored.city) == text::spelled(&self.city)
+    }
+
+    fn told(stored: &Lab) -> String {
+        resolve::named_at(&stored.display_name, &stored.city, &stored.name)
+    }
+}
+
+/// Whether a lab has a host of this name, as it stood when the lab was written or as it is called today.
+fn is_hosted(work: &mut Work, lab: &Lab, host: &str) -> Result<bool> {
+    let kind = &Organizations::shape().kind;
+    let (mut is, mut waits) = (false, None);
+    for reference in lab.hosts.iter().filter_map(|host| host.organization.as_ref()) {
+        if text::same_name(&reference.display_name, host) {
+            return Ok(true);
+        }
+        let Some(id) = kind.id(&reference.organization) else {
+            continue;
+        };
+        match work.survivor::<Organizations>(id) {
+            Ok(Some(today)) => {
+                is |= names_of(&today.display_name, &today.names).any(|name| text::same_name(name, host))
+            }
+            Ok(None) => {}
+            // To the end, so that all that has to be loaded is asked for at once.
+            Err(error) => waits = Some(error),
+        }
+    }
+    waits.map_or(Ok(is), Err)
+}
 
 /// Parent and successor, which are bare resource names or, in a request, identifiers.
 fn related(organization: &mut Organization) -> Vec<(String, &mut String)> {
@@ -231,8 +274,8 @@ impl Prepare<Designations> for LabRegister {
             designation.platform = lab.map_or(0, |lab| lab.platform);
         }
         if is_import {
-            let how: (Place<Designations, LabReference>, _) = (|d| &mut d.lab, LAB_KEY);
-            stay_recorded::<Labs, Designations, _>(&self.store, work, rows, &asked, how).await?;
+            let lab: Place<Designations, LabReference> = |d| &mut d.lab;
+            stay_recorded::<Labs, Designations, _>(&self.store, work, rows, &asked, lab).await?;
         }
         Ok(())
     }
@@ -255,8 +298,11 @@ pub(crate) fn under(parent: &str, designation: Option<LabDesignation>) -> Result
     let mut designation = designation.unwrap_or_default();
     let lab = designation.lab.get_or_insert_default();
     if lab.lab.is_empty() {
-        parent.clone_into(&mut lab.lab);
-        lab.identifier = None;
+        *lab = LabReference {
+            lab: parent.to_owned(),
+            display_name: std::mem::take(&mut lab.display_name),
+            ..LabReference::default()
+        };
     }
     if lab.lab == parent {
         return Ok(designation);

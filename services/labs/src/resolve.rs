@@ -1,5 +1,8 @@
 //! Which organization or lab is meant: by resource name, else identifier, else name or former name narrowed by city.
 
+use std::collections::HashMap;
+
+use mingce_orm::import::called;
 use mingce_orm::names::identifiers_differ;
 use mingce_orm::resource::imagined_id;
 use mingce_orm::work::head_of;
@@ -7,8 +10,9 @@ use mingce_orm::{Answer, Collection, Cx, Fit, Key, Result, Stamp, Violation, Wor
 use mingce_proto::labs::resolve_organizations_response::Resolution;
 use mingce_proto::labs::{Lab, Organization};
 use mingce_proto::registry::row_outcome::Problem;
-use mingce_proto::registry::{AssumedRecord, Identifier, Name, OrganizationReference, RecordStatus};
+use mingce_proto::registry::{AssumedRecord, Identifier, Name, OrganizationReference};
 use mingce_server::rows::add_missing;
+use mingce_server::sought::ambiguous;
 
 use crate::lab::Labs;
 use crate::organization::Organizations;
@@ -20,8 +24,28 @@ pub(crate) struct Resolving {
     pub create_missing: bool,
     /// Where the names come from, for the ledger.
     pub source: String,
-    /// Nothing will be written: what is made has an id that follows from its key.
+    /// Nothing will be written: what would be made has an id that follows from its key.
     pub dry: bool,
+}
+
+/// What would tell organizations of one name apart.
+const HELPS: [&str; 2] = [
+    "give an identifier, or a city that tells them apart; those that are one are merged with `mingce merge`",
+    "请补充标识或城市；若是重复记录，请用 mingce merge 合并",
+];
+
+/// An organization among several of one name.
+fn told(organization: &Organization) -> String {
+    named_at(&organization.display_name, &organization.city, &organization.name)
+}
+
+/// A record among several of one name: its name, its city where that is known, its resource name.
+pub(crate) fn named_at(display_name: &str, city: &str, name: &str) -> String {
+    if city.is_empty() {
+        format!("{display_name} ({name})")
+    } else {
+        format!("{display_name} ({city}, {name})")
+    }
 }
 
 /// Resolves all references. What cannot be resolved says so in its answer.
@@ -33,9 +57,18 @@ pub(crate) fn organizations(
 ) -> Result<Vec<Resolution>> {
     let mut resolutions = Vec::with_capacity(references.len());
     let mut failed = None;
+    let mut made: HashMap<String, String> = HashMap::new();
     for reference in references {
         match organization(work, cx, reference, how) {
-            Ok(resolution) => resolutions.push(resolution),
+            Ok(mut resolution) => {
+                // What an earlier one makes is made for this one too.
+                if resolution.created {
+                    made.insert(resolution.name.clone(), resolution.key.clone());
+                } else if let Some(key) = made.get(&resolution.name) {
+                    (resolution.created, resolution.key) = (true, key.clone());
+                }
+                resolutions.push(resolution);
+            }
             // Goes on, so that all that has to be loaded is asked for at once.
             Err(error) => failed = Some(error),
         }
@@ -102,11 +135,10 @@ fn organization(work: &mut Work, cx: &Cx, wanted: &OrganizationReference, how: &
         return resolution(found);
     }
     if !found.is_empty() {
-        let said = format!(
-            "{} organizations have this name: give an identifier, or a city that tells them apart",
-            found.len()
-        );
-        return Ok(problem("display_name", "REFERENCE_AMBIGUOUS", said));
+        let (said, holders) = ambiguous::<Organizations>(&found, told, HELPS)?;
+        let mut unclear = problem("display_name", "REFERENCE_AMBIGUOUS", said);
+        unclear.problem.get_or_insert_default().holders = holders;
+        return Ok(unclear);
     }
     if !how.create_missing {
         return Ok(problem(
@@ -142,32 +174,17 @@ fn organization(work: &mut Work, cx: &Cx, wanted: &OrganizationReference, how: &
 
 /// Active organizations that a name means.
 fn candidates(work: &mut Work, meant: &Organization) -> Result<Vec<Organization>> {
-    let mut found: Vec<(Fit, Organization)> = Vec::new();
     // A reference says less than a row: a name of old may serve it, also beside an identifier that nobody has.
     let by_name = Organization {
         identifiers: Vec::new(),
         ..meant.clone()
     };
-    for id in work.named::<Organizations>(&meant.display_name)? {
-        let Some(candidate) = work.survivor::<Organizations>(&id)? else {
-            continue;
-        };
-        let active = head_of(&candidate)?.record_status() == RecordStatus::Active;
-        if !active || identifiers_differ(&meant.identifiers, &candidate.identifiers) {
-            continue;
+    let mut found = called::<Organizations>(work, &meant.display_name, |work, candidate| {
+        if identifiers_differ(&meant.identifiers, &candidate.identifiers) {
+            return Ok(Fit::No);
         }
-        let fit = Organizations::is_same(work, &by_name, &candidate)?;
-        if fit != Fit::No && !found.iter().any(|(_, known)| *known == candidate) {
-            found.push((fit, candidate));
-        }
-    }
-    // The name that one bears now comes before those that others bore.
-    let best = found.iter().map(|(fit, _)| *fit).max();
-    let mut found: Vec<Organization> = found
-        .into_iter()
-        .filter(|(fit, _)| Some(*fit) == best)
-        .map(|(_, o)| o)
-        .collect();
+        Organizations::is_same(work, &by_name, candidate)
+    })?;
     // Where a city is given, one that is known to be there comes before those of which no city is known.
     if !meant.city.is_empty() {
         let there = |o: &Organization| text::spelled(&o.city) == text::spelled(&meant.city);
@@ -211,6 +228,7 @@ fn problem(field: &str, reason: &str, description: impl Into<String>) -> Resolut
         field: field.to_owned(),
         reason: reason.to_owned(),
         description: description.into(),
+        holders: Vec::new(),
     };
     Resolution {
         problem: Some(problem),
@@ -261,6 +279,7 @@ pub(crate) fn assume(work: &mut Work, cx: &Cx, record: &AssumedRecord) -> Result
                 display_name,
                 identifiers,
                 names,
+                city: record.city.clone(),
                 ..Lab::default()
             };
             if Labs::settle(&mut assumed).is_empty() {
@@ -272,7 +291,10 @@ pub(crate) fn assume(work: &mut Work, cx: &Cx, record: &AssumedRecord) -> Result
                         return work.update::<Labs>(cx, &stamp, &found).map(Some);
                     }
                 }
-                let key = format!("lab|{}|{:?}", assumed.display_name, assumed.identifiers);
+                let key = format!(
+                    "lab|{}|{}|{:?}",
+                    assumed.display_name, assumed.city, assumed.identifiers
+                );
                 return work
                     .create_as::<Labs>(cx, &stamp, &assumed, imagined_id(&key))
                     .map(Some);

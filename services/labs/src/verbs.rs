@@ -310,7 +310,7 @@ pub(crate) fn merge(r: MergeLabDesignationRequest) -> Wanted {
         let reference = LabReference {
             lab: successor.name,
             display_name: successor.display_name,
-            identifier: None,
+            ..LabReference::default()
         };
         let stored = own.clone();
         own.successor = Some(reference.clone());

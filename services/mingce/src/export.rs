@@ -1,5 +1,7 @@
 //! `mingce export`: a collection of the register into a file that imports again as unchanged.
 
+mod cited;
+
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -10,6 +12,7 @@ use mingce_mapping::{Collection, Format, Writer};
 use prost_reflect::{DynamicMessage, Value};
 use tonic::transport::Channel;
 
+use self::cited::Cited;
 use crate::import::{Servers, collection};
 use crate::lang::Lang;
 use crate::wire;
@@ -84,13 +87,19 @@ pub async fn run(args: ExportArgs) -> Result<ExitCode> {
 }
 
 /// Writes all pages and answers how many resources there were.
-async fn pages(channel: &Channel, collection: &Collection, args: &ExportArgs, writer: &mut Writer) -> Result<u64> {
+async fn pages(
+    channel: &Channel,
+    collection: &'static Collection,
+    args: &ExportArgs,
+    writer: &mut Writer,
+) -> Result<u64> {
     let method = collection.method("List").context("the contract has no such list")?;
     let field = collection
         .field_in(&method.output())
         .context("the list holds no resources")?;
     let mut written = 0;
     let mut token = String::new();
+    let mut cited = Cited::new(collection, &args.servers);
     loop {
         let mut request = DynamicMessage::new(method.input());
         request.set_field_by_name("page_size", Value::I32(PAGE));
@@ -103,7 +112,8 @@ async fn pages(channel: &Channel, collection: &Collection, args: &ExportArgs, wr
         }
         let answer = wire::unary(channel, &method, &request).await;
         let mut page = answer.map_err(|s| wire::failure(&format!("listing {}", collection.label), &s))?;
-        if let Some(Value::List(items)) = page.take_field(&field) {
+        if let Some(Value::List(mut items)) = page.take_field(&field) {
+            cited.fill(&mut items).await?;
             for item in items.iter().filter_map(Value::as_message) {
                 writer.write(item)?;
                 written += 1;

@@ -18,6 +18,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use mingce_mapping::{Collection, Counts, Item, Mapping, Part, Refusal, Row, Source};
 use mingce_orm::id::Id;
 use mingce_proto::registry::CreatedReference;
+use mingce_server::peers::assumed_reference;
 use prost_reflect::prost::Message;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -95,6 +96,9 @@ pub struct ImportArgs {
     /// Changes records also where somebody else changed them since the file was exported
     #[arg(long)]
     pub force: bool,
+    /// Leaves fields as they are that people changed since the last import, and says which
+    #[arg(long)]
+    pub keep_edits: bool,
     /// The sheet of a workbook; the first where none is named
     #[arg(long)]
     pub sheet: Option<String>,
@@ -151,6 +155,19 @@ pub struct Summary {
     pub refusals: Vec<Refusal>,
     /// Records that were made because rows named them.
     pub made: Vec<CreatedReference>,
+    /// Rows of which fields stay as people left them.
+    pub kept: Vec<KeptFields>,
+}
+
+/// A row of which fields stay as people left them.
+#[derive(Clone, Debug)]
+pub struct KeptFields {
+    /// Its number.
+    pub row: u64,
+    /// What its record is called.
+    pub display_name: String,
+    /// The fields.
+    pub fields: Vec<String>,
 }
 
 impl Summary {
@@ -167,6 +184,8 @@ pub struct How {
     pub dry_run: bool,
     /// Changes what somebody else changed since.
     pub force: bool,
+    /// Leaves what people changed since the last import.
+    pub keep_edits: bool,
     /// Shows a progress bar on stderr.
     pub bar: bool,
     /// The language of what is said.
@@ -190,6 +209,7 @@ pub async fn run(args: ImportArgs) -> Result<ExitCode> {
     let how = How {
         dry_run: args.dry_run,
         force: args.force,
+        keep_edits: args.keep_edits,
         bar: io::stderr().is_terminal(),
         lang,
     };
@@ -274,6 +294,7 @@ pub async fn load(
             tally: &mut tally,
             refusals: &mut summary.refusals,
             made: &mut summary.made,
+            fields: &mut summary.kept,
         };
         let loaded = run.part(index, channel, &mut kept, bar.as_ref()).await;
         if let Some(bar) = bar {
@@ -290,6 +311,7 @@ struct Kept<'a> {
     tally: &'a mut Tally,
     refusals: &'a mut Vec<Refusal>,
     made: &'a mut Vec<CreatedReference>,
+    fields: &'a mut Vec<KeptFields>,
 }
 
 fn progress(rows: u64, label: &'static str) -> ProgressBar {
@@ -372,7 +394,7 @@ impl Run {
             let mut open = match piece.take() {
                 Some(open) => open,
                 None => {
-                    let settings = piece::settings(false, &mask, &file_name(source.name()), &self.id);
+                    let settings = piece::settings(&self.how, &mask, &file_name(source.name()), &self.id);
                     Piece::begin(channel, part.collection(), settings, &[])?
                 }
             };
@@ -419,7 +441,7 @@ impl Run {
         rows: Vec<Row>,
         kept: &mut Kept<'_>,
     ) -> Result<()> {
-        let settings = piece::settings(true, mask, &file_name(self.source.name()), &self.id);
+        let settings = piece::settings(&self.how, mask, &file_name(self.source.name()), &self.id);
         let assumed = self.assumed.meant_by(&rows);
         let mut open = Piece::begin(channel, part.collection(), settings, &assumed)?;
         for row in rows {
@@ -477,6 +499,13 @@ impl Run {
                         .extend(piece::refusals(&self.mapping, part, &row, outcome));
                 }
             }
+            if !outcome.kept_fields.is_empty() {
+                kept.fields.push(KeptFields {
+                    row: row.number,
+                    display_name: outcome.display_name.clone(),
+                    fields: outcome.kept_fields.clone(),
+                });
+            }
             // Later rows may name what this one makes, and by what this one adds.
             if matches!(became, Became::Created | Became::Updated) {
                 assumed.into_iter().for_each(|record| self.assumed.push(record));
@@ -486,7 +515,7 @@ impl Run {
             if self.known.insert((made.collection.clone(), made.key.clone())) {
                 *kept.tally.references.entry(made.collection.clone()).or_default() += 1;
                 if self.how.dry_run {
-                    self.assumed.push(piece::assumed_reference(&made));
+                    self.assumed.push(assumed_reference(&made));
                 }
                 kept.made.push(made);
             }

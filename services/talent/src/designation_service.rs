@@ -23,6 +23,9 @@ impl TalentDesignationService for TalentRegister {
     ) -> Result<Response<Reply<TalentDesignation>>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("CreateTalentDesignation", &r.request_id, r.validate_only, &r);
+        if let Some(given) = &r.talent_designation {
+            rows::expect_sound::<Designations>(given).map_err(from_error)?;
+        }
         let designation = under(&r.parent, r.talent_designation).map_err(from_error)?;
         reply(self.begin_designation(&cx, call, &r.round, designation).await)
     }

@@ -13,6 +13,7 @@ use mingce_proto::talent::talent_designation_service_server::TalentDesignationSe
 use mingce_proto::talent::talent_service_server::TalentServiceServer;
 use mingce_server::Server;
 
+mod assume;
 mod body;
 mod body_life;
 mod body_service;
@@ -32,6 +33,7 @@ mod recommendation_service;
 mod recommendation_verbs;
 mod schema;
 mod service;
+mod sought;
 mod talent;
 
 pub use schema::Schema;

@@ -1,20 +1,20 @@
 //! Resources of this service on their way in: their references are resolved here.
 
-use mingce_orm::resource::imagined_id;
-use mingce_orm::{Answer, Call, Collection, Cx, Edit, Error, Key, Result, Stamp, Store, Work};
+use mingce_orm::{Call, Collection, Cx, Edit, Error, Result, Store, Work};
 use mingce_proto::codec::Reply;
-use mingce_proto::registry::row_outcome::Problem;
 use mingce_proto::registry::{AssumedRecord, OrganizationReference, TalentReference};
 use mingce_proto::talent::resolve_talents_response::Resolution;
-use mingce_proto::talent::{Programme, ProgrammeReference, ResolveTalentsRequest, Talent, TalentDesignation};
+use mingce_proto::talent::{ProgrammeReference, ResolveTalentsRequest, Talent, TalentDesignation};
 use mingce_server::peers;
-use mingce_server::references::{Cited, Found, KeyOf, Place, find, identifier_key, stay_recorded};
-use mingce_server::rows::{self, Prepare, Row, Session, add_missing, stand_in};
+use mingce_server::references::{Cited, Found};
+use mingce_server::rows::{self, Prepare, Row, Session, stand_in};
+use mingce_server::sought::{Looking, Place, find, stay_recorded};
 
 use crate::TalentRegister;
+use crate::assume::assumed;
 use crate::designation::Designations;
 use crate::designation_verbs::begin;
-use crate::programme::{Programmes, code_key};
+use crate::programme::Programmes;
 use crate::talent::{Talents, take_document};
 
 impl TalentRegister {
@@ -24,15 +24,15 @@ impl TalentRegister {
         for record in &r.assumed {
             stand_in(&self.store, &mut work, &assumed(cx, record)).await?;
         }
-        let found = find::<Talents, _>(&self.store, &mut work, &r.references, TALENT_KEY).await?;
-        let resolution = |found: Found| Resolution {
+        let how = Looking {
+            importing: r.importing,
+            trying: r.validate_only,
+        };
+        let found = find::<Talents, _>(&self.store, &mut work, &r.references, how).await?;
+        let resolution = |mut found: Found| Resolution {
+            problem: peers::problem(&mut found),
             name: found.name,
             display_name: found.display_name,
-            problem: found.problem.map(|(field, reason, description)| Problem {
-                field,
-                reason: reason.into(),
-                description,
-            }),
             ..Resolution::default()
         };
         Ok(found.into_iter().map(resolution).collect())
@@ -56,18 +56,15 @@ impl TalentRegister {
         designation: TalentDesignation,
     ) -> Result<Reply<TalentDesignation>> {
         // Its programme may be named by a code, and its level comes from there.
-        let mut rows = [Row::<Designations> {
-            number: 1,
-            resource: TalentDesignation {
-                name: String::new(),
-                employer: None,
-                ..designation.clone()
-            },
-            problems: Vec::new(),
-        }];
-        self.prepare(cx, &mut Session::strict(), &mut rows).await?;
+        let given = TalentDesignation {
+            name: String::new(),
+            employer: None,
+            ..designation.clone()
+        };
+        let mut rows = [Row::<Designations>::new(1, given)];
+        self.prepare(cx, &mut Session::strict(&call), &mut rows).await?;
         let [row] = rows;
-        if !row.problems.is_empty() {
+        if !row.notes.problems.is_empty() {
             // Refused together with all else that is wrong.
             return rows::create::<Designations>(self, cx, call, "create", Some(designation)).await;
         }
@@ -109,15 +106,6 @@ impl TalentRegister {
     }
 }
 
-/// What a person is looked up by where their resource name is not given.
-pub(crate) const TALENT_KEY: KeyOf<TalentReference> = |reference| identifier_key(reference.identifier.as_ref());
-
-/// The same of a programme.
-pub(crate) const PROGRAMME_KEY: KeyOf<ProgrammeReference> = |reference| {
-    let given = !reference.code.is_empty();
-    Ok(given.then(|| code_key(&reference.code)))
-};
-
 fn employers(person: &mut Talent) -> Vec<(String, &mut OrganizationReference)> {
     let path = |place| format!("employments[{place}].organization");
     let employments = person.employments.iter_mut().enumerate();
@@ -152,7 +140,8 @@ impl Prepare<Talents> for TalentRegister {
 
     async fn prepare(&self, cx: &Cx, session: &mut Session, rows: &mut [Row<Talents>]) -> Result<()> {
         for row in rows.iter_mut() {
-            row.problems.extend(take_document(&mut row.resource));
+            let problem = take_document(&mut row.resource);
+            row.refuse(problem);
         }
         let cited = Cited::of(rows, employers);
         let found = peers::organizations(&self.labs, cx, session, cited.wanted()).await?;
@@ -183,8 +172,9 @@ impl Prepare<Designations> for TalentRegister {
         // Programme and person first: a decision is known by them.
         let cited = Cited::of(rows, programme);
         let mut fresh = self.store.rehearsal();
+        let how = session.looking();
         let work = session.rehearsal.as_mut().unwrap_or(&mut fresh);
-        let found = find::<Programmes, _>(&self.store, work, &cited.wanted(), PROGRAMME_KEY).await?;
+        let found = find::<Programmes, _>(&self.store, work, &cited.wanted(), how).await?;
         cited.settle(&self.store, session, rows, found).await?;
 
         let asked: Vec<_> = rows
@@ -193,7 +183,7 @@ impl Prepare<Designations> for TalentRegister {
             .collect();
         let cited = Cited::of(rows, parent);
         let work = session.rehearsal.as_mut().unwrap_or(&mut fresh);
-        let found = find::<Talents, _>(&self.store, work, &cited.wanted(), TALENT_KEY).await?;
+        let found = find::<Talents, _>(&self.store, work, &cited.wanted(), how).await?;
         cited.settle(&self.store, session, rows, found).await?;
 
         let cited = Cited::of(rows, employer);
@@ -204,8 +194,8 @@ impl Prepare<Designations> for TalentRegister {
         let work = session.rehearsal.as_mut().unwrap_or(&mut fresh);
         self.derive(work, rows).await?;
         if is_import {
-            let how: (Place<Designations, TalentReference>, _) = (|d| &mut d.talent, TALENT_KEY);
-            stay_recorded::<Talents, Designations, _>(&self.store, work, rows, &asked, how).await?;
+            let talent: Place<Designations, TalentReference> = |d| &mut d.talent;
+            stay_recorded::<Talents, Designations, _>(&self.store, work, rows, &asked, talent).await?;
         }
         Ok(())
     }
@@ -215,54 +205,16 @@ impl Prepare<Designations> for TalentRegister {
     }
 }
 
-/// The edit that puts what an earlier part of a dry run would have created in the place of the record.
-fn assumed(cx: &Cx, record: &AssumedRecord) -> Edit {
-    let (cx, record) = (cx.clone(), record.clone());
-    Box::new(move |work| {
-        let stamp = Stamp::new("import");
-        match (record.collection.as_str(), record.identifiers.first()) {
-            (Talents::COLLECTION, Some(held)) => {
-                let mut person = Talent {
-                    display_name: record.display_name.clone(),
-                    identifiers: record.identifiers.clone(),
-                    ..Talent::default()
-                };
-                if Talents::settle(&mut person).is_empty() {
-                    // A row that changes a person may give further identifiers, by which later rows name it.
-                    for held in &person.identifiers {
-                        let key = Key::identifier(&held.scheme, &held.value, "identifiers");
-                        if let Some(mut found) = work.find::<Talents>("", Some(&key))? {
-                            add_missing(&mut found.identifiers, &person.identifiers);
-                            return work.update::<Talents>(&cx, &stamp, &found);
-                        }
-                    }
-                    let id = imagined_id(&format!("talents/{}/{}", held.scheme, held.value));
-                    return work.create_as::<Talents>(&cx, &stamp, &person, id);
-                }
-            }
-            (Programmes::COLLECTION, Some(held)) => {
-                let (display_name, code) = (record.display_name.clone(), held.value.clone());
-                let programme = Programme {
-                    display_name,
-                    code,
-                    ..Programme::default()
-                };
-                let id = imagined_id(&format!("programmes/{}", programme.code));
-                return work.create_as::<Programmes>(&cx, &stamp, &programme, id);
-            }
-            _ => {}
-        }
-        Ok(Answer::of(&AssumedRecord::default()))
-    })
-}
-
 /// Puts the parent of a request into a designation.
 pub(crate) fn under(parent: &str, designation: Option<TalentDesignation>) -> Result<TalentDesignation> {
     let mut designation = designation.unwrap_or_default();
     let talent = designation.talent.get_or_insert_default();
     if talent.talent.is_empty() {
-        parent.clone_into(&mut talent.talent);
-        talent.identifier = None;
+        *talent = TalentReference {
+            talent: parent.to_owned(),
+            display_name: std::mem::take(&mut talent.display_name),
+            ..TalentReference::default()
+        };
     }
     if talent.talent == parent {
         return Ok(designation);

@@ -1,15 +1,15 @@
 //! Nominating bodies and recommendations on their way in: their references are resolved here.
 
-use mingce_orm::{Collection, Cx, Result, Store};
+use mingce_orm::{Collection, Cx, Result, Store, Violation};
 use mingce_proto::registry::{OrganizationReference, TalentReference};
 use mingce_proto::talent::{NominatingBody, ProgrammeReference, Recommendation};
 use mingce_server::peers;
-use mingce_server::references::{Cited, find};
+use mingce_server::references::Cited;
 use mingce_server::rows::{Prepare, Row, Session};
+use mingce_server::sought::find;
 
 use crate::TalentRegister;
 use crate::body::{NominatingBodies, organization_name, programme};
-use crate::prepare::{PROGRAMME_KEY, TALENT_KEY};
 use crate::programme::Programmes;
 use crate::recommendation::Recommendations;
 use crate::talent::Talents;
@@ -59,7 +59,7 @@ impl Prepare<NominatingBodies> for TalentRegister {
 
         let cited = Cited::of(rows, programmes);
         let mut work = self.store.rehearsal();
-        let found = find::<Programmes, _>(&self.store, &mut work, &cited.wanted(), PROGRAMME_KEY).await?;
+        let found = find::<Programmes, _>(&self.store, &mut work, &cited.wanted(), session.looking()).await?;
         cited.settle(&self.store, session, rows, found).await?;
 
         let kind = &Programmes::shape().kind;
@@ -89,10 +89,21 @@ impl Prepare<Recommendations> for TalentRegister {
 
     /// What follows from the body is filled in with it.
     async fn prepare(&self, cx: &Cx, session: &mut Session, rows: &mut [Row<Recommendations>]) -> Result<()> {
+        let kind = &NominatingBodies::shape().kind;
+        for row in rows.iter_mut().filter(|row| !row.resource.nominating_body.is_empty()) {
+            if kind.id(&row.resource.nominating_body).is_none() {
+                row.refuse([Violation {
+                    field: "nominating_body".to_owned(),
+                    reason: "NAME_WRONG_KIND",
+                    description: "expected a resource name like nominatingBodies/{id}".to_owned(),
+                }]);
+            }
+        }
         let mut work = self.store.rehearsal();
         let bodies = self.store.rehearse(&mut work, |work| {
             let bodies = rows.iter().map(|row| match row.resource.nominating_body.as_str() {
                 "" => Ok(None),
+                name if kind.id(name).is_none() => Ok(None),
                 name => work.require::<NominatingBodies>(name).map(Some),
             });
             let bodies: Vec<Result<Option<NominatingBody>>> = bodies.collect();
@@ -107,7 +118,7 @@ impl Prepare<Recommendations> for TalentRegister {
         }
 
         let cited = Cited::of(rows, talents);
-        let found = find::<Talents, _>(&self.store, &mut work, &cited.wanted(), TALENT_KEY).await?;
+        let found = find::<Talents, _>(&self.store, &mut work, &cited.wanted(), session.looking()).await?;
         cited.settle(&self.store, session, rows, found).await?;
 
         let cited = Cited::of(rows, employers);

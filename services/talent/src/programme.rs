@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use mingce_orm::names::{Problems, enum_values};
+use mingce_orm::names::{Problems, enum_values, keep_names, names_of, settle_names};
 use mingce_orm::{Collection, Column, Field, Key, Shape, Violation};
 use mingce_proto::talent::Programme;
 
@@ -56,6 +56,10 @@ impl Collection for Programmes {
         &item.display_name
     }
 
+    fn searched(item: &Programme) -> Vec<&str> {
+        names_of(&item.display_name, &item.names).collect()
+    }
+
     fn keys(item: &Programme) -> Vec<Key> {
         vec![code_key(&item.code)]
     }
@@ -63,6 +67,15 @@ impl Collection for Programmes {
     fn settle(item: &mut Programme) -> Vec<Violation> {
         let mut problems = Problems::default();
         problems.name("display_name", &mut item.display_name);
+        settle_names(&mut item.names, &item.display_name, &mut problems);
         problems.into_inner()
+    }
+
+    fn keep(merged: &mut Programme, stored: &Programme) {
+        keep_names(
+            &mut merged.names,
+            &merged.display_name,
+            (&stored.display_name, &stored.names),
+        );
     }
 }

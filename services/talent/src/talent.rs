@@ -93,12 +93,7 @@ impl Collection for Talents {
     fn keys(item: &Talent) -> Vec<Key> {
         let mut keys: Vec<Key> = identifier_keys(&item.identifiers).collect();
         if !item.identity_document.is_empty() {
-            let key = Key::new(
-                "identity_document",
-                item.identity_document.as_str(),
-                "identity_document",
-            );
-            keys.push(Key { private: true, ..key });
+            keys.push(document_key(&item.identity_document));
         }
         keys
     }
@@ -215,6 +210,12 @@ impl Collection for Talents {
     fn distinct_from(item: &mut Talent) -> Option<&mut Vec<String>> {
         Some(&mut item.distinct_from)
     }
+}
+
+/// The key of an identity document in its one form.
+pub(crate) fn document_key(document: &str) -> Key {
+    let key = Key::new("identity_document", document, "identity_document");
+    Key { private: true, ..key }
 }
 
 /// What is given as the document of a person, in its stored form, or what is wrong with it.

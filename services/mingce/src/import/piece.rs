@@ -2,9 +2,11 @@
 
 use anyhow::{Context, Result};
 use mingce_mapping::{Collection, Mapping, Part, Refusal, Row};
+use mingce_orm::identifier;
+use mingce_orm::names::year_of;
 use mingce_proto::labs::ImportLabsResponse;
 use mingce_proto::registry::row_outcome::Outcome;
-use mingce_proto::registry::{AssumedRecord, CreatedReference, Identifier, ImportSettings, Name, RowOutcome};
+use mingce_proto::registry::{AssumedRecord, Identifier, ImportSettings, Name, RowOutcome};
 use prost_reflect::prost::Message;
 use prost_reflect::prost::bytes::Bytes;
 use prost_reflect::{DynamicMessage, Kind, MessageDescriptor, ReflectMessage, Value};
@@ -15,6 +17,8 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 use tonic::transport::Channel;
 
+use super::How;
+
 /// The most assumed records in one message, which keeps it below 1 MiB whatever they hold.
 const ASSUMED: usize = 500;
 
@@ -22,9 +26,10 @@ const ASSUMED: usize = 500;
 const WAITING: usize = 256;
 
 /// The settings that the first message carries.
-pub fn settings(dry_run: bool, mask: &[String], source: &str, run: &str) -> ImportSettings {
+pub fn settings(how: &How, mask: &[String], source: &str, run: &str) -> ImportSettings {
     let mut settings = ImportSettings {
-        validate_only: dry_run,
+        validate_only: how.dry_run,
+        keep_edits: how.keep_edits,
         source: source.chars().take(300).collect(),
         run: run.to_owned(),
         ..ImportSettings::default()
@@ -241,34 +246,28 @@ pub fn assumed(collection: &Collection, message: &DynamicMessage) -> AssumedReco
             .map(|name: Name| name.text)
             .collect(),
         display_name: text("display_name"),
-        city: if message.descriptor().name() == "Organization" {
+        city: if matches!(message.descriptor().name(), "Organization" | "Lab") {
             text("city")
         } else {
             String::new()
         },
         row: 0,
+        birth_year: year_of_birth(&text("birth_date"), &text("identity_document")),
+        employers: items("employments").iter().filter_map(employer).take(50).collect(),
     }
 }
 
-/// A record that a dry run would have created because a row named it. Its key tells its identifier (`scheme:value`), or
-/// its name and city (`name|city`).
-pub fn assumed_reference(made: &CreatedReference) -> AssumedRecord {
-    let mut record = AssumedRecord {
-        collection: made.collection.clone(),
-        display_name: made.display_name.clone(),
-        ..AssumedRecord::default()
-    };
-    match (made.key.rsplit_once('|'), made.key.split_once(':')) {
-        (Some((_, city)), _) => record.city = city.to_owned(),
-        (None, Some((scheme, value))) => {
-            record.identifiers.push(Identifier {
-                scheme: scheme.to_owned(),
-                value: value.to_owned(),
-            });
-        }
-        (None, None) => {}
-    }
-    record
+/// As the register would know it: by the day that a row gives, else by an identity card.
+fn year_of_birth(birth_date: &str, identity_document: &str) -> i32 {
+    let card = identifier::document(identity_document).ok().flatten();
+    let card = card.and_then(|card| identifier::resident_id(&card).ok());
+    year_of(&card.map_or_else(|| birth_date.to_owned(), |card| card.birth_date))
+}
+
+fn employer(employment: &DynamicMessage) -> Option<String> {
+    let organization = employment.get_field_by_name("organization")?;
+    let name = organization.as_message()?.get_field_by_name("display_name")?;
+    name.as_str().filter(|name| !name.is_empty()).map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -315,7 +314,11 @@ mod tests {
         let (mapping, mut rows) = labs();
         let collection = mapping.parts()[0].collection();
         let input = collection.method("Import").unwrap().input();
-        let settings = settings(true, &["hosts".to_owned()], "labs.csv", "a run");
+        let how = How {
+            dry_run: true,
+            ..How::default()
+        };
+        let settings = settings(&how, &["hosts".to_owned()], "labs.csv", "a run");
         let assumed = vec![
             AssumedRecord {
                 collection: "organizations".to_owned(),
@@ -344,6 +347,7 @@ mod tests {
             field: field.to_owned(),
             reason: "IDENTIFIER_INVALID".to_owned(),
             description: "no".to_owned(),
+            holders: Vec::new(),
         };
         let mut outcome = RowOutcome {
             row: 2,
@@ -368,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_dry_run_would_create_is_assumed_by_identifier_or_name_and_city() {
+    fn what_a_dry_run_would_create_is_assumed_by_its_identifiers_and_names() {
         let (mapping, rows) = labs();
         let record = assumed(mapping.parts()[0].collection(), &rows[0].message);
         assert_eq!(
@@ -376,17 +380,5 @@ mod tests {
             ("labs", "甲实验室")
         );
         assert_eq!(record.identifiers[0].scheme, "ror");
-        let made = |key: &str| CreatedReference {
-            collection: "organizations".to_owned(),
-            key: key.to_owned(),
-            display_name: "X".to_owned(),
-            name: String::new(),
-        };
-        assert_eq!(
-            assumed_reference(&made("ror:00cmhce21")).identifiers[0].value,
-            "00cmhce21"
-        );
-        assert_eq!(assumed_reference(&made("university: x|berkeley")).city, "berkeley");
-        assert_eq!(assumed_reference(&made("x|")).city, "");
     }
 }

@@ -3,9 +3,10 @@
 use std::io::{self, Write};
 
 use mingce_mapping::{HIDDEN, Refusal, chinese, seen};
+use mingce_orm::identifier::holds_resident_id;
 use mingce_proto::registry::CreatedReference;
 
-use super::{Summary, Tally};
+use super::{KeptFields, Summary, Tally};
 use crate::lang::Lang;
 
 /// How many refused rows and new records are shown.
@@ -52,6 +53,7 @@ pub fn print(out: &mut impl Write, summary: &Summary, dry_run: bool, lang: Lang)
         notes(out, tally, dry_run, lang)?;
     }
     made(out, &summary.made, dry_run, lang)?;
+    kept(out, &summary.kept, lang)?;
     if summary.refusals.is_empty() {
         return Ok(());
     }
@@ -78,7 +80,7 @@ fn told(refusal: &Refusal, lang: Lang) -> String {
         line.push_str(&format!(", {}", seen(&refusal.column)));
     }
     // The text of a cell with an identity number in it stays off the terminal.
-    if !refusal.value.is_empty() && refusal.reason != "IDENTITY_DOCUMENT_IN_CLEAR" {
+    if !refusal.value.is_empty() && !holds_resident_id(&refusal.value) {
         line.push_str(&format!(" \"{}\"", seen(&shortened(&refusal.value))));
     }
     let description = seen(&refusal.description);
@@ -114,6 +116,32 @@ fn made(out: &mut impl Write, made: &[CreatedReference], dry_run: bool, lang: La
         more => match lang {
             Lang::En => writeln!(out, "  and {more} more; --created FILE writes them all"),
             Lang::Zh => writeln!(out, "  还有 {more} 个；用 --created FILE 写出全部"),
+        },
+    }
+}
+
+/// The fields that stay as people left them.
+fn kept(out: &mut impl Write, kept: &[KeptFields], lang: Lang) -> io::Result<()> {
+    if kept.is_empty() {
+        return Ok(());
+    }
+    let head = lang.choose(
+        "保留人工修改、未按文件更新的字段：",
+        "fields that stay as people changed them:",
+    );
+    writeln!(out, "{head}")?;
+    for record in kept.iter().take(SHOWN) {
+        let (name, fields) = (seen(&record.display_name), record.fields.join(", "));
+        match lang {
+            Lang::En => writeln!(out, "  row {}, {name}: {fields}", record.row)?,
+            Lang::Zh => writeln!(out, "  第 {} 行，{name}：{fields}", record.row)?,
+        }
+    }
+    match kept.len().saturating_sub(SHOWN) {
+        0 => Ok(()),
+        more => match lang {
+            Lang::En => writeln!(out, "  and {more} more rows"),
+            Lang::Zh => writeln!(out, "  还有 {more} 行"),
         },
     }
 }
@@ -213,6 +241,7 @@ mod tests {
             tallies: vec![tally],
             refusals: vec![refusal(&"x".repeat(90), "REFERENCE_AMBIGUOUS"); 22],
             made: vec![made; 21],
+            kept: Vec::new(),
         };
         let mut out = Vec::new();
         print(&mut out, &summary, false, Lang::En).unwrap();
@@ -250,7 +279,7 @@ mod tests {
         let shown = told(&refusal("孙\u{3000}示六", "REFERENCE_AMBIGUOUS"), Lang::Zh);
         assert_eq!(
             shown,
-            "第 7 行, name \"孙\u{3000}示六\": REFERENCE_AMBIGUOUS: 有几条记录符合，请补充标识或城市；若是重复记录，请用 mingce merge 合并 (give a city)"
+            "第 7 行, name \"孙\u{3000}示六\": REFERENCE_AMBIGUOUS: 有几条记录同名，见下；请补充标识或城市，若是重复记录，请用 mingce merge 合并 (give a city)"
         );
         let hidden = told(
             &refusal("张三 370102198001019876", "IDENTITY_DOCUMENT_IN_CLEAR"),

@@ -31,7 +31,15 @@ impl Brim {
         let mut message = DynamicMessage::new(of.clone());
         // Who names a record does so in one way, of which the resource name with the name is the longest.
         let reference = of.name().ends_with("Reference");
-        let other = ["identifier", "city", "code"];
+        let other = [
+            "identifier",
+            "city",
+            "code",
+            "host",
+            "identity_document",
+            "birth_year",
+            "employer",
+        ];
         for field in of.fields().filter(|f| !(reference && other.contains(&f.name()))) {
             let value = if field.is_list() {
                 // Their comment says that they come in several messages.
