@@ -534,7 +534,7 @@ impl Mask {
         if !wrong.is_empty() {
             return Err(Error::invalid_all(wrong));
         }
-        Ok(Self(paths.iter().filter_map(number).collect()))
+        Ok(Self::of(paths.iter().filter_map(number).collect()))
     }
 
     /// Whether one of its fields is sealed.
