@@ -84,7 +84,13 @@ pub fn row<C: Collection>(
             && let Some(answer) = work.make_if_unknown(draft, title.as_deref())?
         {
             C::may_stand(work, None, &canonical)?;
-            return kept::<C>(&turn, work, answer, &said, ("", title.as_deref().filter(|_| is_nameless)));
+            return kept::<C>(
+                &turn,
+                work,
+                answer,
+                &said,
+                ("", title.as_deref().filter(|_| is_nameless)),
+            );
         }
         let found = find::<C>(work, &canonical)?;
         if let Found::Several(records) = &found {
@@ -113,7 +119,13 @@ pub fn row<C: Collection>(
             };
             let answer = answer?;
             C::may_stand(work, None, &canonical)?;
-            return kept::<C>(&turn, work, answer, &said, ("", title.as_deref().filter(|_| is_nameless)));
+            return kept::<C>(
+                &turn,
+                work,
+                answer,
+                &said,
+                ("", title.as_deref().filter(|_| is_nameless)),
+            );
         };
         let name = head_of(&stored)?.name;
         let called = C::title(&stored).to_owned();

@@ -227,7 +227,10 @@ async fn a_designation_goes_from_its_draft_to_the_end_of_its_term(store: Store) 
     assert_eq!((cancelled.state(), cancelled.end_date), (S::Cancelled, clock.today()));
     // It ended without an assessment: there is none to annul.
     let verbs = stands(&register, &second).await.verbs;
-    assert_eq!(said(&verbs), [("correct", OPEN), ("annul_completion", vec!["COMPLETION_MISSING"])]);
+    assert_eq!(
+        said(&verbs),
+        [("correct", OPEN), ("annul_completion", vec!["COMPLETION_MISSING"])]
+    );
 }
 
 /// The second designation of a family is blocked while the first is live.

@@ -76,6 +76,7 @@ impl Watched {
     }
 
     /// The good caller was served and never refused, and the memory has not grown. What it may be again when the attack is over.
+    #[allow(clippy::print_stdout)]
     pub async fn end(self) -> Kept {
         // The attack stands: a last call while it does.
         tokio::time::sleep(Duration::from_millis(50)).await;
