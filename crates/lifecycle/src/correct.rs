@@ -179,7 +179,7 @@ pub(crate) fn expect_kept<C: Case>(stored: &C::Item, new: &C::Item) -> Result<()
                 (Some(old), Some(said)) => completes(field, &old, &said),
                 _ => false,
             };
-            !is_completed && !(has_moved && *field == "end_date")
+            !(is_completed || has_moved && *field == "end_date")
         });
     }
     if touched.is_empty() {
