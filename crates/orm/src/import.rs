@@ -134,6 +134,11 @@ pub fn row<C: Collection>(
                 turn.doubt::<C>(work, &said, None, &[name], Verdict::Contradicts)?;
                 return Err(error);
             }
+            // An earlier row of the run decided it: the two disagree with each other.
+            Err(error) if error.reason() == "FIELD_DECIDED" => {
+                turn.expect_once(&name, &said, &called)?;
+                return Err(error);
+            }
             answer => answer?,
         };
         if way == Way::Merge {

@@ -137,15 +137,7 @@ impl Turn {
                         answer.outcome = Outcome::Unchanged;
                     }
                 } else if answer.outcome == Outcome::Updated {
-                    let row = first.row;
-                    let said = format!(
-                        "row {row} means the same record and says something else: leave one of them out (与第{row}行为同一条记录)"
-                    );
-                    let holder = Holder {
-                        name: answer.name,
-                        display_name: called.to_owned(),
-                    };
-                    return Err(Error::new(Class::Invalid, "ROW_TWICE", said).held_by(vec![holder]));
+                    return Err(twice(first.row, answer.name, called));
                 }
             }
             None if run.records.len() >= MOST => {}
@@ -162,6 +154,17 @@ impl Turn {
             }
         }
         Ok(answer)
+    }
+
+    /// Says that an earlier row meant this record and said something else, where one did.
+    pub(crate) fn expect_once(&self, name: &str, said: &[u8], called: &str) -> Result<()> {
+        let run = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        match run.records.get(&run.record(name)) {
+            Some(first) if first.place < self.place && first.said != run.hashers[0].hash_one(said) => {
+                Err(twice(first.row, name.to_owned(), called))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Notes a row that is known by its folded name alone, and the record that it means; none where the row was refused.
@@ -273,6 +276,18 @@ impl Turn {
         }
         Ok(())
     }
+}
+
+/// Two rows of a run that differ mean one record, `name`.
+fn twice(row: i64, name: String, called: &str) -> Error {
+    let said = format!(
+        "row {row} means the same record and says something else: leave one of them out (与第{row}行为同一条记录)"
+    );
+    let holder = Holder {
+        name,
+        display_name: called.to_owned(),
+    };
+    Error::new(Class::Invalid, "ROW_TWICE", said).held_by(vec![holder])
 }
 
 /// The keys of a record that are not sealed, and are no claims.

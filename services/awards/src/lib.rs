@@ -32,11 +32,12 @@ pub const TRIES: [&str; 3] = [
 ];
 
 /// Methods whose requests may be large, and how large: a batch of 1000 moves, an award with 500 contributors.
-const LARGE: [(&str, usize); 4] = [
+const LARGE: [(&str, usize); 5] = [
     ("/mingce.awards.v1.AwardNominationService/BatchMoveAwards", 1 << 20),
     ("/mingce.awards.v1.AwardNominationService/CreateAward", 1 << 20),
     ("/mingce.awards.v1.AwardService/RecordAward", 1 << 20),
     ("/mingce.awards.v1.AwardService/UpdateAward", 1 << 20),
+    ("/mingce.awards.v1.AwardNominationService/CorrectAward", 1 << 20),
 ];
 
 /// The awards service over its store, and the services that it asks about organizations and persons.

@@ -229,7 +229,7 @@ async fn a_designation_goes_from_its_draft_to_the_end_of_its_term(store: Store) 
     let verbs = stands(&register, &second).await.verbs;
     assert_eq!(
         said(&verbs),
-        [("correct", OPEN), ("annul_completion", vec!["COMPLETION_MISSING"])]
+        [("annul_completion", vec!["COMPLETION_MISSING"]), ("correct", OPEN)]
     );
 }
 

@@ -163,7 +163,7 @@ impl Model {
                     survivor: survivor.clone(),
                     ..duplicate
                 })?;
-                self.write(stays)
+                self.rewrite(stays)
             }
             Op::Unmerge { name, etag } => {
                 let duplicate = self.expect(name, etag)?;
@@ -175,7 +175,7 @@ impl Model {
                     return Err("RECORD_NOT_ACTIVE");
                 }
                 survivor.names.retain(|n| n.1 != *name);
-                self.write(survivor)?;
+                self.rewrite(survivor)?;
                 self.write(Record {
                     status: RecordStatus::Active,
                     survivor: String::new(),
@@ -282,6 +282,13 @@ impl Model {
             record.revision += 1;
             self.0.insert(record.name.clone(), record.clone());
         }
+        Ok(record)
+    }
+
+    /// Also where nothing changes: it is part of the history.
+    fn rewrite(&mut self, mut record: Record) -> Answer {
+        record.revision += 1;
+        self.0.insert(record.name.clone(), record.clone());
         Ok(record)
     }
 

@@ -96,6 +96,9 @@ fn rows_of_an_earlier_register_get_their_places_and_the_index_goes_by_them() {
                     execute(&db, &statement.replace("{table}", table).replace("{number}", number)).await;
                 }
             }
+            if migrations == "%" {
+                execute(&db, "DROP TABLE survivors").await;
+            }
             let undone = format!(
                 "DELETE FROM mingce_ledger_migrations WHERE version LIKE '{migrations}' AND version NOT LIKE '%ledger'"
             );

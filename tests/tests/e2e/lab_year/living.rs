@@ -454,7 +454,7 @@ pub async fn rectify(year: &Year) {
         .reevaluate(NOT_MENDED, Vec::new(), "试科评〔2028〕1号")
         .await
         .unwrap();
-    assert_eq!(year.verbs(NOT_MENDED).await, ["annul_evaluation"]);
+    assert_eq!(year.verbs(NOT_MENDED).await, ["annul_evaluation", "correct"]);
     // It was wrong: all is as it was before, and the entry stays.
     let before = year.annul_evaluation(NOT_MENDED).await.unwrap();
     assert_eq!(
@@ -535,7 +535,10 @@ pub async fn end(year: &Year) {
         (S::Revoked, "2028-04-03", "试科撤〔2028〕1号")
     );
     assert_eq!(year.history(REVOKED).await[0].reason, "弄虚作假");
-    assert_eq!(year.verbs(REVOKED).await, ["annul_evaluation EVALUATION_MISSING"]);
+    assert_eq!(
+        year.verbs(REVOKED).await,
+        ["annul_evaluation EVALUATION_MISSING", "correct"]
+    );
 
     let itself = failure(year.merge(MERGED, MERGED).await);
     assert_eq!(itself.is(), (Code::InvalidArgument, "SUCCESSOR_ITSELF"));

@@ -144,6 +144,18 @@ fn fill(message: &mut DynamicMessage) {
     }
 }
 
+/// Fills in what a correction asks for: why, by which document, and of which field.
+fn correct(message: &mut DynamicMessage, field: Option<&FieldDescriptor>) {
+    for name in ["reason", "document_number"] {
+        message.set_field_by_name(name, Value::String("试更〔2024〕1号".to_owned()));
+    }
+    let mask = message.descriptor().get_field_by_name("update_mask").unwrap();
+    let mut paths = DynamicMessage::new(message_of(&mask).unwrap());
+    let named = field.map(|field| Value::String(field.name().to_owned()));
+    paths.set_field_by_name("paths", Value::List(named.into_iter().collect()));
+    message.set_field(&mask, Value::Message(paths));
+}
+
 /// All wrong values for a place, each with what stands behind the path of the place.
 fn values(field: &FieldDescriptor) -> Vec<(String, Value)> {
     let Some(reference) = message_of(field) else {
@@ -195,6 +207,8 @@ async fn tried(
             let failure = Failure::from(status);
             // A bare name that is none may be told with what it belongs to.
             let told = is_bare || failure.fields.iter().any(|field| field == path);
+            // What a correction does not set is not looked at.
+            let told = told || failure.reason == "MASK_FIELD_UNKNOWN";
             (failure.code == Code::InvalidArgument && told)
                 .then_some(())
                 .ok_or_else(|| format!("{failure:?}"))
@@ -213,6 +227,9 @@ async fn what_names_no_record_is_told_with_its_path_wherever_it_stands(store: St
             for (below, value) in values(way.last().unwrap()) {
                 let (mut message, mut path) = request(&method.input(), &way, value);
                 fill(&mut message);
+                if method.name().starts_with("Correct") {
+                    correct(&mut message, way.get(1));
+                }
                 if !below.is_empty() {
                     path = format!("{path}.{below}");
                 }

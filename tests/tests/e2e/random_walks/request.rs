@@ -139,7 +139,7 @@ impl Names {
             "grade" if rpc.contains("RenewNotice") => json!(""),
             "grade" => json!(dice.one(&self.grades)),
             "money_fen" => json!(10_000),
-            "update_mask" => json!("document_number"),
+            "update_mask" => json!("documentNumber"),
             "lab_designation" | "talent_designation" | "nominating_body" | "recommendation" | "award" => {
                 json!({"document_number": format!("试更〔2024〕{}号", self.new_number())})
             }

@@ -627,7 +627,7 @@ impl<'a> Walk<'a> {
             return;
         }
         let change = json!({"name": case.name, "document_number": self.dice.uuid()});
-        let request = json!({field: change, "update_mask": "document_number"});
+        let request = json!({field: change, "update_mask": "documentNumber"});
         let answer = self.wire.call(rpc, &request).await;
         let Err(failure) = answer else {
             panic!("what was decided is written over: {answer:?}");
