@@ -462,7 +462,9 @@ mod out_and_back {
                 "title",
                 "disciplines",
                 "employments",
-                "deceased"
+                "deceased",
+                "display_name_language",
+                "links"
             ]
         );
         let lines = written("talents", Format::JsonLines, &[talent]);
