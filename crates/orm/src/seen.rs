@@ -215,8 +215,8 @@ impl Turn {
         }
     }
 
-    /// Refuses a change (`said` is what the row said) after which an earlier row of the run would mean something else than it did: the same file would then change
-    /// something each time.
+    /// Refuses a change after which an earlier row of the run would mean something else than it did: the same file would then change
+    /// something each time. `said` is what the row said.
     pub(crate) fn expect_steady<C: Collection>(&self, work: &mut Work, answer: &Answer, said: &[u8]) -> Result<()> {
         let (doubts, changed, item) = {
             let run = self.seen.lock().unwrap_or_else(PoisonError::into_inner);

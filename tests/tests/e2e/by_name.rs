@@ -173,6 +173,11 @@ async fn a_lab_is_named_as_lists_name_it(store: Store) {
     let deep = hosted(&register, "深海实验室", "烟台", "第四大学").await;
     let told = designations(&register, vec![decided(named("深海实验室", "", ""), "8")]).await;
     assert_eq!(under(&told[0]), deep.name);
+    // A lab that has the city comes before one of which no city is known.
+    let placed = hosted(&register, "远洋实验室", "青岛", "第五大学").await;
+    hosted(&register, "远洋实验室", "", "第六大学").await;
+    let told = designations(&register, vec![decided(named("远洋实验室", "青岛", ""), "10")]).await;
+    assert_eq!(under(&told[0]), placed.name, "{told:#?}");
     // In a call too.
     let record = RecordLabDesignationRequest {
         parent: one.name.clone(),
