@@ -20,6 +20,7 @@ pub use clean::{Damage, canonical, damage, damage_of_prose, grouped};
 pub use fold::{fold, same_name, spelled};
 pub use place::{PLACE_BITS, place};
 pub use query::{Query, Term};
+pub(crate) use reading::begins_with_double_surname;
 pub use sort::sort_key;
 pub use token::{is_exact, tokens, value_token, whole_name};
 pub(crate) use version::VERSION;

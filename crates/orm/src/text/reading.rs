@@ -161,8 +161,13 @@ const DOUBLE_FAMILIES: [&str; 8] = ["欧阳", "司马", "上官", "诸葛", "司
 
 /// Whether folded characters begin with a surname.
 pub(super) fn is_surname(chars: &[char]) -> bool {
+    chars.first().is_some_and(|first| FAMILIES.contains(*first)) || begins_with_double_surname(chars)
+}
+
+/// Whether folded characters begin with a surname of two.
+pub(crate) fn begins_with_double_surname(chars: &[char]) -> bool {
     let double: String = chars.iter().take(2).collect();
-    chars.first().is_some_and(|first| FAMILIES.contains(*first)) || DOUBLE_FAMILIES.contains(&double.as_str())
+    DOUBLE_FAMILIES.contains(&double.as_str())
 }
 
 /// Whether a word can be read as whole syllables of pinyin.
