@@ -183,6 +183,8 @@ impl Db {
                 ("statement_timeout", "30000"),
                 ("idle_in_transaction_session_timeout", "30000"),
                 ("lock_timeout", "10000"),
+                // Statements are short: to compile one takes longer than to run it. docs/adr/0037-one-thing-one-count.md
+                ("jit", "off"),
             ]);
         let away = |why: &dyn std::fmt::Display| {
             Error::new(

@@ -12,10 +12,13 @@ use super::walk::{Thing, Walk, is_open, state, texts};
 /// What applicants do, and nobody for them. A draft is not before the office.
 const OF_APPLICANTS: [&str; 5] = ["submit", "nominate", "recommend", "withdraw", "create"];
 
+/// What leads a case on. A correction leaves it in its state.
 fn of_office(kind: &Kind) -> Vec<Edge> {
     let edges = kind.edges().into_iter();
     edges
-        .filter(|edge| !OF_APPLICANTS.contains(&edge.verb) && !edge.verb.starts_with("annul_"))
+        .filter(|edge| {
+            !OF_APPLICANTS.contains(&edge.verb) && !edge.verb.starts_with("annul_") && edge.verb != "correct"
+        })
         .collect()
 }
 
