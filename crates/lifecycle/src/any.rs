@@ -1,20 +1,23 @@
 //! A kind of case without its type: what rounds, objections, panels and due work need of the cases that a process serves.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::marker::PhantomData;
 
 use futures_util::future::BoxFuture;
-use mingce_orm::store::settled;
+use mingce_orm::store::{Entered, settled};
 use mingce_orm::work::head_of;
 use mingce_orm::{Answer, Cx, Error, List, Result, Stamp, Store, Work};
 use mingce_proto::registry::{
     CaseFacts, CaseKind, CaseVerb, DecisionDifference, DueKind, DueWork, Policy, ReviewTerms, UndecidedCase, View,
 };
+use prost::bytes::Bytes;
 
 use crate::case::{At, Case, Parties, arrive, facts, policy_of};
 use crate::cross::verbs;
 use crate::life::{Arrival, Phase};
 use crate::policy::Policies;
+use crate::replay::{self, Marks, Tried, Wanted};
 
 /// What others need to know of a case.
 #[derive(Debug, Clone)]
@@ -77,8 +80,30 @@ pub trait AnyCase: fmt::Debug + Send + Sync {
     /// # Errors
     /// NOT_FOUND.
     fn simulate(&self, work: &mut Work, at: &At, name: &str, draft: &Policy) -> Result<Vec<DecisionDifference>>;
-    /// The names of the cases of a round, at most 1000.
-    fn of_round<'a>(&'a self, store: &'a Store, cx: &'a Cx, round: &'a str) -> BoxFuture<'a, Result<Vec<String>>>;
+    /// The entries of the ledger by which the decision of a case can be replayed; `None` where there is none.
+    fn marks(&self, of_case: &[&Entered], of_beside: &[&Entered]) -> Option<Marks>;
+    /// The name of the record that the rules of a case look at beside it.
+    fn beside(&self, name: &str) -> Option<String>;
+    /// Tries the rules of a decided case again.
+    ///
+    /// # Errors
+    /// NOT_FOUND.
+    fn try_again(
+        &self,
+        work: &mut Work,
+        at: &At,
+        name: &str,
+        past: (&Marks, &HashMap<i64, Bytes>),
+        wanted: &Wanted<'_>,
+    ) -> Result<Option<Tried>>;
+    /// The names of the cases of rounds, up to one more than `most`.
+    fn of_rounds<'a>(
+        &'a self,
+        store: &'a Store,
+        cx: &'a Cx,
+        rounds: &'a [String],
+        most: usize,
+    ) -> BoxFuture<'a, Result<Vec<String>>>;
     /// The undecided cases of a round, at most 1000, and how many they are.
     fn undecided<'a>(
         &'a self,
@@ -251,7 +276,7 @@ impl<C: ByItself> AnyCase for Of<C> {
             after_blockers: a.blockers,
             ..of_case.clone()
         });
-        let results = C::results(&item, draft).into_iter();
+        let results = C::results(&item, now.as_ref(), draft)?.into_iter();
         let results = results.map(|(decision, before, after)| DecisionDifference {
             decision,
             before,
@@ -263,14 +288,54 @@ impl<C: ByItself> AnyCase for Of<C> {
         Ok(found)
     }
 
-    fn of_round<'a>(&'a self, store: &'a Store, cx: &'a Cx, round: &'a str) -> BoxFuture<'a, Result<Vec<String>>> {
+    fn marks(&self, of_case: &[&Entered], of_beside: &[&Entered]) -> Option<Marks> {
+        replay::marks::<C>(of_case, of_beside)
+    }
+
+    fn beside(&self, name: &str) -> Option<String> {
+        C::beside(name).map(|(_, name)| name)
+    }
+
+    fn try_again(
+        &self,
+        work: &mut Work,
+        at: &At,
+        name: &str,
+        past: (&Marks, &HashMap<i64, Bytes>),
+        wanted: &Wanted<'_>,
+    ) -> Result<Option<Tried>> {
+        replay::try_again::<C>(work, at, name, past, wanted)
+    }
+
+    fn of_rounds<'a>(
+        &'a self,
+        store: &'a Store,
+        cx: &'a Cx,
+        rounds: &'a [String],
+        most: usize,
+    ) -> BoxFuture<'a, Result<Vec<String>>> {
         Box::pin(async move {
-            let filter = format!("case_round = \"{round}\"");
-            let page = store.list::<C>(cx, all(&filter)).await?;
-            page.items()?
-                .iter()
-                .map(|item| head_of(item).map(|head| head.name))
-                .collect()
+            let mut names = Vec::new();
+            for rounds in rounds.chunks(IN_FILTER) {
+                let filter: Vec<String> = rounds.iter().map(|round| format!("case_round = \"{round}\"")).collect();
+                let (filter, mut page_token) = (filter.join(" OR "), String::new());
+                loop {
+                    let wanted = List {
+                        page_token: &page_token,
+                        view: View::Basic as i32,
+                        ..all(&filter)
+                    };
+                    let page = store.list::<C>(cx, wanted).await?;
+                    for item in page.items()? {
+                        names.push(head_of(&item)?.name);
+                    }
+                    if names.len() > most || page.next_page_token.is_empty() {
+                        break;
+                    }
+                    page_token = page.next_page_token;
+                }
+            }
+            Ok(names)
         })
     }
 
@@ -403,6 +468,9 @@ pub fn due_again<C: Case>(item: &mut C::Item, at: &At, policy: Option<&Policy>) 
     C::facts_mut(item).state_date = day;
     Ok(())
 }
+
+/// How many resource names one filter asks for.
+const IN_FILTER: usize = 50;
 
 fn all(filter: &str) -> List<'_> {
     List {

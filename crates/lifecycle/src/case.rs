@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jiff::civil::Date;
+use mingce_orm::resource::Kind;
 use mingce_orm::work::head_of;
 use mingce_orm::{Blocker, Class, Cx, Error, Result, Work};
 use mingce_proto::registry::{CaseFacts, CaseKind, DueKind, NoticeTerms, Policy, PublicField, ReviewTerms};
@@ -13,6 +14,7 @@ use crate::cross::Crossing;
 use crate::day;
 use crate::life::{Living, Phase};
 use crate::policy::Policies;
+use crate::replay::{self, Pool, Replays, Wanted};
 
 /// When and for whom something is tried: the context of the call, the day in China, the calendar, and the policy that is in force
 /// for cases that are under none yet.
@@ -204,9 +206,25 @@ pub trait Case: Living {
     /// # Errors
     /// Where a day cannot be computed.
     fn due(item: &Self::Item, policy: Option<&Policy>) -> Result<Option<(Date, DueKind)>>;
-    /// What was computed for it by the policy, and would come out as what under this one.
-    fn results(_item: &Self::Item, _policy: &Policy) -> Vec<(String, String, String)> {
-        Vec::new()
+    /// What was computed for it by its policy, and would come out as what under another one.
+    ///
+    /// # Errors
+    /// Where a day cannot be computed.
+    fn results(_item: &Self::Item, _policy: Option<&Policy>, _other: &Policy) -> Result<Vec<(String, String, String)>> {
+        Ok(Vec::new())
+    }
+    /// What can be replayed of its decisions.
+    fn replays() -> &'static Replays<Self>;
+    /// The record that its rules look at beside it, which changes on: it is replayed as it was then.
+    fn beside(_name: &str) -> Option<(&'static Kind, String)> {
+        None
+    }
+    /// Of what its approval takes places.
+    ///
+    /// # Errors
+    /// While something is not loaded.
+    fn pools(work: &mut Work, item: &Self::Item, policy: Option<&Policy>, wanted: &Wanted<'_>) -> Result<Vec<Pool>> {
+        replay::of_round::<Self>(work, item, policy, wanted)
     }
     /// What its decision says: the fields that no update touches once it was decided, and that a correction may change.
     const DECIDED: &'static [&'static str];

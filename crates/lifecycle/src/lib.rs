@@ -15,6 +15,7 @@ pub mod objection;
 pub mod panel;
 pub mod picture;
 pub mod policy;
+pub mod replay;
 pub mod round;
 pub mod schema;
 #[cfg(test)]

@@ -167,24 +167,28 @@ pub fn begin(mut round: Round, policy: &Policy) -> Result<Round> {
     }
     policy.name.clone_into(&mut round.policy);
     round.state = 0;
-    if round.caps.is_empty()
-        && let Some(terms) = &policy.award
-    {
-        let cap = |grade: &str, limit: i32| RoundCap {
-            grade: grade.to_owned(),
-            limit,
-            used: 0,
-        };
-        let grades = terms.grades.iter().filter(|g: &&GradeTerms| g.cap > 0);
-        round.caps.extend(grades.map(|g| cap(&g.grade, g.cap)));
-        round
-            .caps
-            .extend((terms.project_cap > 0).then(|| cap("", terms.project_cap)));
+    if round.caps.is_empty() {
+        round.caps = caps_of(policy);
     }
     for cap in &mut round.caps {
         cap.used = 0;
     }
     Ok(round)
+}
+
+/// The caps that a policy sets for its rounds.
+pub fn caps_of(policy: &Policy) -> Vec<RoundCap> {
+    let Some(terms) = &policy.award else { return Vec::new() };
+    let cap = |grade: &str, limit: i32| RoundCap {
+        grade: grade.to_owned(),
+        limit,
+        used: 0,
+    };
+    let grades = terms.grades.iter().filter(|g: &&GradeTerms| g.cap > 0);
+    let grades = grades.map(|g| cap(&g.grade, g.cap));
+    grades
+        .chain((terms.project_cap > 0).then(|| cap("", terms.project_cap)))
+        .collect()
 }
 
 /// An update of a round keeps how much of each cap is taken.

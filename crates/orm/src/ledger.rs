@@ -14,7 +14,7 @@ use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::page::{self, Position};
 use crate::resource::Kind;
-use crate::statement::{among, list, sql};
+use crate::statement::{among, list, numbers, sql};
 use crate::steps::{Put, Step};
 use crate::tables::insert_values;
 use crate::work::timestamp;
@@ -104,6 +104,56 @@ pub(crate) async fn last_verbs(
         }
     }
     Ok(all)
+}
+
+/// What an entry of the ledger says, without what it holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entered {
+    /// Its number.
+    pub sequence: i64,
+    /// Resource name of what was changed.
+    pub name: String,
+    /// The revision that came of it.
+    pub revision: i64,
+    /// What was done.
+    pub verb: String,
+    /// When, in microseconds since 1970, UTC.
+    pub time: i64,
+}
+
+/// The entries of these resources, each resource's in their order.
+pub(crate) async fn entries(db: &Db, names: &BTreeSet<String>) -> Result<Vec<Entered>> {
+    let text = format!(
+        "SELECT sequence, resource, revision, verb, create_time FROM ledger WHERE {} ORDER BY resource, revision",
+        among(db.backend(), "resource")
+    );
+    let values = [list(db.backend(), names)];
+    let rows = db.read.query_all_raw(db.sql(&text, values)).await?;
+    let entered = rows.iter().map(|row| {
+        Ok(Entered {
+            sequence: row.try_get_by_index(0)?,
+            name: row.try_get_by_index(1)?,
+            revision: row.try_get_by_index(2)?,
+            verb: row.try_get_by_index(3)?,
+            time: row.try_get_by_index(4)?,
+        })
+    });
+    entered.collect()
+}
+
+/// What entries hold: the resources as they were, by the numbers of the entries.
+pub(crate) async fn snapshots(db: &Db, sequences: &BTreeSet<i64>) -> Result<HashMap<i64, Bytes>> {
+    let text = format!(
+        "SELECT sequence, snapshot FROM ledger WHERE {}",
+        among(db.backend(), "sequence")
+    );
+    let values = [numbers(db.backend(), sequences.iter().copied())];
+    let rows = db.read.query_all_raw(db.sql(&text, values)).await?;
+    let held = rows.iter().map(|row| {
+        let body: Vec<u8> = row.try_get_by_index(1)?;
+        Ok((row.try_get_by_index(0)?, Bytes::from(body)))
+    });
+    held.collect()
 }
 
 /// A page of the history of one resource, the newest entry first, and the token for the next page.

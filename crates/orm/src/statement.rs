@@ -54,6 +54,18 @@ pub(crate) fn list<T: AsRef<str>>(backend: DbBackend, items: impl IntoIterator<I
     }
 }
 
+/// The same of whole numbers.
+pub(crate) fn numbers(backend: DbBackend, items: impl IntoIterator<Item = i64>) -> Value {
+    let items = items.into_iter();
+    match backend {
+        DbBackend::Postgres => Value::Array(ArrayType::BigInt, Some(Box::new(items.map(Value::from).collect()))),
+        _ => {
+            let items: Vec<i64> = items.collect();
+            serde_json::to_string(&items).unwrap_or_default().into()
+        }
+    }
+}
+
 /// How many rows one statement takes. PostgreSQL takes any number, as a list for each column.
 pub(crate) fn most_rows(backend: DbBackend) -> usize {
     match backend {

@@ -1,5 +1,6 @@
 //! The store of one service: the door to its tables. Every verb takes the call's context first.
 
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -8,6 +9,7 @@ use mingce_proto::codec::Reply;
 use mingce_proto::registry::{RecordStatus, Revision};
 use mingce_proto::weight::MOST_PATHS;
 use prost::Message;
+use prost::bytes::Bytes;
 use sea_orm::{DatabaseTransaction, TransactionTrait};
 use sha2::{Digest, Sha256};
 
@@ -18,6 +20,7 @@ use crate::draft::Draft;
 use crate::error::{Class, Error, Result, Violation};
 use crate::id::Id;
 use crate::ledger;
+pub use crate::ledger::Entered;
 use crate::once::Once;
 use crate::reads::Reads;
 use crate::resource::{self, Collection, HEAD_FIELDS, Kind};
@@ -296,6 +299,16 @@ impl Store {
             }),
         )
         .await
+    }
+
+    /// The entries of the ledger about these resources, each resource's in their order, without what they hold.
+    pub async fn entries(&self, _cx: &Cx, names: &BTreeSet<String>) -> Result<Vec<Entered>> {
+        ledger::entries(&self.db, names).await
+    }
+
+    /// What entries of the ledger hold, by their numbers: resources as they were, without what is private.
+    pub async fn snapshots(&self, _cx: &Cx, sequences: &BTreeSet<i64>) -> Result<HashMap<i64, Bytes>> {
+        ledger::snapshots(&self.db, sequences).await
     }
 
     /// A page of the history of one resource of these kinds, the newest entry first, and the token for the next page.

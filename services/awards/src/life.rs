@@ -8,6 +8,7 @@ use mingce_lifecycle::guard::{
     round_takes_once,
 };
 use mingce_lifecycle::notice::field;
+use mingce_lifecycle::replay::Replays;
 use mingce_lifecycle::{Arrival, ByItself, Case, Crossing, Edge, Life, Living, Parties, Phase, Scope, State};
 use mingce_orm::{Result, Work};
 use mingce_proto::awards::{Award, AwardState as S, Contributor};
@@ -203,6 +204,14 @@ pub(crate) fn terms(policy: Option<&Policy>) -> AwardTerms {
     policy.and_then(|policy| policy.award.clone()).unwrap_or_default()
 }
 
+static REPLAYS: Replays<Awards> = Replays {
+    enters: "nominate",
+    approves: "approve",
+    refuses: "deselect",
+    at_entry: &[CONTRIBUTORS, ORGANIZATIONS, NOT_BARRED],
+    at_decision: &[reviewed()],
+};
+
 impl Living for Awards {
     fn life() -> &'static Life<Self> {
         &LIFE
@@ -297,6 +306,10 @@ impl Case for Awards {
         parties.persons.remove("");
         parties.organizations.remove("");
         Ok(parties)
+    }
+
+    fn replays() -> &'static Replays<Self> {
+        &REPLAYS
     }
 
     const DECIDED: &'static [&'static str] = &[

@@ -9,8 +9,10 @@ use mingce_lifecycle::guard::{
     round_takes,
 };
 use mingce_lifecycle::notice::{field, level_in_words};
+use mingce_lifecycle::replay::{Replays, term_under};
 use mingce_lifecycle::{Arrival, ByItself, Case, Crossing, Edge, Life, Living, Parties, Phase, Scope, State};
-use mingce_orm::{Result, Work};
+use mingce_orm::resource::Kind;
+use mingce_orm::{Collection, Result, Work};
 use mingce_proto::labs::LabDesignation;
 use mingce_proto::labs::LabDesignationState as S;
 use mingce_proto::registry::{CaseFacts, CaseKind, CaseVerb, DueKind, NoticeTerms, Policy, PublicField, ReviewTerms};
@@ -21,6 +23,7 @@ use crate::guards::{
     AREA, BUILDING_OVER, EQUIPMENT, EVALUATION_LAST, EXTENSION_LEFT, FIXED_MEMBERS, HOSTS, RECTIFICATION_OVER,
     RECTIFICATION_RUNS, lab_of, terms,
 };
+use crate::lab::Labs;
 
 const DRAFT: i32 = S::Draft as i32;
 const SUBMITTED: i32 = S::Submitted as i32;
@@ -251,6 +254,14 @@ static EDGES: [Edge<Designations>; 21] = [
     },
 ];
 
+static REPLAYS: Replays<Designations> = Replays {
+    enters: "submit",
+    approves: "approve",
+    refuses: "reject",
+    at_entry: &[HOSTS, FIXED_MEMBERS, AREA, EQUIPMENT],
+    at_decision: &[reviewed()],
+};
+
 impl Living for Designations {
     fn life() -> &'static Life<Self> {
         &LIFE
@@ -393,8 +404,33 @@ impl Case for Designations {
         expect_ended::<Self>(item, [&before.end_date, &item.end_date], crossing)
     }
 
-    fn results(item: &LabDesignation, policy: &Policy) -> Vec<(String, String, String)> {
-        evaluation::results(item, &terms(Some(policy)))
+    fn results(
+        item: &LabDesignation,
+        policy: Option<&Policy>,
+        other: &Policy,
+    ) -> Result<Vec<(String, String, String)>> {
+        let (own, other) = (terms(policy), terms(Some(other)));
+        let mut results = evaluation::results(item, &other);
+        if item.extensions == 0 {
+            let months = [own.building_months, other.building_months];
+            results.extend(term_under(
+                "building term",
+                &item.start_date,
+                &item.building_end_date,
+                months,
+            )?);
+        }
+        Ok(results)
+    }
+
+    fn replays() -> &'static Replays<Self> {
+        &REPLAYS
+    }
+
+    /// The lab as it was when it applied.
+    fn beside(name: &str) -> Option<(&'static Kind, String)> {
+        let (lab, _) = name.split_once("/designations/")?;
+        Some((&Labs::shape().kind, lab.to_owned()))
     }
 }
 

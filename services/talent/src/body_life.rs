@@ -6,6 +6,7 @@ use mingce_lifecycle::case::{arrive, facts, policy_of};
 use mingce_lifecycle::correct::{VERB, expect_ended, moved_end};
 use mingce_lifecycle::guard::{calendar_known, no_open_objection, no_upheld_objection, notice_over, published_same};
 use mingce_lifecycle::notice::{field, level_in_words};
+use mingce_lifecycle::replay::{Replays, term_under};
 use mingce_lifecycle::{
     Arrival, At, ByItself, Case, Crossing, Edge, Guard, Life, Living, Look, Move, Parties, Phase, Scope, State, Step,
     day,
@@ -176,6 +177,15 @@ pub(crate) fn programme_name(work: &mut Work, name: &str) -> Result<String> {
     Ok(found.map_or_else(|| name.to_owned(), |programme| programme.display_name))
 }
 
+/// No number of a policy decides whether a body is authorised.
+static REPLAYS: Replays<NominatingBodies> = Replays {
+    enters: "",
+    approves: "authorise",
+    refuses: "refuse",
+    at_entry: &[],
+    at_decision: &[],
+};
+
 impl Living for NominatingBodies {
     fn life() -> &'static Life<Self> {
         &LIFE
@@ -263,6 +273,28 @@ impl Case for NominatingBodies {
             return Err(Error::invalid("nominating_body.end_date", "PERIOD_REVERSED", said));
         }
         expect_ended::<Self>(item, [&before.end_date, &item.end_date], crossing)
+    }
+
+    /// The authorisation, and the quotas of years that were not granted otherwise.
+    fn results(
+        item: &NominatingBody,
+        policy: Option<&Policy>,
+        other: &Policy,
+    ) -> Result<Vec<(String, String, String)>> {
+        let (own, other) = (terms(policy), terms(Some(other)));
+        let months = [own.authorisation_months, other.authorisation_months];
+        let term = term_under("authorisation", &item.start_date, &item.end_date, months)?;
+        let by_policy = item.quotas.iter().filter(|quota| quota.limit == own.yearly_quota);
+        let said = |limit: i32, used: i32| format!("{used} of {limit} used");
+        let quotas = by_policy.map(|quota| {
+            let (was, is) = (said(quota.limit, quota.used), said(other.yearly_quota, quota.used));
+            (format!("quota {}", quota.year), was, is)
+        });
+        Ok(term.into_iter().chain(quotas).collect())
+    }
+
+    fn replays() -> &'static Replays<Self> {
+        &REPLAYS
     }
 
     /// The end of the authorisation, or before it the end of the year of a quota.

@@ -9,6 +9,7 @@ use mingce_lifecycle::guard::{
     round_takes,
 };
 use mingce_lifecycle::notice::{field, level_in_words};
+use mingce_lifecycle::replay::{Replays, term_under};
 use mingce_lifecycle::{Arrival, ByItself, Case, Crossing, Edge, Life, Living, Parties, Phase, Scope, State};
 use mingce_orm::{Collection, Error, Result, Work};
 use mingce_proto::registry::{CaseFacts, CaseKind, CaseVerb, DueKind, NoticeTerms, Policy, PublicField, ReviewTerms};
@@ -218,6 +219,14 @@ static EDGES: [Edge<Designations>; 17] = [
     },
 ];
 
+static REPLAYS: Replays<Designations> = Replays {
+    enters: "submit",
+    approves: "approve",
+    refuses: "reject",
+    at_entry: &[MAX_AGE],
+    at_decision: &[reviewed()],
+};
+
 impl Living for Designations {
     fn life() -> &'static Life<Self> {
         &LIFE
@@ -351,6 +360,19 @@ impl Case for Designations {
             }
         }
         expect_ended::<Self>(item, [&before.end_date, &item.end_date], crossing)
+    }
+
+    fn results(
+        item: &TalentDesignation,
+        policy: Option<&Policy>,
+        other: &Policy,
+    ) -> Result<Vec<(String, String, String)>> {
+        let months = [terms(policy).term_months, terms(Some(other)).term_months];
+        term_under("term", &item.start_date, &item.end_date, months).map(Vec::from_iter)
+    }
+
+    fn replays() -> &'static Replays<Self> {
+        &REPLAYS
     }
 
     fn due(item: &TalentDesignation, policy: Option<&Policy>) -> Result<Option<(Date, DueKind)>> {

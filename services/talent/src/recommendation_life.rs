@@ -5,6 +5,7 @@ use mingce_lifecycle::case::{arrive, facts};
 use mingce_lifecycle::correct::VERB;
 use mingce_lifecycle::guard::{calendar_known, no_open_objection, no_upheld_objection, notice_over, published_same};
 use mingce_lifecycle::notice::field;
+use mingce_lifecycle::replay::{Pool, Replays, Wanted};
 use mingce_lifecycle::{
     Arrival, ByItself, Case, Crossing, Edge, Guard, Life, Living, Look, Parties, Phase, Scope, State, blocker, day,
 };
@@ -217,15 +218,16 @@ fn of_quota(body: &NominatingBody, quota: &NominatingQuota, today: Date) -> Opti
             format!("{year}年度名额自{year}-01-01起使用"),
         )
     } else if used >= limit {
-        (
-            "QUOTA_USED_UP",
-            format!("quota of {year} used up: {used} of {limit}"),
-            format!("{year}年度名额已用{used}/{limit}"),
-        )
+        return Some(quota_used_up(&body.name, &year.to_string(), [used, limit]));
     } else {
         return None;
     };
     Some(blocker(reason, &body.name, en, zh))
+}
+
+fn quota_used_up(body: &str, year: &str, [used, limit]: [i32; 2]) -> Blocker {
+    let en = format!("quota of {year} used up: {used} of {limit}");
+    blocker("QUOTA_USED_UP", body, en, format!("{year}年度名额已用{used}/{limit}"))
 }
 
 fn max_age(look: &mut Look<'_, Recommendations>) -> Result<Vec<Blocker>> {
@@ -242,6 +244,14 @@ fn one_per_family(look: &mut Look<'_, Recommendations>) -> Result<Vec<Blocker>> 
     let live = live_in_family(look.work, talent(look.item), &family)?;
     Ok(live.map(|other| family_taken(other, &family)).into_iter().collect())
 }
+
+static REPLAYS: Replays<Recommendations> = Replays {
+    enters: "recommend",
+    approves: "confirm",
+    refuses: "refuse",
+    at_entry: &[MAX_AGE],
+    at_decision: &[],
+};
 
 impl Living for Recommendations {
     fn life() -> &'static Life<Self> {
@@ -326,6 +336,32 @@ impl Case for Recommendations {
     const DECISION_DATE: &'static str = "";
     fn follow(before: &Recommendation, item: &mut Recommendation, crossing: &mut Crossing<'_>) -> Result<()> {
         correct_designation(before, item, crossing)
+    }
+
+    fn replays() -> &'static Replays<Self> {
+        &REPLAYS
+    }
+
+    /// The quota of the body in the year.
+    fn pools(
+        work: &mut Work,
+        item: &Recommendation,
+        _policy: Option<&Policy>,
+        wanted: &Wanted<'_>,
+    ) -> Result<Vec<Pool>> {
+        let body = body_of(work, item)?;
+        let policy = body::policy_of(work, &body)?;
+        let quota = quota_of(&body, policy.as_ref(), item.year);
+        let asked = wanted.caps.iter().find(|cap| cap.grade.is_empty());
+        Ok(vec![Pool {
+            subject: body.name,
+            label: item.year.to_string(),
+            before: Some(quota.limit),
+            after: Some(asked.map_or(quota.limit, |cap| cap.limit)),
+            used: quota.used,
+            is_shared: true,
+            full: |pool, used, limit| quota_used_up(&pool.subject, &pool.label, [used, limit]),
+        }])
     }
 
     fn due(_item: &Recommendation, _policy: Option<&Policy>) -> Result<Option<(Date, DueKind)>> {

@@ -58,6 +58,7 @@ mod recommending_year;
 mod records;
 mod refused_rows;
 mod relations;
+mod replayed;
 mod rounds;
 mod rules;
 mod sample;

@@ -7,9 +7,9 @@ use mingce_proto::labs::{
     RecordLabDesignationRequest,
 };
 use mingce_proto::registry::{
-    CaseKind, ComparePoliciesRequest, CreatePolicyRequest, CreateRoundRequest, Criterion, DecisionDifference,
-    GetPolicyRequest, LabDesignationTerms, Level, ListPoliciesRequest, NominatingBodyTerms, Policy, ReviewTerms, Round,
-    SimulatePolicyRequest, SimulatePolicyResponse, TermDifference, TermSource, View,
+    CaseKind, ComparePoliciesRequest, CreatePolicyRequest, CreateRoundRequest, Criterion, DecisionCounts,
+    DecisionDifference, GetPolicyRequest, LabDesignationTerms, Level, ListPoliciesRequest, NominatingBodyTerms, Policy,
+    ReviewTerms, Round, SimulatePolicyRequest, SimulatePolicyResponse, TermDifference, TermSource, View,
 };
 use tokio::task::JoinSet;
 use tonic::{Code, Status};
@@ -637,6 +637,7 @@ async fn what_if(
         policy: Some(draft.clone()),
         cases: cases.iter().map(|&name| name.to_owned()).collect(),
         round: round.to_owned(),
+        ..SimulatePolicyRequest::default()
     };
     let answer = register.cases().simulate_policy(request).await;
     answer.map(tonic::Response::into_inner)
@@ -706,8 +707,11 @@ async fn a_what_if_lists_what_would_differ_and_changes_nothing(store: Store) {
     assert_eq!(
         what_if(&register, &same, &[], &round.name).await.unwrap(),
         SimulatePolicyResponse {
-            differences: vec![],
-            cases: 3
+            cases: 3,
+            before: Some(DecisionCounts::default()),
+            after: Some(DecisionCounts::default()),
+            not_replayed_count: 3,
+            ..SimulatePolicyResponse::default()
         }
     );
     // A draft that is none is refused as if it were loaded.

@@ -5,7 +5,7 @@ use prost::Message;
 use super::Work;
 use crate::error::{Error, Result};
 use crate::layer::{Changed, Loaded, Staged};
-use crate::resource::{self, Collection};
+use crate::resource::{self, Collection, Kind};
 use crate::wire;
 
 impl Work {
@@ -34,6 +34,18 @@ impl Work {
         resource::decode::<C>(&wire::only(&stored.encode_to_vec(), |number| {
             !hidden.contains(&number)
         })?)
+    }
+
+    /// For a rehearsal: lets a resource be what it was at another moment, until [`Work::forget`].
+    pub fn suppose(&mut self, kind: &'static Kind, name: &str, body: &[u8]) {
+        let Some(id) = kind.id(name) else { return };
+        let was = Changed {
+            whole: body.to_vec(),
+            project: |_, _, _| Err(Error::internal("a rehearsal is never written")),
+        };
+        self.staged
+            .rows
+            .insert((kind.table, id.to_owned()), Staged::Changed(was));
     }
 
     /// For a rehearsal that goes on: lets go of what only a transaction would need, and answers how many bytes of memory the
