@@ -3,8 +3,10 @@
 
 mod peer;
 mod retry;
+mod transport;
 
 pub mod services;
 
 pub use peer::{Attempt, Peer};
 pub use services::{Awards, Labs, Talent};
+pub use transport::{InProcess, Transport};

@@ -4,10 +4,11 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 use tonic::metadata::{Ascii, MetadataValue};
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Endpoint;
 use tonic::{Request, Status};
 
 use crate::retry;
+use crate::transport::{InProcess, Transport};
 
 /// How long a call may take where the caller has no deadline of its own.
 const DEFAULT_TIME: Duration = Duration::from_secs(10);
@@ -16,25 +17,25 @@ const DEFAULT_TIME: Duration = Duration::from_secs(10);
 const RESERVE: Duration = Duration::from_millis(20);
 
 /// Another service. Cheap to clone: all clones share a connection, which comes with the first call and again after each
-/// loss.
+/// loss, or none where the service is in the same process.
 #[derive(Debug, Clone)]
 pub struct Peer {
     name: &'static str,
-    channel: Channel,
+    transport: Transport,
 }
 
 /// One try of a call.
 #[derive(Debug, Clone)]
 pub struct Attempt {
-    channel: Channel,
+    transport: Transport,
     time: Duration,
     id: MetadataValue<Ascii>,
 }
 
 impl Attempt {
     /// What a generated client is made of.
-    pub fn channel(&self) -> Channel {
-        self.channel.clone()
+    pub fn transport(&self) -> Transport {
+        self.transport.clone()
     }
 
     /// How long this try may take.
@@ -76,7 +77,14 @@ impl Peer {
             .http2_keep_alive_interval(Duration::from_secs(30))
             .keep_alive_timeout(Duration::from_secs(10))
             .connect_lazy();
-        Ok(Self { name, channel })
+        let transport = Transport::Network(channel);
+        Ok(Self { name, transport })
+    }
+
+    /// A service of this process by the name that errors call it.
+    pub fn in_process(name: &'static str, services: &InProcess) -> Self {
+        let transport = Transport::InProcess(services.clone());
+        Self { name, transport }
     }
 
     /// The name that errors call it.
@@ -130,7 +138,7 @@ impl Peer {
         // The peer is told a little less, so that its answer, be it a late one, still finds us here.
         let time = left - RESERVE.min(left / 10);
         let attempt = attempt(Attempt {
-            channel: self.channel.clone(),
+            transport: self.transport.clone(),
             time,
             id: id.clone(),
         });

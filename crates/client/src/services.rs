@@ -18,6 +18,7 @@ use mingce_proto::talent::{
 use tonic::Status;
 
 use crate::peer::{Attempt, Peer};
+use crate::transport::{InProcess, Transport};
 
 /// The largest answer that is taken, in bytes: a thousand whole records.
 const ANSWER_BYTES: usize = 8 * 1024 * 1024;
@@ -44,6 +45,11 @@ impl Awards {
         Peer::lazy("awards", url).map(Self)
     }
 
+    /// The awards service of this process.
+    pub fn in_process(services: &InProcess) -> Self {
+        Self(Peer::in_process("awards", services))
+    }
+
     /// Answers the ranks of a person in awards.
     ///
     /// # Errors
@@ -56,7 +62,7 @@ impl Awards {
         let call = |attempt: Attempt| {
             let request = attempt.request(request.clone());
             let mut client =
-                AwardNominationServiceClient::new(attempt.channel()).max_decoding_message_size(ANSWER_BYTES);
+                AwardNominationServiceClient::new(attempt.transport()).max_decoding_message_size(ANSWER_BYTES);
             async move { Ok(client.find_award_ranks(request).await?.into_inner()) }
         };
         self.0.call(deadline, call).await
@@ -73,7 +79,7 @@ impl Awards {
     ) -> Result<ListAwardsResponse, Status> {
         let call = |attempt: Attempt| {
             let request = attempt.request(request.clone());
-            let mut client = AwardServiceClient::new(attempt.channel()).max_decoding_message_size(ANSWER_BYTES);
+            let mut client = AwardServiceClient::new(attempt.transport()).max_decoding_message_size(ANSWER_BYTES);
             async move { Ok(client.list_awards(request).await?.into_inner()) }
         };
         self.0.call(deadline, call).await
@@ -90,6 +96,11 @@ impl Labs {
         Peer::lazy("labs", url).map(Self)
     }
 
+    /// The labs service of this process.
+    pub fn in_process(services: &InProcess) -> Self {
+        Self(Peer::in_process("labs", services))
+    }
+
     /// Answers a page of organizations.
     ///
     /// # Errors
@@ -101,7 +112,7 @@ impl Labs {
     ) -> Result<ListOrganizationsResponse, Status> {
         let call = |attempt: Attempt| {
             let request = attempt.request(request.clone());
-            let mut client = LabServiceClient::new(attempt.channel()).max_decoding_message_size(ANSWER_BYTES);
+            let mut client = LabServiceClient::new(attempt.transport()).max_decoding_message_size(ANSWER_BYTES);
             async move { Ok(client.list_organizations(request).await?.into_inner()) }
         };
         self.0.call(deadline, call).await
@@ -167,6 +178,11 @@ impl Talent {
         Peer::lazy("talent", url).map(Self)
     }
 
+    /// The talent service of this process.
+    pub fn in_process(services: &InProcess) -> Self {
+        Self(Peer::in_process("talent", services))
+    }
+
     /// Finds the talents that a request names, all in one call.
     ///
     /// # Errors
@@ -216,10 +232,10 @@ impl Talent {
     }
 }
 
-fn labs(attempt: &Attempt) -> LabServiceClient<tonic::transport::Channel> {
-    LabServiceClient::new(attempt.channel()).max_decoding_message_size(ANSWER_BYTES)
+fn labs(attempt: &Attempt) -> LabServiceClient<Transport> {
+    LabServiceClient::new(attempt.transport()).max_decoding_message_size(ANSWER_BYTES)
 }
 
-fn talent(attempt: &Attempt) -> TalentServiceClient<tonic::transport::Channel> {
-    TalentServiceClient::new(attempt.channel()).max_decoding_message_size(ANSWER_BYTES)
+fn talent(attempt: &Attempt) -> TalentServiceClient<Transport> {
+    TalentServiceClient::new(attempt.transport()).max_decoding_message_size(ANSWER_BYTES)
 }

@@ -9,10 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response};
+use mingce_client::InProcess;
 use mingce_proto::budget::Budget;
 use prost_reflect::DescriptorPool;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tonic::Status;
 use tonic::body::Body;
 use tonic::server::NamedService;
 use tonic_health::ServingStatus;
@@ -57,6 +59,7 @@ pub struct Server {
     services: Vec<&'static str>,
     sizes: HashMap<String, usize>,
     listener: Option<TcpListener>,
+    here: InProcess,
 }
 
 impl Server {
@@ -70,7 +73,13 @@ impl Server {
             services: Vec::new(),
             sizes: HashMap::new(),
             listener: None,
+            here: InProcess::default(),
         }
+    }
+
+    /// How services of this process call each other, from `bind` on.
+    pub fn in_process(&self) -> InProcess {
+        self.here.clone()
     }
 
     /// Serves from another contract than that of the register: an encoded descriptor set with its imports and options.
@@ -173,7 +182,19 @@ impl Server {
             mounts: self.mounts,
             ending,
         };
-        let acceptor = Acceptor::new(listener, Arc::new(edge), self.config.limits());
+        let edge = Arc::new(edge);
+        // Services hold this and are held by the edge.
+        let within = Arc::downgrade(&edge);
+        self.here.serve(move |request| {
+            let within = within.upgrade();
+            async move {
+                match within {
+                    Some(edge) => edge.answer_within(request).await,
+                    None => Status::unavailable("the server has ended").into_http(),
+                }
+            }
+        });
+        let acceptor = Acceptor::new(listener, edge, self.config.limits());
         Ok(Bound {
             acceptor,
             local,

@@ -13,6 +13,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use mingce_proto::budget::Budget;
 use tokio::sync::watch;
+use tonic::body::Body;
 use tonic::{Code, Status};
 
 use crate::access::Access;
@@ -91,23 +92,14 @@ impl Edge {
             Err(unknown) => return Answer::failure(unknown, None),
         };
         let machinery = method.permission.is_none();
-        let asked = self.times.of(request.headers(), method.streams, method.endless);
-        let until = asked.as_ref().ok().copied().flatten().map(|time| started + time);
-        let access = Access::new(method.clone(), started, until, request.headers());
-        if let Err(refusal) = asked {
-            hear_out(request.into_body()).await;
-            return Answer::failure(refusal, Some(access));
-        }
-        let principal = authenticate(request.headers());
-        if let Err(denial) = permissions::authorise(&principal, &method) {
-            return Answer::failure(denial, Some(access));
-        }
         let mut request = request;
-        request.extensions_mut().insert(principal);
-        request.extensions_mut().insert(Moment(self.clock.now()));
-        if let Some(until) = until {
-            request.extensions_mut().insert(Deadline(until));
-        }
+        let (access, until) = match self.open(&mut request, &method, started) {
+            (access, Ok(until)) => (access, until),
+            (access, Err(refusal)) => {
+                hear_out(request.into_body()).await;
+                return Answer::failure(refusal, Some(access));
+            }
+        };
         let gate = Gate {
             places: self.places.clone(),
             half_open: self.half_open.clone(),
@@ -138,15 +130,68 @@ impl Edge {
         }
     }
 
-    /// Runs the service until it answers or the deadline is over. A handler that panics is a fault of ours, and no
-    /// reason for the caller to lose the connection.
+    /// Answers a call of a service of this process to another one. It takes no place: the call that makes it has one.
+    pub(crate) async fn answer_within(&self, mut request: Request<Body>) -> Response<Body> {
+        let started = Instant::now();
+        let method = match self.methods.at(request.uri().path()) {
+            Ok(method) => method.clone(),
+            Err(unknown) => return unknown.into_http(),
+        };
+        let (mut access, until) = self.open(&mut request, &method, started);
+        let answered = match until {
+            Ok(until) => match self.mounts.call(request) {
+                Some(answering) => {
+                    let held = self.budget.hold();
+                    run(held.during(answering), until.unwrap_or(started + self.times.default)).await
+                }
+                None => Err(permissions::unknown()),
+            },
+            Err(refusal) => Err(refusal),
+        };
+        let mut response = answered.unwrap_or_else(Status::into_http);
+        match response
+            .extensions_mut()
+            .remove::<Status>()
+            .filter(|s| s.code() != Code::Ok)
+        {
+            None => access.ok(),
+            Some(failure) => {
+                if let Some(own) = access.failed(&failure) {
+                    let _ = own.add_header(response.headers_mut());
+                }
+            }
+        }
+        response
+    }
+
+    /// What comes before a handler: how long the call may take, who calls and whether they may, and the time that it is made at.
+    fn open<B>(
+        &self,
+        request: &mut Request<B>,
+        method: &Arc<Method>,
+        started: Instant,
+    ) -> (Access, Result<Option<Instant>, Status>) {
+        let asked = self.times.of(request.headers(), method.streams, method.endless);
+        let until = asked.as_ref().ok().copied().flatten().map(|time| started + time);
+        let access = Access::new(method.clone(), started, until, request.headers());
+        let principal = authenticate(request.headers());
+        let allowed = asked.and_then(|_| permissions::authorise(&principal, method));
+        request.extensions_mut().insert(principal);
+        request.extensions_mut().insert(Moment(self.clock.now()));
+        if let Some(until) = until {
+            request.extensions_mut().insert(Deadline(until));
+        }
+        (access, allowed.map(|()| until))
+    }
+
+    /// Lets the service read its request and answer it.
     async fn handle(
         &self,
         request: Request<Incoming>,
         method: &Method,
         until: Instant,
         gate: Gate,
-    ) -> Result<Response<tonic::body::Body>, Status> {
+    ) -> Result<Response<Body>, Status> {
         // Who sends slowly would otherwise hold a place for as long as the call may take.
         let whole = if method.streams {
             until
@@ -154,23 +199,11 @@ impl Edge {
             until.min(Instant::now() + self.times.request)
         };
         let held = self.budget.hold();
-        let body = |body| tonic::body::Body::new(Measured::new(body, method.limit, whole, held.clone(), gate));
+        let body = |body| Body::new(Measured::new(body, method.limit, whole, held.clone(), gate));
         let Some(answering) = self.mounts.call(request.map(body)) else {
             return Err(permissions::unknown());
         };
-        let handling = held.during(answering);
-        let handling = AssertUnwindSafe(handling).catch_unwind();
-        match tokio::time::timeout_at(until.into(), handling)
-            .await
-            .map_err(|_| deadline::exceeded())?
-        {
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(never)) => match never {},
-            Err(_) => {
-                let panicked = Status::internal("the handler panicked");
-                Err(status::normalized(&panicked).unwrap_or(panicked))
-            }
-        }
+        run(held.during(answering), until).await
     }
 
     /// What ends a streamed answer: its deadline; and where it would go on for ever, the end of the server.
@@ -194,6 +227,26 @@ impl Edge {
                     .unwrap_or_else(|_| deadline::exceeded())
             }),
         })
+    }
+}
+
+/// Runs a service until it answers or the deadline is over. A handler that panics is a fault of ours, and no reason for
+/// the caller to lose the connection.
+async fn run(
+    handling: impl Future<Output = Result<Response<Body>, Infallible>>,
+    until: Instant,
+) -> Result<Response<Body>, Status> {
+    let handling = AssertUnwindSafe(handling).catch_unwind();
+    match tokio::time::timeout_at(until.into(), handling)
+        .await
+        .map_err(|_| deadline::exceeded())?
+    {
+        Ok(Ok(response)) => Ok(response),
+        Ok(Err(never)) => match never {},
+        Err(_) => {
+            let panicked = Status::internal("the handler panicked");
+            Err(status::normalized(&panicked).unwrap_or(panicked))
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::error::ErrorKind as Said;
+use mingce_client::InProcess;
 use mingce_lifecycle::Calendar;
 use mingce_orm::sound::Trouble;
 use mingce_orm::{Db, Error, Vault, schema};
@@ -224,7 +225,12 @@ impl Host {
         &self.db
     }
 
-    /// The address for services of this process to reach each other.
+    /// How services of this process call each other.
+    pub fn in_process(&self) -> InProcess {
+        self.server.in_process()
+    }
+
+    /// The address at which a client in this process reaches it.
     pub fn url(&self) -> String {
         loopback_url(self.address)
     }

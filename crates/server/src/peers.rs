@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use mingce_client::{Awards, Labs, Talent};
+pub use mingce_client::{Awards, InProcess, Labs, Talent};
 use mingce_orm::{Cx, Error, identifier};
 use mingce_proto::collections;
 use mingce_proto::labs::ResolveOrganizationsRequest;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use mingce_awards::{AwardRegister, TRIES};
 use mingce_cases::{CaseRegister, Peers};
-use mingce_server::peers::{awards, labs, talent};
+use mingce_server::peers::{Awards, labs, talent};
 use mingce_server::{Failure, Flags, Host, host};
 
 /// The awards service of the register (名册) alone
@@ -41,7 +41,7 @@ async fn serve(program: Program) -> Result<(), Failure> {
     let peers = Peers {
         labs,
         talent: Some(talent),
-        awards: Some(awards(&host.url())?),
+        awards: Some(Awards::in_process(&host.in_process())),
     };
     let cases = CaseRegister::of_host(&host, AwardRegister::kinds(), peers).await?;
     let time = cases.keep_time(host.clock());

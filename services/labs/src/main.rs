@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use mingce_cases::{CaseRegister, Peers};
 use mingce_labs::{LabRegister, TRIES};
-use mingce_server::peers::{awards, labs, talent};
+use mingce_server::peers::{Labs, awards, talent};
 use mingce_server::{Failure, Flags, Host, host};
 
 /// The labs service of the register (名册) alone
@@ -40,7 +40,7 @@ async fn serve(program: Program) -> Result<(), Failure> {
     let service = LabRegister::open(host.db().clone(), host.calendar());
     // Organizations are known here.
     let peers = Peers {
-        labs: labs(&host.url())?,
+        labs: Labs::in_process(&host.in_process()),
         talent,
         awards,
     };

@@ -6,7 +6,8 @@ use clap::ValueEnum;
 use mingce_awards::AwardRegister;
 use mingce_cases::{CaseRegister, Peers};
 use mingce_labs::LabRegister;
-use mingce_server::{Failure, Flags, Host, host, peers};
+use mingce_server::peers::{self, Awards, Labs, Talent};
+use mingce_server::{Failure, Flags, Host, host};
 use mingce_talent::TalentRegister;
 
 /// A service of the register.
@@ -79,15 +80,19 @@ pub async fn run(args: ServeArgs) -> Result<ExitCode, Failure> {
 
     let mut host = Host::start(args.flags.clone()).await?;
     let (here, db) = (host.url(), host.db().clone());
-    let labs_at = labs_url.unwrap_or_else(|| here.clone());
-    let talent_at = args.talent_url.clone().unwrap_or_else(|| here.clone());
-    let awards_at = args
-        .awards_url
-        .clone()
-        .or_else(|| serves(Service::Awards).then(|| here.clone()));
-    let awards_at = awards_at.map(|url| peers::awards(&url)).transpose()?;
-    let knows_talent = args.talent_url.is_some() || serves(Service::Talent);
-    let reviewers = knows_talent.then(|| peers::talent(&talent_at)).transpose()?;
+    let within = host.in_process();
+    let labs_peer = match &labs_url {
+        Some(url) => peers::labs(url)?,
+        None => Labs::in_process(&within),
+    };
+    let talent_peer = match &args.talent_url {
+        Some(url) => Some(peers::talent(url)?),
+        None => serves(Service::Talent).then(|| Talent::in_process(&within)),
+    };
+    let awards_peer = match &args.awards_url {
+        Some(url) => Some(peers::awards(url)?),
+        None => serves(Service::Awards).then(|| Awards::in_process(&within)),
+    };
     let (mut labs, mut talent, mut awards) = (None, None, None);
     let mut kinds = Vec::new();
     // The key comes first: where its folder cannot be written, the database stays as it is.
@@ -104,8 +109,8 @@ pub async fn run(args: ServeArgs) -> Result<ExitCode, Failure> {
             db.clone(),
             vault,
             host.calendar(),
-            peers::labs(&labs_at)?,
-            awards_at.clone(),
+            labs_peer.clone(),
+            awards_peer.clone(),
         );
         let service = talent.insert(service.await?);
         kinds.extend(TalentRegister::kinds());
@@ -116,17 +121,19 @@ pub async fn run(args: ServeArgs) -> Result<ExitCode, Failure> {
         let service = AwardRegister::open(
             db.clone(),
             host.calendar(),
-            peers::labs(&labs_at)?,
-            peers::talent(&talent_at)?,
+            labs_peer.clone(),
+            talent_peer
+                .clone()
+                .ok_or_else(|| Failure::Files("--talent-url is needed".to_owned()))?,
         );
         let service = awards.insert(service);
         kinds.extend(AwardRegister::kinds());
         host = host.with(|server| service.mount(server));
     }
     let known = Peers {
-        labs: peers::labs(&labs_at)?,
-        talent: reviewers,
-        awards: awards_at,
+        labs: labs_peer,
+        talent: talent_peer,
+        awards: awards_peer,
     };
     let cases = CaseRegister::of_host(&host, kinds, known).await?;
     let time = cases.keep_time(host.clock());

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use mingce_cases::{CaseRegister, Peers};
-use mingce_server::peers::{awards, labs, talent};
+use mingce_server::peers::{Talent, awards, labs};
 use mingce_server::{Failure, Flags, Host, host};
 use mingce_talent::{TRIES, TalentRegister};
 
@@ -42,7 +42,7 @@ async fn serve(program: Program) -> Result<(), Failure> {
     // Reviewers are persons of this service.
     let peers = Peers {
         labs,
-        talent: Some(talent(&host.url())?),
+        talent: Some(Talent::in_process(&host.in_process())),
         awards,
     };
     let cases = CaseRegister::of_host(&host, TalentRegister::kinds(), peers).await?;

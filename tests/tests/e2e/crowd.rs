@@ -78,7 +78,7 @@ async fn create(peer: &Peer, number: usize, refused: &AtomicUsize) -> Result<Tal
     let until = Instant::now() + Duration::from_secs(30);
     let first = AtomicUsize::new(1);
     let created = peer.call(Some(until), |attempt| {
-        let mut talent = TalentServiceClient::new(attempt.channel());
+        let mut talent = TalentServiceClient::new(attempt.transport());
         let request = attempt.request(person(number));
         let is_first = first.swap(0, Ordering::Relaxed);
         async move {

@@ -36,6 +36,7 @@ mod families;
 mod files;
 mod harness;
 mod identity;
+mod in_process;
 mod kept_edits;
 mod lab_year;
 mod ledger;
