@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use mingce_proto::reasons;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
@@ -28,8 +29,58 @@ pub struct Failure {
     pub message: String,
 }
 
+/// Each reason of a failure stands in the table of reasons, and comes as the table says.
+fn expect_documented(status: &Status) {
+    let details = status.get_error_details();
+    let is_at = |reason: &str, at: &[&str]| {
+        reasons::of(reason).is_some_and(|known| known.at.split(", ").any(|one| at.contains(&one)))
+    };
+    if let Some(info) = details.error_info().filter(|info| info.domain == "mingce") {
+        let code = info_code(status.code());
+        assert!(
+            is_at(&info.reason, &[&code]),
+            "{} is not {code} in reasons.txt",
+            info.reason
+        );
+    }
+    for wrong in details
+        .bad_request()
+        .map_or(&[][..], |request| &request.field_violations)
+    {
+        assert!(
+            reasons::of(&wrong.reason).is_some(),
+            "{} is not in reasons.txt",
+            wrong.reason
+        );
+    }
+    for broken in details
+        .precondition_failure()
+        .map_or(&[][..], |failure| &failure.violations)
+    {
+        let at = ["blocker", "FAILED_PRECONDITION"];
+        assert!(
+            is_at(&broken.r#type, &at),
+            "{} is no blocker in reasons.txt",
+            broken.r#type
+        );
+    }
+}
+
+/// `InvalidArgument` as the documentation writes it: `INVALID_ARGUMENT`.
+fn info_code(code: Code) -> String {
+    let mut name = String::new();
+    for letter in format!("{code:?}").chars() {
+        if letter.is_uppercase() && !name.is_empty() {
+            name.push('_');
+        }
+        name.push(letter.to_ascii_uppercase());
+    }
+    name
+}
+
 impl From<Status> for Failure {
     fn from(status: Status) -> Self {
+        expect_documented(&status);
         let details = status.get_error_details();
         let info = details.error_info();
         let violations = details

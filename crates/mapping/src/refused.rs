@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
+use mingce_proto::reasons::chinese;
+
 use crate::error::Error;
 use crate::plain::{guarded, unguarded};
 use crate::reading::Refusal;
-use crate::reasons::chinese;
 use crate::source::{Odd, Source, SourceRow};
 use crate::spec::{Content, Mapping};
 use crate::table::Table;

@@ -20,12 +20,6 @@ pub(crate) fn meant(word: &str, values: &EnumDescriptor) -> Option<i32> {
         .map(|value| value.number())
 }
 
-/// Whether a text is the name of a value that has words.
-#[cfg(test)]
-pub(crate) fn is_value(text: &str) -> bool {
-    WORDS.iter().any(|(name, _)| *name == text)
-}
-
 /// Whole names of values, each with its word first, and then others that are taken for it.
 const WORDS: &[(&str, &[&str])] = &[
     ("LEVEL_NATIONAL", &["国家级"]),

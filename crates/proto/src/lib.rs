@@ -5,6 +5,7 @@ pub mod budget;
 pub mod codec;
 pub mod collections;
 pub mod names;
+pub mod reasons;
 mod shapes;
 pub mod texts;
 pub mod weight;

@@ -23,6 +23,8 @@ pub(crate) struct Access {
     started: Instant,
     deadline: Option<Instant>,
     request: Option<String>,
+    /// Whether its caller reads Chinese rather than English.
+    chinese: bool,
 }
 
 impl Access {
@@ -32,6 +34,7 @@ impl Access {
             started,
             deadline,
             request: request_id(headers),
+            chinese: wants_chinese(headers),
         }
     }
 
@@ -67,6 +70,9 @@ impl Access {
         } else {
             tracing::info!(target: "mingce::access", method, code, reason, ms, left, request);
         }
+        if self.chinese {
+            own = Some(status::in_chinese(own.as_ref().unwrap_or(failure)));
+        }
         own
     }
 
@@ -94,6 +100,28 @@ fn request_id(headers: &HeaderMap) -> Option<String> {
     plain.then(|| id.to_owned())
 }
 
+/// Whether `accept-language` asks for Chinese before English, which is what there is.
+fn wants_chinese(headers: &HeaderMap) -> bool {
+    let wanted = headers
+        .get(http::header::ACCEPT_LANGUAGE)
+        .and_then(|value| value.to_str().ok());
+    let (mut most, mut is_chinese) = (0.0, false);
+    for range in wanted.unwrap_or_default().split(',') {
+        let (tag, weight) = range.split_once(';').unwrap_or((range, "q=1"));
+        let weight = weight
+            .trim()
+            .strip_prefix("q=")
+            .and_then(|q| q.parse().ok())
+            .unwrap_or(0.0);
+        let language = tag.trim().split('-').next().unwrap_or_default().to_ascii_lowercase();
+        // Of two that are wanted alike, the first.
+        if weight > most && ["zh", "en"].contains(&language.as_str()) {
+            (most, is_chinese) = (weight, language == "zh");
+        }
+    }
+    is_chinese
+}
+
 /// An id for a call whose caller gave none. No other process and no other call has it.
 fn made_id() -> String {
     static PROCESS: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(std::process::id()));
@@ -104,6 +132,40 @@ fn made_id() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn chinese_is_spoken_to_whom_it_is_the_first_language() {
+        let of = |wanted: &'static str| {
+            wants_chinese(&HeaderMap::from_iter([(
+                http::header::ACCEPT_LANGUAGE,
+                wanted.parse().unwrap(),
+            )]))
+        };
+        for wanted in [
+            "zh",
+            "zh-CN",
+            "zh-CN,zh;q=0.9,en;q=0.8",
+            "ZH-Hans",
+            "en;q=0.3, zh;q=0.4",
+            "fr, zh;q=0.5",
+        ] {
+            assert!(of(wanted), "{wanted}");
+        }
+        for other in [
+            "en",
+            "",
+            "*",
+            "fr",
+            "en,zh",
+            "en-GB,en;q=0.9,zh;q=0.8",
+            "zh;q=0",
+            "zhuang",
+            "zh;q=x",
+        ] {
+            assert!(!of(other), "{other}");
+        }
+        assert!(!wants_chinese(&HeaderMap::new()));
+    }
 
     #[test]
     fn only_a_plain_request_id_comes_into_the_log() {

@@ -5,6 +5,7 @@ use std::error::Error as _;
 use std::sync::Arc;
 
 use mingce_orm::{Class, Error};
+use mingce_proto::reasons::chinese;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
@@ -19,10 +20,22 @@ const OPAQUE: &str = "the register could not do this; its log says why";
 const MESSAGE_BYTES: usize = 2_000;
 const DETAIL_BYTES: usize = 3_000;
 
-/// What only the log may say of a status. It stays in this process: the source of a status is not sent.
+/// What a status carries within this process: its source is not sent.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct Detail(pub(crate) String);
+#[error("{log}")]
+struct Detail {
+    /// What only the log may say of it.
+    log: String,
+    /// Its blockers in Chinese, in their order.
+    blockers: Vec<String>,
+}
+
+impl Detail {
+    fn of_log(log: impl Into<String>) -> Arc<Self> {
+        let (log, blockers) = (log.into(), Vec::new());
+        Arc::new(Self { log, blockers })
+    }
+}
 
 /// The kit's error as a status with its details.
 pub fn from_error(error: Error) -> Status {
@@ -54,8 +67,11 @@ pub fn from_error(error: Error) -> Status {
     }
 
     let mut status = Status::with_error_details(code, message, details);
-    if let Some(detail) = error.detail() {
-        status.set_source(Arc::new(Detail(detail.to_owned())));
+    if error.detail().is_some() || !error.blockers().is_empty() {
+        status.set_source(Arc::new(Detail {
+            log: error.detail().unwrap_or_default().to_owned(),
+            blockers: error.blockers().iter().map(|b| b.description_zh.clone()).collect(),
+        }));
     }
     status
 }
@@ -113,7 +129,7 @@ pub(crate) fn normalized(status: &Status) -> Option<Status> {
         }
         code @ (Code::Internal | Code::Unknown | Code::DataLoss) => {
             let mut opaque = own(code, "INTERNAL", OPAQUE);
-            opaque.set_source(Arc::new(Detail(status.message().to_owned())));
+            opaque.set_source(Detail::of_log(status.message()));
             opaque
         }
         code => own(code, name(code), clipped(status.message(), MESSAGE_BYTES)),
@@ -126,9 +142,34 @@ pub(crate) fn with_request(status: &Status, id: &str) -> Status {
     details.set_request_info(id, "");
     let mut told = Status::with_error_details(status.code(), status.message(), details);
     if let Some(detail) = status.source() {
-        told.set_source(Arc::new(Detail(detail.to_string())));
+        told.set_source(Detail::of_log(detail.to_string()));
     }
     told
+}
+
+/// The status with a Chinese text among the details: the reason, and each wrong field or blocker.
+pub(crate) fn in_chinese(status: &Status) -> Status {
+    let mut details = status.get_error_details();
+    let reason = details.error_info().map_or("", |info| info.reason.as_str());
+    let said = |reason: &str| chinese(reason).unwrap_or(reason).to_owned();
+    let blockers = status.source().and_then(|source| source.downcast_ref::<Detail>());
+    let fields = details
+        .bad_request()
+        .map_or(&[][..], |request| &request.field_violations);
+    let mut parts: Vec<String> = match blockers {
+        Some(detail) if !detail.blockers.is_empty() => detail.blockers.clone(),
+        _ => fields
+            .iter()
+            .filter(|wrong| !wrong.field.is_empty())
+            .map(|wrong| format!("{}：{}", wrong.field, said(&wrong.reason)))
+            .collect(),
+    };
+    if parts.is_empty() || reason == "CASE_BLOCKED" {
+        parts.insert(0, said(reason));
+    }
+    let room = (DETAIL_BYTES + 1_000).saturating_sub(status.details().len()).max(200);
+    details.set_localized_message("zh-CN", cut(&parts.join("；"), room, char::len_utf8));
+    Status::with_error_details(status.code(), status.message(), details)
 }
 
 /// The name of a code as the gRPC documentation writes it.
@@ -197,7 +238,12 @@ fn violations(all: &[mingce_orm::Violation]) -> Vec<FieldViolation> {
 /// Cuts a text so that it takes at most `bytes` bytes percent-encoded.
 fn clipped(text: &str, bytes: usize) -> String {
     let cost = |c: char| if c.is_ascii_alphanumeric() { 1 } else { 3 * c.len_utf8() };
-    if text.chars().map(cost).sum::<usize>() <= bytes {
+    cut(text, bytes, cost)
+}
+
+/// Cuts a text so that its characters take at most `bytes` bytes, by what each of them takes.
+fn cut(text: &str, bytes: usize, cost: impl Fn(char) -> usize) -> String {
+    if text.chars().map(&cost).sum::<usize>() <= bytes {
         return text.to_owned();
     }
     let mut room = bytes.saturating_sub(9);
@@ -280,6 +326,37 @@ mod tests {
     }
 
     #[test]
+    fn the_chinese_text_has_each_wrong_field_and_each_blocker() {
+        let said = |error| {
+            let status = in_chinese(&from_error(error));
+            let text = status.get_details_localized_message().unwrap();
+            assert_eq!(text.locale, "zh-CN");
+            assert!(status.get_details_error_info().is_some());
+            text.message
+        };
+        assert_eq!(said(Error::not_found("labs", "labs/1")), "登记册中没有该记录");
+        let wrong = |field: &str, reason| Violation {
+            field: field.to_owned(),
+            reason,
+            description: "…".to_owned(),
+        };
+        let two = vec![wrong("lab.city", "STRING_MAX_LEN"), wrong("lab.hosts[0]", "HOST_TWICE")];
+        assert_eq!(
+            said(Error::invalid_all(two)),
+            "lab.city：文字过长；lab.hosts[0]：同一依托单位出现两次"
+        );
+        let blocker = |zh: &str| mingce_orm::Blocker {
+            reason: "NOTICE_RUNNING",
+            subject: "notices/1".to_owned(),
+            description: "the notice runs".to_owned(),
+            description_zh: zh.to_owned(),
+        };
+        let blocked = Error::blocked("CASE_BLOCKED", vec![blocker("公示期至2024-03-08"), blocker("名额已满")]);
+        assert_eq!(said(blocked), "当前不能办理，原因见后；公示期至2024-03-08；名额已满");
+        assert!(!said(Error::internal("password of 10.0.0.7 refused")).contains("10.0"));
+    }
+
+    #[test]
     fn what_is_internal_stays_inside() {
         let status = from_error(Error::internal("password of 10.0.0.7 refused"));
         assert_eq!(status.source().unwrap().to_string(), "password of 10.0.0.7 refused");
@@ -307,7 +384,7 @@ mod tests {
             Error::not_found("labs", "实验室".repeat(5000)),
         ] {
             let mut headers = http::HeaderMap::new();
-            from_error(error).add_header(&mut headers).unwrap();
+            in_chinese(&from_error(error)).add_header(&mut headers).unwrap();
             let bytes: usize = headers.iter().map(|(k, v)| k.as_str().len() + v.len() + 32).sum();
             assert!(bytes < 8 * 1024, "{bytes} bytes");
         }

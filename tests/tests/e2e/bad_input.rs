@@ -5,6 +5,7 @@ use mingce_proto::labs::{CreateOrganizationRequest, GetOrganizationRequest, Orga
 use mingce_proto::registry::Identifier;
 use prost::Message;
 use tonic::Code;
+use tonic_types::StatusExt;
 
 use crate::made::{count, create, organization};
 
@@ -27,7 +28,29 @@ on_both_stores!(
     a_create_past_its_deadline_is_made_once_or_not_at_all,
     an_unknown_method_is_unimplemented,
     all_wrong_fields_are_named_at_once,
+    an_error_is_told_in_chinese_to_whom_asks_for_it,
 );
+
+async fn an_error_is_told_in_chinese_to_whom_asks_for_it(store: Store) {
+    let register = Register::start(store).await;
+    let told = async |language: &str| {
+        let mut request = tonic::Request::new(create(Organization {
+            city: "x".repeat(101),
+            ..organization("青岛示例大学")
+        }));
+        request
+            .metadata_mut()
+            .insert("accept-language", language.parse().unwrap());
+        let status = register.labs().create_organization(request).await.unwrap_err();
+        assert!(status.message().contains("city"), "{status:?}");
+        let text = status.get_details_localized_message();
+        text.map(|text| (text.locale, text.message))
+    };
+    let (locale, text) = told("zh-CN,zh;q=0.9,en;q=0.8").await.unwrap();
+    assert_eq!(locale, "zh-CN");
+    assert!(text.contains("organization.city：文字过长"), "{text}");
+    assert_eq!(told("en-GB,en;q=0.9,zh;q=0.1").await, None);
+}
 
 async fn bytes_that_are_no_text_are_refused(store: Store) {
     let register = Register::start(store).await;
