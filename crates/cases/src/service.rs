@@ -7,7 +7,7 @@ use mingce_lifecycle::objection::Objections;
 use mingce_lifecycle::panel::{self, Panels, Reviews};
 use mingce_lifecycle::policy::{self, Policies};
 use mingce_lifecycle::round::{self, Rounds};
-use mingce_orm::{Call, Collection, Cx, Edit, Error, Page, Stamp, wanted};
+use mingce_orm::{Call, Collection, Cx, Edit, Error, Page, Since, Stamp, wanted};
 use mingce_proto::codec::Reply;
 use mingce_proto::registry::case_service_server::CaseService;
 use mingce_proto::registry::*;
@@ -278,6 +278,18 @@ impl CaseService for CaseRegister {
             revisions,
             next_page_token,
         }))
+    }
+
+    async fn list_citations(&self, request: Request<ListCitationsRequest>) -> Answered<ListCitationsResponse> {
+        let (cx, r) = open(request)?;
+        let kinds = [
+            &Notices::shape().kind,
+            &Objections::shape().kind,
+            &Reviews::shape().kind,
+        ];
+        let since = Since::of(r.since_sequence, r.since_time.as_ref());
+        let cited = self.store.cited(&cx, &kinds, &r.name, since).await;
+        reply(cited.map(|(citations, more)| ListCitationsResponse { citations, more }))
     }
 }
 

@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::ledger::Entry;
 use crate::once::{Done, Earlier, RequestKey};
 use crate::resource::{Kind, Row};
+use crate::unmerged::Merge;
 use crate::vault::Vault;
 
 pub(crate) type Table = &'static str;
@@ -36,6 +37,8 @@ pub(crate) struct Asks {
     pub lists: HashMap<(Table, &'static str), (&'static Kind, BTreeSet<String>)>,
     /// Who changed which field of these resources last.
     pub histories: BTreeSet<String>,
+    /// What the last merge of these records changed.
+    pub merges: BTreeSet<String>,
 }
 
 impl Asks {
@@ -70,6 +73,7 @@ impl Asks {
             values.into_iter().for_each(|value| self.list(kind, column, value));
         }
         self.histories.extend(other.histories);
+        self.merges.extend(other.merges);
         let lists = [
             (&mut self.rows, other.rows),
             (&mut self.consulted, other.consulted),
@@ -86,7 +90,7 @@ impl Asks {
     pub fn is_empty(&self) -> bool {
         let lists = [&self.rows, &self.consulted, &self.keys, &self.names];
         let is_empty = lists.iter().all(|list| list.is_empty()) && self.requests.is_empty();
-        is_empty && self.lists.is_empty() && self.histories.is_empty()
+        is_empty && self.lists.is_empty() && self.histories.is_empty() && self.merges.is_empty()
     }
 }
 
@@ -112,6 +116,8 @@ pub(crate) struct Base {
     pub lists: HashMap<(Table, &'static str, String), Vec<String>>,
     /// By resource name: each field that was changed, with the verb that changed it last.
     pub histories: HashMap<String, HashMap<String, String>>,
+    /// By resource name: its last merge, as the ledger has it.
+    pub merges: HashMap<String, Option<Merge>>,
 }
 
 /// A row from its whole message and its sealed part.

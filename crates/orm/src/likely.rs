@@ -4,6 +4,7 @@
 //! loosely, whole names, or the order of names. What a pair shares is then looked at in the records. A call looks at so much of the index,
 //! whatever it finds: the token says where it stopped.
 
+mod pairs;
 mod shared;
 mod source;
 
@@ -26,6 +27,7 @@ use crate::statement::{among, first, list};
 use crate::store::Store;
 use crate::work::head_of;
 
+use self::pairs::{Member, Pairs};
 use self::shared::Shared;
 pub use self::shared::{Beside, Likeness};
 pub use self::source::index;
@@ -212,10 +214,13 @@ impl Walk<'_> {
     }
 
     /// Looks at the pairs of a group, behind the place where the list stands. Answers where the page ends.
-    async fn group<C: Collection>(&mut self, at: &At, key: String, members: &[(String, String)]) -> Result<Option<At>> {
+    async fn group<C: Collection>(&mut self, at: &At, key: String, members: &[Member]) -> Result<Option<At>> {
         let mut last = self.resume(at, key);
+        let behind = last.pair.clone();
+        let mut pairs = Pairs::behind(members, (&behind.0, &behind.1), last.stage == Stage::WholeNames);
         loop {
-            let some = pairs_of(members, &last);
+            let next = pairs.by_ref().take(PAIRS);
+            let some: Vec<(String, String)> = next.map(|(one, other)| (one.to_owned(), other.to_owned())).collect();
             if some.is_empty() {
                 return Ok(None);
             }
@@ -338,26 +343,6 @@ impl Walk<'_> {
             distinct,
         }))
     }
-}
-
-/// The next pairs of a group, whose members are in the order of their ids.
-fn pairs_of(members: &[(String, String)], behind: &At) -> Vec<(String, String)> {
-    let unknown_fits = behind.stage == Stage::WholeNames;
-    let fit = |one: &str, other: &str| one == other || (unknown_fits && (one.is_empty() || other.is_empty()));
-    let (last, last_other) = &behind.pair;
-    let from = members.partition_point(|(_, id)| id < last);
-    let mut pairs = Vec::new();
-    for (place, (beside, id)) in members.iter().enumerate().skip(from) {
-        for (other_beside, other) in members.iter().skip(place + 1) {
-            if fit(beside, other_beside) && (id != last || other > last_other) {
-                pairs.push((id.clone(), other.clone()));
-                if pairs.len() == PAIRS {
-                    return pairs;
-                }
-            }
-        }
-    }
-    pairs
 }
 
 fn leads_to(told: &[String], name: &str, merged: &BTreeMap<String, String>) -> bool {

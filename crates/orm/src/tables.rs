@@ -16,6 +16,7 @@ use crate::resource::{Cell, Kind, Row};
 use crate::sections;
 use crate::statement::{among, bound, list, most_rows, sql, table_of};
 use crate::steps::Put;
+use crate::unmerged;
 use crate::vault::Vault;
 
 /// The field of the whole names that an import matches by, among the values of a resource's fields.
@@ -169,6 +170,10 @@ pub(crate) async fn load(
         base.histories
             .extend(asks.histories.into_iter().map(|name| (name, HashMap::new())));
         base.histories.extend(found);
+    }
+    for name in asks.merges {
+        let merge = unmerged::last_merge(connection, &name, i64::MAX).await?;
+        base.merges.insert(name, merge);
     }
     Ok(())
 }

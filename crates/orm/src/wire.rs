@@ -116,6 +116,12 @@ fn by_number(message: &[u8]) -> Result<BTreeMap<u32, Vec<u8>>> {
     Ok(fields)
 }
 
+/// The parts of a field, each with its key: one for each element of a list of messages or texts.
+pub(crate) fn parts(message: &[u8], number: u32) -> Result<Vec<&[u8]>> {
+    let all = split(message).filter(|field| !matches!(field, Ok((other, _)) if *other != number));
+    all.map(|field| Ok(field?.1)).collect()
+}
+
 /// Numbers of the fields that a message sets.
 pub(crate) fn set(message: &[u8]) -> Result<Vec<u32>> {
     let mut numbers = split(message).map(|field| Ok(field?.0)).collect::<Result<Vec<_>>>()?;

@@ -17,6 +17,7 @@ use crate::answer::{Answer, Outcome};
 use crate::cx::Cx;
 use crate::error::{Error, Result};
 use crate::layer::{Asks, Base, Layer, Staged};
+use crate::ledger::Entry;
 use crate::once::{Done, Once, same};
 use crate::resource::{self, Collection, Head, Key, Kind};
 use crate::steps::Changes;
@@ -139,6 +140,12 @@ impl Work {
         };
         let is_edit = |field: &&String| last(field).is_some_and(|verb| verb != "import");
         Ok(fields.iter().filter(is_edit).cloned().collect())
+    }
+
+    /// What the transaction did so far, in the order of its entries.
+    pub(crate) fn entries(&self) -> Vec<&Entry> {
+        let own = self.kept.entries.iter().chain(&self.staged.entries);
+        own.map(std::convert::AsRef::as_ref).collect()
     }
 
     /// Lets later edits of a rehearsal find a record by its names, where the collection keeps no whole names by itself.
@@ -354,6 +361,6 @@ fn named_so<M: Message>(found: Option<M>, name: &str) -> Option<M> {
     found.filter(|found| head_of(found).is_ok_and(|head| head.name == name))
 }
 
-fn not_loaded() -> Error {
+pub(crate) fn not_loaded() -> Error {
     Error::internal("an edit went on although it waits for rows")
 }

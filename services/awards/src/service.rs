@@ -1,10 +1,13 @@
 //! The rpcs of the awards service. Each opens its request and calls one verb.
 
-use mingce_orm::{Call, Collection, Error, Page, wanted};
+use mingce_orm::resource::Kind;
+use mingce_orm::{Call, Collection, Error, Page, Since, wanted};
 use mingce_proto::awards::award_service_server::AwardService;
 use mingce_proto::awards::*;
 use mingce_proto::codec::Reply;
-use mingce_proto::registry::{ComputeStatisticsRequest, ComputeStatisticsResponse};
+use mingce_proto::registry::{
+    ComputeStatisticsRequest, ComputeStatisticsResponse, ListCitationsRequest, ListCitationsResponse,
+};
 use mingce_server::call::{context, open, reply};
 use mingce_server::rows;
 use tonic::{Request, Response, Status, Streaming};
@@ -162,19 +165,33 @@ impl AwardService for AwardRegister {
         })
     }
 
+    async fn list_citations(
+        &self,
+        request: Request<ListCitationsRequest>,
+    ) -> Result<Response<Reply<ListCitationsResponse>>, Status> {
+        let (cx, r) = open(request)?;
+        let since = Since::of(r.since_sequence, r.since_time.as_ref());
+        let cited = self.store.cited(&cx, &kinds(), &r.name, since).await;
+        reply(cited.map(|(citations, more)| ListCitationsResponse { citations, more }))
+    }
+
     async fn list_revisions(
         &self,
         request: Request<ListRevisionsRequest>,
     ) -> Result<Response<Reply<ListRevisionsResponse>>, Status> {
         let (cx, r) = open(request)?;
-        let kinds = [&Schemes::shape().kind, &Awards::shape().kind];
         let history = self
             .store
-            .history(&cx, &kinds, &r.name, r.page_size, &r.page_token)
+            .history(&cx, &kinds(), &r.name, r.page_size, &r.page_token)
             .await;
         reply(history.map(|(revisions, next_page_token)| ListRevisionsResponse {
             revisions,
             next_page_token,
         }))
     }
+}
+
+/// The kinds of its resources.
+fn kinds() -> [&'static Kind; 2] {
+    [&Schemes::shape().kind, &Awards::shape().kind]
 }

@@ -1,11 +1,13 @@
 //! The rpcs of the labs service. Each opens its request and calls one verb.
 
-use mingce_orm::{Call, Collection, Error, List, Page, wanted};
+use mingce_orm::resource::Kind;
+use mingce_orm::{Call, Collection, Error, List, Page, Since, wanted};
 use mingce_proto::codec::Reply;
 use mingce_proto::labs::lab_service_server::LabService;
 use mingce_proto::labs::*;
 use mingce_proto::registry::{
-    ComputeStatisticsRequest, ComputeStatisticsResponse, ListLikelyDuplicatesRequest, ListLikelyDuplicatesResponse,
+    ComputeStatisticsRequest, ComputeStatisticsResponse, ListCitationsRequest, ListCitationsResponse,
+    ListLikelyDuplicatesRequest, ListLikelyDuplicatesResponse,
 };
 use mingce_server::call::{context, open, reply};
 use mingce_server::rows;
@@ -121,14 +123,18 @@ impl LabService for LabRegister {
     async fn unmerge_organization(
         &self,
         request: Request<UnmergeOrganizationRequest>,
-    ) -> Result<Response<Reply<Organization>>, Status> {
+    ) -> Result<Response<Reply<UnmergeOrganizationResponse>>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("UnmergeOrganization", &r.request_id, r.validate_only, &r);
-        reply(
-            self.store
-                .unmerge::<Organizations>(&cx, call, &r.name, &r.etag, &r.reason)
-                .await,
-        )
+        let named = (r.name.as_str(), r.etag.as_str());
+        let undone = self
+            .store
+            .unmerge::<Organizations>(&cx, call, named, &r.reason, &kinds())
+            .await;
+        reply(undone.map(|(organization, report)| UnmergeOrganizationResponse {
+            organization: Some(organization),
+            report: Some(report),
+        }))
     }
 
     async fn mark_organizations_distinct(
@@ -262,10 +268,18 @@ impl LabService for LabRegister {
         )
     }
 
-    async fn unmerge_lab(&self, request: Request<UnmergeLabRequest>) -> Result<Response<Reply<Lab>>, Status> {
+    async fn unmerge_lab(
+        &self,
+        request: Request<UnmergeLabRequest>,
+    ) -> Result<Response<Reply<UnmergeLabResponse>>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("UnmergeLab", &r.request_id, r.validate_only, &r);
-        reply(self.store.unmerge::<Labs>(&cx, call, &r.name, &r.etag, &r.reason).await)
+        let named = (r.name.as_str(), r.etag.as_str());
+        let undone = self.store.unmerge::<Labs>(&cx, call, named, &r.reason, &kinds()).await;
+        reply(undone.map(|(lab, report)| UnmergeLabResponse {
+            lab: Some(lab),
+            report: Some(report),
+        }))
     }
 
     async fn mark_labs_distinct(
@@ -416,23 +430,37 @@ impl LabService for LabRegister {
         })
     }
 
+    async fn list_citations(
+        &self,
+        request: Request<ListCitationsRequest>,
+    ) -> Result<Response<Reply<ListCitationsResponse>>, Status> {
+        let (cx, r) = open(request)?;
+        let since = Since::of(r.since_sequence, r.since_time.as_ref());
+        let cited = self.store.cited(&cx, &kinds(), &r.name, since).await;
+        reply(cited.map(|(citations, more)| ListCitationsResponse { citations, more }))
+    }
+
     async fn list_revisions(
         &self,
         request: Request<ListRevisionsRequest>,
     ) -> Result<Response<Reply<ListRevisionsResponse>>, Status> {
         let (cx, r) = open(request)?;
-        let kinds = [
-            &Organizations::shape().kind,
-            &Labs::shape().kind,
-            &Designations::shape().kind,
-        ];
         let history = self
             .store
-            .history(&cx, &kinds, &r.name, r.page_size, &r.page_token)
+            .history(&cx, &kinds(), &r.name, r.page_size, &r.page_token)
             .await;
         reply(history.map(|(revisions, next_page_token)| ListRevisionsResponse {
             revisions,
             next_page_token,
         }))
     }
+}
+
+/// The kinds of its resources.
+fn kinds() -> [&'static Kind; 3] {
+    [
+        &Organizations::shape().kind,
+        &Labs::shape().kind,
+        &Designations::shape().kind,
+    ]
 }

@@ -10,6 +10,7 @@ mod merge;
 mod sample;
 mod search;
 mod serve;
+mod unmerge;
 mod wire;
 
 use std::io::{self, Write};
@@ -49,7 +50,7 @@ enum Command {
     /// Makes one record of two that mean the same
     Merge(merge::MergeArgs),
     /// Takes a merge back
-    Unmerge(merge::UnmergeArgs),
+    Unmerge(unmerge::UnmergeArgs),
     /// Writes the contract (.proto files with their imports, and a descriptor set) into a folder, to generate clients from
     Contract(contract::ContractArgs),
     /// Brings the tables of a database to this version
@@ -74,7 +75,7 @@ fn main() -> ExitCode {
         Some(Command::Duplicates(args)) => ended(duplicates::list(args).await, None),
         Some(Command::Distinct(args)) => ended(duplicates::distinct(args).await, None),
         Some(Command::Merge(args)) => ended(merge::merge(args).await, None),
-        Some(Command::Unmerge(args)) => ended(merge::unmerge(args).await, None),
+        Some(Command::Unmerge(args)) => ended(unmerge::unmerge(args).await, None),
         Some(Command::Contract(args)) => ended(contract::run(&args), None),
     })
 }

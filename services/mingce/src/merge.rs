@@ -1,4 +1,4 @@
-//! `mingce merge` and `mingce unmerge`: two records of one thing become one, and back.
+//! `mingce merge`: two records of one thing become one. And back: `unmerge.rs`.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -12,7 +12,7 @@ use crate::import::{Servers, collection};
 use crate::search::described;
 use crate::wire;
 
-/// What both take.
+/// What both ways take.
 #[derive(clap::Args, Clone, Debug)]
 pub struct How {
     /// Why, for the ledger; no personal data
@@ -35,18 +35,6 @@ pub struct MergeArgs {
     pub duplicate: String,
     /// The record that stays
     pub survivor: String,
-    /// How it is done.
-    #[command(flatten)]
-    pub how: How,
-}
-
-/// What `mingce unmerge` takes.
-#[derive(clap::Args, Clone, Debug)]
-pub struct UnmergeArgs {
-    /// organizations, labs or talents
-    pub collection: String,
-    /// The record that was merged: its resource name, or the part behind the slash
-    pub duplicate: String,
     /// How it is done.
     #[command(flatten)]
     pub how: How,
@@ -80,27 +68,6 @@ pub async fn merge(args: MergeArgs) -> Result<ExitCode> {
         "ended as a duplicate of"
     };
     writeln!(io::stdout(), "{}\n  {became}\n{}", shown[0], shown[1])?;
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Runs `mingce unmerge`.
-///
-/// # Errors
-/// Where the merge cannot be taken back, or the server fails.
-pub async fn unmerge(args: UnmergeArgs) -> Result<ExitCode> {
-    let (collection, method) = method_for(&args.collection, "Unmerge")?;
-    let channel = wire::connect(args.how.servers.of(collection)).await?;
-    let duplicate = named(collection, &args.duplicate)?;
-    let shown = shown(&channel, collection, &duplicate).await?;
-    let mut request = DynamicMessage::new(method.input());
-    request.set_field_by_name("name", Value::String(duplicate));
-    request.set_field_by_name("reason", Value::String(args.how.reason));
-    request.set_field_by_name("validate_only", Value::Bool(args.how.dry_run));
-    wire::unary(&channel, &method, &request)
-        .await
-        .map_err(|status| wire::failure("taking a merge back", &status))?;
-    let became = if args.how.dry_run { "would be" } else { "is" };
-    writeln!(io::stdout(), "{shown}\n  {became} a record of its own again")?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,10 +1,12 @@
 //! The rpcs of the talent service. Each opens its request and calls one verb.
 
 use mingce_orm::identifier::says_none;
-use mingce_orm::{Call, Collection, Error, List, Page, wanted};
+use mingce_orm::resource::Kind;
+use mingce_orm::{Call, Collection, Error, List, Page, Since, wanted};
 use mingce_proto::codec::Reply;
 use mingce_proto::registry::{
-    ComputeStatisticsRequest, ComputeStatisticsResponse, ListLikelyDuplicatesRequest, ListLikelyDuplicatesResponse,
+    ComputeStatisticsRequest, ComputeStatisticsResponse, ListCitationsRequest, ListCitationsResponse,
+    ListLikelyDuplicatesRequest, ListLikelyDuplicatesResponse,
 };
 use mingce_proto::talent::talent_service_server::TalentService;
 use mingce_proto::talent::*;
@@ -116,14 +118,21 @@ impl TalentService for TalentRegister {
         )
     }
 
-    async fn unmerge_talent(&self, request: Request<UnmergeTalentRequest>) -> Result<Response<Reply<Talent>>, Status> {
+    async fn unmerge_talent(
+        &self,
+        request: Request<UnmergeTalentRequest>,
+    ) -> Result<Response<Reply<UnmergeTalentResponse>>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("UnmergeTalent", &r.request_id, r.validate_only, &r);
-        reply(
-            self.store
-                .unmerge::<Talents>(&cx, call, &r.name, &r.etag, &r.reason)
-                .await,
-        )
+        let named = (r.name.as_str(), r.etag.as_str());
+        let undone = self
+            .store
+            .unmerge::<Talents>(&cx, call, named, &r.reason, &kinds())
+            .await;
+        reply(undone.map(|(talent, report)| UnmergeTalentResponse {
+            talent: Some(talent),
+            report: Some(report),
+        }))
     }
 
     async fn mark_talents_distinct(
@@ -362,25 +371,39 @@ impl TalentService for TalentRegister {
         })
     }
 
+    async fn list_citations(
+        &self,
+        request: Request<ListCitationsRequest>,
+    ) -> Result<Response<Reply<ListCitationsResponse>>, Status> {
+        let (cx, r) = open(request)?;
+        let since = Since::of(r.since_sequence, r.since_time.as_ref());
+        let cited = self.store.cited(&cx, &kinds(), &r.name, since).await;
+        reply(cited.map(|(citations, more)| ListCitationsResponse { citations, more }))
+    }
+
     async fn list_revisions(
         &self,
         request: Request<ListRevisionsRequest>,
     ) -> Result<Response<Reply<ListRevisionsResponse>>, Status> {
         let (cx, r) = open(request)?;
-        let kinds = [
-            &Talents::shape().kind,
-            &Programmes::shape().kind,
-            &Designations::shape().kind,
-            &NominatingBodies::shape().kind,
-            &Recommendations::shape().kind,
-        ];
         let history = self
             .store
-            .history(&cx, &kinds, &r.name, r.page_size, &r.page_token)
+            .history(&cx, &kinds(), &r.name, r.page_size, &r.page_token)
             .await;
         reply(history.map(|(revisions, next_page_token)| ListRevisionsResponse {
             revisions,
             next_page_token,
         }))
     }
+}
+
+/// The kinds of its resources.
+fn kinds() -> [&'static Kind; 5] {
+    [
+        &Talents::shape().kind,
+        &Programmes::shape().kind,
+        &Designations::shape().kind,
+        &NominatingBodies::shape().kind,
+        &Recommendations::shape().kind,
+    ]
 }

@@ -69,5 +69,6 @@ mod start_stop;
 mod steady;
 mod talent_steps;
 mod talent_year;
+mod unmerged;
 mod upgrade;
 mod walk_through;

@@ -18,6 +18,7 @@ use wire::Wire;
 mod ends;
 mod history;
 mod lives;
+mod merging;
 pub mod request;
 mod walk;
 mod wire;
@@ -33,7 +34,7 @@ on_both_stores!(
 
 /// Steps of one walk.
 const STEPS: usize = 100;
-/// So many walks there are of each kind.
+/// So many walks there are of each kind, where `MINGCE_WALK_STEPS` does not say how many steps they have together.
 const WALKS: u64 = 4;
 
 async fn designations_of_labs(store: Store) {
@@ -90,22 +91,43 @@ async fn awards(store: Store) {
 async fn walks(store: Store, kind: &'static Kind, begin: impl AsyncFn(&mut Walk<'_>), reasons: &[&str]) {
     let clock = Clock::on("2023-01-04");
     let register = Register::start_at(store, &clock).await;
-    let (wire, mut met) = (Wire::to(&register), Met::default());
+    // Two processes share a database, and each step falls to one of them.
+    let another = match store {
+        Store::Sqlite => None,
+        Store::Postgres => Some(register.another().await),
+    };
+    let processes: Vec<&Register> = std::iter::once(&register).chain(&another).collect();
+    let (wire, mut met) = (Wire::to(&processes), Met::default());
     let given = std::env::var("MINGCE_WALK_SEED")
         .ok()
         .map(|seed| seed.parse::<u64>().unwrap());
     let by_time = || u64::from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_micros()) * 100;
     let first = given.unwrap_or_else(by_time);
-    let walks = if given.is_some() { 1 } else { WALKS };
+    let steps = std::env::var("MINGCE_WALK_STEPS")
+        .ok()
+        .map(|steps| steps.parse::<u64>().unwrap());
+    let walks = match (given, steps) {
+        (Some(_), _) => 1,
+        (None, Some(steps)) => steps.div_ceil(u64::try_from(STEPS).unwrap()),
+        (None, None) => WALKS,
+    };
     for seed in first..first + walks {
         clock.set(&first_day(seed).to_string());
+        wire.begin(seed);
         let mut walk = Walk::new(&wire, &clock, &mut met, seed);
         begin(&mut walk).await;
+        walk.make_twins().await;
         for _ in 0..STEPS {
             walk.step().await;
         }
         walk.end_all().await;
         walk.look_back().await;
+    }
+    if steps.is_some() {
+        println!(
+            "{}: {walks} walks of {STEPS} steps, {} tries of verbs, {} repeated, {} merges, {} refused, {} taken back",
+            kind.name, met.tries, met.repeated, met.merges, met.not_merged, met.unmerges
+        );
     }
     let missing = missing(kind, reasons, &met);
     let all = 2 * kind.edges().len() + reasons.len();

@@ -247,6 +247,19 @@ pub trait Read<M> {
     fn read(self) -> mingce_orm::Result<M>;
 }
 
+/// Takes a merge back, and answers the record.
+pub async fn unmerge<C: Collection>(
+    store: &Store,
+    cx: &Cx,
+    call: Call,
+    (name, etag): (&str, &str),
+    reason: &str,
+) -> mingce_orm::Result<Reply<C::Item>> {
+    let kinds = [&C::shape().kind];
+    let undone = store.unmerge::<C>(cx, call, (name, etag), reason, &kinds).await;
+    undone.map(|(item, _)| item.into())
+}
+
 impl<M: Message + Default> Read<M> for mingce_orm::Result<Reply<M>> {
     fn read(self) -> mingce_orm::Result<M> {
         self.map(|reply| reply.decode().unwrap())

@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 
 use crate::audit;
 use crate::collections::Institutes;
-use crate::ground::{self, Ground, Kind, Read, cx, once};
+use crate::ground::{self, Ground, Kind, Read, cx, once, unmerge};
 use crate::model::{Model, Op, Record, Said};
 
 /// A change in a history, before it is known which records there are.
@@ -135,7 +135,9 @@ async fn send(store: &Store, request: &Request) -> Answer {
             .merge::<Institutes>(&cx, call, (&name, &survivor), &etag, "why")
             .await
             .read(),
-        Op::Unmerge { name, etag } => store.unmerge::<Institutes>(&cx, call, &name, &etag, "why").await.read(),
+        Op::Unmerge { name, etag } => unmerge::<Institutes>(store, &cx, call, (&name, &etag), "why")
+            .await
+            .read(),
         Op::Import(said) => {
             let edit = imported(store, &cx, said.item());
             let mut done = store.change_each(&cx, vec![edit]).await.unwrap();
@@ -568,7 +570,7 @@ fn rows_of_one_import_see_each_other() {
 }
 
 #[test]
-fn merges_are_taken_back_in_the_opposite_order() {
+fn merges_are_taken_back_in_the_order_in_which_they_were_made() {
     ground::wait(async {
         let (_ground, db) = Ground::new(Kind::Sqlite).await;
         let store = ground::store(&db);
@@ -589,14 +591,8 @@ fn merges_are_taken_back_in_the_opposite_order() {
                 .read()
                 .unwrap();
         }
-        let back = store
-            .unmerge::<Institutes>(&cx, Call::default(), &made[0].name, "", "not same")
-            .await
-            .read();
-        assert_eq!(back.unwrap_err().reason(), "RECORD_NOT_ACTIVE");
-        for name in [1, 0] {
-            store
-                .unmerge::<Institutes>(&cx, Call::default(), &made[name].name, "", "not same")
+        for name in [0, 1] {
+            unmerge::<Institutes>(&store, &cx, Call::default(), (&made[name].name, ""), "not same")
                 .await
                 .read()
                 .unwrap();

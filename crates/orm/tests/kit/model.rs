@@ -170,12 +170,23 @@ impl Model {
                 if duplicate.status != RecordStatus::Duplicate {
                     return Err("RECORD_NOT_DUPLICATE");
                 }
-                let mut survivor = self.0[&duplicate.survivor].clone();
-                if survivor.status == RecordStatus::Duplicate {
-                    return Err("RECORD_NOT_ACTIVE");
+                let mut was = self.0[&duplicate.survivor].clone();
+                let mut is = was.clone();
+                is.names.retain(|n| n.1 != *name);
+                self.rewrite(is.clone())?;
+                // What the survivor was merged into has the names that it would have taken over from that alone.
+                while was.status == RecordStatus::Duplicate {
+                    let above = self.0[&was.survivor].clone();
+                    let mut changed = above.clone();
+                    let (before, after) = (taken(&above, &is), taken(&above, &was));
+                    changed
+                        .names
+                        .retain(|n| n.1 != was.name || !after.contains(&n.0) || before.contains(&n.0));
+                    let new = before.into_iter().filter(|text| !after.contains(text));
+                    changed.names.extend(new.map(|text| (text, was.name.clone())));
+                    self.write(changed.clone())?;
+                    (was, is) = (above, changed);
                 }
-                survivor.names.retain(|n| n.1 != *name);
-                self.rewrite(survivor)?;
                 self.write(Record {
                     status: RecordStatus::Active,
                     survivor: String::new(),
@@ -310,6 +321,14 @@ impl Model {
         }
         record.name.clone()
     }
+}
+
+/// The names that a record takes over from one that is merged into it.
+fn taken(above: &Record, below: &Record) -> Vec<String> {
+    let own = above.names.iter().filter(|n| n.1.is_empty()).map(|n| n.0.clone());
+    let mut known: BTreeSet<String> = own.chain([above.display_name.clone()]).collect();
+    let all = std::iter::once(&below.display_name).chain(below.names.iter().map(|n| &n.0));
+    all.filter(|text| known.insert((*text).clone())).cloned().collect()
 }
 
 fn active(record: &Record) -> Result<(), &'static str> {

@@ -10,7 +10,7 @@ use prost::Message;
 use sea_orm::DbBackend;
 
 use crate::collections::Persons;
-use crate::ground::{Ground, Kind, Read, call, cx, make, once, query, vault, wait};
+use crate::ground::{Ground, Kind, Read, call, cx, make, once, query, unmerge, vault, wait};
 
 const DOCUMENT: &str = "E12345678-invented";
 const BIRTH: &str = "1949-07-31";
@@ -211,8 +211,7 @@ async fn sealed_fields_stay(kind: Kind) {
     expect_hidden(&db).await;
 
     // A new document is sealed anew and frees the old key; emptied fields leave no part.
-    store
-        .unmerge::<Persons>(&cx, call(), &made.name, "", "not same")
+    unmerge::<Persons>(&store, &cx, call(), (&made.name, ""), "not same")
         .await
         .read()
         .unwrap();

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 
 use crate::audit;
 use crate::collections::Institutes;
-use crate::ground::{self, Ground, Kind, Read, call, number, once};
+use crate::ground::{self, Ground, Kind, Read, call, number, once, unmerge};
 use crate::model::{Op, Record};
 use crate::shared_reads::on_one_thread;
 use crate::waves::{Ask, Planned, label, plan, waves};
@@ -94,7 +94,9 @@ async fn send(store: &Store, planned: Planned, names: Names) -> Told {
                         .merge::<Institutes>(&cx, call, (&both.0, &both.1), &etag, "why")
                         .await
                 }
-                Op::Unmerge { name, etag } => store.unmerge::<Institutes>(&cx, call, &real(&name), &etag, "why").await,
+                Op::Unmerge { name, etag } => {
+                    unmerge::<Institutes>(store, &cx, call, (&real(&name), &etag), "why").await
+                }
                 Op::Import(_) => unreachable!("an import is no single call"),
             }
         }

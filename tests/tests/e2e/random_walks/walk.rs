@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tonic::Code;
 
 use super::lives::{Edge, Kind, OBJECTION};
+use super::merging::{Known, Twins};
 use super::request::{Dice, Names};
 use super::wire::Wire;
 
@@ -43,6 +44,10 @@ pub struct World {
     pub other_verbs: &'static [&'static str],
     /// Resource name of a person who reviews; empty where nothing is reviewed.
     pub reviewer: String,
+    /// Organizations, labs and persons that it goes about.
+    pub known: Vec<Known>,
+    /// Pairs of records of one of them, which are merged and taken apart.
+    pub twins: Vec<Twins>,
     /// Resource names of its rounds.
     pub rounds: Vec<String>,
     pub names: Names,
@@ -61,6 +66,10 @@ pub struct Met {
     pub tries: usize,
     /// Calls that were repeated with their request id.
     pub repeated: usize,
+    /// Records that were merged, that were not, and that were taken apart again.
+    pub merges: usize,
+    pub not_merged: usize,
+    pub unmerges: usize,
 }
 
 pub struct Walk<'a> {
@@ -75,7 +84,7 @@ pub struct Walk<'a> {
     /// The place of the case that most steps are about.
     focus: usize,
     /// What was read last of a step, for the next.
-    fresh: Option<(String, Value)>,
+    pub fresh: Option<(String, Value)>,
     objections: Vec<(Thing, Thing)>,
     /// All that ever lived in it.
     all: Vec<Thing>,
@@ -174,6 +183,7 @@ impl<'a> Walk<'a> {
             91..=93 => self.update(&case, &before).await,
             94..=95 if is_reviewed => self.review(&case, &before).await,
             96 if !self.world.rounds.is_empty() && self.dice.in_hundred(30) => self.close_a_round().await,
+            97..=98 if !self.world.twins.is_empty() => self.merge_or_unmerge(&case, &before).await,
             _ => self.try_one(&case, &before, &[]).await,
         }
     }
@@ -237,7 +247,10 @@ impl<'a> Walk<'a> {
         let (wire, number) = (self.wire, self.world.names.new_number());
         let beginning = &self.world.beginnings[place];
         let (kind, rpc) = (beginning.kind, beginning.rpc);
-        let request = beginning.request.to_string().replace("{n}", &number.to_string());
+        let mut request = beginning.request.to_string().replace("{n}", &number.to_string());
+        for (duplicate, survivor) in self.world.twins.iter().filter_map(Twins::merged) {
+            request = request.replace(duplicate, survivor);
+        }
         let request: Value = serde_json::from_str(&request).unwrap();
         self.say(format!("{rpc} {request}"));
         let made = wire.done(rpc, request).await;

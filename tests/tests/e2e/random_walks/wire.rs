@@ -1,5 +1,7 @@
 //! Calls of any method by its name, with requests and answers as JSON: one driver for all kinds of case.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use mingce_e2e::wire::Caller;
 use mingce_e2e::{Failure, Register};
 use mingce_proto::names::POOL;
@@ -7,8 +9,13 @@ use prost::Message;
 use prost_reflect::{DynamicMessage, MessageDescriptor, MethodDescriptor, SerializeOptions};
 use serde_json::Value;
 
-/// A connection to a register.
-pub struct Wire(Caller);
+use super::request::Dice;
+
+/// Connections to the processes of a register, which may be several on one database: each call goes to one of them.
+pub struct Wire {
+    processes: Vec<Caller>,
+    turn: AtomicU64,
+}
 
 /// A method by its name, for example `mingce.labs.v1.LabService/GetLab`.
 pub fn method(name: &str) -> MethodDescriptor {
@@ -34,15 +41,28 @@ fn to_json(message: &DynamicMessage) -> Value {
 }
 
 impl Wire {
-    pub fn to(register: &Register) -> Self {
-        Self(Caller::to(register))
+    pub fn to(registers: &[&Register]) -> Self {
+        Self {
+            processes: registers.iter().map(|register| Caller::to(register)).collect(),
+            turn: AtomicU64::new(0),
+        }
+    }
+
+    /// From here on calls go to the processes in an order that depends on the seed alone.
+    pub fn begin(&self, seed: u64) {
+        self.turn.store(seed, Ordering::Relaxed);
+    }
+
+    fn process(&self) -> &Caller {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        &self.processes[Dice::new(turn).below(self.processes.len())]
     }
 
     /// Calls a method.
     pub async fn call(&self, name: &str, request: &Value) -> Result<Value, Failure> {
         let method = method(name);
         let message = from_json(method.input(), request).encode_to_vec().into();
-        let answer = self.0.call(name, false, vec![message]).await?;
+        let answer = self.process().call(name, false, vec![message]).await?;
         Ok(to_json(&DynamicMessage::decode(method.output(), answer).unwrap()))
     }
 

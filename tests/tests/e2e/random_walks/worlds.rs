@@ -5,6 +5,7 @@ use jiff::{Span, ToSpan};
 use serde_json::{Value, json};
 
 use super::lives::{AWARD, BODY, Kind, LAB, RECOMMENDATION, TALENT};
+use super::merging::{Known, LABORATORY, ORGANIZATION, PERSON, Sort};
 use super::walk::{Beginning, Thing, Walk};
 
 const LEVEL: &str = "LEVEL_DISTRICT";
@@ -49,26 +50,33 @@ impl Walk<'_> {
         self.today().checked_add(span).unwrap().to_string()
     }
 
-    async fn made(&self, rpc: &str, request: Value) -> String {
+    pub async fn made(&self, rpc: &str, request: Value) -> String {
         let made = self.wire.done(rpc, request).await;
         made["name"].as_str().unwrap().to_owned()
     }
 
-    async fn organization(&self, name: &str) -> String {
-        let organization = json!({"display_name": name});
-        let rpc = "mingce.labs.v1.LabService/CreateOrganization";
-        self.made(rpc, json!({"organization": organization})).await
+    async fn organization(&mut self, name: &str) -> String {
+        self.known(&ORGANIZATION, json!({"display_name": name})).await
     }
 
-    async fn person(&self, name: &str, birth_date: &str) -> String {
-        let talent = json!({"display_name": name, "birth_date": birth_date});
-        let rpc = "mingce.talent.v1.TalentService/CreateTalent";
-        self.made(rpc, json!({"talent": talent})).await
-    }
-
-    async fn lab(&self, lab: Value) -> String {
-        self.made("mingce.labs.v1.LabService/CreateLab", json!({"lab": lab}))
+    async fn person(&mut self, name: &str, birth_date: &str) -> String {
+        self.known(&PERSON, json!({"display_name": name, "birth_date": birth_date}))
             .await
+    }
+
+    async fn lab(&mut self, lab: Value) -> String {
+        self.known(&LABORATORY, lab).await
+    }
+
+    /// Makes a record of what the world goes about.
+    async fn known(&mut self, sort: &'static Sort, body: Value) -> String {
+        let name = self.made(sort.create, json!({sort.field: body})).await;
+        self.world.known.push(Known {
+            sort,
+            body,
+            name: name.clone(),
+        });
+        name
     }
 
     async fn programme(&self, name: &str, family: &str) -> String {
