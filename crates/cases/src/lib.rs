@@ -16,6 +16,7 @@ use mingce_orm::{Cx, Db, Result, Store, Vault};
 use mingce_proto::registry::case_service_server::CaseServiceServer;
 use mingce_server::{Clock, Failure, Host, Server};
 
+mod documents;
 mod due;
 mod merges;
 mod notices;

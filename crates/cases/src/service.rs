@@ -257,6 +257,14 @@ impl CaseService for CaseRegister {
         reply(self.due_work(&cx, &r).await)
     }
 
+    async fn list_decision_documents(
+        &self,
+        request: Request<ListDecisionDocumentsRequest>,
+    ) -> Answered<ListDecisionDocumentsResponse> {
+        let (cx, r) = open(request)?;
+        reply(self.decision_documents(&cx, &r).await)
+    }
+
     async fn list_case_revisions(
         &self,
         request: Request<ListCaseRevisionsRequest>,

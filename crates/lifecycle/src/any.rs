@@ -9,12 +9,14 @@ use mingce_orm::store::{Entered, settled};
 use mingce_orm::work::head_of;
 use mingce_orm::{Answer, Cx, Error, List, Result, Stamp, Store, Work};
 use mingce_proto::registry::{
-    CaseFacts, CaseKind, CaseVerb, DecisionDifference, DueKind, DueWork, Policy, ReviewTerms, UndecidedCase, View,
+    CaseFacts, CaseKind, CaseVerb, DecisionDifference, DocumentOfCase, DueKind, DueWork, Policy, ReviewTerms,
+    UndecidedCase, View,
 };
 use prost::bytes::Bytes;
 
 use crate::case::{At, Case, Parties, arrive, facts, policy_of};
 use crate::cross::verbs;
+use crate::document;
 use crate::life::{Arrival, Phase};
 use crate::policy::Policies;
 use crate::replay::{self, Marks, Tried, Wanted};
@@ -31,6 +33,9 @@ pub struct Seen {
     /// Whether reviewers work on it.
     pub is_in_review: bool,
 }
+
+/// A page of documents with their cases, and the token for the next.
+pub type DocumentPage = (Vec<DocumentOfCase>, String);
 
 /// A page of due work and the token for the next.
 pub type DuePage = (Vec<DueWork>, String);
@@ -123,6 +128,13 @@ pub trait AnyCase: fmt::Debug + Send + Sync {
     fn is_under(&self, work: &mut Work, policy: &str) -> Result<bool>;
     /// What falls due up to a day, by day.
     fn due<'a>(&'a self, store: &'a Store, cx: &'a Cx, wanted: Due<'a>) -> BoxFuture<'a, Result<DuePage>>;
+    /// Documents of decisions with their cases, by their numbers.
+    fn documents<'a>(
+        &'a self,
+        store: &'a Store,
+        cx: &'a Cx,
+        wanted: document::Wanted<'a>,
+    ) -> BoxFuture<'a, Result<DocumentPage>>;
     /// Does what falls due by itself for a case, once: one that is not due any more stays as it is.
     ///
     /// # Errors
@@ -371,7 +383,7 @@ impl<C: ByItself> AnyCase for Of<C> {
                         Ok(UndecidedCase {
                             name: head_of(item)?.name,
                             display_name: C::display(work, item)?,
-                            state: state_name::<C>(C::state(item)),
+                            state: document::state::<C>(item),
                         })
                     })
                     .collect();
@@ -434,6 +446,15 @@ impl<C: ByItself> AnyCase for Of<C> {
         })
     }
 
+    fn documents<'a>(
+        &'a self,
+        store: &'a Store,
+        cx: &'a Cx,
+        wanted: document::Wanted<'a>,
+    ) -> BoxFuture<'a, Result<DocumentPage>> {
+        Box::pin(document::find::<C>(store, cx, wanted))
+    }
+
     fn by_itself(&self, work: &mut Work, at: &At, name: &str) -> Result<Answer> {
         let item = work.require::<C>(name)?;
         let facts = facts::<C>(&item);
@@ -479,14 +500,6 @@ fn all(filter: &str) -> List<'_> {
         view: View::Full as i32,
         ..List::default()
     }
-}
-
-fn state_name<C: Case>(number: i32) -> String {
-    let named = mingce_proto::names::values(C::life().state_enum);
-    named
-        .into_iter()
-        .find(|(_, value)| *value == number)
-        .map_or(String::new(), |(name, _)| name)
 }
 
 /// The kind of case that has a name, of those that a process serves.

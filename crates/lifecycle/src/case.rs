@@ -6,12 +6,15 @@ use jiff::civil::Date;
 use mingce_orm::resource::Kind;
 use mingce_orm::work::head_of;
 use mingce_orm::{Blocker, Class, Cx, Error, Result, Work};
-use mingce_proto::registry::{CaseFacts, CaseKind, DueKind, NoticeTerms, Policy, PublicField, ReviewTerms};
+use mingce_proto::registry::{
+    CaseFacts, CaseKind, DecisionDocument, DueKind, NoticeTerms, Policy, PublicField, ReviewTerms,
+};
 
 use crate::calendar::{Calendar, UnknownYear};
 use crate::correct::{Held, expect_kept};
 use crate::cross::Crossing;
 use crate::day;
+use crate::document::Decided;
 use crate::life::{Living, Phase};
 use crate::policy::Policies;
 use crate::replay::{self, Pool, Replays, Wanted};
@@ -234,6 +237,16 @@ pub trait Case: Living {
     fn decision_date(_item: &Self::Item) -> &str {
         ""
     }
+    /// The documents of its decisions.
+    fn documents(item: &Self::Item) -> &[DecisionDocument];
+    /// The number of the document of its decision, to be changed.
+    fn document_number_mut(item: &mut Self::Item) -> &mut String;
+    /// The numbers of documents that parts of it have, which are only added to.
+    fn documents_of_parts(_item: &Self::Item) -> Vec<&str> {
+        Vec::new()
+    }
+    /// What it says of the document of its decision.
+    fn decided_by(item: &Self::Item) -> Decided<'_>;
     /// What has to hold of it after a correction of some of these fields, as it had to for the decision.
     fn of_decision() -> &'static [Held<Self>] {
         &[]

@@ -363,6 +363,20 @@ macro_rules! called {
             name: $request.name.clone(),
             etag: $request.etag.clone(),
             stamp: call.stamp("", &$request.reason),
+            ..$crate::Step::default()
+        };
+        (call, step)
+    }};
+}
+
+/// The same of a request that names the document of a decision.
+#[macro_export]
+macro_rules! by_document {
+    ($method:literal, $request:expr) => {{
+        let (call, mut step) = $crate::called!($method, $request);
+        step.document = $crate::cross::Document {
+            number: $request.document_number.clone(),
+            issuer: $request.issuer.clone(),
         };
         (call, step)
     }};

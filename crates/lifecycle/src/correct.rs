@@ -26,25 +26,13 @@ pub struct Correction<C: Collection> {
     pub mask: Mask,
     /// A resource with what is right in them.
     pub given: C::Item,
-    /// The document by which it is corrected.
-    pub document_number: String,
 }
 
 /// What a correction of some fields is under.
 pub type Held<C> = (&'static [&'static str], Guard<C>);
 
-/// The document that a decision stands in, beside its reason: for what keeps no number of its own.
-pub fn with_document(reason: &str, document_number: &str) -> String {
-    match (reason, document_number) {
-        (reason, "") => reason.to_owned(),
-        ("", number) => number.to_owned(),
-        (reason, number) => format!("{reason} ({number})"),
-    }
-}
-
 /// The call of a correction. It leads nowhere: the case stays in its state, and under the policy that it is under.
-pub fn correct<C: Case>(mut step: Step, wanted: Correction<C>) -> Move<C> {
-    step.stamp.reason = with_document(&step.stamp.reason, &wanted.document_number);
+pub fn correct<C: Case>(step: Step, wanted: Correction<C>) -> Move<C> {
     let act = move |item: &mut C::Item, crossing: &mut Crossing<'_>| {
         let before = item.clone();
         *item = settled::<C>(&wanted.mask.apply::<C>(&before, &wanted.given)?)?;
@@ -335,16 +323,6 @@ mod tests {
     use super::*;
     use mingce_proto::awards::{Award, Contributor};
     use mingce_proto::registry::{OrganizationReference, TalentReference};
-
-    #[test]
-    fn a_document_stands_beside_the_reason() {
-        assert_eq!(
-            with_document("严重失实", "青科规〔2024〕2号"),
-            "严重失实 (青科规〔2024〕2号)"
-        );
-        assert_eq!(with_document("", "青科规〔2024〕2号"), "青科规〔2024〕2号");
-        assert_eq!(with_document("严重失实", ""), "严重失实");
-    }
 
     fn message(award: &Award) -> Value {
         let descriptor = POOL.get_message_by_name("mingce.awards.v1.Award").unwrap();

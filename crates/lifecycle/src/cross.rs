@@ -3,9 +3,10 @@
 use mingce_orm::store::{expect_active, expect_etag, settled};
 use mingce_orm::work::head_of;
 use mingce_orm::{Answer, Blocker, Class, Error, Result, Stamp, Work};
-use mingce_proto::registry::{self, CaseVerb, Policy, RecordStatus};
+use mingce_proto::registry::{self, CaseVerb, DecisionDocument, Policy, RecordStatus};
 
 use crate::case::{At, Look, policy_of};
+use crate::document;
 use crate::life::{Arrival, Edge, Living};
 
 /// What a call of a verb says beside what the verb itself needs.
@@ -17,6 +18,17 @@ pub struct Step {
     pub etag: String,
     /// For the ledger.
     pub stamp: Stamp,
+    /// The document of the decision, and who issued it; empty for none.
+    pub document: Document,
+}
+
+/// The document that a call of a verb names.
+#[derive(Debug, Clone, Default)]
+pub struct Document {
+    /// Its number.
+    pub number: String,
+    /// Who issued it.
+    pub issuer: String,
 }
 
 /// What an act of a verb sees beside the case.
@@ -30,6 +42,8 @@ pub struct Crossing<'a> {
     pub policy: Option<&'a Policy>,
     /// For the ledger: what else changes has the same reason.
     pub stamp: &'a Stamp,
+    /// What else is decided is decided by the same document.
+    pub document: &'a Document,
 }
 
 /// What a verb does to its case beside leading to another state. Where the edge leads to several, it sets the state.
@@ -102,6 +116,7 @@ impl<C: Living> Move<C> {
             at,
             policy: policy.as_ref(),
             stamp: &self.step.stamp,
+            document: &self.step.document,
         };
         (self.act)(&mut item, &mut crossing)?;
         if !edge.leads(state, C::state(&item)) {
@@ -110,6 +125,19 @@ impl<C: Living> Move<C> {
                 self.verb,
                 C::state(&item)
             )));
+        }
+        let Document { number, issuer } = &self.step.document;
+        if !number.is_empty() {
+            let state = document::state::<C>(&item);
+            if let Some(documents) = C::documents_mut(&mut item) {
+                documents.push(DecisionDocument {
+                    number: number.clone(),
+                    date: at.today.to_string(),
+                    issuer: issuer.clone(),
+                    verb: self.verb.to_owned(),
+                    state,
+                });
+            }
         }
         if self.arrives {
             let mut arrival = Arrival {

@@ -11,7 +11,15 @@ const OFFSET_SECONDS: i64 = 8 * 3600;
 /// # Errors
 /// Where its time is none.
 pub fn today(cx: &Cx) -> Result<Date> {
-    let local = Timestamp::from_second(cx.now.div_euclid(1_000_000) + OFFSET_SECONDS).map_err(Error::internal)?;
+    of(cx.now)
+}
+
+/// The day of a time, in microseconds since 1970.
+///
+/// # Errors
+/// Where it is none.
+pub fn of(time: i64) -> Result<Date> {
+    let local = Timestamp::from_second(time.div_euclid(1_000_000) + OFFSET_SECONDS).map_err(Error::internal)?;
     Ok(jiff::tz::TimeZone::UTC.to_datetime(local).date())
 }
 

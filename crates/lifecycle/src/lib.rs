@@ -8,6 +8,7 @@ pub mod cases;
 pub mod correct;
 pub mod cross;
 pub mod day;
+pub mod document;
 pub mod guard;
 pub mod life;
 pub mod notice;

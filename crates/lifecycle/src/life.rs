@@ -1,6 +1,7 @@
 //! A life cycle as data: states, and the edges between them with their guards.
 
 use mingce_orm::{Blocker, Collection, Result};
+use mingce_proto::registry::DecisionDocument;
 
 use crate::case::Look;
 
@@ -145,6 +146,10 @@ pub trait Living: Collection {
     /// Where a day cannot be computed.
     fn arrive(_item: &mut Self::Item, _look: &mut Arrival<'_>) -> Result<()> {
         Ok(())
+    }
+    /// The documents of its decisions, where it keeps them.
+    fn documents_mut(_item: &mut Self::Item) -> Option<&mut Vec<DecisionDocument>> {
+        None
     }
     /// Puts the verbs that lead on from here into an answer.
     fn show(item: &mut Self::Item, verbs: Vec<mingce_proto::registry::CaseVerb>);

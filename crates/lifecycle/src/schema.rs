@@ -2,10 +2,11 @@
 
 use mingce_orm::schema::Sql::{self, Integer, Text};
 use mingce_orm::schema::{resource, run};
-use mingce_orm::{Collection, Column, Field, names::enum_values};
+use mingce_orm::{Cell, Collection, Column, Field, names::enum_values};
 use sea_orm_migration::prelude::*;
 
 use crate::case::Case;
+use crate::document;
 
 /// The migrations of the shared tables, which services that share a database share.
 #[derive(Debug)]
@@ -130,6 +131,10 @@ pub fn fields<C: Case + Collection>() -> Vec<Field<C>> {
         Field {
             column: Column::one_of("due", enum_values("mingce.registry.v1.DueKind")).dimension(),
             get: |item| C::facts(item).map_or(0, |f| f.due).into(),
+        },
+        Field {
+            column: document::column(),
+            get: |item| Cell::many(C::documents(item).iter().map(|d| d.number.as_str())),
         },
     ]
 }

@@ -60,6 +60,7 @@ pub const COLLECTIONS: [Collection; 8] = [
             "year",
             "case",
             "verbs",
+            "documents",
             "building_end_date",
             "extensions",
             "evaluations",
@@ -94,6 +95,7 @@ pub const COLLECTIONS: [Collection; 8] = [
             "year",
             "case",
             "verbs",
+            "documents",
             "family",
             "midterm_date",
             "midterm_passed",
@@ -109,7 +111,7 @@ pub const COLLECTIONS: [Collection; 8] = [
     },
     Collection::new(collections::SCHEMES, "mingce.awards.v1.Scheme", AWARDS, "Schemes"),
     Collection {
-        own_output_only: &["level", "category", "case", "verbs"],
+        own_output_only: &["level", "category", "case", "verbs", "documents"],
         ..Collection::new(collections::AWARDS, "mingce.awards.v1.Award", AWARDS, "Awards")
     },
 ];

@@ -1,5 +1,9 @@
 //! The fields of a resource that can be filtered, sorted and counted by.
 
+use std::borrow::Cow;
+
+use crate::text;
+
 /// What the values of a field are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Type {
@@ -36,6 +40,8 @@ pub struct Column {
     pub dimension: bool,
     /// Its values name records. One that was merged counts, and is found, as the record that stands for it.
     pub cites: bool,
+    /// Its values are numbers of documents, compared in the form of [`crate::text::document_number`].
+    pub document: bool,
 }
 
 impl Column {
@@ -49,12 +55,20 @@ impl Column {
             sortable: true,
             dimension: false,
             cites: false,
+            document: false,
         }
     }
 
     /// A field of words.
     pub const fn text(name: &'static str) -> Self {
         Self::new(name, Type::Text)
+    }
+
+    /// A field of numbers of documents (文号).
+    pub const fn document(name: &'static str) -> Self {
+        let mut column = Self::new(name, Type::Text);
+        column.document = true;
+        column
     }
 
     /// A field with a whole number.
@@ -85,6 +99,15 @@ impl Column {
     /// A field with one of these values: their full names in the contract, and their numbers.
     pub const fn one_of(name: &'static str, values: &'static [(&'static str, i32)]) -> Self {
         Self::new(name, Type::Enum(values))
+    }
+
+    /// A text of it in the form in which rows have it and filters compare it.
+    pub fn form<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if self.document {
+            Cow::Owned(text::document_number(text))
+        } else {
+            text::grouped(text)
+        }
     }
 
     /// The same with several values, so that nothing can be sorted by it.

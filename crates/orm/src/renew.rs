@@ -28,16 +28,11 @@ const PIECE: i64 = 1000;
 pub async fn renew<C: Collection>(db: &Db, migrate: bool) -> Result<()> {
     let table = C::TABLE;
     let name = format!("text {table}");
-    let look = "SELECT value FROM settings WHERE name = ?";
-    let noted = db.owner().query_one_raw(db.sql(look, [name.as_str().into()])).await?;
-    let noted: Option<String> = noted.map(|row| row.try_get_by_index(0)).transpose()?;
-    if noted.as_deref() == Some(VERSION) {
+    if is_noted(db, &name, VERSION).await? {
         return Ok(());
     }
     if !migrate && has_rows(db.owner(), table).await? {
-        let said = "names, numbers and the search index are as an earlier version of mingce wrote them: stop what uses the database, \
-                    back it up and run `mingce migrate`";
-        return Err(Error::new(Class::Precondition, "INDEX_OUTDATED", said));
+        return Err(outdated());
     }
     for records in anew::<C>(db).await? {
         tracing::warn!(
@@ -61,15 +56,58 @@ pub async fn anew<C: Collection>(db: &Db) -> Result<Vec<Vec<String>>> {
         equal = keys_anew(&transaction, C::TABLE).await?;
         equal.extend(namesakes::<C>(&transaction).await?);
     }
-    let note =
-        "INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
     for name in [name.as_str(), "text"] {
         transaction
-            .execute_raw(db.sql(note, [name.into(), VERSION.into()]))
+            .execute_raw(db.sql(NOTE, [name.into(), VERSION.into()]))
             .await?;
     }
     transaction.commit().await?;
     Ok(equal)
+}
+
+/// Whether a thing is noted to be of this version.
+///
+/// # Errors
+/// Where the database cannot be read.
+pub async fn is_noted(db: &Db, name: &str, version: &str) -> Result<bool> {
+    let look = "SELECT value FROM settings WHERE name = ?";
+    let noted = db.owner().query_one_raw(db.sql(look, [name.into()])).await?;
+    let noted: Option<String> = noted.map(|row| row.try_get_by_index(0)).transpose()?;
+    Ok(noted.as_deref() == Some(version))
+}
+
+/// Notes that a thing is of this version.
+///
+/// # Errors
+/// Where the database cannot be written.
+pub async fn note(db: &Db, name: &str, version: &str) -> Result<()> {
+    db.owner()
+        .execute_raw(db.sql(NOTE, [name.into(), version.into()]))
+        .await?;
+    Ok(())
+}
+
+/// Refuses what is not noted to be of this version, unless it is to be renewed next, or the collection has no rows: then it is noted.
+///
+/// # Errors
+/// `INDEX_OUTDATED`.
+pub async fn expect<C: Collection>(db: &Db, name: &str, version: &str, migrate: bool) -> Result<()> {
+    if is_noted(db, name, version).await? {
+        return Ok(());
+    }
+    if !has_rows(db.owner(), C::TABLE).await? {
+        return note(db, name, version).await;
+    }
+    if migrate { Ok(()) } else { Err(outdated()) }
+}
+
+const NOTE: &str =
+    "INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+
+fn outdated() -> Error {
+    let said = "names, numbers and the search index are as an earlier version of mingce wrote them: stop what uses the database, \
+                back it up and run `mingce migrate`";
+    Error::new(Class::Precondition, "INDEX_OUTDATED", said)
 }
 
 async fn has_rows(on: &impl ConnectionTrait, table: &str) -> Result<bool> {

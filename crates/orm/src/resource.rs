@@ -465,17 +465,18 @@ pub(crate) fn cell<C: Collection>(resource: &C::Item, head: &Head, column: &str)
         "survivor" => Cell::Text(head.survivor.clone()),
         name => {
             let place = shape.kind.columns.iter().position(|c| c.name == name);
-            let get = place.and_then(|place| shape.get.get(place));
-            grouped(get.ok_or_else(|| Error::internal(format!("{name} is no column")))?(
-                resource,
-            ))
+            let column = place.and_then(|place| shape.kind.columns.get(place).zip(shape.get.get(place)));
+            let (column, get) = column.ok_or_else(|| Error::internal(format!("{name} is no column")))?;
+            formed(column, get(resource))
         }
     })
 }
 
 /// The values of the columns of a resource, as its rows have them.
 pub(crate) fn cells<C: Collection>(resource: &C::Item) -> Vec<Cell> {
-    C::shape().get.iter().map(|get| grouped(get(resource))).collect()
+    let shape = C::shape();
+    let columns = shape.kind.columns.iter().zip(&shape.get);
+    columns.map(|(column, get)| formed(column, get(resource))).collect()
 }
 
 /// The whole names of a resource, folded, where an import matches by them.
@@ -488,8 +489,8 @@ pub(crate) fn whole_names<C: Collection>(resource: &C::Item) -> BTreeSet<String>
 }
 
 /// A value in the form in which filters and statistics compare.
-fn grouped(cell: Cell) -> Cell {
-    let own = |text: String| match text::grouped(&text) {
+fn formed(column: &Column, cell: Cell) -> Cell {
+    let own = |text: String| match column.form(&text) {
         std::borrow::Cow::Borrowed(_) => text,
         std::borrow::Cow::Owned(other) => other,
     };

@@ -140,7 +140,7 @@ fn single(backend: DbBackend, column: &Column, operator: Operator, value: &Wante
         (Operator::Less | Operator::LessOrEqual, _) => format!(" AND t.{name} <> 0"),
         _ => String::new(),
     };
-    Condition::new(&format!("(t.{name} {sign} ?{known})"), [bound(value)])
+    Condition::new(&format!("(t.{name} {sign} ?{known})"), [bound(column, value)])
 }
 
 /// A range of days. A stored year or month is in it where all of its days are: what is not certain is not found. `None` for what is no
@@ -179,7 +179,8 @@ fn has(column: &Column, value: &Wanted) -> Condition {
         (Wanted::Any, Type::Text | Type::Date | Type::Name(_)) => Condition::new(&format!("(t.{name} <> '')"), []),
         (Wanted::Any, _) => Condition::new(&format!("(t.{name} <> 0)"), []),
         (Wanted::Text(text), Type::Text) => {
-            let escaped = text::grouped(text)
+            let escaped = column
+                .form(text)
                 .replace('\\', "\\\\")
                 .replace('%', "\\%")
                 .replace('_', "\\_");
@@ -187,14 +188,14 @@ fn has(column: &Column, value: &Wanted) -> Condition {
             let pattern = format!("%{}%", escaped.to_ascii_lowercase());
             Condition::new(&format!("(LOWER(t.{name}) LIKE ? ESCAPE '\\')"), [pattern.into()])
         }
-        _ => Condition::new(&format!("(t.{name} = ?)"), [bound(value)]),
+        _ => Condition::new(&format!("(t.{name} = ?)"), [bound(column, value)]),
     }
 }
 
 fn in_index(backend: DbBackend, table: &str, column: &Column, operator: Operator, value: &Wanted) -> Condition {
     let token = match value {
         Wanted::Any => text::value_token(column.name, None),
-        value => text::value_token(column.name, Some(&text_of(value))),
+        value => text::value_token(column.name, Some(&text_of(column, value))),
     };
     let term = Term {
         text: token,
@@ -211,7 +212,7 @@ fn one_of_many(backend: DbBackend, table: &str, column: &Column, operator: Opera
     let test = match (cited(column, value), value) {
         (Some(record), _) => names_same(backend, "v.value", true, record),
         (None, Wanted::Any) => Condition::new("", []),
-        (None, value) => Condition::new("v.value = ?", [text_of(value).into()]),
+        (None, value) => Condition::new("v.value = ?", [text_of(column, value).into()]),
     };
     let (mut values, test) = match test.text.as_str() {
         "" => (Vec::new(), String::new()),
@@ -224,19 +225,19 @@ fn one_of_many(backend: DbBackend, table: &str, column: &Column, operator: Opera
     )
 }
 
-fn bound(value: &Wanted) -> Value {
+fn bound(column: &Column, value: &Wanted) -> Value {
     match value {
-        Wanted::Text(text) => text::grouped(text).into_owned().into(),
+        Wanted::Text(text) => column.form(text).into_owned().into(),
         Wanted::Integer(number) => (*number).into(),
         Wanted::Boolean(yes) => i64::from(*yes).into(),
         Wanted::Any => "".into(),
     }
 }
 
-fn text_of(value: &Wanted) -> String {
+fn text_of(column: &Column, value: &Wanted) -> String {
     match value {
         // As the columns have it.
-        Wanted::Text(text) => text::grouped(text).into_owned(),
+        Wanted::Text(text) => column.form(text).into_owned(),
         Wanted::Integer(number) => number.to_string(),
         Wanted::Boolean(yes) => yes.to_string(),
         Wanted::Any => String::new(),

@@ -140,6 +140,18 @@ where
     }
 }
 
+/// The clock that the flags say.
+///
+/// # Errors
+/// Where its file cannot be read.
+pub fn clock(flags: &Flags) -> Result<Clock, Failure> {
+    let Some(file) = &flags.clock else {
+        return Ok(Clock::default());
+    };
+    tracing::warn!("the time is that of {}: for trials only", file.display());
+    Clock::of_file(file).map_err(Failure::Files)
+}
+
 /// Memory in pages of 4 KiB, where the system would give ones of 2 MiB: each thread has a little of many sizes, and would hold
 /// a whole page for each. The process then has a third less memory, and a get takes a tenth longer (docs/adr/0013-profile.md).
 fn small_pages() {
@@ -184,13 +196,7 @@ impl Host {
                 "the system lets this program have {most} open files: fewer connections than the server would take"
             );
         }
-        let clock = match &flags.clock {
-            None => Clock::default(),
-            Some(file) => {
-                tracing::warn!("the time is that of {}: for trials only", file.display());
-                Clock::of_file(file).map_err(Failure::Files)?
-            }
-        };
+        let clock = clock(&flags)?;
         let calendar = Arc::new(calendar(flags.calendar.as_deref())?);
         let mut server = Server::new(Config {
             listen: flags.listen.clone(),

@@ -239,8 +239,6 @@ pub struct Right<C: Collection> {
     pub resource: Option<C::Item>,
     /// The fields that are corrected.
     pub paths: Option<prost_types::FieldMask>,
-    /// The document by which they are.
-    pub document_number: String,
 }
 
 /// Corrects what the decision on a case says, its references resolved.
@@ -260,11 +258,7 @@ pub async fn correct<C: Case>(
         Ok(given) => given,
         Err(error) => return service.store().answered::<C>(cx, &call).await?.ok_or(error),
     };
-    let correction = Correction {
-        mask,
-        given,
-        document_number: right.document_number,
-    };
+    let correction = Correction { mask, given };
     let wanted = correct::correct::<C>(step, correction);
     cases.go(cx, Called { call, wanted }).await
 }

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use data_encoding::HEXLOWER;
 use mingce_lifecycle::case::may_write;
 use mingce_lifecycle::round::give_back_place;
-use mingce_lifecycle::{Case, Living, Phase};
+use mingce_lifecycle::{Case, Living, Phase, document};
 use mingce_orm::names::{Problems, enum_values, settle_ranks};
 use mingce_orm::text::fold;
 use mingce_orm::{Cell, Collection, Column, Cx, Field, Key, Result, Shape, Stamp, Violation, Work};
@@ -79,7 +79,7 @@ impl Collection for Awards {
     const SINGULAR: &'static str = "award";
     const FULL_ONLY: &'static [&'static str] = &["motivation", "evidence"];
     const DEFAULT_ORDER: &'static str = "year desc, title";
-    const OUTPUT_ONLY: &'static [&'static str] = &["level", "category", "case", "verbs"];
+    const OUTPUT_ONLY: &'static [&'static str] = &["level", "category", "case", "verbs", "documents"];
 
     const DERIVED: &'static [(&'static str, &'static str)] = &[("scheme", "level"), ("scheme", "category")];
 
@@ -159,7 +159,7 @@ impl Collection for Awards {
                     get: |a| i64::try_from(a.contributors.len()).unwrap_or(0).into(),
                 },
                 Field {
-                    column: Column::text("document_number").dimension(),
+                    column: Column::document("document_number").dimension(),
                     get: |a| a.document_number.as_str().into(),
                 },
                 Field {
@@ -228,6 +228,7 @@ impl Collection for Awards {
             problems.before_decision(is_case, &mut later);
             problems.before_decision(is_case, &mut [("money_fen", &mut item.money_fen)]);
         }
+        document::settle::<Self>(item);
         if item.number.is_empty() && matches!(item.state(), S::Approved | S::Conferred | S::Revoked) {
             let said = "an award that was approved has a number: give the one of its certificate";
             problems.add("number", "NUMBER_MISSING", said);

@@ -1,6 +1,6 @@
 //! The rpcs of the life cycle of awards. Each opens its request and tries one verb.
 
-use mingce_lifecycle::called;
+use mingce_lifecycle::by_document;
 use mingce_orm::{Call, Cx, Result as Done};
 use mingce_proto::awards::award_nomination_service_server::AwardNominationService;
 use mingce_proto::awards::*;
@@ -111,11 +111,10 @@ impl AwardNominationService for AwardRegister {
 
     async fn correct_award(&self, request: Request<CorrectAwardRequest>) -> Result<Response<Reply<Award>>, Status> {
         let (cx, r) = open(request)?;
-        let asked = called!("CorrectAward", r);
+        let asked = by_document!("CorrectAward", r);
         let right = Right {
             resource: r.award,
             paths: r.update_mask,
-            document_number: r.document_number,
         };
         reply(rows::correct::<Awards>(self, self.cases(), &cx, asked, right).await)
     }

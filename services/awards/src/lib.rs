@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use mingce_client::{Labs, Talent};
+use mingce_lifecycle::document::earlier;
 use mingce_lifecycle::{AnyCase, Calendar, Cases, Of, schema::Schema as CaseSchema};
 use mingce_orm::renew::renew;
 use mingce_orm::schema::{Ledger, prepare as prepare_tables};
@@ -59,7 +60,16 @@ impl AwardRegister {
         prepare_tables::<CaseSchema>(db, migrate).await?;
         prepare_tables::<Schema>(db, migrate).await?;
         renew::<scheme::Schemes>(db, migrate).await?;
-        renew::<award::Awards>(db, migrate).await
+        renew::<award::Awards>(db, migrate).await?;
+        earlier::expect::<award::Awards>(db, migrate).await
+    }
+
+    /// Gives cases of earlier versions the documents of all their decisions. `now`: microseconds since 1970.
+    ///
+    /// # Errors
+    /// Where the database cannot be read or written.
+    pub async fn fill_documents(db: &Db, now: i64) -> Result<()> {
+        earlier::fill::<award::Awards>(db, now).await
     }
 
     /// Opens the service on a database with its tables.

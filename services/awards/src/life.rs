@@ -3,6 +3,7 @@
 use jiff::civil::Date;
 use mingce_lifecycle::case::arrive;
 use mingce_lifecycle::correct::{Held, VERB};
+use mingce_lifecycle::document::Decided;
 use mingce_lifecycle::guard::{
     calendar_known, cap_left, no_open_objection, no_upheld_objection, notice_over, published_same, reviewed,
     round_takes_once,
@@ -13,8 +14,8 @@ use mingce_lifecycle::{Arrival, ByItself, Case, Crossing, Edge, Life, Living, Pa
 use mingce_orm::{Result, Work};
 use mingce_proto::awards::{Award, AwardState as S, Contributor};
 use mingce_proto::registry::{
-    AwardTerms, CaseFacts, CaseKind, CaseVerb, DueKind, NoticeTerms, OrganizationReference, Policy, PublicField,
-    ReviewTerms,
+    AwardTerms, CaseFacts, CaseKind, CaseVerb, DecisionDocument, DueKind, NoticeTerms, OrganizationReference, Policy,
+    PublicField, ReviewTerms,
 };
 
 use crate::award::{Awards, completing, scheme};
@@ -232,6 +233,9 @@ impl Living for Awards {
     fn arrive(item: &mut Award, arrival: &mut Arrival<'_>) -> Result<()> {
         arrive::<Self>(item, arrival)
     }
+    fn documents_mut(item: &mut Award) -> Option<&mut Vec<DecisionDocument>> {
+        Some(&mut item.documents)
+    }
     fn show(item: &mut Award, verbs: Vec<CaseVerb>) {
         item.verbs = verbs;
     }
@@ -242,6 +246,19 @@ impl Case for Awards {
     const ON_NOTICE: &'static [i32] = &[ACCEPTED, SHORTLISTED];
     const IN_REVIEW: &'static [i32] = &[IN_REVIEW];
 
+    fn documents(item: &Award) -> &[DecisionDocument] {
+        &item.documents
+    }
+    fn document_number_mut(item: &mut Award) -> &mut String {
+        &mut item.document_number
+    }
+    fn decided_by(item: &Award) -> Decided<'_> {
+        Decided {
+            number: &item.document_number,
+            date: &item.decision_date,
+            issuer: None,
+        }
+    }
     fn facts(item: &Award) -> Option<&CaseFacts> {
         item.case.as_ref()
     }

@@ -3,7 +3,7 @@
 use mingce_lifecycle::case::decided;
 use mingce_lifecycle::cases::{Asked, asked};
 use mingce_lifecycle::round::{enter, take_place};
-use mingce_lifecycle::{Called, Case, Crossing, Move, called, notice};
+use mingce_lifecycle::{Called, Case, Crossing, Move, by_document, called, notice};
 use mingce_orm::{Error, Result};
 use mingce_proto::awards::*;
 use mingce_proto::registry::Round;
@@ -83,7 +83,7 @@ pub(crate) fn deselect(r: DeselectAwardRequest) -> Wanted {
 }
 
 pub(crate) fn approve(r: ApproveAwardRequest) -> Wanted {
-    let (call, step) = called!("ApproveAward", r);
+    let (call, step) = by_document!("ApproveAward", r);
     let wanted = Move::new("approve", step, move |item: &mut Award, crossing| {
         let decided = decided::<Awards>(item, &r.decision_date, crossing.at)?;
         take_place::<Awards>(item, crossing)?;
@@ -102,13 +102,9 @@ pub(crate) fn confer(r: ConferAwardRequest) -> Wanted {
     Called { call, wanted }
 }
 
-/// The number of the document that decided last stands in the award; the one by which it was given stands in its history.
 pub(crate) fn revoke(r: RevokeAwardRequest) -> Wanted {
-    let (call, step) = called!("RevokeAward", r);
-    let wanted = Move::new("revoke", step, move |item: &mut Award, _| {
-        item.document_number.clone_from(&r.document_number);
-        Ok(())
-    });
+    let (call, step) = by_document!("RevokeAward", r);
+    let wanted = Move::new("revoke", step, |_: &mut Award, _| Ok(()));
     Called { call, wanted }
 }
 

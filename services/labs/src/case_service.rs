@@ -1,6 +1,6 @@
 //! The rpcs of the life cycle of designations of labs. Each opens its request and tries one verb.
 
-use mingce_lifecycle::called;
+use mingce_lifecycle::by_document;
 use mingce_orm::Call;
 use mingce_proto::codec::Reply;
 use mingce_proto::labs::lab_designation_service_server::LabDesignationService;
@@ -201,11 +201,10 @@ impl LabDesignationService for LabRegister {
         request: Request<CorrectLabDesignationRequest>,
     ) -> Result<Response<Reply<LabDesignation>>, Status> {
         let (cx, r) = open(request)?;
-        let asked = called!("CorrectLabDesignation", r);
+        let asked = by_document!("CorrectLabDesignation", r);
         let right = Right {
             resource: r.lab_designation,
             paths: r.update_mask,
-            document_number: r.document_number,
         };
         reply(rows::correct::<Designations>(self, self.cases(), &cx, asked, right).await)
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use mingce_lifecycle::document::earlier;
 use mingce_lifecycle::{AnyCase, Calendar, Cases, Of, schema::Schema as CaseSchema};
 use mingce_orm::renew::renew;
 use mingce_orm::schema::{Ledger, prepare as prepare_tables};
@@ -67,7 +68,16 @@ impl LabRegister {
         prepare_tables::<Schema>(db, migrate).await?;
         renew::<organization::Organizations>(db, migrate).await?;
         renew::<lab::Labs>(db, migrate).await?;
-        renew::<designation::Designations>(db, migrate).await
+        renew::<designation::Designations>(db, migrate).await?;
+        earlier::expect::<designation::Designations>(db, migrate).await
+    }
+
+    /// Gives cases of earlier versions the documents of all their decisions. `now`: microseconds since 1970.
+    ///
+    /// # Errors
+    /// Where the database cannot be read or written.
+    pub async fn fill_documents(db: &Db, now: i64) -> Result<()> {
+        earlier::fill::<designation::Designations>(db, now).await
     }
 
     /// Opens the service on a database with its tables.

@@ -4,6 +4,7 @@ use jiff::civil::Date;
 use mingce_lifecycle::case::{arrive, facts};
 use mingce_lifecycle::correct::{VERB, expect_ended, moved_end};
 use mingce_lifecycle::day;
+use mingce_lifecycle::document::Decided;
 use mingce_lifecycle::guard::{
     calendar_known, cap_left, no_open_objection, no_upheld_objection, notice_over, published_same, reviewed,
     round_takes,
@@ -15,7 +16,9 @@ use mingce_orm::resource::Kind;
 use mingce_orm::{Collection, Result, Work};
 use mingce_proto::labs::LabDesignation;
 use mingce_proto::labs::LabDesignationState as S;
-use mingce_proto::registry::{CaseFacts, CaseKind, CaseVerb, DueKind, NoticeTerms, Policy, PublicField, ReviewTerms};
+use mingce_proto::registry::{
+    CaseFacts, CaseKind, CaseVerb, DecisionDocument, DueKind, NoticeTerms, Policy, PublicField, ReviewTerms,
+};
 
 use crate::designation::Designations;
 use crate::evaluation;
@@ -282,6 +285,9 @@ impl Living for Designations {
     fn arrive(item: &mut LabDesignation, arrival: &mut Arrival<'_>) -> Result<()> {
         arrive::<Self>(item, arrival)
     }
+    fn documents_mut(item: &mut LabDesignation) -> Option<&mut Vec<DecisionDocument>> {
+        Some(&mut item.documents)
+    }
     fn show(item: &mut LabDesignation, verbs: Vec<CaseVerb>) {
         item.verbs = verbs;
     }
@@ -304,6 +310,22 @@ impl Case for Designations {
         "end_date",
     ];
 
+    fn documents(item: &LabDesignation) -> &[DecisionDocument] {
+        &item.documents
+    }
+    fn document_number_mut(item: &mut LabDesignation) -> &mut String {
+        &mut item.document_number
+    }
+    fn documents_of_parts(item: &LabDesignation) -> Vec<&str> {
+        item.evaluations.iter().map(|e| e.document_number.as_str()).collect()
+    }
+    fn decided_by(item: &LabDesignation) -> Decided<'_> {
+        Decided {
+            number: &item.document_number,
+            date: &item.decision_date,
+            issuer: Some(&item.issuer),
+        }
+    }
     fn facts(item: &LabDesignation) -> Option<&CaseFacts> {
         item.case.as_ref()
     }

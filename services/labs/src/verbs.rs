@@ -5,7 +5,7 @@ use mingce_lifecycle::act::expect_grounds;
 use mingce_lifecycle::case::decided;
 use mingce_lifecycle::cases::{Asked, asked};
 use mingce_lifecycle::round::{enter, take_place};
-use mingce_lifecycle::{Called, Crossing, Move, act, called, day};
+use mingce_lifecycle::{Called, Crossing, Move, act, by_document, called, day};
 use mingce_orm::store::settled;
 use mingce_orm::{Class, Collection, Error, Result};
 use mingce_proto::labs::LabDesignationState as S;
@@ -58,7 +58,7 @@ pub(crate) fn renew_notice(r: RenewNoticeOfLabDesignationRequest) -> Wanted {
 }
 
 pub(crate) fn approve(r: ApproveLabDesignationRequest) -> Wanted {
-    let (call, step) = called!("ApproveLabDesignation", r);
+    let (call, step) = by_document!("ApproveLabDesignation", r);
     let wanted = Move::new("approve", step, move |item: &mut LabDesignation, crossing| {
         take_place::<Designations>(item, crossing)?;
         let decided = decided::<Designations>(item, &r.decision_date, crossing.at)?;
@@ -83,9 +83,9 @@ pub(crate) fn approve(r: ApproveLabDesignationRequest) -> Wanted {
 }
 
 pub(crate) fn reject(r: RejectLabDesignationRequest) -> Wanted {
-    let (call, step) = called!("RejectLabDesignation", r);
+    let (call, step) = by_document!("RejectLabDesignation", r);
     let wanted = Move::new("reject", step, move |item: &mut LabDesignation, _| {
-        note_document(item, &r.document_number);
+        item.document_number.clone_from(&r.document_number);
         Ok(())
     });
     Called { call, wanted }
@@ -98,9 +98,8 @@ pub(crate) fn withdraw(r: WithdrawLabDesignationRequest) -> Wanted {
 }
 
 pub(crate) fn accept_completion(r: AcceptCompletionOfLabDesignationRequest) -> Wanted {
-    let (call, step) = called!("AcceptCompletionOfLabDesignation", r);
-    let wanted = Move::new("accept_completion", step, move |item: &mut LabDesignation, crossing| {
-        note_document(item, &r.document_number);
+    let (call, step) = by_document!("AcceptCompletionOfLabDesignation", r);
+    let wanted = Move::new("accept_completion", step, |item: &mut LabDesignation, crossing| {
         item.operating_date = crossing.at.today.to_string();
         Ok(())
     });
@@ -108,12 +107,11 @@ pub(crate) fn accept_completion(r: AcceptCompletionOfLabDesignationRequest) -> W
 }
 
 pub(crate) fn accept_early_completion(r: AcceptEarlyCompletionOfLabDesignationRequest) -> Wanted {
-    let (call, step) = called!("AcceptEarlyCompletionOfLabDesignation", r);
+    let (call, step) = by_document!("AcceptEarlyCompletionOfLabDesignation", r);
     let wanted = Move::new(
         "accept_early_completion",
         step,
-        move |item: &mut LabDesignation, crossing| {
-            note_document(item, &r.document_number);
+        |item: &mut LabDesignation, crossing| {
             item.operating_date = crossing.at.today.to_string();
             Ok(())
         },
@@ -122,14 +120,13 @@ pub(crate) fn accept_early_completion(r: AcceptEarlyCompletionOfLabDesignationRe
 }
 
 pub(crate) fn extend_building(r: ExtendBuildingOfLabDesignationRequest) -> Wanted {
-    let (call, step) = called!("ExtendBuildingOfLabDesignation", r);
+    let (call, step) = by_document!("ExtendBuildingOfLabDesignation", r);
     let wanted = Move::new("extend_building", step, move |item: &mut LabDesignation, crossing| {
         let most = terms(crossing.policy).max_extension_months;
         if r.months > most {
             let said = format!("{} months, at most {most} are allowed", r.months);
             return Err(Error::invalid("months", "EXTENSION_TOO_LONG", said));
         }
-        note_document(item, &r.document_number);
         let begun = began(item)?;
         // A recorded one has no end: then it is as long as the policy says. Where nothing says when it began, it begins today.
         let end = match day::parse(&item.building_end_date)? {
@@ -154,9 +151,8 @@ fn began(item: &LabDesignation) -> Result<Option<Date>> {
 }
 
 pub(crate) fn terminate(r: TerminateLabDesignationRequest) -> Wanted {
-    let (call, step) = called!("TerminateLabDesignation", r);
-    let wanted = Move::new("terminate", step, move |item: &mut LabDesignation, crossing| {
-        note_document(item, &r.document_number);
+    let (call, step) = by_document!("TerminateLabDesignation", r);
+    let wanted = Move::new("terminate", step, |item: &mut LabDesignation, crossing| {
         ends(item, crossing)
     });
     Called { call, wanted }
@@ -187,7 +183,7 @@ pub(crate) fn submit_annual_report(r: SubmitAnnualReportOfLabDesignationRequest)
 }
 
 pub(crate) fn evaluate(r: EvaluateLabDesignationRequest) -> Wanted {
-    let (call, step) = called!("EvaluateLabDesignation", r);
+    let (call, step) = by_document!("EvaluateLabDesignation", r);
     let given = Given {
         qualitative_score: r.qualitative_score(),
         year: r.year,
@@ -219,7 +215,7 @@ pub(crate) fn evaluate(r: EvaluateLabDesignationRequest) -> Wanted {
 }
 
 pub(crate) fn reevaluate(r: ReevaluateLabDesignationRequest) -> Wanted {
-    let (call, step) = called!("ReevaluateLabDesignation", r);
+    let (call, step) = by_document!("ReevaluateLabDesignation", r);
     let given = Given {
         qualitative_score: r.qualitative_score(),
         year: r.year,
@@ -246,12 +242,11 @@ pub(crate) fn reevaluate(r: ReevaluateLabDesignationRequest) -> Wanted {
 }
 
 pub(crate) fn shorten_rectification(r: ShortenRectificationOfLabDesignationRequest) -> Wanted {
-    let (call, step) = called!("ShortenRectificationOfLabDesignation", r);
+    let (call, step) = by_document!("ShortenRectificationOfLabDesignation", r);
     let wanted = Move::new(
         "shorten_rectification",
         step,
         move |item: &mut LabDesignation, crossing| {
-            note_document(item, &r.document_number);
             let (today, now) = (crossing.at.today, day::parse(&item.rectification_end_date)?);
             let end = match day::given("end_date", &r.end_date)? {
                 Some(end) if end < today || now.is_some_and(|now| end >= now) => {
@@ -272,8 +267,8 @@ pub(crate) fn shorten_rectification(r: ShortenRectificationOfLabDesignationReque
 }
 
 pub(crate) fn annul_evaluation(r: AnnulEvaluationOfLabDesignationRequest) -> Wanted {
-    let (call, step) = called!("AnnulEvaluationOfLabDesignation", r);
-    let wanted = Move::new("annul_evaluation", step, move |item: &mut LabDesignation, _| {
+    let (call, step) = by_document!("AnnulEvaluationOfLabDesignation", r);
+    let wanted = Move::new("annul_evaluation", step, |item: &mut LabDesignation, _| {
         let last = item.evaluations.iter_mut().rfind(|evaluation| !evaluation.annulled);
         let last = last.ok_or_else(|| Error::internal("no evaluation stands"))?;
         last.annulled = true;
@@ -282,25 +277,22 @@ pub(crate) fn annul_evaluation(r: AnnulEvaluationOfLabDesignationRequest) -> Wan
         item.rectification_end_date
             .clone_from(&last.rectification_end_date_before);
         item.end_date.clone_from(&last.end_date_before);
-        note_document(item, &r.document_number);
         Ok(())
     });
     Called { call, wanted }
 }
 
 pub(crate) fn revoke(r: RevokeLabDesignationRequest) -> Wanted {
-    let (call, step) = called!("RevokeLabDesignation", r);
-    let wanted = Move::new("revoke", step, move |item: &mut LabDesignation, crossing| {
-        note_document(item, &r.document_number);
+    let (call, step) = by_document!("RevokeLabDesignation", r);
+    let wanted = Move::new("revoke", step, |item: &mut LabDesignation, crossing| {
         revoked(item, crossing)
     });
     Called { call, wanted }
 }
 
 pub(crate) fn merge(r: MergeLabDesignationRequest) -> Wanted {
-    let (call, step) = called!("MergeLabDesignation", r);
+    let (call, step) = by_document!("MergeLabDesignation", r);
     let wanted = Move::new("merge", step, move |item: &mut LabDesignation, crossing| {
-        note_document(item, &r.document_number);
         let successor = lab_named(crossing.work, &r.successor)?;
         let mut own = lab_of(crossing.work, item)?;
         if own.name == successor.name {
@@ -363,13 +355,6 @@ fn ends(item: &mut LabDesignation, crossing: &Crossing<'_>) -> Result<()> {
     let last = day::first_of(&item.start_date)?.map_or(today, |start| start.max(today));
     item.end_date = last.to_string();
     Ok(())
-}
-
-/// The number of the document that decided last stands in the case; those before stand in its history.
-fn note_document(item: &mut LabDesignation, number: &str) {
-    if !number.is_empty() {
-        number.clone_into(&mut item.document_number);
-    }
 }
 
 /// One move of a batch.

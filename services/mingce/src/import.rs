@@ -63,6 +63,18 @@ pub struct Servers {
 }
 
 impl Servers {
+    /// The addresses of all services, each once.
+    pub fn all(&self) -> Vec<&str> {
+        let mut all: Vec<&str> = Vec::new();
+        for own in [&self.labs_url, &self.talent_url, &self.awards_url] {
+            let address = own.as_deref().unwrap_or(&self.server);
+            if !all.contains(&address) {
+                all.push(address);
+            }
+        }
+        all
+    }
+
     /// The address of the service that keeps a collection.
     pub fn of(&self, collection: &Collection) -> &str {
         let own = match collection.service.split('.').nth(1) {

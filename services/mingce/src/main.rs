@@ -2,6 +2,7 @@
 
 mod check;
 mod contract;
+mod documents;
 mod duplicates;
 mod export;
 mod import;
@@ -41,7 +42,7 @@ enum Command {
     Check(check::CheckArgs),
     /// Writes a collection of the register to a file
     Export(export::ExportArgs),
-    /// Finds resources by any of their names
+    /// Finds resources by any of their names, or decisions by their document numbers
     Search(search::SearchArgs),
     /// Lists pairs of records that may mean the same, with what to do
     Duplicates(duplicates::DuplicatesArgs),

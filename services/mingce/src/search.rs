@@ -1,4 +1,4 @@
-//! `mingce search`: resources by any of their names, one a line.
+//! `mingce search`: resources by any of their names, or decisions by their document numbers, one a line.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -8,6 +8,7 @@ use mingce_mapping::seen;
 use mingce_proto::registry::View;
 use prost_reflect::{DynamicMessage, Value};
 
+use crate::documents;
 use crate::import::{Servers, collection};
 use crate::wire;
 
@@ -18,10 +19,17 @@ const SHOWN: i32 = 50;
 #[derive(clap::Args, Clone, Debug)]
 pub struct SearchArgs {
     /// organizations, labs, talents or awards.
-    pub collection: String,
+    #[arg(required_unless_present = "document")]
+    pub collection: Option<String>,
     /// A name or a part of one: 张三, zhangsan, zs, State Key.
-    #[arg(required = true)]
+    #[arg(required_unless_present = "document")]
     pub query: Vec<String>,
+    /// The decisions of all services by a document number, such as 青科规〔2021〕13号; any brackets around the year will do
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["collection", "query"])]
+    pub document: Option<String>,
+    /// Of documents: all whose numbers begin so
+    #[arg(long, requires = "document")]
+    pub prefix: bool,
     /// Where the services are.
     #[command(flatten)]
     pub servers: Servers,
@@ -32,7 +40,10 @@ pub struct SearchArgs {
 /// # Errors
 /// Where the collection has no search or the server fails.
 pub async fn run(args: SearchArgs) -> Result<ExitCode> {
-    let collection = collection(&args.collection)?;
+    if let Some(number) = args.document {
+        return documents::run(&args.servers, &number, args.prefix).await;
+    }
+    let collection = collection(args.collection.as_deref().unwrap_or_default())?;
     let Some(method) = collection.method("Search") else {
         bail!(
             "{} have no search; `mingce export {} --to - --filter …` finds by their fields",

@@ -182,6 +182,10 @@ pub async fn migrate(args: MigrateArgs) -> Result<ExitCode, Failure> {
     TalentRegister::prepare(&db, true).await?;
     AwardRegister::prepare(&db, true).await?;
     CaseRegister::prepare(&db, true).await?;
+    let now = host::clock(&args.flags)?.now();
+    LabRegister::fill_documents(&db, now).await?;
+    TalentRegister::fill_documents(&db, now).await?;
+    AwardRegister::fill_documents(&db, now).await?;
     db.close().await;
     crate::say(&format!("{place} has the tables of this version"));
     Ok(ExitCode::SUCCESS)

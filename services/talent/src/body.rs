@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use jiff::civil::Date;
 use mingce_lifecycle::policy::Policies;
-use mingce_lifecycle::{Living, Phase};
+use mingce_lifecycle::{Living, Phase, document};
 use mingce_orm::names::{Problems, enum_values};
 use mingce_orm::{Collection, Column, Field, Key, Result, Shape, Violation, Work};
 use mingce_proto::registry::Policy;
@@ -44,6 +44,7 @@ impl Collection for NominatingBodies {
         "quotas",
         "case",
         "verbs",
+        "documents",
     ];
     const DERIVED: &'static [(&'static str, &'static str)] = &[("programme", "level")];
 
@@ -77,7 +78,7 @@ impl Collection for NominatingBodies {
                     get: |b| b.end_date.as_str().into(),
                 },
                 Field {
-                    column: Column::text("document_number").dimension(),
+                    column: Column::document("document_number").dimension(),
                     get: |b| b.document_number.as_str().into(),
                 },
             ];
@@ -103,6 +104,7 @@ impl Collection for NominatingBodies {
     fn settle(item: &mut NominatingBody) -> Vec<Violation> {
         item.quotas.sort_by_key(|quota| quota.year);
         item.verbs.clear();
+        document::settle::<Self>(item);
         let mut problems = Problems::default();
         problems.date("start_date", &item.start_date);
         problems.date("end_date", &item.end_date);

@@ -4,6 +4,7 @@ use jiff::civil::Date;
 use mingce_lifecycle::any::due_again;
 use mingce_lifecycle::case::{arrive, facts, policy_of};
 use mingce_lifecycle::correct::{VERB, expect_ended, moved_end};
+use mingce_lifecycle::document::Decided;
 use mingce_lifecycle::guard::{calendar_known, no_open_objection, no_upheld_objection, notice_over, published_same};
 use mingce_lifecycle::notice::{field, level_in_words};
 use mingce_lifecycle::replay::{Replays, term_under};
@@ -14,7 +15,7 @@ use mingce_lifecycle::{
 use mingce_orm::store::settled;
 use mingce_orm::{Answer, Blocker, Collection, Error, Result, Stamp, Work};
 use mingce_proto::registry::{
-    CaseFacts, CaseKind, CaseVerb, DueKind, NominatingBodyTerms, NoticeTerms, Policy, PublicField,
+    CaseFacts, CaseKind, CaseVerb, DecisionDocument, DueKind, NominatingBodyTerms, NoticeTerms, Policy, PublicField,
 };
 use mingce_proto::talent::NominatingBody;
 use mingce_proto::talent::NominatingBodyState as S;
@@ -206,6 +207,9 @@ impl Living for NominatingBodies {
     fn arrive(item: &mut NominatingBody, arrival: &mut Arrival<'_>) -> Result<()> {
         arrive::<Self>(item, arrival)
     }
+    fn documents_mut(item: &mut NominatingBody) -> Option<&mut Vec<DecisionDocument>> {
+        Some(&mut item.documents)
+    }
     fn show(item: &mut NominatingBody, verbs: Vec<CaseVerb>) {
         item.verbs = verbs;
     }
@@ -215,6 +219,18 @@ impl Case for NominatingBodies {
     const KIND: CaseKind = CaseKind::NominatingBody;
     const ON_NOTICE: &'static [i32] = &[ON_NOTICE];
 
+    fn documents(item: &NominatingBody) -> &[DecisionDocument] {
+        &item.documents
+    }
+    fn document_number_mut(item: &mut NominatingBody) -> &mut String {
+        &mut item.document_number
+    }
+    fn decided_by(item: &NominatingBody) -> Decided<'_> {
+        Decided {
+            number: &item.document_number,
+            ..Decided::default()
+        }
+    }
     fn facts(item: &NominatingBody) -> Option<&CaseFacts> {
         item.case.as_ref()
     }

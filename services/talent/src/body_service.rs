@@ -1,6 +1,6 @@
 //! The rpcs of nominating bodies. Each opens its request and tries one verb, or reads.
 
-use mingce_lifecycle::called;
+use mingce_lifecycle::by_document;
 use mingce_orm::{Call, Page, wanted};
 use mingce_proto::codec::Reply;
 use mingce_proto::talent::nominating_body_service_server::NominatingBodyService;
@@ -101,11 +101,10 @@ impl NominatingBodyService for TalentRegister {
         request: Request<CorrectNominatingBodyRequest>,
     ) -> Result<Response<Reply<NominatingBody>>, Status> {
         let (cx, r) = open(request)?;
-        let asked = called!("CorrectNominatingBody", r);
+        let asked = by_document!("CorrectNominatingBody", r);
         let right = Right {
             resource: r.nominating_body,
             paths: r.update_mask,
-            document_number: r.document_number,
         };
         reply(rows::correct::<NominatingBodies>(self, self.cases(), &cx, asked, right).await)
     }

@@ -1,8 +1,7 @@
 //! What each verb on a nominating body does beside leading to another state: one function for each request.
 
 use mingce_lifecycle::cases::{Asked, asked};
-use mingce_lifecycle::correct::with_document;
-use mingce_lifecycle::{Called, Move, act, called, day};
+use mingce_lifecycle::{Called, Move, act, by_document, called, day};
 use mingce_orm::Error;
 use mingce_proto::talent::NominatingBodyState as S;
 use mingce_proto::talent::*;
@@ -25,7 +24,7 @@ pub(crate) fn renew_notice(r: RenewNoticeOfNominatingBodyRequest) -> Wanted {
 }
 
 pub(crate) fn authorise(r: AuthoriseNominatingBodyRequest) -> Wanted {
-    let (call, step) = called!("AuthoriseNominatingBody", r);
+    let (call, step) = by_document!("AuthoriseNominatingBody", r);
     let wanted = Move::new("authorise", step, move |item: &mut NominatingBody, crossing| {
         let today = crossing.at.today;
         let end = match day::given("end_date", &r.end_date)? {
@@ -51,8 +50,7 @@ pub(crate) fn refuse(r: RefuseNominatingBodyRequest) -> Wanted {
 }
 
 pub(crate) fn grant_quota(r: GrantQuotaToNominatingBodyRequest) -> Wanted {
-    let (call, mut step) = called!("GrantQuotaToNominatingBody", r);
-    step.stamp.reason = with_document(&step.stamp.reason, &r.document_number);
+    let (call, step) = by_document!("GrantQuotaToNominatingBody", r);
     let wanted = Move::new("grant_quota", step, move |item: &mut NominatingBody, crossing| {
         let held = quota_of(item, crossing.policy, r.year);
         if has_lapsed(&held, crossing.at.today) {
@@ -92,8 +90,7 @@ pub(crate) fn expire(r: ExpireNominatingBodyRequest) -> Wanted {
 }
 
 pub(crate) fn revoke(r: RevokeNominatingBodyRequest) -> Wanted {
-    let (call, mut step) = called!("RevokeNominatingBody", r);
-    step.stamp.reason = with_document(&step.stamp.reason, &r.document_number);
+    let (call, step) = by_document!("RevokeNominatingBody", r);
     let wanted = Move::new("revoke", step, |_: &mut NominatingBody, _| Ok(()));
     Called { call, wanted }
 }

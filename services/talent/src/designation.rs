@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use mingce_lifecycle::case::may_write;
 use mingce_lifecycle::round::give_back_place;
-use mingce_lifecycle::{Case, Living, Phase};
+use mingce_lifecycle::{Case, Living, Phase, document};
 use mingce_orm::names::{Problems, enum_values, year_of};
 use mingce_orm::{Collection, Column, Cx, Field, Key, Result, Shape, Stamp, Violation, Work};
 use mingce_proto::talent::TalentDesignation;
@@ -46,6 +46,7 @@ impl Collection for Designations {
         "year",
         "case",
         "verbs",
+        "documents",
         "family",
         "midterm_date",
         "midterm_passed",
@@ -93,7 +94,7 @@ impl Collection for Designations {
                     get: |d| d.round.as_str().into(),
                 },
                 Field {
-                    column: Column::text("document_number").dimension(),
+                    column: Column::document("document_number").dimension(),
                     get: |d| d.document_number.as_str().into(),
                 },
                 Field {
@@ -191,6 +192,7 @@ impl Collection for Designations {
         problems.period("end_date", &item.start_date, &item.end_date);
         item.year = year_of(&item.decision_date);
         item.verbs.clear();
+        document::settle::<Self>(item);
         problems.into_inner()
     }
 

@@ -4,6 +4,7 @@ use jiff::civil::Date;
 use mingce_lifecycle::case::{arrive, facts};
 use mingce_lifecycle::correct::{VERB, expect_ended, look, moved_end};
 use mingce_lifecycle::day;
+use mingce_lifecycle::document::Decided;
 use mingce_lifecycle::guard::{
     calendar_known, cap_left, no_open_objection, no_upheld_objection, notice_over, published_same, reviewed,
     round_takes,
@@ -12,7 +13,9 @@ use mingce_lifecycle::notice::{field, level_in_words};
 use mingce_lifecycle::replay::{Replays, term_under};
 use mingce_lifecycle::{Arrival, ByItself, Case, Crossing, Edge, Life, Living, Parties, Phase, Scope, State};
 use mingce_orm::{Collection, Error, Result, Work};
-use mingce_proto::registry::{CaseFacts, CaseKind, CaseVerb, DueKind, NoticeTerms, Policy, PublicField, ReviewTerms};
+use mingce_proto::registry::{
+    CaseFacts, CaseKind, CaseVerb, DecisionDocument, DueKind, NoticeTerms, Policy, PublicField, ReviewTerms,
+};
 use mingce_proto::talent::TalentDesignationState as S;
 use mingce_proto::talent::{Employment, TalentDesignation};
 
@@ -247,6 +250,9 @@ impl Living for Designations {
     fn arrive(item: &mut TalentDesignation, arrival: &mut Arrival<'_>) -> Result<()> {
         arrive::<Self>(item, arrival)
     }
+    fn documents_mut(item: &mut TalentDesignation) -> Option<&mut Vec<DecisionDocument>> {
+        Some(&mut item.documents)
+    }
     fn show(item: &mut TalentDesignation, verbs: Vec<CaseVerb>) {
         item.verbs = verbs;
     }
@@ -269,6 +275,19 @@ impl Case for Designations {
         "end_date",
     ];
 
+    fn documents(item: &TalentDesignation) -> &[DecisionDocument] {
+        &item.documents
+    }
+    fn document_number_mut(item: &mut TalentDesignation) -> &mut String {
+        &mut item.document_number
+    }
+    fn decided_by(item: &TalentDesignation) -> Decided<'_> {
+        Decided {
+            number: &item.document_number,
+            date: &item.decision_date,
+            issuer: Some(&item.issuer),
+        }
+    }
     fn facts(item: &TalentDesignation) -> Option<&CaseFacts> {
         item.case.as_ref()
     }

@@ -1,6 +1,6 @@
 //! The rpcs of the life cycle of designations of persons. Each opens its request and tries one verb.
 
-use mingce_lifecycle::called;
+use mingce_lifecycle::by_document;
 use mingce_orm::Call;
 use mingce_proto::codec::Reply;
 use mingce_proto::talent::talent_designation_service_server::TalentDesignationService;
@@ -163,11 +163,10 @@ impl TalentDesignationService for TalentRegister {
         request: Request<CorrectTalentDesignationRequest>,
     ) -> Result<Response<Reply<TalentDesignation>>, Status> {
         let (cx, r) = open(request)?;
-        let asked = called!("CorrectTalentDesignation", r);
+        let asked = by_document!("CorrectTalentDesignation", r);
         let right = Right {
             resource: r.talent_designation,
             paths: r.update_mask,
-            document_number: r.document_number,
         };
         reply(rows::correct::<Designations>(self, self.cases(), &cx, asked, right).await)
     }

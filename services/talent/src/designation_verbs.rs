@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use mingce_lifecycle::case::decided;
 use mingce_lifecycle::cases::{Asked, asked};
 use mingce_lifecycle::round::{enter, take_place};
-use mingce_lifecycle::{Called, Crossing, Move, act, called, day};
+use mingce_lifecycle::{Called, Crossing, Move, act, by_document, called, day};
 use mingce_orm::{Error, Result};
 use mingce_proto::registry::Round;
 use mingce_proto::talent::TalentDesignationState as S;
@@ -54,7 +54,7 @@ pub(crate) fn renew_notice(r: RenewNoticeOfTalentDesignationRequest) -> Wanted {
 }
 
 pub(crate) fn approve(r: ApproveTalentDesignationRequest) -> Wanted {
-    let (call, step) = called!("ApproveTalentDesignation", r);
+    let (call, step) = by_document!("ApproveTalentDesignation", r);
     let wanted = Move::new("approve", step, move |item: &mut TalentDesignation, crossing| {
         take_place::<Designations>(item, crossing)?;
         let decided = decided::<Designations>(item, &r.decision_date, crossing.at)?;
@@ -85,9 +85,9 @@ fn last_day(start: Date, months: i32) -> Result<String> {
 }
 
 pub(crate) fn reject(r: RejectTalentDesignationRequest) -> Wanted {
-    let (call, step) = called!("RejectTalentDesignation", r);
+    let (call, step) = by_document!("RejectTalentDesignation", r);
     let wanted = Move::new("reject", step, move |item: &mut TalentDesignation, _| {
-        note_document(item, &r.document_number);
+        item.document_number.clone_from(&r.document_number);
         Ok(())
     });
     Called { call, wanted }
@@ -100,9 +100,8 @@ pub(crate) fn withdraw(r: WithdrawTalentDesignationRequest) -> Wanted {
 }
 
 pub(crate) fn assess_midterm(r: AssessMidtermOfTalentDesignationRequest) -> Wanted {
-    let (call, step) = called!("AssessMidtermOfTalentDesignation", r);
+    let (call, step) = by_document!("AssessMidtermOfTalentDesignation", r);
     let wanted = Move::new("assess_midterm", step, move |item: &mut TalentDesignation, crossing| {
-        note_document(item, &r.document_number);
         item.midterm_date = crossing.at.today.to_string();
         item.midterm_passed = r.passed;
         item.set_state(if r.passed() { S::InTerm } else { S::Suspended });
@@ -112,22 +111,18 @@ pub(crate) fn assess_midterm(r: AssessMidtermOfTalentDesignationRequest) -> Want
 }
 
 pub(crate) fn resume(r: ResumeTalentDesignationRequest) -> Wanted {
-    let (call, step) = called!("ResumeTalentDesignation", r);
-    let wanted = Move::new("resume", step, move |item: &mut TalentDesignation, _| {
-        note_document(item, &r.document_number);
-        Ok(())
-    });
+    let (call, step) = by_document!("ResumeTalentDesignation", r);
+    let wanted = Move::new("resume", step, |_: &mut TalentDesignation, _| Ok(()));
     Called { call, wanted }
 }
 
 pub(crate) fn complete(r: CompleteTalentDesignationRequest) -> Wanted {
-    let (call, step) = called!("CompleteTalentDesignation", r);
+    let (call, step) = by_document!("CompleteTalentDesignation", r);
     let wanted = Move::new("complete", step, move |item: &mut TalentDesignation, crossing| {
         let cancels = r.grade() == TalentCompletionGrade::Unqualified;
         if cancels {
             act::expect_grounds(crossing, &r.document_number)?;
         }
-        note_document(item, &r.document_number);
         item.completion_grade = r.grade;
         item.set_state(if cancels { S::Cancelled } else { S::Completed });
         Ok(())
@@ -136,9 +131,8 @@ pub(crate) fn complete(r: CompleteTalentDesignationRequest) -> Wanted {
 }
 
 pub(crate) fn annul_midterm(r: AnnulMidtermOfTalentDesignationRequest) -> Wanted {
-    let (call, step) = called!("AnnulMidtermOfTalentDesignation", r);
-    let wanted = Move::new("annul_midterm", step, move |item: &mut TalentDesignation, _| {
-        note_document(item, &r.document_number);
+    let (call, step) = by_document!("AnnulMidtermOfTalentDesignation", r);
+    let wanted = Move::new("annul_midterm", step, |item: &mut TalentDesignation, _| {
         item.midterm_date.clear();
         item.midterm_passed = None;
         Ok(())
@@ -147,9 +141,8 @@ pub(crate) fn annul_midterm(r: AnnulMidtermOfTalentDesignationRequest) -> Wanted
 }
 
 pub(crate) fn annul_completion(r: AnnulCompletionOfTalentDesignationRequest) -> Wanted {
-    let (call, step) = called!("AnnulCompletionOfTalentDesignation", r);
-    let wanted = Move::new("annul_completion", step, move |item: &mut TalentDesignation, _| {
-        note_document(item, &r.document_number);
+    let (call, step) = by_document!("AnnulCompletionOfTalentDesignation", r);
+    let wanted = Move::new("annul_completion", step, |item: &mut TalentDesignation, _| {
         item.set_completion_grade(TalentCompletionGrade::Unspecified);
         Ok(())
     });
@@ -165,9 +158,8 @@ pub(crate) fn exit(r: ExitTalentDesignationRequest) -> Wanted {
 }
 
 pub(crate) fn cancel(r: CancelTalentDesignationRequest) -> Wanted {
-    let (call, step) = called!("CancelTalentDesignation", r);
-    let wanted = Move::new("cancel", step, move |item: &mut TalentDesignation, crossing| {
-        note_document(item, &r.document_number);
+    let (call, step) = by_document!("CancelTalentDesignation", r);
+    let wanted = Move::new("cancel", step, |item: &mut TalentDesignation, crossing| {
         ends(item, crossing)
     });
     Called { call, wanted }
@@ -181,13 +173,6 @@ fn ends(item: &mut TalentDesignation, crossing: &Crossing<'_>) -> Result<()> {
         item.end_date = last.to_string();
     }
     Ok(())
-}
-
-/// The number of the document that decided last stands in the case; those before stand in its history.
-fn note_document(item: &mut TalentDesignation, number: &str) {
-    if !number.is_empty() {
-        number.clone_into(&mut item.document_number);
-    }
 }
 
 /// One move of a batch.

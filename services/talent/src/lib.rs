@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use mingce_client::{Awards, Labs};
+use mingce_lifecycle::document::earlier;
 use mingce_lifecycle::{AnyCase, Calendar, Cases, Of, schema::Schema as CaseSchema};
 use mingce_orm::renew::renew;
 use mingce_orm::schema::{Ledger, expect_vault, prepare as prepare_tables};
@@ -86,7 +87,20 @@ impl TalentRegister {
         renew::<programme::Programmes>(db, migrate).await?;
         renew::<designation::Designations>(db, migrate).await?;
         renew::<body::NominatingBodies>(db, migrate).await?;
-        renew::<recommendation::Recommendations>(db, migrate).await
+        renew::<recommendation::Recommendations>(db, migrate).await?;
+        earlier::expect::<designation::Designations>(db, migrate).await?;
+        earlier::expect::<body::NominatingBodies>(db, migrate).await?;
+        earlier::expect::<recommendation::Recommendations>(db, migrate).await
+    }
+
+    /// Gives cases of earlier versions the documents of all their decisions. `now`: microseconds since 1970.
+    ///
+    /// # Errors
+    /// Where the database cannot be read or written.
+    pub async fn fill_documents(db: &Db, now: i64) -> Result<()> {
+        earlier::fill::<designation::Designations>(db, now).await?;
+        earlier::fill::<body::NominatingBodies>(db, now).await?;
+        earlier::fill::<recommendation::Recommendations>(db, now).await
     }
 
     /// Opens the service on a database with its tables. Personal data is sealed in `vault`.

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use mingce_lifecycle::case::may_write;
-use mingce_lifecycle::{Living, Phase};
+use mingce_lifecycle::{Living, Phase, document};
 use mingce_orm::names::enum_values;
 use mingce_orm::{Class, Collection, Column, Error, Field, Key, Result, Shape, Violation};
 use mingce_proto::talent::{Recommendation, RecommendationState};
@@ -40,6 +40,7 @@ impl Collection for Recommendations {
         "designation",
         "case",
         "verbs",
+        "documents",
     ];
     const DERIVED: &'static [(&'static str, &'static str)] = &[
         ("nominating_body", "nominating_body_name"),
@@ -82,7 +83,7 @@ impl Collection for Recommendations {
                     get: |r| employer(r).into(),
                 },
                 Field {
-                    column: Column::text("document_number").dimension(),
+                    column: Column::document("document_number").dimension(),
                     get: |r| r.document_number.as_str().into(),
                 },
                 Field {
@@ -111,6 +112,7 @@ impl Collection for Recommendations {
 
     fn settle(item: &mut Recommendation) -> Vec<Violation> {
         item.verbs.clear();
+        document::settle::<Self>(item);
         Vec::new()
     }
 

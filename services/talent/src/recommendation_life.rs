@@ -3,6 +3,7 @@
 use jiff::civil::Date;
 use mingce_lifecycle::case::{arrive, facts};
 use mingce_lifecycle::correct::VERB;
+use mingce_lifecycle::document::Decided;
 use mingce_lifecycle::guard::{calendar_known, no_open_objection, no_upheld_objection, notice_over, published_same};
 use mingce_lifecycle::notice::field;
 use mingce_lifecycle::replay::{Pool, Replays, Wanted};
@@ -11,7 +12,7 @@ use mingce_lifecycle::{
 };
 use mingce_orm::{Blocker, Collection, Result, Work};
 use mingce_proto::registry::{
-    CaseFacts, CaseKind, CaseVerb, DueKind, NoticeTerms, Policy, PublicField, RecommendationTerms,
+    CaseFacts, CaseKind, CaseVerb, DecisionDocument, DueKind, NoticeTerms, Policy, PublicField, RecommendationTerms,
 };
 use mingce_proto::talent::RecommendationState as S;
 use mingce_proto::talent::{NominatingBody, NominatingQuota, Recommendation};
@@ -273,6 +274,9 @@ impl Living for Recommendations {
     fn arrive(item: &mut Recommendation, arrival: &mut Arrival<'_>) -> Result<()> {
         arrive::<Self>(item, arrival)
     }
+    fn documents_mut(item: &mut Recommendation) -> Option<&mut Vec<DecisionDocument>> {
+        Some(&mut item.documents)
+    }
     fn show(item: &mut Recommendation, verbs: Vec<CaseVerb>) {
         item.verbs = verbs;
     }
@@ -282,6 +286,18 @@ impl Case for Recommendations {
     const KIND: CaseKind = CaseKind::Recommendation;
     const ON_NOTICE: &'static [i32] = &[ON_NOTICE];
 
+    fn documents(item: &Recommendation) -> &[DecisionDocument] {
+        &item.documents
+    }
+    fn document_number_mut(item: &mut Recommendation) -> &mut String {
+        &mut item.document_number
+    }
+    fn decided_by(item: &Recommendation) -> Decided<'_> {
+        Decided {
+            number: &item.document_number,
+            ..Decided::default()
+        }
+    }
     fn facts(item: &Recommendation) -> Option<&CaseFacts> {
         item.case.as_ref()
     }

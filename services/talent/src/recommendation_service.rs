@@ -1,6 +1,6 @@
 //! The rpcs of recommendations. Each opens its request and tries one verb, or reads.
 
-use mingce_lifecycle::called;
+use mingce_lifecycle::by_document;
 use mingce_orm::{Call, Page, wanted};
 use mingce_proto::codec::Reply;
 use mingce_proto::talent::recommendation_service_server::RecommendationService;
@@ -94,11 +94,10 @@ impl RecommendationService for TalentRegister {
         request: Request<CorrectRecommendationRequest>,
     ) -> Result<Response<Reply<Recommendation>>, Status> {
         let (cx, r) = open(request)?;
-        let asked = called!("CorrectRecommendation", r);
+        let asked = by_document!("CorrectRecommendation", r);
         let right = Right {
             resource: r.recommendation,
             paths: r.update_mask,
-            document_number: r.document_number,
         };
         reply(rows::correct::<Recommendations>(self, self.cases(), &cx, asked, right).await)
     }

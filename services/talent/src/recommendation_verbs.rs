@@ -2,12 +2,13 @@
 
 use mingce_lifecycle::any::due_again;
 use mingce_lifecycle::cases::{Asked, asked};
-use mingce_lifecycle::correct::{Correction, VERB, correct, with_document};
-use mingce_lifecycle::{Arrival, Called, Case, Crossing, Living, Move, Phase, Step, act, called, day};
+use mingce_lifecycle::correct::{Correction, VERB, correct};
+use mingce_lifecycle::document;
+use mingce_lifecycle::{Arrival, Called, Case, Crossing, Living, Move, Phase, Step, act, by_document, called, day};
 use mingce_orm::store::{create, settled};
 use mingce_orm::work::head_of;
 use mingce_orm::{Collection, Mask, Result, Stamp};
-use mingce_proto::registry::{RecordStatus, TalentReference};
+use mingce_proto::registry::{DecisionDocument, RecordStatus, TalentReference};
 use mingce_proto::talent::RecommendationState as S;
 use mingce_proto::talent::*;
 
@@ -43,7 +44,7 @@ pub(crate) fn renew_notice(r: RenewNoticeOfRecommendationRequest) -> Wanted {
 }
 
 pub(crate) fn confirm(r: ConfirmRecommendationRequest) -> Wanted {
-    let (call, step) = called!("ConfirmRecommendation", r);
+    let (call, step) = by_document!("ConfirmRecommendation", r);
     let wanted = Move::new("confirm", step, move |item: &mut Recommendation, crossing| {
         item.document_number.clone_from(&r.document_number);
         use_quota(item, crossing)?;
@@ -60,10 +61,9 @@ pub(crate) fn refuse(r: RefuseRecommendationRequest) -> Wanted {
 }
 
 pub(crate) fn cancel(r: CancelRecommendationRequest) -> Wanted {
-    let (call, mut step) = called!("CancelRecommendation", r);
-    step.stamp.reason = with_document(&step.stamp.reason, &r.document_number);
-    let wanted = Move::new("cancel", step, move |item: &mut Recommendation, crossing| {
-        end_designation(item, crossing, &r.document_number)
+    let (call, step) = by_document!("CancelRecommendation", r);
+    let wanted = Move::new("cancel", step, |item: &mut Recommendation, crossing| {
+        end_designation(item, crossing)
     });
     Called { call, wanted }
 }
@@ -132,6 +132,15 @@ fn designate(item: &Recommendation, crossing: &mut Crossing<'_>, r: &ConfirmReco
         recommendation: item.name.clone(),
         ..TalentDesignation::default()
     };
+    if !r.document_number.is_empty() {
+        designation.documents.push(DecisionDocument {
+            number: r.document_number.clone(),
+            date: today.to_string(),
+            issuer: r.issuer.clone(),
+            verb: "confirm".to_owned(),
+            state: document::state::<Designations>(&designation),
+        });
+    }
     let mut arrival = Arrival {
         policy: crossing.policy,
         today,
@@ -142,7 +151,7 @@ fn designate(item: &Recommendation, crossing: &mut Crossing<'_>, r: &ConfirmReco
 }
 
 /// Cancels the designation that the confirmation made, where it is live.
-fn end_designation(item: &Recommendation, crossing: &mut Crossing<'_>, document_number: &str) -> Result<()> {
+fn end_designation(item: &Recommendation, crossing: &mut Crossing<'_>) -> Result<()> {
     let Some(id) = Designations::shape().kind.id(&item.designation) else {
         return Ok(());
     };
@@ -155,7 +164,8 @@ fn end_designation(item: &Recommendation, crossing: &mut Crossing<'_>, document_
     }
     let request = CancelTalentDesignationRequest {
         name: item.designation.clone(),
-        document_number: document_number.to_owned(),
+        document_number: crossing.document.number.clone(),
+        issuer: crossing.document.issuer.clone(),
         ..CancelTalentDesignationRequest::default()
     };
     let mut cancel = designation_verbs::cancel(request).wanted;
@@ -200,12 +210,12 @@ pub(crate) fn correct_designation(
     let step = Step {
         name: made.name,
         stamp: crossing.stamp.clone(),
+        document: crossing.document.clone(),
         ..Step::default()
     };
     let right = Correction {
         mask: Mask::among::<Designations>(&paths, Designations::DECIDED)?,
         given: right,
-        document_number: String::new(),
     };
     correct::<Designations>(step, right).cross(crossing.work, crossing.at)?;
     Ok(())

@@ -25,6 +25,7 @@ mod corrected_grades;
 mod counted_once;
 mod crowd;
 mod damaged;
+mod decisions;
 mod declared;
 mod designated;
 mod disk;

@@ -248,13 +248,21 @@ async fn three_bodies_recommend_within_their_quotas_for_a_year(store: Store) {
     assert_eq!(cancelled.into_inner().state(), RecommendationState::Cancelled);
     let ended = designation(&register, &others.designation).await;
     assert_eq!(ended.state(), TalentDesignationState::Cancelled);
-    assert_eq!(ended.document_number, "区科〔2024〕20号");
+    assert_eq!(
+        ended.document_number, others.document_number,
+        "that of the confirmation"
+    );
+    let documents = ended.documents.iter().map(|d| (d.verb.as_str(), d.number.as_str()));
+    assert_eq!(
+        documents.collect::<Vec<_>>(),
+        [
+            ("confirm", others.document_number.as_str()),
+            ("cancel", "区科〔2024〕20号")
+        ]
+    );
     let entries = history(&register, &others.designation).await;
     let entry = entries.last().unwrap();
-    assert_eq!(
-        (entry.verb.as_str(), entry.reason.as_str()),
-        ("cancel", "材料失实 (区科〔2024〕20号)")
-    );
+    assert_eq!((entry.verb.as_str(), entry.reason.as_str()), ("cancel", "材料失实"));
     assert_eq!(body(&register, other).await.quotas, [quota(2024, 2, 1, false)]);
 
     // What falls due is listed: the end of the third body first, then the end of the quotas with their year.

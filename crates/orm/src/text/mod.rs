@@ -1,6 +1,7 @@
 //! What search and sorting need of a text: its folded form, a key that sorts by pinyin, search tokens, queries.
 
 mod clean;
+mod document;
 mod fold;
 #[cfg(test)]
 mod names_tests;
@@ -17,6 +18,7 @@ mod version;
 mod written;
 
 pub use clean::{Damage, canonical, damage, damage_of_prose, grouped};
+pub use document::document_number;
 pub use fold::{fold, same_name, spelled};
 pub use place::{PLACE_BITS, place};
 pub use query::{Query, Term};

@@ -526,14 +526,13 @@ pub async fn end(year: &Year) {
         .await
         .unwrap()
         .into_inner();
+    assert_eq!((revoked.state(), revoked.end_date.as_str()), (S::Revoked, "2028-04-03"));
+    let last = revoked.documents.last().unwrap();
     assert_eq!(
-        (
-            revoked.state(),
-            revoked.end_date.as_str(),
-            revoked.document_number.as_str()
-        ),
-        (S::Revoked, "2028-04-03", "试科撤〔2028〕1号")
+        (last.number.as_str(), last.verb.as_str(), last.state.as_str()),
+        ("试科撤〔2028〕1号", "revoke", "LAB_DESIGNATION_STATE_REVOKED")
     );
+    assert_ne!(revoked.document_number, "试科撤〔2028〕1号", "that is the approval's");
     assert_eq!(year.history(REVOKED).await[0].reason, "弄虚作假");
     assert_eq!(
         year.verbs(REVOKED).await,

@@ -372,6 +372,7 @@ impl<'a> Walk<'a> {
                     edge.verb,
                     answer["state"]
                 );
+                expect_documents(edge, &request, before, answer);
                 self.met.done.insert((thing.kind.name, edge.verb));
                 !is_trial
             }
@@ -685,6 +686,24 @@ impl<'a> Walk<'a> {
 }
 
 /// A verb as a read lists it.
+/// A verb that names a document adds it and leaves the others; and only the decision itself, or a correction, says which number is its.
+fn expect_documents(edge: &Edge, request: &Value, before: &Value, answer: &Value) {
+    let (none, number) = (Vec::new(), request["document_number"].as_str().unwrap_or_default());
+    let [before_it, after_it] = [before, answer].map(|case| case["documents"].as_array().unwrap_or(&none));
+    let is_kept = after_it
+        .iter()
+        .any(|one| one["number"] == number && one["verb"] == edge.verb);
+    assert!(
+        number.is_empty() || is_kept,
+        "{} keeps no {number}: {answer}",
+        edge.verb
+    );
+    if !["approve", "authorise", "confirm", "reject", "correct"].contains(&edge.verb) {
+        assert_eq!(answer["document_number"], before["document_number"], "{}", edge.verb);
+        assert_eq!(after_it[..before_it.len()], before_it[..], "{}", edge.verb);
+    }
+}
+
 fn listed_verb<'a>(read: &'a Value, edge: &Edge) -> Option<&'a Value> {
     listed(read, edge.verb)
 }
