@@ -16,14 +16,22 @@ use mingce_orm::{Cx, Db, Result, Store, Vault};
 use mingce_proto::registry::case_service_server::CaseServiceServer;
 use mingce_server::{Clock, Failure, Host, Server};
 
+mod conflicts;
 mod documents;
 mod due;
 mod merges;
 mod notices;
 mod policies;
 mod reviewer;
+mod reviews;
 mod rounds;
 mod service;
+
+/// Methods whose requests may be large, and how large: a batch of 500 reviews with their opinions.
+const LARGE: [(&str, usize); 2] = [
+    ("/mingce.registry.v1.CaseService/BatchAssignReviewers", 1 << 20),
+    ("/mingce.registry.v1.CaseService/BatchSubmitReviews", 1 << 20),
+];
 
 /// The services that know reviewers and those whom cases are about.
 #[derive(Debug, Clone)]
@@ -104,7 +112,10 @@ impl CaseRegister {
     /// Mounts the service.
     #[must_use]
     pub fn mount(&self, server: Server) -> Server {
-        server.add_service(CaseServiceServer::new(self.clone()))
+        let server = server.add_service(CaseServiceServer::new(self.clone()));
+        LARGE
+            .into_iter()
+            .fold(server, |server, (path, bytes)| server.request_limit(path, bytes))
     }
 
     /// Writes what waits.

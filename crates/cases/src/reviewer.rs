@@ -1,101 +1,155 @@
-//! Whether a reviewer is cleared of conflicts with the parties of a case. What is not known is not clear.
+//! What is known of reviewers, asked for together, and whether they are cleared of conflicts with the parties of a case.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use jiff::civil::Date;
 use mingce_client::{Awards, Labs, Talent as TalentPeer};
-use mingce_lifecycle::any::of_name;
-use mingce_lifecycle::{Parties, day, panel};
-use mingce_orm::{Call, Class, Cx, Edit, Error, Result};
+use mingce_lifecycle::any::{Seen, of_name};
+use mingce_lifecycle::{At, Parties, panel};
+use mingce_orm::{Answer, Class, Cx, Error, Result, Stamp, Work};
 use mingce_proto::awards::{Award, ListAwardsRequest};
-use mingce_proto::codec::Reply;
 use mingce_proto::collections;
 use mingce_proto::labs::ResolveOrganizationsRequest;
 use mingce_proto::registry::{
-    AssignReviewerRequest, Conflict, ConflictKind, OrganizationReference, Review, TalentReference, View,
+    AssignReviewerRequest, Conflict, OrganizationReference, ReviewTerms, TalentReference, View,
 };
-use mingce_proto::talent::{BatchGetTalentsRequest, Employment, ListTalentsRequest, ResolveTalentsRequest, Talent};
+use mingce_proto::talent::{BatchGetTalentsRequest, ListTalentsRequest, ResolveTalentsRequest, Talent};
 use mingce_server::status::from_status;
-use tonic::Code;
+use tonic::{Code, Status};
 
 use crate::CaseRegister;
+use crate::conflicts::{conflicts, window};
 
-/// The days in which working in the same organization is a conflict.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Window {
-    pub from: Date,
-    pub to: Date,
+/// A reviewer and a case, with the conflicts between them.
+#[derive(Debug, Clone)]
+pub(crate) struct Cleared {
+    /// The reviewer as they are known today.
+    pub reviewer: TalentReference,
+    /// Title of the case.
+    pub title: String,
+    /// What stands between them.
+    pub conflicts: Vec<Conflict>,
 }
 
-/// What is known of a reviewer, and whom the case is about. Records that were merged stand here under their survivors.
+impl Cleared {
+    /// Assigns the reviewer, in an edit.
+    pub fn assign(&self, work: &mut Work, at: &At, stamp: &Stamp, r: &AssignReviewerRequest) -> Result<Answer> {
+        let place = (r.panel.as_str(), r.case_name.as_str(), self.title.as_str());
+        panel::assign(
+            work,
+            at,
+            stamp,
+            place,
+            &self.reviewer,
+            &self.conflicts,
+            &r.override_reason,
+        )
+    }
+}
+
+/// A case that is to be reviewed.
+type Reviewed = (Parties, Seen, ReviewTerms);
+
+/// What is known of a reviewer. Records that were merged stand here under their survivors.
 #[derive(Debug)]
-pub(crate) struct Profile {
-    /// Resource name of the reviewer.
-    pub name: String,
-    /// The reviewer.
-    pub reviewer: Talent,
-    /// Their awards.
-    pub awards: Vec<Award>,
-    /// Whom the case is about.
-    pub parties: Parties,
+struct Profile {
+    reviewer: Talent,
+    awards: Vec<Award>,
+}
+
+/// What the services know of reviewers, and of those whom cases are about.
+#[derive(Debug, Default)]
+struct Known {
+    profiles: HashMap<String, Profile>,
+    persons: Survivors,
+    organizations: Survivors,
+}
+
+impl Known {
+    /// The parties of a case under the names of the records that stand for them.
+    fn parties(&self, parties: &Parties) -> Parties {
+        let stands = |name: &String, survivors: &Survivors| survivors.get(name).unwrap_or(name).clone();
+        Parties {
+            persons: parties.persons.iter().map(|one| stands(one, &self.persons)).collect(),
+            organizations: parties
+                .organizations
+                .iter()
+                .map(|one| stands(one, &self.organizations))
+                .collect(),
+        }
+    }
 }
 
 impl CaseRegister {
-    /// Assigns a reviewer who is cleared, or with the reason why a conflict does not matter.
+    /// For each of these assignments the reviewer with the conflicts that there are.
     ///
     /// # Errors
-    /// As the contract says.
-    pub(crate) async fn assign(&self, cx: &Cx, call: Call, r: AssignReviewerRequest) -> Result<Reply<Review>> {
-        // What was done is answered without the peers, which may be away meanwhile.
-        if !call.is_dry()
-            && let Some(done) = self.store.answered::<panel::Reviews>(cx, &call).await?
-        {
-            return Ok(done);
-        }
-        let kind = of_name(&self.kinds, &r.case_name, "case_name")?;
+    /// UNAVAILABLE; FAILED_PRECONDITION, reason `PEER_NOT_CONFIGURED`. What is wrong with one assignment is in its place: NOT_FOUND,
+    /// INVALID_ARGUMENT.
+    pub(crate) async fn cleared(&self, cx: &Cx, requests: &[&AssignReviewerRequest]) -> Result<Vec<Result<Cleared>>> {
         let at = self.at(cx)?;
-        let (parties, seen, terms) = self
-            .store
-            .rehearse(&mut self.store.rehearsal(), |work| {
-                let name = &r.case_name;
-                Ok((
-                    kind.parties(work, name)?,
-                    kind.look(work, name)?,
-                    kind.review_terms(work, &at, name)?,
-                ))
+        let cases = self.reviewed(&at, requests).await?;
+        let found = || cases.values().filter_map(|case| case.as_ref().ok());
+        let parties: Vec<&Parties> = found().map(|(parties, ..)| parties).collect();
+        let reviewers = requests.iter().map(|r| r.reviewer.as_str()).collect();
+        let known = self.known(cx, &reviewers, &parties).await?;
+        let cleared = requests.iter().map(|r| {
+            let case = cases.get(r.case_name.as_str());
+            let case = case.ok_or_else(|| Error::internal("a case that was not asked for"))?;
+            let (parties, seen, terms) = case.as_ref().map_err(Clone::clone)?;
+            let missing = || Error::not_found(collections::TALENTS, &r.reviewer);
+            let name = known.persons.get(&r.reviewer).ok_or_else(missing)?;
+            let profile = known.profiles.get(name).ok_or_else(missing)?;
+            let window = window(&seen.facts.submit_date, terms.employment_months, at.today)?;
+            let parties = known.parties(parties);
+            let conflicts = conflicts(name, &profile.reviewer, &profile.awards, &parties, window);
+            Ok(Cleared {
+                reviewer: TalentReference {
+                    display_name: profile.reviewer.display_name.clone(),
+                    talent: name.clone(),
+                    ..TalentReference::default()
+                },
+                title: seen.display_name.clone(),
+                conflicts,
             })
-            .await?;
-        let known = self.profile(cx, &r.reviewer, parties).await?;
-        let window = window(&seen.facts.submit_date, terms.employment_months, at.today)?;
-        let found = conflicts(&known.name, &known.reviewer, &known.awards, &known.parties, window);
-        let reference = TalentReference {
-            display_name: known.reviewer.display_name,
-            talent: known.name,
-            ..TalentReference::default()
-        };
-        let title = seen.display_name;
-        let stamp = call.stamp("assign", &r.override_reason);
-        let edit: Edit = Box::new(move |work| {
-            let place = (r.panel.as_str(), r.case_name.as_str(), title.as_str());
-            panel::assign(work, &at, &stamp, place, &reference, &found, &r.override_reason)
         });
-        self.store.change::<panel::Reviews>(cx, call, edit).await
+        Ok(cleared.collect())
     }
 
-    /// What is known of a reviewer of a case.
-    ///
-    /// # Errors
-    /// NOT_FOUND; UNAVAILABLE; FAILED_PRECONDITION, reason `PEER_NOT_CONFIGURED`.
-    pub(crate) async fn profile(&self, cx: &Cx, name: &str, mut parties: Parties) -> Result<Profile> {
+    /// The cases of assignments, by their names.
+    async fn reviewed(
+        &self,
+        at: &At,
+        requests: &[&AssignReviewerRequest],
+    ) -> Result<BTreeMap<String, Result<Reviewed>>> {
+        let names: BTreeSet<&str> = requests.iter().map(|r| r.case_name.as_str()).collect();
+        let mut work = self.store.rehearsal();
+        let read = self.store.rehearse(&mut work, |work| {
+            let mut read = |name: &str| -> Result<Reviewed> {
+                let kind = of_name(&self.kinds, name, "case_name")?;
+                let parties = kind.parties(work, name);
+                let (seen, terms) = (kind.look(work, name), kind.review_terms(work, at, name));
+                Ok((parties?, seen?, terms?))
+            };
+            Ok(names.iter().map(|name| ((*name).to_owned(), read(name))).collect())
+        });
+        read.await
+    }
+
+    /// What the services know of reviewers and of the parties of cases.
+    async fn known(&self, cx: &Cx, reviewers: &BTreeSet<&str>, parties: &[&Parties]) -> Result<Known> {
         let talent = told(self.peers.talent.as_ref(), "talent", "--talent-url")?;
         let known_awards = told(self.peers.awards.as_ref(), "awards", "--awards-url")?;
-        let persons = same_persons(talent, cx, parties.persons.iter().map(String::as_str).chain([name])).await?;
-        let name = persons
-            .get(name)
-            .ok_or_else(|| Error::not_found(collections::TALENTS, name))?;
-        let mut reviewer = person(talent, cx, name).await?;
-        let mut awards = awards_of(known_awards, cx, &identities(talent, cx, name).await?).await?;
-        let contributors = awards.iter_mut().flat_map(|award| &mut award.contributors);
+        let persons = parties.iter().flat_map(|of| &of.persons).map(String::as_str);
+        let persons = same_persons(talent, cx, persons.chain(reviewers.iter().copied())).await?;
+        let names: BTreeSet<&str> = reviewers
+            .iter()
+            .filter_map(|name| persons.get(*name))
+            .map(String::as_str)
+            .collect();
+        let mut profiles: Vec<Talent> = profiles(talent, cx, &names).await?;
+        let identities = identities(talent, cx, &names).await?;
+        let mut awards = awards_of(known_awards, cx, &identities).await?;
+        let contributors = awards.values_mut().flatten().flat_map(|award| &mut award.contributors);
         let mut contributors: Vec<&mut String> = contributors
             .filter_map(|contributor| contributor.talent.as_mut())
             .map(|reference| &mut reference.talent)
@@ -104,29 +158,26 @@ impl CaseRegister {
         for contributor in &mut contributors {
             survive(contributor, &named);
         }
-        let mut employers: Vec<&mut String> = reviewer
-            .employments
+        let mut employers: Vec<&mut String> = profiles
             .iter_mut()
+            .flat_map(|reviewer| &mut reviewer.employments)
             .filter_map(|employment| employment.organization.as_mut())
             .map(|reference| &mut reference.organization)
             .collect();
         let organizations = employers.iter().map(|name| name.as_str());
-        let organizations = organizations.chain(parties.organizations.iter().map(String::as_str));
-        let organizations = same_organizations(&self.peers.labs, cx, organizations).await?;
+        let theirs = parties.iter().flat_map(|of| &of.organizations).map(String::as_str);
+        let organizations = same_organizations(&self.peers.labs, cx, organizations.chain(theirs)).await?;
         for employer in &mut employers {
             survive(employer, &organizations);
         }
-        parties.persons = parties.persons.into_iter().map(|one| survivor(one, &persons)).collect();
-        parties.organizations = parties
-            .organizations
-            .into_iter()
-            .map(|one| survivor(one, &organizations))
-            .collect();
-        Ok(Profile {
-            name: name.clone(),
-            reviewer,
-            awards,
-            parties,
+        let profiles = profiles.into_iter().map(|reviewer| {
+            let awards = awards.remove(&reviewer.name).unwrap_or_default();
+            (reviewer.name.clone(), Profile { reviewer, awards })
+        });
+        Ok(Known {
+            profiles: profiles.collect(),
+            persons,
+            organizations,
         })
     }
 }
@@ -148,12 +199,6 @@ fn survive(name: &mut String, survivors: &Survivors) {
     if let Some(survivor) = survivors.get(name.as_str()) {
         name.clone_from(survivor);
     }
-}
-
-/// One that nothing is known of stands for itself.
-fn survivor(mut name: String, survivors: &Survivors) -> String {
-    survive(&mut name, survivors);
-    name
 }
 
 /// How many references one call asks for.
@@ -212,59 +257,114 @@ fn known<'a>(
     both.filter(|(_, survivor)| !survivor.is_empty())
 }
 
-async fn person(talent: &TalentPeer, cx: &Cx, name: &str) -> Result<Talent> {
-    let request = BatchGetTalentsRequest {
-        names: vec![name.to_owned()],
-        view: View::Full as i32,
-    };
-    let found = talent.batch_get_talents(cx.deadline, request).await;
-    let mut found = found.map_err(|status| match status.code() {
-        Code::NotFound => Error::not_found(collections::TALENTS, name),
-        _ => from_status(status, "talent"),
-    })?;
-    found
-        .talents
-        .pop()
-        .ok_or_else(|| Error::not_found(collections::TALENTS, name))
+/// How many resource names one filter asks for.
+const IN_FILTER: usize = 50;
+
+/// How many persons one call gets. Whole records of more can be too large for an answer.
+const WHOLE: usize = 50;
+
+/// The persons with these names. One that is not there is left out.
+async fn profiles(talent: &TalentPeer, cx: &Cx, names: &BTreeSet<&str>) -> Result<Vec<Talent>> {
+    let names: Vec<&str> = names.iter().copied().collect();
+    let mut found = Vec::with_capacity(names.len());
+    for piece in names.chunks(WHOLE) {
+        match get(talent, cx, piece).await {
+            Ok(talents) => found.extend(talents),
+            // One by one those are found that are there and fit into an answer.
+            Err(status) if matches!(status.code(), Code::NotFound | Code::ResourceExhausted) && piece.len() > 1 => {
+                for name in piece {
+                    match get(talent, cx, &[*name]).await {
+                        Err(status) if status.code() == Code::NotFound => {}
+                        one => found.extend(one.map_err(|status| from_status(status, "talent"))?),
+                    }
+                }
+            }
+            Err(status) if status.code() == Code::NotFound => {}
+            Err(status) => return Err(from_status(status, "talent")),
+        }
+    }
+    Ok(found)
 }
 
-/// The name of a person, and those of the records that were merged into it.
-async fn identities(talent: &TalentPeer, cx: &Cx, name: &str) -> Result<Vec<String>> {
-    let mut all = vec![name.to_owned()];
-    let mut place = 0;
-    while let Some(survivor) = all.get(place) {
-        let request = ListTalentsRequest {
-            page_size: 1000,
-            filter: format!("survivor = \"{survivor}\" AND record_status = DUPLICATE"),
-            ..ListTalentsRequest::default()
-        };
-        let page = talent.list_talents(cx.deadline, request).await;
-        let page = page.map_err(|status| from_status(status, "talent"))?;
-        for duplicate in page.talents {
-            if !all.contains(&duplicate.name) {
-                all.push(duplicate.name);
+async fn get(talent: &TalentPeer, cx: &Cx, names: &[&str]) -> Result<Vec<Talent>, Status> {
+    let request = BatchGetTalentsRequest {
+        names: names.iter().map(|&name| name.to_owned()).collect(),
+        view: View::Full as i32,
+    };
+    Ok(talent.batch_get_talents(cx.deadline, request).await?.talents)
+}
+
+/// The names of persons, and those of the records that were merged into them: each with the person that it stands for.
+async fn identities(talent: &TalentPeer, cx: &Cx, names: &BTreeSet<&str>) -> Result<BTreeMap<String, String>> {
+    let mut all: BTreeMap<String, String> = names
+        .iter()
+        .map(|name| ((*name).to_owned(), (*name).to_owned()))
+        .collect();
+    let mut asked: Vec<String> = all.keys().cloned().collect();
+    while !asked.is_empty() {
+        let mut next = Vec::new();
+        for piece in asked.chunks(IN_FILTER) {
+            let filter = format!("record_status = DUPLICATE AND ({})", any_of("survivor", piece));
+            let mut page_token = String::new();
+            loop {
+                let request = ListTalentsRequest {
+                    page_size: 1000,
+                    page_token,
+                    filter: filter.clone(),
+                    ..ListTalentsRequest::default()
+                };
+                let page = talent.list_talents(cx.deadline, request).await;
+                let page = page.map_err(|status| from_status(status, "talent"))?;
+                for duplicate in page.talents {
+                    let Some(person) = all.get(&duplicate.survivor).cloned() else {
+                        continue;
+                    };
+                    if all.insert(duplicate.name.clone(), person).is_none() {
+                        next.push(duplicate.name);
+                    }
+                }
+                page_token = page.next_page_token;
+                if page_token.is_empty() {
+                    break;
+                }
             }
         }
-        place += 1;
+        asked = next;
     }
     Ok(all)
 }
 
-/// The awards that name a person by one of these names.
-async fn awards_of(awards: &Awards, cx: &Cx, names: &[String]) -> Result<Vec<Award>> {
-    let mut all = Vec::new();
-    for name in names {
+/// The awards that name persons by one of their names, by person.
+async fn awards_of(
+    awards: &Awards,
+    cx: &Cx,
+    identities: &BTreeMap<String, String>,
+) -> Result<HashMap<String, Vec<Award>>> {
+    let mut all: HashMap<String, Vec<Award>> = HashMap::new();
+    let names: Vec<String> = identities.keys().cloned().collect();
+    for piece in names.chunks(IN_FILTER) {
+        let filter = any_of("contributors", piece);
         let mut page_token = String::new();
         loop {
             let request = ListAwardsRequest {
                 page_size: 1000,
                 page_token,
-                filter: format!("contributors = \"{name}\""),
+                filter: filter.clone(),
                 ..ListAwardsRequest::default()
             };
             let page = awards.list_awards(cx.deadline, request).await;
             let page = page.map_err(|status| from_status(status, "awards"))?;
-            all.extend(page.awards);
+            for award in page.awards {
+                let named = award.contributors.iter().filter_map(|one| one.talent.as_ref());
+                let theirs: BTreeSet<&String> = named.filter_map(|person| identities.get(&person.talent)).collect();
+                for person in theirs {
+                    let of = all.entry(person.clone()).or_default();
+                    // A filter finds all names of a person: an award can come with more than one piece.
+                    if of.iter().all(|known| known.name != award.name) {
+                        of.push(award.clone());
+                    }
+                }
+            }
             page_token = page.next_page_token;
             if page_token.is_empty() {
                 break;
@@ -274,168 +374,8 @@ async fn awards_of(awards: &Awards, cx: &Cx, names: &[String]) -> Result<Vec<Awa
     Ok(all)
 }
 
-/// Every conflict of a reviewer with the parties of a case.
-pub(crate) fn conflicts(
-    name: &str,
-    reviewer: &Talent,
-    awards: &[Award],
-    parties: &Parties,
-    window: Window,
-) -> Vec<Conflict> {
-    // Each once, with the name of its subject as the first that tells of it has it.
-    let mut found: BTreeMap<(i32, &str), &str> = BTreeMap::new();
-    let own = reviewer.display_name.as_str();
-    if parties.persons.contains(name) {
-        found.insert((ConflictKind::Party as i32, name), own);
-    }
-    let employments = &reviewer.employments;
-    if employments.is_empty() {
-        found.insert((ConflictKind::ProfileMissing as i32, name), own);
-    }
-    for employment in employments.iter().filter(|employment| overlaps(employment, window)) {
-        let Some(organization) = &employment.organization else {
-            continue;
-        };
-        if parties.organizations.contains(&organization.organization) {
-            let conflict = (
-                ConflictKind::SameOrganization as i32,
-                organization.organization.as_str(),
-            );
-            found.entry(conflict).or_insert(&organization.display_name);
-        }
-    }
-    for award in awards {
-        let with_a_party = award.contributors.iter().any(|contributor| {
-            let person = contributor.talent.as_ref().map_or("", |t| t.talent.as_str());
-            person != name && parties.persons.contains(person)
-        });
-        if with_a_party {
-            found.insert((ConflictKind::CoContributor as i32, &award.name), &award.title);
-        }
-    }
-    found
-        .into_iter()
-        .map(|((kind, subject), display_name)| Conflict {
-            kind,
-            subject: subject.to_owned(),
-            display_name: display_name.to_owned(),
-        })
-        .collect()
-}
-
-/// Whether an employment falls into a window. A year or month stands for all of its days, an unknown day for any.
-fn overlaps(employment: &Employment, window: Window) -> bool {
-    let begins = employment.start_date.as_str();
-    let ends = employment.end_date.as_str();
-    let (from, to) = (window.from.to_string(), window.to.to_string());
-    let not_after = begins.is_empty() || begins.get(..) <= to.get(..begins.len().min(to.len()));
-    let not_before = ends.is_empty() || ends.get(..) >= from.get(..ends.len().min(from.len()));
-    not_after && not_before
-}
-
-/// The window of a case: so many months before it was submitted, until today.
-///
-/// # Errors
-/// Beyond the years that there are.
-pub(crate) fn window(submit_date: &str, months: i32, today: Date) -> Result<Window> {
-    let submitted = day::parse(submit_date)?.unwrap_or(today);
-    Ok(Window {
-        from: day::months_after(submitted, -months)?,
-        to: today,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use jiff::civil::date;
-    use mingce_proto::awards::Contributor;
-
-    const WINDOW: Window = Window {
-        from: date(2022, 3, 1),
-        to: date(2024, 6, 30),
-    };
-
-    fn employment(organization: &str, start_date: &str, end_date: &str) -> Employment {
-        Employment {
-            organization: Some(OrganizationReference {
-                organization: organization.to_owned(),
-                ..OrganizationReference::default()
-            }),
-            start_date: start_date.to_owned(),
-            end_date: end_date.to_owned(),
-            ..Employment::default()
-        }
-    }
-
-    fn reviewer(employments: Vec<Employment>) -> Talent {
-        Talent {
-            employments,
-            ..Talent::default()
-        }
-    }
-
-    fn parties() -> Parties {
-        let mut parties = Parties::default();
-        parties.organizations.insert("organizations/a".to_owned());
-        parties.persons.insert("talents/p".to_owned());
-        parties
-    }
-
-    fn kinds(found: &[Conflict]) -> Vec<ConflictKind> {
-        found.iter().map(Conflict::kind).collect()
-    }
-
-    #[test]
-    fn a_missing_profile_is_unknown_and_not_clear() {
-        let no_employments = conflicts("talents/r", &reviewer(vec![]), &[], &parties(), WINDOW);
-        assert_eq!(kinds(&no_employments), [ConflictKind::ProfileMissing]);
-        let known = reviewer(vec![employment("organizations/b", "", "")]);
-        assert!(conflicts("talents/r", &known, &[], &parties(), WINDOW).is_empty());
-    }
-
-    #[test]
-    fn the_same_organization_counts_at_the_time_only() {
-        for (start, end, is_conflict) in [
-            ("", "", true),
-            ("2010", "2021", false),
-            ("2010", "2022", true),
-            ("2010-01-01", "2022-02-28", false),
-            ("2010-01-01", "2022-03-01", true),
-            ("2024-07", "", false),
-            ("2024-06", "", true),
-        ] {
-            let known = reviewer(vec![employment("organizations/a", start, end)]);
-            let found = conflicts("talents/r", &known, &[], &parties(), WINDOW);
-            let expected = if is_conflict {
-                vec![ConflictKind::SameOrganization]
-            } else {
-                vec![]
-            };
-            assert_eq!(kinds(&found), expected, "{start} to {end}");
-        }
-    }
-
-    #[test]
-    fn a_party_and_a_co_contributor_are_in_conflict() {
-        let known = reviewer(vec![employment("organizations/b", "", "")]);
-        let contributor = |name: &str| Contributor {
-            talent: Some(TalentReference {
-                talent: name.to_owned(),
-                ..TalentReference::default()
-            }),
-            ..Contributor::default()
-        };
-        let award = |name: &str, with: &str| Award {
-            name: name.to_owned(),
-            contributors: vec![contributor("talents/r"), contributor(with)],
-            ..Award::default()
-        };
-        let awards = [award("awards/1", "talents/p"), award("awards/2", "talents/q")];
-        let found = conflicts("talents/r", &known, &awards, &parties(), WINDOW);
-        assert_eq!(kinds(&found), [ConflictKind::CoContributor]);
-        assert_eq!(found[0].subject, "awards/1");
-        let found = conflicts("talents/p", &known, &[], &parties(), WINDOW);
-        assert_eq!(kinds(&found), [ConflictKind::Party]);
-    }
+/// A filter for those that have one of these names in a field.
+fn any_of(field: &str, names: &[String]) -> String {
+    let all: Vec<String> = names.iter().map(|name| format!("{field} = \"{name}\"")).collect();
+    all.join(" OR ")
 }

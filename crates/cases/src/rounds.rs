@@ -1,12 +1,16 @@
 //! Rounds: how they begin, change and end, and what is left of them.
 
 use mingce_lifecycle::policy::{self, Policies};
+use mingce_lifecycle::ranking::Ranking;
 use mingce_lifecycle::round::{self, Rounds};
 use mingce_lifecycle::{Scope, called};
 use mingce_orm::store::{expect_active, expect_etag, inbound, settled};
 use mingce_orm::{Call, Collection, Cx, Edit, Error, Mask};
 use mingce_proto::codec::Reply;
-use mingce_proto::registry::{CloseRoundRequest, CloseRoundResponse, GetRoundReportResponse, Round, UndecidedCase};
+use mingce_proto::registry::{
+    CloseRoundRequest, CloseRoundResponse, GetRoundReportResponse, ListRankingRequest, ListRankingResponse, Round,
+    UndecidedCase,
+};
 use prost::Message;
 
 use crate::CaseRegister;
@@ -84,6 +88,21 @@ impl CaseRegister {
             undecided,
             undecided_count,
         })
+    }
+
+    /// A page of the cases of a round in the order of their scores.
+    pub(crate) async fn ranking(&self, cx: &Cx, r: &ListRankingRequest) -> Result<ListRankingResponse, Error> {
+        let round = self.read::<Rounds>(cx, &r.round).await?;
+        let Some(kind) = self.kinds.iter().find(|kind| kind.kind() == round.kind()) else {
+            return Ok(ListRankingResponse::default());
+        };
+        let wanted = Ranking {
+            round: &round.name,
+            page_size: r.page_size,
+            page_token: &r.page_token,
+        };
+        let (cases, next_page_token) = kind.ranking(&self.store, &self.at(cx)?, wanted).await?;
+        Ok(ListRankingResponse { cases, next_page_token })
     }
 
     async fn undecided(&self, cx: &Cx, round: &Round) -> Result<(Vec<UndecidedCase>, i64), Error> {

@@ -104,6 +104,11 @@ impl CaseService for CaseRegister {
         reply(self.report(&cx, &r.name).await)
     }
 
+    async fn list_ranking(&self, request: Request<ListRankingRequest>) -> Answered<ListRankingResponse> {
+        let (cx, r) = open(request)?;
+        reply(self.ranking(&cx, &r).await)
+    }
+
     async fn get_notice(&self, request: Request<GetNoticeRequest>) -> Answered<Notice> {
         let (cx, r) = open(request)?;
         reply(self.store.get::<Notices>(&cx, &r.name, r.view).await)
@@ -212,6 +217,14 @@ impl CaseService for CaseRegister {
         reply(self.assign(&cx, call, r).await)
     }
 
+    async fn batch_assign_reviewers(
+        &self,
+        request: Request<BatchAssignReviewersRequest>,
+    ) -> Answered<BatchAssignReviewersResponse> {
+        let (cx, r) = open(request)?;
+        reply(self.assign_many(&cx, r).await)
+    }
+
     async fn release_reviewer(&self, request: Request<ReleaseReviewerRequest>) -> Answered<Review> {
         let (cx, r) = open(request)?;
         let (call, step) = called!("ReleaseReviewer", r);
@@ -225,11 +238,15 @@ impl CaseService for CaseRegister {
     async fn submit_review(&self, request: Request<SubmitReviewRequest>) -> Answered<Review> {
         let (cx, r) = open(request)?;
         let call = Call::new("SubmitReview", &r.request_id, r.validate_only, &r);
-        let (stamp, sheet) = (call.stamp("submit", ""), r.sheet.unwrap_or_default());
-        let edit = self
-            .at(&cx)
-            .map(|at| -> Edit { Box::new(move |work| panel::submit(work, &at, &stamp, &r.name, &sheet)) });
-        reply(self.change::<Reviews>(&cx, call, edit).await)
+        reply(self.submit(&cx, call, r).await)
+    }
+
+    async fn batch_submit_reviews(
+        &self,
+        request: Request<BatchSubmitReviewsRequest>,
+    ) -> Answered<BatchSubmitReviewsResponse> {
+        let (cx, r) = open(request)?;
+        reply(self.submit_many(&cx, r).await)
     }
 
     async fn get_review(&self, request: Request<GetReviewRequest>) -> Answered<Review> {

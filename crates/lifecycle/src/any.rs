@@ -9,8 +9,8 @@ use mingce_orm::store::{Entered, settled};
 use mingce_orm::work::head_of;
 use mingce_orm::{Answer, Cx, Error, List, Result, Stamp, Store, Work};
 use mingce_proto::registry::{
-    CaseFacts, CaseKind, CaseVerb, DecisionDifference, DocumentOfCase, DueKind, DueWork, Policy, ReviewTerms,
-    UndecidedCase, View,
+    CaseFacts, CaseKind, CaseVerb, DecisionDifference, DocumentOfCase, DueKind, DueWork, Policy, RankedCase,
+    ReviewTerms, UndecidedCase, View,
 };
 use prost::bytes::Bytes;
 
@@ -19,6 +19,7 @@ use crate::cross::verbs;
 use crate::document;
 use crate::life::{Arrival, Phase};
 use crate::policy::Policies;
+use crate::ranking::{self, Ranking};
 use crate::replay::{self, Marks, Tried, Wanted};
 
 /// What others need to know of a case.
@@ -116,6 +117,13 @@ pub trait AnyCase: fmt::Debug + Send + Sync {
         cx: &'a Cx,
         round: &'a str,
     ) -> BoxFuture<'a, Result<(Vec<UndecidedCase>, i64)>>;
+    /// A page of the cases of a round in the order of their scores, and the token for the next.
+    fn ranking<'a>(
+        &'a self,
+        store: &'a Store,
+        at: &'a At,
+        wanted: Ranking<'a>,
+    ) -> BoxFuture<'a, Result<(Vec<RankedCase>, String)>>;
     /// Whether a case is in a round.
     ///
     /// # Errors
@@ -391,6 +399,15 @@ impl<C: ByItself> AnyCase for Of<C> {
             });
             Ok((cases.await?, page.total_size))
         })
+    }
+
+    fn ranking<'a>(
+        &'a self,
+        store: &'a Store,
+        at: &'a At,
+        wanted: Ranking<'a>,
+    ) -> BoxFuture<'a, Result<(Vec<RankedCase>, String)>> {
+        Box::pin(ranking::page::<C>(store, at, wanted))
     }
 
     fn is_in(&self, work: &mut Work, round: &str) -> Result<bool> {

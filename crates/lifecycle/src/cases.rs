@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use mingce_orm::rules::check;
-use mingce_orm::{Answer, Call, Collection, Cx, Edit, Error, Result, Store, Violation, Work};
+use mingce_orm::{Call, Collection, Cx, Edit, Error, Result, Store};
+use mingce_proto::Validate;
 use mingce_proto::codec::Reply;
 use mingce_proto::registry::{MoveOutcome, Round, View};
-use mingce_proto::{MOST_VIOLATIONS, Validate};
 use prost::Message;
 
+use crate::batch::{self, Given, Outcomes, Try};
 use crate::calendar::Calendar;
 use crate::case::{At, Case, policy_of};
-use crate::cross::{Move, shown, verbs};
+use crate::cross::{Move, verbs};
 use crate::life::Living;
 use crate::policy::{in_force, kept};
 use crate::round::{Rounds, expect_fit};
@@ -34,15 +35,6 @@ pub struct Called<C: Living> {
     pub call: Call,
     /// What.
     pub wanted: Move<C>,
-}
-
-/// What a batch answers, in the encoding of the response of every BatchMove method.
-#[derive(Clone, PartialEq, Message)]
-struct Outcomes {
-    #[prost(message, repeated, tag = "1")]
-    outcomes: Vec<MoveOutcome>,
-    #[prost(int32, tag = "2")]
-    done: i32,
 }
 
 impl Cases<'_> {
@@ -143,18 +135,25 @@ impl Cases<'_> {
         moves: impl Iterator<Item = Option<Asked<C>>>,
         atomic: bool,
     ) -> Result<Reply<M>> {
-        let asked = read(moves, atomic)?;
+        let asked = batch::read("moves", moves, atomic)?;
         let called = || asked.iter().filter_map(|one| one.as_ref().ok());
         let names: BTreeSet<&str> = called().map(|called| called.wanted.step.name.as_str()).collect();
         if names.len() < called().count() {
             let said = "a case stands twice: one move for each, and another call for the next";
             return Err(Error::invalid("moves", "CASE_TWICE", said));
         }
-        let mut outcomes = if atomic {
-            self.all_or_none(cx, asked.into_iter().flatten().collect()).await?
-        } else {
-            self.one_by_one(cx, asked).await?
-        };
+        let ready = join_all(called().map(|called| self.ready::<C>(cx, called))).await;
+        let mut ready = ready.into_iter();
+        let parts = asked.into_iter().map(|one| {
+            let at = if one.is_ok() { ready.next() } else { None };
+            one.map(|called| {
+                to_try(
+                    called,
+                    at.unwrap_or_else(|| Err(Error::internal("a move without a moment"))),
+                )
+            })
+        });
+        let mut outcomes = batch::run(self.store, cx, parts.collect(), atomic).await?;
         self.entitle::<C>(&mut outcomes).await;
         let done = i32::try_from(outcomes.iter().filter(|o| o.done).count()).unwrap_or(i32::MAX);
         Ok(Reply::Encoded(Outcomes { outcomes, done }.encode_to_vec().into()))
@@ -181,100 +180,6 @@ impl Cases<'_> {
         }
     }
 
-    /// Each alone, in the order of the request: of two for the last place the first one gets it.
-    async fn one_by_one<C: Case>(
-        &self,
-        cx: &Cx,
-        asked: Vec<Result<Called<C>, Box<MoveOutcome>>>,
-    ) -> Result<Vec<MoveOutcome>> {
-        let ready = join_all(asked.iter().map(|one| async move {
-            match one {
-                Ok(called) => Some(self.ready::<C>(cx, called).await),
-                Err(_) => None,
-            }
-        }))
-        .await;
-        let mut outcomes: Vec<Option<MoveOutcome>> = asked.iter().map(|_| None).collect();
-        let (mut edits, mut waiting): (Vec<Edit>, Vec<(usize, String)>) = (Vec::new(), Vec::new());
-        for (place, (one, at)) in asked.into_iter().zip(ready).enumerate() {
-            let outcome = match (one, at) {
-                (Err(outcome), _) => *outcome,
-                (Ok(called), Some(Ok(at))) if !called.call.is_dry() => {
-                    waiting.push((place, called.wanted.step.name.clone()));
-                    let edit: Edit = Box::new(move |work| try_once(work, &called, &at));
-                    edits.push(edit);
-                    if edits.len() >= PIECE {
-                        self.written(cx, &mut edits, &mut waiting, &mut outcomes).await?;
-                    }
-                    continue;
-                }
-                (Ok(called), _) => {
-                    // Those before it come first.
-                    self.written(cx, &mut edits, &mut waiting, &mut outcomes).await?;
-                    let name = called.wanted.step.name.clone();
-                    match self.answer::<C>(cx, called).await {
-                        Ok(reply) => done::<C>(name, reply),
-                        Err(error) => refused(name, &error),
-                    }
-                }
-            };
-            if let Some(slot) = outcomes.get_mut(place) {
-                *slot = Some(outcome);
-            }
-        }
-        self.written(cx, &mut edits, &mut waiting, &mut outcomes).await?;
-        Ok(outcomes.into_iter().flatten().collect())
-    }
-
-    /// Writes what waits, in its order, and puts what became of it into its places.
-    async fn written(
-        &self,
-        cx: &Cx,
-        edits: &mut Vec<Edit>,
-        waiting: &mut Vec<(usize, String)>,
-        outcomes: &mut [Option<MoveOutcome>],
-    ) -> Result<()> {
-        let answers = self.store.change_each(cx, std::mem::take(edits)).await?;
-        for ((place, name), answer) in waiting.drain(..).zip(answers) {
-            if let Some(slot) = outcomes.get_mut(place) {
-                *slot = Some(match answer {
-                    Ok(answer) => done_as(name, answer.revision),
-                    Err(error) => refused(name, &error),
-                });
-            }
-        }
-        Ok(())
-    }
-
-    async fn all_or_none<C: Case>(&self, cx: &Cx, calls: Vec<Called<C>>) -> Result<Vec<MoveOutcome>> {
-        let ready = join_all(calls.iter().map(|called| self.ready::<C>(cx, called))).await;
-        let dry = calls.iter().any(|called| called.call.is_dry());
-        let tries: Vec<(Called<C>, Result<At>)> = calls.into_iter().zip(ready).collect();
-        let edit: Edit = Box::new(move |work| {
-            let mut outcomes = try_each(work, &tries)?;
-            if !outcomes.iter().all(|outcome| outcome.done) {
-                work.forget();
-                for outcome in outcomes.iter_mut().filter(|outcome| outcome.done) {
-                    outcome.done = false;
-                    outcome.revision = 0;
-                    "BATCH_REFUSED".clone_into(&mut outcome.reason);
-                    "it could be done, but not all of the batch can".clone_into(&mut outcome.message);
-                }
-            }
-            Ok(Answer::of(&Outcomes { outcomes, done: 0 }))
-        });
-        let answer = if dry {
-            self.store.rehearse(&mut self.store.dry_run(), &edit).await?
-        } else {
-            let mut written = self.store.change_each(cx, [edit]).await?;
-            written
-                .pop()
-                .ok_or_else(|| Error::internal("a writer answered nothing"))??
-        };
-        let answer = Outcomes::decode(answer.body).map_err(Error::internal)?;
-        Ok(answer.outcomes)
-    }
-
     /// A round that a case can be in, for its draft.
     ///
     /// # Errors
@@ -286,71 +191,16 @@ impl Cases<'_> {
     }
 }
 
-/// Tries moves one upon the other. Goes on after one that cannot be done, so that all that is needed is asked for at once.
-fn try_each<C: Case>(work: &mut Work, tries: &[(Called<C>, Result<At>)]) -> Result<Vec<MoveOutcome>> {
-    let mut outcomes = Vec::with_capacity(tries.len());
-    for (called, at) in tries {
-        let name = called.wanted.step.name.clone();
-        let tried = at
-            .as_ref()
-            .map_err(Clone::clone)
-            .and_then(|at| try_once(work, called, at));
-        outcomes.push(match tried {
-            Ok(answer) => done_as(name, answer.revision),
-            Err(error) => refused(name, &error),
-        });
-    }
-    Ok(outcomes)
-}
-
-/// Tries a move, unless it was done before.
-fn try_once<C: Case>(work: &mut Work, called: &Called<C>, at: &At) -> Result<Answer> {
-    let Some(once) = called.call.once() else {
-        return called.wanted.cross(work, at);
-    };
-    // Both are asked for at once: the case is locked before earlier requests are looked for.
-    let known = work.require::<C>(&called.wanted.step.name);
-    let earlier = work.answered(&at.cx, once);
-    known?;
-    if let Some(answer) = earlier? {
-        return Ok(answer);
-    }
-    let answer = called.wanted.cross(work, at)?;
-    work.remember(&at.cx, once, &answer);
-    Ok(answer)
-}
-
-fn done<C: Case>(name: String, reply: Reply<C::Item>) -> MoveOutcome {
-    let head = match reply {
-        Reply::Message(item) => mingce_orm::work::head_of(&item),
-        Reply::Encoded(body) => C::Item::decode(body)
-            .map_err(Error::internal)
-            .and_then(|item| mingce_orm::work::head_of(&item)),
-    };
-    done_as(name, head.map_or(0, |head| head.revision))
-}
-
-fn done_as(name: String, revision: i64) -> MoveOutcome {
-    MoveOutcome {
+/// A move of a batch as what is tried.
+fn to_try<C: Case>(called: Called<C>, at: Result<At>) -> Try {
+    let name = called.wanted.step.name.clone();
+    let (held, wanted) = (name.clone(), called.wanted);
+    Try {
         name,
-        done: true,
-        revision,
-        ..MoveOutcome::default()
-    }
-}
-
-/// How many moves of a batch are written in one transaction: what they hold, others wait for.
-const PIECE: usize = 100;
-
-fn refused(name: String, error: &Error) -> MoveOutcome {
-    MoveOutcome {
-        name,
-        done: false,
-        revision: 0,
-        reason: error.reason().to_owned(),
-        message: error.message().to_owned(),
-        blockers: error.blockers().iter().cloned().map(shown).collect(),
-        display_name: String::new(),
+        call: called.call,
+        at,
+        hold: Box::new(move |work| work.require::<C>(&held).map(drop)),
+        act: Box::new(move |work, at| wanted.cross(work, at)),
     }
 }
 
@@ -383,71 +233,15 @@ macro_rules! by_document {
 }
 
 /// A move of a batch: the call of its verb, and what is wrong with its request.
-#[derive(Debug)]
-pub struct Asked<C: Living> {
-    called: Called<C>,
-    broken: Vec<Violation>,
-}
+pub type Asked<C> = Given<Called<C>>;
 
 /// The call of a verb by a request, which is the field `field` of a move.
 pub fn asked<R: Validate, C: Living>(field: &str, request: R, verb: impl Fn(R) -> Called<C>) -> Asked<C> {
-    Asked {
-        broken: check(&request, field),
-        called: verb(request),
-    }
-}
-
-/// The moves of a batch, those that break a rule of the contract as what is answered to them.
-///
-/// # Errors
-/// With what is wrong: in an atomic batch at all, in another where it is more than can be told move by move.
-fn read<C: Living>(
-    moves: impl Iterator<Item = Option<Asked<C>>>,
-    atomic: bool,
-) -> Result<Vec<Result<Called<C>, Box<MoveOutcome>>>> {
-    let (mut all, mut wrong) = (Vec::new(), Vec::new());
-    for (place, one) in moves.enumerate() {
-        let (name, broken) = match one {
-            Some(asked) if asked.broken.is_empty() => {
-                all.push(Ok(asked.called));
-                continue;
-            }
-            Some(asked) => (asked.called.wanted.step.name, asked.broken),
-            None => (String::new(), vec![no_verb()]),
-        };
-        let name = name.chars().take(LONGEST_NAME).collect();
-        all.push(Err(Box::new(refused(name, &Error::invalid_all(first_of(&broken))))));
-        wrong.extend(broken.into_iter().map(|mut violation| {
-            let below = if violation.field.is_empty() { "" } else { "." };
-            violation.field = format!("moves[{place}]{below}{}", violation.field);
-            violation
-        }));
-        if wrong.len() > if atomic { MOST_VIOLATIONS } else { MOST_IN_BATCH } {
-            return Err(Error::invalid_all(wrong));
-        }
-    }
-    if atomic && !wrong.is_empty() {
-        return Err(Error::invalid_all(wrong));
-    }
-    Ok(all)
-}
-
-/// More than one for each move of a batch: what costs more to tell than to send.
-const MOST_IN_BATCH: usize = 2000;
-
-/// No name of the register is as long.
-const LONGEST_NAME: usize = 100;
-
-/// What an outcome says of a broken move: the first few of its violations.
-fn first_of(broken: &[Violation]) -> Vec<Violation> {
-    broken.iter().take(3).cloned().collect()
-}
-
-/// What is wrong with a move that names no verb.
-fn no_verb() -> Violation {
-    Violation {
-        field: String::new(),
-        reason: "MOVE_NOT_ONE",
-        description: "each move is just one of the requests".to_owned(),
+    let broken = check(&request, field);
+    let wanted = verb(request);
+    Given {
+        name: wanted.wanted.step.name.clone(),
+        wanted,
+        broken,
     }
 }

@@ -1,5 +1,6 @@
 //! Guards that several life cycles share.
 
+use mingce_orm::field::points;
 use mingce_orm::work::head_of;
 use mingce_orm::{Blocker, Result};
 use mingce_proto::registry::{NoticeTerms, RecordStatus, RoundState};
@@ -234,8 +235,7 @@ fn check_reviews<C: Case>(look: &mut Look<'_, C>) -> Result<Vec<Blocker>> {
         let en = format!("closed panels have {have} of {want} reviews");
         blockers.push(look.blocker("REVIEWS_MISSING", en, format!("已结束的评审{have}份，规定{want}份")));
     } else if terms.min_reviews > 0 && facts.review_score < terms.min_score {
-        let points = |hundredths: i32| format!("{}.{:02}", hundredths / 100, hundredths % 100);
-        let (have, want) = (points(facts.review_score), points(terms.min_score));
+        let (have, want) = (points(facts.review_score.into()), points(terms.min_score.into()));
         let en = format!("the mean score is {have}, {want} are needed");
         blockers.push(look.blocker("SCORE_TOO_LOW", en, format!("平均分{have}，规定{want}")));
     }

@@ -2,6 +2,7 @@
 
 pub mod act;
 pub mod any;
+pub mod batch;
 pub mod calendar;
 pub mod case;
 pub mod cases;
@@ -16,6 +17,7 @@ pub mod objection;
 pub mod panel;
 pub mod picture;
 pub mod policy;
+pub mod ranking;
 pub mod replay;
 pub mod round;
 pub mod schema;

@@ -1,7 +1,7 @@
 //! The tables that the cases of all services share: policies, rounds, notices, objections, panels and reviews.
 
 use mingce_orm::schema::Sql::{self, Integer, Text};
-use mingce_orm::schema::{resource, run};
+use mingce_orm::schema::{fill, resource, run};
 use mingce_orm::{Cell, Collection, Column, Field, names::enum_values};
 use sea_orm_migration::prelude::*;
 
@@ -111,6 +111,28 @@ pub fn add_columns(table: &str, others: &[(&str, Sql)]) -> Vec<String> {
     statements.push(format!("CREATE INDEX {table}_by_round ON {table} (case_round, id)"));
     statements.push(format!("CREATE INDEX {table}_by_due ON {table} (due_date, id)"));
     statements
+}
+
+/// Brings the column of the score to the table of a kind that is reviewed, with the scores that there are.
+///
+/// # Errors
+/// Where a row cannot be read or written.
+pub async fn add_review_score<C: Case + Collection>(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let table = C::TABLE;
+    let add = format!("ALTER TABLE {table} ADD COLUMN {SCORE} BIGINT NOT NULL DEFAULT 0");
+    run(manager, &[add]).await?;
+    // Nothing is reviewed outside of a round.
+    fill::<C>(manager, SCORE, "case_round <> ''").await
+}
+
+const SCORE: &str = "review_score";
+
+/// The score of a kind that is reviewed, as a collection declares it.
+pub fn score<C: Case + Collection>() -> Field<C> {
+    Field {
+        column: Column::hundredths(SCORE).dimension(),
+        get: |item| C::facts(item).map_or(0, |f| f.review_score).into(),
+    }
 }
 
 /// The same columns as a collection declares them.

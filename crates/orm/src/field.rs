@@ -11,16 +11,87 @@ pub enum Type {
     Text,
     /// A whole number.
     Integer,
+    /// Points that are kept in hundredths, `9137`, and are written with a point, `91.37`.
+    Hundredths,
     /// True or false.
     Boolean,
     /// An instant: microseconds since 1970, UTC.
     Time,
     /// An ISO 8601 year, month or day as text, for example `2021-03`.
     Date,
+    /// The month, quarter, half-year or year of the day in another field, `2024-03` or `2024-Q1`. Of what is known by its year only, the
+    /// year.
+    Period(Period, &'static str),
     /// A resource name of this form, for example `labs/{id}`.
     Name(&'static str),
     /// One of these values: the full name in the contract, and its number.
     Enum(&'static [(&'static str, i32)]),
+}
+
+/// A part of the calendar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Period {
+    /// `2024`.
+    Year,
+    /// `2024-H1`.
+    HalfYear,
+    /// `2024-Q1`.
+    Quarter,
+    /// `2024-03`.
+    Month,
+}
+
+impl Period {
+    /// All of them, with the names of their fields.
+    pub const ALL: [(Self, &'static str); 4] = [
+        (Self::Year, "year"),
+        (Self::HalfYear, "half_year"),
+        (Self::Quarter, "quarter"),
+        (Self::Month, "month"),
+    ];
+
+    /// The period of a column with days, in SQL. What is known by its year only is of no quarter.
+    pub(crate) fn of(self, day: &str) -> String {
+        let (mark, months) = match self {
+            Self::Year => return format!("SUBSTR({day}, 1, 4)"),
+            Self::Month => return format!("SUBSTR({day}, 1, 7)"),
+            Self::Quarter => ('Q', 3),
+            Self::HalfYear => ('H', 6),
+        };
+        let last = 12 / months;
+        let parts: String = (1..last)
+            .map(|part| {
+                let end = part * months;
+                format!("WHEN SUBSTR({day}, 6, 2) <= '{end:02}' THEN SUBSTR({day}, 1, 4) || '-{mark}{part}' ")
+            })
+            .collect();
+        format!("CASE WHEN LENGTH({day}) < 7 THEN {day} {parts}ELSE SUBSTR({day}, 1, 4) || '-{mark}{last}' END")
+    }
+
+    /// Whether a text is one of its values.
+    pub(crate) fn is_one(self, text: &str) -> bool {
+        let (year, rest) = text.split_at_checked(4).unwrap_or(("", text));
+        let is_year = year.len() == 4 && year.bytes().all(|b| b.is_ascii_digit());
+        let parts: &[&str] = match self {
+            Self::Year => &[],
+            Self::HalfYear => &["-H1", "-H2"],
+            Self::Quarter => &["-Q1", "-Q2", "-Q3", "-Q4"],
+            Self::Month => &[
+                "-01", "-02", "-03", "-04", "-05", "-06", "-07", "-08", "-09", "-10", "-11", "-12",
+            ],
+        };
+        is_year && (rest.is_empty() || parts.contains(&rest))
+    }
+
+    /// A value, for what is said where one is none.
+    pub(crate) fn example(self) -> &'static str {
+        match self {
+            Self::Year => "a year, for example `2024`",
+            Self::HalfYear => "a half-year, for example `2024-H1`",
+            Self::Quarter => "a quarter, for example `2024-Q1`",
+            Self::Month => "a month, for example `2024-03`",
+        }
+    }
 }
 
 /// A field that can be filtered by, and what else can be done with it.
@@ -42,6 +113,8 @@ pub struct Column {
     pub cites: bool,
     /// Its values are numbers of documents, compared in the form of [`crate::text::document_number`].
     pub document: bool,
+    /// Statistics can be divided by the months, quarters and half-years of its days.
+    pub calendar: bool,
 }
 
 impl Column {
@@ -56,6 +129,20 @@ impl Column {
             dimension: false,
             cites: false,
             document: false,
+            calendar: false,
+        }
+    }
+
+    /// The period of the days of another field.
+    pub const fn period(name: &'static str, period: Period, of: &'static str) -> Self {
+        Self::new(name, Type::Period(period, of)).unsorted().dimension()
+    }
+
+    /// Its value in SQL, of the table `t`.
+    pub(crate) fn value(&self) -> String {
+        match self.kind {
+            Type::Period(period, of) => period.of(&format!("t.{of}")),
+            _ => format!("t.{}", self.name),
         }
     }
 
@@ -74,6 +161,11 @@ impl Column {
     /// A field with a whole number.
     pub const fn integer(name: &'static str) -> Self {
         Self::new(name, Type::Integer)
+    }
+
+    /// A field with points in hundredths.
+    pub const fn hundredths(name: &'static str) -> Self {
+        Self::new(name, Type::Hundredths)
     }
 
     /// A field that is true or false.
@@ -146,6 +238,13 @@ impl Column {
         self
     }
 
+    /// The same, and statistics can be divided by the months, quarters and half-years of its days.
+    #[must_use]
+    pub const fn by_calendar(mut self) -> Self {
+        self.calendar = true;
+        self
+    }
+
     /// The same, but lists cannot be sorted by it.
     #[must_use]
     pub const fn unsorted(mut self) -> Self {
@@ -157,6 +256,23 @@ impl Column {
 /// The field of that name.
 pub fn find<'a>(columns: &'a [Column], name: &str) -> Option<&'a Column> {
     columns.iter().find(|column| column.name == name)
+}
+
+/// Hundredths of a point as people write them: `91.37`.
+pub fn points(hundredths: i64) -> String {
+    format!("{}.{:02}", hundredths / 100, hundredths % 100)
+}
+
+/// Points as people write them, with at most two decimals, in hundredths: `91.37` is 9137, `80` is 8000. `None` for what is none.
+pub fn hundredths(text: &str) -> Option<i64> {
+    let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
+    let is_digits =
+        |text: &str, most: usize| (1..=most).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+    if !is_digits(whole, 9) || !is_digits(part, 2) {
+        return None;
+    }
+    let part: i64 = format!("{part:0<2}").parse().ok()?;
+    Some(whole.parse::<i64>().ok()? * 100 + part)
 }
 
 /// What the names of all values begin with, up to and with an underscore, for example `LAB_KIND_`.
@@ -233,6 +349,62 @@ mod tests {
         assert_eq!(enum_number(VALUES, "A_B"), Some(2));
         assert_eq!(enum_number(VALUES, "B"), Some(2));
         assert_eq!(enum_number(VALUES, "A_A_B"), Some(1));
+    }
+
+    #[test]
+    fn a_period_has_its_values_and_no_others() {
+        for (period, good) in [
+            (Period::Year, "2024"),
+            (Period::HalfYear, "2024-H2"),
+            (Period::Quarter, "2024-Q4"),
+            (Period::Quarter, "2024"),
+            (Period::Month, "2024-12"),
+        ] {
+            assert!(period.is_one(good), "{good}");
+        }
+        for (period, bad) in [
+            (Period::Year, "2024-03"),
+            (Period::HalfYear, "2024-H3"),
+            (Period::Quarter, "2024-Q0"),
+            (Period::Quarter, "2024Q1"),
+            (Period::Month, "2024-13"),
+            (Period::Month, "2024-3"),
+            (Period::Month, ""),
+            (Period::Month, "２０２４-03"),
+        ] {
+            assert!(!period.is_one(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn points_are_read_and_written_with_two_decimals() {
+        for (text, number) in [
+            ("91.37", 9137),
+            ("80", 8000),
+            ("0.05", 5),
+            ("91.3", 9130),
+            ("0", 0),
+            ("100.00", 10000),
+        ] {
+            assert_eq!(hundredths(text), Some(number), "{text}");
+            assert_eq!(hundredths(&points(number)), Some(number));
+        }
+        assert_eq!((points(9137), points(5)), ("91.37".to_owned(), "0.05".to_owned()));
+        for wrong in [
+            "",
+            ".",
+            "91.",
+            ".5",
+            "91.375",
+            "-1",
+            "+1",
+            "1e2",
+            "９１",
+            "91,37",
+            "99999999999",
+        ] {
+            assert_eq!(hundredths(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

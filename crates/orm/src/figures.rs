@@ -4,11 +4,12 @@ use std::sync::atomic::Ordering;
 
 use mingce_proto::registry::compute_statistics_response::Group;
 use mingce_proto::registry::{ComputeStatisticsRequest, ComputeStatisticsResponse};
-use sea_orm::sea_query::Value;
+use sea_orm::sea_query;
 
 use crate::cx::Cx;
 use crate::error::{Error, Result};
-use crate::field::{Column, Type, find};
+use crate::field::{Column, Type, find, hundredths, points};
+use crate::filter::{self, COMPARISONS_AT_MOST, Expr, Operator, Value};
 use crate::read::selection;
 use crate::resource::{Collection, Kind};
 use crate::select::{Condition, columns_of};
@@ -17,6 +18,9 @@ use crate::survivors::ANY;
 
 /// How many groups an answer has at most.
 const MOST_GROUPS: usize = 10_000;
+
+/// How many bytes the filters of an answer have at most, or the names in it: with its values it fits into what most clients take.
+pub const MOST_TEXT: usize = 1024 * 1024;
 
 impl Store {
     /// Counts the resources of a collection, or the values of one of their fields.
@@ -37,6 +41,7 @@ impl Store {
                 c.dimension || (c.many && !c.in_index)
             })?),
         };
+        let asked = filter::parse(&wanted.filter, &columns)?;
         let condition = selection(self.db.backend(), kind, &wanted.filter)?;
         let mut query = Counting {
             kind,
@@ -59,15 +64,25 @@ impl Store {
         }
         found.groups.retain(|(count, _)| *count > 0);
         let keyed = found.groups.into_iter().map(|(count, cells)| {
+            let filter = members(asked.as_ref(), counted.as_ref(), &dimensions, &cells);
             let cells = dimensions.iter().zip(cells);
             let values: Vec<String> = cells.map(|(column, cell)| worded(column, cell)).collect();
             let places = dimensions.iter().zip(&values);
             let places: Vec<Place> = places.map(|(column, value)| place(column, value)).collect();
-            (places, Group { values, count })
+            let group = Group {
+                values,
+                count,
+                filter,
+                ..Group::default()
+            };
+            (places, group)
         });
         let mut keyed: Vec<_> = keyed.collect();
         keyed.sort_by(|a, b| a.0.cmp(&b.0));
-        let groups = keyed.into_iter().map(|(_, group)| group).collect();
+        let mut groups: Vec<Group> = keyed.into_iter().map(|(_, group)| group).collect();
+        if groups.iter().map(|group| group.filter.len()).sum::<usize>() > MOST_TEXT {
+            groups.iter_mut().for_each(|group| group.filter.clear());
+        }
         Ok(ComputeStatisticsResponse { groups, total_count })
     }
 
@@ -193,7 +208,7 @@ impl Counting<'_> {
     /// The statement that counts, in groups of these dimensions.
     fn statement(&self, dimensions: &[Column]) -> Condition {
         let table = self.kind.table;
-        let (mut joins, mut values): (String, Vec<Value>) = (String::new(), Vec::new());
+        let (mut joins, mut values): (String, Vec<sea_query::Value>) = (String::new(), Vec::new());
         let mut named = Vec::new();
         for (place, column) in dimensions.iter().enumerate() {
             if column.many {
@@ -201,7 +216,7 @@ impl Counting<'_> {
                 values.push(column.name.into());
                 named.push(format!("d{place}.value"));
             } else {
-                named.push(format!("t.{}", column.name));
+                named.push(column.value());
             }
             if let (Some(value), true) = (named.last_mut(), self.follows && column.cites) {
                 *value = survivor(&mut joins, &format!("s{place}"), value);
@@ -218,12 +233,13 @@ impl Counting<'_> {
                     "c.value".to_owned()
                 } else {
                     // What is known, as the groups show it: 0 of a number of things and false are known.
+                    let value = column.value();
                     if is_text(column) {
-                        condition.and(&format!("t.{} <> ''", column.name), []);
+                        condition.and(&format!("{value} <> ''"), []);
                     } else if !knows_zero(column) {
-                        condition.and(&format!("t.{} <> 0", column.name), []);
+                        condition.and(&format!("{value} <> 0"), []);
                     }
-                    format!("t.{}", column.name)
+                    value
                 };
                 let value = if self.follows && column.cites {
                     let value = survivor(&mut joins, "sc", &value);
@@ -263,7 +279,7 @@ fn survivor(joins: &mut String, alias: &str, value: &str) -> String {
 }
 
 fn is_text(column: &Column) -> bool {
-    matches!(column.kind, Type::Text | Type::Date | Type::Name(_))
+    matches!(column.kind, Type::Text | Type::Date | Type::Period(..) | Type::Name(_))
 }
 
 /// Whether 0 is a value, and not that there is none.
@@ -293,8 +309,70 @@ fn worded(column: &Column, cell: Cell) -> String {
             let found = values.iter().find(|(_, n)| i64::from(*n) == number);
             found.map_or_else(|| number.to_string(), |(name, _)| (*name).to_owned())
         }
+        Type::Hundredths => points(number),
         _ => number.to_string(),
     }
+}
+
+/// The filter whose list has the members of a group: what was asked for, and the values of the group. Empty where no filter says it.
+fn members(asked: Option<&Expr>, counted: Option<&Column>, dimensions: &[Column], cells: &[Cell]) -> String {
+    let mut parts: Vec<Expr> = asked.into_iter().cloned().collect();
+    for (column, cell) in dimensions.iter().zip(cells) {
+        let Some(value) = wanted(column, cell) else {
+            return String::new();
+        };
+        parts.push(Expr::Compare {
+            column: *column,
+            operator: Operator::Equal,
+            value,
+        });
+    }
+    parts.extend(
+        counted
+            .filter(|column| !knows_zero(column))
+            .map(|column| Expr::Compare {
+                column: *column,
+                operator: Operator::Has,
+                value: Value::Any,
+            }),
+    );
+    let all = Expr::And(parts);
+    let text = all.to_string();
+    if text.len() > FILTER_AT_MOST || comparisons(&all) > COMPARISONS_AT_MOST {
+        return String::new();
+    }
+    text
+}
+
+/// Longer filters are refused.
+const FILTER_AT_MOST: usize = 4000;
+
+fn comparisons(filter: &Expr) -> usize {
+    match filter {
+        Expr::And(parts) | Expr::Or(parts) => parts.iter().map(comparisons).sum(),
+        Expr::Not(part) => comparisons(part),
+        Expr::Compare { .. } => 1,
+    }
+}
+
+/// A value that is counted by, as a filter has it. `None` where none means it: a number that is no value of the contract.
+fn wanted(column: &Column, cell: &Cell) -> Option<Value> {
+    let known = |number: i64, values: &[(&str, i32)]| values.iter().any(|(_, known)| i64::from(*known) == number);
+    Some(match (column.kind, cell) {
+        (Type::Enum(values), cell) => {
+            let number = match cell {
+                Cell::Number(number) => *number,
+                Cell::Text(text) => text.parse().ok()?,
+                Cell::None => 0,
+            };
+            known(number, values).then_some(Value::Integer(number))?
+        }
+        (Type::Boolean, cell) => Value::Boolean(matches!(cell, Cell::Number(number) if *number != 0)),
+        (_, Cell::Text(text)) => Value::Text(text.clone()),
+        (_, Cell::Number(number)) => Value::Integer(*number),
+        (Type::Integer | Type::Hundredths | Type::Time, Cell::None) => Value::Integer(0),
+        (_, Cell::None) => Value::Text(String::new()),
+    })
 }
 
 /// Where a value stands among others: numbers as numbers, those of an enum as the contract has them, text byte by byte. What is not
@@ -305,12 +383,13 @@ fn place(column: &Column, value: &str) -> Place {
     let number = match column.kind {
         _ if value.is_empty() => Some(i64::MIN),
         Type::Integer | Type::Time => value.parse().ok(),
+        Type::Hundredths => hundredths(value),
         Type::Enum(values) => values
             .iter()
             .find(|(name, _)| *name == value)
             .map_or_else(|| value.parse().ok(), |(_, number)| Some(i64::from(*number))),
         Type::Boolean => Some(i64::from(value == "true")),
-        Type::Text | Type::Date | Type::Name(_) => Some(0),
+        Type::Text | Type::Date | Type::Period(..) | Type::Name(_) => Some(0),
     };
     (number.unwrap_or(i64::MAX), value.to_owned())
 }

@@ -11,7 +11,7 @@ use std::fmt;
 use crate::error::Error;
 use crate::field::Column;
 
-pub use parse::parse;
+pub use parse::{COMPARISONS_AT_MOST, parse};
 
 /// What a filter asks for. Those that [`parse`] makes are flat (no AND right in an AND, no OR right in an OR, no NOT of
 /// a NOT), have at least two parts in each AND and OR, and have a bounded depth.

@@ -12,7 +12,7 @@ mod draft;
 pub mod error;
 mod fault;
 pub mod field;
-mod figures;
+pub mod figures;
 pub mod filter;
 pub mod head;
 pub mod id;

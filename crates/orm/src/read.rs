@@ -1,5 +1,6 @@
 //! Reading resources: by name, in pages, counted.
 
+use std::collections::HashMap;
 use std::marker::PhantomData;
 
 use mingce_proto::codec::Reply;
@@ -11,7 +12,7 @@ use sea_orm::{ConnectionTrait, DbBackend};
 
 use crate::cx::Cx;
 use crate::error::{Class, Error, Result};
-use crate::field::{Column, Type};
+use crate::field::{Column, Type, find};
 use crate::filter::{self, Expr};
 use crate::order;
 use crate::page::{self, Position};
@@ -24,6 +25,9 @@ use crate::wire;
 
 /// More bytes than this are not got at once: with their tags they fit into the 4 MiB that most clients take.
 const BATCH_BYTES: usize = 4_000_000;
+
+/// How many resources are asked for their titles at once.
+const AT_ONCE: usize = 1000;
 
 /// What a list call asks for.
 #[derive(Debug, Clone, Copy, Default)]
@@ -200,6 +204,37 @@ impl Store {
             total_size,
             ..Page::new(shown.collect::<Result<_>>()?)
         })
+    }
+
+    /// What resources of a collection are called, by their resource names; of those that are others' and that are not there, nothing.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub async fn titles<C: Collection>(&self, names: &[String]) -> Result<HashMap<String, String>> {
+        let kind = &C::shape().kind;
+        let ids: Vec<&str> = names.iter().filter_map(|name| kind.id(name)).collect();
+        let mut titles = HashMap::with_capacity(ids.len());
+        let title = ["display_name", "title"]
+            .into_iter()
+            .find(|name| find(&kind.columns, name).is_some());
+        for ids in ids.chunks(AT_ONCE) {
+            let text = format!(
+                "SELECT t.name, t.{} FROM {} t WHERE {}",
+                title.unwrap_or("body"),
+                kind.table,
+                among(self.db.backend(), "t.id")
+            );
+            let ids = list(self.db.backend(), ids);
+            for row in self.db.one().query_all_raw(self.db.sql(&text, [ids])).await? {
+                let called = if title.is_some() {
+                    row.try_get_by_index(1)?
+                } else {
+                    C::title(&resource::decode::<C>(&row.try_get_by_index::<Vec<u8>>(1)?)?).to_owned()
+                };
+                titles.insert(row.try_get_by_index(0)?, called);
+            }
+        }
+        Ok(titles)
     }
 
     /// The name of a record and those of all records that were merged into it.

@@ -6,13 +6,13 @@ use sea_orm::DbBackend;
 use sea_orm::sea_query::Value;
 
 use crate::error::{Error, Result};
-use crate::field::{Column, Type};
+use crate::field::{Column, Period, Type, find};
 use crate::filter::{Expr, Operator, Value as Wanted};
 use crate::id::Name;
 use crate::index;
 use crate::page::Position;
 use crate::resource::Kind;
-use crate::survivors::names_same;
+use crate::survivors::{names_nothing, names_same};
 use crate::text::{self, Term};
 
 /// A condition with `?` for its values.
@@ -50,6 +50,12 @@ const STATUS: &[(&str, i32)] = &[
 /// The fields that a resource can be filtered by: its own and those of every resource.
 pub(crate) fn columns_of(kind: &Kind) -> Vec<Column> {
     let mut columns = kind.columns.clone();
+    for of in kind.columns.iter().filter(|column| column.calendar) {
+        let others = Period::ALL
+            .into_iter()
+            .filter(|(_, name)| find(&kind.columns, name).is_none());
+        columns.extend(others.map(|(period, name)| Column::period(name, period, of.name)));
+    }
     columns.extend([
         Column::one_of("record_status", STATUS),
         Column::time("create_time"),
@@ -109,6 +115,18 @@ fn cited<'a>(column: &Column, value: &'a Wanted) -> Option<&'a str> {
 
 fn single(backend: DbBackend, column: &Column, operator: Operator, value: &Wanted) -> Condition {
     let name = column.name;
+    if let Type::Period(..) = column.kind {
+        return of_period(column, operator, value);
+    }
+    if let (true, Wanted::Text(text)) = (column.cites, value)
+        && text.is_empty()
+    {
+        let not = if operator == Operator::NotEqual { "NOT " } else { "" };
+        return Condition::new(
+            &format!("({not}(t.{name} = '' OR {}))", names_nothing(&format!("t.{name}"))),
+            [],
+        );
+    }
     if let Some(record) = cited(column, value) {
         return names_same(backend, &format!("t.{name}"), operator != Operator::NotEqual, record);
     }
@@ -141,6 +159,18 @@ fn single(backend: DbBackend, column: &Column, operator: Operator, value: &Wante
         _ => String::new(),
     };
     Condition::new(&format!("(t.{name} {sign} ?{known})"), [bound(column, value)])
+}
+
+/// The days of a period.
+fn of_period(column: &Column, operator: Operator, value: &Wanted) -> Condition {
+    let days = column.value();
+    match value {
+        Wanted::Any => Condition::new(&format!("({days} <> '')"), []),
+        value => {
+            let sign = if operator == Operator::NotEqual { "<>" } else { "=" };
+            Condition::new(&format!("({days} {sign} ?)"), [bound(column, value)])
+        }
+    }
 }
 
 /// A range of days. A stored year or month is in it where all of its days are: what is not certain is not found. `None` for what is no
@@ -209,6 +239,18 @@ fn in_index(backend: DbBackend, table: &str, column: &Column, operator: Operator
 
 fn one_of_many(backend: DbBackend, table: &str, column: &Column, operator: Operator, value: &Wanted) -> Condition {
     let not = if operator == Operator::NotEqual { "NOT " } else { "" };
+    if is_nothing(column, value) {
+        let name: Value = column.name.into();
+        let values = format!("SELECT v.id FROM {table}_values v WHERE v.field = ?");
+        if !column.cites {
+            return Condition::new(&format!("({not}(t.id NOT IN ({values})))"), [name]);
+        }
+        let nothing = names_nothing("v.value");
+        return Condition::new(
+            &format!("({not}(t.id NOT IN ({values}) OR t.id IN ({values} AND {nothing})))"),
+            [name.clone(), name],
+        );
+    }
     let test = match (cited(column, value), value) {
         (Some(record), _) => names_same(backend, "v.value", true, record),
         (None, Wanted::Any) => Condition::new("", []),
@@ -223,6 +265,15 @@ fn one_of_many(backend: DbBackend, table: &str, column: &Column, operator: Opera
         &format!("(t.id {not}IN (SELECT v.id FROM {table}_values v WHERE v.field = ?{test}))"),
         values,
     )
+}
+
+/// Whether a value stands for none: an empty text, or an enum value that is not given.
+fn is_nothing(column: &Column, value: &Wanted) -> bool {
+    match (column.kind, value) {
+        (Type::Text | Type::Name(_), Wanted::Text(text)) => text.is_empty(),
+        (Type::Enum(_), Wanted::Integer(number)) => *number == 0,
+        _ => false,
+    }
 }
 
 fn bound(column: &Column, value: &Wanted) -> Value {

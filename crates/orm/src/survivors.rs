@@ -4,8 +4,10 @@
 //! The table belongs to the kit, as the ledger does: services that share a database share it, and a merge is seen by all of them with
 //! its commit. What a service with a database of its own knows of others' records is copied ([`Store::copy_survivors`]).
 
+use std::collections::{BTreeSet, HashMap};
+
 use sea_orm::sea_query::Value;
-use sea_orm::{ConnectionTrait, DbBackend, DbErr};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult};
 
 use mingce_proto::registry::RecordStatus;
 
@@ -144,16 +146,56 @@ pub(crate) fn names_same(backend: DbBackend, column: &str, is_so: bool, name: &s
     Condition::new(&text, [name.clone(), name.clone(), name.clone(), name])
 }
 
+/// Whether a column names what was annulled, so that it names nothing.
+pub(crate) fn names_nothing(column: &str) -> String {
+    format!("{column} IN (SELECT n.record FROM survivors n WHERE n.survivor = '')")
+}
+
+fn pairs(rows: &[QueryResult]) -> Result<Vec<(String, String)>> {
+    rows.iter()
+        .map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?)))
+        .collect()
+}
+
 impl Store {
-    /// All names of the thing that a name means, the name itself too; some may stand twice.
+    /// For each of these names all names of the thing that it means, the name itself too.
     ///
     /// # Errors
     /// Where the database cannot be read.
-    pub async fn names_of_same(&self, name: &str) -> Result<Vec<String>> {
-        let given: Value = name.into();
-        let values = [given.clone(), given.clone(), given.clone(), given];
-        let rows = self.db.one().query_all_raw(self.db.sql(SAME, values)).await?;
-        first(&rows)
+    pub async fn names_of_each(&self, names: &[String]) -> Result<HashMap<String, BTreeSet<String>>> {
+        let backend = self.db.backend();
+        let stands = format!(
+            "SELECT record, survivor FROM {TABLE} WHERE {}",
+            among(backend, "record")
+        );
+        let rows = self
+            .db
+            .one()
+            .query_all_raw(self.db.sql(&stands, [list(backend, names)]))
+            .await?;
+        let stands: HashMap<String, String> = pairs(&rows)?.into_iter().filter(|(_, last)| !last.is_empty()).collect();
+        let last = |name: &String| stands.get(name).unwrap_or(name).clone();
+        let lasts: BTreeSet<String> = names.iter().map(last).collect();
+        let all = format!(
+            "SELECT survivor, record FROM {TABLE} WHERE {}",
+            among(backend, "survivor")
+        );
+        let rows = self
+            .db
+            .one()
+            .query_all_raw(self.db.sql(&all, [list(backend, &lasts)]))
+            .await?;
+        let mut merged: HashMap<String, BTreeSet<String>> = HashMap::new();
+        for (survivor, record) in pairs(&rows)? {
+            merged.entry(survivor).or_default().insert(record);
+        }
+        let same = names.iter().map(|name| {
+            let last = last(name);
+            let mut same = merged.get(&last).cloned().unwrap_or_default();
+            same.extend([last, name.clone()]);
+            (name.clone(), same)
+        });
+        Ok(same.collect())
     }
 
     /// Replaces what is known of a collection that another service keeps, by resource name: what each record was merged into, or nothing

@@ -14,7 +14,7 @@ pub mod weight;
 mod generated {
     include!(concat!(env!("OUT_DIR"), "/mod.rs"));
 }
-#[allow(clippy::all, clippy::pedantic, clippy::expect_used)]
+#[allow(clippy::all, clippy::pedantic, clippy::expect_used, unused_mut)]
 mod rules {
     use super::mingce;
 

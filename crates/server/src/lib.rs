@@ -6,6 +6,7 @@ pub mod call;
 pub mod clock;
 pub mod config;
 pub mod host;
+pub mod named;
 pub mod peers;
 pub mod references;
 pub mod rows;

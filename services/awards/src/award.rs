@@ -163,7 +163,7 @@ impl Collection for Awards {
                     get: |a| a.document_number.as_str().into(),
                 },
                 Field {
-                    column: Column::date("decision_date"),
+                    column: Column::date("decision_date").by_calendar(),
                     get: |a| a.decision_date.as_str().into(),
                 },
                 Field {
@@ -180,6 +180,7 @@ impl Collection for Awards {
                 },
             ];
             fields.extend(mingce_lifecycle::schema::fields());
+            fields.push(mingce_lifecycle::schema::score());
             Shape::new(fields)
         });
         &SHAPE

@@ -21,6 +21,7 @@ mod ranks;
 mod schema;
 mod scheme;
 mod service;
+mod titles;
 mod verbs;
 
 pub use schema::Schema;

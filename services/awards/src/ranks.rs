@@ -1,85 +1,101 @@
 //! Ranks of a person in awards, each with its proof: the revision that says so, and its position in the ledger.
 
+use std::collections::{BTreeSet, HashMap};
+
 use mingce_lifecycle::day;
 use mingce_orm::work::head_of;
-use mingce_orm::{Collection, Cx, Error, List, Result};
+use mingce_orm::{Cx, Error, List, Result};
 use mingce_proto::awards::{Award, AwardRank, FindAwardRanksRequest, FindAwardRanksResponse};
 use mingce_proto::registry::{AwardCondition, View};
 
 use crate::AwardRegister;
 use crate::award::Awards;
 
+/// How many persons one filter asks for.
+const IN_FILTER: usize = 50;
+
 impl AwardRegister {
-    /// The ranks of a person that meet conditions, in awards that are given and not annulled.
+    /// The ranks of persons that meet conditions, in awards that are given and not annulled.
     ///
     /// # Errors
-    /// Where a day of the request is none.
+    /// Where nobody is named, and where a day of the request is none.
     pub(crate) async fn ranks(&self, cx: &Cx, r: &FindAwardRanksRequest) -> Result<FindAwardRanksResponse> {
-        let names = self.store.names_of_same(&r.talent).await?;
-        let mut filter = format!(
-            "contributors = \"{}\" AND (state = APPROVED OR state = CONFERRED)",
-            r.talent
-        );
+        let named = r.talents.iter().chain([&r.talent]).filter(|name| !name.is_empty());
+        let persons: BTreeSet<String> = named.cloned().collect();
+        if persons.is_empty() {
+            return Err(Error::invalid("talent", "REQUIRED", "name a person"));
+        }
+        let persons: Vec<String> = persons.into_iter().collect();
+        let names = self.store.names_of_each(&persons).await?;
+        let mut given = "(state = APPROVED OR state = CONFERRED)".to_owned();
         // An award of an unknown day was not decided until then, as far as anybody knows.
         if let Some(until) = day::given("until_date", &r.until_date)? {
-            filter.push_str(&format!(" AND decision_date:* AND decision_date <= \"{until}\""));
+            given.push_str(&format!(" AND decision_date:* AND decision_date <= \"{until}\""));
         }
-        let (mut ranks, mut page_token) = (Vec::new(), String::new());
+        let mut ranks = Vec::new();
+        for piece in persons.chunks(IN_FILTER) {
+            let any: Vec<String> = piece.iter().map(|name| format!("contributors = \"{name}\"")).collect();
+            let filter = format!("({}) AND {given}", any.join(" OR "));
+            self.ranks_of(cx, r, (piece, &names), &filter, &mut ranks).await?;
+        }
+        Ok(FindAwardRanksResponse { ranks })
+    }
+
+    /// The ranks of some persons in the awards that a filter finds.
+    async fn ranks_of(
+        &self,
+        cx: &Cx,
+        r: &FindAwardRanksRequest,
+        (persons, names): (&[String], &HashMap<String, BTreeSet<String>>),
+        filter: &str,
+        ranks: &mut Vec<AwardRank>,
+    ) -> Result<()> {
+        let mut page_token = String::new();
         loop {
             let page = self.store.list::<Awards>(
                 cx,
                 List {
                     page_size: 1000,
                     page_token: &page_token,
-                    filter: &filter,
+                    filter,
                     view: View::Basic as i32,
                     ..List::default()
                 },
             );
             let page = page.await?;
-            for award in page.items()? {
-                let met = met(&award, r, &names);
-                if met.is_empty() {
-                    continue;
+            let awards = page.items()?;
+            let all = awards.iter().map(|award| award.name.clone()).collect();
+            let entries = self.store.entries(cx, &all).await?;
+            let sequences: HashMap<(&str, i64), i64> = entries
+                .iter()
+                .map(|entry| ((entry.name.as_str(), entry.revision), entry.sequence))
+                .collect();
+            for award in &awards {
+                let head = head_of(award)?;
+                let sequence = sequences.get(&(award.name.as_str(), head.revision));
+                for (talent, own) in persons.iter().filter_map(|one| Some((one, names.get(one)?))) {
+                    let met = met(award, &r.conditions, own).into_iter();
+                    ranks.extend(met.map(|(condition, rank)| AwardRank {
+                        award: head.name.clone(),
+                        title: award.title.clone(),
+                        rank,
+                        condition,
+                        revision: head.revision,
+                        sequence: sequence.copied().unwrap_or_default(),
+                        talent: talent.clone(),
+                    }));
                 }
-                let head = head_of(&award)?;
-                let sequence = self.sequence(cx, &head.name, head.revision).await?;
-                ranks.extend(met.into_iter().map(|(condition, rank)| AwardRank {
-                    award: head.name.clone(),
-                    title: award.title.clone(),
-                    rank,
-                    condition,
-                    revision: head.revision,
-                    sequence,
-                }));
             }
             if page.next_page_token.is_empty() {
-                return Ok(FindAwardRanksResponse { ranks });
+                return Ok(());
             }
             page_token = page.next_page_token;
-        }
-    }
-
-    /// The position in the ledger of a revision of an award.
-    async fn sequence(&self, cx: &Cx, name: &str, revision: i64) -> Result<i64> {
-        let kinds = [&Awards::shape().kind];
-        let mut page_token = String::new();
-        loop {
-            // The newest come first, and the one that is looked for is mostly the newest.
-            let (entries, next) = self.store.history(cx, &kinds, name, 1, &page_token).await?;
-            if let Some(entry) = entries.iter().find(|entry| entry.revision == revision) {
-                return Ok(entry.sequence);
-            }
-            if next.is_empty() {
-                return Err(Error::internal(format!("{name} has no revision {revision}")));
-            }
-            page_token = next;
         }
     }
 }
 
 /// The conditions that the rank of a person, who has these names, in an award meets, by their place, with the rank.
-fn met(award: &Award, r: &FindAwardRanksRequest, names: &[String]) -> Vec<(i32, i32)> {
+fn met(award: &Award, conditions: &[AwardCondition], names: &BTreeSet<String>) -> Vec<(i32, i32)> {
     let own = award
         .contributors
         .iter()
@@ -93,7 +109,7 @@ fn met(award: &Award, r: &FindAwardRanksRequest, names: &[String]) -> Vec<(i32, 
             && (condition.grades.is_empty() || condition.grades.contains(&award.grade))
     };
     (0..)
-        .zip(&r.conditions)
+        .zip(conditions)
         .filter(|(_, condition)| meets(condition))
         .map(|(place, _)| (place, rank))
         .collect()

@@ -1,9 +1,11 @@
 //! The tables of the awards service.
 
-use mingce_lifecycle::schema::add_columns;
+use mingce_lifecycle::schema::{add_columns, add_review_score};
 use mingce_orm::schema::Sql::{Integer, Text};
 use mingce_orm::schema::{resource, run};
 use sea_orm_migration::prelude::*;
+
+use crate::award::Awards;
 
 /// The migrations of this service.
 #[derive(Debug)]
@@ -12,7 +14,7 @@ pub struct Schema;
 #[async_trait::async_trait]
 impl MigratorTrait for Schema {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Tables), Box::new(Cases)]
+        vec![Box::new(Tables), Box::new(Cases), Box::new(Scores)]
     }
     fn migration_table_name() -> DynIden {
         "mingce_awards_migrations".into_iden()
@@ -87,5 +89,25 @@ impl MigrationTrait for Cases {
         let mut statements = add_columns("awards", &[("public_safety", Integer), ("nominator", Text)]);
         statements.push(JOINED.to_owned());
         run(manager, &statements).await
+    }
+}
+
+/// Lists sort and filter by the score of the reviews.
+struct Scores;
+
+impl MigrationName for Scores {
+    fn name(&self) -> &'static str {
+        "m20261130_000012_awards_scores"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Scores {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        add_review_score::<Awards>(manager).await
     }
 }

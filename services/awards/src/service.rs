@@ -155,14 +155,15 @@ impl AwardService for AwardRegister {
         request: Request<ComputeStatisticsRequest>,
     ) -> Result<Response<Reply<ComputeStatisticsResponse>>, Status> {
         let (cx, r) = open(request)?;
-        reply(match r.collection.as_str() {
+        let counted = match r.collection.as_str() {
             Schemes::COLLECTION => self.store.count::<Schemes>(&cx, &r).await,
             Awards::COLLECTION => self.store.count::<Awards>(&cx, &r).await,
             other => Err(Error::collection_unknown(
                 other,
                 &[Schemes::COLLECTION, Awards::COLLECTION],
             )),
-        })
+        };
+        reply(self.entitled(&cx, counted).await)
     }
 
     async fn list_citations(

@@ -85,7 +85,7 @@ impl Collection for Designations {
                     get: |d| d.issuer.as_str().into(),
                 },
                 Field {
-                    column: Column::date("decision_date"),
+                    column: Column::date("decision_date").by_calendar(),
                     get: |d| d.decision_date.as_str().into(),
                 },
                 Field {
@@ -102,6 +102,7 @@ impl Collection for Designations {
                 },
             ];
             fields.extend(mingce_lifecycle::schema::fields());
+            fields.push(mingce_lifecycle::schema::score());
             Shape::new(fields)
         });
         &SHAPE

@@ -22,6 +22,7 @@ mod prepare;
 mod resolve;
 mod schema;
 mod service;
+mod titles;
 mod verbs;
 
 pub use schema::Schema;

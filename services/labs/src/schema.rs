@@ -1,10 +1,12 @@
 //! The tables of the labs service.
 
-use mingce_lifecycle::schema::add_columns;
+use mingce_lifecycle::schema::{add_columns, add_review_score};
 use mingce_orm::likely::index;
 use mingce_orm::schema::Sql::{Integer, Text};
 use mingce_orm::schema::{resource, run};
 use sea_orm_migration::prelude::*;
+
+use crate::designation::Designations;
 
 /// The migrations of this service.
 #[derive(Debug)]
@@ -13,7 +15,13 @@ pub struct Schema;
 #[async_trait::async_trait]
 impl MigratorTrait for Schema {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Tables), Box::new(Cases), Box::new(Duplicates), Box::new(Kinds)]
+        vec![
+            Box::new(Tables),
+            Box::new(Cases),
+            Box::new(Duplicates),
+            Box::new(Kinds),
+            Box::new(Scores),
+        ]
     }
     fn migration_table_name() -> DynIden {
         "mingce_labs_migrations".into_iden()
@@ -158,5 +166,25 @@ impl MigrationTrait for Kinds {
         });
         run(manager, &["$POSTGRES SET LOCAL statement_timeout = 0".to_owned()]).await?;
         run(manager, &fill).await
+    }
+}
+
+/// Lists sort and filter by the score of the reviews.
+struct Scores;
+
+impl MigrationName for Scores {
+    fn name(&self) -> &'static str {
+        "m20261130_000012_labs_scores"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Scores {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        add_review_score::<Designations>(manager).await
     }
 }

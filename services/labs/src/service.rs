@@ -419,7 +419,7 @@ impl LabService for LabRegister {
         request: Request<ComputeStatisticsRequest>,
     ) -> Result<Response<Reply<ComputeStatisticsResponse>>, Status> {
         let (cx, r) = open(request)?;
-        reply(match r.collection.as_str() {
+        let counted = match r.collection.as_str() {
             Organizations::COLLECTION => self.store.count::<Organizations>(&cx, &r).await,
             Labs::COLLECTION => self.store.count::<Labs>(&cx, &r).await,
             Designations::COLLECTION => self.store.count::<Designations>(&cx, &r).await,
@@ -427,7 +427,8 @@ impl LabService for LabRegister {
                 other,
                 &[Organizations::COLLECTION, Labs::COLLECTION, Designations::COLLECTION],
             )),
-        })
+        };
+        reply(self.entitled(&cx, counted).await)
     }
 
     async fn list_citations(

@@ -70,7 +70,7 @@ impl Collection for NominatingBodies {
                     get: |b| b.state.into(),
                 },
                 Field {
-                    column: Column::date("start_date"),
+                    column: Column::date("start_date").by_calendar(),
                     get: |b| b.start_date.as_str().into(),
                 },
                 Field {

@@ -187,4 +187,12 @@ impl TalentDesignationService for TalentRegister {
         let (cx, r) = open(request)?;
         reply(self.eligibility(&cx, &r).await)
     }
+
+    async fn batch_check_eligibility(
+        &self,
+        request: Request<BatchCheckEligibilityRequest>,
+    ) -> Result<Response<Reply<BatchCheckEligibilityResponse>>, Status> {
+        let (cx, r) = open(request)?;
+        reply(self.eligibilities(&cx, &r).await)
+    }
 }

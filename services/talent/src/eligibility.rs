@@ -1,5 +1,7 @@
 //! Whether a person may be designated under a policy: the age, and ranks in awards with their proof.
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
 use jiff::civil::Date;
 use mingce_lifecycle::cross::shown;
 use mingce_lifecycle::policy::Policies;
@@ -8,7 +10,10 @@ use mingce_orm::work::head_of;
 use mingce_orm::{Blocker, Class, Cx, Error, Result, Work};
 use mingce_proto::awards::{AwardRank, FindAwardRanksRequest};
 use mingce_proto::registry::{AwardCondition, CaseKind, Policy, RecordStatus};
-use mingce_proto::talent::{AwardProof, CheckEligibilityRequest, CheckEligibilityResponse, Talent};
+use mingce_proto::talent::{
+    AwardProof, BatchCheckEligibilityRequest, BatchCheckEligibilityResponse, CheckEligibilityRequest,
+    CheckEligibilityResponse, EligibilityOutcome, Talent,
+};
 use mingce_server::status::from_status;
 
 use crate::TalentRegister;
@@ -41,20 +46,77 @@ fn too_old(person: &Talent, most: i32, on: Date) -> Option<Blocker> {
     Some(blocker(reason, &person.name, en, zh))
 }
 
+/// At most so many persons are asked about in one call of the awards service.
+const ASKED: usize = 1000;
+
 impl TalentRegister {
     /// Whether a person is eligible under a policy, with the awards that prove it.
     ///
     /// # Errors
     /// NOT_FOUND; INVALID_ARGUMENT; UNAVAILABLE where awards count and their service cannot be asked.
     pub(crate) async fn eligibility(&self, cx: &Cx, r: &CheckEligibilityRequest) -> Result<CheckEligibilityResponse> {
+        let mut checked = self
+            .eligible(cx, std::slice::from_ref(&r.talent), &r.policy, &r.date)
+            .await?;
+        let checked = checked.pop().ok_or_else(|| Error::internal("nobody was checked"))??;
+        Ok(CheckEligibilityResponse {
+            eligible: checked.eligible,
+            blockers: checked.blockers,
+            proofs: checked.proofs,
+        })
+    }
+
+    /// The same for many persons.
+    ///
+    /// # Errors
+    /// The same. A person who does not exist is an outcome.
+    pub(crate) async fn eligibilities(
+        &self,
+        cx: &Cx,
+        r: &BatchCheckEligibilityRequest,
+    ) -> Result<BatchCheckEligibilityResponse> {
+        let checked = self.eligible(cx, &r.talents, &r.policy, &r.date).await?;
+        let outcomes = checked
+            .into_iter()
+            .zip(&r.talents)
+            .map(|(checked, talent)| match checked {
+                Ok(outcome) => Ok(outcome),
+                Err(error) if error.class() == Class::NotFound => Ok(EligibilityOutcome {
+                    talent: talent.clone(),
+                    reason: error.reason().to_owned(),
+                    message: error.message().to_owned(),
+                    ..EligibilityOutcome::default()
+                }),
+                Err(error) => Err(error),
+            });
+        let outcomes = outcomes.collect::<Result<Vec<_>>>()?;
+        let eligible = outcomes.iter().filter(|outcome| outcome.eligible).count();
+        Ok(BatchCheckEligibilityResponse {
+            eligible: i32::try_from(eligible).unwrap_or(i32::MAX),
+            outcomes,
+        })
+    }
+
+    /// Whether each of these persons is eligible.
+    async fn eligible(
+        &self,
+        cx: &Cx,
+        names: &[String],
+        policy: &str,
+        date: &str,
+    ) -> Result<Vec<Result<EligibilityOutcome>>> {
         let today = day::today(cx)?;
-        let on = day::given("date", &r.date)?.unwrap_or(today);
-        let (policy, person): (Policy, Talent) = self
+        let on = day::given("date", date)?.unwrap_or(today);
+        let (policy, persons): (Policy, Vec<Result<Talent>>) = self
             .store
             .rehearse(&mut self.store.rehearsal(), |work| {
-                let policy = work.require::<Policies>(&r.policy);
-                work.require::<Talents>(&r.talent)?;
-                Ok((policy?, person_of(work, &r.talent)?))
+                let policy = work.require::<Policies>(policy);
+                let persons = names.iter().map(|name| {
+                    work.require::<Talents>(name)?;
+                    person_of(work, name)
+                });
+                let persons = persons.collect();
+                Ok((policy?, persons))
             })
             .await?;
         if policy.kind() != CaseKind::TalentDesignation {
@@ -66,55 +128,75 @@ impl TalentRegister {
             return Err(Error::invalid("policy", "TERMS_OF_OTHER_KIND", said));
         }
         let terms = terms(Some(&policy));
-        let mut blockers = Vec::new();
-        if head_of(&person)?.record_status() != RecordStatus::Active {
-            let (en, zh) = ("the record of the person was annulled", "该人员记录已作废");
-            blockers.push(blocker("RECORD_ANNULLED", &person.name, en, zh));
-        }
-        if terms.max_age > 0 {
-            // Counted as a submission would count it. On days of the caller's choice it would tell the birthday.
-            blockers.extend(too_old(&person, terms.max_age, today));
-        }
-        let proofs = self.proofs(cx, &person.name, &terms.award_conditions, on).await?;
-        if proofs.is_empty() && !terms.award_conditions.is_empty() {
-            let en = format!("no award up to {on} meets a condition of the policy");
-            let zh = format!("截至{on}没有符合政策条件的获奖");
-            blockers.push(blocker("AWARD_RANK_MISSING", &person.name, en, zh));
-        }
-        Ok(CheckEligibilityResponse {
-            eligible: blockers.is_empty(),
-            blockers: blockers.into_iter().map(shown).collect(),
-            proofs,
-        })
+        let known = persons.iter().filter_map(|person| person.as_ref().ok());
+        let known = known.map(|person| person.name.clone()).collect();
+        let proofs = self.proofs(cx, &known, &terms.award_conditions, on).await?;
+        let checked = persons.into_iter().zip(names).map(|(person, name)| {
+            let person = person?;
+            let mut blockers = Vec::new();
+            if head_of(&person)?.record_status() != RecordStatus::Active {
+                let (en, zh) = ("the record of the person was annulled", "该人员记录已作废");
+                blockers.push(blocker("RECORD_ANNULLED", &person.name, en, zh));
+            }
+            if terms.max_age > 0 {
+                // Counted as a submission would count it. On days of the caller's choice it would tell the birthday.
+                blockers.extend(too_old(&person, terms.max_age, today));
+            }
+            let proofs = proofs.get(&person.name).cloned().unwrap_or_default();
+            if proofs.is_empty() && !terms.award_conditions.is_empty() {
+                let en = format!("no award up to {on} meets a condition of the policy");
+                let zh = format!("截至{on}没有符合政策条件的获奖");
+                blockers.push(blocker("AWARD_RANK_MISSING", &person.name, en, zh));
+            }
+            Ok(EligibilityOutcome {
+                talent: name.clone(),
+                display_name: person.display_name,
+                eligible: blockers.is_empty(),
+                blockers: blockers.into_iter().map(shown).collect(),
+                proofs,
+                ..EligibilityOutcome::default()
+            })
+        });
+        Ok(checked.collect())
     }
 
-    /// The ranks of a person that meet a condition. Awards may name the person as they were recorded before a merge.
+    /// The ranks of persons that meet a condition, by person. Awards may name a person as they were recorded before a merge.
     async fn proofs(
         &self,
         cx: &Cx,
-        person: &str,
+        persons: &BTreeSet<String>,
         conditions: &[AwardCondition],
         until: Date,
-    ) -> Result<Vec<AwardProof>> {
+    ) -> Result<HashMap<String, Vec<AwardProof>>> {
+        let mut proofs: HashMap<String, Vec<AwardProof>> = HashMap::new();
         if conditions.is_empty() {
-            return Ok(Vec::new());
+            return Ok(proofs);
         }
         let Some(awards) = &self.awards else {
             let said = "the policy asks for ranks in awards, and this server knows no awards service: start it with --awards-url";
             return Err(Error::new(Class::Precondition, "PEER_NOT_CONFIGURED", said).about("services", "awards"));
         };
-        let mut proofs: Vec<AwardProof> = Vec::new();
-        for talent in self.store.family::<Talents>(cx, person).await? {
+        let persons: Vec<String> = persons.iter().cloned().collect();
+        let names = self.store.names_of_each(&persons).await?;
+        let own = names
+            .iter()
+            .flat_map(|(person, names)| names.iter().map(move |name| (name, person)));
+        let own: BTreeMap<&String, &String> = own.collect();
+        let asked: Vec<String> = own.keys().map(|&name| name.clone()).collect();
+        for piece in asked.chunks(ASKED) {
             let request = FindAwardRanksRequest {
-                talent,
+                talents: piece.to_vec(),
                 conditions: conditions.to_vec(),
                 until_date: until.to_string(),
+                ..FindAwardRanksRequest::default()
             };
             let answer = awards.find_award_ranks(cx.deadline, request).await;
             for rank in answer.map_err(|status| from_status(status, "awards"))?.ranks {
+                let Some(person) = own.get(&rank.talent) else { continue };
+                let of = proofs.entry((*person).clone()).or_default();
                 let proof = proof(rank);
-                if !proofs.contains(&proof) {
-                    proofs.push(proof);
+                if !of.contains(&proof) {
+                    of.push(proof);
                 }
             }
         }

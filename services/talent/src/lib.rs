@@ -36,6 +36,7 @@ mod schema;
 mod service;
 mod sought;
 mod talent;
+mod titles;
 
 pub use schema::Schema;
 

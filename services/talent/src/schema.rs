@@ -1,10 +1,12 @@
 //! The tables of the talent service.
 
-use mingce_lifecycle::schema::{COLUMNS, add_columns};
+use mingce_lifecycle::schema::{COLUMNS, add_columns, add_review_score};
 use mingce_orm::likely::index;
 use mingce_orm::schema::Sql::{Integer, Text};
 use mingce_orm::schema::{resource, run};
 use sea_orm_migration::prelude::*;
+
+use crate::designation::Designations;
 
 /// The migrations of this service.
 #[derive(Debug)]
@@ -13,7 +15,12 @@ pub struct Schema;
 #[async_trait::async_trait]
 impl MigratorTrait for Schema {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Tables), Box::new(Cases), Box::new(Duplicates)]
+        vec![
+            Box::new(Tables),
+            Box::new(Cases),
+            Box::new(Duplicates),
+            Box::new(Scores),
+        ]
     }
     fn migration_table_name() -> DynIden {
         "mingce_talent_migrations".into_iden()
@@ -152,5 +159,25 @@ impl MigrationTrait for Duplicates {
 
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         run(manager, &index("talents")).await
+    }
+}
+
+/// Lists sort and filter by the score of the reviews.
+struct Scores;
+
+impl MigrationName for Scores {
+    fn name(&self) -> &'static str {
+        "m20261130_000012_talent_scores"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Scores {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        add_review_score::<Designations>(manager).await
     }
 }

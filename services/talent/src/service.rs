@@ -352,7 +352,7 @@ impl TalentService for TalentRegister {
         request: Request<ComputeStatisticsRequest>,
     ) -> Result<Response<Reply<ComputeStatisticsResponse>>, Status> {
         let (cx, r) = open(request)?;
-        reply(match r.collection.as_str() {
+        let counted = match r.collection.as_str() {
             Talents::COLLECTION => self.store.count::<Talents>(&cx, &r).await,
             Programmes::COLLECTION => self.store.count::<Programmes>(&cx, &r).await,
             Designations::COLLECTION => self.store.count::<Designations>(&cx, &r).await,
@@ -368,7 +368,8 @@ impl TalentService for TalentRegister {
                     Recommendations::COLLECTION,
                 ],
             )),
-        })
+        };
+        reply(self.entitled(&cx, counted).await)
     }
 
     async fn list_citations(

@@ -290,6 +290,7 @@ async fn the_ranks_of_a_person_are_answered_with_their_place_in_the_ledger(store
             talent: talent.to_owned(),
             conditions: conditions.clone(),
             until_date: until_date.to_owned(),
+            ..FindAwardRanksRequest::default()
         };
         let answer = year.register.nominations().find_award_ranks(request).await;
         answer.unwrap().into_inner().ranks
@@ -348,6 +349,7 @@ async fn the_ranks_of_a_person_are_answered_with_their_place_in_the_ledger(store
         talent: people[0].name.clone(),
         conditions: conditions.clone(),
         until_date: "2024-02-30".to_owned(),
+        ..FindAwardRanksRequest::default()
     };
     let wrong = failure(year.register.nominations().find_award_ranks(wrong).await);
     assert_eq!(

@@ -107,6 +107,7 @@ async fn figures_are_counted(store: Store) {
     }
     let asked = json!({"collection": "organizations", "group_by": ["city"]});
     let counted = labs(&register, "ComputeStatistics", &asked);
-    let groups = json!([{"values": ["济南"], "count": "1"}, {"values": ["青岛"], "count": "2"}]);
+    let group = |city: &str, count: &str| json!({"values": [city], "count": count, "filter": format!("city = {city}")});
+    let groups = json!([group("济南", "1"), group("青岛", "2")]);
     assert_eq!(counted, json!({"groups": groups, "totalCount": "3"}));
 }

@@ -8,7 +8,9 @@ use mingce_proto::awards::{
 use mingce_proto::registry::{
     AwardCondition, LabDesignationTerms, Level, SimulatePolicyRequest, TalentDesignationTerms, TalentReference,
 };
-use mingce_proto::talent::{CheckEligibilityRequest, CheckEligibilityResponse, Talent};
+use mingce_proto::talent::{
+    BatchCheckEligibilityRequest, CheckEligibilityRequest, CheckEligibilityResponse, MergeTalentsRequest, Talent,
+};
 use tonic::Code;
 
 use crate::made::{identifier, person};
@@ -203,6 +205,53 @@ async fn a_rank_in_an_award_is_proved(store: Store) {
     assert_eq!((reasons(&fifth), fifth.proofs.len()), (vec!["AWARD_RANK_MISSING"], 0));
     let before = check(&register, &persons[3], &policy, "2023-11-30").await;
     assert_eq!(reasons(&before), ["AWARD_RANK_MISSING"]);
+
+    // Many at once are as each alone; whom the award names under another record are found too.
+    let stays = person(&register, born("己", "")).await.name;
+    let request = MergeTalentsRequest {
+        name: persons[1].clone(),
+        survivor: stays.clone(),
+        reason: "同一人".to_owned(),
+        ..MergeTalentsRequest::default()
+    };
+    register.talent().merge_talents(request).await.unwrap();
+    let nobody = "talents/01jd2k3m4n5p6q7r8s9t0v1w2x".to_owned();
+    let all = [&persons[..], &[nobody.clone(), stays]].concat();
+    let request = BatchCheckEligibilityRequest {
+        talents: all.clone(),
+        policy: policy.clone(),
+        ..BatchCheckEligibilityRequest::default()
+    };
+    let answer = register.talent_cases().batch_check_eligibility(request).await;
+    let answer = answer.unwrap().into_inner();
+    assert_eq!((answer.eligible, answer.outcomes.len()), (5, 7));
+    for (outcome, name) in answer.outcomes.iter().zip(&all) {
+        assert_eq!(outcome.talent, *name);
+        if *name == nobody {
+            assert_eq!(
+                (outcome.reason.as_str(), outcome.eligible),
+                ("RESOURCE_NOT_FOUND", false)
+            );
+            continue;
+        }
+        let alone = check(&register, name, &policy, "").await;
+        assert_eq!(
+            (outcome.eligible, &outcome.blockers, &outcome.proofs),
+            (alone.eligible, &alone.blockers, &alone.proofs)
+        );
+        assert!(
+            !outcome.display_name.is_empty() && outcome.reason.is_empty(),
+            "{outcome:?}"
+        );
+    }
+    assert_eq!(answer.outcomes[6].proofs[0].rank, 2);
+    let request = BatchCheckEligibilityRequest {
+        talents: vec![all[0].clone(), all[0].clone()],
+        policy,
+        ..BatchCheckEligibilityRequest::default()
+    };
+    let twice = failure(register.talent_cases().batch_check_eligibility(request).await);
+    assert_eq!(twice.is(), (Code::InvalidArgument, "REPEATED_UNIQUE"), "{twice:?}");
 }
 
 async fn without_an_awards_service_ranks_are_not_answered(store: Store) {

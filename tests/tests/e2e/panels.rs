@@ -27,6 +27,7 @@ use crate::designated::{
 use crate::made::{made, merge, organization, person};
 
 mod apart;
+mod batches;
 
 on_both_stores!(
     a_panel_is_of_cases_of_one_kind_in_review,

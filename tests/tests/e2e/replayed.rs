@@ -52,7 +52,7 @@ fn counts(answer: &SimulatePolicyResponse) -> [(i32, i32); 2] {
 }
 
 /// One review with 60 points.
-fn reviewed() -> LabDesignationTerms {
+pub fn reviewed() -> LabDesignationTerms {
     LabDesignationTerms {
         review: Some(ReviewTerms {
             min_reviews: 1,
@@ -80,7 +80,7 @@ fn min_score(terms: &mut LabDesignationTerms, score: i32) {
 }
 
 /// Cases in review, reviewed with these points by one person, whose panel is closed.
-async fn scored(register: &Register, cases: &[(String, i32)]) {
+pub async fn scored(register: &Register, cases: &[(String, i32)]) {
     let talent = Talent {
         display_name: "评审甲".to_owned(),
         ..Talent::default()

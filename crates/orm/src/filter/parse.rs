@@ -7,7 +7,7 @@ use crate::field::{self, Column, Type};
 /// Parentheses in each other, at most.
 const DEPTH_AT_MOST: usize = 20;
 /// Comparisons in a filter, at most.
-const COMPARISONS_AT_MOST: usize = 100;
+pub const COMPARISONS_AT_MOST: usize = 100;
 /// A longer word is not repeated in an error.
 const WORD_AT_MOST: usize = 40;
 
@@ -170,7 +170,11 @@ impl<'a> Reader<'a> {
             return Err(self.unknown(name, start));
         };
         if operator.compares_order()
-            && (column.many || matches!(column.kind, Type::Boolean | Type::Enum(_) | Type::Name(_)))
+            && (column.many
+                || matches!(
+                    column.kind,
+                    Type::Boolean | Type::Enum(_) | Type::Name(_) | Type::Period(..)
+                ))
         {
             let wanted = format!(
                 "`{name}` has no order: expected `=`, `!=` or `:`, not `{}`",

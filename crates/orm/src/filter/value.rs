@@ -56,6 +56,10 @@ pub(super) fn read(column: Column, operator: Operator, text: &str, quoted: bool,
             text.parse().ok().map(Value::Integer),
             format!("a whole number for `{name}`, for example `2024`"),
         ),
+        Type::Hundredths => (
+            field::hundredths(text).map(Value::Integer),
+            format!("points with at most two decimals for `{name}`, for example `80` or `91.37`"),
+        ),
         Type::Boolean => (
             text.parse().ok().map(Value::Boolean),
             format!("`true` or `false` for `{name}`"),
@@ -67,6 +71,14 @@ pub(super) fn read(column: Column, operator: Operator, text: &str, quoted: bool,
         Type::Date => (
             date(text, operator).map(Value::Text),
             format!("a year, month or day for `{name}`, for example `2024`, `2024-09` or `2024-09-30`"),
+        ),
+        // A name that is none asks for what has none.
+        Type::Name(_) | Type::Period(..) if text.is_empty() && operator != Operator::Has => {
+            (Some(Value::Text(String::new())), String::new())
+        }
+        Type::Period(period, _) => (
+            period.is_one(text).then(|| Value::Text(text.to_owned())),
+            format!("{} for `{name}`", period.example()),
         ),
         Type::Name(of) => (
             Name::parse(text).map(|_| Value::Text(text.to_owned())),
@@ -104,6 +116,7 @@ pub(super) fn write(f: &mut fmt::Formatter<'_>, column: Column, value: &Value) -
             Ok(time) => write!(f, "{time}"),
             Err(_) => write!(f, "{micros}"),
         },
+        (Type::Hundredths, Value::Integer(number)) => f.write_str(&field::points(*number)),
         (_, Value::Integer(number)) => write!(f, "{number}"),
     }
 }
