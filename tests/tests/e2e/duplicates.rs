@@ -1,6 +1,7 @@
 //! Likely duplicates: a list to work through, by merging or by saying that two are two.
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use mingce_e2e::{Register, Store, failure, on_both_stores};
 use mingce_proto::labs::{
@@ -11,9 +12,10 @@ use mingce_proto::registry::{
     DuplicateReason, Identifier, LikelyDuplicate, ListLikelyDuplicatesRequest, Name, NameKind,
 };
 use mingce_proto::talent::{AnnulTalentRequest, Talent};
+use tokio::task::JoinSet;
 use tonic::Code;
 
-use crate::made::{annul, history, made, merge, organization, person, read};
+use crate::made::{annul, create, history, made, merge, organization, person, read};
 
 on_both_stores!(
     pairs_are_listed_with_their_reasons_and_near_misses_are_not,
@@ -24,6 +26,7 @@ on_both_stores!(
     merged_and_annulled_records_take_no_part,
     duplicates_are_worked_through_by_command,
     a_merge_and_its_end_stand_in_the_history_of_both,
+    five_thousand_of_one_name_hold_up_nobody,
 );
 
 fn held(scheme: &str, value: &str) -> Identifier {
@@ -523,4 +526,37 @@ async fn a_merge_and_its_end_stand_in_the_history_of_both(store: Store) {
         ];
         assert_eq!(steps, expected, "{name}");
     }
+}
+
+async fn five_thousand_of_one_name_hold_up_nobody(store: Store) {
+    let register = Register::start(store).await;
+    let mut making = JoinSet::new();
+    let mut last = String::new();
+    for number in 0..4999 {
+        let new = Organization {
+            city: format!("示例{number}市"),
+            ..organization("样例大学")
+        };
+        let mut labs = register.labs();
+        making.spawn(async move { labs.create_organization(create(new)).await });
+        while making.len() >= 200 {
+            last = making.join_next().await.unwrap().unwrap().unwrap().into_inner().name;
+        }
+    }
+    while let Some(made) = making.join_next().await {
+        made.unwrap().unwrap();
+    }
+    in_city(&register, "样例大学", "示例7市").await;
+    let mut labs = register.labs();
+    let page = tokio::spawn(async move { labs.list_likely_duplicates(asked("organizations")).await });
+    let (began, mut longest) = (Instant::now(), Duration::ZERO);
+    while !page.is_finished() {
+        let asked = Instant::now();
+        read(&register, &last).await;
+        longest = longest.max(asked.elapsed());
+    }
+    let took = began.elapsed();
+    let page = page.await.unwrap().unwrap().into_inner();
+    assert_eq!(page.likely_duplicates.len(), 1);
+    assert!(took < Duration::from_secs(4) && longest < Duration::from_secs(1), "{took:?}, a get {longest:?}");
 }

@@ -468,6 +468,8 @@ impl<'a> Walk<'a> {
     /// Turns the clock to a day and waits for what the register does by itself.
     pub async fn turn_to(&mut self, day: Date) {
         self.clock.set(&day.to_string());
+        // What is open on one day may be blocked on another.
+        self.fresh = None;
         for collection in ["rounds", "nominatingBodies"] {
             let request = json!({"collection": collection, "page_size": 1000});
             for patience in 0.. {
