@@ -127,8 +127,9 @@ pub enum Terms {
 }
 
 /// Every term that a policy can have, by the path under which one source stands for it.
-const TERMS: [&str; 30] = [
+const TERMS: [&str; 32] = [
     "acceptance_notice",
+    "annual_report_months",
     "authorisation_months",
     "award_conditions",
     "bar_years",
@@ -140,6 +141,7 @@ const TERMS: [&str; 30] = [
     "full_points",
     "good_score",
     "grades",
+    "handling",
     "max_age",
     "max_extension_months",
     "max_extensions",
@@ -174,6 +176,17 @@ pub fn policy(version: &str, start_date: &str, terms: Terms) -> Policy {
             .to_vec(),
         ..Policy::default()
     };
+    let message = match &terms {
+        Terms::Lab(_) => "LabDesignationTerms",
+        Terms::Talent(_) => "TalentDesignationTerms",
+        Terms::Body(_) => "NominatingBodyTerms",
+        Terms::Recommendation(_) => "RecommendationTerms",
+        Terms::Award(_) => "AwardTerms",
+    };
+    let known = mingce_proto::names::fields(&format!("mingce.registry.v1.{message}"));
+    policy
+        .sources
+        .retain(|source| known.iter().any(|(_, name)| *name == source.term));
     match terms {
         Terms::Lab(terms) => {
             policy.set_kind(CaseKind::LabDesignation);

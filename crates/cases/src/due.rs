@@ -1,15 +1,17 @@
-//! What falls due: lists of it, and what the register does by itself.
+//! What falls due by itself, and is done by the register.
 
+use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use mingce_lifecycle::any::Due;
-use mingce_lifecycle::day::{given, today};
+use mingce_lifecycle::agenda::Desk;
+use mingce_lifecycle::due::{From, Source, Wanted, place, read};
+use mingce_lifecycle::in_force::InForce;
 use mingce_lifecycle::round::{Rounds, close_if_due};
 use mingce_lifecycle::{AnyCase, At, BY_ITSELF};
-use mingce_orm::{Collection, Cx, Edit, Error, List, Outcome, Result};
-use mingce_proto::registry::{DueKind, DueWork, ListDueWorkRequest, ListDueWorkResponse, View};
+use mingce_orm::{Collection, Cx, Edit, Error, Outcome, Result};
+use mingce_proto::registry::DueKind;
 use mingce_server::Clock;
 
 use crate::CaseRegister;
@@ -21,59 +23,6 @@ const AT_HAND: Duration = Duration::from_millis(250);
 const AFTER_FAULT: Duration = Duration::from_secs(60);
 
 impl CaseRegister {
-    /// A page of what falls due in one collection.
-    ///
-    /// # Errors
-    /// INVALID_ARGUMENT, reason `COLLECTION_UNKNOWN`.
-    pub(crate) async fn due_work(&self, cx: &Cx, r: &ListDueWorkRequest) -> Result<ListDueWorkResponse> {
-        let until = match given("until_date", &r.until_date)? {
-            Some(day) => day.to_string(),
-            None => today(cx)?.to_string(),
-        };
-        let wanted = Due {
-            until: &until,
-            kind: r.due(),
-            page_size: r.page_size,
-            page_token: &r.page_token,
-        };
-        let (due_work, next_page_token) = if r.collection == Rounds::COLLECTION {
-            self.due_rounds(cx, wanted).await?
-        } else {
-            let kind = self.kinds.iter().find(|kind| kind.collection() == r.collection);
-            let kind = kind.ok_or_else(|| {
-                let kinds = self.kinds.iter().map(|kind| kind.collection());
-                let known: Vec<_> = kinds.chain([Rounds::COLLECTION]).collect();
-                Error::collection_unknown(&r.collection, &known)
-            })?;
-            kind.due(&self.store, cx, wanted).await?
-        };
-        Ok(ListDueWorkResponse {
-            due_work,
-            next_page_token,
-        })
-    }
-
-    async fn due_rounds(&self, cx: &Cx, wanted: Due<'_>) -> Result<(Vec<DueWork>, String)> {
-        let filter = wanted.filter();
-        let list = List {
-            page_size: wanted.page_size,
-            page_token: wanted.page_token,
-            filter: &filter,
-            order_by: "due_date",
-            view: View::Full as i32,
-            ..List::default()
-        };
-        let page = self.store.list::<Rounds>(cx, list).await?;
-        let due = page.items()?.into_iter().map(|round| DueWork {
-            name: round.name,
-            display_name: round.display_name,
-            date: round.due_date,
-            due: round.due,
-            automatic: true,
-        });
-        Ok((due.collect(), page.next_page_token))
-    }
-
     /// Does by itself what falls due, now and again. Any number of processes may do this: each piece of work is one edit that looks, in
     /// its transaction, whether it is still due.
     pub(crate) async fn do_what_falls_due(self, clock: Clock) {
@@ -106,56 +55,74 @@ impl CaseRegister {
     /// Does what is due by itself up to the day of `cx`, and answers how much it was.
     async fn do_what_is_due(&self, cx: &Cx) -> Result<usize> {
         let at = self.at(cx)?;
-        let until = at.today.to_string();
         let mut done = 0;
         for kind in self.kinds.iter() {
             for due in kind.automatic() {
-                done += self.do_kind(cx, &at, kind.as_ref(), *due, &until).await?;
+                done += self.do_kind(cx, &at, kind.as_ref(), *due).await?;
             }
         }
-        let mut page_token = String::new();
+        for name in self.ended_rounds(cx, &at).await? {
+            let at = at.clone();
+            let edit: Edit = Box::new(move |register| close_if_due(register, &at, &name));
+            done += count(self.store.change_each(cx, [edit]).await?);
+        }
+        Ok(done)
+    }
+
+    /// The rounds whose window is over.
+    async fn ended_rounds(&self, cx: &Cx, at: &At) -> Result<Vec<String>> {
+        let wanted = Wanted::all(at.today, DueKind::RoundEnds);
+        let source = Source::dated(Rounds::COLLECTION, wanted.dated());
+        let (mut names, mut from) = (Vec::new(), From::Start);
         loop {
-            let wanted = Due {
-                until: &until,
-                kind: DueKind::RoundEnds,
-                page_size: 1000,
-                page_token: &page_token,
-            };
-            let (due, next) = self.due_rounds(cx, wanted).await?;
-            let edits = due.into_iter().map(|work| {
-                let at = at.clone();
-                Box::new(move |register: &mut mingce_orm::Work| close_if_due(register, &at, &work.name)) as Edit
-            });
-            done += count(self.store.change_each(cx, edits).await?);
-            if next.is_empty() {
-                return Ok(done);
+            let (rounds, more) = read::<Rounds>(&self.store, cx, &source, &from, 1000).await?;
+            if let Some(last) = rounds.last() {
+                let (value, id) = place::<Rounds>(last, &last.due_date)?;
+                from = From::After(value, id);
             }
-            page_token = next;
+            names.extend(rounds.into_iter().map(|round| round.name));
+            if !more {
+                return Ok(names);
+            }
         }
     }
 
-    async fn do_kind(&self, cx: &Cx, at: &At, kind: &dyn AnyCase, due: DueKind, until: &str) -> Result<usize> {
-        let (mut done, mut page_token) = (0, String::new());
-        loop {
-            let wanted = Due {
-                until,
-                kind: due,
-                page_size: 1000,
-                page_token: &page_token,
-            };
-            let (work, next) = kind.due(&self.store, cx, wanted).await?;
-            for work in work.into_iter().filter(|work| work.automatic) {
-                let (at, known) = (at.clone(), self.kinds.clone());
-                let edit: Edit = Box::new(move |register| {
-                    mingce_lifecycle::any::of_name(&known, &work.name, "name")?.by_itself(register, &at, &work.name)
-                });
-                done += count(self.store.change_each(cx, [edit]).await?);
+    async fn do_kind(&self, cx: &Cx, at: &At, kind: &dyn AnyCase, due: DueKind) -> Result<usize> {
+        let (wanted, none, in_panels) = (Wanted::all(at.today, due), InForce::default(), HashSet::new());
+        let desk = Desk {
+            store: &self.store,
+            cx,
+            at,
+            wanted: &wanted,
+            in_panels: &in_panels,
+        };
+        let mut done = 0;
+        for source in kind.sources(&wanted, &none) {
+            let mut from = From::Start;
+            loop {
+                let batch = kind.fetch(desk, &source, &from, 1000, &none).await?;
+                if let Some(last) = batch.rows.last() {
+                    let (value, id) = last.place.clone();
+                    from = From::After(value, id);
+                }
+                for work in batch
+                    .rows
+                    .into_iter()
+                    .filter_map(|row| row.work)
+                    .filter(|work| work.automatic)
+                {
+                    let (at, known) = (at.clone(), self.kinds.clone());
+                    let edit: Edit = Box::new(move |register| {
+                        mingce_lifecycle::any::of_name(&known, &work.name, "name")?.by_itself(register, &at, &work.name)
+                    });
+                    done += count(self.store.change_each(cx, [edit]).await?);
+                }
+                if !batch.more {
+                    break;
+                }
             }
-            if next.is_empty() {
-                return Ok(done);
-            }
-            page_token = next;
         }
+        Ok(done)
     }
 }
 

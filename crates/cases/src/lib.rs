@@ -16,6 +16,7 @@ use mingce_orm::{Cx, Db, Result, Store, Vault};
 use mingce_proto::registry::case_service_server::CaseServiceServer;
 use mingce_server::{Clock, Failure, Host, Server};
 
+mod agenda;
 mod conflicts;
 mod documents;
 mod due;
@@ -26,6 +27,7 @@ mod reviewer;
 mod reviews;
 mod rounds;
 mod service;
+mod shared;
 
 /// Methods whose requests may be large, and how large: a batch of 500 reviews with their opinions.
 const LARGE: [(&str, usize); 2] = [

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use mingce_lifecycle::policy::{self, Policies};
+use mingce_lifecycle::based::Basis;
+use mingce_lifecycle::in_force;
+use mingce_lifecycle::policy::Policies;
 use mingce_lifecycle::replay::{Marks, Tried, Wanted, replay};
 use mingce_lifecycle::{AnyCase, At, Scope};
 use mingce_orm::store::{Entered, inbound, settled};
@@ -23,7 +25,13 @@ type InForce = BTreeMap<(i32, String), Arc<Policy>>;
 
 impl CaseRegister {
     pub(crate) async fn simulate(&self, cx: &Cx, r: SimulatePolicyRequest) -> Result<SimulatePolicyResponse> {
-        let draft = settled::<Policies>(&inbound::<Policies>(&r.policy.clone().unwrap_or_default())?)?;
+        let terms = r.terms_mask.clone().unwrap_or_default().paths;
+        let basis = Basis {
+            name: &r.based_on,
+            terms: &terms,
+        };
+        let draft = inbound::<Policies>(&r.policy.clone().unwrap_or_default())?;
+        let draft = settled::<Policies>(&basis.whole(&self.store, cx, draft).await?)?;
         let Some(kind) = self.kinds.iter().find(|kind| kind.kind() == draft.kind()) else {
             let said = format!("this server has no cases of {}", draft.kind().as_str_name());
             return Err(Error::invalid("policy.kind", "TERMS_OF_OTHER_KIND", said));
@@ -116,7 +124,7 @@ impl CaseRegister {
             if !in_force.contains_key(scope) {
                 let (level, programme) = (scope.0, scope.1.as_str());
                 let day = at.today.to_string();
-                let found = policy::in_force(&self.store, cx, kind.kind(), Scope { level, programme }, &day).await?;
+                let found = in_force::in_force(&self.store, cx, kind.kind(), Scope { level, programme }, &day).await?;
                 in_force.insert(scope.clone(), Arc::new(found));
             }
         }

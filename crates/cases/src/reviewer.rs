@@ -10,7 +10,7 @@ use mingce_proto::awards::{Award, ListAwardsRequest};
 use mingce_proto::collections;
 use mingce_proto::labs::ResolveOrganizationsRequest;
 use mingce_proto::registry::{
-    AssignReviewerRequest, Conflict, OrganizationReference, ReviewTerms, TalentReference, View,
+    AssignReviewerRequest, Conflict, HandlingTerms, OrganizationReference, ReviewTerms, TalentReference, View,
 };
 use mingce_proto::talent::{BatchGetTalentsRequest, ListTalentsRequest, ResolveTalentsRequest, Talent};
 use mingce_server::status::from_status;
@@ -26,6 +26,8 @@ pub(crate) struct Cleared {
     pub reviewer: TalentReference,
     /// Title of the case.
     pub title: String,
+    /// Within so many days the review is due; 0 for no bound.
+    pub review_days: i32,
     /// What stands between them.
     pub conflicts: Vec<Conflict>,
 }
@@ -33,12 +35,17 @@ pub(crate) struct Cleared {
 impl Cleared {
     /// Assigns the reviewer, in an edit.
     pub fn assign(&self, work: &mut Work, at: &At, stamp: &Stamp, r: &AssignReviewerRequest) -> Result<Answer> {
-        let place = (r.panel.as_str(), r.case_name.as_str(), self.title.as_str());
+        let place = panel::Place {
+            panel: &r.panel,
+            case_name: &r.case_name,
+            case_display_name: &self.title,
+            review_days: self.review_days,
+        };
         panel::assign(
             work,
             at,
             stamp,
-            place,
+            &place,
             &self.reviewer,
             &self.conflicts,
             &r.override_reason,
@@ -47,7 +54,7 @@ impl Cleared {
 }
 
 /// A case that is to be reviewed.
-type Reviewed = (Parties, Seen, ReviewTerms);
+type Reviewed = (Parties, Seen, ReviewTerms, HandlingTerms);
 
 /// What is known of a reviewer. Records that were merged stand here under their survivors.
 #[derive(Debug)]
@@ -95,7 +102,7 @@ impl CaseRegister {
         let cleared = requests.iter().map(|r| {
             let case = cases.get(r.case_name.as_str());
             let case = case.ok_or_else(|| Error::internal("a case that was not asked for"))?;
-            let (parties, seen, terms) = case.as_ref().map_err(Clone::clone)?;
+            let (parties, seen, terms, handling) = case.as_ref().map_err(Clone::clone)?;
             let missing = || Error::not_found(collections::TALENTS, &r.reviewer);
             let name = known.persons.get(&r.reviewer).ok_or_else(missing)?;
             let profile = known.profiles.get(name).ok_or_else(missing)?;
@@ -109,6 +116,7 @@ impl CaseRegister {
                     ..TalentReference::default()
                 },
                 title: seen.display_name.clone(),
+                review_days: handling.review_days,
                 conflicts,
             })
         });
@@ -128,7 +136,7 @@ impl CaseRegister {
                 let kind = of_name(&self.kinds, name, "case_name")?;
                 let parties = kind.parties(work, name);
                 let (seen, terms) = (kind.look(work, name), kind.review_terms(work, at, name));
-                Ok((parties?, seen?, terms?))
+                Ok((parties?, seen?, terms?, kind.handling(work, at, name)?))
             };
             Ok(names.iter().map(|name| ((*name).to_owned(), read(name))).collect())
         });

@@ -1,5 +1,6 @@
 //! Rounds: how they begin, change and end, and what is left of them.
 
+use mingce_lifecycle::in_force::in_force;
 use mingce_lifecycle::policy::{self, Policies};
 use mingce_lifecycle::ranking::Ranking;
 use mingce_lifecycle::round::{self, Rounds};
@@ -27,7 +28,7 @@ impl CaseRegister {
                 level: given.level,
                 programme: &given.programme,
             };
-            let found = policy::in_force(&self.store, cx, given.kind(), scope, &given.start_date).await?;
+            let found = in_force(&self.store, cx, given.kind(), scope, &given.start_date).await?;
             if call.is_dry() {
                 found
             } else {

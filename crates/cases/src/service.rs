@@ -1,5 +1,6 @@
 //! The rpcs of the shared service. Each opens its request and calls one verb of the kit.
 
+use mingce_lifecycle::based::Basis;
 use mingce_lifecycle::called;
 use mingce_lifecycle::cross::Step;
 use mingce_lifecycle::notice::{Notices, public};
@@ -16,6 +17,7 @@ use prost::Message;
 use tonic::{Request, Response, Status};
 
 use crate::CaseRegister;
+use crate::shared::awaited;
 
 type Answered<T> = Result<Response<Reply<T>>, Status>;
 
@@ -24,7 +26,12 @@ impl CaseService for CaseRegister {
     async fn create_policy(&self, request: Request<CreatePolicyRequest>) -> Answered<Policy> {
         let (cx, r) = open(request)?;
         let call = Call::new("CreatePolicy", &r.request_id, r.validate_only, &r);
-        reply(policy::create(&self.store, &cx, call, r.policy.unwrap_or_default()).await)
+        let terms = r.terms_mask.unwrap_or_default().paths;
+        let basis = Basis {
+            name: &r.based_on,
+            terms: &terms,
+        };
+        reply(policy::create(&self.store, &cx, call, r.policy.unwrap_or_default(), &basis).await)
     }
 
     async fn get_policy(&self, request: Request<GetPolicyRequest>) -> Answered<Policy> {
@@ -203,7 +210,7 @@ impl CaseService for CaseRegister {
 
     async fn get_panel(&self, request: Request<GetPanelRequest>) -> Answered<Panel> {
         let (cx, r) = open(request)?;
-        reply(self.store.get::<Panels>(&cx, &r.name, r.view).await)
+        reply(self.panel(&cx, &r.name, r.view).await)
     }
 
     async fn list_panels(&self, request: Request<ListPanelsRequest>) -> Answered<ListPanelsResponse> {
@@ -333,6 +340,19 @@ impl CaseRegister {
         edit: Result<Edit, Error>,
     ) -> Result<Reply<C::Item>, Error> {
         self.store.change::<C>(cx, call, edit?).await
+    }
+
+    /// A panel with the reviews that it waits for. VIEW_BASIC: without.
+    async fn panel(&self, cx: &Cx, name: &str, view: i32) -> Result<Reply<Panel>, Error> {
+        if view == View::Basic as i32 {
+            return self.store.get::<Panels>(cx, name, view).await;
+        }
+        let mut panel = self.read::<Panels>(cx, name).await?;
+        if panel.state() == PanelState::Open {
+            let reviews = awaited(&self.store, cx, std::slice::from_ref(&panel)).await?;
+            panel.missing_reviews = panel::missing(&reviews);
+        }
+        Ok(Reply::Message(panel))
     }
 
     pub(crate) async fn read<C: Collection>(&self, cx: &Cx, name: &str) -> Result<C::Item, Error> {

@@ -9,16 +9,18 @@ use mingce_orm::store::{Entered, settled};
 use mingce_orm::work::head_of;
 use mingce_orm::{Answer, Cx, Error, List, Result, Stamp, Store, Work};
 use mingce_proto::registry::{
-    CaseFacts, CaseKind, CaseVerb, DecisionDifference, DocumentOfCase, DueKind, DueWork, Policy, RankedCase,
+    CaseFacts, CaseKind, CaseVerb, DecisionDifference, DocumentOfCase, DueKind, HandlingTerms, Policy, RankedCase,
     ReviewTerms, UndecidedCase, View,
 };
 use prost::bytes::Bytes;
 
+use crate::agenda::{self, Desk};
 use crate::case::{At, Case, Parties, arrive, facts, policy_of};
 use crate::cross::verbs;
 use crate::document;
+use crate::due::{self, Batch, From, Row, Source};
+use crate::in_force::InForce;
 use crate::life::{Arrival, Phase};
-use crate::policy::Policies;
 use crate::ranking::{self, Ranking};
 use crate::replay::{self, Marks, Tried, Wanted};
 
@@ -37,9 +39,6 @@ pub struct Seen {
 
 /// A page of documents with their cases, and the token for the next.
 pub type DocumentPage = (Vec<DocumentOfCase>, String);
-
-/// A page of due work and the token for the next.
-pub type DuePage = (Vec<DueWork>, String);
 
 /// A kind of case that this process serves.
 pub trait AnyCase: fmt::Debug + Send + Sync {
@@ -76,6 +75,11 @@ pub trait AnyCase: fmt::Debug + Send + Sync {
     /// # Errors
     /// NOT_FOUND.
     fn review_terms(&self, work: &mut Work, at: &At, name: &str) -> Result<ReviewTerms>;
+    /// How long those who handle a case have.
+    ///
+    /// # Errors
+    /// NOT_FOUND.
+    fn handling(&self, work: &mut Work, at: &At, name: &str) -> Result<HandlingTerms>;
     /// The level and the programme of a case that is under no policy yet: the one in force there decides it.
     ///
     /// # Errors
@@ -134,8 +138,26 @@ pub trait AnyCase: fmt::Debug + Send + Sync {
     /// # Errors
     /// While something is not loaded.
     fn is_under(&self, work: &mut Work, policy: &str) -> Result<bool>;
-    /// What falls due up to a day, by day.
-    fn due<'a>(&'a self, store: &'a Store, cx: &'a Cx, wanted: Due<'a>) -> BoxFuture<'a, Result<DuePage>>;
+    /// Whether the policy in force says what falls due of records.
+    fn is_counted(&self) -> bool;
+    /// Where its due work is found.
+    fn sources(&self, wanted: &due::Wanted, in_force: &InForce) -> Vec<Source>;
+    /// Due work of a source from a place on.
+    fn fetch<'a>(
+        &'a self,
+        desk: Desk<'a>,
+        source: &'a Source,
+        from: &'a From,
+        size: usize,
+        in_force: &'a InForce,
+    ) -> BoxFuture<'a, Result<Batch>>;
+    /// What is due of one case.
+    fn of_case<'a>(
+        &'a self,
+        desk: Desk<'a>,
+        name: &'a str,
+        in_force: &'a InForce,
+    ) -> BoxFuture<'a, Result<Option<Row>>>;
     /// Documents of decisions with their cases, by their numbers.
     fn documents<'a>(
         &'a self,
@@ -150,30 +172,6 @@ pub trait AnyCase: fmt::Debug + Send + Sync {
     fn by_itself(&self, work: &mut Work, at: &At, name: &str) -> Result<Answer>;
     /// What falls due by itself.
     fn automatic(&self) -> &'static [DueKind];
-}
-
-/// Which due work is wanted.
-#[derive(Debug, Clone, Copy)]
-pub struct Due<'a> {
-    /// Up to and on this day, ISO 8601.
-    pub until: &'a str,
-    /// Only this kind, or `Unspecified`.
-    pub kind: DueKind,
-    /// At most so many.
-    pub page_size: i32,
-    /// The token of the page before.
-    pub page_token: &'a str,
-}
-
-impl Due<'_> {
-    /// As a filter of lists.
-    pub fn filter(&self) -> String {
-        let kind = match self.kind {
-            DueKind::Unspecified => String::new(),
-            kind => format!(" AND due = {}", kind.as_str_name()),
-        };
-        format!("due_date:* AND due_date <= \"{}\"{kind}", self.until)
-    }
 }
 
 /// What a kind of case does by itself when something falls due.
@@ -261,6 +259,12 @@ impl<C: ByItself> AnyCase for Of<C> {
         let item = work.require::<C>(name)?;
         let policy = policy_of::<C>(work, at, &item)?;
         Ok(policy.as_ref().and_then(C::review_terms).cloned().unwrap_or_default())
+    }
+
+    fn handling(&self, work: &mut Work, at: &At, name: &str) -> Result<HandlingTerms> {
+        let item = work.require::<C>(name)?;
+        let policy = policy_of::<C>(work, at, &item)?;
+        Ok(policy.as_ref().and_then(C::handling).unwrap_or_default())
     }
 
     fn undetermined(&self, work: &mut Work, name: &str) -> Result<Option<(i32, String)>> {
@@ -422,45 +426,32 @@ impl<C: ByItself> AnyCase for Of<C> {
         })
     }
 
-    fn due<'a>(&'a self, store: &'a Store, cx: &'a Cx, wanted: Due<'a>) -> BoxFuture<'a, Result<DuePage>> {
-        Box::pin(async move {
-            let filter = wanted.filter();
-            let page = store.list::<C>(
-                cx,
-                List {
-                    page_size: wanted.page_size,
-                    page_token: wanted.page_token,
-                    filter: &filter,
-                    order_by: "due_date",
-                    view: View::Full as i32,
-                    ..List::default()
-                },
-            );
-            let page = page.await?;
-            let items = page.items()?;
-            let mut work = store.rehearsal();
-            let listed = store.rehearse(&mut work, |work| {
-                let all: Vec<Result<DueWork>> = items
-                    .iter()
-                    .map(|item| {
-                        let facts = facts::<C>(item);
-                        let policy = match C::policy(item) {
-                            "" => None,
-                            name => Some(work.require::<Policies>(name)?),
-                        };
-                        Ok(DueWork {
-                            name: head_of(item)?.name,
-                            display_name: C::display(work, item)?,
-                            automatic: C::is_automatic(item, policy.as_ref()),
-                            date: facts.due_date,
-                            due: facts.due,
-                        })
-                    })
-                    .collect();
-                all.into_iter().collect::<Result<Vec<_>>>()
-            });
-            Ok((listed.await?, page.next_page_token))
-        })
+    fn is_counted(&self) -> bool {
+        !C::COUNTED.is_empty()
+    }
+
+    fn sources(&self, wanted: &due::Wanted, in_force: &InForce) -> Vec<Source> {
+        agenda::sources::<C>(wanted, in_force)
+    }
+
+    fn fetch<'a>(
+        &'a self,
+        desk: Desk<'a>,
+        source: &'a Source,
+        from: &'a From,
+        size: usize,
+        in_force: &'a InForce,
+    ) -> BoxFuture<'a, Result<Batch>> {
+        Box::pin(agenda::fetch::<C>(desk, source, from, size, in_force))
+    }
+
+    fn of_case<'a>(
+        &'a self,
+        desk: Desk<'a>,
+        name: &'a str,
+        in_force: &'a InForce,
+    ) -> BoxFuture<'a, Result<Option<Row>>> {
+        Box::pin(agenda::of_case::<C>(desk, name, in_force))
     }
 
     fn documents<'a>(
@@ -496,13 +487,7 @@ impl<C: ByItself> AnyCase for Of<C> {
 /// Where a day cannot be computed.
 pub fn due_again<C: Case>(item: &mut C::Item, at: &At, policy: Option<&Policy>) -> Result<()> {
     let day = facts::<C>(item).state_date;
-    arrive::<C>(
-        item,
-        &Arrival {
-            policy,
-            today: at.today,
-        },
-    )?;
+    arrive::<C>(item, &Arrival { policy, at, by: None })?;
     C::facts_mut(item).state_date = day;
     Ok(())
 }

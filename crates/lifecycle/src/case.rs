@@ -5,9 +5,10 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use mingce_orm::resource::Kind;
 use mingce_orm::work::head_of;
-use mingce_orm::{Blocker, Class, Cx, Error, Result, Work};
+use mingce_orm::{Blocker, Class, Cx, Error, Result, Stamp, Work};
 use mingce_proto::registry::{
-    CaseFacts, CaseKind, DecisionDocument, DueKind, NoticeTerms, Policy, PublicField, ReviewTerms,
+    CaseDate, CaseFacts, CaseKind, CaseReason, DecisionDocument, DueKind, HandlingTerms, NoticeTerms, Policy,
+    PublicField, ReviewTerms,
 };
 
 use crate::calendar::{Calendar, UnknownYear};
@@ -15,6 +16,7 @@ use crate::correct::{Held, expect_kept};
 use crate::cross::Crossing;
 use crate::day;
 use crate::document::Decided;
+use crate::due::{self, Ask, Counted};
 use crate::life::{Living, Phase};
 use crate::policy::Policies;
 use crate::replay::{self, Pool, Replays, Wanted};
@@ -57,6 +59,17 @@ impl At {
             Ok(false) => self.calendar.next_working_day(day).unwrap_or(day),
             Ok(true) | Err(_) => day,
         }
+    }
+
+    /// The last day of a time of so many calendar days that begins on this day; `None` for no bound.
+    ///
+    /// # Errors
+    /// Beyond the year 9999.
+    pub fn within(&self, days: i32) -> Result<Option<Date>> {
+        if days == 0 {
+            return Ok(None);
+        }
+        Ok(Some(self.last_day(day::days_after(self.today, days)?)))
     }
 
     /// The last day of a notice that begins on this day.
@@ -204,11 +217,26 @@ pub trait Case: Living {
     /// # Errors
     /// While what it names is not loaded.
     fn parties(work: &mut Work, item: &Self::Item) -> Result<Parties>;
-    /// What falls due next, from its state. What all cases share (notices) comes before.
+    /// How long those who handle it have.
+    fn handling(policy: &Policy) -> Option<HandlingTerms> {
+        due::handling(policy)
+    }
+    /// What falls due next, from its state. What all cases share (notices) comes before. Without a policy: what the case says by itself.
     ///
     /// # Errors
     /// Where a day cannot be computed.
-    fn due(item: &Self::Item, policy: Option<&Policy>) -> Result<Option<(Date, DueKind)>>;
+    fn due(item: &Self::Item, policy: Option<&Policy>, today: Date) -> Result<Option<(Date, DueKind)>>;
+    /// Who has to do what when something falls due, and what waits without a day.
+    const ASKS: &'static [Ask];
+    /// What falls due of a record by the policy in force.
+    const COUNTED: &'static [Counted] = &[];
+    /// The day from which the policy in force counts what falls due of a record.
+    ///
+    /// # Errors
+    /// Where it is none.
+    fn counts_from(_item: &Self::Item) -> Result<Option<Date>> {
+        Ok(None)
+    }
     /// What was computed for it by its policy, and would come out as what under another one.
     ///
     /// # Errors
@@ -258,6 +286,15 @@ pub trait Case: Living {
     fn follow(_before: &Self::Item, _item: &mut Self::Item, _crossing: &mut Crossing<'_>) -> Result<()> {
         Ok(())
     }
+    /// The states of a live case in which something was decided against it.
+    const HELD: &'static [i32] = &[];
+    /// Its own days, those that are over too, beside those that all cases have.
+    ///
+    /// # Errors
+    /// Where a day cannot be computed.
+    fn dates(_item: &Self::Item, _policy: Option<&Policy>, _at: &At) -> Result<Vec<CaseDate>> {
+        Ok(Vec::new())
+    }
     /// The state that waits for the end of a notice.
     const ON_NOTICE: &'static [i32];
     /// The state in which reviewers work.
@@ -278,15 +315,50 @@ pub fn arrive<C: Case>(item: &mut C::Item, arrival: &crate::life::Arrival<'_>) -
     if let Some(policy) = arrival.policy {
         policy.name.clone_into(&mut C::facts_mut(item).policy);
     }
-    C::facts_mut(item).state_date = arrival.today.to_string();
+    C::facts_mut(item).state_date = arrival.at.today.to_string();
+    if let Some((stamp, from)) = arrival.by {
+        note_reason::<C>(item, arrival.at, stamp, from);
+    }
     let due = match heard_until(&facts::<C>(item))? {
         Some(end) if C::ON_NOTICE.contains(&state) => Some((day::days_after(end, 1)?, DueKind::NoticeEnds)),
-        _ => C::due(item, arrival.policy)?,
+        _ => match C::due(item, arrival.policy, arrival.at.today)? {
+            Some(due) => Some(due),
+            None => due::handled::<C>(state, arrival)?,
+        },
     };
     let facts = C::facts_mut(item);
     facts.due_date = due.map_or(String::new(), |(date, _)| date.to_string());
-    facts.due = due.map_or(DueKind::Unspecified, |(_, kind)| kind) as i32;
+    let waits = due::waits::<C>(state).map_or(DueKind::Unspecified, |ask| ask.due);
+    facts.due = due.map_or(waits, |(_, kind)| kind) as i32;
     Ok(())
+}
+
+/// The verb by which a case is returned, in every life cycle that has one.
+pub(crate) const RETURN: &str = "return";
+
+/// Whether in a state a case has the reason of the decision that led there.
+pub(crate) fn is_against<C: Case>(state: i32) -> bool {
+    C::life().phase(state) == Phase::Ended || C::HELD.contains(&state)
+}
+
+/// Keeps why a case was returned as long as it is, and why it was decided against it.
+fn note_reason<C: Case>(item: &mut C::Item, at: &At, stamp: &Stamp, from: i32) {
+    let state = C::state(item);
+    let facts = C::facts_mut(item);
+    let said = CaseReason {
+        verb: stamp.verb.to_owned(),
+        reason: stamp.reason.clone(),
+        actor: at.cx.actor.clone(),
+        date: at.today.to_string(),
+        until_date: facts.resubmit_date.clone(),
+    };
+    if stamp.verb == RETURN {
+        facts.return_reason = Some(said);
+        facts.decision_reason = None;
+    } else if state != from {
+        facts.return_reason = None;
+        facts.decision_reason = is_against::<C>(state).then_some(said);
+    }
 }
 
 /// Refuses what only verbs may write: the state of a case, anything of one that waits for its decision, what a decision says, and a
@@ -298,9 +370,12 @@ pub fn may_write<C: Case>(stored: Option<&C::Item>, new: &C::Item) -> Result<()>
     let life = C::life();
     let said = |number: i32| life.state(number).map_or("unknown", |state| state.code);
     let Some(stored) = stored else {
-        if matches!(life.phase(C::state(new)), Phase::Draft | Phase::Undecided) {
+        let is_draft = C::state(new) == life.first && C::facts(new).is_some_and(|facts| !facts.round.is_empty());
+        if !is_draft && matches!(life.phase(C::state(new)), Phase::Draft | Phase::Undecided) {
+            let draft = said(life.first);
             let text = format!(
-                "a record says how a decision stands: {} is a state before the decision, which only the verbs of {} lead to",
+                "a record says how a decision stands: {} is a state before the decision, which only the verbs of {} lead to. A row of an \
+                 import can be a {draft}: it then names its round",
                 said(C::state(new)),
                 life.service
             );
@@ -340,6 +415,21 @@ pub fn may_write<C: Case>(stored: Option<&C::Item>, new: &C::Item) -> Result<()>
         expect_kept::<C>(stored, new)?;
     }
     Ok(())
+}
+
+/// Refuses a row that was a draft and would change a case that is none any more.
+///
+/// # Errors
+/// FAILED_PRECONDITION, reason `CASE_NOT_EDITABLE`.
+pub fn may_import<C: Case>(row: &C::Item, stored: &C::Item) -> Result<()> {
+    let life = C::life();
+    let is_draft = C::state(row) == life.first && C::facts(row).is_some_and(|facts| !facts.round.is_empty());
+    if !is_draft || life.phase(C::state(stored)) == Phase::Draft {
+        return Ok(());
+    }
+    let code = life.state(C::state(stored)).map_or("unknown", |state| state.code);
+    let said = format!("the application is in state {code}: drafts of a file change drafts alone; take the row out");
+    Err(Error::new(Class::Precondition, "CASE_NOT_EDITABLE", said).about(C::COLLECTION, head_of(stored)?.name))
 }
 
 /// The policy that a case is under.

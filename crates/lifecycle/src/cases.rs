@@ -11,12 +11,15 @@ use mingce_proto::codec::Reply;
 use mingce_proto::registry::{MoveOutcome, Round, View};
 use prost::Message;
 
+use crate::agenda::next;
 use crate::batch::{self, Given, Outcomes, Try};
 use crate::calendar::Calendar;
 use crate::case::{At, Case, policy_of};
-use crate::cross::{Move, verbs};
+use crate::cross::{Move, shown, verbs};
+use crate::dates::{dates, from_ledger};
+use crate::in_force::in_force;
 use crate::life::Living;
-use crate::policy::{in_force, kept};
+use crate::policy::kept;
 use crate::round::{Rounds, expect_fit};
 
 /// The cases of a service over its store.
@@ -75,18 +78,31 @@ impl Cases<'_> {
         }
         let item = self.read::<C>(cx, name).await?;
         let at = self.moment::<C>(cx, &item).await?;
-        let (item, open) = self
+        let (item, open, next, dates) = self
             .store
             .look(|work| {
                 // Read once more: what it says and what is open belong to one moment.
                 let item = work.require::<C>(name)?;
                 let policy = policy_of::<C>(work, &at, &item)?;
                 let open = verbs::<C>(work, &at, &item, policy.as_ref())?;
-                Ok((item, open))
+                let next = next::<C>(&item, policy.as_ref(), &at)?;
+                let dates = dates::<C>(work, &at, &item, policy.as_ref())?;
+                Ok((item, open, next, dates))
             })
             .await?;
         let mut item = mingce_orm::resource::shown::<C>(&item)?;
         C::show(&mut item, open);
+        from_ledger::<C>(self.store, cx, &mut item).await?;
+        if !dates.is_empty() {
+            C::facts_mut(&mut item).dates = dates;
+        }
+        let is_kept = C::facts(&item).map_or(("", 0), |facts| (&facts.due_date, facts.due)) == (&next.date, next.due);
+        if !is_kept {
+            // Of a record, or as an earlier version kept it.
+            let facts = C::facts_mut(&mut item);
+            facts.due_date = next.date;
+            facts.due = next.due;
+        }
         Ok(Reply::Message(item))
     }
 

@@ -251,6 +251,10 @@ pub fn steady<C: Case>(merged: &mut C::Item, stored: &C::Item) {
 
 /// For `Collection::keep`: after the decision, a row of an import that names what the decision names leaves the name as it stood.
 pub fn keep<C: Case>(merged: &mut C::Item, stored: &C::Item) {
+    // A row that was a draft and is loaded again leads no case back.
+    if C::state(merged) == C::life().first && C::facts(stored).is_some_and(|facts| !facts.round.is_empty()) {
+        C::set_state(merged, C::state(stored));
+    }
     if merged == stored || !is_decided::<C>(stored) {
         return;
     }

@@ -142,7 +142,8 @@ impl<C: Living> Move<C> {
         if self.arrives {
             let mut arrival = Arrival {
                 policy: policy.as_ref(),
-                today: at.today,
+                at,
+                by: Some((&self.step.stamp, state)),
             };
             C::arrive(&mut item, &mut arrival)?;
         }

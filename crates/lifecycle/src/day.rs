@@ -19,7 +19,15 @@ pub fn today(cx: &Cx) -> Result<Date> {
 /// # Errors
 /// Where it is none.
 pub fn of(time: i64) -> Result<Date> {
-    let local = Timestamp::from_second(time.div_euclid(1_000_000) + OFFSET_SECONDS).map_err(Error::internal)?;
+    of_seconds(time.div_euclid(1_000_000))
+}
+
+/// The day of a time in seconds since 1970.
+///
+/// # Errors
+/// Where it is none.
+pub fn of_seconds(seconds: i64) -> Result<Date> {
+    let local = Timestamp::from_second(seconds + OFFSET_SECONDS).map_err(Error::internal)?;
     Ok(jiff::tz::TimeZone::UTC.to_datetime(local).date())
 }
 

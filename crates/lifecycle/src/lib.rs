@@ -1,16 +1,21 @@
 //! The kit of cases: life cycles as data, their guards and policies, rounds, notices, objections, panels, and what falls due.
 
 pub mod act;
+pub mod agenda;
 pub mod any;
+pub mod based;
 pub mod batch;
 pub mod calendar;
 pub mod case;
 pub mod cases;
 pub mod correct;
 pub mod cross;
+pub mod dates;
 pub mod day;
 pub mod document;
+pub mod due;
 pub mod guard;
+pub mod in_force;
 pub mod life;
 pub mod notice;
 pub mod objection;

@@ -160,6 +160,8 @@ pub trait Living: Collection {
 pub struct Arrival<'a> {
     /// The policy.
     pub policy: Option<&'a mingce_proto::registry::Policy>,
-    /// The day.
-    pub today: jiff::civil::Date,
+    /// When.
+    pub at: &'a crate::case::At,
+    /// By which verb, and from which state; `None` where what falls due is only computed anew.
+    pub by: Option<(&'a mingce_orm::Stamp, i32)>,
 }

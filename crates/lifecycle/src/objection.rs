@@ -6,11 +6,12 @@ use mingce_orm::names::{Problems, enum_values};
 use mingce_orm::{
     Answer, Blocker, Class, Collection, Column, Error, Field, Key, Result, Shape, Stamp, Violation, Work,
 };
-use mingce_proto::registry::{CaseFacts, CaseVerb, Objection, ObjectionRefusal, ObjectionState};
+use mingce_proto::registry::{CaseFacts, CaseVerb, DueActor, DueKind, Objection, ObjectionRefusal, ObjectionState};
 
 use crate::any::AnyCase;
 use crate::case::{At, Look, blocker};
 use crate::cross::{Move, Step};
+use crate::due::{Ask, Falls};
 use crate::life::{Edge, Guard, Life, Living, Phase, State};
 
 /// The collection.
@@ -41,6 +42,7 @@ impl Collection for Objections {
         "finding",
         "verbs",
         "case_display_name",
+        "due_date",
     ];
     const PRIVATE: &'static [&'static str] = &["objector_name", "objector_contact"];
 
@@ -67,6 +69,14 @@ impl Collection for Objections {
                 Field {
                     column: Column::boolean("named").dimension(),
                     get: |o| o.named.into(),
+                },
+                Field {
+                    column: Column::date("due_date"),
+                    get: |o| falls(o).date.as_str().into(),
+                },
+                Field {
+                    column: Column::date("due_since"),
+                    get: |o| falls(o).since.as_str().into(),
                 },
             ])
         });
@@ -112,6 +122,34 @@ impl Collection for Objections {
         problems.into_inner()
     }
 }
+
+/// What falls due of an objection: its outcome, or while it waits without a day since when.
+pub fn falls(item: &Objection) -> Falls {
+    if !matches!(item.state, FILED | IN_INVESTIGATION) {
+        return Falls::default();
+    }
+    let is_dated = !item.due_date.is_empty();
+    Falls {
+        date: item.due_date.clone(),
+        due: DueKind::Objection as i32,
+        since: if is_dated {
+            String::new()
+        } else {
+            item.file_date.clone()
+        },
+    }
+}
+
+/// Who has to act on an objection, by which verbs.
+pub const ASKS: [Ask; 2] = [
+    Ask::at_once(FILED, DueKind::Objection, DueActor::Office, &["accept", "refuse"]),
+    Ask::at_once(
+        IN_INVESTIGATION,
+        DueKind::Objection,
+        DueActor::Decider,
+        &["uphold", "uphold_in_part", "dismiss"],
+    ),
+];
 
 impl Living for Objections {
     fn life() -> &'static Life<Self> {
@@ -296,6 +334,9 @@ pub fn file(work: &mut Work, at: &At, stamp: &Stamp, case: &dyn AnyCase, given: 
         notice: seen.facts.notice,
         named: !given.objector_name.trim().is_empty(),
         file_date: at.today.to_string(),
+        due_date: at
+            .within(case.handling(work, at, &given.case_name)?.investigation_days)?
+            .map_or(String::new(), |day| day.to_string()),
         state: FILED,
         ..given.clone()
     };

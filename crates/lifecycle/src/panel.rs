@@ -6,13 +6,14 @@ use mingce_orm::names::{Problems, enum_values};
 use mingce_orm::store::{expect_active, expect_etag, settled};
 use mingce_orm::{Answer, Class, Collection, Column, Error, Field, Key, Result, Shape, Stamp, Violation, Work};
 use mingce_proto::registry::{
-    CaseFacts, Conflict, Panel, PanelState, Recommended, RecordStatus, Review, ReviewSheet, ReviewSummary,
-    TalentReference,
+    CaseFacts, Conflict, DueKind, MissingReview, Panel, PanelState, Recommended, RecordStatus, Review, ReviewSheet,
+    ReviewSummary, TalentReference,
 };
 
 use crate::any::{AnyCase, of_name};
 use crate::case::{At, blocker};
 use crate::cross::Step;
+use crate::due::{Falls, made};
 
 /// The collection of panels.
 #[derive(Debug)]
@@ -24,7 +25,15 @@ impl Collection for Panels {
     const COLLECTION: &'static str = mingce_proto::collections::PANELS;
     const TABLE: &'static str = "panels";
     const SINGULAR: &'static str = "panel";
-    const OUTPUT_ONLY: &'static [&'static str] = &["kind", "criteria", "state", "reviews", "summaries"];
+    const OUTPUT_ONLY: &'static [&'static str] = &[
+        "kind",
+        "criteria",
+        "state",
+        "reviews",
+        "summaries",
+        "start_date",
+        "missing_reviews",
+    ];
 
     fn shape() -> &'static Shape<Self> {
         static SHAPE: LazyLock<Shape<Panels>> = LazyLock::new(|| {
@@ -42,6 +51,10 @@ impl Collection for Panels {
                 Field {
                     column: Column::one_of("state", states).dimension(),
                     get: |p| p.state.into(),
+                },
+                Field {
+                    column: Column::date("due_since"),
+                    get: |p| open_since(p).as_str().into(),
                 },
             ])
         });
@@ -74,8 +87,16 @@ impl Collection for Reviews {
     const TABLE: &'static str = "reviews";
     const SINGULAR: &'static str = "review";
     const DEFAULT_ORDER: &'static str = "create_time";
-    const OUTPUT_ONLY: &'static [&'static str] =
-        &["conflicts", "override_reason", "sheet", "score", "case_display_name"];
+    const OUTPUT_ONLY: &'static [&'static str] = &[
+        "conflicts",
+        "override_reason",
+        "sheet",
+        "score",
+        "case_display_name",
+        "assign_date",
+        "submit_date",
+        "due_date",
+    ];
     const PRIVATE: &'static [&'static str] = &["draft_sheet"];
 
     fn shape() -> &'static Shape<Self> {
@@ -92,6 +113,14 @@ impl Collection for Reviews {
                 Field {
                     column: Column::resource("reviewer", "talents/{id}").dimension(),
                     get: |r| reviewer(r).into(),
+                },
+                Field {
+                    column: Column::date("due_date"),
+                    get: |r| falls(r).date.as_str().into(),
+                },
+                Field {
+                    column: Column::date("due_since"),
+                    get: |r| falls(r).since.as_str().into(),
                 },
             ])
         });
@@ -114,6 +143,59 @@ impl Collection for Reviews {
     fn settle(_item: &mut Review) -> Vec<Violation> {
         Vec::new()
     }
+}
+
+/// Since when a panel is open; empty for one that is closed.
+pub fn open_since(panel: &Panel) -> String {
+    match panel.state() {
+        PanelState::Open if panel.start_date.is_empty() => made(panel),
+        PanelState::Open => panel.start_date.clone(),
+        PanelState::Closed | PanelState::Unspecified => String::new(),
+    }
+}
+
+/// Whether a reviewer has not submitted. Those of earlier versions did not note the day: submitting was their second revision.
+pub fn is_awaited(review: &Review) -> bool {
+    review.submit_date.is_empty() && review.sheet.is_none() && review.revision <= 1
+}
+
+/// What falls due of a review: while it is awaited.
+pub fn falls(review: &Review) -> Falls {
+    if !is_awaited(review) {
+        return Falls::default();
+    }
+    let is_dated = !review.due_date.is_empty();
+    Falls {
+        date: review.due_date.clone(),
+        due: DueKind::Review as i32,
+        since: if is_dated { String::new() } else { assigned(review) },
+    }
+}
+
+/// The day on which a reviewer was assigned.
+pub fn assigned(review: &Review) -> String {
+    if review.assign_date.is_empty() {
+        return made(review);
+    }
+    review.assign_date.clone()
+}
+
+/// The reviews of these that a panel waits for.
+pub fn missing(reviews: &[Review]) -> Vec<MissingReview> {
+    let awaited = reviews.iter().filter(|review| is_awaited(review));
+    let missing = awaited.map(|review| {
+        let reviewer = review.reviewer.clone().unwrap_or_default();
+        MissingReview {
+            review: review.name.clone(),
+            reviewer: reviewer.talent,
+            reviewer_display_name: reviewer.display_name,
+            case_name: review.case_name.clone(),
+            case_display_name: review.case_display_name.clone(),
+            since_date: assigned(review),
+            due_date: review.due_date.clone(),
+        }
+    });
+    missing.collect()
 }
 
 fn reviewer(review: &Review) -> &str {
@@ -167,9 +249,23 @@ pub fn create(work: &mut Work, at: &At, stamp: &Stamp, kinds: &[Arc<dyn AnyCase>
         kind: kind.kind() as i32,
         criteria: criteria.unwrap_or_default(),
         state: PanelState::Open as i32,
+        start_date: at.today.to_string(),
         ..given.clone()
     };
     mingce_orm::store::create::<Panels>(work, &at.cx, stamp, &new)
+}
+
+/// What a reviewer is assigned to.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// Resource name of the panel.
+    pub panel: &'a str,
+    /// Resource name of the case.
+    pub case_name: &'a str,
+    /// Its title.
+    pub case_display_name: &'a str,
+    /// Within so many days the review is due; 0 for no bound.
+    pub review_days: i32,
 }
 
 /// Assigns a reviewer, cleared of conflicts or with a reason why that does not matter.
@@ -180,16 +276,16 @@ pub fn assign(
     work: &mut Work,
     at: &At,
     stamp: &Stamp,
-    (panel, case_name, case_display_name): (&str, &str, &str),
+    place: &Place<'_>,
     reviewer: &TalentReference,
     conflicts: &[Conflict],
     override_reason: &str,
 ) -> Result<Answer> {
-    let mut panel = work.require::<Panels>(panel)?;
+    let mut panel = work.require::<Panels>(place.panel)?;
     if panel.state() == PanelState::Closed {
         return Err(closed(&panel.name));
     }
-    if !panel.cases.iter().any(|case| case == case_name) {
+    if !panel.cases.iter().any(|case| case == place.case_name) {
         return Err(Error::invalid(
             "case_name",
             "CASE_OF_OTHER_PANEL",
@@ -205,8 +301,12 @@ pub fn assign(
     }
     let review = Review {
         panel: panel.name.clone(),
-        case_name: case_name.to_owned(),
-        case_display_name: case_display_name.to_owned(),
+        case_name: place.case_name.to_owned(),
+        case_display_name: place.case_display_name.to_owned(),
+        assign_date: at.today.to_string(),
+        due_date: at
+            .within(place.review_days)?
+            .map_or(String::new(), |day| day.to_string()),
         reviewer: Some(reviewer.clone()),
         conflicts: conflicts.to_vec(),
         override_reason: if conflicts.is_empty() {
@@ -282,6 +382,7 @@ pub fn submit(work: &mut Work, at: &At, stamp: &Stamp, name: &str, sheet: &Revie
         return Err(Error::invalid("sheet.scores", "SCORES_DIFFER_FROM_CRITERIA", said));
     }
     review.draft_sheet = Some(sheet.clone());
+    review.submit_date = at.today.to_string();
     work.update::<Reviews>(&at.cx, stamp, &settled::<Reviews>(&review)?)
 }
 

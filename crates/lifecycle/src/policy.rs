@@ -7,16 +7,15 @@ use mingce_orm::names::{Problems, enum_values};
 use mingce_orm::resource::imagined_id;
 use mingce_orm::store::{expect_active, expect_etag};
 use mingce_orm::{
-    Answer, Call, Class, Collection, Column, Cx, Edit, Error, Field, Key, List, Result, Shape, Stamp, Store, Violation,
-    Work,
+    Answer, Call, Class, Collection, Column, Cx, Edit, Error, Field, Key, Result, Shape, Stamp, Store, Violation, Work,
 };
 use mingce_proto::registry::{CaseKind, Policy, RecordStatus, TermDifference};
 
 use crate::any::AnyCase;
-use crate::case::Scope;
+use crate::based::Basis;
 use crate::cross::Step;
 use crate::round::Rounds;
-use crate::terms::{Leaf, leaves, terms_message};
+use crate::terms::{Leaf, canonical, leaves, terms_message};
 
 /// The collection.
 #[derive(Debug)]
@@ -112,6 +111,17 @@ impl Collection for Policies {
             }
         }
         weights(item, &mut problems);
+        let paths: Vec<_> = item
+            .sources
+            .iter()
+            .map(|source| canonical(item, &source.term))
+            .collect();
+        for (place, (source, path)) in item.sources.iter_mut().zip(paths).enumerate() {
+            match path {
+                Ok(path) => source.term = path,
+                Err(said) => problems.add(format!("sources[{place}].term"), "TERM_UNKNOWN", said),
+            }
+        }
         for Leaf { term, .. } in leaves(item) {
             if source_of(item, &term).is_none() {
                 let said = format!("{term} has no source: name the published rule, or say \"assumed\"");
@@ -229,52 +239,6 @@ pub fn compare(before: &Policy, after: &Policy) -> Result<Vec<TermDifference>> {
     Ok(differences.collect())
 }
 
-/// The policy that holds for cases of a kind on a day: of those that have begun, the one for just this programme and level, else for
-/// the programme, else for the level, else for all; among them the one that began last, and of those that began on one day the one that was loaded last. Where none was loaded, the one that the
-/// program ships, which then has no name.
-///
-/// # Errors
-/// Where the database cannot be read.
-pub async fn in_force(store: &Store, cx: &Cx, kind: CaseKind, scope: Scope<'_>, day: &str) -> Result<Policy> {
-    let filter = format!("kind = {} AND start_date <= \"{day}\"", kind.as_str_name());
-    let mut best: Option<Policy> = None;
-    let mut page_token = String::new();
-    loop {
-        let page = store.list::<Policies>(
-            cx,
-            List {
-                page_size: 1000,
-                page_token: &page_token,
-                filter: &filter,
-                view: 2,
-                ..List::default()
-            },
-        );
-        let page = page.await?;
-        for policy in page.items()? {
-            let fits = (policy.programme.is_empty() || policy.programme == scope.programme)
-                && (policy.level == 0 || policy.level == scope.level);
-            if fits && best.as_ref().is_none_or(|best| rank(&policy) > rank(best)) {
-                best = Some(policy);
-            }
-        }
-        if page.next_page_token.is_empty() {
-            break;
-        }
-        page_token = page.next_page_token;
-    }
-    best.map_or_else(|| shipped(kind), Ok)
-}
-
-fn rank(policy: &Policy) -> (bool, bool, &str, &str) {
-    (
-        !policy.programme.is_empty(),
-        policy.level != 0,
-        &policy.start_date,
-        &policy.name,
-    )
-}
-
 /// The policy of a kind that the program ships, as a file of `policies/`.
 ///
 /// # Errors
@@ -377,12 +341,22 @@ fn is_taken(work: &mut Work, policy: &Policy) -> Result<bool> {
     Ok(owners.iter().any(Option::is_some))
 }
 
-/// Loads a policy version.
+/// Loads a policy version, which may be based on another.
 ///
 /// # Errors
-/// With every wrong field; ALREADY_EXISTS.
-pub async fn create(store: &Store, cx: &Cx, call: Call, policy: Policy) -> Result<mingce_proto::codec::Reply<Policy>> {
+/// With every wrong field; NOT_FOUND; ALREADY_EXISTS.
+pub async fn create(
+    store: &Store,
+    cx: &Cx,
+    call: Call,
+    policy: Policy,
+    based_on: &Basis<'_>,
+) -> Result<mingce_proto::codec::Reply<Policy>> {
     let new = mingce_orm::store::inbound::<Policies>(&policy)?;
+    let new = match based_on.whole(store, cx, new).await {
+        Ok(new) => new,
+        Err(error) => return store.answered::<Policies>(cx, &call).await?.ok_or(error),
+    };
     let new = Policy {
         name: String::new(),
         etag: String::new(),

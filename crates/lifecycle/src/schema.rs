@@ -1,12 +1,16 @@
 //! The tables that the cases of all services share: policies, rounds, notices, objections, panels and reviews.
 
+use mingce_orm::refill::refill;
 use mingce_orm::schema::Sql::{self, Integer, Text};
-use mingce_orm::schema::{fill, resource, run};
+use mingce_orm::schema::{resource, run};
 use mingce_orm::{Cell, Collection, Column, Field, names::enum_values};
 use sea_orm_migration::prelude::*;
 
 use crate::case::Case;
 use crate::document;
+use crate::due::falls;
+use crate::objection::Objections;
+use crate::panel::{Panels, Reviews};
 
 /// The migrations of the shared tables, which services that share a database share.
 #[derive(Debug)]
@@ -15,7 +19,7 @@ pub struct Schema;
 #[async_trait::async_trait]
 impl MigratorTrait for Schema {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Tables)]
+        vec![Box::new(Tables), Box::new(Waiting)]
     }
     fn migration_table_name() -> DynIden {
         "mingce_cases_migrations".into_iden()
@@ -87,6 +91,39 @@ impl MigrationTrait for Tables {
     }
 }
 
+/// What falls due of objections, panels and reviews.
+struct Waiting;
+
+impl MigrationName for Waiting {
+    fn name(&self) -> &'static str {
+        "m20261130_000040_cases_waiting"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Waiting {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        for table in [Objections::TABLE, Reviews::TABLE] {
+            let statements = [
+                format!("ALTER TABLE {table} ADD COLUMN due_date $TEXT NOT NULL DEFAULT ''"),
+                format!("CREATE INDEX {table}_by_due ON {table} (due_date, id) WHERE due_date <> ''"),
+            ];
+            run(manager, &statements).await?;
+        }
+        for table in [Objections::TABLE, Reviews::TABLE, Panels::TABLE] {
+            add_since(manager, table).await?;
+        }
+        let on = manager.get_connection();
+        refill::<Objections>(on, &["due_since"], "due_since = ''").await?;
+        refill::<Reviews>(on, &["due_since"], "due_since = ''").await?;
+        refill::<Panels>(on, &["due_since"], "due_since = ''").await
+    }
+}
+
 /// The columns that every kind of case has of its way, for its table.
 pub const COLUMNS: [(&str, Sql); 4] = [
     ("case_round", Text),
@@ -120,9 +157,9 @@ pub fn add_columns(table: &str, others: &[(&str, Sql)]) -> Vec<String> {
 pub async fn add_review_score<C: Case + Collection>(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let table = C::TABLE;
     let add = format!("ALTER TABLE {table} ADD COLUMN {SCORE} BIGINT NOT NULL DEFAULT 0");
-    run(manager, &[add]).await?;
+    run(manager, &["$POSTGRES SET LOCAL statement_timeout = 0".to_owned(), add]).await?;
     // Nothing is reviewed outside of a round.
-    fill::<C>(manager, SCORE, "case_round <> ''").await
+    refill::<C>(manager.get_connection(), &[SCORE], "case_round <> ''").await
 }
 
 const SCORE: &str = "review_score";
@@ -133,6 +170,30 @@ pub fn score<C: Case + Collection>() -> Field<C> {
         column: Column::hundredths(SCORE).dimension(),
         get: |item| C::facts(item).map_or(0, |f| f.review_score).into(),
     }
+}
+
+/// Adds the column of what waits without a day, and fills what falls due of the cases that are there. What a record says of it was in no
+/// column before.
+///
+/// # Errors
+/// Where the database refuses it.
+pub async fn add_waiting<C: Collection>(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    add_since(manager, C::TABLE).await?;
+    refill::<C>(
+        manager.get_connection(),
+        &["due_date", "due", "due_since"],
+        "due_date = ''",
+    )
+    .await
+}
+
+async fn add_since(manager: &SchemaManager<'_>, table: &str) -> Result<(), DbErr> {
+    let statements = [
+        "$POSTGRES SET LOCAL statement_timeout = 0".to_owned(),
+        format!("ALTER TABLE {table} ADD COLUMN due_since $TEXT NOT NULL DEFAULT ''"),
+        format!("CREATE INDEX {table}_by_since ON {table} (due_since, id) WHERE due_since <> ''"),
+    ];
+    run(manager, &statements).await
 }
 
 /// The same columns as a collection declares them.
@@ -148,11 +209,15 @@ pub fn fields<C: Case + Collection>() -> Vec<Field<C>> {
         },
         Field {
             column: Column::date("due_date"),
-            get: |item| C::facts(item).map_or("", |f| f.due_date.as_str()).into(),
+            get: |item| falls::<C>(item).date.as_str().into(),
         },
         Field {
             column: Column::one_of("due", enum_values("mingce.registry.v1.DueKind")).dimension(),
-            get: |item| C::facts(item).map_or(0, |f| f.due).into(),
+            get: |item| falls::<C>(item).due.into(),
+        },
+        Field {
+            column: Column::date("due_since"),
+            get: |item| falls::<C>(item).since.as_str().into(),
         },
         Field {
             column: document::column(),

@@ -58,7 +58,7 @@ pub fn row<C: Collection>(
     let title = title.map(text::fold);
     let keys = C::keys(&canonical);
     let is_nameless = C::BY_NAME && name.is_empty() && keys.iter().all(|key| key.claim);
-    let is_bare = !C::BY_NAME && keys.iter().all(|key| key.claim);
+    let is_bare = !C::BY_NAME && !C::is_sought(&canonical) && keys.iter().all(|key| key.claim);
     // It can be known by its keys and its name alone, and may be made by them.
     let is_plain = name.is_empty() && !is_bare;
     let draft = if let Some(id) = kind.id(&name) {
@@ -242,6 +242,9 @@ fn place<C: Collection>(
             let base = work.base_of::<C>(&stored, mask.has_private::<C>())?;
             merged = merge(&mask, &base)?;
         }
+    }
+    if merged != stored {
+        C::may_import(&canonical, &stored)?;
     }
     C::may_write(Some(&stored), &merged)?;
     let mut answer = work.update::<C>(cx, stamp, &merged)?;

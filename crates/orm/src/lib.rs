@@ -33,6 +33,7 @@ pub mod page;
 pub mod places;
 pub mod read;
 mod reads;
+pub mod refill;
 pub mod renew;
 pub mod resource;
 pub mod rules;

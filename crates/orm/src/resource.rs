@@ -316,6 +316,13 @@ pub trait Collection: Send + Sync + Sized + 'static {
     fn may_write(_stored: Option<&Self::Item>, _new: &Self::Item) -> Result<()> {
         Ok(())
     }
+    /// Refuses what a row of an import would change, where that is more than what nobody may write.
+    ///
+    /// # Errors
+    /// With what would be right.
+    fn may_import(_row: &Self::Item, _stored: &Self::Item) -> Result<()> {
+        Ok(())
+    }
     /// The fields by which a resource names another of its collection, and that do not lead back to it. Looked at in the transaction
     /// that writes them.
     fn chains() -> &'static [crate::rules::Chain<Self>] {
@@ -345,6 +352,10 @@ pub trait Collection: Send + Sync + Sized + 'static {
     }
     /// Gives a resource this name to be sorted by. For collections that are matched by name.
     fn retitle(_item: &mut Self::Item, _title: &str) {}
+    /// Whether it was looked for in another way before a row of an import is taken, so that one that has no key may be made.
+    fn is_sought(_row: &Self::Item) -> bool {
+        false
+    }
     /// Whether a row of an import without a known key means this stored resource, by a name that it bears now or by another.
     ///
     /// # Errors

@@ -80,6 +80,9 @@ fn told(pattern: &str) -> Option<&'static str> {
         "^(organizations/[0-9a-hjkmnp-tv-z]{26}|[a-z][a-z0-9-]{0,39}:.{1,100})?$" => {
             "must be a resource name like organizations/01jd2k3m4n5p6q7r8s9t0v1w2x, or an identifier like ror:04rdtx186, or empty"
         }
+        "^(policies/[0-9a-hjkmnp-tv-z]{26}|shipped)?$" => {
+            "must be a resource name like policies/01jd2k3m4n5p6q7r8s9t0v1w2x, or shipped, or empty"
+        }
         "^([0-9]{6})?$" => "must be the six digits of a division (GB/T 2260) such as 370212, or empty",
         "^([0-9]{3}|[0-9]{5}|[0-9]{7})?$" => {
             "must be the three, five or seven digits of a discipline (GB/T 13745) such as 520, or empty"

@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
-use prost::Message;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use sea_orm_migration::MigrationStatus;
 use sea_orm_migration::prelude::*;
 
 use crate::db::Db;
 use crate::error::{Class, Error, Result};
-use crate::resource::{self, Cell, Collection};
 use crate::statement::sql;
 use crate::vault::Vault;
 
@@ -92,45 +90,6 @@ pub fn resource(table: &str, columns: &[(&str, Sql)], sealed: bool, indexed: &[&
             .map(|column| format!("CREATE INDEX {table}_by_{column} ON {table} ({column}, id)")),
     );
     statements
-}
-
-/// Fills a column of a collection from what its rows hold: for a migration that adds one. `among`: a condition on the rows that can have
-/// something in it.
-///
-/// # Errors
-/// Where a row cannot be read or written.
-pub async fn fill<C: Collection>(manager: &SchemaManager<'_>, column: &str, among: &str) -> Result<(), DbErr> {
-    const PIECE: i64 = 1000;
-    let connection = manager.get_connection();
-    let backend = connection.get_database_backend();
-    run(manager, &["$POSTGRES SET LOCAL statement_timeout = 0".to_owned()]).await?;
-    let table = C::TABLE;
-    let read = format!("SELECT id, body FROM {table} WHERE id > ? AND {among} ORDER BY id LIMIT {PIECE}");
-    let set = format!("UPDATE {table} SET {column} = ? WHERE id = ?");
-    let place = C::shape().kind.columns.iter().position(|known| known.name == column);
-    let mut from = String::new();
-    loop {
-        let rows = connection
-            .query_all_raw(sql(backend, &read, [from.as_str().into()]))
-            .await?;
-        if rows.is_empty() {
-            return Ok(());
-        }
-        for row in &rows {
-            from = row.try_get_by_index(0)?;
-            let body: Vec<u8> = row.try_get_by_index(1)?;
-            let item = C::Item::decode(body.as_slice()).map_err(|error| DbErr::Custom(error.to_string()))?;
-            let cell = place.and_then(|place| resource::cells::<C>(&item).into_iter().nth(place));
-            let value: sea_orm::sea_query::Value = match cell {
-                Some(Cell::Integer(number)) => number.into(),
-                Some(Cell::Text(text)) => text.into(),
-                _ => return Err(DbErr::Custom(format!("{table} has no column {column} of one value"))),
-            };
-            connection
-                .execute_raw(sql(backend, &set, [value, from.as_str().into()]))
-                .await?;
-        }
-    }
 }
 
 /// The migrations of the ledger, which services that share a database share.

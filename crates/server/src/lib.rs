@@ -5,6 +5,7 @@ pub mod boot;
 pub mod call;
 pub mod clock;
 pub mod config;
+pub mod drafts;
 pub mod host;
 pub mod named;
 pub mod peers;

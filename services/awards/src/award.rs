@@ -288,6 +288,15 @@ impl Collection for Awards {
         may_write::<Self>(stored, new)
     }
 
+    /// A draft has no key: the round that it is for was looked through.
+    fn is_sought(row: &Award) -> bool {
+        row.state() == S::Draft && !round(row).is_empty()
+    }
+
+    fn may_import(row: &Award, stored: &Award) -> Result<()> {
+        mingce_lifecycle::case::may_import::<Self>(row, stored)
+    }
+
     fn steady(merged: &mut Award, stored: &Award) {
         mingce_lifecycle::correct::steady::<Self>(merged, stored);
     }

@@ -4,6 +4,7 @@ use jiff::civil::Date;
 use mingce_lifecycle::case::arrive;
 use mingce_lifecycle::correct::{Held, VERB};
 use mingce_lifecycle::document::Decided;
+use mingce_lifecycle::due::Ask;
 use mingce_lifecycle::guard::{
     calendar_known, cap_left, no_open_objection, no_upheld_objection, notice_over, published_same, reviewed,
     round_takes_once,
@@ -14,8 +15,8 @@ use mingce_lifecycle::{Arrival, ByItself, Case, Crossing, Edge, Life, Living, Pa
 use mingce_orm::{Result, Work};
 use mingce_proto::awards::{Award, AwardState as S, Contributor};
 use mingce_proto::registry::{
-    AwardTerms, CaseFacts, CaseKind, CaseVerb, DecisionDocument, DueKind, NoticeTerms, OrganizationReference, Policy,
-    PublicField, ReviewTerms,
+    AwardTerms, CaseFacts, CaseKind, CaseVerb, DecisionDocument, DueActor, DueKind, NoticeTerms, OrganizationReference,
+    Policy, PublicField, ReviewTerms,
 };
 
 use crate::award::{Awards, completing, scheme};
@@ -360,12 +361,28 @@ impl Case for Awards {
     }
 
     /// Nothing but notices.
-    fn due(_item: &Award, _policy: Option<&Policy>) -> Result<Option<(Date, DueKind)>> {
+    fn due(_item: &Award, _policy: Option<&Policy>, _today: Date) -> Result<Option<(Date, DueKind)>> {
         Ok(None)
     }
+
+    const ASKS: &'static [Ask] = &ASKS;
 }
 
 impl ByItself for Awards {}
+
+/// Who acts, and on what.
+static ASKS: [Ask; 5] = [
+    Ask::at_once(NOMINATED, DueKind::FormalCheck, DueActor::Office, &["accept", "refuse"]),
+    Ask::on_day(ACCEPTED, DueKind::NoticeEnds, DueActor::Office, &["review"]),
+    Ask::at_once(IN_REVIEW, DueKind::Review, DueActor::Office, &["shortlist", "deselect"]),
+    Ask::on_day(
+        SHORTLISTED,
+        DueKind::NoticeEnds,
+        DueActor::Decider,
+        &["approve", "deselect"],
+    ),
+    Ask::at_once(APPROVED, DueKind::Conferral, DueActor::Decider, &["confer"]),
+];
 
 fn display_name(reference: &Option<OrganizationReference>) -> &str {
     reference.as_ref().map_or("", |o| o.display_name.as_str())
@@ -388,5 +405,6 @@ mod tests {
     #[test]
     fn the_life_cycle_is_that_of_the_contract() {
         assert_eq!(mingce_lifecycle::picture::faults::<Awards>(), Vec::<String>::new());
+        assert_eq!(mingce_lifecycle::due::faults::<Awards>(), Vec::<String>::new());
     }
 }

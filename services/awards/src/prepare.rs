@@ -2,17 +2,19 @@
 
 use mingce_orm::names::fits;
 use mingce_orm::resource::imagined_id;
-use mingce_orm::{Collection, Cx, Edit, Fit, Result, Stamp, Store, Violation, Work, import};
+use mingce_orm::{Collection, Cx, Edit, Fit, Result, Stamp, Store, Violation, Work, import, text};
 use mingce_proto::awards::{Award, Scheme, SchemeReference};
 use mingce_proto::registry::{AssumedRecord, Name, OrganizationReference, TalentReference};
+use mingce_server::drafts::Drafts;
 use mingce_server::peers;
 use mingce_server::references::Cited;
 use mingce_server::rows::{Prepare, Row, Session};
 use mingce_server::sought::{Keyed, Sought, find, is_registered};
 
 use crate::AwardRegister;
-use crate::award::Awards;
+use crate::award::{self, Awards};
 use crate::scheme::{Schemes, code_key};
+use crate::verbs::begin;
 
 impl Prepare<Schemes> for AwardRegister {
     fn store(&self) -> &Store {
@@ -23,6 +25,20 @@ impl Prepare<Schemes> for AwardRegister {
         Ok(())
     }
 }
+
+/// Nominations from a file. A project is known by its code, else by its title.
+const DRAFTS: Drafts<Awards> = Drafts {
+    round: |award| &award.round,
+    begin,
+    identity: |award| {
+        let project = if award.project_code.is_empty() {
+            &award.title
+        } else {
+            &award.project_code
+        };
+        [award::scheme(award), &award.year.to_string(), &text::grouped(project)].join("|")
+    },
+};
 
 impl Prepare<Awards> for AwardRegister {
     fn store(&self) -> &Store {
@@ -62,7 +78,7 @@ impl Prepare<Awards> for AwardRegister {
                 row.resource.category = scheme.category;
             }
         }
-        Ok(())
+        DRAFTS.into_rounds(&self.store, cx, session, rows).await
     }
 
     fn assume(&self, cx: &Cx, record: &AssumedRecord) -> Option<Edit> {

@@ -1,6 +1,6 @@
 //! The tables of the awards service.
 
-use mingce_lifecycle::schema::{add_columns, add_review_score};
+use mingce_lifecycle::schema::{add_columns, add_review_score, add_waiting};
 use mingce_orm::schema::Sql::{Integer, Text};
 use mingce_orm::schema::{resource, run};
 use sea_orm_migration::prelude::*;
@@ -14,7 +14,7 @@ pub struct Schema;
 #[async_trait::async_trait]
 impl MigratorTrait for Schema {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Tables), Box::new(Cases), Box::new(Scores)]
+        vec![Box::new(Tables), Box::new(Cases), Box::new(Scores), Box::new(Waiting)]
     }
     fn migration_table_name() -> DynIden {
         "mingce_awards_migrations".into_iden()
@@ -109,5 +109,25 @@ impl MigrationTrait for Scores {
 
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         add_review_score::<Awards>(manager).await
+    }
+}
+
+/// What waits without a day, and what falls due of records.
+struct Waiting;
+
+impl MigrationName for Waiting {
+    fn name(&self) -> &'static str {
+        "m20261130_000040_awards_waiting"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Waiting {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        add_waiting::<crate::award::Awards>(manager).await
     }
 }

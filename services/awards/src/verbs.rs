@@ -155,5 +155,6 @@ pub(crate) fn one_of(verb: award_move::Verb) -> Asked<Awards> {
 /// An award as it begins: the draft of a nomination for a round.
 pub(crate) fn begin(item: &mut Award, round: &Round) {
     item.set_state(AwardState::Draft);
+    item.round.clone_from(&round.display_name);
     enter::<Awards>(item, round);
 }

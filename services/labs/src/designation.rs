@@ -181,6 +181,10 @@ impl Collection for Designations {
         may_write::<Self>(stored, new)
     }
 
+    fn may_import(row: &LabDesignation, stored: &LabDesignation) -> Result<()> {
+        mingce_lifecycle::case::may_import::<Self>(row, stored)
+    }
+
     fn steady(merged: &mut LabDesignation, stored: &LabDesignation) {
         mingce_lifecycle::correct::steady::<Self>(merged, stored);
     }

@@ -13,12 +13,14 @@ use mingce_server::Server;
 
 mod case_service;
 mod designation;
+mod due;
 mod evaluation;
 mod guards;
 mod lab;
 mod life;
 mod organization;
 mod prepare;
+mod reports;
 mod resolve;
 mod schema;
 mod service;

@@ -1,26 +1,28 @@
 //! The life cycle of designations of labs: states, verbs, and what has to hold for each.
 
 use jiff::civil::Date;
-use mingce_lifecycle::case::{arrive, facts};
+use mingce_lifecycle::case::arrive;
 use mingce_lifecycle::correct::{VERB, expect_ended, moved_end};
 use mingce_lifecycle::day;
 use mingce_lifecycle::document::Decided;
+use mingce_lifecycle::due::{Ask, Counted};
 use mingce_lifecycle::guard::{
     calendar_known, cap_left, no_open_objection, no_upheld_objection, notice_over, published_same, reviewed,
     round_takes,
 };
 use mingce_lifecycle::notice::{field, level_in_words};
 use mingce_lifecycle::replay::{Replays, term_under};
-use mingce_lifecycle::{Arrival, ByItself, Case, Crossing, Edge, Life, Living, Parties, Phase, Scope, State};
+use mingce_lifecycle::{Arrival, At, ByItself, Case, Crossing, Edge, Life, Living, Parties, Phase, Scope, State};
 use mingce_orm::resource::Kind;
 use mingce_orm::{Collection, Result, Work};
 use mingce_proto::labs::LabDesignation;
 use mingce_proto::labs::LabDesignationState as S;
 use mingce_proto::registry::{
-    CaseFacts, CaseKind, CaseVerb, DecisionDocument, DueKind, NoticeTerms, Policy, PublicField, ReviewTerms,
+    CaseDate, CaseFacts, CaseKind, CaseVerb, DecisionDocument, DueKind, NoticeTerms, Policy, PublicField, ReviewTerms,
 };
 
 use crate::designation::Designations;
+use crate::due;
 use crate::evaluation;
 use crate::guards::{
     AREA, BUILDING_OVER, EQUIPMENT, EVALUATION_LAST, EXTENSION_LEFT, FIXED_MEMBERS, HOSTS, RECTIFICATION_OVER,
@@ -29,15 +31,15 @@ use crate::guards::{
 use crate::lab::Labs;
 
 const DRAFT: i32 = S::Draft as i32;
-const SUBMITTED: i32 = S::Submitted as i32;
-const RETURNED: i32 = S::Returned as i32;
+pub(crate) const SUBMITTED: i32 = S::Submitted as i32;
+pub(crate) const RETURNED: i32 = S::Returned as i32;
 const REFUSED: i32 = S::Refused as i32;
-const IN_REVIEW: i32 = S::InReview as i32;
+pub(crate) const IN_REVIEW: i32 = S::InReview as i32;
 const REJECTED: i32 = S::Rejected as i32;
-const ON_NOTICE: i32 = S::OnNotice as i32;
-const BUILDING: i32 = S::Building as i32;
-const OPERATING: i32 = S::Operating as i32;
-const RECTIFYING: i32 = S::Rectifying as i32;
+pub(crate) const ON_NOTICE: i32 = S::OnNotice as i32;
+pub(crate) const BUILDING: i32 = S::Building as i32;
+pub(crate) const OPERATING: i32 = S::Operating as i32;
+pub(crate) const RECTIFYING: i32 = S::Rectifying as i32;
 const TERMINATED: i32 = S::Terminated as i32;
 const REVOKED: i32 = S::Revoked as i32;
 const WITHDRAWN: i32 = S::Withdrawn as i32;
@@ -386,24 +388,21 @@ impl Case for Designations {
         Ok(parties)
     }
 
-    fn due(item: &LabDesignation, policy: Option<&Policy>) -> Result<Option<(Date, DueKind)>> {
-        let on = |text: &str, kind: DueKind| -> Result<Option<(Date, DueKind)>> {
-            Ok(day::parse(text)?.map(|last| (last, kind)))
-        };
-        match item.state {
-            RETURNED => on(&facts::<Self>(item).resubmit_date, DueKind::Resubmission),
-            BUILDING => on(&item.building_end_date, DueKind::BuildingEnds),
-            RECTIFYING => on(&item.rectification_end_date, DueKind::RectificationEnds),
-            OPERATING => {
-                let months = terms(policy).evaluation_months;
-                let last = evaluation::last_date(item)?;
-                match last {
-                    Some(last) if months > 0 => Ok(Some((day::months_after(last, months)?, DueKind::Evaluation))),
-                    _ => Ok(None),
-                }
-            }
-            _ => Ok(None),
-        }
+    fn due(item: &LabDesignation, policy: Option<&Policy>, _today: Date) -> Result<Option<(Date, DueKind)>> {
+        due::next(item, policy)
+    }
+
+    const HELD: &'static [i32] = &[RECTIFYING];
+
+    fn dates(item: &LabDesignation, policy: Option<&Policy>, at: &At) -> Result<Vec<CaseDate>> {
+        due::dates(item, policy, at.today)
+    }
+
+    const ASKS: &'static [Ask] = &due::ASKS;
+    const COUNTED: &'static [Counted] = &due::COUNTED;
+
+    fn counts_from(item: &LabDesignation) -> Result<Option<Date>> {
+        due::counts_from(item)
     }
 
     fn decision_date(item: &LabDesignation) -> &str {
@@ -466,6 +465,7 @@ mod tests {
     #[test]
     fn the_life_cycle_is_that_of_the_contract() {
         assert_eq!(picture::faults::<Designations>(), Vec::<String>::new());
+        assert_eq!(mingce_lifecycle::due::faults::<Designations>(), Vec::<String>::new());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use mingce_proto::labs::{
     Lab, LabDesignation, LabReference, Organization, ResolveOrganizationsRequest, ResolveOrganizationsResponse,
 };
 use mingce_proto::registry::{AssumedRecord, Identifier, OrganizationReference};
+use mingce_server::drafts::Drafts;
 use mingce_server::peers;
 use mingce_server::references::{Cited, Found};
 use mingce_server::rows::{Missing, Prepare, Row, Session, stand_in};
@@ -14,10 +15,11 @@ use mingce_server::sought::{Keyed, Place, Sought, find, identifier_key, stay_rec
 use prost::Message;
 
 use crate::LabRegister;
-use crate::designation::Designations;
+use crate::designation::{Designations, lab};
 use crate::lab::Labs;
 use crate::organization::Organizations;
 use crate::resolve::{self, Resolving};
+use crate::verbs::begin;
 
 impl LabRegister {
     /// Resolves organizations, and makes those that are missing where the call wants it.
@@ -246,12 +248,19 @@ impl Prepare<Labs> for LabRegister {
     }
 }
 
+/// Applications from a file.
+const DRAFTS: Drafts<Designations> = Drafts {
+    round: |designation| &designation.round,
+    begin,
+    identity: |designation| [lab(designation), &designation.level.to_string(), &designation.programme].join("|"),
+};
+
 impl Prepare<Designations> for LabRegister {
     fn store(&self) -> &Store {
         &self.store
     }
 
-    async fn prepare(&self, _cx: &Cx, session: &mut Session, rows: &mut [Row<Designations>]) -> Result<()> {
+    async fn prepare(&self, cx: &Cx, session: &mut Session, rows: &mut [Row<Designations>]) -> Result<()> {
         let asked: Vec<_> = rows
             .iter()
             .map(|row| row.resource.lab.clone().unwrap_or_default())
@@ -277,7 +286,7 @@ impl Prepare<Designations> for LabRegister {
             let lab: Place<Designations, LabReference> = |d| &mut d.lab;
             stay_recorded::<Labs, Designations, _>(&self.store, work, rows, &asked, lab).await?;
         }
-        Ok(())
+        DRAFTS.into_rounds(&self.store, cx, session, rows).await
     }
 
     fn assume(&self, cx: &Cx, record: &AssumedRecord) -> Option<Edit> {

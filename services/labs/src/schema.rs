@@ -1,6 +1,6 @@
 //! The tables of the labs service.
 
-use mingce_lifecycle::schema::{add_columns, add_review_score};
+use mingce_lifecycle::schema::{add_columns, add_review_score, add_waiting};
 use mingce_orm::likely::index;
 use mingce_orm::schema::Sql::{Integer, Text};
 use mingce_orm::schema::{resource, run};
@@ -21,6 +21,7 @@ impl MigratorTrait for Schema {
             Box::new(Duplicates),
             Box::new(Kinds),
             Box::new(Scores),
+            Box::new(Waiting),
         ]
     }
     fn migration_table_name() -> DynIden {
@@ -186,5 +187,25 @@ impl MigrationTrait for Scores {
 
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         add_review_score::<Designations>(manager).await
+    }
+}
+
+/// What waits without a day, and what falls due of records.
+struct Waiting;
+
+impl MigrationName for Waiting {
+    fn name(&self) -> &'static str {
+        "m20261130_000040_labs_waiting"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Waiting {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        add_waiting::<crate::designation::Designations>(manager).await
     }
 }

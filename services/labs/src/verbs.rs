@@ -144,7 +144,7 @@ pub(crate) fn extend_building(r: ExtendBuildingOfLabDesignationRequest) -> Wante
 }
 
 /// The day on which a designation began.
-fn began(item: &LabDesignation) -> Result<Option<Date>> {
+pub(crate) fn began(item: &LabDesignation) -> Result<Option<Date>> {
     let began = [&item.start_date, &item.decision_date];
     let began = began.into_iter().find(|date| !date.is_empty());
     day::first_of(began.map_or("", String::as_str))

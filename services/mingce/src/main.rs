@@ -3,6 +3,7 @@
 mod check;
 mod contract;
 mod documents;
+mod due;
 mod duplicates;
 mod export;
 mod import;
@@ -44,6 +45,8 @@ enum Command {
     Export(export::ExportArgs),
     /// Finds resources by any of their names, or decisions by their document numbers
     Search(search::SearchArgs),
+    /// Lists what falls due or waits, over all kinds and services, and who has to act
+    Due(due::DueArgs),
     /// Lists pairs of records that may mean the same, with what to do
     Duplicates(duplicates::DuplicatesArgs),
     /// Says of two records that they are two, or takes that back
@@ -73,6 +76,7 @@ fn main() -> ExitCode {
             ended(export::run(args).await, lang)
         }
         Some(Command::Search(args)) => ended(search::run(args).await, None),
+        Some(Command::Due(args)) => ended(due::run(args).await, None),
         Some(Command::Duplicates(args)) => ended(duplicates::list(args).await, None),
         Some(Command::Distinct(args)) => ended(duplicates::distinct(args).await, None),
         Some(Command::Merge(args)) => ended(merge::merge(args).await, None),

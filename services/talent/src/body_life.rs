@@ -4,7 +4,9 @@ use jiff::civil::Date;
 use mingce_lifecycle::any::due_again;
 use mingce_lifecycle::case::{arrive, facts, policy_of};
 use mingce_lifecycle::correct::{VERB, expect_ended, moved_end};
+use mingce_lifecycle::dates::{met, on};
 use mingce_lifecycle::document::Decided;
+use mingce_lifecycle::due::Ask;
 use mingce_lifecycle::guard::{calendar_known, no_open_objection, no_upheld_objection, notice_over, published_same};
 use mingce_lifecycle::notice::{field, level_in_words};
 use mingce_lifecycle::replay::{Replays, term_under};
@@ -15,7 +17,8 @@ use mingce_lifecycle::{
 use mingce_orm::store::settled;
 use mingce_orm::{Answer, Blocker, Collection, Error, Result, Stamp, Work};
 use mingce_proto::registry::{
-    CaseFacts, CaseKind, CaseVerb, DecisionDocument, DueKind, NominatingBodyTerms, NoticeTerms, Policy, PublicField,
+    CaseDate, CaseFacts, CaseKind, CaseVerb, DecisionDocument, DueActor, DueKind, NominatingBodyTerms, NoticeTerms,
+    Policy, PublicField,
 };
 use mingce_proto::talent::NominatingBody;
 use mingce_proto::talent::NominatingBodyState as S;
@@ -313,8 +316,34 @@ impl Case for NominatingBodies {
         &REPLAYS
     }
 
+    const HELD: &'static [i32] = &[SUSPENDED];
+
+    fn dates(item: &NominatingBody, policy: Option<&Policy>, at: &At) -> Result<Vec<CaseDate>> {
+        let is_live = Self::life().phase(item.state) == Phase::Live;
+        let ends = day::parse(&item.end_date)?.and_then(|end| day::days_after(end, 1).ok());
+        let by_itself = terms(policy).expires_by_itself;
+        let actor = if by_itself {
+            DueActor::Register
+        } else {
+            DueActor::Office
+        };
+        let ends = ends.map(|ends| met(on(DueKind::AuthorisationEnds, ends, actor), !is_live, ""));
+        let quotas = item.quotas.iter().filter_map(|quota| {
+            let over = i16::try_from(quota.year + 1).ok()?;
+            let over = Date::new(over, 1, 1).ok()?;
+            let lapses = met(on(DueKind::QuotaEnds, over, DueActor::Register), at.today >= over, "");
+            Some(CaseDate {
+                year: quota.year,
+                ..lapses
+            })
+        });
+        Ok(ends.into_iter().chain(quotas).collect())
+    }
+
+    const ASKS: &'static [Ask] = &ASKS;
+
     /// The end of the authorisation, or before it the end of the year of a quota.
-    fn due(item: &NominatingBody, _policy: Option<&Policy>) -> Result<Option<(Date, DueKind)>> {
+    fn due(item: &NominatingBody, _policy: Option<&Policy>, _today: Date) -> Result<Option<(Date, DueKind)>> {
         if Self::life().phase(item.state) != Phase::Live {
             return Ok(None);
         }
@@ -329,6 +358,26 @@ impl Case for NominatingBodies {
         })
     }
 }
+
+/// Who acts, and on what.
+static ASKS: [Ask; 6] = [
+    Ask::at_once(
+        APPLIED,
+        DueKind::FormalCheck,
+        DueActor::Office,
+        &["publish_notice", "refuse"],
+    ),
+    Ask::on_day(
+        ON_NOTICE,
+        DueKind::NoticeEnds,
+        DueActor::Decider,
+        &["authorise", "refuse"],
+    ),
+    Ask::on_day(AUTHORISED, DueKind::AuthorisationEnds, DueActor::Office, &["expire"]),
+    Ask::on_day(SUSPENDED, DueKind::AuthorisationEnds, DueActor::Office, &["expire"]),
+    Ask::on_day(AUTHORISED, DueKind::QuotaEnds, DueActor::Register, &[]),
+    Ask::on_day(SUSPENDED, DueKind::QuotaEnds, DueActor::Register, &[]),
+];
 
 impl ByItself for NominatingBodies {
     const AUTOMATIC: &'static [DueKind] = &[DueKind::QuotaEnds, DueKind::AuthorisationEnds];
@@ -402,6 +451,10 @@ mod tests {
             mingce_lifecycle::picture::faults::<NominatingBodies>(),
             Vec::<String>::new()
         );
+        assert_eq!(
+            mingce_lifecycle::due::faults::<NominatingBodies>(),
+            Vec::<String>::new()
+        );
     }
 
     fn body(end_date: &str, years: &[i32]) -> NominatingBody {
@@ -419,7 +472,7 @@ mod tests {
     }
 
     fn due(item: &NominatingBody) -> Option<(String, DueKind)> {
-        let due = NominatingBodies::due(item, None).unwrap();
+        let due = NominatingBodies::due(item, None, Date::MIN).unwrap();
         due.map(|(day, kind)| (day.to_string(), kind))
     }
 

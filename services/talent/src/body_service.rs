@@ -1,12 +1,14 @@
 //! The rpcs of nominating bodies. Each opens its request and tries one verb, or reads.
 
 use mingce_lifecycle::by_document;
+use mingce_lifecycle::{called, day};
 use mingce_orm::{Call, Page, wanted};
 use mingce_proto::codec::Reply;
 use mingce_proto::talent::nominating_body_service_server::NominatingBodyService;
 use mingce_proto::talent::*;
 use mingce_server::call::{open, reply};
 use mingce_server::rows::{self, Right};
+use mingce_server::status::from_error;
 use tonic::{Request, Response, Status};
 
 use crate::TalentRegister;
@@ -21,7 +23,9 @@ impl NominatingBodyService for TalentRegister {
     ) -> Result<Response<Reply<NominatingBody>>, Status> {
         let (cx, r) = open(request)?;
         let call = Call::new("CreateNominatingBody", &r.request_id, r.validate_only, &r);
-        reply(rows::create_as::<NominatingBodies>(self, &cx, call, "create", r.nominating_body, verbs::begin).await)
+        let today = day::today(&cx).map_err(from_error)?;
+        let begin = |body: &mut NominatingBody| verbs::begin(body, today);
+        reply(rows::create_as::<NominatingBodies>(self, &cx, call, "create", r.nominating_body, begin).await)
     }
 
     async fn publish_notice_of_nominating_body(

@@ -1,5 +1,6 @@
 //! What each verb on a nominating body does beside leading to another state: one function for each request.
 
+use jiff::civil::Date;
 use mingce_lifecycle::cases::{Asked, asked};
 use mingce_lifecycle::{Called, Move, act, by_document, called, day};
 use mingce_orm::Error;
@@ -111,7 +112,8 @@ pub(crate) fn one_of(verb: nominating_body_move::Verb) -> Asked<NominatingBodies
     }
 }
 
-/// A body as it begins: it applies.
-pub(crate) fn begin(item: &mut NominatingBody) {
+/// A body as it begins: it applies, and waits from that day on.
+pub(crate) fn begin(item: &mut NominatingBody, today: Date) {
     item.set_state(S::Applied);
+    item.case.get_or_insert_default().state_date = today.to_string();
 }

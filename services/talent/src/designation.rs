@@ -209,6 +209,10 @@ impl Collection for Designations {
         may_write::<Self>(stored, new)
     }
 
+    fn may_import(row: &TalentDesignation, stored: &TalentDesignation) -> Result<()> {
+        mingce_lifecycle::case::may_import::<Self>(row, stored)
+    }
+
     fn steady(merged: &mut TalentDesignation, stored: &TalentDesignation) {
         mingce_lifecycle::correct::steady::<Self>(merged, stored);
     }

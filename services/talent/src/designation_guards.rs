@@ -213,16 +213,18 @@ fn last_day_reached(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
     Ok(vec![look.blocker("TERM_RUNNING", en, zh)])
 }
 
+/// The day on which the management period began; `None` where nothing says it.
+pub(crate) fn began(item: &TalentDesignation) -> Result<Option<Date>> {
+    let began = [&item.start_date, &item.decision_date];
+    let began = began.into_iter().find(|date| !date.is_empty());
+    day::first_of(began.map_or("", String::as_str))
+}
+
 /// The day on which the mid-term assessment comes up; `None` where the policy has none, or the beginning is not known. What
 /// would lie beyond the calendar lies at its end.
 pub(crate) fn midterm_day(item: &TalentDesignation, policy: Option<&Policy>) -> Result<Option<Date>> {
     let months = terms(policy).midterm_months;
-    let start = if item.start_date.is_empty() {
-        &item.decision_date
-    } else {
-        &item.start_date
-    };
-    let start = day::first_of(start)?.filter(|_| months > 0);
+    let start = began(item)?.filter(|_| months > 0);
     Ok(start.map(|start| day::months_after(start, months).unwrap_or(Date::MAX)))
 }
 

@@ -3,25 +3,28 @@
 use jiff::civil::Date;
 use mingce_lifecycle::case::{arrive, facts};
 use mingce_lifecycle::correct::{VERB, expect_ended, look, moved_end};
+use mingce_lifecycle::dates::{met, on};
 use mingce_lifecycle::day;
 use mingce_lifecycle::document::Decided;
+use mingce_lifecycle::due::{Ask, Counted};
 use mingce_lifecycle::guard::{
     calendar_known, cap_left, no_open_objection, no_upheld_objection, notice_over, published_same, reviewed,
     round_takes,
 };
 use mingce_lifecycle::notice::{field, level_in_words};
 use mingce_lifecycle::replay::{Replays, term_under};
-use mingce_lifecycle::{Arrival, ByItself, Case, Crossing, Edge, Life, Living, Parties, Phase, Scope, State};
+use mingce_lifecycle::{Arrival, At, ByItself, Case, Crossing, Edge, Life, Living, Parties, Phase, Scope, State};
 use mingce_orm::{Collection, Error, Result, Work};
 use mingce_proto::registry::{
-    CaseFacts, CaseKind, CaseVerb, DecisionDocument, DueKind, NoticeTerms, Policy, PublicField, ReviewTerms,
+    CaseDate, CaseFacts, CaseKind, CaseVerb, DecisionDocument, DueActor, DueKind, NoticeTerms, Policy, PublicField,
+    ReviewTerms,
 };
 use mingce_proto::talent::TalentDesignationState as S;
 use mingce_proto::talent::{Employment, TalentDesignation};
 
 use crate::designation::{self, Designations, employer, programme};
 use crate::designation_guards::{
-    COMPLETION_LAST, LAST_DAY_REACHED, MAX_AGE, MIDTERM_LAST, MIDTERM_REACHED, NOT_ASSESSED, ONE_PER_FAMILY,
+    COMPLETION_LAST, LAST_DAY_REACHED, MAX_AGE, MIDTERM_LAST, MIDTERM_REACHED, NOT_ASSESSED, ONE_PER_FAMILY, began,
     midterm_day, person_of, terms,
 };
 use crate::recommendation::Recommendations;
@@ -394,7 +397,7 @@ impl Case for Designations {
         &REPLAYS
     }
 
-    fn due(item: &TalentDesignation, policy: Option<&Policy>) -> Result<Option<(Date, DueKind)>> {
+    fn due(item: &TalentDesignation, policy: Option<&Policy>, today: Date) -> Result<Option<(Date, DueKind)>> {
         match item.state {
             RETURNED => {
                 let last = day::parse(&facts::<Self>(item).resubmit_date)?;
@@ -402,15 +405,92 @@ impl Case for Designations {
             }
             IN_TERM => {
                 let end = day::last_of(&item.end_date)?.filter(|end| *end < Date::MAX);
+                let end = end.or(counted_end(item, policy)?);
                 let midterm = midterm_day(item, policy)?.filter(|_| item.midterm_date.is_empty());
-                // An assessment that would come after the term does not come up.
-                let midterm = midterm.filter(|day| *day < Date::MAX && end.is_none_or(|end| *day <= end));
+                // An assessment that would come after the term does not come up, and none once the term is over.
+                let midterm =
+                    midterm.filter(|day| *day < Date::MAX && end.is_none_or(|end| *day <= end && today <= end));
                 let ends = || end.map(|day| (day, DueKind::TermEnds));
                 Ok(midterm.map(|day| (day, DueKind::Midterm)).or_else(ends))
             }
             _ => Ok(None),
         }
     }
+
+    const HELD: &'static [i32] = &[SUSPENDED];
+
+    fn dates(item: &TalentDesignation, policy: Option<&Policy>, _at: &At) -> Result<Vec<CaseDate>> {
+        let (is_live, mut all) = (Self::life().phase(item.state) == Phase::Live, Vec::new());
+        let is_assessed = !item.midterm_date.is_empty();
+        let end = day::last_of(&item.end_date)?.or(counted_end(item, policy)?);
+        let midterm = midterm_day(item, policy)?.filter(|day| *day < Date::MAX && end.is_none_or(|end| *day <= end));
+        let midterm = midterm.filter(|_| is_live || is_assessed);
+        all.extend(midterm.map(|day| {
+            let day = on(DueKind::Midterm, day, DueActor::Office);
+            met(day, is_assessed, &item.midterm_date)
+        }));
+        let end = end.filter(|_| Self::was_approved(item));
+        all.extend(end.map(|end| met(on(DueKind::TermEnds, end, DueActor::Office), !is_live, "")));
+        Ok(all)
+    }
+
+    const ASKS: &'static [Ask] = &ASKS;
+    const COUNTED: &'static [Counted] = &COUNTED;
+
+    fn counts_from(item: &TalentDesignation) -> Result<Option<Date>> {
+        if item.state == IN_TERM { began(item) } else { Ok(None) }
+    }
+}
+
+/// Who acts, and on what.
+static ASKS: [Ask; 6] = [
+    Ask::at_once(
+        SUBMITTED,
+        DueKind::FormalCheck,
+        DueActor::Office,
+        &["accept", "return", "refuse"],
+    ),
+    Ask::at_once(RETURNED, DueKind::Resubmission, DueActor::Applicant, &["submit"]),
+    Ask::at_once(
+        IN_REVIEW,
+        DueKind::Review,
+        DueActor::Office,
+        &["publish_notice", "reject"],
+    ),
+    Ask::on_day(
+        ON_NOTICE,
+        DueKind::NoticeEnds,
+        DueActor::Decider,
+        &["approve", "reject"],
+    ),
+    Ask::on_day(IN_TERM, DueKind::Midterm, DueActor::Office, &["assess_midterm"]),
+    Ask::on_day(IN_TERM, DueKind::TermEnds, DueActor::Office, &["complete"]),
+];
+
+/// What the policy in force says of records. The mid-term of a title whose term is over does not come up.
+static COUNTED: [Counted; 2] = [
+    Counted {
+        state: IN_TERM,
+        due: DueKind::Midterm,
+        months: |policy| terms(Some(policy)).midterm_months,
+        day: day::months_after,
+        only: |today| format!("NOT end_date < \"{today}\""),
+    },
+    Counted {
+        state: IN_TERM,
+        due: DueKind::TermEnds,
+        months: |policy| terms(Some(policy)).term_months,
+        day: day::last_of_term,
+        only: |_| "NOT end_date:*".to_owned(),
+    },
+];
+
+/// The last day of the term of a record that does not say it: as long after its beginning as the policy says.
+fn counted_end(item: &TalentDesignation, policy: Option<&Policy>) -> Result<Option<Date>> {
+    let months = terms(policy).term_months;
+    let is_counted = item.end_date.is_empty() && months > 0 && !Designations::is_taken_here(item);
+    let began = began(item)?.filter(|_| is_counted);
+    Ok(began.and_then(|began| day::last_of_term(began, months).ok()))
 }
 
 /// The programme, the level and the first possible day of a designation that a recommendation made.
@@ -460,6 +540,7 @@ mod tests {
             mingce_lifecycle::picture::faults::<Designations>(),
             Vec::<String>::new()
         );
+        assert_eq!(mingce_lifecycle::due::faults::<Designations>(), Vec::<String>::new());
     }
 
     fn in_term(start: &str, end: &str) -> TalentDesignation {
@@ -483,7 +564,8 @@ mod tests {
     }
 
     fn due(item: &TalentDesignation, midterm_months: i32) -> Option<(String, DueKind)> {
-        let due = Designations::due(item, Some(&policy(midterm_months))).unwrap();
+        let today = jiff::civil::date(2025, 1, 1);
+        let due = Designations::due(item, Some(&policy(midterm_months)), today).unwrap();
         due.map(|(day, kind)| (day.to_string(), kind))
     }
 

@@ -5,6 +5,7 @@ use mingce_proto::codec::Reply;
 use mingce_proto::registry::{AssumedRecord, OrganizationReference, TalentReference};
 use mingce_proto::talent::resolve_talents_response::Resolution;
 use mingce_proto::talent::{ProgrammeReference, ResolveTalentsRequest, Talent, TalentDesignation};
+use mingce_server::drafts::Drafts;
 use mingce_server::peers;
 use mingce_server::references::{Cited, Found};
 use mingce_server::rows::{self, Prepare, Row, Session, stand_in};
@@ -12,7 +13,7 @@ use mingce_server::sought::{Looking, Place, find, stay_recorded};
 
 use crate::TalentRegister;
 use crate::assume::assumed;
-use crate::designation::Designations;
+use crate::designation::{self, Designations};
 use crate::designation_verbs::begin;
 use crate::programme::Programmes;
 use crate::talent::{Talents, take_document};
@@ -163,6 +164,13 @@ impl Prepare<Programmes> for TalentRegister {
     }
 }
 
+/// Applications from a file.
+const DRAFTS: Drafts<Designations> = Drafts {
+    round: |designation| &designation.round,
+    begin,
+    identity: |designation| [designation::talent(designation), designation::programme(designation)].join("|"),
+};
+
 impl Prepare<Designations> for TalentRegister {
     fn store(&self) -> &Store {
         &self.store
@@ -197,7 +205,7 @@ impl Prepare<Designations> for TalentRegister {
             let talent: Place<Designations, TalentReference> = |d| &mut d.talent;
             stay_recorded::<Talents, Designations, _>(&self.store, work, rows, &asked, talent).await?;
         }
-        Ok(())
+        DRAFTS.into_rounds(&self.store, cx, session, rows).await
     }
 
     fn assume(&self, cx: &Cx, record: &AssumedRecord) -> Option<Edit> {

@@ -3,16 +3,19 @@
 use jiff::civil::Date;
 use mingce_lifecycle::case::{arrive, facts};
 use mingce_lifecycle::correct::VERB;
+use mingce_lifecycle::dates::on;
 use mingce_lifecycle::document::Decided;
+use mingce_lifecycle::due::Ask;
 use mingce_lifecycle::guard::{calendar_known, no_open_objection, no_upheld_objection, notice_over, published_same};
 use mingce_lifecycle::notice::field;
 use mingce_lifecycle::replay::{Pool, Replays, Wanted};
 use mingce_lifecycle::{
-    Arrival, ByItself, Case, Crossing, Edge, Guard, Life, Living, Look, Parties, Phase, Scope, State, blocker, day,
+    Arrival, At, ByItself, Case, Crossing, Edge, Guard, Life, Living, Look, Parties, Phase, Scope, State, blocker, day,
 };
 use mingce_orm::{Blocker, Collection, Result, Work};
 use mingce_proto::registry::{
-    CaseFacts, CaseKind, CaseVerb, DecisionDocument, DueKind, NoticeTerms, Policy, PublicField, RecommendationTerms,
+    CaseDate, CaseFacts, CaseKind, CaseVerb, DecisionDocument, DueActor, DueKind, NoticeTerms, Policy, PublicField,
+    RecommendationTerms,
 };
 use mingce_proto::talent::RecommendationState as S;
 use mingce_proto::talent::{NominatingBody, NominatingQuota, Recommendation};
@@ -380,12 +383,48 @@ impl Case for Recommendations {
         }])
     }
 
-    fn due(_item: &Recommendation, _policy: Option<&Policy>) -> Result<Option<(Date, DueKind)>> {
-        Ok(None)
+    /// A draft is filed while the quota of its year can be used.
+    fn due(item: &Recommendation, _policy: Option<&Policy>, _today: Date) -> Result<Option<(Date, DueKind)>> {
+        let year = i16::try_from(item.year).ok().filter(|_| item.state == DRAFT);
+        let last = year.and_then(|year| Date::new(year, 12, 31).ok());
+        Ok(last.map(|last| (last, DueKind::Filing)))
     }
+
+    fn dates(item: &Recommendation, policy: Option<&Policy>, at: &At) -> Result<Vec<CaseDate>> {
+        let filing = Self::due(item, policy, at.today)?;
+        let filing = filing.map(|(day, due)| CaseDate {
+            year: item.year,
+            ..on(due, day, DueActor::NominatingBody)
+        });
+        Ok(filing.into_iter().collect())
+    }
+
+    const ASKS: &'static [Ask] = &ASKS;
 }
 
 impl ByItself for Recommendations {}
+
+/// Who acts, and on what.
+static ASKS: [Ask; 3] = [
+    Ask::on_day(
+        DRAFT,
+        DueKind::Filing,
+        DueActor::NominatingBody,
+        &["recommend", "withdraw"],
+    ),
+    Ask::at_once(
+        FILED,
+        DueKind::FormalCheck,
+        DueActor::Office,
+        &["publish_notice", "refuse"],
+    ),
+    Ask::on_day(
+        ON_NOTICE,
+        DueKind::NoticeEnds,
+        DueActor::Decider,
+        &["confirm", "refuse"],
+    ),
+];
 
 #[cfg(test)]
 mod tests {
@@ -404,6 +443,7 @@ mod tests {
             mingce_lifecycle::picture::faults::<Recommendations>(),
             Vec::<String>::new()
         );
+        assert_eq!(mingce_lifecycle::due::faults::<Recommendations>(), Vec::<String>::new());
     }
 
     #[test]

@@ -143,7 +143,8 @@ fn designate(item: &Recommendation, crossing: &mut Crossing<'_>, r: &ConfirmReco
     }
     let mut arrival = Arrival {
         policy: crossing.policy,
-        today,
+        at: crossing.at,
+        by: None,
     };
     Designations::arrive(&mut designation, &mut arrival)?;
     let answer = create::<Designations>(crossing.work, &crossing.at.cx, crossing.stamp, &designation)?;

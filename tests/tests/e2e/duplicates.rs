@@ -558,5 +558,8 @@ async fn five_thousand_of_one_name_hold_up_nobody(store: Store) {
     let took = began.elapsed();
     let page = page.await.unwrap().unwrap().into_inner();
     assert_eq!(page.likely_duplicates.len(), 1);
-    assert!(took < Duration::from_secs(4) && longest < Duration::from_secs(1), "{took:?}, a get {longest:?}");
+    assert!(
+        took < Duration::from_secs(4) && longest < Duration::from_secs(1),
+        "{took:?}, a get {longest:?}"
+    );
 }

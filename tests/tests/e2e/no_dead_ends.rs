@@ -81,11 +81,13 @@ async fn what_was_filed_in_the_last_week_is_confirmed(store: Store) {
         authorisation_months: 24,
         yearly_quota: 1,
         expires_by_itself: true,
+        handling: None,
     };
     let of_recommendations = RecommendationTerms {
         notice: days(5),
         term_months: 24,
         max_age: 45,
+        handling: None,
     };
     load(&register, policy("1", "2024-01-01", Terms::Body(of_bodies))).await;
     load(

@@ -31,11 +31,13 @@ async fn started(store: Store, clock: &Clock) -> (Register, Programme) {
         authorisation_months: 12,
         yearly_quota: 0,
         expires_by_itself: true,
+        handling: None,
     });
     let recommendations = Terms::Recommendation(RecommendationTerms {
         notice: days(1),
         term_months: 24,
         max_age: 0,
+        handling: None,
     });
     load(&register, policy("2024.1", "2024-01-01", bodies)).await;
     load(&register, policy("2024.1", "2024-01-01", recommendations)).await;

@@ -27,6 +27,7 @@ fn of_bodies(expires_by_itself: bool) -> Terms {
         authorisation_months: 12,
         yearly_quota: 1,
         expires_by_itself,
+        handling: None,
     })
 }
 
@@ -35,6 +36,7 @@ fn of_recommendations() -> Terms {
         notice: days(3),
         term_months: 24,
         max_age: 45,
+        handling: None,
     })
 }
 

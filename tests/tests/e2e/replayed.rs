@@ -393,11 +393,13 @@ async fn a_quota_is_given_again_in_the_order_of_confirmations(store: Store) {
         authorisation_months: 12,
         yearly_quota: 2,
         expires_by_itself: true,
+        handling: None,
     });
     let recommendations = RecommendationTerms {
         notice: notice_of(1),
         term_months: 24,
         max_age: 0,
+        handling: None,
     };
     load(&register, policy("1", "2024-01-01", bodies)).await;
     load(
@@ -530,6 +532,7 @@ async fn a_body_would_be_authorised_for_another_time(store: Store) {
             authorisation_months,
             yearly_quota,
             expires_by_itself: true,
+            handling: None,
         })
     };
     load(&register, policy("1", "2024-01-01", terms(12, 2))).await;

@@ -19,16 +19,17 @@ const BEFORE: &str = "
         objections, objections_values, objections_keys, panels, panels_values, panels_keys, reviews, reviews_values, reviews_keys,
         nominating_bodies, nominating_bodies_values, nominating_bodies_keys, recommendations, recommendations_values,
         recommendations_keys;
-    ALTER TABLE lab_designations DROP COLUMN case_round, DROP COLUMN case_policy, DROP COLUMN due_date, DROP COLUMN due;
+    ALTER TABLE lab_designations DROP COLUMN case_round, DROP COLUMN case_policy, DROP COLUMN due_date, DROP COLUMN due,
+        DROP COLUMN due_since;
     ALTER TABLE talent_designations DROP COLUMN case_round, DROP COLUMN case_policy, DROP COLUMN due_date, DROP COLUMN due,
-        DROP COLUMN family;
+        DROP COLUMN due_since, DROP COLUMN family;
     ALTER TABLE awards DROP COLUMN case_round, DROP COLUMN case_policy, DROP COLUMN due_date, DROP COLUMN due,
-        DROP COLUMN public_safety, DROP COLUMN nominator;
+        DROP COLUMN due_since, DROP COLUMN public_safety, DROP COLUMN nominator;
     DELETE FROM awards_values WHERE field = 'joined_organizations';
     DROP TABLE mingce_cases_migrations;
-    DELETE FROM mingce_labs_migrations WHERE version LIKE '%000003%';
-    DELETE FROM mingce_talent_migrations WHERE version LIKE '%000003%';
-    DELETE FROM mingce_awards_migrations WHERE version LIKE '%000003%';";
+    DELETE FROM mingce_labs_migrations WHERE version LIKE '%000003%' OR version LIKE '%000040%';
+    DELETE FROM mingce_talent_migrations WHERE version LIKE '%000003%' OR version LIKE '%000040%';
+    DELETE FROM mingce_awards_migrations WHERE version LIKE '%000003%' OR version LIKE '%000040%';";
 
 async fn joined(register: &Register) -> i64 {
     let asked = ComputeStatisticsRequest {

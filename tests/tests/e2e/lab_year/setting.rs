@@ -79,6 +79,8 @@ pub fn terms() -> LabDesignationTerms {
         qualified_score: 60,
         max_failures: 2,
         rectification_months: 12,
+        annual_report_months: 0,
+        handling: None,
     }
 }
 

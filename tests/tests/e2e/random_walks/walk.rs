@@ -101,10 +101,21 @@ impl Drop for Walk<'_> {
     }
 }
 
-/// A resource without what is not kept: the verbs of a read.
-pub fn plain(resource: &Value) -> Value {
-    let mut plain = resource.clone();
+/// A resource without what is not kept: the verbs and dates of a read, and what falls due of a record by the policy in force.
+pub fn plain(read: &Value) -> Value {
+    let mut plain = read.clone();
     plain["verbs"] = json!([]);
+    if let Some(case) = plain.get_mut("case").and_then(Value::as_object_mut) {
+        case.remove("dates");
+        if case["policy"] == json!("") {
+            case.remove("due");
+            case.remove("due_date");
+        }
+        let is_default = |value: &Value| [json!(""), json!(0), json!([]), Value::Null].contains(value);
+        if case.values().all(is_default) {
+            plain.as_object_mut().unwrap().remove("case");
+        }
+    }
     plain
 }
 

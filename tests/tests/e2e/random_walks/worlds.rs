@@ -91,7 +91,8 @@ impl Walk<'_> {
 
     /// Loads a policy for one programme.
     async fn policy(&self, kind: &str, programme: &str, terms: Value) -> String {
-        let sources: Vec<Value> = TERMS.map(|term| json!({"term": term, "source": "assumed"})).to_vec();
+        let own = TERMS.into_iter().filter(|term| terms.get(*term).is_some());
+        let sources: Vec<Value> = own.map(|term| json!({"term": term, "source": "assumed"})).collect();
         let policy = json!({
             "display_name": "试行政策", "kind": format!("CASE_KIND_{}", kind.to_uppercase()), "programme": programme,
             "version": "1", "start_date": "2020-01-01", "sources": sources, kind: terms,
