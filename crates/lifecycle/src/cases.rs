@@ -15,7 +15,7 @@ use crate::agenda::next;
 use crate::batch::{self, Given, Outcomes, Try};
 use crate::calendar::Calendar;
 use crate::case::{At, Case, policy_of};
-use crate::cross::{Move, shown, verbs};
+use crate::cross::{Move, verbs};
 use crate::dates::{dates, from_ledger};
 use crate::in_force::in_force;
 use crate::life::Living;

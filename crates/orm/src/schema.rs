@@ -8,7 +8,6 @@ use sea_orm_migration::prelude::*;
 
 use crate::db::Db;
 use crate::error::{Class, Error, Result};
-use crate::statement::sql;
 use crate::vault::Vault;
 
 /// The type of a column in a migration.

@@ -3,7 +3,6 @@
 use jiff::civil::Date;
 use mingce_lifecycle::case::arrive;
 use mingce_lifecycle::correct::{VERB, expect_ended, moved_end};
-use mingce_lifecycle::day;
 use mingce_lifecycle::document::Decided;
 use mingce_lifecycle::due::{Ask, Counted};
 use mingce_lifecycle::guard::{

@@ -1,7 +1,7 @@
 //! The rpcs of nominating bodies. Each opens its request and tries one verb, or reads.
 
 use mingce_lifecycle::by_document;
-use mingce_lifecycle::{called, day};
+use mingce_lifecycle::day;
 use mingce_orm::{Call, Page, wanted};
 use mingce_proto::codec::Reply;
 use mingce_proto::talent::nominating_body_service_server::NominatingBodyService;
