@@ -16,7 +16,8 @@ for package in json.load(sys.stdin)["packages"]:
     mkdir -p .tools/contract/proto .tools/contract/imports
     ln -s "$PWD/proto/mingce" .tools/contract/proto/mingce
     ln -s "$foreign" .tools/contract/foreign
-    sed 's|^  - path: \.$|  - path: proto\n  - path: foreign\n  - path: imports|' proto/buf.yaml >.tools/contract/buf.yaml
+    sed 's|^  - path: \.$|  - path: proto\n  - path: foreign\n  - path: imports|; s|^      - mingce/|      - proto/mingce/|' \
+        proto/buf.yaml >.tools/contract/buf.yaml
     # One file that imports all that the contract may import: from it come the imports of the landed contract.
     {
         echo 'syntax = "proto3";'
