@@ -66,7 +66,7 @@ accept_contract() {
         return 1
     fi
     buf build proto --exclude-imports --exclude-source-info -o present.binpb
-    UPDATE_GOLDEN=1 cargo test --locked --quiet -p mingce-e2e --test e2e contract::
+    UPDATE_GOLDEN=1 cargo test --locked --quiet --workspace --test e2e contract::
     cp .tools/contract/present.binpb "$LANDED"
     echo "accepted: review and commit the change of tests/golden"
 }

@@ -76,10 +76,7 @@ impl CaseRegister {
         let (at, mut known, mut cleared) = (self.at(cx)?, known.into_iter(), cleared.into_iter());
         let mut names: Vec<Option<Cleared>> = Vec::new();
         let parts = parts.into_iter().map(|part| {
-            let request = part.map_err(|outcome| {
-                names.push(None);
-                outcome
-            })?;
+            let request = part.inspect_err(|_| names.push(None))?;
             names.push(known.next().flatten());
             let cleared = cleared
                 .next()

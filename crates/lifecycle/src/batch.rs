@@ -21,6 +21,11 @@ pub struct Given<T> {
     pub broken: Vec<Violation>,
 }
 
+/// Asks for what a request holds.
+pub type Hold = dyn Fn(&mut Work) -> Result<()> + Send + Sync;
+/// Does what a request wants.
+pub type Act = dyn Fn(&mut Work, &At) -> Result<Answer> + Send + Sync;
+
 /// What one request does, in an edit.
 pub struct Try {
     /// Resource name of what it is about; empty where it makes one.
@@ -30,9 +35,9 @@ pub struct Try {
     /// When it is tried, or why it cannot be.
     pub at: Result<At>,
     /// Asks for what it holds, before earlier requests are looked for.
-    pub hold: Box<dyn Fn(&mut Work) -> Result<()> + Send + Sync>,
+    pub hold: Box<Hold>,
     /// Does it.
-    pub act: Box<dyn Fn(&mut Work, &At) -> Result<Answer> + Send + Sync>,
+    pub act: Box<Act>,
 }
 
 impl fmt::Debug for Try {

@@ -277,8 +277,7 @@ impl Undone {
             let (before, after, now, new) = (before?, after?, now?, new?);
             let is_restored = if lists(kind.message).contains(&number) {
                 let has = |part: &&[u8]| new.contains(part);
-                without(&before, &after).iter().all(|part| has(part))
-                    && !without(&after, &before).iter().any(|part| has(part))
+                without(&before, &after).iter().all(&has) && !without(&after, &before).iter().any(has)
             } else {
                 new == before
             };

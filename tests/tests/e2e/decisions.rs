@@ -393,8 +393,8 @@ async fn one_search_finds_the_decisions_of_all_kinds_in_pages(store: Store) {
                 ..request.clone()
             };
             assert_eq!(
-                failure(found(&register, strange).await).reasons(),
-                ["PAGE_TOKEN_OTHER_QUERY"]
+                failure(found(&register, strange).await).reason,
+                "PAGE_TOKEN_OTHER_QUERY"
             );
         }
         assert_eq!(paged, all, "pages of {page_size}");

@@ -532,12 +532,13 @@ async fn five_thousand_of_one_name_hold_up_nobody(store: Store) {
     let register = Register::start(store).await;
     let mut making = JoinSet::new();
     let mut last = String::new();
+    let client = register.labs();
     for number in 0..4999 {
         let new = Organization {
             city: format!("示例{number}市"),
             ..organization("样例大学")
         };
-        let mut labs = register.labs();
+        let mut labs = client.clone();
         making.spawn(async move { labs.create_organization(create(new)).await });
         while making.len() >= 200 {
             last = making.join_next().await.unwrap().unwrap().unwrap().into_inner().name;

@@ -87,6 +87,7 @@ async fn references_between_services_take_no_connection(store: Store) {
     drop(talent);
 }
 
+#[allow(clippy::print_stdout)]
 async fn a_burst_of_writes_with_references_is_answered_without_a_stall(store: Store) {
     let register = Register::start(store).await;
     let employer = employer(&register).await;

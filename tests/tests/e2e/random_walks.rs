@@ -88,6 +88,7 @@ async fn awards(store: Store) {
 }
 
 /// Walks. Most verbs have to be done and refused on the way, and most of these reasons to stand in it, else the walks got nowhere.
+#[allow(clippy::print_stdout)]
 async fn walks(store: Store, kind: &'static Kind, begin: impl AsyncFn(&mut Walk<'_>), reasons: &[&str]) {
     let clock = Clock::on("2023-01-04");
     let register = Register::start_at(store, &clock).await;

@@ -142,11 +142,9 @@ fn of_history<C: Case>(history: &[Revision]) -> Result<(String, Vec<DecisionDocu
                     add(number);
                 }
             }
+            // A record, or a correction of it.
             verb if C::life().edge(verb).is_none() || verb == VERB => {
-                // A record, or a correction of it.
-                if is_changed {
-                    number.clone_into(&mut own);
-                }
+                own = if is_changed { number.to_owned() } else { own };
             }
             _ if is_changed && !number.is_empty() => add(number),
             _ => {}
