@@ -100,8 +100,10 @@ impl Collection for Policies {
             ),
             (CaseKind::Award, "award", item.award.is_some()),
         ];
+        let mut fits = true;
         for (kind, field, is_set) in set {
             if is_set != (item.kind() == kind) {
+                fits = false;
                 let said = if is_set { "leave them out" } else { "give them" };
                 let said = format!(
                     "the terms of a policy are those of its kind, {}: {said}",
@@ -119,6 +121,8 @@ impl Collection for Policies {
         for (place, (source, path)) in item.sources.iter_mut().zip(paths).enumerate() {
             match path {
                 Ok(path) => source.term = path,
+                // Of terms of another kind it is said once that they are.
+                Err(_) if !fits => {}
                 Err(said) => problems.add(format!("sources[{place}].term"), "TERM_UNKNOWN", said),
             }
         }

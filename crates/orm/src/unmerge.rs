@@ -104,14 +104,20 @@ fn wrongs<C: Collection>(item: &C::Item) -> usize {
 /// A field as it was before a change, in its encoded form; `None` where it was changed again since, and is no list.
 pub(crate) fn back<C: Collection>(now: &[u8], (before, after): (&[u8], &[u8]), number: u32) -> Result<Option<Vec<u8>>> {
     let [now, before, after] = [now, before, after].map(|message| wire::parts(message, number));
-    let (mut now, before, after) = (now?, before?, after?);
+    let (now, before, after) = (now?, before?, after?);
     if now == after {
         return Ok(Some(before.concat()));
     }
     if !lists(C::MESSAGE).contains(&number) {
         return Ok(None);
     }
-    for added in without(&after, &before) {
+    Ok(Some(list_back(now, &before, &after).concat()))
+}
+
+/// A list that was changed again since: without what the change had added, and with what it had taken out, each behind what stood before
+/// it, where that is there still.
+fn list_back<'a>(mut now: Vec<&'a [u8]>, before: &[&'a [u8]], after: &[&[u8]]) -> Vec<&'a [u8]> {
+    for added in without(after, before) {
         if let Some(place) = now.iter().position(|part| *part == added) {
             now.remove(place);
         }
@@ -120,14 +126,13 @@ pub(crate) fn back<C: Collection>(now: &[u8], (before, after): (&[u8], &[u8]), n
         if after.contains(part) || now.contains(part) {
             continue;
         }
-        // Behind what stood before it, where that is there still.
         let earlier = before.iter().take(place).rev();
         let behind = earlier
             .filter_map(|other| now.iter().position(|part| part == other))
             .next();
         now.insert(behind.map_or(0, |at| at + 1), part);
     }
-    Ok(Some(now.concat()))
+    now
 }
 
 /// The parts that another list has not, each as often as it has more of them.
@@ -161,4 +166,32 @@ fn carry<C: Collection>(above: &C::Item, (was, is): (&C::Item, &C::Item), from: 
         }
     }
     resource::decode::<C>(&now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_taken_out_of_a_list_comes_back_to_its_place_whoever_changed_the_list_since() {
+        let parts = |text: &'static str| -> Vec<&'static [u8]> { text.as_bytes().chunks(1).collect() };
+        for (before, after, now, back) in [
+            // Taken out, and one added at either end since.
+            ("abc", "ac", "acx", "abcx"),
+            ("abc", "ac", "xac", "xabc"),
+            // Its neighbour is gone, or stands elsewhere.
+            ("abc", "ac", "cx", "bcx"),
+            ("abc", "ac", "cax", "cabx"),
+            ("abcd", "ad", "axd", "abcxd"),
+            // Added by the change, and taken out or there twice since.
+            ("ab", "abm", "amxb", "axb"),
+            ("ab", "abm", "abx", "abx"),
+            // Put back by somebody.
+            ("abc", "ac", "axbc", "axbc"),
+        ] {
+            let (before, after) = (parts(before), parts(after));
+            let found = list_back(parts(now), &before, &after).concat();
+            assert_eq!(String::from_utf8(found).unwrap(), back, "{now}");
+        }
+    }
 }

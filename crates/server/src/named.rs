@@ -4,9 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use mingce_client::{Labs, Talent};
-use mingce_orm::Cx;
 use mingce_orm::figures::MOST_TEXT;
 use mingce_orm::id::Name;
+use mingce_orm::{Cx, Result};
 use mingce_proto::collections;
 use mingce_proto::labs::ResolveOrganizationsRequest;
 use mingce_proto::registry::{ComputeStatisticsResponse, OrganizationReference, TalentReference};
@@ -19,14 +19,30 @@ const PIECE: usize = 5000;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The resources that the values of groups name, each once.
-pub fn names(counted: &ComputeStatisticsResponse) -> Vec<String> {
+fn names(counted: &ComputeStatisticsResponse) -> Vec<String> {
     let values = counted.groups.iter().flat_map(|group| &group.values);
     let names: BTreeSet<&String> = values.filter(|value| Name::parse(value).is_some()).collect();
     names.into_iter().cloned().collect()
 }
 
+/// Figures with what the resources are called that their groups name, as `titles` finds it.
+///
+/// # Errors
+/// Those of the count and of `titles`.
+pub async fn entitled(
+    counted: Result<ComputeStatisticsResponse>,
+    titles: impl AsyncFnOnce(&[String]) -> Result<HashMap<String, String>>,
+) -> Result<ComputeStatisticsResponse> {
+    let mut counted = counted?;
+    let names = names(&counted);
+    if !names.is_empty() {
+        entitle(&mut counted, &titles(&names).await?);
+    }
+    Ok(counted)
+}
+
 /// Puts what resources are called beside the groups whose values name them.
-pub fn entitle(counted: &mut ComputeStatisticsResponse, titles: &HashMap<String, String>) {
+fn entitle(counted: &mut ComputeStatisticsResponse, titles: &HashMap<String, String>) {
     let title = |value: &String| titles.get(value).cloned().unwrap_or_default();
     let mut length = 0;
     for group in &mut counted.groups {

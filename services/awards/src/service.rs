@@ -9,6 +9,7 @@ use mingce_proto::registry::{
     ComputeStatisticsRequest, ComputeStatisticsResponse, ListCitationsRequest, ListCitationsResponse,
 };
 use mingce_server::call::{context, open, reply};
+use mingce_server::named::entitled;
 use mingce_server::rows;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -163,7 +164,7 @@ impl AwardService for AwardRegister {
                 &[Schemes::COLLECTION, Awards::COLLECTION],
             )),
         };
-        reply(self.entitled(&cx, counted).await)
+        reply(entitled(counted, async |names| self.titles(&cx, names).await).await)
     }
 
     async fn list_citations(

@@ -10,6 +10,7 @@ use mingce_proto::registry::{
     ListLikelyDuplicatesRequest, ListLikelyDuplicatesResponse,
 };
 use mingce_server::call::{context, open, reply};
+use mingce_server::named::entitled;
 use mingce_server::rows;
 use mingce_server::status::from_error;
 use tonic::{Request, Response, Status, Streaming};
@@ -428,7 +429,7 @@ impl LabService for LabRegister {
                 &[Organizations::COLLECTION, Labs::COLLECTION, Designations::COLLECTION],
             )),
         };
-        reply(self.entitled(&cx, counted).await)
+        reply(entitled(counted, async |names| self.titles(names).await).await)
     }
 
     async fn list_citations(

@@ -4,9 +4,7 @@ use std::collections::HashMap;
 
 use mingce_lifecycle::policy::Policies;
 use mingce_lifecycle::round::Rounds;
-use mingce_orm::{Cx, Result};
-use mingce_proto::registry::ComputeStatisticsResponse;
-use mingce_server::named::{entitle, names};
+use mingce_orm::Result;
 
 use crate::LabRegister;
 use crate::designation::Designations;
@@ -14,27 +12,17 @@ use crate::lab::Labs;
 use crate::organization::Organizations;
 
 impl LabRegister {
-    /// Figures with what the resources are called that are known here or by a service that answers.
+    /// What the resources with these names are called: those that are known here, or by a service that answers.
     ///
     /// # Errors
-    /// Those of the count, and where the database cannot be read.
-    pub(crate) async fn entitled(
-        &self,
-        _cx: &Cx,
-        counted: Result<ComputeStatisticsResponse>,
-    ) -> Result<ComputeStatisticsResponse> {
-        let mut counted = counted?;
-        let names = names(&counted);
-        if names.is_empty() {
-            return Ok(counted);
-        }
+    /// Where the database cannot be read.
+    pub(crate) async fn titles(&self, names: &[String]) -> Result<HashMap<String, String>> {
         let mut titles = HashMap::new();
-        titles.extend(self.store.titles::<Organizations>(&names).await?);
-        titles.extend(self.store.titles::<Labs>(&names).await?);
-        titles.extend(self.store.titles::<Designations>(&names).await?);
-        titles.extend(self.store.titles::<Rounds>(&names).await?);
-        titles.extend(self.store.titles::<Policies>(&names).await?);
-        entitle(&mut counted, &titles);
-        Ok(counted)
+        titles.extend(self.store.titles::<Organizations>(names).await?);
+        titles.extend(self.store.titles::<Labs>(names).await?);
+        titles.extend(self.store.titles::<Designations>(names).await?);
+        titles.extend(self.store.titles::<Rounds>(names).await?);
+        titles.extend(self.store.titles::<Policies>(names).await?);
+        Ok(titles)
     }
 }

@@ -11,6 +11,7 @@ use mingce_proto::registry::{
 use mingce_proto::talent::talent_service_server::TalentService;
 use mingce_proto::talent::*;
 use mingce_server::call::{context, open, reply};
+use mingce_server::named::entitled;
 use mingce_server::rows;
 use mingce_server::status::from_error;
 use tonic::{Request, Response, Status, Streaming};
@@ -369,7 +370,7 @@ impl TalentService for TalentRegister {
                 ],
             )),
         };
-        reply(self.entitled(&cx, counted).await)
+        reply(entitled(counted, async |names| self.titles(&cx, names).await).await)
     }
 
     async fn list_citations(

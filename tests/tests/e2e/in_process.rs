@@ -24,7 +24,7 @@ on_both_stores!(
 const WRITES: usize = 2000;
 const CONNECTIONS: usize = 40;
 /// What the longest of them may take on a busy machine. Those that waited for each other's places took until their deadline.
-const LONGEST: Duration = Duration::from_secs(40);
+const LONGEST: Duration = Duration::from_secs(20);
 
 fn employed(number: usize, employer: &Organization) -> Talent {
     let organization = OrganizationReference {
@@ -130,6 +130,11 @@ async fn a_burst_of_writes_with_references_is_answered_without_a_stall(store: St
     });
     assert_eq!(read.await.unwrap().name, employer.name);
     let got = begun.elapsed();
+    let open = connections(&register);
+    assert!(
+        open <= CONNECTIONS + 2,
+        "{open} connections: services of the process have some of them"
+    );
     for created in writes.join_all().await {
         let organization = created.unwrap().employments[0].organization.clone().unwrap();
         assert_eq!(organization.organization, employer.name);
