@@ -7,6 +7,7 @@ use jiff::{Span, ToSpan};
 use mingce_proto::awards::award_nomination_service_client::AwardNominationServiceClient;
 use mingce_proto::labs::lab_designation_service_client::LabDesignationServiceClient;
 use mingce_proto::registry::case_service_client::CaseServiceClient;
+use mingce_proto::registry::import_service_client::ImportServiceClient;
 use mingce_proto::registry::{
     AwardTerms, CaseKind, CreatePolicyRequest, CreateRoundRequest, LabDesignationTerms, Level, NominatingBodyTerms,
     NoticeTerms, Policy, RecommendationTerms, Round, RoundCap, TalentDesignationTerms, TermSource,
@@ -30,6 +31,11 @@ impl Register {
     /// A client of what all cases share.
     pub fn cases(&self) -> CaseServiceClient<Channel> {
         CaseServiceClient::new(self.channel())
+    }
+
+    /// A client of the imports that were made.
+    pub fn imports(&self) -> ImportServiceClient<Channel> {
+        ImportServiceClient::new(self.channel())
     }
 
     /// A client of the life cycle of designations of labs. A batch of a thousand moves fits.

@@ -1,5 +1,5 @@
-//! The service that all cases share: policies, rounds, notices, objections, panels, and what falls due. Each process serves it for the
-//! kinds of case that it has.
+//! What each process serves for all that it has: the service that all cases share (policies, rounds, notices, objections, panels, and
+//! what falls due), and that of imports.
 
 use std::sync::Arc;
 
@@ -10,16 +10,20 @@ use mingce_lifecycle::panel::{Panels, Reviews};
 use mingce_lifecycle::policy::Policies;
 use mingce_lifecycle::round::Rounds;
 use mingce_lifecycle::{AnyCase, At, Calendar, schema::Schema};
+use mingce_orm::imports::Imports;
 use mingce_orm::renew::renew;
 use mingce_orm::schema::{Ledger, expect_vault, prepare as prepare_tables};
+use mingce_orm::undo::{AnyCollection, any};
 use mingce_orm::{Cx, Db, Result, Store, Vault};
 use mingce_proto::registry::case_service_server::CaseServiceServer;
+use mingce_proto::registry::import_service_server::ImportServiceServer;
 use mingce_server::{Clock, Failure, Host, Server};
 
 mod agenda;
 mod conflicts;
 mod documents;
 mod due;
+mod imports;
 mod merges;
 mod notices;
 mod policies;
@@ -52,6 +56,8 @@ pub struct CaseRegister {
     store: Store,
     calendar: Arc<Calendar>,
     kinds: Arc<[Arc<dyn AnyCase>]>,
+    /// All collections that this process serves.
+    collections: Arc<[Arc<dyn AnyCollection>]>,
     peers: Peers,
 }
 
@@ -63,6 +69,7 @@ impl CaseRegister {
     pub async fn prepare(db: &Db, migrate: bool) -> Result<()> {
         prepare_tables::<Ledger>(db, migrate).await?;
         prepare_tables::<Schema>(db, migrate).await?;
+        renew::<Imports>(db, migrate).await?;
         renew::<Policies>(db, migrate).await?;
         renew::<Rounds>(db, migrate).await?;
         renew::<Notices>(db, migrate).await?;
@@ -81,13 +88,17 @@ impl CaseRegister {
         vault: Arc<Vault>,
         calendar: Arc<Calendar>,
         kinds: Vec<Arc<dyn AnyCase>>,
+        mut collections: Vec<Arc<dyn AnyCollection>>,
         peers: Peers,
     ) -> Result<Self> {
         expect_vault(&db, &vault).await?;
+        collections.extend([any::<Policies>(), any::<Rounds>(), any::<Notices>()]);
+        collections.extend([any::<Objections>(), any::<Panels>(), any::<Reviews>()]);
         Ok(Self {
             store: Store::new(db, Some(vault)),
             calendar,
             kinds: kinds.into(),
+            collections: collections.into(),
             peers,
         })
     }
@@ -96,25 +107,36 @@ impl CaseRegister {
     ///
     /// # Errors
     /// Where the register cannot be opened.
-    pub async fn of_host(host: &Host, kinds: Vec<Arc<dyn AnyCase>>, peers: Peers) -> Result<Self, Failure> {
+    pub async fn of_host(
+        host: &Host,
+        kinds: Vec<Arc<dyn AnyCase>>,
+        collections: Vec<Arc<dyn AnyCollection>>,
+        peers: Peers,
+    ) -> Result<Self, Failure> {
         Self::prepare(host.db(), false).await?;
         let vault = host.vault().await?;
-        Ok(Self::open(host.db().clone(), vault, host.calendar(), kinds, peers).await?)
+        let register = Self::open(host.db().clone(), vault, host.calendar(), kinds, collections, peers).await?;
+        // Nobody is to wait for an import whose process was killed.
+        register.interrupt_left(host.clock().now(), true).await?;
+        Ok(register)
     }
 
     /// Does by itself what falls due, and copies what was merged in other databases, until it is told to end.
     pub fn keep_time(&self, clock: &Clock) -> TimeKeeper {
         let clock = clock.clone();
         TimeKeeper([
+            tokio::spawn(self.clone().watch_imports(clock.clone())),
             tokio::spawn(self.clone().do_what_falls_due(clock)),
             tokio::spawn(self.clone().follow_merges()),
         ])
     }
 
-    /// Mounts the service.
+    /// Mounts both services.
     #[must_use]
     pub fn mount(&self, server: Server) -> Server {
-        let server = server.add_service(CaseServiceServer::new(self.clone()));
+        let server = server
+            .add_service(CaseServiceServer::new(self.clone()))
+            .add_service(ImportServiceServer::new(self.clone()));
         LARGE
             .into_iter()
             .fold(server, |server, (path, bytes)| server.request_limit(path, bytes))
@@ -132,7 +154,7 @@ impl CaseRegister {
 
 /// What a process does by itself.
 #[derive(Debug)]
-pub struct TimeKeeper([tokio::task::JoinHandle<()>; 2]);
+pub struct TimeKeeper([tokio::task::JoinHandle<()>; 3]);
 
 impl TimeKeeper {
     /// Ends it. What it had given to the writers is written.
@@ -158,6 +180,7 @@ mod tests {
         let db = Db::sqlite(&folder.path().join("register.db")).await?;
         CaseRegister::prepare(&db, false).await?;
         let mut wrong: Vec<String> = Vec::new();
+        wrong.extend(differences(&db, &Imports::shape().kind).await?);
         wrong.extend(differences(&db, &policy::Policies::shape().kind).await?);
         wrong.extend(differences(&db, &round::Rounds::shape().kind).await?);
         wrong.extend(differences(&db, &notice::Notices::shape().kind).await?);

@@ -10,6 +10,8 @@ use mingce_proto::labs::{
     BatchGetLabsRequest, BatchGetLabsResponse, BatchGetOrganizationsRequest, BatchGetOrganizationsResponse,
     ListOrganizationsRequest, ListOrganizationsResponse, ResolveOrganizationsRequest, ResolveOrganizationsResponse,
 };
+use mingce_proto::registry::import_service_client::ImportServiceClient;
+use mingce_proto::registry::{FindReferrersRequest, FindReferrersResponse};
 use mingce_proto::talent::talent_service_client::TalentServiceClient;
 use mingce_proto::talent::{
     BatchGetTalentsRequest, BatchGetTalentsResponse, ListTalentsRequest, ListTalentsResponse, ResolveTalentsRequest,
@@ -35,6 +37,20 @@ pub struct Talent(Peer);
 #[derive(Debug, Clone)]
 pub struct Awards(Peer);
 
+/// Answers which records that a process serves name others.
+async fn find_referrers(
+    peer: &Peer,
+    deadline: Option<Instant>,
+    request: FindReferrersRequest,
+) -> Result<FindReferrersResponse, Status> {
+    let call = |attempt: Attempt| {
+        let request = attempt.request(request.clone());
+        let mut client = ImportServiceClient::new(attempt.transport()).max_decoding_message_size(ANSWER_BYTES);
+        async move { Ok(client.find_referrers(request).await?.into_inner()) }
+    };
+    peer.call(deadline, call).await
+}
+
 impl Awards {
     /// The awards service at `http://host:port`. Connects with the first call.
     ///
@@ -48,6 +64,18 @@ impl Awards {
     /// The awards service of this process.
     pub fn in_process(services: &InProcess) -> Self {
         Self(Peer::in_process("awards", services))
+    }
+
+    /// Answers which of its records name others.
+    ///
+    /// # Errors
+    /// UNAVAILABLE where the service cannot be reached, and its own.
+    pub async fn find_referrers(
+        &self,
+        deadline: Option<Instant>,
+        request: FindReferrersRequest,
+    ) -> Result<FindReferrersResponse, Status> {
+        find_referrers(&self.0, deadline, request).await
     }
 
     /// Answers the ranks of a person in awards.
@@ -99,6 +127,18 @@ impl Labs {
     /// The labs service of this process.
     pub fn in_process(services: &InProcess) -> Self {
         Self(Peer::in_process("labs", services))
+    }
+
+    /// Answers which of its records name others.
+    ///
+    /// # Errors
+    /// UNAVAILABLE where the service cannot be reached, and its own.
+    pub async fn find_referrers(
+        &self,
+        deadline: Option<Instant>,
+        request: FindReferrersRequest,
+    ) -> Result<FindReferrersResponse, Status> {
+        find_referrers(&self.0, deadline, request).await
     }
 
     /// Answers a page of organizations.
@@ -181,6 +221,18 @@ impl Talent {
     /// The talent service of this process.
     pub fn in_process(services: &InProcess) -> Self {
         Self(Peer::in_process("talent", services))
+    }
+
+    /// Answers which of its records name others.
+    ///
+    /// # Errors
+    /// UNAVAILABLE where the service cannot be reached, and its own.
+    pub async fn find_referrers(
+        &self,
+        deadline: Option<Instant>,
+        request: FindReferrersRequest,
+    ) -> Result<FindReferrersResponse, Status> {
+        find_referrers(&self.0, deadline, request).await
     }
 
     /// Finds the talents that a request names, all in one call.

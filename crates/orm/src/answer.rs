@@ -65,6 +65,8 @@ pub struct Stamp {
     pub reason: String,
     /// The `request_id` of the call.
     pub request_id: String,
+    /// The id of the import that makes the change, or that is taken back by it.
+    pub import: String,
 }
 
 impl Stamp {

@@ -110,6 +110,7 @@ impl Draft {
             actor: cx.actor.clone(),
             reason: stamp.reason.clone(),
             request_id: stamp.request_id.clone(),
+            import: stamp.import.clone(),
             time: cx.now,
             changed,
             body: row.body.clone(),

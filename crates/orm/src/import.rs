@@ -29,14 +29,14 @@ pub fn mask<C: Collection>(paths: &[String], resource: &C::Item) -> Result<Mask>
 }
 
 /// The edit that a row of an import is. What it needs of the register is asked for beforehand, and what it makes where
-/// the register has no such record is drafted.
+/// the register has no such record is drafted. `stamp` says of which import it is.
 ///
 /// # Errors
 /// Where a key cannot be made.
 pub fn row<C: Collection>(
     store: &Store,
     cx: &Cx,
-    source: &str,
+    stamp: Stamp,
     mask: Mask,
     resource: C::Item,
     turn: Turn,
@@ -44,11 +44,6 @@ pub fn row<C: Collection>(
     let (cx, vault) = (cx.clone(), store.vault.as_deref());
     // What was given may have come to nothing meanwhile.
     let mask = mask.without_unset_private::<C>(&resource)?;
-    let stamp = Stamp {
-        verb: "import",
-        reason: source.to_owned(),
-        request_id: String::new(),
-    };
     // Keys are compared in their canonical form. What else is wrong is said when it is clear what the row makes.
     let mut canonical = resource.clone();
     let problems = C::settle(&mut canonical);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::draft::Draft;
 use crate::error::Result;
+use crate::imports::SeenNote;
 use crate::ledger::Entry;
 use crate::once::{Done, Earlier, RequestKey};
 use crate::resource::{Kind, Row};
@@ -159,6 +160,8 @@ pub(crate) struct Layer {
     pub names: HashMap<(Table, String), Vec<String>>,
     pub entries: Vec<Arc<Entry>>,
     pub requests: Vec<Done>,
+    /// What rows of imports meant.
+    pub seen: Vec<Arc<SeenNote>>,
     /// Records that were merged into another, or that stand for themselves again: table, id and survivor.
     pub merges: Vec<(Table, String, String)>,
 }

@@ -6,6 +6,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use mingce_proto::collections::IMPORTS;
 use mingce_proto::registry::Revision;
 use prost::bytes::Bytes;
 use sea_orm::{ConnectionTrait, DbBackend};
@@ -22,6 +23,9 @@ use crate::work::timestamp;
 /// The column of the number, which follows from where `ledger_head` stands and the place among the new entries.
 pub(crate) const SEQUENCE: &str = "sequence";
 
+/// The verb that takes an import back.
+pub(crate) const UNDO: &str = "undo";
+
 /// One entry, before it has its number.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
@@ -32,12 +36,14 @@ pub(crate) struct Entry {
     pub actor: String,
     pub reason: String,
     pub request_id: String,
+    /// The id of the import that it belongs to; empty for none.
+    pub import: String,
     pub time: i64,
     pub changed: Vec<String>,
     pub body: Bytes,
 }
 
-const COLUMNS: [&str; 11] = [
+const COLUMNS: [&str; 12] = [
     SEQUENCE,
     "resource",
     "revision",
@@ -49,6 +55,7 @@ const COLUMNS: [&str; 11] = [
     "changed_fields",
     "message",
     "snapshot",
+    "import",
 ];
 
 /// Numbers the entries and writes them.
@@ -76,6 +83,7 @@ pub(crate) fn append(backend: DbBackend, entries: &[Arc<Entry>], put: &mut Put<'
             entry.changed.join(",").into(),
             entry.kind.message.into(),
             entry.body.to_vec().into(),
+            entry.import.as_str().into(),
         ]
     });
     insert_values(backend, "ledger", &COLUMNS, "", rows, put);
@@ -88,17 +96,31 @@ pub(crate) async fn last_verbs(
 ) -> Result<HashMap<String, HashMap<String, String>>> {
     let backend = on.get_database_backend();
     let text = format!(
-        "SELECT resource, verb, changed_fields FROM ledger WHERE {} ORDER BY resource, revision",
+        "SELECT resource, verb, changed_fields, import FROM ledger WHERE {} ORDER BY resource, revision",
         among(backend, "resource")
     );
     let mut all: HashMap<String, HashMap<String, String>> = HashMap::new();
+    // How a resource stood before an import.
+    let mut before: HashMap<(String, String), HashMap<String, String>> = HashMap::new();
     for row in on.query_all_raw(sql(backend, &text, [list(backend, names)])).await? {
-        let (name, verb, changed): (String, String, String) = (
-            row.try_get_by_index(0)?,
-            row.try_get_by_index(1)?,
-            row.try_get_by_index(2)?,
-        );
-        let fields = all.entry(name).or_default();
+        let text = |index: usize| row.try_get_by_index::<String>(index);
+        let (name, verb, changed, import) = (text(0)?, text(1)?, text(2)?, text(3)?);
+        let fields = all.entry(name.clone()).or_default();
+        let at = (name, import);
+        if verb == UNDO {
+            // What was taken back belongs to whom it belonged to before.
+            let before = before.get(&at);
+            for field in changed.split(',').filter(|field| !field.is_empty()) {
+                match before.and_then(|before| before.get(field)) {
+                    Some(verb) => fields.insert(field.to_owned(), verb.clone()),
+                    None => fields.remove(field),
+                };
+            }
+            continue;
+        }
+        if !at.1.is_empty() && !before.contains_key(&at) {
+            before.insert(at, fields.clone());
+        }
         for field in changed.split(',').filter(|field| !field.is_empty()) {
             fields.insert(field.to_owned(), verb.clone());
         }
@@ -107,7 +129,7 @@ pub(crate) async fn last_verbs(
 }
 
 /// What an entry of the ledger says, without what it holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Entered {
     /// Its number.
     pub sequence: i64,
@@ -119,23 +141,38 @@ pub struct Entered {
     pub verb: String,
     /// When, in microseconds since 1970, UTC.
     pub time: i64,
+    /// Who did it.
+    pub actor: String,
+    /// The id of the import that it belongs to, or that it takes back.
+    pub import: String,
+    /// The fields that it changed.
+    pub changed: Vec<String>,
 }
 
 /// The entries of these resources, each resource's in their order.
 pub(crate) async fn entries(db: &Db, names: &BTreeSet<String>) -> Result<Vec<Entered>> {
     let text = format!(
-        "SELECT sequence, resource, revision, verb, create_time FROM ledger WHERE {} ORDER BY resource, revision",
+        "SELECT sequence, resource, revision, verb, create_time, actor, import, changed_fields FROM ledger WHERE {} \
+         ORDER BY resource, revision",
         among(db.backend(), "resource")
     );
     let values = [list(db.backend(), names)];
     let rows = db.read.query_all_raw(db.sql(&text, values)).await?;
     let entered = rows.iter().map(|row| {
+        let changed: String = row.try_get_by_index(7)?;
         Ok(Entered {
             sequence: row.try_get_by_index(0)?,
             name: row.try_get_by_index(1)?,
             revision: row.try_get_by_index(2)?,
             verb: row.try_get_by_index(3)?,
             time: row.try_get_by_index(4)?,
+            actor: row.try_get_by_index(5)?,
+            import: row.try_get_by_index(6)?,
+            changed: changed
+                .split(',')
+                .filter(|f| !f.is_empty())
+                .map(str::to_owned)
+                .collect(),
         })
     });
     entered.collect()
@@ -154,6 +191,14 @@ pub(crate) async fn snapshots(db: &Db, sequences: &BTreeSet<i64>) -> Result<Hash
         Ok((row.try_get_by_index(0)?, Bytes::from(body)))
     });
     held.collect()
+}
+
+/// The resource name of the import that a change belongs to; empty for none.
+pub(crate) fn import_name(id: String) -> String {
+    if id.is_empty() {
+        return id;
+    }
+    format!("{IMPORTS}/{id}")
 }
 
 /// A page of the history of one resource, the newest entry first, and the token for the next page.
@@ -211,6 +256,7 @@ pub(crate) async fn history(db: &Db, name: &str, page_size: i32, page_token: &st
                 type_url: format!("type.googleapis.com/{}", text(9)?),
                 value: row.try_get_by_index::<Vec<u8>>(10)?,
             }),
+            import: import_name(text(11)?),
         });
     }
     let more = rows.len() > fitting;

@@ -83,6 +83,7 @@ fn told(pattern: &str) -> Option<&'static str> {
         "^(policies/[0-9a-hjkmnp-tv-z]{26}|shipped)?$" => {
             "must be a resource name like policies/01jd2k3m4n5p6q7r8s9t0v1w2x, or shipped, or empty"
         }
+        "^([0-9a-f]{64})?$" => "must be a SHA-256 of 64 hexadecimal digits in small letters, or empty",
         "^([0-9]{6})?$" => "must be the six digits of a division (GB/T 2260) such as 370212, or empty",
         "^([0-9]{3}|[0-9]{5}|[0-9]{7})?$" => {
             "must be the three, five or seven digits of a discipline (GB/T 13745) such as 520, or empty"

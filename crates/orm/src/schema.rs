@@ -106,6 +106,7 @@ impl MigratorTrait for Ledger {
             Box::new(KeyedRequests),
             Box::new(Kept),
             Box::new(Survivors),
+            Box::new(Imports),
         ]
     }
     fn migration_table_name() -> DynIden {
@@ -282,6 +283,26 @@ impl MigrationTrait for Survivors {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         run(manager, &crate::survivors::statements()).await?;
         crate::survivors::gather(manager.get_connection()).await
+    }
+}
+
+/// Imports are records, and the entries of the ledger say which of them made a change. Those from before belong to none.
+struct Imports;
+
+impl MigrationName for Imports {
+    fn name(&self) -> &'static str {
+        "m20261130_000010_imports"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Imports {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        run(manager, &crate::imports::statements()).await
     }
 }
 

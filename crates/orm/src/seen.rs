@@ -2,11 +2,12 @@
 //! the one would overwrite the other, and each run of the same file would do so again. A row that would make an earlier one of
 //! the run mean another record the next time is refused too. docs/adr/0035-steady-runs.md
 
-use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use mingce_proto::registry::row_outcome::Holder;
+use prost::Message;
+use sha2::{Digest, Sha256};
 
 use crate::answer::{Answer, Outcome};
 use crate::error::{Class, Error, Result};
@@ -35,6 +36,55 @@ pub(crate) enum Verdict {
     Several,
 }
 
+impl Verdict {
+    /// From its number.
+    fn of(number: u32) -> Self {
+        [Self::Nothing, Self::Means, Self::Contradicts]
+            .into_iter()
+            .find(|verdict| *verdict as u32 == number)
+            .unwrap_or(Self::Several)
+    }
+}
+
+/// What is kept of a run, for its further calls.
+#[derive(Clone, PartialEq, Message)]
+struct Notes {
+    #[prost(bytes = "vec", tag = "1")]
+    key: Vec<u8>,
+    #[prost(message, repeated, tag = "2")]
+    records: Vec<NotedRecord>,
+    #[prost(message, repeated, tag = "3")]
+    doubts: Vec<NotedDoubt>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct NotedRecord {
+    #[prost(fixed64, repeated, tag = "1")]
+    key: Vec<u64>,
+    #[prost(uint64, tag = "2")]
+    place: u64,
+    #[prost(int64, tag = "3")]
+    row: i64,
+    #[prost(fixed64, tag = "4")]
+    said: u64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct NotedDoubt {
+    #[prost(fixed64, repeated, tag = "1")]
+    keys: Vec<u64>,
+    #[prost(uint64, tag = "2")]
+    place: u64,
+    #[prost(int64, tag = "3")]
+    row: i64,
+    #[prost(uint32, tag = "4")]
+    verdict: u32,
+    #[prost(fixed64, repeated, tag = "5")]
+    record: Vec<u64>,
+    #[prost(bytes = "vec", tag = "6")]
+    said: Vec<u8>,
+}
+
 /// A row whose meaning may change with what later rows make.
 #[derive(Debug)]
 struct Doubt {
@@ -58,7 +108,7 @@ struct First {
 }
 
 /// The records that the rows of one run meant so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Seen {
     records: HashMap<u128, First>,
     /// What each row of a dry run said, for when it is taken as done.
@@ -67,20 +117,135 @@ pub struct Seen {
     /// Rows in doubt, by what a change has to touch to change what they mean: a name, or a record.
     doubts: HashMap<u128, Vec<Arc<Doubt>>>,
     doubt_bytes: usize,
-    /// Keys of its own, so that nobody can send rows that look alike to it.
-    hashers: [RandomState; 2],
+    /// A key of its own, so that nobody can send rows that look alike to it.
+    key: [u8; KEY],
+    /// Whether it is kept in the database, and what is not there yet.
+    is_kept: bool,
+    fresh: HashMap<u128, First>,
+    fresh_doubts: BTreeMap<(usize, Vec<u128>), Arc<Doubt>>,
+}
+
+const KEY: usize = 16;
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self::of_key(rand::random())
+    }
 }
 
 impl Seen {
+    fn of_key(key: [u8; KEY]) -> Self {
+        Self {
+            records: HashMap::new(),
+            dry: HashMap::new(),
+            places: 0,
+            doubts: HashMap::new(),
+            doubt_bytes: 0,
+            key,
+            is_kept: false,
+            fresh: HashMap::new(),
+            fresh_doubts: BTreeMap::new(),
+        }
+    }
+
+    /// The same, of a run that is kept in the database.
+    #[must_use]
+    pub fn kept(self) -> Self {
+        Self { is_kept: true, ..self }
+    }
+
     /// What stands for a resource name.
     fn record(&self, name: &str) -> u128 {
-        let [one, other] = &self.hashers;
-        u128::from(one.hash_one(name)) << 64 | u128::from(other.hash_one(name))
+        self.digest(name.as_bytes())
+    }
+
+    /// What stands for what a row said.
+    fn said(&self, said: &[u8]) -> u64 {
+        u64::try_from(self.digest(said) >> 64).unwrap_or_default()
+    }
+
+    fn digest(&self, bytes: &[u8]) -> u128 {
+        let digest = Sha256::new().chain_update(self.key).chain_update(bytes).finalize();
+        digest.iter().take(16).fold(0, |all, byte| all << 8 | u128::from(*byte))
     }
 
     /// How many bytes of memory it takes, about.
     pub fn bytes(&self) -> usize {
-        56 * self.records.capacity() + 24 * self.dry.capacity() + self.doubt_bytes
+        56 * (self.records.capacity() + self.fresh.capacity()) + 24 * self.dry.capacity() + self.doubt_bytes
+    }
+
+    /// What was seen since this was asked last, to be kept; `None` where that is nothing.
+    pub(crate) fn take_fresh(&mut self) -> Option<Vec<u8>> {
+        let (fresh, doubts) = (std::mem::take(&mut self.fresh), std::mem::take(&mut self.fresh_doubts));
+        if fresh.is_empty() && doubts.is_empty() {
+            return None;
+        }
+        let halves = |key: u128| [u64::try_from(key >> 64), u64::try_from(key & u128::from(u64::MAX))];
+        let halves = |key: u128| halves(key).map(std::result::Result::unwrap_or_default);
+        let records = fresh.into_iter().map(|(key, first)| NotedRecord {
+            key: halves(key).to_vec(),
+            place: first.place as u64,
+            row: first.row,
+            said: first.said,
+        });
+        let doubts = doubts.into_iter().map(|((_, keys), doubt)| NotedDoubt {
+            keys: keys.into_iter().flat_map(halves).collect(),
+            place: doubt.place as u64,
+            row: doubt.row,
+            verdict: doubt.verdict as u32,
+            record: doubt.record.map(|key| halves(key).to_vec()).unwrap_or_default(),
+            said: doubt.said.to_vec(),
+        });
+        let notes = Notes {
+            key: self.key.to_vec(),
+            records: records.collect(),
+            doubts: doubts.collect(),
+        };
+        Some(notes.encode_to_vec())
+    }
+
+    /// What was seen, from what was kept of it.
+    pub(crate) fn of_notes(all: &[Vec<u8>]) -> Result<Self> {
+        let mut seen: Option<Self> = None;
+        for notes in all {
+            let notes = Notes::decode(notes.as_slice()).map_err(Error::internal)?;
+            let key = <[u8; KEY]>::try_from(notes.key).map_err(|_| Error::internal("notes of a run without a key"))?;
+            let seen = seen.get_or_insert_with(|| Self::of_key(key));
+            // Two processes that took rows of one run at a time cannot compare what they saw.
+            if seen.key == key {
+                seen.recall(notes.records, notes.doubts);
+            }
+        }
+        Ok(seen.unwrap_or_default())
+    }
+
+    fn recall(&mut self, records: Vec<NotedRecord>, doubts: Vec<NotedDoubt>) {
+        let whole = |halves: &[u64]| halves.iter().fold(0, |all: u128, half| all << 64 | u128::from(*half));
+        for noted in records {
+            let place = usize::try_from(noted.place).unwrap_or(usize::MAX);
+            self.places = self.places.max(place);
+            let first = First {
+                place,
+                row: noted.row,
+                said: noted.said,
+            };
+            self.records.insert(whole(&noted.key), first);
+        }
+        for noted in doubts {
+            let place = usize::try_from(noted.place).unwrap_or(usize::MAX);
+            self.places = self.places.max(place);
+            let doubt = Arc::new(Doubt {
+                place,
+                row: noted.row,
+                verdict: Verdict::of(noted.verdict),
+                record: (!noted.record.is_empty()).then(|| whole(&noted.record)),
+                said: noted.said.into(),
+            });
+            self.doubt_bytes += size_of::<Doubt>() + doubt.said.len() + 24 * noted.keys.len();
+            for key in noted.keys.chunks(2) {
+                self.doubts.entry(whole(key)).or_default().push(Arc::clone(&doubt));
+            }
+        }
     }
 
     /// Takes a record that stands in for one that an earlier row of a dry run would have made.
@@ -128,7 +293,7 @@ impl Turn {
     /// `called` is what the record is called so far.
     pub(crate) fn keep(&self, work: &Work, mut answer: Answer, said: &[u8], called: &str) -> Result<Answer> {
         let mut run = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let said = run.hashers[0].hash_one(said);
+        let said = run.said(said);
         let key = run.record(&answer.name);
         match run.records.get(&key) {
             Some(first) if first.place < self.place => {
@@ -148,6 +313,9 @@ impl Turn {
                     said,
                 };
                 run.records.insert(key, first);
+                if run.is_kept {
+                    run.fresh.insert(key, first);
+                }
                 if work.is_dry_run() {
                     run.dry.insert(self.row, said);
                 }
@@ -160,7 +328,7 @@ impl Turn {
     pub(crate) fn expect_once(&self, name: &str, said: &[u8], called: &str) -> Result<()> {
         let run = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         match run.records.get(&run.record(name)) {
-            Some(first) if first.place < self.place && first.said != run.hashers[0].hash_one(said) => {
+            Some(first) if first.place < self.place && first.said != run.said(said) => {
                 Err(twice(first.row, name.to_owned(), called))
             }
             _ => Ok(()),
@@ -207,6 +375,10 @@ impl Turn {
             record: record.map(|name| run.record(name)),
             said: said.into(),
         });
+        if run.is_kept {
+            let at = (self.place, keys.clone());
+            run.fresh_doubts.insert(at, Arc::clone(&doubt));
+        }
         for key in keys {
             let of_key = run.doubts.entry(key).or_default();
             // An edit may be done again.
@@ -300,4 +472,47 @@ fn keys_of<C: Collection>(item: &C::Item) -> Result<Vec<String>> {
 fn without_sealed<C: Collection>(said: &[u8]) -> Result<Vec<u8>> {
     let sealed = resource::private::<C>();
     wire::only(said, |number| !sealed.contains(&number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_seen_is_known_from_its_notes() -> Result<()> {
+        let mut seen = Seen::default();
+        let record = seen.record("labs/1");
+        let first = First {
+            place: 3,
+            row: 7,
+            said: seen.said(b"what it said"),
+        };
+        seen.records.insert(record, first);
+        seen.fresh.insert(record, first);
+        let doubt = Arc::new(Doubt {
+            place: 4,
+            row: 8,
+            verdict: Verdict::Contradicts,
+            record: Some(record),
+            said: Box::from(&b"another"[..]),
+        });
+        seen.fresh_doubts.insert((4, vec![record, 1]), doubt);
+        let notes = seen.take_fresh().unwrap_or_default();
+        assert_eq!(seen.take_fresh(), None);
+        let again = Seen::of_notes(&[notes])?;
+        let known = again
+            .records
+            .get(&again.record("labs/1"))
+            .map(|f| (f.place, f.row, f.said));
+        assert_eq!(known, Some((3, 7, again.said(b"what it said"))));
+        assert_eq!(again.places, 4);
+        for key in [record, 1] {
+            let doubt = &again.doubts[&key][0];
+            assert_eq!(
+                (doubt.place, doubt.row, doubt.verdict, doubt.record, &*doubt.said),
+                (4, 8, Verdict::Contradicts, Some(record), &b"another"[..])
+            );
+        }
+        Ok(())
+    }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Statement};
 use tokio::sync::mpsc;
 
+use crate::imports::{self, SeenNote};
 use crate::layer::RowChange;
 use crate::ledger::{self, Entry};
 use crate::once::{self, Done};
@@ -23,6 +24,8 @@ pub(crate) struct Changes {
     pub rows: Vec<RowChange>,
     /// New requests that are to be done once.
     pub requests: Vec<Done>,
+    /// What rows of imports meant.
+    pub seen: Vec<Arc<SeenNote>>,
     /// What the ledger says, in this order.
     pub entries: Vec<Arc<Entry>>,
 }
@@ -84,6 +87,7 @@ impl Changes {
         tables::write(backend, &self.rows, put)?;
         survivors::write(backend, &self.rows, put);
         once::remember(backend, &self.requests, put);
+        imports::write_seen(backend, &self.seen, put);
         ledger::append(backend, &self.entries, put);
         Ok(())
     }

@@ -101,6 +101,7 @@ impl Call {
             verb,
             reason: reason.replace('\0', "\u{fffd}"),
             request_id,
+            import: String::new(),
         }
     }
 }

@@ -7,7 +7,7 @@ use sea_orm::{ConnectionTrait, QueryResult};
 
 use crate::citations::Since;
 use crate::error::{Error, Result};
-use crate::ledger::Entry;
+use crate::ledger::{Entry, import_name};
 use crate::resource::{self, Collection, HEAD_FIELDS, Kind};
 use crate::statement::sql;
 use crate::store::Store;
@@ -227,7 +227,7 @@ impl Store {
     /// The newest changes of a record while a name led to it, without their snapshots.
     async fn changes(&self, stood: &Stood) -> Result<Vec<Revision>> {
         let text = format!(
-            "SELECT sequence, revision, verb, actor, reason, request_id, create_time, changed_fields FROM ledger \
+            "SELECT sequence, revision, verb, actor, reason, request_id, create_time, changed_fields, import FROM ledger \
              WHERE resource = ? AND sequence > ? AND sequence < ? ORDER BY revision DESC LIMIT {}",
             REVISIONS + 1
         );
@@ -263,6 +263,7 @@ fn revision(name: &str, row: &QueryResult) -> Result<Revision> {
             .map(str::to_owned)
             .collect(),
         snapshot: None,
+        import: import_name(text(8)?),
     })
 }
 

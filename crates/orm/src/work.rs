@@ -16,6 +16,7 @@ use prost::Message;
 use crate::answer::{Answer, Outcome};
 use crate::cx::Cx;
 use crate::error::{Error, Result};
+use crate::imports::SeenNote;
 use crate::layer::{Asks, Base, Layer, Staged};
 use crate::ledger::Entry;
 use crate::once::{Done, Once, same};
@@ -259,6 +260,11 @@ impl Work {
         });
     }
 
+    /// Keeps what rows of an import meant.
+    pub(crate) fn keep_seen(&mut self, note: &Arc<SeenNote>) {
+        self.staged.seen.push(Arc::clone(note));
+    }
+
     /// Gives up what this edit has staged so far: for one that answers why it does nothing.
     pub fn forget(&mut self) {
         self.staged = Layer::default();
@@ -274,6 +280,7 @@ impl Work {
         }
         self.kept.entries.extend(staged.entries);
         self.kept.requests.extend(staged.requests);
+        self.kept.seen.extend(staged.seen);
         self.kept.merges.extend(staged.merges);
     }
 
@@ -309,6 +316,7 @@ impl Work {
         Ok(Changes {
             rows,
             requests: self.kept.requests,
+            seen: self.kept.seen,
             entries: self.kept.entries,
         })
     }

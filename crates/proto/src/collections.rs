@@ -34,9 +34,11 @@ pub const OBJECTIONS: &str = "objections";
 pub const PANELS: &str = "panels";
 /// Reviews.
 pub const REVIEWS: &str = "reviews";
+/// Imports.
+pub const IMPORTS: &str = "imports";
 
 /// All of them.
-pub const ALL: [&str; 16] = [
+pub const ALL: [&str; 17] = [
     ORGANIZATIONS,
     LABS,
     LAB_DESIGNATIONS,
@@ -53,6 +55,7 @@ pub const ALL: [&str; 16] = [
     OBJECTIONS,
     PANELS,
     REVIEWS,
+    IMPORTS,
 ];
 
 /// The collection that was meant by another spelling: `lab-designations`, `lab_designations`, `LabDesignations`, `lab designations`.

@@ -65,6 +65,7 @@ pub async fn organizations(
             create_missing: session.missing != Missing::Refused,
             validate_only: session.is_dry() || session.missing == Missing::Proposed,
             source: session.settings.source.clone(),
+            run: session.import.run.clone(),
             assumed: assumed(session, collections::ORGANIZATIONS, piece.iter().map(named)),
         };
         let answer = labs

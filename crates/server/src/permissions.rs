@@ -193,7 +193,7 @@ mod tests {
         let pool = DescriptorPool::decode(mingce_proto::DESCRIPTORS).unwrap();
         let names: Vec<String> = pool.services().map(|s| s.full_name().to_owned()).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        assert_eq!(names.len(), 9, "{names:?}");
+        assert_eq!(names.len(), 10, "{names:?}");
         let methods = Methods::read(&pool, &names, &sizes()).unwrap();
         let get = methods.at("/mingce.labs.v1.LabService/GetLab").unwrap();
         assert_eq!(

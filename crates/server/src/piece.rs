@@ -128,8 +128,7 @@ impl<C: Collection> Candidate<C> {
         self.created = notes.created;
         self.edit = if notes.problems.is_empty() {
             self.mask.clone().and_then(|mask| {
-                let (store, source, turn) = (service.store(), &session.settings.source, self.turn.clone());
-                import::row::<C>(store, cx, source, mask, resource, turn)
+                import::row::<C>(service.store(), cx, session.stamp(), mask, resource, self.turn.clone())
             })
         } else {
             Err(Error::invalid_all(notes.problems))

@@ -7,18 +7,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use mingce_lifecycle::correct::{self, Correction};
 use mingce_lifecycle::{Called, Case, Cases, Step};
+use mingce_orm::imports::{Ended, id_of};
 use mingce_orm::rules::check;
 use mingce_orm::seen::Seen;
 use mingce_orm::store::{inbound, named};
 use mingce_orm::texts::cleaned;
-use mingce_orm::{Call, Class, Collection, Cx, Edit, Error, Mask, Store, Violation, Work};
+use mingce_orm::{Call, Class, Collection, Cx, Edit, Error, Mask, Stamp, Store, Violation, Work};
 use mingce_proto::codec::Reply;
 use mingce_proto::registry::row_outcome::{Holder, Problem};
-use mingce_proto::registry::{AssumedRecord, CreatedReference, ImportSettings, RowOutcome};
+use mingce_proto::registry::{AssumedRecord, CreatedReference, Import, ImportSettings, RowOutcome};
 use mingce_proto::{Validate, budget};
 use prost::Message;
 use tonic::{Status, Streaming};
 
+use crate::kept::Keeper;
 use crate::piece::take;
 use crate::references::Notes;
 use crate::sought::Looking;
@@ -91,6 +93,8 @@ pub struct Session {
     /// Whether nothing is written.
     trying: bool,
     created: BTreeMap<(String, String), CreatedReference>,
+    /// The import that it belongs to; none in a dry run.
+    pub import: Import,
     /// What its rows meant so far.
     pub(crate) seen: Arc<Mutex<Seen>>,
     /// How many bytes of memory those take, about.
@@ -103,6 +107,16 @@ impl Session {
         Self {
             trying: call.is_dry(),
             ..Self::default()
+        }
+    }
+
+    /// What the ledger says of what its rows change.
+    pub(crate) fn stamp(&self) -> Stamp {
+        Stamp {
+            verb: "import",
+            reason: self.settings.source.clone(),
+            import: id_of(&self.import.name).to_owned(),
+            ..Stamp::default()
         }
     }
 
@@ -319,7 +333,7 @@ pub type Opened<R> = (Option<ImportSettings>, i64, Option<R>);
 pub async fn import<C, M>(
     service: &impl Prepare<C>,
     cx: &Cx,
-    mut stream: Streaming<M>,
+    stream: Streaming<M>,
     open: fn(M) -> Opened<C::Item>,
 ) -> Result<Imported, Status>
 where
@@ -329,24 +343,84 @@ where
         missing: Missing::Proposed,
         ..Session::default()
     };
+    let mut keeper = Keeper::new(service.store(), cx, C::COLLECTION);
+    let taken = take_all(service, cx, &mut session, &mut keeper, stream, open).await;
+    match taken {
+        Ok(outcomes) => {
+            keeper.end(Ended::Done).await.map_err(status::from_error)?;
+            Ok((outcomes, session.created.into_values().collect()))
+        }
+        Err(broken) => {
+            // It has failed already: that its end was not noted is only logged.
+            keeper.end(broken.ended()).await.ok();
+            Err(broken.status())
+        }
+    }
+}
+
+/// Why a stream did not come to its end.
+enum Broken {
+    /// It broke off.
+    Off(Status),
+    /// What was sent, or the register, is at fault.
+    At(Error),
+}
+
+impl From<Error> for Broken {
+    fn from(error: Error) -> Self {
+        Self::At(error)
+    }
+}
+
+impl Broken {
+    fn ended(&self) -> Ended {
+        match self {
+            Self::Off(_) => Ended::Interrupted,
+            Self::At(error) => Ended::Failed(error.reason()),
+        }
+    }
+
+    fn status(self) -> Status {
+        match self {
+            Self::Off(status) => status,
+            Self::At(error) => status::from_error(error),
+        }
+    }
+}
+
+#[allow(clippy::result_large_err)]
+async fn take_all<C: Collection, M>(
+    service: &impl Prepare<C>,
+    cx: &Cx,
+    session: &mut Session,
+    keeper: &mut Keeper,
+    mut stream: Streaming<M>,
+    open: fn(M) -> Opened<C::Item>,
+) -> Result<Vec<RowOutcome>, Broken> {
     let (mut outcomes, mut waiting, mut first) = (Vec::new(), Vec::new(), true);
     let mut length = Length::default();
-    while let Some(message) = stream.message().await? {
+    while let Some(message) = keeper.waiting_for(stream.message()).await?.map_err(Broken::Off)? {
         let (settings, number, resource) = open(message);
-        if let Some(settings) = settings {
-            begin(service, cx, &mut session, settings, first)
-                .await
-                .map_err(status::from_error)?;
+        if let Some(settings) = settings.or_else(|| first.then(ImportSettings::default)) {
+            begin(service, cx, session, settings, first).await?;
+            if first && !session.is_dry() {
+                session.import = keeper.begin(&session.settings).await?;
+                if !session.settings.run.is_empty() {
+                    let (id, part) = (id_of(&session.import.name).to_owned(), session.settings.part);
+                    let is_new = session.import.revision == 1;
+                    session.seen = runs::of_import(service.store(), (id, C::COLLECTION, part), is_new).await?;
+                    keeper.remember(part, &session.seen);
+                }
+            }
         }
         first = false;
         if number < i64::from(resource.is_some()) {
-            let error = Error::invalid("row", "INT64_GTE", "the row's number is 1 or more");
-            return Err(status::from_error(error));
+            return Err(Error::invalid("row", "INT64_GTE", "the row's number is 1 or more").into());
         }
         if let Some(resource) = resource {
-            length.row(resource.encoded_len()).map_err(status::from_error)?;
+            length.row(resource.encoded_len())?;
             let problems = inner_problems(&resource);
-            let resource = inbound::<C>(&resource).map_err(status::from_error)?;
+            let resource = inbound::<C>(&resource)?;
             let mut row = Row::new(number, resource);
             row.refuse(problems);
             waiting.push(row);
@@ -354,16 +428,17 @@ where
         }
         let most = if session.is_dry() { DRY_PIECE } else { PIECE };
         if waiting.len() >= most || budget::taken() > PIECE_MEMORY {
-            let piece = take(service, cx, &mut session, std::mem::take(&mut waiting)).await;
-            let piece = piece.and_then(|piece| length.outcomes(piece, &mut session));
-            outcomes.extend(piece.map_err(status::from_error)?);
+            let piece = take(service, cx, session, std::mem::take(&mut waiting)).await?;
+            keeper.count(&piece);
+            outcomes.extend(length.outcomes(piece, session)?);
+            keeper.note_now_and_then().await?;
             budget::release();
         }
     }
-    let piece = take(service, cx, &mut session, waiting).await;
-    let piece = piece.and_then(|piece| length.outcomes(piece, &mut session));
-    outcomes.extend(piece.map_err(status::from_error)?);
-    Ok((outcomes, session.created.into_values().collect()))
+    let piece = take(service, cx, session, waiting).await?;
+    keeper.count(&piece);
+    outcomes.extend(length.outcomes(piece, session)?);
+    Ok(outcomes)
 }
 
 /// How long a stream is so far.
@@ -453,7 +528,9 @@ async fn begin<C: Collection>(
         Mask::parse::<C>(&mask.paths, &C::Item::default())?;
         session.trying = settings.validate_only;
         session.rehearsal = settings.validate_only.then(|| service.store().dry_run());
-        session.seen = runs::of(C::COLLECTION, &settings.run);
+        if settings.validate_only {
+            session.seen = runs::of_dry((settings.run.clone(), C::COLLECTION, settings.part));
+        }
         session.settings = ImportSettings {
             assumed: Vec::new(),
             ..settings.clone()

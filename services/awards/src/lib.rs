@@ -7,6 +7,7 @@ use mingce_lifecycle::document::earlier;
 use mingce_lifecycle::{AnyCase, Calendar, Cases, Of, schema::Schema as CaseSchema};
 use mingce_orm::renew::renew;
 use mingce_orm::schema::{Ledger, prepare as prepare_tables};
+use mingce_orm::undo::{AnyCollection, any};
 use mingce_orm::{Db, Result, Store};
 use mingce_proto::awards::award_nomination_service_server::AwardNominationServiceServer;
 use mingce_proto::awards::award_service_server::AwardServiceServer;
@@ -86,6 +87,11 @@ impl AwardRegister {
     /// The kinds of case that it has, for the service that all cases share.
     pub fn kinds() -> Vec<Arc<dyn AnyCase>> {
         vec![Arc::new(Of::<award::Awards>::new())]
+    }
+
+    /// All collections that it keeps, for the service of imports.
+    pub fn collections() -> Vec<Arc<dyn AnyCollection>> {
+        vec![any::<scheme::Schemes>(), any::<award::Awards>()]
     }
 
     /// Its cases.

@@ -43,7 +43,7 @@ async fn serve(program: Program) -> Result<(), Failure> {
         talent: Some(talent),
         awards: Some(Awards::in_process(&host.in_process())),
     };
-    let cases = CaseRegister::of_host(&host, AwardRegister::kinds(), peers).await?;
+    let cases = CaseRegister::of_host(&host, AwardRegister::kinds(), AwardRegister::collections(), peers).await?;
     let time = cases.keep_time(host.clock());
     let db = host
         .with(|server| cases.mount(service.mount(server)))

@@ -6,6 +6,7 @@ use mingce_lifecycle::document::earlier;
 use mingce_lifecycle::{AnyCase, Calendar, Cases, Of, schema::Schema as CaseSchema};
 use mingce_orm::renew::renew;
 use mingce_orm::schema::{Ledger, prepare as prepare_tables};
+use mingce_orm::undo::{AnyCollection, any};
 use mingce_orm::{Db, Result, Store};
 use mingce_proto::labs::lab_designation_service_server::LabDesignationServiceServer;
 use mingce_proto::labs::lab_service_server::LabServiceServer;
@@ -94,6 +95,15 @@ impl LabRegister {
     /// The kinds of case that it has, for the service that all cases share.
     pub fn kinds() -> Vec<Arc<dyn AnyCase>> {
         vec![Arc::new(Of::<designation::Designations>::new())]
+    }
+
+    /// All collections that it keeps, for the service of imports.
+    pub fn collections() -> Vec<Arc<dyn AnyCollection>> {
+        vec![
+            any::<organization::Organizations>(),
+            any::<lab::Labs>(),
+            any::<designation::Designations>(),
+        ]
     }
 
     /// Its cases.

@@ -44,7 +44,7 @@ async fn serve(program: Program) -> Result<(), Failure> {
         talent,
         awards,
     };
-    let cases = CaseRegister::of_host(&host, LabRegister::kinds(), peers).await?;
+    let cases = CaseRegister::of_host(&host, LabRegister::kinds(), LabRegister::collections(), peers).await?;
     let time = cases.keep_time(host.clock());
     let db = host
         .with(|server| cases.mount(service.mount(server)))

@@ -1,5 +1,8 @@
 //! Resources of this service on their way in: their references are resolved here.
 
+use std::collections::BTreeSet;
+
+use mingce_orm::imports;
 use mingce_orm::names::names_of;
 use mingce_orm::{Answer, Collection, Cx, Edit, Error, Fit, Result, Store, Work, text};
 use mingce_proto::labs::resolve_organizations_response::Resolution;
@@ -43,7 +46,19 @@ impl LabRegister {
         }
         let at = cx.clone();
         let edit: Edit = Box::new(move |work| {
+            let mut how = how.clone();
+            if !how.run.is_empty() {
+                how.import = imports::belongs(work, &at, &how.run, &how.source)?;
+            }
             let resolutions = resolve::organizations(work, &at, &references, &how)?;
+            if !how.run.is_empty() {
+                let made: BTreeSet<&str> = resolutions
+                    .iter()
+                    .filter(|r| r.created)
+                    .map(|r| r.name.as_str())
+                    .collect();
+                imports::add_references(work, &at, &how.import, Organizations::COLLECTION, made.len())?;
+            }
             Ok(Answer::of(&ResolveOrganizationsResponse { resolutions }))
         });
         let answer = self.store.change_each(cx, vec![edit]).await?.pop();
@@ -58,7 +73,9 @@ impl LabRegister {
         let how = Resolving {
             create_missing: r.create_missing,
             source: r.source,
+            run: r.run,
             dry: r.validate_only,
+            ..Resolving::default()
         };
         if !r.validate_only {
             return self.resolve(cx, None, r.references, how).await;
@@ -83,6 +100,8 @@ impl LabRegister {
         let how = Resolving {
             create_missing: session.missing != Missing::Refused,
             source: session.settings.source.clone(),
+            run: session.import.run.clone(),
+            import: String::new(),
             dry: session.is_dry() || session.missing == Missing::Proposed,
         };
         let resolutions = self.resolve(cx, session.rehearsal.as_mut(), references, how).await?;

@@ -24,6 +24,10 @@ pub(crate) struct Resolving {
     pub create_missing: bool,
     /// Where the names come from, for the ledger.
     pub source: String,
+    /// The run of the import that names them; empty for none.
+    pub run: String,
+    /// The id of that import in this database, once something is made.
+    pub import: String,
     /// Nothing will be written: what would be made has an id that follows from its key.
     pub dry: bool,
 }
@@ -151,6 +155,7 @@ fn organization(work: &mut Work, cx: &Cx, wanted: &OrganizationReference, how: &
     let stamp = Stamp {
         verb: "import",
         reason: how.source.clone(),
+        import: how.import.clone(),
         ..Stamp::default()
     };
     let meant = match settled(&meant) {

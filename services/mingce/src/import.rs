@@ -7,7 +7,8 @@ mod summary;
 mod written;
 
 use std::collections::{BTreeMap, HashSet};
-use std::io::{self, IsTerminal, Write};
+use std::fs::File;
+use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use mingce_orm::id::Id;
 use mingce_proto::registry::CreatedReference;
 use mingce_server::peers::assumed_reference;
 use prost_reflect::prost::Message;
+use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tonic::transport::Channel;
@@ -169,6 +171,8 @@ pub struct Summary {
     pub made: Vec<CreatedReference>,
     /// Rows of which fields stay as people left them.
     pub kept: Vec<KeptFields>,
+    /// What the import is called; empty where nothing was sent, and in a dry run.
+    pub run: String,
 }
 
 /// A row of which fields stay as people left them.
@@ -198,10 +202,49 @@ pub struct How {
     pub force: bool,
     /// Leaves what people changed since the last import.
     pub keep_edits: bool,
+    /// What the record of the import says of the file and the mapping.
+    pub told: Told,
     /// Shows a progress bar on stderr.
     pub bar: bool,
     /// The language of what is said.
     pub lang: Lang,
+}
+
+/// What the record of an import says of its file and its mapping.
+#[derive(Clone, Debug, Default)]
+pub struct Told {
+    /// What the columns mean, without the folder of a file.
+    pub mapping: String,
+    /// SHA-256 of the file, in hexadecimal digits.
+    pub source_sha256: String,
+    /// The same of the mapping; nothing for one that ships or that is a collection.
+    pub mapping_sha256: String,
+}
+
+impl Told {
+    fn of(args: &ImportArgs) -> Result<Told> {
+        let path = Path::new(&args.mapping);
+        let is_file = path.is_file() && path.extension().is_some();
+        Ok(Told {
+            mapping: file_name(&args.mapping),
+            source_sha256: sha256(&args.file)?,
+            mapping_sha256: if is_file { sha256(path)? } else { String::new() },
+        })
+    }
+}
+
+fn sha256(path: &Path) -> Result<String> {
+    let unread = || format!("{} cannot be read", path.display());
+    let (mut digest, mut piece) = (Sha256::new(), vec![0; 64 << 10]);
+    let mut file = File::open(path).with_context(unread)?;
+    loop {
+        let length = file.read(&mut piece).with_context(unread)?;
+        if length == 0 {
+            break;
+        }
+        digest.update(piece.get(..length).unwrap_or_default());
+    }
+    Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Runs the command. Exit 0 where nothing was refused, 3 where rows were, 130 where it was interrupted.
@@ -222,6 +265,7 @@ pub async fn run(args: ImportArgs) -> Result<ExitCode> {
         dry_run: args.dry_run,
         force: args.force,
         keep_edits: args.keep_edits,
+        told: Told::of(&args)?,
         bar: io::stderr().is_terminal(),
         lang,
     };
@@ -282,7 +326,8 @@ pub async fn load(
         stop: stop.clone(),
         assumed: Assumed::default(),
         known: HashSet::new(),
-        id: String::new(),
+        id: new_id(),
+        sent: false,
     };
     let mut channels: BTreeMap<String, Channel> = BTreeMap::new();
     for part in mapping.parts() {
@@ -313,6 +358,9 @@ pub async fn load(
             bar.finish_and_clear();
         }
         summary.tallies.push(tally);
+        if run.sent && !how.dry_run {
+            summary.run.clone_from(&run.id);
+        }
         loaded?;
     }
     Ok(())
@@ -344,8 +392,10 @@ struct Run {
     /// In a dry run: what it would have created so far.
     assumed: Assumed,
     known: HashSet<(String, String)>,
-    /// What the streams of the present part call their run.
+    /// What all streams call their run.
     id: String,
+    /// Whether there was one.
+    sent: bool,
 }
 
 impl Run {
@@ -361,7 +411,6 @@ impl Run {
         let mask = part.mask(&source)?;
         self.known.clear();
         self.assumed.begin_part();
-        self.id = new_id();
         let (mut receiver, reading) = self.read(index);
         let (mut piece, mut held, mut bytes): (Option<Piece>, Vec<Row>, usize) = (None, Vec::new(), 0);
         let mut stop = self.stop.clone();
@@ -399,14 +448,15 @@ impl Run {
                 if held.len() == PIECE || bytes > REMEMBERED {
                     bytes = 0;
                     let rows = std::mem::take(&mut held);
-                    self.try_rows(part, channel, &mask, rows, kept).await?;
+                    self.try_rows((part, index), channel, &mask, rows, kept).await?;
                 }
                 continue;
             }
             let mut open = match piece.take() {
                 Some(open) => open,
                 None => {
-                    let settings = piece::settings(&self.how, &mask, &file_name(source.name()), &self.id);
+                    let settings = piece::settings(&self.how, &mask, &file_name(source.name()), (&self.id, index));
+                    self.sent = true;
                     Piece::begin(channel, part.collection(), settings, &[])?
                 }
             };
@@ -424,7 +474,7 @@ impl Run {
             self.end(part, open, kept).await?;
         }
         if !held.is_empty() && !self.stop.is_asked() {
-            self.try_rows(part, channel, &mask, held, kept).await?;
+            self.try_rows((part, index), channel, &mask, held, kept).await?;
         }
         let lang = self.how.lang;
         let counts = read.context(if self.how.dry_run {
@@ -447,13 +497,13 @@ impl Run {
     /// One call of a dry run.
     async fn try_rows(
         &mut self,
-        part: &Part,
+        (part, index): (&Part, usize),
         channel: &Channel,
         mask: &[String],
         rows: Vec<Row>,
         kept: &mut Kept<'_>,
     ) -> Result<()> {
-        let settings = piece::settings(&self.how, mask, &file_name(self.source.name()), &self.id);
+        let settings = piece::settings(&self.how, mask, &file_name(self.source.name()), (&self.id, index));
         let assumed = self.assumed.meant_by(&rows);
         let mut open = Piece::begin(channel, part.collection(), settings, &assumed)?;
         for row in rows {

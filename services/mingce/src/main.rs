@@ -7,6 +7,7 @@ mod due;
 mod duplicates;
 mod export;
 mod import;
+mod imports;
 mod lang;
 mod merge;
 mod sample;
@@ -39,6 +40,10 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Loads a file into the register
     Import(import::ImportArgs),
+    /// Lists what was imported, the newest first
+    Imports(imports::ImportsArgs),
+    /// Takes an import back as far as nobody built on it, and says what stays
+    Undo(imports::UndoArgs),
     /// Shows what a file holds and drafts a mapping for it, or tries one; needs no server
     Check(check::CheckArgs),
     /// Writes a collection of the register to a file
@@ -69,6 +74,14 @@ fn main() -> ExitCode {
         Some(Command::Import(args)) => {
             let lang = args.lang;
             ended(import::run(args).await, lang)
+        }
+        Some(Command::Imports(args)) => {
+            let lang = args.lang;
+            ended(imports::list(args).await, lang)
+        }
+        Some(Command::Undo(args)) => {
+            let lang = args.lang;
+            ended(imports::undo(args).await, lang)
         }
         Some(Command::Check(args)) => ended(check::run(&args), args.lang),
         Some(Command::Export(args)) => {

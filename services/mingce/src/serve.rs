@@ -94,13 +94,14 @@ pub async fn run(args: ServeArgs) -> Result<ExitCode, Failure> {
         None => serves(Service::Awards).then(|| Awards::in_process(&within)),
     };
     let (mut labs, mut talent, mut awards) = (None, None, None);
-    let mut kinds = Vec::new();
+    let (mut kinds, mut collections) = (Vec::new(), Vec::new());
     // The key comes first: where its folder cannot be written, the database stays as it is.
     let vault = host.vault().await?;
     if serves(Service::Labs) {
         LabRegister::prepare(&db, false).await?;
         let service = labs.insert(LabRegister::open(db.clone(), host.calendar()));
         kinds.extend(LabRegister::kinds());
+        collections.extend(LabRegister::collections());
         host = host.with(|server| service.mount(server));
     }
     if serves(Service::Talent) {
@@ -114,6 +115,7 @@ pub async fn run(args: ServeArgs) -> Result<ExitCode, Failure> {
         );
         let service = talent.insert(service.await?);
         kinds.extend(TalentRegister::kinds());
+        collections.extend(TalentRegister::collections());
         host = host.with(|server| service.mount(server));
     }
     if serves(Service::Awards) {
@@ -128,6 +130,7 @@ pub async fn run(args: ServeArgs) -> Result<ExitCode, Failure> {
         );
         let service = awards.insert(service);
         kinds.extend(AwardRegister::kinds());
+        collections.extend(AwardRegister::collections());
         host = host.with(|server| service.mount(server));
     }
     let known = Peers {
@@ -135,7 +138,7 @@ pub async fn run(args: ServeArgs) -> Result<ExitCode, Failure> {
         talent: talent_peer,
         awards: awards_peer,
     };
-    let cases = CaseRegister::of_host(&host, kinds, known).await?;
+    let cases = CaseRegister::of_host(&host, kinds, collections, known).await?;
     let time = cases.keep_time(host.clock());
     host = host.with(|server| cases.mount(server));
     let tries: &[&str] = match args.services.as_slice() {

@@ -7,6 +7,7 @@ use mingce_lifecycle::document::earlier;
 use mingce_lifecycle::{AnyCase, Calendar, Cases, Of, schema::Schema as CaseSchema};
 use mingce_orm::renew::renew;
 use mingce_orm::schema::{Ledger, expect_vault, prepare as prepare_tables};
+use mingce_orm::undo::{AnyCollection, any};
 use mingce_orm::{Db, Result, Store, Vault};
 use mingce_proto::talent::nominating_body_service_server::NominatingBodyServiceServer;
 use mingce_proto::talent::recommendation_service_server::RecommendationServiceServer;
@@ -130,6 +131,17 @@ impl TalentRegister {
             Arc::new(Of::<designation::Designations>::new()),
             Arc::new(Of::<body::NominatingBodies>::new()),
             Arc::new(Of::<recommendation::Recommendations>::new()),
+        ]
+    }
+
+    /// All collections that it keeps, for the service of imports.
+    pub fn collections() -> Vec<Arc<dyn AnyCollection>> {
+        vec![
+            any::<talent::Talents>(),
+            any::<programme::Programmes>(),
+            any::<designation::Designations>(),
+            any::<body::NominatingBodies>(),
+            any::<recommendation::Recommendations>(),
         ]
     }
 

@@ -45,7 +45,7 @@ async fn serve(program: Program) -> Result<(), Failure> {
         talent: Some(Talent::in_process(&host.in_process())),
         awards,
     };
-    let cases = CaseRegister::of_host(&host, TalentRegister::kinds(), peers).await?;
+    let cases = CaseRegister::of_host(&host, TalentRegister::kinds(), TalentRegister::collections(), peers).await?;
     let time = cases.keep_time(host.clock());
     let db = host
         .with(|server| cases.mount(service.mount(server)))

@@ -85,7 +85,7 @@ fn each_method_names_a_permission_of_its_own_service() {
             .unwrap()
             .to_owned();
         // What all cases share belongs to none of the three.
-        let package = if package == "registry" {
+        let package = if method.parent_service().name() == "CaseService" {
             "cases".to_owned()
         } else {
             package

@@ -180,6 +180,7 @@ impl Work {
             actor: cx.actor.clone(),
             reason: stamp.reason.clone(),
             request_id: stamp.request_id.clone(),
+            import: stamp.import.clone(),
             time: head.update_time.as_ref().map_or(cx.now, micros),
             changed: changed.iter().map(|number| kind.field(*number).to_owned()).collect(),
             body: answer.body.clone(),

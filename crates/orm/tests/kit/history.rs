@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use mingce_orm::db::SHARE;
 use mingce_orm::seen::Turn;
-use mingce_orm::{Call, Cx, Mask, Planned, Store, import};
+use mingce_orm::{Call, Cx, Mask, Planned, Stamp, Store, import};
 use mingce_proto::labs::Organization;
 use mingce_proto::registry::RecordStatus;
 use proptest::prelude::*;
@@ -44,7 +44,11 @@ enum Etag {
 /// The edit of a row of an import that speaks of what it sets.
 fn imported(store: &Store, cx: &Cx, item: Organization) -> Planned {
     let mask = import::mask::<Institutes>(&[], &item).unwrap();
-    import::row::<Institutes>(store, cx, "a file", mask, item, Turn::default()).unwrap()
+    let stamp = Stamp {
+        reason: "a file".to_owned(),
+        ..Stamp::new("import")
+    };
+    import::row::<Institutes>(store, cx, stamp, mask, item, Turn::default()).unwrap()
 }
 
 fn said() -> impl Strategy<Value = Said> {

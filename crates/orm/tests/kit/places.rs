@@ -22,6 +22,18 @@ const BEFORE: &[&str] = &[
     "DROP TABLE temp.tokens",
 ];
 
+/// Takes away what came later.
+const SINCE: &[&str] = &[
+    "DROP TABLE survivors",
+    "DROP TABLE imports",
+    "DROP TABLE imports_values",
+    "DROP TABLE imports_keys",
+    "DROP TABLE imports_search",
+    "DROP TABLE import_seen",
+    "DROP INDEX ledger_by_import",
+    "ALTER TABLE ledger DROP COLUMN import",
+];
+
 const NAMES: [&str; 9] = [
     "青岛大学",
     "中国海洋大学",
@@ -75,7 +87,8 @@ fn tokens_of_an_earlier_register_get_their_signs_on_postgres() {
         audit::check(&db).await;
         let indexes =
             "SELECT count(*) FROM pg_indexes WHERE schemaname = current_schema() AND indexname LIKE '%by_token'";
-        assert_eq!(ground::number(&db, indexes).await, 3);
+        // Those of three collections, and of imports.
+        assert_eq!(ground::number(&db, indexes).await, 4);
     });
 }
 
@@ -97,7 +110,9 @@ fn rows_of_an_earlier_register_get_their_places_and_the_index_goes_by_them() {
                 }
             }
             if migrations == "%" {
-                execute(&db, "DROP TABLE survivors").await;
+                for statement in SINCE {
+                    execute(&db, statement).await;
+                }
             }
             let undone = format!(
                 "DELETE FROM mingce_ledger_migrations WHERE version LIKE '{migrations}' AND version NOT LIKE '%ledger'"

@@ -26,12 +26,16 @@ const ASSUMED: usize = 500;
 const WAITING: usize = 256;
 
 /// The settings that the first message carries.
-pub fn settings(how: &How, mask: &[String], source: &str, run: &str) -> ImportSettings {
+pub fn settings(how: &How, mask: &[String], source: &str, (run, part): (&str, usize)) -> ImportSettings {
     let mut settings = ImportSettings {
         validate_only: how.dry_run,
         keep_edits: how.keep_edits,
         source: source.chars().take(300).collect(),
         run: run.to_owned(),
+        part: i32::try_from(part).unwrap_or(i32::MAX),
+        mapping: how.told.mapping.chars().take(300).collect(),
+        source_sha256: how.told.source_sha256.clone(),
+        mapping_sha256: how.told.mapping_sha256.clone(),
         ..ImportSettings::default()
     };
     if !mask.is_empty() {
@@ -318,7 +322,7 @@ mod tests {
             dry_run: true,
             ..How::default()
         };
-        let settings = settings(&how, &["hosts".to_owned()], "labs.csv", "a run");
+        let settings = settings(&how, &["hosts".to_owned()], "labs.csv", ("a run", 0));
         let assumed = vec![
             AssumedRecord {
                 collection: "organizations".to_owned(),

@@ -54,6 +54,15 @@ pub fn print(out: &mut impl Write, summary: &Summary, dry_run: bool, lang: Lang)
     }
     made(out, &summary.made, dry_run, lang)?;
     kept(out, &summary.kept, lang)?;
+    let changed = summary.tallies.iter().any(|t| t.created + t.updated > 0) || !summary.made.is_empty();
+    if changed && !summary.run.is_empty() {
+        let run = &summary.run;
+        let said = match lang {
+            Lang::Zh => format!("本次导入 {run}；撤回：mingce undo {run} --reason …"),
+            Lang::En => format!("import {run}; mingce undo {run} --reason … takes it back"),
+        };
+        writeln!(out, "{said}")?;
+    }
     if summary.refusals.is_empty() {
         return Ok(());
     }
@@ -238,6 +247,7 @@ mod tests {
             name: String::new(),
         };
         let summary = Summary {
+            run: String::new(),
             tallies: vec![tally],
             refusals: vec![refusal(&"x".repeat(90), "REFERENCE_AMBIGUOUS"); 22],
             made: vec![made; 21],
