@@ -26,6 +26,8 @@ use crate::CaseRegister;
 const PAUSE: Duration = Duration::from_secs(20);
 /// How long it is kept what the rows of an import meant, for further calls of it.
 const KEPT: Duration = Duration::from_secs(24 * 3600);
+/// How long it is kept what was decided of rows, for when the same file is loaded again.
+const KEPT_DECIDED: Duration = Duration::from_secs(400 * 24 * 3600);
 /// How many records others are asked about at once.
 const ASKED: usize = 500;
 /// The collections whose records other services name.
@@ -137,7 +139,8 @@ impl CaseRegister {
             now,
             deadline: None,
         };
-        self.store.forget_seen(now.saturating_sub(micros(KEPT))).await?;
+        let ago = |kept| now.saturating_sub(micros(kept));
+        self.store.forget_seen(ago(KEPT), ago(KEPT_DECIDED)).await?;
         let left = self.store.interrupt_imports(&cx, since).await?;
         if left > 0 {
             tracing::warn!(left, "imports broke off: their process ended under them");

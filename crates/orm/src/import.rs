@@ -73,6 +73,10 @@ pub fn row<C: Collection>(
                 .and_then(|()| Draft::new::<C>(&cx, &stamp, &canonical, turn.id(cx.now), vault).map(Arc::new)),
         })
     };
+    if let Some((id, _)) = turn.meant() {
+        asks.row(kind, id.to_owned());
+    }
+    let is_plain = is_plain && turn.meant().is_none();
     let said = canonical.encode_to_vec();
     let edit: Edit = Box::new(move |work| {
         if let (Some(Ok(draft)), true) = (&draft, is_plain)
@@ -87,7 +91,10 @@ pub fn row<C: Collection>(
                 ("", title.as_deref().filter(|_| is_nameless)),
             );
         }
-        let found = find::<C>(work, &canonical)?;
+        let found = match meant_before::<C>(work, &turn)? {
+            Some((record, way)) => Found::One(Box::new(record), way),
+            None => find::<C>(work, &canonical)?,
+        };
         if let Found::Several(records) = &found {
             turn.doubt::<C>(work, &said, title.as_deref(), records, Verdict::Several)?;
             let mut holders = Vec::new();
@@ -145,6 +152,20 @@ pub fn row<C: Collection>(
     Ok(Planned { edit, asks })
 }
 
+/// The active record that the row meant when the same file was loaded before.
+fn meant_before<C: Collection>(work: &mut Work, turn: &Turn) -> Result<Option<(C::Item, Way)>> {
+    let Some((id, stands)) = turn.meant() else {
+        return Ok(None);
+    };
+    let way = if stands { Way::Before } else { Way::Name };
+    let record = work.get::<C>(id)?;
+    let is_active = |record: &C::Item| Ok::<_, Error>(head_of(record)?.record_status() == RecordStatus::Active);
+    Ok(match record {
+        Some(record) if is_active(&record)? => Some((record, way)),
+        _ => None,
+    })
+}
+
 /// Notes what a row means, or refuses it where the run said otherwise before: of this record, or of one that an earlier row means.
 /// `called` is what the record is called so far, `by_name` the folded name of a row that is known by it alone.
 fn kept<C: Collection>(
@@ -164,6 +185,7 @@ fn kept<C: Collection>(
     if answer.outcome != Outcome::Unchanged {
         turn.expect_steady::<C>(work, &answer, said)?;
     }
+    turn.expect_not_refused(&answer, C::COLLECTION)?;
     Ok(answer)
 }
 
@@ -191,8 +213,8 @@ fn place<C: Collection>(
     canonical: C::Item,
     (stored, way): (C::Item, Way),
 ) -> Result<Answer> {
-    if way == Way::Merge {
-        // The source still lists a record that a clerk has merged: the decision stands.
+    if matches!(way, Way::Merge | Way::Before) {
+        // The source still lists a record that a clerk has merged: the decision stands. Or nothing has changed since it was loaded.
         return work.update::<C>(cx, stamp, &stored);
     }
     let (canonical, mut mask) = own::<C>(work, &stored, canonical, mask)?;
@@ -215,9 +237,11 @@ fn place<C: Collection>(
             .held_by(vec![holder_of::<C>(&stored)?])
             .about(C::COLLECTION, holder));
     }
+    // One with identifiers is found by them the next time, and what it is called then it is called now.
+    let is_nameless = way == Way::Name && C::keys(&canonical).iter().all(|key| key.claim);
     let merge = |mask: &Mask, base: &C::Item| {
         let mut merged = mask.apply::<C>(base, &canonical)?;
-        if way == Way::Name {
+        if is_nameless {
             // Another spelling, or another of its names, does not rename what it was found by.
             C::retitle(&mut merged, C::title(&stored));
         }
@@ -347,6 +371,8 @@ enum Way {
     Name,
     /// By what only leads there through a merge.
     Merge,
+    /// The same row of the same file meant it, and nothing has changed since.
+    Before,
 }
 
 /// What a row means.

@@ -9,6 +9,7 @@ use sea_orm::{ConnectionTrait, DbBackend};
 
 use crate::answer::{Answer, Stamp};
 use crate::cx::Cx;
+use crate::earlier::{self, DecidedRow};
 use crate::error::{Class, Error, Result, Violation};
 use crate::id::Id;
 use crate::names::enum_values;
@@ -51,6 +52,10 @@ impl Collection for Imports {
                 Field {
                     column: Column::text("mapping").dimension(),
                     get: |i| i.mapping.as_str().into(),
+                },
+                Field {
+                    column: Column::text("source_sha256"),
+                    get: |i| i.source_sha256.as_str().into(),
                 },
                 Field {
                     column: Column::text("actor").dimension(),
@@ -96,17 +101,23 @@ pub(crate) fn statements() -> Vec<String> {
         ("source", Text),
         ("run", Text),
         ("mapping", Text),
+        ("source_sha256", Text),
         ("actor", Text),
         ("state", Integer),
         ("end_time", Integer),
     ];
-    let mut statements = schema::resource(Imports::TABLE, &columns, false, &["create_time", "run"]);
+    let mut statements = schema::resource(
+        Imports::TABLE,
+        &columns,
+        false,
+        &["create_time", "run", "source_sha256"],
+    );
     statements.extend([
         "$POSTGRES SET LOCAL statement_timeout = 0".to_owned(),
         "ALTER TABLE ledger ADD COLUMN import $TEXT NOT NULL DEFAULT ''".to_owned(),
         "CREATE INDEX ledger_by_import ON ledger (import, sequence) WHERE import <> ''".to_owned(),
         "CREATE TABLE import_seen (import $TEXT NOT NULL, collection $TEXT NOT NULL, part BIGINT NOT NULL, note $TEXT NOT NULL, \
-         create_time BIGINT NOT NULL, seen $BYTES NOT NULL, PRIMARY KEY (import, collection, part, note))"
+         create_time BIGINT NOT NULL, seen $BYTES NOT NULL, decided $BYTES NOT NULL, PRIMARY KEY (import, collection, part, note))"
             .to_owned(),
         "CREATE INDEX import_seen_by_time ON import_seen (create_time)".to_owned(),
     ]);
@@ -134,8 +145,12 @@ pub enum Ended {
 pub struct Noted {
     /// What it did in its collection since it was noted last.
     pub counts: ImportCounts,
-    /// What its rows meant, where further calls may go on, and which part they are of.
-    pub seen: Option<(i32, Arc<Mutex<Seen>>)>,
+    /// What its rows meant, where further calls may go on.
+    pub seen: Option<Arc<Mutex<Seen>>>,
+    /// Which part its rows are of.
+    pub part: i32,
+    /// What it decided of rows since.
+    pub decided: Vec<DecidedRow>,
 }
 
 /// What the rows of a part of an import meant in one of its calls, for the further ones.
@@ -147,11 +162,12 @@ pub(crate) struct SeenNote {
     note: String,
     time: i64,
     seen: Vec<u8>,
+    decided: Vec<u8>,
 }
 
 /// Writes what rows meant.
 pub(crate) fn write_seen(backend: DbBackend, notes: &[Arc<SeenNote>], put: &mut Put<'_>) {
-    let columns = ["import", "collection", "part", "note", "create_time", "seen"];
+    let columns = ["import", "collection", "part", "note", "create_time", "seen", "decided"];
     let rows = notes.iter().map(|note| {
         vec![
             note.import.as_str().into(),
@@ -160,6 +176,7 @@ pub(crate) fn write_seen(backend: DbBackend, notes: &[Arc<SeenNote>], put: &mut 
             note.note.as_str().into(),
             note.time.into(),
             note.seen.clone().into(),
+            note.decided.clone().into(),
         ]
     });
     insert_values(backend, "import_seen", &columns, "", rows, put);
@@ -297,16 +314,21 @@ impl Store {
     /// Where the import was taken back meanwhile.
     pub async fn note_import(&self, cx: &Cx, name: &str, noted: Noted, ended: Option<Ended>) -> Result<()> {
         let (at, name, more) = (cx.clone(), name.to_owned(), noted.counts);
-        let seen = noted.seen.and_then(|(part, seen)| {
-            let fresh = seen.lock().unwrap_or_else(PoisonError::into_inner).take_fresh()?;
-            Some(Arc::new(SeenNote {
+        let fresh = noted.seen.and_then(|seen| {
+            let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+            seen.take_fresh()
+        });
+        let decided = earlier::noted(&noted.decided);
+        let seen = (fresh.is_some() || !decided.is_empty()).then(|| {
+            Arc::new(SeenNote {
                 import: id_of(&name).to_owned(),
                 collection: more.collection.clone(),
-                part,
+                part: noted.part,
                 note: Id::new(at.now).to_string(),
                 time: at.now,
-                seen: fresh,
-            }))
+                seen: fresh.unwrap_or_default(),
+                decided,
+            })
         });
         let bounds = match ended {
             Some(_) => self.bounds(id_of(&name)).await?,
@@ -390,26 +412,32 @@ impl Store {
     /// # Errors
     /// Where the database cannot be read.
     pub async fn seen(&self, (import, collection, part): (&str, &str, i32)) -> Result<Seen> {
-        let text = "SELECT seen FROM import_seen WHERE import = ? AND collection = ? AND part = ? ORDER BY note";
+        let text = "SELECT seen FROM import_seen WHERE import = ? AND collection = ? AND part = ? AND length(seen) > 0 ORDER BY note";
         let values = [import.into(), collection.into(), i64::from(part).into()];
         let rows = self.db.read.query_all_raw(self.db.sql(text, values)).await?;
         Seen::of_notes(&first::<Vec<u8>>(&rows)?)
     }
 
-    /// Lets go what rows of imports meant that nobody has gone on with since, in microseconds.
+    /// Lets go what rows of imports meant that nobody has gone on with since, and what was decided of them before another time, both in
+    /// microseconds.
     ///
     /// # Errors
     /// Where the database cannot be written.
-    pub async fn forget_seen(&self, since: i64) -> Result<()> {
-        let any = "SELECT COUNT(*) FROM import_seen WHERE create_time < ?";
-        let row = self.db.one().query_one_raw(self.db.sql(any, [since.into()])).await?;
-        let old: i64 = row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or_default();
-        if old == 0 {
+    pub async fn forget_seen(&self, since: i64, decided_since: i64) -> Result<()> {
+        let old = "length(seen) > 0 AND create_time < ?";
+        let any = format!("SELECT COUNT(*) FROM import_seen WHERE ({old}) OR create_time < ?");
+        let values = [since.into(), decided_since.into()];
+        let row = self.db.one().query_one_raw(self.db.sql(&any, values)).await?;
+        let found: i64 = row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or_default();
+        if found == 0 {
             return Ok(());
         }
         let tx = self.db.begin().await?;
-        let gone = "DELETE FROM import_seen WHERE create_time < ?";
-        tx.execute_raw(self.db.sql(gone, [since.into()])).await?;
+        let empty = format!("UPDATE import_seen SET seen = ? WHERE {old}");
+        tx.execute_raw(self.db.sql(&empty, [Vec::<u8>::new().into(), since.into()]))
+            .await?;
+        let gone = "DELETE FROM import_seen WHERE create_time < ? OR (length(seen) = 0 AND length(decided) = 0)";
+        tx.execute_raw(self.db.sql(gone, [decided_since.into()])).await?;
         Ok(tx.commit().await?)
     }
 

@@ -9,6 +9,7 @@ pub mod cx;
 pub mod db;
 mod distinct;
 mod draft;
+pub mod earlier;
 pub mod error;
 mod fault;
 pub mod field;

@@ -10,6 +10,7 @@ use prost::Message;
 use sha2::{Digest, Sha256};
 
 use crate::answer::{Answer, Outcome};
+use crate::earlier::Decision;
 use crate::error::{Class, Error, Result};
 use crate::id::Id;
 use crate::import::verdict;
@@ -269,6 +270,10 @@ pub struct Turn {
     seen: Arc<Mutex<Seen>>,
     /// What the row makes has this id, also where it is planned once more.
     id: Arc<OnceLock<Id>>,
+    /// It is taken after rows that stand behind it.
+    is_late: bool,
+    /// What the last import of the same file decided of it.
+    earlier: Option<Decision>,
 }
 
 impl Turn {
@@ -281,7 +286,48 @@ impl Turn {
             place: run.places,
             seen: Arc::clone(seen),
             id: Arc::default(),
+            is_late: false,
+            earlier: None,
         }
+    }
+
+    /// The same turn, of a row of which the last import of the same file decided this.
+    #[must_use]
+    pub fn decided(self, earlier: Option<Decision>) -> Self {
+        Self { earlier, ..self }
+    }
+
+    /// The id of the record that the row meant, and whether the record is as the row says.
+    pub(crate) fn meant(&self) -> Option<(&str, bool)> {
+        match &self.earlier {
+            Some(Decision::Means(id)) => Some((id, false)),
+            Some(Decision::Stands(id)) => Some((id, true)),
+            _ => None,
+        }
+    }
+
+    /// Refuses a change by a row that was refused before.
+    pub(crate) fn expect_not_refused(&self, answer: &Answer, collection: &str) -> Result<()> {
+        let reason = match &self.earlier {
+            Some(Decision::Refused(reason)) if answer.outcome != Outcome::Unchanged => reason,
+            _ => return Ok(()),
+        };
+        let said = format!(
+            "the row was refused when this file was loaded before ({reason}), and nothing else has changed the {collection} since: mend the \
+             row (上次导入同一文件时该行被拒，此后登记册未变，请修改该行)"
+        );
+        Err(Error::new(Class::Invalid, "ROW_REFUSED_BEFORE", said))
+    }
+
+    /// The same turn, at the end of the run: what all other rows mean has to stay.
+    #[must_use]
+    pub fn late(self) -> Self {
+        Self { is_late: true, ..self }
+    }
+
+    /// Whether the row at this place is taken before it.
+    fn is_behind(&self, place: usize) -> bool {
+        place < self.place || (self.is_late && place != self.place)
     }
 
     /// The id of what the row makes.
@@ -296,7 +342,7 @@ impl Turn {
         let said = run.said(said);
         let key = run.record(&answer.name);
         match run.records.get(&key) {
-            Some(first) if first.place < self.place => {
+            Some(first) if self.is_behind(first.place) => {
                 if first.said == said {
                     if work.is_dry_run() && answer.outcome == Outcome::Updated {
                         answer.outcome = Outcome::Unchanged;
@@ -328,7 +374,7 @@ impl Turn {
     pub(crate) fn expect_once(&self, name: &str, said: &[u8], called: &str) -> Result<()> {
         let run = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         match run.records.get(&run.record(name)) {
-            Some(first) if first.place < self.place && first.said != run.said(said) => {
+            Some(first) if self.is_behind(first.place) && first.said != run.said(said) => {
                 Err(twice(first.row, name.to_owned(), called))
             }
             _ => Ok(()),
@@ -405,7 +451,7 @@ impl Turn {
                 let of_key = run.doubts.get(&key).into_iter().flatten();
                 doubts.extend(
                     of_key
-                        .filter(|d| d.place < self.place && d.record != Some(changed))
+                        .filter(|d| self.is_behind(d.place) && d.record != Some(changed))
                         .cloned(),
                 );
             }
@@ -469,7 +515,7 @@ fn keys_of<C: Collection>(item: &C::Item) -> Result<Vec<String>> {
 }
 
 /// What a row said, without what is sealed.
-fn without_sealed<C: Collection>(said: &[u8]) -> Result<Vec<u8>> {
+pub(crate) fn without_sealed<C: Collection>(said: &[u8]) -> Result<Vec<u8>> {
     let sealed = resource::private::<C>();
     wire::only(said, |number| !sealed.contains(&number))
 }

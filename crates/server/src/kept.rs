@@ -4,12 +4,13 @@ use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use mingce_orm::earlier::DecidedRow;
 use mingce_orm::imports::{Ended, Noted};
 use mingce_orm::seen::Seen;
-use mingce_orm::{Cx, Error, Store};
+use mingce_orm::{Class, Cx, Error, Store};
 use mingce_proto::registry::row_outcome::Outcome;
 use mingce_proto::registry::{Import, ImportCounts, ImportSettings, RowOutcome};
-use tokio::task::JoinHandle;
+use tokio::sync::oneshot;
 
 /// After so long without rows it is noted that the call goes on; sooner where something was not noted yet.
 const BEAT: Duration = Duration::from_secs(15);
@@ -17,6 +18,14 @@ const SOON: Duration = Duration::from_secs(1);
 /// An import of which nothing was noted for so long is under way no more: its process ended under it. Some beats, and the
 /// longest that a piece may take.
 pub const LEASE: Duration = Duration::from_secs(60);
+
+/// After how long it is tried again to note an end.
+const PAUSES: [Duration; 4] = [
+    Duration::from_secs(1),
+    Duration::from_secs(4),
+    Duration::from_secs(16),
+    Duration::ZERO,
+];
 
 /// Keeps the record of an import. Dropped before the end, as when the caller leaves, it notes that.
 pub(crate) struct Keeper {
@@ -30,8 +39,12 @@ pub(crate) struct Keeper {
     counts: ImportCounts,
     is_noted: bool,
     noted: Instant,
-    /// What its rows meant, where further calls may go on, and which part they are of.
-    seen: Option<(i32, Arc<Mutex<Seen>>)>,
+    /// What its rows meant, where further calls may go on.
+    seen: Option<Arc<Mutex<Seen>>>,
+    /// Which part they are of.
+    part: i32,
+    /// What was decided of some, and is not noted yet.
+    decided: Vec<DecidedRow>,
 }
 
 impl Keeper {
@@ -47,6 +60,8 @@ impl Keeper {
             is_noted: true,
             noted: Instant::now(),
             seen: None,
+            part: 0,
+            decided: Vec::new(),
         }
     }
 
@@ -54,12 +69,18 @@ impl Keeper {
     pub(crate) async fn begin(&mut self, settings: &ImportSettings) -> Result<Import, Error> {
         let import = self.store.begin_import(&self.cx, settings, self.collection).await?;
         import.name.clone_into(&mut self.name);
+        self.part = settings.part;
         Ok(import)
     }
 
     /// Further calls are to know what its rows meant.
-    pub(crate) fn remember(&mut self, part: i32, seen: &Arc<Mutex<Seen>>) {
-        self.seen = Some((part, Arc::clone(seen)));
+    pub(crate) fn remember(&mut self, seen: &Arc<Mutex<Seen>>) {
+        self.seen = Some(Arc::clone(seen));
+    }
+
+    /// The same file may be loaded again, and this was decided of rows.
+    pub(crate) fn decided(&mut self, rows: &mut Vec<DecidedRow>) {
+        self.decided.append(rows);
     }
 
     /// What a future answers; while it lets itself be waited for, it is noted that the call goes on.
@@ -88,6 +109,12 @@ impl Keeper {
         }
     }
 
+    /// Counts what became of a row that was counted as refused.
+    pub(crate) fn recount(&mut self, outcome: &RowOutcome) {
+        self.counts.refused -= 1;
+        self.count(std::slice::from_ref(outcome));
+    }
+
     /// Notes what was counted, unless something was noted a moment ago.
     pub(crate) async fn note_now_and_then(&mut self) -> Result<(), Error> {
         if self.noted.elapsed() < SOON {
@@ -104,33 +131,39 @@ impl Keeper {
         self.store.note_import(&self.now(), &self.name, fresh, None).await
     }
 
-    /// Notes how it ended.
-    pub(crate) async fn end(mut self, ended: Ended) -> Result<(), Error> {
-        match self.note_end(ended) {
-            Some(noting) => noting
-                .await
-                .map_err(|_| Error::internal("the end of an import was not noted"))?,
-            None => Ok(()),
+    /// Notes how it ended. What its rows did is done and answered, whether that could be noted or not.
+    pub(crate) async fn end(mut self, ended: Ended) {
+        if let Some(noted) = self.note_end(ended) {
+            noted.await.ok();
         }
     }
 
-    /// Notes how it ended in a task of its own, so that it is noted also where the caller leaves meanwhile. None where
-    /// there is nothing to note.
-    fn note_end(&mut self, ended: Ended) -> Option<JoinHandle<Result<(), Error>>> {
+    /// Notes how it ended in a task of its own, so that it is noted also where the caller leaves meanwhile. Answers when that was tried;
+    /// where the database has no room, it is tried again for some time. None where there is nothing to note.
+    fn note_end(&mut self, ended: Ended) -> Option<oneshot::Receiver<()>> {
         let (name, fresh) = (std::mem::take(&mut self.name), self.fresh());
         if name.is_empty() {
             return None;
         }
         let runtime = tokio::runtime::Handle::try_current().ok()?;
         let (store, cx) = (self.store.clone(), self.now());
-        Some(runtime.spawn(async move {
-            let noted = store.note_import(&cx, &name, fresh, Some(ended)).await;
-            if let Err(error) = &noted {
+        let (tried, answer) = oneshot::channel();
+        runtime.spawn(async move {
+            let mut tried = Some(tried);
+            for pause in PAUSES {
+                let noted = store.note_import(&cx, &name, fresh.clone(), Some(ended)).await;
+                tried.take().map(|tried| tried.send(()));
+                let Err(error) = noted else { return };
                 let why = error.detail().unwrap_or(error.message());
                 tracing::warn!("it was not noted how an import ended: {why}");
+                // Of others it is not known that nothing was written.
+                if error.class() != Class::Exhausted {
+                    return;
+                }
+                tokio::time::sleep(pause).await;
             }
-            noted
-        }))
+        });
+        Some(answer)
     }
 
     /// What is not noted yet.
@@ -139,6 +172,8 @@ impl Keeper {
         Noted {
             counts: std::mem::replace(&mut self.counts, nothing(self.collection)),
             seen: self.seen.clone(),
+            part: self.part,
+            decided: std::mem::take(&mut self.decided),
         }
     }
 

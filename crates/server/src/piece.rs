@@ -31,13 +31,16 @@ struct Candidate<C: Collection> {
     edit: Result<Planned, Error>,
 }
 
+/// What became of rows, and those that name what is not there, each with its place.
+type Taken<C> = (Vec<RowOutcome>, Vec<(usize, Row<C>)>);
+
 /// Takes some rows, and answers what became of each.
 pub(crate) async fn take<C: Collection>(
     service: &impl Prepare<C>,
     cx: &Cx,
     session: &mut Session,
     rows: Vec<Row<C>>,
-) -> Result<Vec<RowOutcome>, Error> {
+) -> Result<Taken<C>, Error> {
     let mut outcomes: Vec<RowOutcome> = rows
         .iter()
         .map(|row| RowOutcome {
@@ -51,6 +54,7 @@ pub(crate) async fn take<C: Collection>(
             number,
             resource,
             mut notes,
+            turn,
         } = row;
         match cleaned(C::MESSAGE, resource, |_| false) {
             Ok(resource) => {
@@ -58,6 +62,7 @@ pub(crate) async fn take<C: Collection>(
                     number,
                     resource,
                     notes,
+                    turn,
                 });
                 places.push(place);
             }
@@ -75,16 +80,33 @@ pub(crate) async fn take<C: Collection>(
         make_missing(service, cx, session, &mut candidates).await?;
         write_each(service, cx, &mut candidates).await?
     };
+    let mut again = Vec::new();
     for ((place, candidate), answer) in places.into_iter().zip(candidates).zip(answers) {
         let Some(outcome) = outcomes.get_mut(place) else {
             continue;
         };
         match answer {
-            Ok(answer) => accept::<C>(outcome, answer, session.is_dry())?,
-            Err(error) => refuse::<C>(outcome, &error, &candidate.holders)?,
+            Ok(answer) => {
+                session.decide::<C>((candidate.number, &candidate.given), Ok(&answer.name))?;
+                accept::<C>(outcome, answer, session.is_dry())?;
+            }
+            Err(error) => {
+                refuse::<C>(outcome, &error, &candidate.holders)?;
+                let reason = outcome.problems.first().map_or("", |problem| problem.reason.as_str());
+                session.decide::<C>((candidate.number, &candidate.given), Err(reason))?;
+                if error
+                    .violations()
+                    .iter()
+                    .any(|wrong| wrong.reason == "REFERENCE_NOT_FOUND")
+                {
+                    let turn = Some(candidate.turn.late());
+                    let row = Row::new(candidate.number, candidate.given);
+                    again.push((place, Row { turn, ..row }));
+                }
+            }
         }
     }
-    Ok(outcomes)
+    Ok((outcomes, again))
 }
 
 /// Resolves what rows name, and plans what they change.
@@ -104,13 +126,17 @@ async fn candidates<C: Collection>(
     session.missing = Missing::Proposed;
     service.prepare(cx, session, &mut rows).await?;
     let mut candidates = Vec::with_capacity(rows.len());
-    for (place, ((row, mask), given)) in rows.into_iter().zip(masks).zip(given).enumerate() {
+    for (place, ((mut row, mask), given)) in rows.into_iter().zip(masks).zip(given).enumerate() {
         breathe(place).await;
+        let turn = match row.turn.take() {
+            Some(turn) => turn,
+            None => session.turn::<C>(row.number, &given)?,
+        };
         let mut candidate = Candidate {
             number: row.number,
             given,
             mask,
-            turn: Turn::next(&session.seen, row.number),
+            turn,
             holders: Vec::new(),
             created: Vec::new(),
             edit: Err(Error::internal("a row was not planned")),

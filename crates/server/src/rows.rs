@@ -7,14 +7,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use mingce_lifecycle::correct::{self, Correction};
 use mingce_lifecycle::{Called, Case, Cases, Step};
+use mingce_orm::earlier::{DecidedRow, Earlier};
 use mingce_orm::imports::{Ended, id_of};
 use mingce_orm::rules::check;
-use mingce_orm::seen::Seen;
+use mingce_orm::seen::{Seen, Turn};
 use mingce_orm::store::{inbound, named};
 use mingce_orm::texts::cleaned;
 use mingce_orm::{Call, Class, Collection, Cx, Edit, Error, Mask, Stamp, Store, Violation, Work};
 use mingce_proto::codec::Reply;
-use mingce_proto::registry::row_outcome::{Holder, Problem};
+use mingce_proto::registry::row_outcome::{Holder, Outcome, Problem};
 use mingce_proto::registry::{AssumedRecord, CreatedReference, Import, ImportSettings, RowOutcome};
 use mingce_proto::{Validate, budget};
 use prost::Message;
@@ -40,6 +41,10 @@ const STREAM_BYTES: usize = 64 << 20;
 const REHEARSED: usize = 24 << 20;
 /// How many bytes of memory may be taken by what the rows of a stream became. Encoded it is less than the 4 MiB that clients take.
 const OUTCOMES: usize = 6 << 20;
+/// How many bytes of rows are kept that name what is not there, to be taken once more.
+const AGAIN_BYTES: usize = 4 << 20;
+/// How often those are taken at most, on the average.
+const AGAIN_ROUNDS: usize = 16;
 /// How many records one stream may have assumed.
 const ASSUMED: usize = 20_000;
 /// A resource on its way in.
@@ -51,6 +56,8 @@ pub struct Row<C: Collection> {
     pub resource: C::Item,
     /// What is wrong with it, and what else is known of it.
     pub notes: Notes,
+    /// Its turn in the run, where it had it before.
+    pub(crate) turn: Option<Turn>,
 }
 
 impl<C: Collection> Row<C> {
@@ -60,6 +67,7 @@ impl<C: Collection> Row<C> {
             number,
             resource,
             notes: Notes::default(),
+            turn: None,
         }
     }
 
@@ -97,6 +105,10 @@ pub struct Session {
     pub import: Import,
     /// What its rows meant so far.
     pub(crate) seen: Arc<Mutex<Seen>>,
+    /// What was decided of them since this was taken last.
+    pub(crate) decided: Vec<DecidedRow>,
+    /// What the last import of the same file decided.
+    pub(crate) earlier: Option<Earlier>,
     /// How many bytes of memory those take, about.
     created_bytes: usize,
 }
@@ -118,6 +130,30 @@ impl Session {
             import: id_of(&self.import.name).to_owned(),
             ..Stamp::default()
         }
+    }
+
+    /// Notes what was decided of a row: it is refused for a reason, or means a record.
+    pub(crate) fn decide<C: Collection>(
+        &mut self,
+        row: (i64, &C::Item),
+        decision: Result<&str, &str>,
+    ) -> Result<(), Error> {
+        if self.is_dry() {
+            return Ok(());
+        }
+        let decided = match decision {
+            Ok(record) => DecidedRow::means::<C>(&self.import, &self.settings, row, record)?,
+            Err(reason) => DecidedRow::refused::<C>(&self.import, &self.settings, row, reason)?,
+        };
+        self.decided.extend(decided);
+        Ok(())
+    }
+
+    /// The next turn, of a row of this number that says this.
+    pub(crate) fn turn<C: Collection>(&self, row: i64, resource: &C::Item) -> Result<Turn, Error> {
+        let earlier = self.earlier.as_ref();
+        let decision = earlier.map(|earlier| earlier.decision::<C>(&self.settings, row, resource));
+        Ok(Turn::next(&self.seen, row).decided(decision.transpose()?.flatten()))
     }
 
     /// Whether the rows are those of an import, which are matched to records by more than their resource names.
@@ -347,12 +383,11 @@ where
     let taken = take_all(service, cx, &mut session, &mut keeper, stream, open).await;
     match taken {
         Ok(outcomes) => {
-            keeper.end(Ended::Done).await.map_err(status::from_error)?;
+            keeper.end(Ended::Done).await;
             Ok((outcomes, session.created.into_values().collect()))
         }
         Err(broken) => {
-            // It has failed already: that its end was not noted is only logged.
-            keeper.end(broken.ended()).await.ok();
+            keeper.end(broken.ended()).await;
             Err(broken.status())
         }
     }
@@ -398,7 +433,7 @@ async fn take_all<C: Collection, M>(
     open: fn(M) -> Opened<C::Item>,
 ) -> Result<Vec<RowOutcome>, Broken> {
     let (mut outcomes, mut waiting, mut first) = (Vec::new(), Vec::new(), true);
-    let mut length = Length::default();
+    let (mut length, mut again) = (Length::default(), Again::<C>::default());
     while let Some(message) = keeper.waiting_for(stream.message()).await?.map_err(Broken::Off)? {
         let (settings, number, resource) = open(message);
         if let Some(settings) = settings.or_else(|| first.then(ImportSettings::default)) {
@@ -409,7 +444,7 @@ async fn take_all<C: Collection, M>(
                     let (id, part) = (id_of(&session.import.name).to_owned(), session.settings.part);
                     let is_new = session.import.revision == 1;
                     session.seen = runs::of_import(service.store(), (id, C::COLLECTION, part), is_new).await?;
-                    keeper.remember(part, &session.seen);
+                    keeper.remember(&session.seen);
                 }
             }
         }
@@ -428,17 +463,90 @@ async fn take_all<C: Collection, M>(
         }
         let most = if session.is_dry() { DRY_PIECE } else { PIECE };
         if waiting.len() >= most || budget::taken() > PIECE_MEMORY {
-            let piece = take(service, cx, session, std::mem::take(&mut waiting)).await?;
+            let (piece, rows) = take(service, cx, session, std::mem::take(&mut waiting)).await?;
             keeper.count(&piece);
+            keeper.decided(&mut session.decided);
+            again.add(outcomes.len(), rows);
             outcomes.extend(length.outcomes(piece, session)?);
             keeper.note_now_and_then().await?;
             budget::release();
         }
     }
-    let piece = take(service, cx, session, waiting).await?;
+    let (piece, rows) = take(service, cx, session, waiting).await?;
     keeper.count(&piece);
+    keeper.decided(&mut session.decided);
+    again.add(outcomes.len(), rows);
     outcomes.extend(length.outcomes(piece, session)?);
+    again.take_all(service, cx, session, keeper, &mut outcomes).await?;
     Ok(outcomes)
+}
+
+/// Rows that name what is not there, each with the place of its outcome: a row behind them may make it.
+struct Again<C: Collection> {
+    rows: Vec<(usize, Row<C>)>,
+    bytes: usize,
+}
+
+impl<C: Collection> Default for Again<C> {
+    fn default() -> Self {
+        Self {
+            rows: Vec::new(),
+            bytes: 0,
+        }
+    }
+}
+
+impl<C: Collection> Again<C> {
+    /// Keeps rows of a piece whose outcomes begin at a place, while there is room.
+    fn add(&mut self, from: usize, rows: Vec<(usize, Row<C>)>) {
+        for (place, row) in rows {
+            self.bytes += row.resource.encoded_len();
+            if self.bytes > AGAIN_BYTES {
+                return;
+            }
+            self.rows.push((from + place, row));
+        }
+    }
+
+    /// Takes them once more, until none of them is taken: a row behind them may name what they make.
+    async fn take_all(
+        mut self,
+        service: &impl Prepare<C>,
+        cx: &Cx,
+        session: &mut Session,
+        keeper: &mut Keeper,
+        outcomes: &mut [RowOutcome],
+    ) -> Result<(), Error> {
+        // A list of each child before its parent would go on for as long as it is long.
+        let mut room = AGAIN_ROUNDS * self.rows.len();
+        let mut is_done = self.rows.is_empty();
+        while !is_done && room >= self.rows.len() {
+            is_done = true;
+            room -= self.rows.len();
+            let mut all = std::mem::take(&mut self.rows).into_iter().peekable();
+            while all.peek().is_some() {
+                let (places, rows): (Vec<usize>, Vec<Row<C>>) = all.by_ref().take(PIECE).unzip();
+                let (piece, left) = take(service, cx, session, rows).await?;
+                keeper.decided(&mut session.decided);
+                keeper.note_now_and_then().await?;
+                let at = |place: usize| places.get(place).copied();
+                self.rows
+                    .extend(left.into_iter().filter_map(|(place, row)| Some((at(place)?, row))));
+                for (place, outcome) in places.iter().zip(piece) {
+                    let is_refused = outcome.outcome() == Outcome::Refused;
+                    is_done &= is_refused;
+                    if !is_refused {
+                        keeper.recount(&outcome);
+                    }
+                    if let Some(known) = outcomes.get_mut(*place) {
+                        *known = outcome;
+                    }
+                }
+            }
+            is_done |= self.rows.is_empty();
+        }
+        Ok(())
+    }
 }
 
 /// How long a stream is so far.
@@ -531,6 +639,7 @@ async fn begin<C: Collection>(
         if settings.validate_only {
             session.seen = runs::of_dry((settings.run.clone(), C::COLLECTION, settings.part));
         }
+        session.earlier = service.store().earlier::<C>(cx, &settings).await?;
         session.settings = ImportSettings {
             assumed: Vec::new(),
             ..settings.clone()

@@ -650,7 +650,8 @@ decision_date = "2023-11-17"
         );
         let lines = said
             .lines()
-            .filter(|line| line.contains(|c: char| c.is_ascii_digit()) && !line.contains(':'));
+            .filter(|line| line.contains(|c: char| c.is_ascii_digit()) && !line.contains(':'))
+            .filter(|line| !line.starts_with("import "));
         lines
             .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
             .collect::<Vec<_>>()

@@ -187,7 +187,11 @@ async fn a_dry_run_says_what_the_import_does_and_writes_nothing(store: Store) {
         entries = ledger(&mut register).await;
         let (head, said) = said.split_once('\n').unwrap();
         assert!(head.contains("dry run"), "{head}");
-        assert_eq!(said.replace("would be created", "created"), done, "{file:?}");
+        // A dry run is no import that could be taken back.
+        let is_told = |line: &&str| !line.starts_with("import ");
+        let done: Vec<&str> = done.lines().filter(is_told).collect();
+        let said = said.replace("would be created", "created");
+        assert_eq!(said.lines().collect::<Vec<_>>(), done, "{file:?}");
     }
 }
 

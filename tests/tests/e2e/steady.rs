@@ -10,10 +10,15 @@ use serde_json::{Map, Value, json};
 use crate::files::table;
 
 on_both_stores!(
+    organizations_stay,
+    labs_stay,
     talents_stay,
+    talent_designations_stay,
     lab_designations_stay,
     awards_stay,
     a_row_does_not_make_an_earlier_one_mean_another_record,
+    what_was_refused_is_taken_once_somebody_has_changed_what_stood_in_its_way,
+    a_child_before_its_parent_is_taken_in_one_go,
 );
 
 type Row = Map<String, Value>;
@@ -76,6 +81,81 @@ fn talent(dice: &mut Dice) -> Row {
         &mut row,
         "identity_document",
         dice.one_of(&["", "", "", "11010519491231002X", "P1234567", "无"]),
+    );
+    row
+}
+
+const BODIES: [&str; 8] = [
+    "甲大学",
+    "甲大學",
+    "甲学院",
+    "乙大学",
+    "乙研究所",
+    "Jia University",
+    "JU",
+    "丙实验室",
+];
+
+fn body(dice: &mut Dice) -> Row {
+    let mut row = Row::new();
+    put(&mut row, "display_name", dice.one_of(&BODIES));
+    put(&mut row, "names", names(dice, &BODIES));
+    put(&mut row, "identifiers", identifiers(dice, &["number", "code"], 2));
+    put(&mut row, "city", dice.one_of(&["", "", "青岛", "济南"]));
+    put(
+        &mut row,
+        "website",
+        dice.one_of(&["", "https://example.org", "https://example.com"]),
+    );
+    row
+}
+
+fn organization(dice: &mut Dice) -> Row {
+    let mut row = body(dice);
+    put(&mut row, "kind", dice.one_of(&["", "ORGANIZATION_KIND_UNIVERSITY"]));
+    if dice.roll(5) == 0 {
+        put(&mut row, "parent", format!("number:{}", dice.one_of(&VALUES).trim()));
+    }
+    if dice.roll(5) == 0 {
+        let kind = dice.one_of(&["RELATED", "PREDECESSOR"]);
+        let other = json!({"organization": {"display_name": dice.one_of(&BODIES)}, "kind": format!("ORGANIZATION_RELATION_KIND_{kind}")});
+        put(&mut row, "relations", json!([other]));
+    }
+    row
+}
+
+fn lab(dice: &mut Dice) -> Row {
+    let mut row = body(dice);
+    let hosts: Vec<Value> = match dice.roll(4) {
+        0 | 1 => vec![],
+        2 => vec![json!({"organization": {"display_name": dice.one_of(&BODIES)}})],
+        _ => {
+            vec![json!({"organization": {"identifier": {"scheme": "number", "value": dice.one_of(&["1", "2", "9"])}}})]
+        }
+    };
+    put(&mut row, "hosts", hosts);
+    row
+}
+
+fn talent_designation(dice: &mut Dice) -> Row {
+    let mut row = decision(dice);
+    let who = match dice.roll(3) {
+        0 => json!({"display_name": dice.one_of(&PEOPLE), "birth_year": dice.one_of(&[1970, 1980])}),
+        _ => json!({"identifier": {"scheme": "staff", "value": dice.one_of(&["1", "2", "3", "4", "９"])}}),
+    };
+    put(&mut row, "talent", who);
+    put(
+        &mut row,
+        "programme",
+        json!({"code": dice.one_of(&["one", "two", "three"])}),
+    );
+    put(&mut row, "employer", json!({"display_name": dice.one_of(&BODIES)}));
+    put(&mut row, "round", dice.one_of(&["", "第一批", "第二批"]));
+    let states = ["IN_TERM", "COMPLETED", "CANCELLED", "EXITED"];
+    put(
+        &mut row,
+        "state",
+        format!("TALENT_DESIGNATION_STATE_{}", dice.one_of(&states)),
     );
     row
 }
@@ -186,7 +266,7 @@ fn load(register: &Register, collection: &str, rows: &[Value]) {
 async fn stays(store: Store, collection: &str, given: &[(&str, Vec<Value>)], row: fn(&mut Dice) -> Row) {
     let seeds = env::var("MINGCE_STEADY").map_or(SEEDS, |text| text.parse().unwrap());
     let first = env::var("MINGCE_STEADY_SEED").map_or(1, |text| text.parse().unwrap());
-    let mut wrong = Vec::new();
+    let (mut wrong, mut taken) = (Vec::new(), 0);
     for seed in first..first + seeds {
         let register = Register::start(store).await;
         for (collection, rows) in given {
@@ -201,7 +281,7 @@ async fn stays(store: Store, collection: &str, given: &[(&str, Vec<Value>)], row
         let name = if is_table { "rows.csv" } else { "rows.jsonl" };
         fs::write(register.beside().join(name), file(&rows, is_table)).unwrap();
         let (created, updated, first) = import(&register, name, collection);
-        assert!(created + updated > 0, "seed {seed}: nothing was imported\n{first}");
+        taken += u64::from(created + updated > 0);
         for again in ["second", "third"] {
             let (created, updated, said) = import(&register, name, collection);
             if created + updated > 0 {
@@ -214,6 +294,10 @@ async fn stays(store: Store, collection: &str, given: &[(&str, Vec<Value>)], row
         }
     }
     assert!(
+        2 * taken > seeds,
+        "{collection}: of most seeds no row was taken, so they show nothing"
+    );
+    assert!(
         wrong.is_empty(),
         "{collection}, {} of {seeds} seeds: {}",
         wrong.len(),
@@ -223,6 +307,32 @@ async fn stays(store: Store, collection: &str, given: &[(&str, Vec<Value>)], row
 
 async fn talents_stay(store: Store) {
     stays(store, "talents", &[], talent).await;
+}
+
+async fn organizations_stay(store: Store) {
+    stays(store, "organizations", &[], organization).await;
+}
+
+async fn labs_stay(store: Store) {
+    let hosts = (1..4).map(
+        |n| json!({"display_name": format!("示例{n}大学"), "identifiers": [{"scheme": "number", "value": n.to_string()}]}),
+    );
+    stays(store, "labs", &[("organizations", hosts.collect())], lab).await;
+}
+
+async fn talent_designations_stay(store: Store) {
+    let people = (1..5).map(|n| {
+        let who = PEOPLE[n % 3];
+        json!({"display_name": who, "birth_date": if n % 2 == 0 { "1970" } else { "1980" },
+               "identifiers": [{"scheme": "staff", "value": n.to_string()}]})
+    });
+    let programmes = ["one", "two", "three"].map(|code| {
+        let family = if code == "three" { "" } else { "family" };
+        json!({"display_name": format!("计划{code}"), "code": code, "level": "LEVEL_MUNICIPAL",
+               "kind": "PROGRAMME_KIND_LEADING_TALENT", "family": family})
+    });
+    let given = [("talents", people.collect()), ("programmes", programmes.to_vec())];
+    stays(store, "talentDesignations", &given, talent_designation).await;
 }
 
 async fn lab_designations_stay(store: Store) {
@@ -281,4 +391,88 @@ async fn a_row_does_not_make_an_earlier_one_mean_another_record(store: Store) {
             "{collection}"
         );
     }
+}
+
+/// The counts of an import that must end with this code.
+fn counts(register: &Register, flags: &[&str], code: i32) -> ([u64; 4], String) {
+    let args = [&["import", "rows.jsonl", "--as", "organizations"][..], flags].concat();
+    let ran = register.cli(&args);
+    assert_eq!(ran.code, Some(code), "{ran:?}");
+    (table(&ran.stdout)[0].1, ran.stdout)
+}
+
+async fn what_was_refused_is_taken_once_somebody_has_changed_what_stood_in_its_way(store: Store) {
+    let register = Register::start(store).await;
+    let of = |scheme: &str, value: &str| json!({"scheme": scheme, "value": value});
+    let ids = |of: &[Value]| json!(of);
+    load(
+        &register,
+        "organizations",
+        &[json!({"display_name": "青岛样例海洋大学", "identifiers": ids(&[of("number", "1")])})],
+    );
+    // The second row would be taken after the third, which gives the record its name.
+    let rows = [
+        json!({"display_name": "青岛样例海洋大学", "identifiers": ids(&[of("number", "1")])}),
+        json!({"display_name": "济南虚构化肥厂", "identifiers": ids(&[of("number", "1")]), "website": "https://example.com"}),
+    ];
+    let text: String = rows.iter().map(|row| format!("{row}\n")).collect();
+    fs::write(register.beside().join("rows.jsonl"), text).unwrap();
+    for flags in [&[][..], &["--dry-run"], &[]] {
+        let (found, said) = counts(&register, flags, 3);
+        assert_eq!(found, [0, 0, 1, 1], "{said}");
+        assert!(said.contains("RECORDS_DISAGREE"), "{said}");
+    }
+    // Another organization that has nothing to do with it: it is judged anew, and is as wrong as before.
+    load(&register, "organizations", &[json!({"display_name": "另一研究所"})]);
+    assert_eq!(counts(&register, &[], 3).0, [0, 0, 1, 1]);
+    // Somebody notes that the two names are of one body.
+    let mut record = crate::imports::called(&register, "青岛样例海洋大学").await;
+    record.names.push(mingce_proto::registry::Name {
+        text: "济南虚构化肥厂".to_owned(),
+        kind: mingce_proto::registry::NameKind::Former.into(),
+        ..Default::default()
+    });
+    let update = mingce_proto::labs::UpdateOrganizationRequest {
+        organization: Some(record),
+        update_mask: Some(prost_types::FieldMask {
+            paths: vec!["names".to_owned()],
+        }),
+        ..Default::default()
+    };
+    register.labs().update_organization(update).await.unwrap();
+    let (_, said) = counts(&register, &["--dry-run"], 3);
+    assert!(
+        said.contains("ROW_TWICE") && !said.contains("RECORDS_DISAGREE"),
+        "{said}"
+    );
+}
+
+async fn a_child_before_its_parent_is_taken_in_one_go(store: Store) {
+    let register = Register::start(store).await;
+    let number = |value: u32| json!([{"scheme": "number", "value": value.to_string()}]);
+    // Each is part of the next one.
+    let rows = (1..8).map(|n| {
+        let mut row = json!({"display_name": format!("示例{n}所"), "identifiers": number(n)});
+        if n < 7 {
+            row["parent"] = json!(format!("number:{}", n + 1));
+        }
+        format!("{row}\n")
+    });
+    let missing = json!({"display_name": "示例八所", "identifiers": number(8), "parent": "number:9"});
+    let text: String = rows.chain([format!("{missing}\n")]).collect();
+    fs::write(register.beside().join("rows.jsonl"), text).unwrap();
+    for expected in [[7, 0, 0, 1], [0, 0, 7, 1]] {
+        let (found, said) = counts(&register, &[], 3);
+        assert_eq!(found, expected, "{said}");
+        assert!(said.contains("row 8, parent"), "{said}");
+    }
+    let import = crate::imports::newest(&register).await;
+    assert_eq!((import.counts[0].unchanged, import.counts[0].refused), (7, 1));
+    // It is there: the row is taken, though nothing was refused for anything else.
+    load(
+        &register,
+        "organizations",
+        &[json!({"display_name": "示例九所", "identifiers": number(9)})],
+    );
+    assert_eq!(counts(&register, &[], 0).0, [1, 0, 7, 0]);
 }

@@ -1,0 +1,276 @@
+//! What an import decided of rows, for when the same file is loaded again. A row that was refused stays so, and a row that was known by a
+//! name alone means the record that it meant, until something else has changed the collection: a row that finds another answer in what the
+//! file itself has made would make each load of it another one.
+//! docs/adr/0044-steady-refusals.md
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use mingce_proto::collections::IMPORTS;
+use mingce_proto::registry::{Import, ImportSettings, ImportState};
+use prost::Message;
+use sea_orm::ConnectionTrait;
+use sha2::{Digest, Sha256};
+
+use crate::cx::Cx;
+use crate::error::{Error, Result};
+use crate::imports::{Imports, id_of};
+use crate::ledger::UNDO;
+use crate::read::List;
+use crate::resource::{Collection, Kind};
+use crate::seen::without_sealed;
+use crate::statement::{among, list};
+use crate::store::Store;
+
+/// A row that names what is not there is taken as soon as it is.
+const NOT_FOUND: &str = "REFERENCE_NOT_FOUND";
+
+/// What was decided of a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// It was refused, for this reason.
+    Refused(Arc<str>),
+    /// It means the record with this id.
+    Means(Arc<str>),
+    /// The same, and what it names is what it was: the record is as the row says.
+    Stands(Arc<str>),
+}
+
+/// A row of which something was decided that may be otherwise the next time.
+#[derive(Debug, Clone)]
+pub struct DecidedRow {
+    row: i64,
+    said: u64,
+    decision: Decision,
+}
+
+impl DecidedRow {
+    /// The row of an import with this number that was refused. None where the file of the import is not known, and where what the row names
+    /// may be mended in another collection, which another database may hold.
+    ///
+    /// # Errors
+    /// Where the resource is none.
+    pub fn refused<C: Collection>(
+        import: &Import,
+        settings: &ImportSettings,
+        (row, resource): (i64, &C::Item),
+        reason: &str,
+    ) -> Result<Option<Self>> {
+        let is_elsewhere = reason == NOT_FOUND || (is_of_references(reason) && C::chains().is_empty());
+        if settings.source_sha256.is_empty() || is_elsewhere {
+            return Ok(None);
+        }
+        let said = said::<C>(id_of(&import.name), settings, resource)?;
+        let decision = Decision::Refused(reason.into());
+        Ok(Some(Self { row, said, decision }))
+    }
+
+    /// The row of an import with this number that means the record of this name. None where the file is not known, and where the row has
+    /// more to be known by than a name and names no others of its collection.
+    ///
+    /// # Errors
+    /// Where the resource is none.
+    pub fn means<C: Collection>(
+        import: &Import,
+        settings: &ImportSettings,
+        (row, resource): (i64, &C::Item),
+        name: &str,
+    ) -> Result<Option<Self>> {
+        let by_name = || C::BY_NAME && C::keys(resource).iter().all(|key| key.claim);
+        if settings.source_sha256.is_empty() || (C::chains().is_empty() && !by_name()) {
+            return Ok(None);
+        }
+        let said = said::<C>(id_of(&import.name), settings, resource)?;
+        let id = C::shape().kind.expect(name, "name")?;
+        let decision = Decision::Means(id.into());
+        Ok(Some(Self { row, said, decision }))
+    }
+}
+
+/// Decided rows, as they are kept: those that were refused by their reason, the others by their record.
+#[derive(Clone, PartialEq, Message)]
+struct Noted {
+    #[prost(message, repeated, tag = "1")]
+    refused: Vec<NotedRows>,
+    #[prost(message, repeated, tag = "2")]
+    mean: Vec<NotedRows>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct NotedRows {
+    /// The reason, or the id.
+    #[prost(string, tag = "1")]
+    decision: String,
+    #[prost(int64, repeated, tag = "2")]
+    rows: Vec<i64>,
+    #[prost(fixed64, repeated, tag = "3")]
+    said: Vec<u64>,
+}
+
+/// The rows as they are kept; empty where there are none.
+pub(crate) fn noted(rows: &[DecidedRow]) -> Vec<u8> {
+    let (mut refused, mut mean) = (BTreeMap::new(), BTreeMap::new());
+    for row in rows {
+        let (among, decision) = match &row.decision {
+            Decision::Refused(reason) => (&mut refused, reason),
+            Decision::Means(id) | Decision::Stands(id) => (&mut mean, id),
+        };
+        let alike: &mut NotedRows = among.entry(decision).or_insert_with(|| NotedRows {
+            decision: decision.to_string(),
+            ..NotedRows::default()
+        });
+        alike.rows.push(row.row);
+        alike.said.push(row.said);
+    }
+    let noted = Noted {
+        refused: refused.into_values().collect(),
+        mean: mean.into_values().collect(),
+    };
+    noted.encode_to_vec()
+}
+
+/// What stands for what a row says in an import, without what is sealed, and for what it may set.
+fn said<C: Collection>(import: &str, settings: &ImportSettings, resource: &C::Item) -> Result<u64> {
+    let mut digest = Sha256::new().chain_update(import);
+    for path in settings.update_mask.iter().flat_map(|mask| &mask.paths) {
+        digest.update(path);
+        digest.update([0]);
+    }
+    digest.update([1, u8::from(settings.keep_edits)]);
+    digest.update(without_sealed::<C>(&resource.encode_to_vec())?);
+    let digest = digest.finalize();
+    Ok(digest.iter().take(8).fold(0, |all, byte| all << 8 | u64::from(*byte)))
+}
+
+/// What the last import of the same file decided.
+#[derive(Debug)]
+pub struct Earlier {
+    import: String,
+    rows: HashMap<i64, (u64, Decision)>,
+}
+
+impl Earlier {
+    /// What was decided of this row, where it says the same.
+    ///
+    /// # Errors
+    /// Where the resource is none.
+    pub fn decision<C: Collection>(
+        &self,
+        settings: &ImportSettings,
+        row: i64,
+        resource: &C::Item,
+    ) -> Result<Option<Decision>> {
+        let Some((before, decision)) = self.rows.get(&row) else {
+            return Ok(None);
+        };
+        let is_same = *before == said::<C>(&self.import, settings, resource)?;
+        Ok(is_same.then(|| decision.clone()))
+    }
+}
+
+impl Store {
+    /// What the last import of the same file by the same mapping decided of rows of a collection; none where something else has changed the
+    /// collection since that import began.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub async fn earlier<C: Collection>(&self, cx: &Cx, settings: &ImportSettings) -> Result<Option<Earlier>> {
+        if settings.source_sha256.is_empty() {
+            return Ok(None);
+        }
+        let filter = format!("source_sha256 = \"{}\"", settings.source_sha256);
+        let wanted = List {
+            page_size: 100,
+            filter: &filter,
+            ..List::default()
+        };
+        let same = self.list::<Imports>(cx, wanted).await?.items()?;
+        let is_before = |import: &&Import| {
+            import.state() == ImportState::Done
+                && (&import.mapping, &import.mapping_sha256) == (&settings.mapping, &settings.mapping_sha256)
+                && import.run != settings.run
+                && import.counts.iter().any(|counts| counts.collection == C::COLLECTION)
+        };
+        let Some(last) = same.iter().find(is_before) else {
+            return Ok(None);
+        };
+        let kind = &C::shape().kind;
+        let is_changed = self.is_changed_beside(None, last, &same).await?;
+        if is_changed && self.is_changed_beside(Some(kind), last, &same).await? {
+            return Ok(None);
+        }
+        let import = id_of(&last.name);
+        let text =
+            "SELECT decided FROM import_seen WHERE import = ? AND collection = ? AND part = ? AND length(decided) > 0";
+        let values = [import.into(), C::COLLECTION.into(), i64::from(settings.part).into()];
+        let mut rows = HashMap::new();
+        let mut add = |noted: NotedRows, decision: Decision| {
+            let said = noted.rows.into_iter().zip(noted.said);
+            rows.extend(said.map(|(row, said)| (row, (said, decision.clone()))));
+        };
+        for row in self.db.read.query_all_raw(self.db.sql(text, values)).await? {
+            let noted: Vec<u8> = row.try_get_by_index(0)?;
+            let noted = Noted::decode(noted.as_slice()).map_err(Error::internal)?;
+            for refused in noted.refused {
+                if !(is_changed && is_of_references(&refused.decision)) {
+                    let decision = Decision::Refused(refused.decision.as_str().into());
+                    add(refused, decision);
+                }
+            }
+            for means in noted.mean {
+                let id = means.decision.as_str().into();
+                // What such rows name this database holds too.
+                let stands = !is_changed && !C::chains().is_empty();
+                let decision = if stands {
+                    Decision::Stands(id)
+                } else {
+                    Decision::Means(id)
+                };
+                add(means, decision);
+            }
+        }
+        Ok((!rows.is_empty()).then(|| Earlier {
+            import: import.to_owned(),
+            rows,
+        }))
+    }
+
+    /// Whether records of a kind and what belongs to them, or any, were changed since an import began otherwise than by imports of the same
+    /// file.
+    async fn is_changed_beside(&self, kind: Option<&Kind>, since: &Import, same: &[Import]) -> Result<bool> {
+        let text = "SELECT sequence FROM ledger WHERE resource = ? AND revision = 1";
+        let row = self
+            .db
+            .one()
+            .query_one_raw(self.db.sql(text, [since.name.as_str().into()]))
+            .await?;
+        let Some(begun) = row.map(|row| row.try_get_by_index::<i64>(0)).transpose()? else {
+            return Ok(true);
+        };
+        let (within, is) = match kind {
+            Some(kind) => (kind.name(kind.parent.map(|_| "{"), "{"), "="),
+            None => (format!("{IMPORTS}/"), "<>"),
+        };
+        let within = within.split_once('/').map_or(within.as_str(), |(first, _)| first);
+        let within = format!("{within}/");
+        let backend = self.db.backend();
+        let text = format!(
+            "SELECT sequence FROM ledger WHERE sequence > ? AND substr(resource, 1, {}) {is} ? AND (verb = ? OR NOT ({})) LIMIT 1",
+            within.len(),
+            among(backend, "import")
+        );
+        let values = [
+            begun.into(),
+            within.into(),
+            UNDO.into(),
+            list(backend, same.iter().map(|import| id_of(&import.name))),
+        ];
+        let found = self.db.read.query_one_raw(self.db.sql(&text, values)).await?;
+        Ok(found.is_some())
+    }
+}
+
+/// Whether a row that is refused for this reason may be taken when another record than its own has changed.
+fn is_of_references(reason: &str) -> bool {
+    reason.starts_with("REFERENCE_")
+}
