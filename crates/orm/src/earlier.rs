@@ -3,13 +3,13 @@
 //! file itself has made would make each load of it another one.
 //! docs/adr/0044-steady-refusals.md
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use mingce_proto::collections::IMPORTS;
 use mingce_proto::registry::{Import, ImportSettings, ImportState};
 use prost::Message;
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, Value};
 use sha2::{Digest, Sha256};
 
 use crate::cx::Cx;
@@ -19,7 +19,7 @@ use crate::ledger::UNDO;
 use crate::read::List;
 use crate::resource::{Collection, Kind};
 use crate::seen::without_sealed;
-use crate::statement::{among, list};
+use crate::statement::{among, first as first_column, list};
 use crate::store::Store;
 
 /// A row that names what is not there is taken as soon as it is.
@@ -129,6 +129,12 @@ pub(crate) fn noted(rows: &[DecidedRow]) -> Vec<u8> {
     noted.encode_to_vec()
 }
 
+/// The first and the last of some rows.
+pub(crate) fn bounds(rows: &[DecidedRow]) -> (i64, i64) {
+    let numbers = rows.iter().map(|row| row.row);
+    (numbers.clone().min().unwrap_or(0), numbers.max().unwrap_or(0))
+}
+
 /// What stands for what a row says in an import, without what is sealed, and for what it may set.
 fn said<C: Collection>(import: &str, settings: &ImportSettings, resource: &C::Item) -> Result<u64> {
     let mut digest = Sha256::new().chain_update(import);
@@ -142,10 +148,14 @@ fn said<C: Collection>(import: &str, settings: &ImportSettings, resource: &C::It
     Ok(digest.iter().take(8).fold(0, |all, byte| all << 8 | u64::from(*byte)))
 }
 
-/// What the last import of the same file decided.
+/// What the last import of the same file decided: of those rows that are looked at.
 #[derive(Debug)]
 pub struct Earlier {
     import: String,
+    collection: &'static str,
+    part: i64,
+    /// Something else has changed in the database since, though not in the collection.
+    is_changed: bool,
     rows: HashMap<i64, (u64, Decision)>,
 }
 
@@ -199,40 +209,73 @@ impl Store {
         if is_changed && self.is_changed_beside(Some(kind), last, &same).await? {
             return Ok(None);
         }
-        let import = id_of(&last.name);
-        let text =
-            "SELECT decided FROM import_seen WHERE import = ? AND collection = ? AND part = ? AND length(decided) > 0";
-        let values = [import.into(), C::COLLECTION.into(), i64::from(settings.part).into()];
-        let mut rows = HashMap::new();
-        let mut add = |noted: NotedRows, decision: Decision| {
-            let said = noted.rows.into_iter().zip(noted.said);
-            rows.extend(said.map(|(row, said)| (row, (said, decision.clone()))));
+        Ok(Some(Earlier {
+            import: id_of(&last.name).to_owned(),
+            collection: C::COLLECTION,
+            part: settings.part.into(),
+            is_changed,
+            rows: HashMap::new(),
+        }))
+    }
+
+    /// Reads what was decided of rows with these numbers. What is kept of others is not held: a file may have a million rows.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub async fn recall<C: Collection>(&self, earlier: &mut Earlier, wanted: &HashSet<i64>) -> Result<()> {
+        earlier.rows.clear();
+        let (Some(first), Some(last)) = (wanted.iter().min(), wanted.iter().max()) else {
+            return Ok(());
         };
-        for row in self.db.read.query_all_raw(self.db.sql(text, values)).await? {
+        let of = "import = ? AND collection = ? AND part = ?";
+        let values = |more: &[i64]| {
+            let of: [Value; 3] = [
+                earlier.import.as_str().into(),
+                earlier.collection.into(),
+                earlier.part.into(),
+            ];
+            of.into_iter()
+                .chain(more.iter().map(|number| (*number).into()))
+                .collect::<Vec<_>>()
+        };
+        let text = format!(
+            "SELECT note FROM import_seen WHERE {of} AND length(decided) > 0 AND last_row >= ? AND first_row <= ? ORDER BY note"
+        );
+        let notes = self
+            .db
+            .read
+            .query_all_raw(self.db.sql(&text, values(&[*first, *last])))
+            .await?;
+        let mut rows = HashMap::new();
+        for note in first_column::<String>(&notes)? {
+            let text = format!("SELECT decided FROM import_seen WHERE {of} AND note = ?");
+            let mut values = values(&[]);
+            values.push(note.into());
+            let Some(row) = self.db.read.query_one_raw(self.db.sql(&text, values)).await? else {
+                continue;
+            };
             let noted: Vec<u8> = row.try_get_by_index(0)?;
             let noted = Noted::decode(noted.as_slice()).map_err(Error::internal)?;
-            for refused in noted.refused {
-                if !(is_changed && is_of_references(&refused.decision)) {
-                    let decision = Decision::Refused(refused.decision.as_str().into());
-                    add(refused, decision);
+            let mut add = |noted: &NotedRows, decision: &dyn Fn(Arc<str>) -> Decision| {
+                let decision = decision(noted.decision.as_str().into());
+                let said = noted.rows.iter().zip(&noted.said);
+                let wanted = said.filter(|(row, _)| wanted.contains(row));
+                rows.extend(wanted.map(|(row, said)| (*row, (*said, decision.clone()))));
+            };
+            for refused in &noted.refused {
+                if !(earlier.is_changed && is_of_references(&refused.decision)) {
+                    add(refused, &Decision::Refused);
                 }
             }
-            for means in noted.mean {
-                let id = means.decision.as_str().into();
-                // What such rows name this database holds too.
-                let stands = !is_changed && !C::chains().is_empty();
-                let decision = if stands {
-                    Decision::Stands(id)
-                } else {
-                    Decision::Means(id)
-                };
-                add(means, decision);
+            // What rows of such a collection name this database holds too.
+            let stands = !earlier.is_changed && !C::chains().is_empty();
+            let decision = if stands { Decision::Stands } else { Decision::Means };
+            for means in &noted.mean {
+                add(means, &decision);
             }
         }
-        Ok((!rows.is_empty()).then(|| Earlier {
-            import: import.to_owned(),
-            rows,
-        }))
+        earlier.rows = rows;
+        Ok(())
     }
 
     /// Whether records of a kind and what belongs to them, or any, were changed since an import began otherwise than by imports of the same

@@ -117,7 +117,7 @@ pub(crate) fn statements() -> Vec<String> {
         "ALTER TABLE ledger ADD COLUMN import $TEXT NOT NULL DEFAULT ''".to_owned(),
         "CREATE INDEX ledger_by_import ON ledger (import, sequence) WHERE import <> ''".to_owned(),
         "CREATE TABLE import_seen (import $TEXT NOT NULL, collection $TEXT NOT NULL, part BIGINT NOT NULL, note $TEXT NOT NULL, \
-         create_time BIGINT NOT NULL, seen $BYTES NOT NULL, decided $BYTES NOT NULL, PRIMARY KEY (import, collection, part, note))"
+         create_time BIGINT NOT NULL, seen $BYTES NOT NULL, decided $BYTES NOT NULL, first_row BIGINT NOT NULL, last_row BIGINT NOT NULL, PRIMARY KEY (import, collection, part, note))"
             .to_owned(),
         "CREATE INDEX import_seen_by_time ON import_seen (create_time)".to_owned(),
     ]);
@@ -163,11 +163,23 @@ pub(crate) struct SeenNote {
     time: i64,
     seen: Vec<u8>,
     decided: Vec<u8>,
+    /// The rows of which something was decided.
+    rows: (i64, i64),
 }
 
 /// Writes what rows meant.
 pub(crate) fn write_seen(backend: DbBackend, notes: &[Arc<SeenNote>], put: &mut Put<'_>) {
-    let columns = ["import", "collection", "part", "note", "create_time", "seen", "decided"];
+    let columns = [
+        "import",
+        "collection",
+        "part",
+        "note",
+        "create_time",
+        "seen",
+        "decided",
+        "first_row",
+        "last_row",
+    ];
     let rows = notes.iter().map(|note| {
         vec![
             note.import.as_str().into(),
@@ -177,6 +189,8 @@ pub(crate) fn write_seen(backend: DbBackend, notes: &[Arc<SeenNote>], put: &mut 
             note.time.into(),
             note.seen.clone().into(),
             note.decided.clone().into(),
+            note.rows.0.into(),
+            note.rows.1.into(),
         ]
     });
     insert_values(backend, "import_seen", &columns, "", rows, put);
@@ -328,6 +342,7 @@ impl Store {
                 time: at.now,
                 seen: fresh.unwrap_or_default(),
                 decided,
+                rows: earlier::bounds(&noted.decided),
             })
         });
         let bounds = match ended {

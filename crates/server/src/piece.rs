@@ -125,6 +125,10 @@ async fn candidates<C: Collection>(
     let given: Vec<C::Item> = rows.iter().map(|row| row.resource.clone()).collect();
     session.missing = Missing::Proposed;
     service.prepare(cx, session, &mut rows).await?;
+    if let Some(earlier) = &mut session.earlier {
+        let numbers = rows.iter().map(|row| row.number).collect();
+        service.store().recall::<C>(earlier, &numbers).await?;
+    }
     let mut candidates = Vec::with_capacity(rows.len());
     for (place, ((mut row, mask), given)) in rows.into_iter().zip(masks).zip(given).enumerate() {
         breathe(place).await;

@@ -23,6 +23,7 @@ async fn half_open(connections: usize, started: &[u8]) {
         held.push((reader, writer));
     }
     tokio::time::sleep(Duration::from_millis(500)).await;
+    watched.stands().await;
     watched.end().await;
 }
 

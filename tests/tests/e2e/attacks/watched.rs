@@ -6,7 +6,7 @@
 use std::env;
 use std::fs;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use mingce_e2e::Register;
@@ -20,11 +20,15 @@ const GROWS: usize = 64 << 20;
 /// How many calls the good caller makes before the attack.
 const QUIET: usize = 400;
 
+/// So many calls has a 99th percentile that a handful of them do not make.
+const ENOUGH: usize = 1000;
+
 /// Looks on from its beginning to its end.
 pub struct Watched {
     status: String,
     before: usize,
     over: Arc<AtomicBool>,
+    calls: Arc<AtomicUsize>,
     quiet: Duration,
     caller: JoinHandle<(Vec<Duration>, Vec<Status>)>,
 }
@@ -50,6 +54,8 @@ impl Watched {
         let process = format!("/proc/{}", register.pid());
         let over = Arc::new(AtomicBool::new(false));
         let (labs, ends) = (register.labs(), Arc::clone(&over));
+        let calls = Arc::new(AtomicUsize::new(0));
+        let made = Arc::clone(&calls);
         let caller = tokio::spawn(async move {
             let (mut served, mut refused) = (Vec::new(), Vec::new());
             while !ends.load(Ordering::SeqCst) {
@@ -58,6 +64,7 @@ impl Watched {
                     Ok(()) => served.push(began.elapsed()),
                     Err(status) => refused.push(status),
                 }
+                made.fetch_add(1, Ordering::SeqCst);
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
             (served, refused)
@@ -70,8 +77,21 @@ impl Watched {
             status,
             before,
             over,
+            calls,
             quiet: p99(quiet),
             caller,
+        }
+    }
+
+    /// Waits until the good caller has made enough calls for a percentile, its first ones among them, where one is held to anything. For an
+    /// attack that stands.
+    pub async fn stands(&self) {
+        let began = Instant::now();
+        while env::var("MINGCE_ATTACK_P99").is_ok()
+            && self.calls.load(Ordering::SeqCst) < ENOUGH
+            && began.elapsed() < Duration::from_secs(30)
+        {
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
