@@ -29,6 +29,9 @@ pub(crate) const PAGES_AT_MOST: &str = "32000";
 /// How often what is in the log is brought into the file before the writer does the rest: each time it is less.
 const PASSES: usize = 3;
 
+/// The code of a sync that failed.
+const SQLITE_IOERR_FSYNC: i32 = 1034;
+
 const PASS: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 const LOOK: &str = "PRAGMA wal_checkpoint(NOOP)";
 
@@ -69,11 +72,23 @@ impl Synced {
     /// log, which still has it, would begin anew. So the host is told, to end the process at once: one that starts brings the whole
     /// log into the file again.
     fn sync(&self) -> Result<()> {
-        self.file.sync_data().map_err(|error| {
-            tracing::error!("the disk has not taken what was written to the database: {error}");
-            self.is_lost.store(true, Ordering::Release);
-            Trouble::Unsynced.noted().into()
-        })
+        self.file.sync_data().map_err(|error| self.lost(&error))
+    }
+
+    /// Brings the log into the file, which SQLite syncs by itself where it has brought all of it.
+    fn pass(&self, connection: &Connection) -> Result<()> {
+        connection
+            .query_row(PASS, [], |_| Ok(()))
+            .map_err(|error| match error.sqlite_error() {
+                Some(code) if code.extended_code == SQLITE_IOERR_FSYNC => self.lost(&error),
+                _ => error.into(),
+            })
+    }
+
+    fn lost(&self, error: &dyn std::fmt::Display) -> Error {
+        tracing::error!("the disk has not taken what was written to the database: {error}");
+        self.is_lost.store(true, Ordering::Release);
+        Trouble::Unsynced.noted().into()
     }
 }
 
@@ -119,7 +134,7 @@ fn aside(synced: &Synced) -> Result<()> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(&synced.path, flags)?;
     for _ in 0..PASSES {
-        connection.query_row(PASS, [], |_| Ok(()))?;
+        synced.pass(&connection)?;
         synced.sync()?;
     }
     Ok(())

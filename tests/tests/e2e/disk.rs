@@ -260,6 +260,17 @@ async fn a_disk_that_stays_broken_loses_nothing_that_was_answered() {
 /// What the disk has not taken is still in the log. Whoever ended in order, or went on, would lose it with the log.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_disk_that_does_not_take_what_the_log_brings_into_the_file_ends_the_register_and_loses_nothing() {
+    // Whether a write is still answered before the register ends is a matter of luck, of less on a busy machine.
+    for _ in 0..8 {
+        if log_that_stays().await {
+            return;
+        }
+    }
+    panic!("no write was answered while the log stayed");
+}
+
+/// The disk takes the log and not the file. Whether a write was answered then.
+async fn log_that_stays() -> bool {
     let (mut register, disk) = with_faults_of("register.db$").await;
     let mut told = Told::default();
     // The file alone: commits wait for the log, which is on a good disk.
@@ -280,7 +291,6 @@ async fn a_disk_that_does_not_take_what_the_log_brings_into_the_file_ends_the_re
         sqlx::query(statement).execute(&mut beside).await.unwrap();
     }
     beside.close().await.unwrap();
-    // Whether the one behind it is still answered is a matter of luck.
     for name in ["丁", "戊"] {
         if let Ok(made) = register.labs().create_organization(create(organization(name))).await {
             let made = made.into_inner();
@@ -291,10 +301,11 @@ async fn a_disk_that_does_not_take_what_the_log_brings_into_the_file_ends_the_re
     assert_eq!(ended.code, Some(1), "{}", ended.stderr);
     assert!(ended.stderr.contains("the disk has not taken"), "{}", ended.stderr);
     assert_eq!(disk.heal(), 1);
-    assert!(told.done.len() > 3, "{}", told.done.len());
+    let is_answered = told.done.len() > 3;
     register.restart();
     expect_kept(&register, &told, "after it has ended").await;
     assert!(make(&register, &mut told, "after all").await.is_some());
+    is_answered
 }
 
 /// PostgreSQL starts anew where its log cannot be written, and goes on where a table cannot.
