@@ -1,7 +1,7 @@
 //! What an import decided of rows, for when the same file is loaded again. A row that was refused stays so, and a row that was known by a
 //! name alone means the record that it meant, until something else has changed the collection: a row that finds another answer in what the
 //! file itself has made would make each load of it another one.
-//! docs/adr/0044-steady-refusals.md
+//! docs/adr/0044-same-file.md
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -205,8 +205,14 @@ impl Store {
             return Ok(None);
         };
         let kind = &C::shape().kind;
-        let is_changed = self.is_changed_beside(None, last, &same).await?;
-        if is_changed && self.is_changed_beside(Some(kind), last, &same).await? {
+        let text = "SELECT sequence FROM ledger WHERE resource = ? AND revision = 1";
+        let begun = self.db.sql(text, [last.name.as_str().into()]);
+        let Some(begun) = self.db.one().query_one_raw(begun).await? else {
+            return Ok(None);
+        };
+        let begun: i64 = begun.try_get_by_index(0)?;
+        let is_changed = self.is_changed_beside(None, begun, &same).await?;
+        if is_changed && self.is_changed_beside(Some(kind), begun, &same).await? {
             return Ok(None);
         }
         Ok(Some(Earlier {
@@ -278,18 +284,9 @@ impl Store {
         Ok(())
     }
 
-    /// Whether records of a kind and what belongs to them, or any, were changed since an import began otherwise than by imports of the same
-    /// file.
-    async fn is_changed_beside(&self, kind: Option<&Kind>, since: &Import, same: &[Import]) -> Result<bool> {
-        let text = "SELECT sequence FROM ledger WHERE resource = ? AND revision = 1";
-        let row = self
-            .db
-            .one()
-            .query_one_raw(self.db.sql(text, [since.name.as_str().into()]))
-            .await?;
-        let Some(begun) = row.map(|row| row.try_get_by_index::<i64>(0)).transpose()? else {
-            return Ok(true);
-        };
+    /// Whether records of a kind and what belongs to them, or any, were changed since a place in the ledger otherwise than by imports of the
+    /// same file.
+    async fn is_changed_beside(&self, kind: Option<&Kind>, since: i64, same: &[Import]) -> Result<bool> {
         let (within, is) = match kind {
             Some(kind) => (kind.name(kind.parent.map(|_| "{"), "{"), "="),
             None => (format!("{IMPORTS}/"), "<>"),
@@ -303,7 +300,7 @@ impl Store {
             among(backend, "import")
         );
         let values = [
-            begun.into(),
+            since.into(),
             within.into(),
             UNDO.into(),
             list(backend, same.iter().map(|import| id_of(&import.name))),

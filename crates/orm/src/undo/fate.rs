@@ -4,10 +4,8 @@ use std::collections::BTreeSet;
 
 use mingce_proto::registry::{StayReason, StayingRecord};
 
-use crate::imports::Imports;
-use crate::ledger::Entered;
-use crate::ledger::UNDO;
-use crate::resource::{Collection, Kind};
+use crate::ledger::{Entered, UNDO, import_name};
+use crate::resource::Kind;
 use crate::work::timestamp;
 
 /// Verbs that change records and are none of a life cycle.
@@ -95,16 +93,12 @@ pub(super) fn built_on(name: &str, step: &Entered) -> StayingRecord {
         verb if OF_RECORDS.contains(&verb) => StayReason::ChangedSince,
         _ => StayReason::DecidedSince,
     };
-    let import = match step.import.as_str() {
-        "" => String::new(),
-        id => Imports::shape().kind.name(None, id),
-    };
     StayingRecord {
         revision: step.revision,
         verb: step.verb.clone(),
         actor: step.actor.clone(),
         change_time: Some(timestamp(step.time)),
-        import,
+        import: import_name(step.import.clone()),
         ..stays(name, reason)
     }
 }
