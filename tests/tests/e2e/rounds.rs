@@ -611,7 +611,7 @@ async fn an_update_of_a_round_keeps_to_its_rules(store: Store) {
 }
 
 /// Waits until a round is closed, which a clock that is turned by hand brings about soon.
-async fn soon_closed(register: &Register, name: &str) -> Round {
+pub async fn soon_closed(register: &Register, name: &str) -> Round {
     let until = Instant::now() + Duration::from_secs(15);
     loop {
         let round = read(register, name).await;
