@@ -178,6 +178,16 @@ pub(crate) async fn load(
     Ok(())
 }
 
+/// Whether somebody holds one of these keys of a table.
+pub(crate) async fn is_any_held(connection: &impl ConnectionTrait, table: &str, keys: &[&str]) -> Result<bool> {
+    let backend = connection.get_database_backend();
+    let text = format!("SELECT 1 FROM {table}_keys WHERE {} LIMIT 1", among(backend, "key"));
+    let found = connection
+        .query_one_raw(sql(backend, &text, [list(backend, keys)]))
+        .await?;
+    Ok(found.is_some())
+}
+
 /// No unique key keeps two imports from making the same name at the same moment: they go one after the other.
 async fn take_turn(connection: &impl ConnectionTrait, table: &str, lock: Lock) -> Result<()> {
     let text = match lock {

@@ -8,6 +8,7 @@ mod change;
 mod rehearse;
 mod related;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mingce_proto::registry::RecordStatus;
@@ -293,6 +294,18 @@ impl Work {
     pub(crate) fn start_over(&mut self) {
         self.kept = Layer::default();
         self.staged = Layer::default();
+    }
+
+    /// The keys that nobody held when they were looked up, and that nothing here takes, by their table. Nothing is locked by what is
+    /// not there: somebody may hold one of them now.
+    pub(crate) fn unheld(&self) -> BTreeMap<&'static str, Vec<&str>> {
+        let mut unheld: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (at, owner) in &self.base.keys {
+            if owner.is_none() && !self.kept.keys.contains_key(at) {
+                unheld.entry(at.0).or_default().push(at.1.as_str());
+            }
+        }
+        unheld
     }
 
     /// The rows to write, each with what the tables hold of it now, the entries for the ledger, and the requests to remember.

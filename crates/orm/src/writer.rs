@@ -406,7 +406,7 @@ async fn uncommitted(
         })?;
         lock = then;
     };
-    if work.is_stale || overtaken(&tx, jobs, &results, &seen).await? {
+    if work.is_stale || overtaken(&tx, jobs, &results, &seen).await? || appeared(&tx, &work).await? {
         return Err(Error::concurrent().into());
     }
     let mut changes = work.finish()?;
@@ -506,6 +506,20 @@ async fn overtaken(
         return Ok(false);
     }
     Ok(requests(tx, jobs).await?.keys().any(|at| !seen.contains_key(at)))
+}
+
+/// Whether a key is held now that nobody held when it was looked up. PostgreSQL looks and waits in one statement: the record that had
+/// one key may have let it go for another meanwhile, and the statement finds neither. SQLite lets nobody write meanwhile.
+async fn appeared(tx: &DatabaseTransaction, work: &Work) -> Result<bool, Fault> {
+    if tx.get_database_backend() != DbBackend::Postgres {
+        return Ok(false);
+    }
+    for (table, keys) in work.unheld() {
+        if tables::is_any_held(tx, table, &keys).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The new requests of jobs, to be remembered.

@@ -42,7 +42,7 @@ enum Etag {
 }
 
 /// The edit of a row of an import that speaks of what it sets.
-fn imported(store: &Store, cx: &Cx, item: Organization) -> Planned {
+pub fn imported(store: &Store, cx: &Cx, item: Organization) -> Planned {
     let mask = import::mask::<Institutes>(&[], &item).unwrap();
     let stamp = Stamp {
         reason: "a file".to_owned(),

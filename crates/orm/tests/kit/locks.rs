@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use crate::audit;
 use crate::collections::Institutes;
 use crate::ground::{self, Ground, Kind, Read, call, cx, execute, make, number, query, wait};
+use crate::history::imported;
 use crate::writers::{hold, named, soon};
 
 fn id(item: &Organization) -> String {
@@ -177,5 +178,40 @@ fn a_statement_that_takes_too_long_and_a_lock_that_is_not_given_are_told_apart()
             assert!(audit::check(&db).await.is_empty() && query(&db, "SELECT 1 FROM ledger").await.is_empty());
             make::<Institutes>(&store, named("in time", &[])).await;
         }
+    });
+}
+
+#[test]
+fn a_row_of_an_import_finds_a_record_that_lets_one_key_go_for_another_meanwhile() {
+    wait(async {
+        let (ground, db) = Ground::new(Kind::Postgres).await;
+        let stores = [ground::store(&db), ground::store(&ground.open().await)].map(Arc::new);
+        let record = make::<Institutes>(&stores[0], named("A", &["4"])).await;
+        let other = ground.open().await;
+        let held = hold(&other).await;
+        let at = id(&record);
+        let first = begin(&stores[0], move |work| {
+            let mut item = work.get::<Institutes>(&at)?.unwrap();
+            item.identifiers = named("A", &["1"]).identifiers;
+            work.update::<Institutes>(&cx("user:x"), &Stamp::new("update"), &item)
+        });
+        expect_waiting(&other, 1).await;
+        // It has no name: where it finds nobody it is refused. It waits for the record that has the first of its keys.
+        let store = Arc::clone(&stores[1]);
+        let row = Organization {
+            city: "青岛".to_owned(),
+            ..named("", &["4", "1"])
+        };
+        let second = tokio::spawn(async move {
+            let edit = imported(&store, &cx("user:importer"), row);
+            let mut done = store.change_each(&cx("user:importer"), [edit]).await.unwrap();
+            done.pop().unwrap()
+        });
+        expect_waiting(&other, 2).await;
+        held.rollback().await.unwrap();
+        first.await.unwrap().unwrap();
+        let found = second.await.unwrap().unwrap().decode::<Institutes>().unwrap();
+        assert_eq!((found.name, found.city.as_str()), (record.name, "青岛"));
+        audit::check(&db).await;
     });
 }
