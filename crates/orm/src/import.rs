@@ -13,7 +13,7 @@ use crate::cx::Cx;
 use crate::draft::Draft;
 use crate::error::{Class, Error, Result};
 use crate::layer::Asks;
-use crate::resource::{self, Collection, Fit, HEAD_FIELDS};
+use crate::resource::{self, Collection, Fit, HEAD_FIELDS, Key};
 use crate::rules::expect_no_cycle;
 use crate::seen::{Turn, Verdict};
 use crate::store::{Mask, Store, refused, settled, unsound};
@@ -51,17 +51,22 @@ pub fn row<C: Collection>(
     let mut asks = Asks::default();
     let title = Some(C::title(&canonical)).filter(|title| C::BY_NAME && !title.trim().is_empty());
     let title = title.map(text::fold);
-    let keys = C::keys(&canonical);
-    let is_nameless = C::BY_NAME && name.is_empty() && keys.iter().all(|key| key.claim);
-    let is_bare = !C::BY_NAME && !C::is_sought(&canonical) && keys.iter().all(|key| key.claim);
+    let with_stored = |key: Key| Ok::<_, Error>((key.stored(vault)?, key));
+    let keys: Vec<(String, Key)> = C::keys(&canonical)
+        .into_iter()
+        .map(with_stored)
+        .collect::<Result<_>>()?;
+    let has_none = keys.iter().all(|(_, key)| key.claim);
+    let is_nameless = C::BY_NAME && name.is_empty() && has_none;
+    let is_bare = !C::BY_NAME && !C::is_sought(&canonical) && has_none;
     // It can be known by its keys and its name alone, and may be made by them.
     let is_plain = name.is_empty() && !is_bare;
     let draft = if let Some(id) = kind.id(&name) {
         asks.row(kind, id.to_owned());
         None
     } else {
-        for key in &keys {
-            asks.key(kind, key.stored(vault)?);
+        for (stored, _) in &keys {
+            asks.key(kind, stored.clone());
         }
         if let Some(title) = &title {
             asks.name(kind, title.clone());
@@ -79,17 +84,24 @@ pub fn row<C: Collection>(
     let is_plain = is_plain && turn.meant().is_none();
     let said = canonical.encode_to_vec();
     let edit: Edit = Box::new(move |work| {
+        let made = |work: &mut Work, answer: Answer| {
+            let by_name = title.as_deref().filter(|_| is_nameless);
+            let answer = kept::<C>(&turn, work, answer, &said, ("", by_name))?;
+            if work.is_dry_run() && !work.is_waiting() && turn.is_made(kind, &keys, &said)? {
+                work.forget();
+                return Ok(Answer {
+                    outcome: Outcome::Unchanged,
+                    name: String::new(),
+                    ..answer
+                });
+            }
+            Ok(answer)
+        };
         if let (Some(Ok(draft)), true) = (&draft, is_plain)
             && let Some(answer) = work.make_if_unknown(draft, title.as_deref())?
         {
             C::may_stand(work, None, &canonical)?;
-            return kept::<C>(
-                &turn,
-                work,
-                answer,
-                &said,
-                ("", title.as_deref().filter(|_| is_nameless)),
-            );
+            return made(work, answer);
         }
         let found = match meant_before::<C>(work, &turn)? {
             Some((record, way)) => Found::One(Box::new(record), way),
@@ -121,13 +133,7 @@ pub fn row<C: Collection>(
             };
             let answer = answer?;
             C::may_stand(work, None, &canonical)?;
-            return kept::<C>(
-                &turn,
-                work,
-                answer,
-                &said,
-                ("", title.as_deref().filter(|_| is_nameless)),
-            );
+            return made(work, answer);
         };
         let name = head_of(&stored)?.name;
         let called = C::title(&stored).to_owned();

@@ -14,7 +14,7 @@ use crate::earlier::Decision;
 use crate::error::{Class, Error, Result};
 use crate::id::Id;
 use crate::import::verdict;
-use crate::resource::{self, Collection};
+use crate::resource::{self, Collection, Key, Kind};
 use crate::work::Work;
 use crate::{text, wire};
 
@@ -370,6 +370,36 @@ impl Turn {
         Ok(answer)
     }
 
+    /// For a row of a dry run that would make a record: whether an earlier one would have made it already, by its keys, and said the
+    /// same. What one stream would make, the next one finds so.
+    ///
+    /// # Errors
+    /// Where it said something else, or only took a key that nobody else can have.
+    pub(crate) fn is_made(&self, kind: &Kind, keys: &[(String, Key)], said: &[u8]) -> Result<bool> {
+        let mut run = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let said = run.said(said);
+        let (mut is_made, mut fresh) = (false, Vec::new());
+        for (stored, key) in keys {
+            // No resource name has this in it.
+            let at = run.record(&format!("{}\n{stored}", kind.table));
+            match run.records.get(&at).filter(|first| self.is_behind(first.place)) {
+                Some(first) if key.claim => return Err(held_by_row(kind, key, first.row)),
+                Some(first) if first.said != said => return Err(twice(first.row, String::new(), "")),
+                Some(_) => is_made = true,
+                None => fresh.push(at),
+            }
+        }
+        let first = First {
+            place: self.place,
+            row: self.row,
+            said,
+        };
+        if !is_made && run.records.len() + fresh.len() <= MOST {
+            run.records.extend(fresh.into_iter().map(|at| (at, first)));
+        }
+        Ok(is_made)
+    }
+
     /// Says that an earlier row meant this record and said something else, where one did.
     pub(crate) fn expect_once(&self, name: &str, said: &[u8], called: &str) -> Result<()> {
         let run = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -506,6 +536,13 @@ fn twice(row: i64, name: String, called: &str) -> Error {
         display_name: called.to_owned(),
     };
     Error::new(Class::Invalid, "ROW_TWICE", said).held_by(vec![holder])
+}
+
+/// A record that an earlier row of a dry run would make has the key that this one would take.
+fn held_by_row(kind: &Kind, key: &Key, row: i64) -> Error {
+    let (field, said) = (&key.field, format!("what row {row} makes has it already"));
+    Error::new(Class::AlreadyExists, "IDENTIFIER_TAKEN", format!("{field}: {said}"))
+        .at(format!("{}.{field}", kind.singular), said)
 }
 
 /// The keys of a record that are not sealed, and are no claims.

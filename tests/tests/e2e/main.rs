@@ -33,6 +33,7 @@ mod disk;
 mod divided;
 mod documents;
 mod drafts;
+mod dry_streams;
 mod due_work;
 mod duplicates;
 mod eligibility;

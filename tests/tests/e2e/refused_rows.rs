@@ -30,22 +30,22 @@ fn named(display_name: &str) -> OrganizationReference {
     }
 }
 
-fn dry(validate_only: bool) -> Option<ImportSettings> {
-    Some(ImportSettings {
+fn dry(validate_only: bool) -> ImportSettings {
+    ImportSettings {
         validate_only,
         ..ImportSettings::default()
-    })
+    }
 }
 
-type Answer = (Vec<RowOutcome>, Vec<CreatedReference>);
+pub type Answer = (Vec<RowOutcome>, Vec<CreatedReference>);
 
 macro_rules! imports {
     ($name:ident, $client:ident, $method:ident, $request:ident, $field:ident, $item:ty) => {
-        async fn $name(register: &Register, rows: &[$item], validate_only: bool) -> Answer {
+        pub async fn $name(register: &Register, rows: &[$item], settings: ImportSettings) -> Answer {
             let rows: Vec<_> = (1..)
                 .zip(rows)
                 .map(|(row, item)| $request {
-                    settings: dry(validate_only).filter(|_| row == 1),
+                    settings: Some(settings.clone()).filter(|_| row == 1),
                     row,
                     $field: Some(item.clone()),
                 })
@@ -80,7 +80,7 @@ fn lab(display_name: &str, number: &str, host: OrganizationReference) -> Lab {
     }
 }
 
-fn employed(display_name: &str, identifiers: Vec<Identifier>, employer: &str) -> Talent {
+pub fn employed(display_name: &str, identifiers: Vec<Identifier>, employer: &str) -> Talent {
     Talent {
         display_name: display_name.to_owned(),
         identifiers,
@@ -92,7 +92,7 @@ fn employed(display_name: &str, identifiers: Vec<Identifier>, employer: &str) ->
     }
 }
 
-fn award(number: &str, year: i32, of: &str) -> Award {
+pub fn award(number: &str, year: i32, of: &str) -> Award {
     Award {
         title: "虚构的成果".to_owned(),
         number: number.to_owned(),
@@ -110,7 +110,7 @@ fn award(number: &str, year: i32, of: &str) -> Award {
     }
 }
 
-async fn prepared(store: Store) -> Register {
+pub async fn prepared(store: Store) -> Register {
     let register = Register::start(store).await;
     let request = CreateSchemeRequest {
         scheme: Some(Scheme {
@@ -145,7 +145,7 @@ async fn prepared(store: Store) -> Register {
     register
 }
 
-fn recognised(programme: &str, number: &str, employer: &str) -> TalentDesignation {
+pub fn recognised(programme: &str, number: &str, employer: &str) -> TalentDesignation {
     TalentDesignation {
         talent: Some(mingce_proto::registry::TalentReference {
             identifier: Some(identifier("1")),
@@ -164,7 +164,7 @@ fn recognised(programme: &str, number: &str, employer: &str) -> TalentDesignatio
 }
 
 /// How rows ended: the reason of those that were refused.
-fn ends(outcomes: &[RowOutcome]) -> Vec<String> {
+pub fn ends(outcomes: &[RowOutcome]) -> Vec<String> {
     let end = |outcome: &RowOutcome| match outcome.problems.first() {
         Some(problem) => problem.reason.clone(),
         None => outcome
@@ -232,10 +232,10 @@ async fn a_row_that_is_refused_makes_no_organization(store: Store) {
     ];
     for validate_only in [true, false] {
         let answers = [
-            labs(&register, &of_labs, validate_only).await,
-            talents(&register, &of_talents, validate_only).await,
-            designations(&register, &of_designations, validate_only).await,
-            awards(&register, &of_awards, validate_only).await,
+            labs(&register, &of_labs, dry(validate_only)).await,
+            talents(&register, &of_talents, dry(validate_only)).await,
+            designations(&register, &of_designations, dry(validate_only)).await,
+            awards(&register, &of_awards, dry(validate_only)).await,
         ];
         for ((answer, expected), host) in answers
             .iter()
@@ -269,7 +269,7 @@ async fn what_a_refused_row_names_another_row_makes_with_what_it_says(store: Sto
         lab("五号实验室", "5", named("乙大学")),
     ];
     for validate_only in [true, false] {
-        let answer = labs(&register, &rows, validate_only).await;
+        let answer = labs(&register, &rows, dry(validate_only)).await;
         let ended = ends(&answer.0);
         assert_eq!(ended.iter().filter(|end| *end == "CREATED").count(), 3, "{ended:?}");
         let mut all = made(&answer);
@@ -279,7 +279,7 @@ async fn what_a_refused_row_names_another_row_makes_with_what_it_says(store: Sto
         assert_eq!(first.key, "甲大学|", "dry {validate_only}");
     }
     assert_eq!(count(&register).await, 2);
-    let again = labs(&register, &rows, false).await;
+    let again = labs(&register, &rows, dry(false)).await;
     assert_eq!(made(&again), Vec::<&str>::new());
     assert_eq!(
         ends(&again.0).iter().filter(|end| *end == "UNCHANGED").count(),
@@ -339,7 +339,7 @@ async fn outcomes_name_what_they_are_about(store: Store) {
             ..lab("一号实验室", "1", named("甲大学"))
         },
     ];
-    let first = labs(&register, &rows, false).await.0;
+    let first = labs(&register, &rows, dry(false)).await.0;
     assert_eq!(ends(&first), ["CREATED", "RECORDS_DISAGREE", "ROW_TWICE"]);
     for (outcome, name) in first.iter().zip(["一号实验室", "", ""]) {
         assert_eq!(outcome.display_name, name);
@@ -361,7 +361,7 @@ async fn outcomes_name_what_they_are_about(store: Store) {
         }],
         ..lab("一号重点实验室", "1", named("甲大学"))
     };
-    let again = labs(&register, &[renamed], false).await.0;
+    let again = labs(&register, &[renamed], dry(false)).await.0;
     assert_eq!(
         (again[0].outcome(), again[0].display_name.as_str()),
         (Outcome::Updated, "一号重点实验室")
@@ -373,7 +373,7 @@ async fn outcomes_name_what_they_are_about(store: Store) {
             display_name: "一号重点实验室".to_owned(),
             ..Lab::default()
         }],
-        true,
+        dry(true),
     )
     .await
     .0;
@@ -386,12 +386,12 @@ async fn outcomes_name_what_they_are_about(store: Store) {
         identity_document: "E98765432".to_owned(),
         ..employed("丙三立", vec![], "甲大学")
     };
-    let who = talents(&register, std::slice::from_ref(&sealed), false).await.0;
+    let who = talents(&register, std::slice::from_ref(&sealed), dry(false)).await.0;
     let wrong = Talent {
         display_name: "丁四平".to_owned(),
         ..sealed
     };
-    let told = talents(&register, &[wrong], false).await.0;
+    let told = talents(&register, &[wrong], dry(false)).await.0;
     assert_eq!(ends(&told), ["RECORDS_DISAGREE"]);
     assert_eq!(told[0].problems[0].holders[0].name, who[0].name);
     assert!(!format!("{told:?}").contains("98765432"), "{told:?}");
