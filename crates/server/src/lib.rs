@@ -19,6 +19,7 @@ pub mod telemetry;
 
 mod accept;
 mod access;
+mod again;
 mod answer;
 mod crowd;
 mod deadline;

@@ -15,12 +15,13 @@ use mingce_orm::store::{inbound, named};
 use mingce_orm::texts::cleaned;
 use mingce_orm::{Call, Class, Collection, Cx, Edit, Error, Mask, Stamp, Store, Violation, Work};
 use mingce_proto::codec::Reply;
-use mingce_proto::registry::row_outcome::{Holder, Outcome, Problem};
+use mingce_proto::registry::row_outcome::{Holder, Problem};
 use mingce_proto::registry::{AssumedRecord, CreatedReference, Import, ImportSettings, RowOutcome};
 use mingce_proto::{Validate, budget};
 use prost::Message;
 use tonic::{Status, Streaming};
 
+use crate::again::Again;
 use crate::kept::Keeper;
 use crate::piece::take;
 use crate::references::Notes;
@@ -28,7 +29,7 @@ use crate::sought::Looking;
 use crate::{runs, status};
 
 /// How many rows are prepared and written together.
-const PIECE: usize = 1000;
+pub(crate) const PIECE: usize = 1000;
 /// The same in bytes of memory, decoded.
 const PIECE_MEMORY: usize = 16 << 20;
 /// How many rows of a dry run are tried before what is not needed of them is let go.
@@ -41,10 +42,6 @@ const STREAM_BYTES: usize = 64 << 20;
 const REHEARSED: usize = 24 << 20;
 /// How many bytes of memory may be taken by what the rows of a stream became. Encoded it is less than the 4 MiB that clients take.
 const OUTCOMES: usize = 6 << 20;
-/// How many bytes of rows are kept that name what is not there, to be taken once more.
-const AGAIN_BYTES: usize = 4 << 20;
-/// How often those are taken at most, on the average.
-const AGAIN_ROUNDS: usize = 16;
 /// How many records one stream may have assumed.
 const ASSUMED: usize = 20_000;
 /// A resource on its way in.
@@ -479,74 +476,6 @@ async fn take_all<C: Collection, M>(
     outcomes.extend(length.outcomes(piece, session)?);
     again.take_all(service, cx, session, keeper, &mut outcomes).await?;
     Ok(outcomes)
-}
-
-/// Rows that name what is not there, each with the place of its outcome: a row behind them may make it.
-struct Again<C: Collection> {
-    rows: Vec<(usize, Row<C>)>,
-    bytes: usize,
-}
-
-impl<C: Collection> Default for Again<C> {
-    fn default() -> Self {
-        Self {
-            rows: Vec::new(),
-            bytes: 0,
-        }
-    }
-}
-
-impl<C: Collection> Again<C> {
-    /// Keeps rows of a piece whose outcomes begin at a place, while there is room.
-    fn add(&mut self, from: usize, rows: Vec<(usize, Row<C>)>) {
-        for (place, row) in rows {
-            self.bytes += row.resource.encoded_len();
-            if self.bytes > AGAIN_BYTES {
-                return;
-            }
-            self.rows.push((from + place, row));
-        }
-    }
-
-    /// Takes them once more, until none of them is taken: a row behind them may name what they make.
-    async fn take_all(
-        mut self,
-        service: &impl Prepare<C>,
-        cx: &Cx,
-        session: &mut Session,
-        keeper: &mut Keeper,
-        outcomes: &mut [RowOutcome],
-    ) -> Result<(), Error> {
-        // A list of each child before its parent would go on for as long as it is long.
-        let mut room = AGAIN_ROUNDS * self.rows.len();
-        let mut is_done = self.rows.is_empty();
-        while !is_done && room >= self.rows.len() {
-            is_done = true;
-            room -= self.rows.len();
-            let mut all = std::mem::take(&mut self.rows).into_iter().peekable();
-            while all.peek().is_some() {
-                let (places, rows): (Vec<usize>, Vec<Row<C>>) = all.by_ref().take(PIECE).unzip();
-                let (piece, left) = take(service, cx, session, rows).await?;
-                keeper.decided(&mut session.decided);
-                keeper.note_now_and_then().await?;
-                let at = |place: usize| places.get(place).copied();
-                self.rows
-                    .extend(left.into_iter().filter_map(|(place, row)| Some((at(place)?, row))));
-                for (place, outcome) in places.iter().zip(piece) {
-                    let is_refused = outcome.outcome() == Outcome::Refused;
-                    is_done &= is_refused;
-                    if !is_refused {
-                        keeper.recount(&outcome);
-                    }
-                    if let Some(known) = outcomes.get_mut(*place) {
-                        *known = outcome;
-                    }
-                }
-            }
-            is_done |= self.rows.is_empty();
-        }
-        Ok(())
-    }
 }
 
 /// How long a stream is so far.
