@@ -148,21 +148,10 @@ impl Keeper {
         let runtime = tokio::runtime::Handle::try_current().ok()?;
         let (store, cx) = (self.store.clone(), self.now());
         let (tried, answer) = oneshot::channel();
-        runtime.spawn(async move {
-            let mut tried = Some(tried);
-            for pause in PAUSES {
-                let noted = store.note_import(&cx, &name, fresh.clone(), Some(ended)).await;
-                tried.take().map(|tried| tried.send(()));
-                let Err(error) = noted else { return };
-                let why = error.detail().unwrap_or(error.message());
-                tracing::warn!("it was not noted how an import ended: {why}");
-                // Of others it is not known that nothing was written.
-                if error.class() != Class::Exhausted {
-                    return;
-                }
-                tokio::time::sleep(pause).await;
-            }
-        });
+        runtime.spawn(noted_once_there_is_room(tried, move || {
+            let (store, cx, name, fresh) = (store.clone(), cx.clone(), name.clone(), fresh.clone());
+            async move { store.note_import(&cx, &name, fresh, Some(ended)).await }
+        }));
         Some(answer)
     }
 
@@ -193,9 +182,75 @@ impl Drop for Keeper {
     }
 }
 
+/// Notes an end, and where the database has no room tries it again for some time. Tells when it was tried once.
+async fn noted_once_there_is_room<F>(tried: oneshot::Sender<()>, mut note: impl FnMut() -> F)
+where
+    F: Future<Output = Result<(), Error>>,
+{
+    let mut tried = Some(tried);
+    for pause in PAUSES {
+        let noted = note().await;
+        tried.take().map(|tried| tried.send(()));
+        let Err(error) = noted else { return };
+        let why = error.detail().unwrap_or(error.message());
+        tracing::warn!("it was not noted how an import ended: {why}");
+        // Of others it is not known that nothing was written.
+        if error.class() != Class::Exhausted {
+            return;
+        }
+        tokio::time::sleep(pause).await;
+    }
+}
+
 fn nothing(collection: &str) -> ImportCounts {
     ImportCounts {
         collection: collection.to_owned(),
         ..ImportCounts::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(class: Class) -> Result<(), Error> {
+        Err(Error::new(class, "DATABASE_FULL", "of a test"))
+    }
+
+    /// After how many seconds it is tried to note an end, while each try answers this and further ones the last of them.
+    async fn tries(answers: &[Result<(), Error>]) -> Vec<u64> {
+        let begun = tokio::time::Instant::now();
+        let (tried, answer) = oneshot::channel();
+        let mut tries = Vec::new();
+        let note = || {
+            let answer = answers.get(tries.len()).or(answers.last()).cloned();
+            tries.push(begun.elapsed().as_secs());
+            std::future::ready(answer.unwrap_or(Ok(())))
+        };
+        let told = async {
+            answer.await.expect("nobody was told");
+            begun.elapsed().as_secs()
+        };
+        let ((), told) = tokio::join!(noted_once_there_is_room(tried, note), told);
+        assert_eq!(told, 0, "the caller waits for one try");
+        tries
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_end_is_tried_again_while_there_is_no_room_and_not_for_ever() {
+        let full = || refused(Class::Exhausted);
+        assert_eq!(tries(&[Ok(())]).await, [0]);
+        assert_eq!(tries(&[full(), Ok(())]).await, [0, 1]);
+        assert_eq!(tries(&[full(), full(), full(), Ok(())]).await, [0, 1, 5, 21]);
+        assert_eq!(tries(&[full()]).await, [0, 1, 5, 21]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_end_that_may_be_noted_is_not_tried_again() {
+        for class in [Class::Internal, Class::Unavailable, Class::Precondition] {
+            assert_eq!(tries(&[refused(class)]).await, [0], "{class:?}");
+        }
+        let then = [refused(Class::Exhausted), refused(Class::Unavailable), Ok(())];
+        assert_eq!(tries(&then).await, [0, 1]);
     }
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use mingce_e2e::disk_faults::{DiskFaults, ERRORS, WRITES};
 use mingce_e2e::{Register, Store, failure, on_both_stores};
 use mingce_proto::labs::{ImportLabsRequest, ImportOrganizationsRequest, Lab, ListOrganizationsRequest, Organization};
 use mingce_proto::registry::row_outcome::Outcome;
@@ -22,10 +23,16 @@ on_both_stores!(
     an_import_that_is_refused_has_failed,
     an_import_whose_caller_leaves_is_interrupted,
     an_import_whose_server_is_killed_is_interrupted,
+    an_end_for_which_there_was_no_room_is_noted_once_there_is,
     imports_are_listed_with_filters_and_pages,
     the_rows_of_a_part_may_mean_what_those_of_another_meant,
     a_run_is_known_after_a_restart_and_however_many_others_there_are,
 );
+
+/// From now on PostgreSQL has no room for what is written of an import.
+const NO_ROOM: &str = "CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS \
+    $$ BEGIN RAISE EXCEPTION 'no room' USING ERRCODE = '53100'; END $$; \
+    CREATE TRIGGER no_room BEFORE INSERT OR UPDATE ON imports FOR EACH ROW EXECUTE FUNCTION no_room()";
 
 pub fn write(register: &Register, name: &str, text: &str) {
     fs::write(register.beside().join(name), text).unwrap();
@@ -67,9 +74,13 @@ fn of_run(run: &str, part: i32) -> ImportSettings {
 }
 
 fn rows(settings: ImportSettings, organizations: &[Organization]) -> Vec<ImportOrganizationsRequest> {
+    rows_from(1, settings, organizations)
+}
+
+fn rows_from(first: i64, settings: ImportSettings, organizations: &[Organization]) -> Vec<ImportOrganizationsRequest> {
     let mut rows: Vec<_> = organizations
         .iter()
-        .zip(1..)
+        .zip(first..)
         .map(|(organization, row)| ImportOrganizationsRequest {
             settings: None,
             row,
@@ -81,7 +92,17 @@ fn rows(settings: ImportSettings, organizations: &[Organization]) -> Vec<ImportO
 }
 
 pub async fn sent(register: &Register, settings: ImportSettings, organizations: &[Organization]) -> Vec<RowOutcome> {
-    let rows = rows(settings, organizations);
+    sent_from(1, register, settings, organizations).await
+}
+
+/// The same of rows whose numbers in the file begin with this one.
+pub async fn sent_from(
+    first: i64,
+    register: &Register,
+    settings: ImportSettings,
+    organizations: &[Organization],
+) -> Vec<RowOutcome> {
+    let rows = rows_from(first, settings, organizations);
     let answer = register.labs().import_organizations(tokio_stream::iter(rows)).await;
     answer.unwrap().into_inner().outcomes
 }
@@ -316,6 +337,37 @@ async fn an_import_whose_server_is_killed_is_interrupted(store: Store) {
             .await,
     );
     assert_eq!(refused.is(), (Code::FailedPrecondition, "IMPORT_UNDONE"), "{refused:?}");
+}
+
+async fn an_end_for_which_there_was_no_room_is_noted_once_there_is(store: Store) {
+    // The log of SQLite cannot be made longer; PostgreSQL says that its disk is full.
+    let disk = DiskFaults::new("register.db-wal$");
+    let mut register = Register::prepare(store, &[]).await;
+    if store == Store::Sqlite {
+        register.set_environment(disk.environment());
+    }
+    register.restart();
+    let (more, call) = under_way(&register).await;
+    match store {
+        Store::Sqlite => disk.fail(WRITES, 1, u64::MAX, ERRORS[1]),
+        Store::Postgres => register.execute(NO_ROOM).await,
+    }
+    // All rows were sent.
+    drop(more);
+    let until = Instant::now() + Duration::from_secs(10);
+    while !register.stderr().contains("it was not noted how an import ended") {
+        assert!(Instant::now() < until, "there was room: {}", register.stderr());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(newest(&register).await.state(), ImportState::Running);
+    match store {
+        Store::Sqlite => assert!(disk.heal() > 0),
+        Store::Postgres => register.execute("DROP TRIGGER no_room ON imports").await,
+    }
+    let import = becomes(&register, ImportState::Done).await;
+    assert_eq!((import.counts[0].created, import.counts[0].refused), (1000, 0));
+    assert!(import.first_sequence > 0 && import.end_time.is_some());
+    call.shutdown_background();
 }
 
 async fn imports_are_listed_with_filters_and_pages(store: Store) {

@@ -71,6 +71,7 @@ mod relations;
 mod replayed;
 mod rounds;
 mod rules;
+mod same_file;
 mod sample;
 mod sealed;
 mod services;
