@@ -16,7 +16,7 @@ use crate::names::enum_values;
 use crate::read::List;
 use crate::resource::{Cell, Collection, Field, Key, Shape};
 use crate::schema::Sql::{Integer, Text};
-use crate::seen::Seen;
+use crate::seen::{Fresh, Seen};
 use crate::statement::first;
 use crate::steps::Put;
 use crate::store::Store;
@@ -217,7 +217,8 @@ fn add(import: &mut Import, more: &ImportCounts) -> Result<()> {
     counts.created += more.created;
     counts.updated += more.updated;
     counts.unchanged += more.unchanged;
-    counts.refused += more.refused;
+    // A row that is taken later is not refused any more; nobody can say so of more rows than there were.
+    counts.refused = counts.refused.saturating_add(more.refused).max(0);
     counts.created_references += more.created_references;
     Ok(())
 }
@@ -326,12 +327,25 @@ impl Store {
     ///
     /// # Errors
     /// Where the import was taken back meanwhile.
-    pub async fn note_import(&self, cx: &Cx, name: &str, noted: Noted, ended: Option<Ended>) -> Result<()> {
-        let (at, name, more) = (cx.clone(), name.to_owned(), noted.counts);
-        let fresh = noted.seen.and_then(|seen| {
-            let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-            seen.take_fresh()
-        });
+    pub async fn note_import(&self, cx: &Cx, name: &str, noted: &Noted, ended: Option<Ended>) -> Result<()> {
+        let of_run = |seen: &Arc<Mutex<Seen>>| seen.lock().unwrap_or_else(PoisonError::into_inner).take_fresh();
+        let fresh = noted.seen.as_ref().and_then(of_run);
+        let done = self.note_seen(cx, name, (noted, fresh.as_ref()), ended).await;
+        if let (Err(_), Some(fresh), Some(seen)) = (&done, fresh, &noted.seen) {
+            // The next note has it. Kept twice it says the same.
+            seen.lock().unwrap_or_else(PoisonError::into_inner).put_back(fresh);
+        }
+        done
+    }
+
+    async fn note_seen(
+        &self,
+        cx: &Cx,
+        name: &str,
+        (noted, fresh): (&Noted, Option<&Fresh>),
+        ended: Option<Ended>,
+    ) -> Result<()> {
+        let (at, name, more) = (cx.clone(), name.to_owned(), noted.counts.clone());
         let decided = earlier::noted(&noted.decided);
         let seen = (fresh.is_some() || !decided.is_empty()).then(|| {
             Arc::new(SeenNote {
@@ -340,7 +354,7 @@ impl Store {
                 part: noted.part,
                 note: Id::new(at.now).to_string(),
                 time: at.now,
-                seen: fresh.unwrap_or_default(),
+                seen: fresh.map(Fresh::notes).unwrap_or_default(),
                 decided,
                 rows: earlier::bounds(&noted.decided),
             })

@@ -176,33 +176,19 @@ impl Seen {
     }
 
     /// What was seen since this was asked last, to be kept; `None` where that is nothing.
-    pub(crate) fn take_fresh(&mut self) -> Option<Vec<u8>> {
-        let (fresh, doubts) = (std::mem::take(&mut self.fresh), std::mem::take(&mut self.fresh_doubts));
-        if fresh.is_empty() && doubts.is_empty() {
-            return None;
-        }
-        let halves = |key: u128| [u64::try_from(key >> 64), u64::try_from(key & u128::from(u64::MAX))];
-        let halves = |key: u128| halves(key).map(std::result::Result::unwrap_or_default);
-        let records = fresh.into_iter().map(|(key, first)| NotedRecord {
-            key: halves(key).to_vec(),
-            place: first.place as u64,
-            row: first.row,
-            said: first.said,
-        });
-        let doubts = doubts.into_iter().map(|((_, keys), doubt)| NotedDoubt {
-            keys: keys.into_iter().flat_map(halves).collect(),
-            place: doubt.place as u64,
-            row: doubt.row,
-            verdict: doubt.verdict as u32,
-            record: doubt.record.map(|key| halves(key).to_vec()).unwrap_or_default(),
-            said: doubt.said.to_vec(),
-        });
-        let notes = Notes {
-            key: self.key.to_vec(),
-            records: records.collect(),
-            doubts: doubts.collect(),
+    pub(crate) fn take_fresh(&mut self) -> Option<Fresh> {
+        let fresh = Fresh {
+            key: self.key,
+            records: std::mem::take(&mut self.fresh),
+            doubts: std::mem::take(&mut self.fresh_doubts),
         };
-        Some(notes.encode_to_vec())
+        (!fresh.records.is_empty() || !fresh.doubts.is_empty()).then_some(fresh)
+    }
+
+    /// Takes back what could not be kept.
+    pub(crate) fn put_back(&mut self, fresh: Fresh) {
+        self.fresh.extend(fresh.records);
+        self.fresh_doubts.extend(fresh.doubts);
     }
 
     /// What was seen, from what was kept of it.
@@ -259,6 +245,42 @@ impl Seen {
             };
             self.records.insert(self.record(name), first);
         }
+    }
+}
+
+/// What was seen and is not kept yet.
+#[derive(Debug)]
+pub(crate) struct Fresh {
+    key: [u8; KEY],
+    records: HashMap<u128, First>,
+    doubts: BTreeMap<(usize, Vec<u128>), Arc<Doubt>>,
+}
+
+impl Fresh {
+    /// As it is kept.
+    pub(crate) fn notes(&self) -> Vec<u8> {
+        let halves = |key: u128| [u64::try_from(key >> 64), u64::try_from(key & u128::from(u64::MAX))];
+        let halves = |key: u128| halves(key).map(std::result::Result::unwrap_or_default);
+        let records = self.records.iter().map(|(key, first)| NotedRecord {
+            key: halves(*key).to_vec(),
+            place: first.place as u64,
+            row: first.row,
+            said: first.said,
+        });
+        let doubts = self.doubts.iter().map(|((_, keys), doubt)| NotedDoubt {
+            keys: keys.iter().copied().flat_map(halves).collect(),
+            place: doubt.place as u64,
+            row: doubt.row,
+            verdict: doubt.verdict as u32,
+            record: doubt.record.map(|key| halves(key).to_vec()).unwrap_or_default(),
+            said: doubt.said.to_vec(),
+        });
+        let notes = Notes {
+            key: self.key.to_vec(),
+            records: records.collect(),
+            doubts: doubts.collect(),
+        };
+        notes.encode_to_vec()
     }
 }
 
@@ -378,14 +400,16 @@ impl Turn {
     pub(crate) fn is_made(&self, kind: &Kind, keys: &[(String, Key)], said: &[u8]) -> Result<bool> {
         let mut run = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let said = run.said(said);
-        let (mut is_made, mut fresh) = (false, Vec::new());
-        for (stored, key) in keys {
+        let mut fresh = Vec::new();
+        // Claims last: it may be the same record that has them.
+        let (claims, own): (Vec<_>, Vec<_>) = keys.iter().partition(|(_, key)| key.claim);
+        for (stored, key) in own.into_iter().chain(claims) {
             // No resource name has this in it.
             let at = run.record(&format!("{}\n{stored}", kind.table));
             match run.records.get(&at).filter(|first| self.is_behind(first.place)) {
                 Some(first) if key.claim => return Err(held_by_row(kind, key, first.row)),
                 Some(first) if first.said != said => return Err(twice(first.row, String::new(), "")),
-                Some(_) => is_made = true,
+                Some(_) => return Ok(true),
                 None => fresh.push(at),
             }
         }
@@ -394,10 +418,10 @@ impl Turn {
             row: self.row,
             said,
         };
-        if !is_made && run.records.len() + fresh.len() <= MOST {
+        if run.records.len() + fresh.len() <= MOST {
             run.records.extend(fresh.into_iter().map(|at| (at, first)));
         }
-        Ok(is_made)
+        Ok(false)
     }
 
     /// Says that an earlier row meant this record and said something else, where one did.
@@ -580,8 +604,8 @@ mod tests {
             said: Box::from(&b"another"[..]),
         });
         seen.fresh_doubts.insert((4, vec![record, 1]), doubt);
-        let notes = seen.take_fresh().unwrap_or_default();
-        assert_eq!(seen.take_fresh(), None);
+        let notes = seen.take_fresh().unwrap().notes();
+        assert!(seen.take_fresh().is_none());
         let again = Seen::of_notes(&[notes])?;
         let known = again
             .records

@@ -43,6 +43,8 @@ pub(crate) struct Keeper {
     seen: Option<Arc<Mutex<Seen>>>,
     /// Which part they are of.
     part: i32,
+    /// Its rows were counted as refused in an earlier call.
+    is_retry: bool,
     /// What was decided of some, and is not noted yet.
     decided: Vec<DecidedRow>,
 }
@@ -61,6 +63,7 @@ impl Keeper {
             noted: Instant::now(),
             seen: None,
             part: 0,
+            is_retry: false,
             decided: Vec::new(),
         }
     }
@@ -69,7 +72,7 @@ impl Keeper {
     pub(crate) async fn begin(&mut self, settings: &ImportSettings) -> Result<Import, Error> {
         let import = self.store.begin_import(&self.cx, settings, self.collection).await?;
         import.name.clone_into(&mut self.name);
-        self.part = settings.part;
+        (self.part, self.is_retry) = (settings.part, settings.retry);
         Ok(import)
     }
 
@@ -99,6 +102,10 @@ impl Keeper {
     pub(crate) fn count(&mut self, outcomes: &[RowOutcome]) {
         self.is_noted &= outcomes.is_empty();
         for outcome in outcomes {
+            if self.is_retry {
+                // It was counted as this before.
+                self.counts.refused -= 1;
+            }
             let count = match outcome.outcome() {
                 Outcome::Created => &mut self.counts.created,
                 Outcome::Updated => &mut self.counts.updated,
@@ -111,7 +118,7 @@ impl Keeper {
 
     /// Counts what became of a row that was counted as refused.
     pub(crate) fn recount(&mut self, outcome: &RowOutcome) {
-        self.counts.refused -= 1;
+        self.counts.refused -= i64::from(!self.is_retry);
         self.count(std::slice::from_ref(outcome));
     }
 
@@ -128,7 +135,12 @@ impl Keeper {
         if self.name.is_empty() {
             return Ok(());
         }
-        self.store.note_import(&self.now(), &self.name, fresh, None).await
+        let noted = self.store.note_import(&self.now(), &self.name, &fresh, None).await;
+        if noted.as_ref().is_err_and(|error| error.class() == Class::Exhausted) {
+            // Nothing was written, and the end may find room again.
+            self.put_back(fresh);
+        }
+        noted
     }
 
     /// Notes how it ended. What its rows did is done and answered, whether that could be noted or not.
@@ -150,7 +162,7 @@ impl Keeper {
         let (tried, answer) = oneshot::channel();
         runtime.spawn(noted_once_there_is_room(tried, move || {
             let (store, cx, name, fresh) = (store.clone(), cx.clone(), name.clone(), fresh.clone());
-            async move { store.note_import(&cx, &name, fresh, Some(ended)).await }
+            async move { store.note_import(&cx, &name, &fresh, Some(ended)).await }
         }));
         Some(answer)
     }
@@ -164,6 +176,17 @@ impl Keeper {
             part: self.part,
             decided: std::mem::take(&mut self.decided),
         }
+    }
+
+    /// Takes back what could not be noted.
+    fn put_back(&mut self, noted: Noted) {
+        self.is_noted = false;
+        let (counts, more) = (&mut self.counts, noted.counts);
+        counts.created += more.created;
+        counts.updated += more.updated;
+        counts.unchanged += more.unchanged;
+        counts.refused += more.refused;
+        self.decided.splice(..0, noted.decided);
     }
 
     /// The call, now.

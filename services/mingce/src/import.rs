@@ -1,5 +1,6 @@
 //! `mingce import`: a file into the register, part by part, with a summary of what became of each row.
 
+mod again;
 mod assumed;
 mod piece;
 mod stop;
@@ -18,7 +19,7 @@ use anyhow::{Context, Result, anyhow};
 use indicatif::{ProgressBar, ProgressStyle};
 use mingce_mapping::{Collection, Counts, Item, Mapping, Part, Refusal, Row, Source};
 use mingce_orm::id::Id;
-use mingce_proto::registry::CreatedReference;
+use mingce_proto::registry::{CreatedReference, ImportSettings};
 use mingce_server::peers::assumed_reference;
 use prost_reflect::prost::Message;
 use sha2::{Digest, Sha256};
@@ -26,8 +27,9 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tonic::transport::Channel;
 
+use self::again::Again;
 use self::assumed::Assumed;
-use self::piece::{Became, Piece};
+use self::piece::{Became, Piece, Sent};
 pub use self::stop::Stop;
 use crate::lang::Lang;
 use crate::wire;
@@ -328,6 +330,7 @@ pub async fn load(
         known: HashSet::new(),
         id: new_id(),
         sent: false,
+        again: Again::default(),
     };
     let mut channels: BTreeMap<String, Channel> = BTreeMap::new();
     for part in mapping.parts() {
@@ -396,10 +399,67 @@ struct Run {
     id: String,
     /// Whether there was one.
     sent: bool,
+    /// Rows of the part that name what is not there yet.
+    again: Again,
 }
 
 impl Run {
     async fn part(
+        &mut self,
+        index: usize,
+        channel: &Channel,
+        kept: &mut Kept<'_>,
+        bar: Option<&ProgressBar>,
+    ) -> Result<()> {
+        let before = kept.refusals.len();
+        let mut done = self.rows(index, channel, kept, bar).await;
+        if done.is_ok() {
+            done = self.rows_again(index, channel, kept).await;
+        }
+        let (left, refusals) = self.again.left();
+        if left > 0 {
+            kept.tally.refused += u64::try_from(left).unwrap_or(u64::MAX);
+            kept.refusals.extend(refusals);
+            let of_part = kept.refusals.get_mut(before..).unwrap_or_default();
+            of_part.sort_by_key(|refusal| refusal.row);
+        }
+        done
+    }
+
+    /// Sends the rows once more that a row behind them may have helped.
+    async fn rows_again(&mut self, index: usize, channel: &Channel, kept: &mut Kept<'_>) -> Result<()> {
+        let (mapping, source) = (Arc::clone(&self.mapping), Arc::clone(&self.source));
+        let part = mapping.parts().get(index).context("there is no such part")?;
+        let mask = part.mask(&source)?;
+        let mut before = None;
+        while !self.stop.is_asked()
+            && let Some(rows) = self.again.next(before)
+        {
+            before = Some(rows.len());
+            let mut rows = rows.into_iter().peekable();
+            while rows.peek().is_some() {
+                let some: Vec<Sent> = rows.by_ref().take(PIECE).collect();
+                let said = some.iter().map(|sent| piece::content(part.collection(), &sent.message));
+                let said: Vec<_> = said.collect::<Option<_>>().context("a message does not read back")?;
+                let settings = ImportSettings {
+                    retry: true,
+                    ..piece::settings(&self.how, &mask, &file_name(source.name()), (&self.id, index))
+                };
+                let assumed = self.assumed.meant_by(&said);
+                let mut open = Piece::begin(channel, part.collection(), settings, &assumed)?;
+                for sent in some {
+                    if !open.send(sent).await {
+                        break;
+                    }
+                }
+                self.end(part, open, kept, true).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends the rows as they are read.
+    async fn rows(
         &mut self,
         index: usize,
         channel: &Channel,
@@ -464,14 +524,14 @@ impl Run {
             if going && open.len() < PIECE {
                 piece = Some(open);
             } else {
-                self.end(part, open, kept).await?;
+                self.end(part, open, kept, false).await?;
             }
         }
         drop(receiver);
         let read = reading.await.context("the reader stopped")?;
         // Of a file that breaks off, what stood before is kept, and counted.
         if let Some(open) = piece {
-            self.end(part, open, kept).await?;
+            self.end(part, open, kept, false).await?;
         }
         if !held.is_empty() && !self.stop.is_asked() {
             self.try_rows((part, index), channel, &mask, held, kept).await?;
@@ -504,14 +564,14 @@ impl Run {
         kept: &mut Kept<'_>,
     ) -> Result<()> {
         let settings = piece::settings(&self.how, mask, &file_name(self.source.name()), (&self.id, index));
-        let assumed = self.assumed.meant_by(&rows);
+        let assumed = self.assumed.meant_by(rows.iter().map(|row| &row.message));
         let mut open = Piece::begin(channel, part.collection(), settings, &assumed)?;
         for row in rows {
             if !open.push(row).await? {
                 break;
             }
         }
-        self.end(part, open, kept).await
+        self.end(part, open, kept, false).await
     }
 
     /// Reads a part on a thread of its own; the channel holds the reader back to the pace of the server.
@@ -533,7 +593,7 @@ impl Run {
     }
 
     /// Ends a call and counts what became of its rows.
-    async fn end(&mut self, part: &Part, piece: Piece, kept: &mut Kept<'_>) -> Result<()> {
+    async fn end(&mut self, part: &Part, piece: Piece, kept: &mut Kept<'_>, is_again: bool) -> Result<()> {
         let sent = piece.len();
         let (answer, rows) = piece.end().await.map_err(|status| {
             kept.tally.unclear += u64::try_from(sent).unwrap_or(0);
@@ -549,18 +609,23 @@ impl Run {
                 rows.len()
             ));
         }
-        for ((row, assumed), outcome) in rows.into_iter().zip(&answer.outcomes) {
+        self.again.ended(is_again);
+        for (sent, outcome) in rows.into_iter().zip(&answer.outcomes) {
             let became = piece::became(outcome);
             match became {
                 Became::Created => kept.tally.created += 1,
                 Became::Updated => kept.tally.updated += 1,
                 Became::Unchanged => kept.tally.unchanged += 1,
                 Became::Refused => {
-                    kept.tally.refused += 1;
-                    kept.refusals
-                        .extend(piece::refusals(&self.mapping, part, &row, outcome));
+                    let refusals = piece::refusals(&self.mapping, part, &sent.row, outcome);
+                    if let Some(refusals) = self.again.keep(sent, outcome, refusals) {
+                        kept.tally.refused += 1;
+                        kept.refusals.extend(refusals);
+                    }
+                    continue;
                 }
             }
+            let Sent { row, assumed, .. } = sent;
             if !outcome.kept_fields.is_empty() {
                 kept.fields.push(KeptFields {
                     row: row.number,

@@ -368,6 +368,19 @@ async fn an_end_for_which_there_was_no_room_is_noted_once_there_is(store: Store)
     assert_eq!((import.counts[0].created, import.counts[0].refused), (1000, 0));
     assert!(import.first_sequence > 0 && import.end_time.is_some());
     call.shutdown_background();
+    // What its rows meant is kept with it.
+    register.stop();
+    register.restart();
+    let other = Organization {
+        city: "济南".to_owned(),
+        ..organization("示例单位0001")
+    };
+    let other = sent(&register, of_run("a run", 0), &[other]).await.remove(0);
+    assert_eq!(
+        other.problems.first().map(|p| p.reason.as_str()),
+        Some("ROW_TWICE"),
+        "{other:?}"
+    );
 }
 
 async fn imports_are_listed_with_filters_and_pages(store: Store) {

@@ -2,6 +2,7 @@
 //! that name what stands behind them come in the first time.
 
 use std::collections::BTreeMap;
+use std::fs;
 
 use mingce_e2e::{Register, Store, on_both_stores};
 use mingce_proto::labs::Organization;
@@ -14,6 +15,7 @@ on_both_stores!(
     what_was_decided_of_rows_is_kept_for_400_days,
     what_was_decided_of_rows_is_found_piece_by_piece,
     rows_that_name_what_stands_behind_them_come_in_the_first_time,
+    so_do_those_of_a_file_that_is_sent_in_several_calls,
 );
 
 /// An organization that is known by its number; it belongs to the one with the other number, where there is one.
@@ -148,5 +150,52 @@ async fn rows_that_name_what_stands_behind_them_come_in_the_first_time(store: St
     for (digit, run) in [('a', "second"), ('b', "other")] {
         let again = sent(&register, of_file(digit, run), &file).await;
         assert_eq!(ends(&again), [("OUTCOME_UNCHANGED", 2500)], "{run}");
+    }
+}
+
+async fn so_do_those_of_a_file_that_is_sent_in_several_calls(store: Store) {
+    let register = Register::start(store).await;
+    let line = |number: &str, parent: &str| {
+        let body = body(number, parent);
+        let held = &body.identifiers[0];
+        let line = serde_json::json!({
+            "displayName": body.display_name,
+            "identifiers": [{"scheme": held.scheme, "value": held.value}],
+            "parent": body.parent,
+        });
+        format!("{line}\n")
+    };
+    // A call takes 2,000 rows: what the first ones name stands two calls behind them, and itself names the last one.
+    let low = (0..2100).map(|n| line(&format!("a{n}"), &format!("b{}", n % 2050)));
+    let middle = (0..2050).map(|n| line(&format!("b{n}"), "c"));
+    let last = [line("nobody", "nothing"), line("c", "")];
+    let file: String = low.chain(middle).chain(last).collect();
+    fs::write(register.beside().join("名单.jsonl"), file).unwrap();
+    let ends = [[4151, 0, 0, 1], [4151, 0, 0, 1], [0, 0, 4151, 1]];
+    for (more, ends) in [&["--dry-run"][..], &[], &[]].into_iter().zip(ends) {
+        let command = [
+            "import",
+            "名单.jsonl",
+            "--as",
+            "organizations",
+            "--refused",
+            "refused.jsonl",
+        ];
+        let ran = register.cli(&[&command, more].concat());
+        assert_eq!(
+            crate::files::table(&ran.stdout),
+            [("organizations".to_owned(), ends)],
+            "{ran:?}"
+        );
+        let refused = fs::read_to_string(register.beside().join("refused.jsonl")).unwrap();
+        assert!(refused.contains("nobody") && refused.lines().count() == 1, "{refused}");
+        if more.is_empty() {
+            let [created, _, unchanged, refused] = ends.map(|count| i64::try_from(count).unwrap());
+            let counts = newest(&register).await.counts.remove(0);
+            assert_eq!(
+                (counts.created, counts.unchanged, counts.refused),
+                (created, unchanged, refused)
+            );
+        }
     }
 }

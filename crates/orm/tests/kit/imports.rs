@@ -30,7 +30,7 @@ fn an_import_whose_end_was_not_noted_is_interrupted_once_nothing_was_noted_for_l
                 ..Noted::default()
             };
             let at = cx("user:x");
-            store.note_import(&at, &begun.name, noted, None).await.unwrap();
+            store.note_import(&at, &begun.name, &noted, None).await.unwrap();
             for (since, interrupted, state) in [
                 // It is under way.
                 (at.now, 0, ImportState::Running),

@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use mingce_mapping::Row;
 use mingce_orm::{identifier, text};
 use mingce_proto::registry::AssumedRecord;
 use prost_reflect::prost::Message;
@@ -29,8 +28,9 @@ impl Assumed {
         keys.insert(named(&record.display_name));
         for held in &record.identifiers {
             keys.insert(identified(&held.scheme, &held.value));
-            // A code stands alone in what refers to it.
+            // A code stands alone in what refers to it, and what names a parent has both.
             keys.insert(named(&held.value));
+            keys.insert(named(&format!("{}:{}", held.scheme, held.value)));
         }
         for key in keys {
             self.places.entry(key).or_default().push(place);
@@ -39,13 +39,13 @@ impl Assumed {
     }
 
     /// Those that rows may mean, in the order in which they were added.
-    pub fn meant_by(&self, rows: &[Row]) -> Vec<AssumedRecord> {
+    pub fn meant_by<'a>(&self, rows: impl IntoIterator<Item = &'a DynamicMessage>) -> Vec<AssumedRecord> {
         if self.records.is_empty() {
             return Vec::new();
         }
         let mut found = BTreeSet::new();
         for row in rows {
-            self.look(&row.message, &mut found);
+            self.look(row, &mut found);
         }
         let record = |place: usize| self.records.get(place).cloned();
         found.into_iter().filter_map(record).collect()
@@ -104,7 +104,7 @@ fn identified(scheme: &str, value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use mingce_mapping::{Item, Mapping, Source};
+    use mingce_mapping::{Item, Mapping, Row, Source};
     use mingce_proto::registry::Identifier;
 
     use super::*;
@@ -149,7 +149,11 @@ mod tests {
         record("别名", "ror", "00cmhce21");
         record("乙-大学", "", "");
         record("丁", "ror", "05a28rw58");
-        let meant: Vec<String> = assumed.meant_by(&rows()).into_iter().map(|r| r.display_name).collect();
+        let meant: Vec<String> = assumed
+            .meant_by(rows().iter().map(|row| &row.message))
+            .into_iter()
+            .map(|r| r.display_name)
+            .collect();
         assert_eq!(meant, ["别名", "乙-大学"]);
     }
 }

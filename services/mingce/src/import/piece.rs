@@ -50,9 +50,19 @@ pub struct Piece {
     input: MessageDescriptor,
     messages: mpsc::Sender<Bytes>,
     answer: JoinHandle<Result<Bytes, Status>>,
-    /// What was sent, without its content, and in a dry run what it would stand for.
-    sent: Vec<(Row, Option<AssumedRecord>)>,
+    sent: Vec<Sent>,
     dry_run: bool,
+}
+
+/// A row that was sent.
+#[derive(Debug)]
+pub struct Sent {
+    /// The row without its content.
+    pub row: Row,
+    /// In a dry run: what it would stand for.
+    pub assumed: Option<AssumedRecord>,
+    /// Its message.
+    pub message: Bytes,
 }
 
 impl Piece {
@@ -96,13 +106,19 @@ impl Piece {
             ..assumed(self.collection, &row.message)
         });
         let message = request(self.collection, &self.input, &mut row).context("the contract's import takes no rows")?;
-        let going = self.messages.send(message).await.is_ok();
-        self.sent.push((row, assumed));
-        Ok(going)
+        let sent = Sent { row, assumed, message };
+        Ok(self.send(sent).await)
+    }
+
+    /// Sends a row, maybe again. False where the call has ended before its time.
+    pub async fn send(&mut self, sent: Sent) -> bool {
+        let going = self.messages.send(sent.message.clone()).await.is_ok();
+        self.sent.push(sent);
+        going
     }
 
     /// Ends the call; answers what it said, and what had been sent.
-    pub async fn end(self) -> Result<(ImportLabsResponse, Vec<(Row, Option<AssumedRecord>)>), Status> {
+    pub async fn end(self) -> Result<(ImportLabsResponse, Vec<Sent>), Status> {
         drop(self.messages);
         let answer = self
             .answer
@@ -115,6 +131,12 @@ impl Piece {
             self.sent,
         ))
     }
+}
+
+/// What a message says that was sent.
+pub fn content(collection: &Collection, message: &Bytes) -> Option<DynamicMessage> {
+    let input = collection.method("Import")?.input();
+    DynamicMessage::decode(input, message.clone()).ok()
 }
 
 /// The messages before the first row.
