@@ -352,6 +352,20 @@ async fn an_end_for_which_there_was_no_room_is_noted_once_there_is(store: Store)
         Store::Sqlite => disk.fail(WRITES, 1, u64::MAX, ERRORS[1]),
         Store::Postgres => register.execute(NO_ROOM).await,
     }
+    // There is room for a row on PostgreSQL, and none to note it.
+    let last = match store {
+        Store::Sqlite => 999,
+        Store::Postgres => 1000,
+    };
+    let name = format!("示例单位{last:04}");
+    if last == 1000 {
+        let row = ImportOrganizationsRequest {
+            settings: None,
+            row: 1001,
+            organization: Some(organization(&name)),
+        };
+        more.send(row).await.unwrap();
+    }
     // All rows were sent.
     drop(more);
     let until = Instant::now() + Duration::from_secs(10);
@@ -365,7 +379,7 @@ async fn an_end_for_which_there_was_no_room_is_noted_once_there_is(store: Store)
         Store::Postgres => register.execute("DROP TRIGGER no_room ON imports").await,
     }
     let import = becomes(&register, ImportState::Done).await;
-    assert_eq!((import.counts[0].created, import.counts[0].refused), (1000, 0));
+    assert_eq!((import.counts[0].created, import.counts[0].refused), (last + 1, 0));
     assert!(import.first_sequence > 0 && import.end_time.is_some());
     call.shutdown_background();
     // What its rows meant is kept with it.
@@ -373,7 +387,7 @@ async fn an_end_for_which_there_was_no_room_is_noted_once_there_is(store: Store)
     register.restart();
     let other = Organization {
         city: "济南".to_owned(),
-        ..organization("示例单位0001")
+        ..organization(&name)
     };
     let other = sent(&register, of_run("a run", 0), &[other]).await.remove(0);
     assert_eq!(
