@@ -19,7 +19,7 @@ const CITED: [&str; 2] = [ORGANIZATIONS, TALENTS];
 
 /// The newest first, so that the first page tells whether there are others than before.
 const GONE: &str = "record_status = DUPLICATE OR record_status = ANNULLED";
-const ORDER: &str = "update_time desc";
+const ORDER: &str = "sequence desc";
 
 /// A page of what no longer stands for itself.
 #[derive(Debug, Default)]

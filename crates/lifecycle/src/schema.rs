@@ -1,6 +1,6 @@
 //! The tables that the cases of all services share: policies, rounds, notices, objections, panels and reviews.
 
-use mingce_orm::refill::refill;
+use mingce_orm::refill::{add_sequence, refill};
 use mingce_orm::schema::Sql::{self, Integer, Text};
 use mingce_orm::schema::{resource, run};
 use mingce_orm::{Cell, Collection, Column, Field, names::enum_values};
@@ -19,7 +19,7 @@ pub struct Schema;
 #[async_trait::async_trait]
 impl MigratorTrait for Schema {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Tables), Box::new(Waiting)]
+        vec![Box::new(Tables), Box::new(Waiting), Box::new(Sequences)]
     }
     fn migration_table_name() -> DynIden {
         "mingce_cases_migrations".into_iden()
@@ -121,6 +121,29 @@ impl MigrationTrait for Waiting {
         refill::<Objections>(on, &["due_since"], "due_since = ''").await?;
         refill::<Reviews>(on, &["due_since"], "due_since = ''").await?;
         refill::<Panels>(on, &["due_since"], "due_since = ''").await
+    }
+}
+
+/// Rows know the numbers of their last changes.
+struct Sequences;
+
+impl MigrationName for Sequences {
+    fn name(&self) -> &'static str {
+        "m20261130_000050_cases_sequences"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Sequences {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        for table in ["policies", "rounds", "notices", "objections", "panels", "reviews"] {
+            add_sequence(manager, table).await?;
+        }
+        Ok(())
     }
 }
 

@@ -25,7 +25,7 @@ pub struct Collection {
 }
 
 /// Fields of every resource that an import leaves to the service.
-const OUTPUT_ONLY: [&str; 7] = [
+const OUTPUT_ONLY: [&str; 8] = [
     "uid",
     "etag",
     "revision",
@@ -33,6 +33,7 @@ const OUTPUT_ONLY: [&str; 7] = [
     "update_time",
     "record_status",
     "survivor",
+    "sequence",
 ];
 
 const LABS: &str = "mingce.labs.v1.LabService";

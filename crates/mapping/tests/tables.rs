@@ -448,6 +448,7 @@ mod out_and_back {
             ),
             "{header}"
         );
+        assert!(header.ends_with(",sequence"), "{header}");
         assert!(!csv.contains("identity_document,birth_date") && !csv.contains(",birth_date,"));
         let (rows, mask) = back("talents", Format::Csv, csv.into_bytes());
         assert_eq!(messages::<Talent>(&rows)[0].birth_year, 0);

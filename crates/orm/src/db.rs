@@ -55,6 +55,17 @@ pub struct Db {
     file: Option<File>,
     write: DatabaseConnection,
     share: usize,
+    clock: Option<Clock>,
+}
+
+/// What the writers take the time of changes from: microseconds since 1970.
+#[derive(Clone)]
+struct Clock(Arc<dyn Fn() -> i64 + Send + Sync>);
+
+impl std::fmt::Debug for Clock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Clock")
+    }
 }
 
 /// How an SQLite file is read.
@@ -152,6 +163,7 @@ impl Db {
             }),
             write: SqlxSqliteConnector::from_sqlx_sqlite_pool(write),
             share: SHARE,
+            clock: None,
         };
         let row = db
             .write
@@ -235,6 +247,7 @@ impl Db {
             file: None,
             write: SqlxPostgresConnector::from_sqlx_postgres_pool(write),
             share: SHARE,
+            clock: None,
         };
         db.expect_writable().await?;
         Ok(db)
@@ -297,6 +310,18 @@ impl Db {
             share: calls.max(1),
             ..self
         }
+    }
+
+    /// The same, whose writers take the time of changes from this clock (microseconds since 1970). Without one it is that of the call.
+    #[must_use]
+    pub fn timed_by(mut self, clock: impl Fn() -> i64 + Send + Sync + 'static) -> Self {
+        self.clock = Some(Clock(Arc::new(clock)));
+        self
+    }
+
+    /// The time of a change that is written now.
+    pub(crate) fn now(&self, of_call: i64) -> i64 {
+        self.clock.as_ref().map_or(of_call, |Clock(now)| now())
     }
 
     /// How many calls share a statement or a transaction at most.

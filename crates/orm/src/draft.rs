@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::layer::Asks;
 use crate::ledger::Entry;
-use crate::resource::{self, Collection, HEAD_FIELDS, Head, Kind, Row};
+use crate::resource::{self, Collection, Head, Kind, Row, is_change, is_head};
 use crate::vault::Vault;
 use crate::wire;
 use crate::work::{etag, timestamp};
@@ -76,9 +76,10 @@ impl Draft {
             update_time: now,
             record_status: RecordStatus::Active as i32,
             survivor: String::new(),
+            sequence: 0,
         };
         let mut whole = head.encode_to_vec();
-        whole.extend(wire::only(&resource.encode_to_vec(), |number| number > HEAD_FIELDS)?);
+        whole.extend(wire::only(&resource.encode_to_vec(), |number| !is_head(number))?);
         let keys = C::keys(resource).into_iter().map(|key| {
             Ok(DraftKey {
                 stored: key.stored(vault)?,
@@ -87,9 +88,7 @@ impl Draft {
             })
         });
         let keys = keys.collect::<Result<Vec<_>>>()?;
-        let changed = wire::set(&whole)?
-            .into_iter()
-            .filter(|number| *number >= HEAD_FIELDS - 1);
+        let changed = wire::set(&whole)?.into_iter().filter(|number| is_change(*number));
         let changed = changed.map(|number| kind.field(number).to_owned()).collect();
         let row = resource::row::<C>(resource, head, &whole, vault, |id, part| {
             let vault = vault.ok_or_else(|| Error::internal("a private part needs a vault"))?;
@@ -111,7 +110,6 @@ impl Draft {
             reason: stamp.reason.clone(),
             request_id: stamp.request_id.clone(),
             import: stamp.import.clone(),
-            time: cx.now,
             changed,
             body: row.body.clone(),
         };

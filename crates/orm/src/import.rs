@@ -13,7 +13,7 @@ use crate::cx::Cx;
 use crate::draft::Draft;
 use crate::error::{Class, Error, Result};
 use crate::layer::Asks;
-use crate::resource::{self, Collection, Fit, HEAD_FIELDS, Key};
+use crate::resource::{self, Collection, Fit, Key, is_head};
 use crate::rules::expect_no_cycle;
 use crate::seen::{Turn, Verdict};
 use crate::store::{Mask, Store, refused, settled, unsound};
@@ -299,7 +299,7 @@ fn changed_fields<C: Collection>(stored: &C::Item, merged: &C::Item, sealed: &[S
     let changed = wire::changed(&stored.encode_to_vec(), &merged.encode_to_vec())?;
     let mut fields: Vec<String> = changed
         .into_iter()
-        .filter(|number| *number > HEAD_FIELDS && !kind.private.contains(number))
+        .filter(|number| !is_head(*number) && !kind.private.contains(number))
         .map(|number| kind.field(number).to_owned())
         .filter(|name| !C::OUTPUT_ONLY.contains(&name.as_str()))
         .collect();
@@ -309,7 +309,7 @@ fn changed_fields<C: Collection>(stored: &C::Item, merged: &C::Item, sealed: &[S
 
 /// A row without its head: it names a record of another register.
 fn headless<C: Collection>(row: &C::Item) -> Result<C::Item> {
-    resource::decode::<C>(&wire::only(&row.encode_to_vec(), |number| number > HEAD_FIELDS)?)
+    resource::decode::<C>(&wire::only(&row.encode_to_vec(), |number| !is_head(number))?)
 }
 
 /// The row without what its record's duplicates hold: their keys stay with them, and lead to the record all the same.

@@ -1,7 +1,7 @@
 //! The ledger: one entry for each change, written in the transaction that makes the change, numbered without gaps.
 //!
-//! The number is drawn from `ledger_head` as the last thing before the entries are written. The row stays locked until
-//! the commit, so numbers follow the order of commits and a rollback gives them back (docs/adr/0004-sequence.md).
+//! The number is drawn from `ledger_head` before what bears it is written, and the time of the change with it. The row stays locked
+//! until the commit, so both follow the order of commits and a rollback gives them back (docs/adr/0004-sequence.md, 0039).
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -9,24 +9,23 @@ use std::sync::Arc;
 use mingce_proto::collections::IMPORTS;
 use mingce_proto::registry::Revision;
 use prost::bytes::Bytes;
-use sea_orm::{ConnectionTrait, DbBackend};
+use sea_orm::sea_query::Value;
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr};
 
 use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::page::{self, Position};
 use crate::resource::Kind;
+use crate::stamps::Stamps;
 use crate::statement::{among, list, numbers, sql};
-use crate::steps::{Put, Step};
+use crate::steps::Put;
 use crate::tables::insert_values;
 use crate::work::timestamp;
-
-/// The column of the number, which follows from where `ledger_head` stands and the place among the new entries.
-pub(crate) const SEQUENCE: &str = "sequence";
 
 /// The verb that takes an import back.
 pub(crate) const UNDO: &str = "undo";
 
-/// One entry, before it has its number.
+/// One entry, before it has its number and its time.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
     pub kind: &'static Kind,
@@ -38,13 +37,12 @@ pub(crate) struct Entry {
     pub request_id: String,
     /// The id of the import that it belongs to; empty for none.
     pub import: String,
-    pub time: i64,
     pub changed: Vec<String>,
     pub body: Bytes,
 }
 
 const COLUMNS: [&str; 12] = [
-    SEQUENCE,
+    "sequence",
     "resource",
     "revision",
     "verb",
@@ -58,31 +56,44 @@ const COLUMNS: [&str; 12] = [
     "import",
 ];
 
-/// Numbers the entries and writes them.
-pub(crate) fn append(backend: DbBackend, entries: &[Arc<Entry>], put: &mut Put<'_>) {
-    if entries.is_empty() {
-        return;
-    }
-    let count = i64::try_from(entries.len()).unwrap_or(i64::MAX);
-    let draw = "UPDATE ledger_head SET sequence = sequence + ? WHERE id = 1";
-    put(Step {
-        statement: sql(backend, draw, [count.into()]),
-        expects: Some((1, "ledger_head has no row".to_owned())),
-    });
-    // Up to the number that was drawn.
-    let rows = entries.iter().zip(1 - count..).map(|(entry, place)| {
+/// Draws as many numbers as there are entries, and as many times, each later than that of any entry before. Whoever draws holds both
+/// until the commit.
+pub(crate) async fn draw(tx: &DatabaseTransaction, count: usize, now: i64) -> Result<Drawn, DbErr> {
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    let draw = "UPDATE ledger_head SET sequence = sequence + ?, time = CASE WHEN time + ? > ? THEN time + ? ELSE ? END \
+                WHERE id = 1 RETURNING sequence, time";
+    let values = [count, count, now, count, now].map(Value::from);
+    let drawn = tx.query_one_raw(sql(tx.get_database_backend(), draw, values)).await?;
+    let drawn = drawn.ok_or_else(|| DbErr::Custom("ledger_head has no row".to_owned()))?;
+    let last: (i64, i64) = (drawn.try_get_by_index(0)?, drawn.try_get_by_index(1)?);
+    Ok(Drawn {
+        sequence: last.0 + 1 - count,
+        time: last.1 + 1 - count,
+    })
+}
+
+/// The first of the numbers and of the times that were drawn.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Drawn {
+    pub sequence: i64,
+    pub time: i64,
+}
+
+/// Writes the entries.
+pub(crate) fn append(backend: DbBackend, entries: &[Arc<Entry>], stamps: &Stamps, put: &mut Put<'_>) {
+    let rows = entries.iter().zip(&stamps.all).map(|(entry, stamp)| {
         vec![
-            place.into(),
+            stamp.sequence.into(),
             entry.name.as_str().into(),
             entry.revision.into(),
             entry.verb.into(),
             entry.actor.as_str().into(),
             entry.reason.as_str().into(),
             entry.request_id.as_str().into(),
-            entry.time.into(),
+            stamp.update_time.into(),
             entry.changed.join(",").into(),
             entry.kind.message.into(),
-            entry.body.to_vec().into(),
+            stamp.body.to_vec().into(),
             entry.import.as_str().into(),
         ]
     });

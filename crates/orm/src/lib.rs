@@ -46,6 +46,7 @@ pub mod seen;
 mod select;
 pub mod sound;
 mod sqlite;
+mod stamps;
 mod statement;
 mod steps;
 pub mod store;

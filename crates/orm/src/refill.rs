@@ -1,11 +1,13 @@
-//! Columns that a later version adds are filled from the messages of the rows that are there.
+//! Columns that a later version adds are filled from the messages of the rows that are there, or from the ledger.
 
 use prost::Message;
-use sea_orm::sea_query::Value;
+use sea_orm::sea_query::{ArrayType, Value};
 use sea_orm::{ConnectionTrait, DbErr};
+use sea_orm_migration::SchemaManager;
 
-use crate::resource::{self, Cell, Collection};
-use crate::statement::sql;
+use crate::resource::{self, Cell, Collection, SEQUENCE};
+use crate::schema::run;
+use crate::statement::{bound, most_rows, sql, table_of};
 
 /// How many rows are read at once.
 const PIECE: i64 = 1000;
@@ -54,4 +56,49 @@ pub async fn refill<C: Collection>(on: &impl ConnectionTrait, columns: &[&str], 
             return Ok(());
         }
     }
+}
+
+/// Gives the rows of a resource the numbers of their last changes, as the ledger has them: in a column and in their messages. Its table
+/// was made by [`crate::schema::resource`].
+///
+/// # Errors
+/// Where the database cannot be written.
+pub async fn add_sequence(manager: &SchemaManager<'_>, table: &str) -> Result<(), DbErr> {
+    let column = [
+        "$POSTGRES SET LOCAL statement_timeout = 0".to_owned(),
+        format!("ALTER TABLE {table} ADD COLUMN sequence BIGINT NOT NULL DEFAULT 0"),
+    ];
+    run(manager, &column).await?;
+    let on = manager.get_connection();
+    let backend = on.get_database_backend();
+    let read = format!(
+        "SELECT t.id, t.body, l.sequence FROM {table} t JOIN ledger l ON l.resource = t.name AND l.revision = t.revision \
+         WHERE t.id > ? ORDER BY t.id LIMIT {PIECE}"
+    );
+    let mut from = String::new();
+    loop {
+        let rows = on.query_all_raw(sql(backend, &read, [from.as_str().into()])).await?;
+        if rows.is_empty() {
+            break;
+        }
+        let mut numbered: Vec<Vec<Value>> = Vec::with_capacity(rows.len());
+        for row in &rows {
+            from = row.try_get_by_index(0)?;
+            let (mut body, sequence): (Vec<u8>, i64) = (row.try_get_by_index(1)?, row.try_get_by_index(2)?);
+            // At its end: whoever reads it takes the fields in any order.
+            prost::encoding::int64::encode(SEQUENCE, &sequence, &mut body);
+            numbered.push(vec![from.as_str().into(), sequence.into(), body.into()]);
+        }
+        for piece in numbered.chunks(most_rows(backend)) {
+            let write = format!(
+                "UPDATE {table} SET sequence = r.c1, body = r.c2 FROM {} WHERE id = r.c0",
+                table_of(backend, &["text", "bigint", "bytea"], piece.len())
+            );
+            let kinds = [ArrayType::String, ArrayType::BigInt, ArrayType::Bytes];
+            let values = bound(backend, &kinds, piece.iter().cloned());
+            on.execute_raw(sql(backend, &write, values)).await?;
+        }
+    }
+    let index = format!("CREATE INDEX {table}_by_sequence ON {table} (sequence, id)");
+    run(manager, &[index]).await
 }

@@ -15,7 +15,7 @@ use crate::vault::Vault;
 use crate::work::Work;
 use crate::{text, wire};
 
-/// Fields 1 to 8, the same in every resource: set by the write path, never by callers.
+/// Fields 1 to 8 and 100, the same in every resource: set by the write path, never by callers.
 #[derive(Clone, PartialEq, Message)]
 pub struct Head {
     /// Collection name.
@@ -42,10 +42,26 @@ pub struct Head {
     /// Collection name of the record that stands for a duplicate.
     #[prost(string, tag = "8")]
     pub survivor: String,
+    /// The number of its last change in the ledger; 0 before it is written.
+    #[prost(int64, tag = "100")]
+    pub sequence: i64,
 }
 
-/// The last field of [`Head`].
-pub(crate) const HEAD_FIELDS: u32 = 8;
+/// Fields of [`Head`] that a change can be about: the record status and the survivor. The others follow from each change.
+const CHANGED: [u32; 2] = [7, 8];
+/// The last of those that stand side by side.
+const HEAD_FIELDS: u32 = 8;
+pub(crate) const SEQUENCE: u32 = 100;
+
+/// Whether a field is one of [`Head`], which the write path sets.
+pub(crate) fn is_head(number: u32) -> bool {
+    number <= HEAD_FIELDS || number == SEQUENCE
+}
+
+/// Whether a change of this field is a change of the resource.
+pub(crate) fn is_change(number: u32) -> bool {
+    !is_head(number) || CHANGED.contains(&number)
+}
 
 /// The value of a column in one resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -427,7 +443,7 @@ pub(crate) struct Row {
 
 /// The head of an encoded resource.
 pub(crate) fn head(message: &[u8]) -> Result<Head> {
-    let fields = wire::only(message, |number| number <= HEAD_FIELDS)?;
+    let fields = wire::only(message, is_head)?;
     Head::decode(fields.as_slice()).map_err(Error::internal)
 }
 
@@ -474,6 +490,7 @@ pub(crate) fn cell<C: Collection>(resource: &C::Item, head: &Head, column: &str)
         "create_time" => Cell::Integer(time(&head.create_time)),
         "update_time" => Cell::Integer(time(&head.update_time)),
         "survivor" => Cell::Text(head.survivor.clone()),
+        "sequence" => Cell::Integer(head.sequence),
         name => {
             let place = shape.kind.columns.iter().position(|c| c.name == name);
             let column = place.and_then(|place| shape.kind.columns.get(place).zip(shape.get.get(place)));

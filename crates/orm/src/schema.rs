@@ -8,6 +8,7 @@ use sea_orm_migration::prelude::*;
 
 use crate::db::Db;
 use crate::error::{Class, Error, Result};
+use crate::refill::add_sequence;
 use crate::vault::Vault;
 
 /// The type of a column in a migration.
@@ -107,6 +108,7 @@ impl MigratorTrait for Ledger {
             Box::new(Kept),
             Box::new(Survivors),
             Box::new(Imports),
+            Box::new(Sequences),
         ]
     }
     fn migration_table_name() -> DynIden {
@@ -303,6 +305,32 @@ impl MigrationTrait for Imports {
 
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         run(manager, &crate::imports::statements()).await
+    }
+}
+
+/// The time of the last entry of the ledger, as the next one is later; and imports know the numbers of their last changes.
+struct Sequences;
+
+impl MigrationName for Sequences {
+    fn name(&self) -> &'static str {
+        "m20261130_000050_ledger_sequences"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Sequences {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let statements = [
+            "$POSTGRES SET LOCAL statement_timeout = 0",
+            "ALTER TABLE ledger_head ADD COLUMN time BIGINT NOT NULL DEFAULT 0",
+            "UPDATE ledger_head SET time = COALESCE((SELECT MAX(create_time) FROM ledger), 0)",
+        ];
+        run(manager, &statements.map(str::to_owned)).await?;
+        add_sequence(manager, "imports").await
     }
 }
 

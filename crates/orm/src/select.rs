@@ -60,6 +60,7 @@ pub(crate) fn columns_of(kind: &Kind) -> Vec<Column> {
         Column::one_of("record_status", STATUS),
         Column::time("create_time"),
         Column::time("update_time"),
+        Column::integer("sequence"),
         // What a duplicate was merged into, and not what that was merged into.
         Column::resource("survivor", "labs/{id}").as_written(),
     ]);

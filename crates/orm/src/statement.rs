@@ -30,6 +30,42 @@ pub(crate) fn sql(backend: DbBackend, text: &str, values: impl IntoIterator<Item
     Statement::from_sql_and_values(backend, numbered, values)
 }
 
+/// Statements of PostgreSQL that change tables and answer nothing, as one. None of them sees what another does.
+pub(crate) fn together(statements: impl IntoIterator<Item = Statement>) -> Statement {
+    let (mut texts, mut values) = (Vec::new(), Vec::new());
+    for statement in statements {
+        texts.push(numbered_from(values.len(), &statement.sql));
+        values.extend(statement.values.into_iter().flat_map(|more| more.0));
+    }
+    let last = texts.pop().unwrap_or_default();
+    let before: Vec<String> = texts
+        .iter()
+        .zip(0..)
+        .map(|(text, n)| format!("s{n} AS ({text})"))
+        .collect();
+    let text = if before.is_empty() {
+        last
+    } else {
+        format!("WITH {} {last}", before.join(", "))
+    };
+    Statement::from_sql_and_values(DbBackend::Postgres, text, values)
+}
+
+/// A text of [`sql`] whose values come behind so many others.
+fn numbered_from(count: usize, text: &str) -> String {
+    let mut parts = text.split('$');
+    let mut numbered = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
+        let (number, rest) = part.split_at(end);
+        let number = number.parse::<usize>().unwrap_or_default() + count;
+        numbered.push('$');
+        numbered.push_str(&number.to_string());
+        numbered.push_str(rest);
+    }
+    numbered
+}
+
 /// `column` is one of a list that is bound as one value (see [`list`]), so that any length is the same statement.
 pub(crate) fn among(backend: DbBackend, column: &str) -> String {
     match backend {
@@ -123,4 +159,27 @@ fn size_for(rows: usize) -> usize {
 /// The first column of each row.
 pub(crate) fn first<T: sea_orm::TryGetable>(rows: &[QueryResult]) -> Result<Vec<T>> {
     rows.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements_together_keep_their_values_in_their_places() {
+        let one = |text: &str, values: &[i64]| sql(DbBackend::Postgres, text, values.iter().map(|v| (*v).into()));
+        let alone = together([one("INSERT INTO a SELECT ?", &[1])]);
+        assert_eq!(alone.sql, "INSERT INTO a SELECT $1");
+        let all = together([
+            one("INSERT INTO a SELECT ?, ?", &[1, 2]),
+            one("INSERT INTO b SELECT ?", &[3]),
+            one("INSERT INTO c SELECT ?, ?::bigint", &[4, 5]),
+        ]);
+        assert_eq!(
+            all.sql,
+            "WITH s0 AS (INSERT INTO a SELECT $1, $2), s1 AS (INSERT INTO b SELECT $3) INSERT INTO c SELECT $4, $5::bigint"
+        );
+        let values = all.values.map(|values| values.0).unwrap_or_default();
+        assert_eq!(values, [1_i64, 2, 3, 4, 5].map(Value::from));
+    }
 }

@@ -1,5 +1,5 @@
-//! What a transaction writes, statement by statement. None of them needs the answer of another, so that the next ones are made
-//! while the database does those before.
+//! What a transaction writes, statement by statement. But for the numbers of its changes none of them needs the answer of another, so
+//! that the next ones are made while the database does those before.
 
 use std::sync::Arc;
 
@@ -10,6 +10,9 @@ use crate::imports::{self, SeenNote};
 use crate::layer::RowChange;
 use crate::ledger::{self, Entry};
 use crate::once::{self, Done};
+use crate::stamps::Stamps;
+use crate::statement::together;
+use crate::writer::Fault;
 use crate::{survivors, tables};
 
 /// From how many edits on some of the work on them is done in a thread of its own.
@@ -60,35 +63,72 @@ impl From<Statement> for Step {
 }
 
 impl Changes {
-    /// Writes them.
-    pub async fn write(self, tx: &DatabaseTransaction) -> Result<(), DbErr> {
+    /// Writes them, and answers what became of each. What bears the number of a change comes behind the draw of the numbers: whoever
+    /// has drawn is alone until the commit.
+    pub async fn write(self, tx: &DatabaseTransaction, now: i64) -> Result<Arc<Stamps>, Fault> {
         let backend = tx.get_database_backend();
-        if self.entries.len() < MANY {
-            let mut steps = Vec::new();
-            self.steps(backend, &mut |step| steps.push(step))?;
-            for step in steps {
-                step.run(tx).await?;
-            }
-            return Ok(());
+        let is_large = self.entries.len() >= MANY;
+        let this = Arc::new(self);
+        let beside = Arc::clone(&this);
+        run(tx, is_large, move |put| {
+            beside.without_numbers(backend, put);
+            Ok(())
+        })
+        .await?;
+        if this.entries.is_empty() {
+            return Ok(Arc::default());
         }
-        let (ready, mut steps) = mpsc::channel(READY);
-        let made = tokio::task::spawn_blocking(move || {
-            // Nobody takes them any more where one has failed.
-            self.steps(backend, &mut |step| drop(ready.blocking_send(step)))
-        });
-        while let Some(step) = steps.recv().await {
-            step.run(tx).await?;
+        let drawn = ledger::draw(tx, this.entries.len(), now).await?;
+        let stamps = Arc::new(Stamps::new(&this.entries, drawn)?);
+        if backend == DbBackend::Postgres && !is_large {
+            // The others wait: it is one round trip.
+            let mut all = Vec::new();
+            this.with_numbers(backend, &stamps, &mut |step| all.push(step.statement))?;
+            tx.execute_raw(together(all)).await?;
+        } else {
+            let stamped = Arc::clone(&stamps);
+            run(tx, is_large, move |put| this.with_numbers(backend, &stamped, put)).await?;
         }
-        made.await.map_err(|error| DbErr::Custom(error.to_string()))?
+        Ok(stamps)
     }
 
-    /// The ledger comes last: its row is locked by whoever writes there until the commit.
-    fn steps(&self, backend: DbBackend, put: &mut Put<'_>) -> Result<(), DbErr> {
-        tables::write(backend, &self.rows, put)?;
+    /// What bears no number of a change.
+    fn without_numbers(&self, backend: DbBackend, put: &mut Put<'_>) {
+        tables::write_beside(backend, &self.rows, put);
         survivors::write(backend, &self.rows, put);
         once::remember(backend, &self.requests, put);
         imports::write_seen(backend, &self.seen, put);
-        ledger::append(backend, &self.entries, put);
+    }
+
+    /// What does. On PostgreSQL these are insertions, each into a table of its own.
+    fn with_numbers(&self, backend: DbBackend, stamps: &Stamps, put: &mut Put<'_>) -> Result<(), DbErr> {
+        tables::write(backend, &self.rows, stamps, put)?;
+        ledger::append(backend, &self.entries, stamps, put);
         Ok(())
     }
+}
+
+/// Does the statements that `made` makes; those of a large batch are made ahead in a thread of their own.
+async fn run(
+    tx: &DatabaseTransaction,
+    is_large: bool,
+    made: impl FnOnce(&mut Put<'_>) -> Result<(), DbErr> + Send + 'static,
+) -> Result<(), DbErr> {
+    if !is_large {
+        let mut steps = Vec::new();
+        made(&mut |step| steps.push(step))?;
+        for step in steps {
+            step.run(tx).await?;
+        }
+        return Ok(());
+    }
+    let (ready, mut steps) = mpsc::channel(READY);
+    let made = tokio::task::spawn_blocking(move || {
+        // Nobody takes them any more where one has failed.
+        made(&mut |step| drop(ready.blocking_send(step)))
+    });
+    while let Some(step) = steps.recv().await {
+        step.run(tx).await?;
+    }
+    made.await.map_err(|error| DbErr::Custom(error.to_string()))?
 }

@@ -23,7 +23,7 @@ use crate::ledger;
 pub use crate::ledger::Entered;
 use crate::once::Once;
 use crate::reads::Reads;
-use crate::resource::{self, Collection, HEAD_FIELDS, Kind};
+use crate::resource::{self, Collection, Kind, is_head};
 use crate::rules;
 use crate::rules::expect_no_cycle;
 use crate::tables::{self, Lock};
@@ -406,14 +406,14 @@ pub fn expect_active<C: Collection>(stored: &C::Item) -> Result<()> {
 /// A resource as a caller may send it: without its output-only fields.
 pub fn inbound<C: Collection>(new: &C::Item) -> Result<C::Item> {
     let kept = wire::only(&new.encode_to_vec(), |number| {
-        matches!(number, 1 | 3) || (number > HEAD_FIELDS && !C::OUTPUT_ONLY.contains(&C::shape().kind.field(number)))
+        matches!(number, 1 | 3) || (!is_head(number) && !C::OUTPUT_ONLY.contains(&C::shape().kind.field(number)))
     })?;
     resource::decode::<C>(&kept)
 }
 
 /// A resource under a name, whatever head it had: for verbs whose requests name it apart.
 pub fn named<C: Collection>(resource: &C::Item, name: &str) -> Result<C::Item> {
-    let mut encoded = wire::only(&resource.encode_to_vec(), |number| number > HEAD_FIELDS)?;
+    let mut encoded = wire::only(&resource.encode_to_vec(), |number| !is_head(number))?;
     let head = resource::Head {
         name: name.to_owned(),
         ..resource::Head::default()
@@ -481,7 +481,7 @@ impl Mask {
         let all = kind
             .fields
             .iter()
-            .filter(|(number, name)| *number > HEAD_FIELDS && writable(name));
+            .filter(|(number, name)| !is_head(*number) && writable(name));
         if paths.is_empty() {
             return Ok(Self::of(
                 all.map(|f| f.0).filter(|number| set.contains(number)).collect(),
@@ -505,7 +505,7 @@ impl Mask {
                 description,
             };
             match kind.fields.iter().find(|(_, name)| name == path) {
-                Some((number, name)) if *number > HEAD_FIELDS && writable(name) => numbers.push(*number),
+                Some((number, name)) if !is_head(*number) && writable(name) => numbers.push(*number),
                 Some(_) => problems.push(wrong("MASK_FIELD_OUTPUT_ONLY", format!("{path} cannot be written"))),
                 None => {
                     let names: Vec<_> = all.clone().map(|(_, name)| name.as_str()).collect();
@@ -607,7 +607,7 @@ impl Mask {
     /// `new` with nothing but the fields of the mask and its head.
     pub fn only<C: Collection>(&self, new: &C::Item) -> Result<C::Item> {
         let kept = wire::only(&new.encode_to_vec(), |number| {
-            number <= HEAD_FIELDS || self.fields.contains(&number)
+            is_head(number) || self.fields.contains(&number)
         })?;
         resource::decode::<C>(&kept)
     }

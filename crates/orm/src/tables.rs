@@ -10,10 +10,11 @@ use crate::error::Result;
 use crate::fault::locked;
 use crate::index;
 use crate::layer::{Asks, Base, Loaded, RowChange};
-use crate::ledger::{self, SEQUENCE};
+use crate::ledger;
 use crate::once;
 use crate::resource::{Cell, Kind, Row};
 use crate::sections;
+use crate::stamps::{Stamp, Stamps};
 use crate::statement::{among, bound, list, most_rows, sql, table_of};
 use crate::steps::Put;
 use crate::unmerged;
@@ -264,14 +265,10 @@ async fn by_index(
     Ok(())
 }
 
-/// Writes changed rows with their side tables.
-pub(crate) fn write(backend: DbBackend, rows: &[RowChange], put: &mut Put<'_>) -> Result<(), sea_orm::DbErr> {
+/// Writes what lies beside changed rows: keys and values. Nothing of it bears the number of the change.
+pub(crate) fn write_beside(backend: DbBackend, rows: &[RowChange], put: &mut Put<'_>) {
     let none = BTreeSet::new();
-    for of_kind in rows.chunk_by(|a, b| a.1.kind.table == b.1.kind.table) {
-        let Some(kind) = of_kind.first().map(|r| r.1.kind) else {
-            continue;
-        };
-        write_rows(backend, kind, of_kind, put);
+    for (kind, of_kind) in by_kind(rows) {
         let mut side = Side::default();
         for (before, after) in of_kind {
             let id = after.id.as_str();
@@ -293,9 +290,26 @@ pub(crate) fn write(backend: DbBackend, rows: &[RowChange], put: &mut Put<'_>) -
         insert(backend, &keys, ["key", "id"], &side.keys_new, put);
         remove(backend, &values, ["field", "value", "id"], &side.values_gone, put);
         insert(backend, &values, ["field", "value", "id"], &side.values_new, put);
-        index::write(backend, table, of_kind, put)?;
+    }
+}
+
+/// Writes changed rows, and the search index where it is no column of theirs.
+pub(crate) fn write(
+    backend: DbBackend,
+    rows: &[RowChange],
+    stamps: &Stamps,
+    put: &mut Put<'_>,
+) -> Result<(), sea_orm::DbErr> {
+    for (kind, of_kind) in by_kind(rows) {
+        write_rows(backend, kind, of_kind, stamps, put);
+        index::write(backend, kind.table, of_kind, put)?;
     }
     Ok(())
+}
+
+fn by_kind(rows: &[RowChange]) -> impl Iterator<Item = (&'static Kind, &[RowChange])> {
+    let of_kinds = rows.chunk_by(|a, b| a.1.kind.table == b.1.kind.table);
+    of_kinds.filter_map(|of_kind| of_kind.first().map(|first| (first.1.kind, of_kind)))
 }
 
 #[derive(Default)]
@@ -337,6 +351,7 @@ pub(crate) fn columns(kind: &Kind) -> Vec<&'static str> {
         "survivor",
         "create_time",
         "update_time",
+        "sequence",
         "sort_key",
     ];
     names.extend(kind.columns.iter().filter(|c| !c.many).map(|c| c.name));
@@ -347,7 +362,7 @@ pub(crate) fn columns(kind: &Kind) -> Vec<&'static str> {
     names
 }
 
-fn write_rows(backend: DbBackend, kind: &Kind, rows: &[RowChange], put: &mut Put<'_>) {
+fn write_rows(backend: DbBackend, kind: &Kind, rows: &[RowChange], stamps: &Stamps, put: &mut Put<'_>) {
     let mut names = columns(kind);
     let has_tokens = backend == DbBackend::Postgres;
     if has_tokens {
@@ -356,7 +371,7 @@ fn write_rows(backend: DbBackend, kind: &Kind, rows: &[RowChange], put: &mut Put
     let set: Vec<_> = names.iter().skip(1).map(|n| format!("{n} = excluded.{n}")).collect();
     let tail = format!(" ON CONFLICT (id) DO UPDATE SET {}", set.join(", "));
     let values = rows.iter().map(|(_, row)| {
-        let mut values = values(row);
+        let mut values = values(row, stamps.of(&row.head.name, row.head.revision));
         if has_tokens {
             values.push(sections::tokens(row).into());
         }
@@ -376,7 +391,6 @@ pub(crate) fn insert_values(
 ) {
     let picked = columns.iter().enumerate().map(|(n, column)| match *column {
         TOKENS => format!("array_to_tsvector(string_to_array(c{n}, ' '))"),
-        SEQUENCE => format!("c{n} + (SELECT sequence FROM ledger_head WHERE id = 1)"),
         _ => format!("c{n}"),
     });
     let picked = picked.collect::<Vec<_>>().join(", ");
@@ -409,7 +423,7 @@ fn array_of(value: &Value) -> (ArrayType, &'static str) {
     }
 }
 
-fn values(row: &Row) -> Vec<Value> {
+fn values(row: &Row, stamp: Option<&Stamp>) -> Vec<Value> {
     let head = &row.head;
     let mut values: Vec<Value> = vec![
         row.id.as_str().into(),
@@ -417,8 +431,9 @@ fn values(row: &Row) -> Vec<Value> {
         head.revision.into(),
         i64::from(head.record_status).into(),
         head.survivor.as_str().into(),
-        head.create_time.as_ref().map_or(0, crate::work::micros).into(),
-        head.update_time.as_ref().map_or(0, crate::work::micros).into(),
+        stamp.map_or(0, |stamp| stamp.create_time).into(),
+        stamp.map_or(0, |stamp| stamp.update_time).into(),
+        stamp.map_or(0, |stamp| stamp.sequence).into(),
         row.sort_key.as_str().into(),
     ];
     values.extend(row.cells.iter().filter_map(|cell| match cell {
@@ -426,7 +441,7 @@ fn values(row: &Row) -> Vec<Value> {
         Cell::Integer(number) => Some((*number).into()),
         Cell::Many(_) => None,
     }));
-    values.push(row.body.to_vec().into());
+    values.push(stamp.map_or(&row.body, |stamp| &stamp.body).to_vec().into());
     if row.kind.sealed {
         // Nothing sealed is no bytes.
         values.push(row.sealed.clone().unwrap_or_default().into());

@@ -8,7 +8,7 @@ use prost::Message;
 use crate::answer::{Answer, Stamp};
 use crate::cx::Cx;
 use crate::error::{Class, Error, Result};
-use crate::resource::{self, Collection, HEAD_FIELDS, Kind};
+use crate::resource::{self, Collection, Kind, is_head};
 use crate::rules::{check, expect_no_cycle};
 use crate::store::{Call, Store, expect_etag};
 use crate::unmerged::Merge;
@@ -79,7 +79,7 @@ fn restore<C: Collection>(work: &mut Work, stored: &C::Item, name: &str, merge: 
         for number in wire::changed(&merge.before, &merge.after)? {
             let now = item.encode_to_vec();
             let back = back::<C>(&now, (&merge.before, &merge.after), number)?;
-            let Some(back) = back.filter(|_| number > HEAD_FIELDS) else {
+            let Some(back) = back.filter(|_| !is_head(number)) else {
                 continue;
             };
             let tried = resource::decode::<C>(&wire::replace(&now, &back, |of| of == number)?)?;

@@ -8,12 +8,12 @@ use sea_orm::{ConnectionTrait, QueryResult};
 use crate::citations::Since;
 use crate::error::{Error, Result};
 use crate::ledger::{Entry, import_name};
-use crate::resource::{self, Collection, HEAD_FIELDS, Kind};
+use crate::resource::{self, Collection, Kind, is_head};
 use crate::statement::sql;
 use crate::store::Store;
 use crate::unmerge::without;
 use crate::wire;
-use crate::work::{Work, not_loaded, timestamp};
+use crate::work::{Work, micros, not_loaded, timestamp};
 
 /// Changes of survivors that a report lists.
 const REVISIONS: usize = 100;
@@ -111,7 +111,7 @@ impl Work {
         Ok(Some(Merge {
             survivor: after.name.clone(),
             sequence: 0,
-            time: after.time,
+            time: resource::head(&after.body)?.update_time.as_ref().map_or(0, micros),
             before,
             after: after.body.to_vec(),
         }))
@@ -272,7 +272,7 @@ impl Undone {
     fn fields(&self) -> Result<Vec<Field>> {
         let (before, after, kind) = (&self.merge.before, &self.merge.after, self.kind);
         let mut fields = Vec::new();
-        for number in wire::changed(before, after)?.into_iter().filter(|n| *n > HEAD_FIELDS) {
+        for number in wire::changed(before, after)?.into_iter().filter(|n| !is_head(*n)) {
             let parts = [before, after, &self.now, &self.new].map(|message| wire::parts(message, number));
             let [before, after, now, new] = parts;
             let (before, after, now, new) = (before?, after?, now?, new?);

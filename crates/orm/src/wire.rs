@@ -72,6 +72,19 @@ pub(crate) fn only(message: &[u8], keep: impl Fn(u32) -> bool) -> Result<Vec<u8>
     Ok(kept)
 }
 
+/// What comes behind the fields that the message begins with and `leading` says.
+pub(crate) fn after(message: &[u8], leading: impl Fn(u32) -> bool) -> Result<&[u8]> {
+    let mut from = 0;
+    for field in split(message) {
+        let (number, bytes) = field?;
+        if !leading(number) {
+            break;
+        }
+        from += bytes.len();
+    }
+    message.get(from..).ok_or_else(broken)
+}
+
 /// The name of an encoded resource: its first field.
 pub(crate) fn name(resource: &[u8]) -> Result<&[u8]> {
     let [0x0a, rest @ ..] = resource else {

@@ -251,7 +251,7 @@ async fn run(db: Db, vault: Option<Arc<Vault>>, lists: Lists, waiting: Arc<Mutex
 
 /// Why a transaction did not come to its end.
 #[derive(Debug, thiserror::Error)]
-enum Fault {
+pub(crate) enum Fault {
     #[error(transparent)]
     Database(#[from] sea_orm::DbErr),
     #[error("{}", .0.logged())]
@@ -388,7 +388,7 @@ async fn uncommitted(
         tables::load(&tx, known.clone(), &mut work.base, vault, lock).await?;
         lock = then;
     }
-    let (results, asked) = loop {
+    let (mut results, asked) = loop {
         let (results, fresh) = edit_all(&mut work, jobs, &mut seen);
         if work.asks.is_empty() {
             break (results, fresh);
@@ -415,7 +415,11 @@ async fn uncommitted(
         return Ok((tx, results, None));
     }
     let written = lists.count(&changes.rows);
-    changes.write(&tx).await?;
+    let of_calls = jobs.iter().map(|job| job.cx.now).max().unwrap_or_default();
+    let stamps = changes.write(&tx, db.now(of_calls)).await?;
+    for answer in results.iter_mut().flatten().flatten() {
+        stamps.complete(answer);
+    }
     Ok((tx, results, Some(written)))
 }
 

@@ -148,7 +148,6 @@ pub fn clock(flags: &Flags) -> Result<Clock, Failure> {
     let Some(file) = &flags.clock else {
         return Ok(Clock::default());
     };
-    tracing::warn!("the time is that of {}: for trials only", file.display());
     Clock::of_file(file).map_err(Failure::Files)
 }
 
@@ -197,6 +196,9 @@ impl Host {
             );
         }
         let clock = clock(&flags)?;
+        if let Some(file) = &flags.clock {
+            tracing::warn!("the time is that of {}: for trials only", file.display());
+        }
         let calendar = Arc::new(calendar(flags.calendar.as_deref())?);
         let mut server = Server::new(Config {
             listen: flags.listen.clone(),
@@ -331,7 +333,7 @@ pub async fn open(flags: &Flags) -> Result<(Db, String), Failure> {
     if let Some(url) = flags.database.as_deref().filter(|url| Db::is_postgres(url)) {
         let db = Db::postgres(url).await?;
         schema::recognise(&db).await?;
-        return Ok((db.shared_by(flags.share), Db::place(url)));
+        return Ok((as_said(db, flags)?, Db::place(url)));
     }
     let file = match flags.database.as_deref() {
         None => flags.data.join("register.db"),
@@ -359,7 +361,12 @@ pub async fn open(flags: &Flags) -> Result<(Db, String), Failure> {
             file.file_name().map_or(file.clone(), |name| folder.join(name))
         });
     let db = Db::sqlite_mapped(&file, flags.map).await?;
-    Ok((db.shared_by(flags.share), file.display().to_string()))
+    Ok((as_said(db, flags)?, file.display().to_string()))
+}
+
+fn as_said(db: Db, flags: &Flags) -> Result<Db, Failure> {
+    let clock = clock(flags)?;
+    Ok(db.shared_by(flags.share).timed_by(move || clock.now()))
 }
 
 fn calendar(overrides: Option<&Path>) -> Result<Calendar, Failure> {

@@ -1,6 +1,7 @@
 //! The tables of the awards service.
 
 use mingce_lifecycle::schema::{add_columns, add_review_score, add_waiting};
+use mingce_orm::refill::add_sequence;
 use mingce_orm::schema::Sql::{Integer, Text};
 use mingce_orm::schema::{resource, run};
 use sea_orm_migration::prelude::*;
@@ -14,7 +15,13 @@ pub struct Schema;
 #[async_trait::async_trait]
 impl MigratorTrait for Schema {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Tables), Box::new(Cases), Box::new(Scores), Box::new(Waiting)]
+        vec![
+            Box::new(Tables),
+            Box::new(Cases),
+            Box::new(Scores),
+            Box::new(Waiting),
+            Box::new(Sequences),
+        ]
     }
     fn migration_table_name() -> DynIden {
         "mingce_awards_migrations".into_iden()
@@ -129,5 +136,28 @@ impl MigrationTrait for Waiting {
 
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         add_waiting::<crate::award::Awards>(manager).await
+    }
+}
+
+/// Rows know the numbers of their last changes.
+struct Sequences;
+
+impl MigrationName for Sequences {
+    fn name(&self) -> &'static str {
+        "m20261130_000050_awards_sequences"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Sequences {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        for table in ["schemes", "awards"] {
+            add_sequence(manager, table).await?;
+        }
+        Ok(())
     }
 }

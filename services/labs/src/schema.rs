@@ -2,6 +2,7 @@
 
 use mingce_lifecycle::schema::{add_columns, add_review_score, add_waiting};
 use mingce_orm::likely::index;
+use mingce_orm::refill::add_sequence;
 use mingce_orm::schema::Sql::{Integer, Text};
 use mingce_orm::schema::{resource, run};
 use sea_orm_migration::prelude::*;
@@ -22,6 +23,7 @@ impl MigratorTrait for Schema {
             Box::new(Kinds),
             Box::new(Scores),
             Box::new(Waiting),
+            Box::new(Sequences),
         ]
     }
     fn migration_table_name() -> DynIden {
@@ -207,5 +209,28 @@ impl MigrationTrait for Waiting {
 
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         add_waiting::<crate::designation::Designations>(manager).await
+    }
+}
+
+/// Rows know the numbers of their last changes.
+struct Sequences;
+
+impl MigrationName for Sequences {
+    fn name(&self) -> &'static str {
+        "m20261130_000050_labs_sequences"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Sequences {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        for table in ["organizations", "labs", "lab_designations"] {
+            add_sequence(manager, table).await?;
+        }
+        Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 use mingce_lifecycle::schema::{COLUMNS, add_columns, add_review_score, add_waiting};
 use mingce_orm::likely::index;
+use mingce_orm::refill::add_sequence;
 use mingce_orm::schema::Sql::{Integer, Text};
 use mingce_orm::schema::{resource, run};
 use sea_orm_migration::prelude::*;
@@ -21,6 +22,7 @@ impl MigratorTrait for Schema {
             Box::new(Duplicates),
             Box::new(Scores),
             Box::new(Waiting),
+            Box::new(Sequences),
         ]
     }
     fn migration_table_name() -> DynIden {
@@ -202,5 +204,34 @@ impl MigrationTrait for Waiting {
         add_waiting::<crate::designation::Designations>(manager).await?;
         add_waiting::<crate::body::NominatingBodies>(manager).await?;
         add_waiting::<crate::recommendation::Recommendations>(manager).await
+    }
+}
+
+/// Rows know the numbers of their last changes.
+struct Sequences;
+
+impl MigrationName for Sequences {
+    fn name(&self) -> &'static str {
+        "m20261130_000050_talent_sequences"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Sequences {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        for table in [
+            "talents",
+            "programmes",
+            "talent_designations",
+            "nominating_bodies",
+            "recommendations",
+        ] {
+            add_sequence(manager, table).await?;
+        }
+        Ok(())
     }
 }

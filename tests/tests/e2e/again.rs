@@ -168,7 +168,15 @@ fn plain_export(register: &Register, collection: &str) -> Vec<String> {
 fn strip(value: &mut Value) {
     match value {
         Value::Object(fields) => {
-            for field in ["name", "uid", "createTime", "updateTime", "etag", "revision"] {
+            for field in [
+                "name",
+                "uid",
+                "createTime",
+                "updateTime",
+                "etag",
+                "revision",
+                "sequence",
+            ] {
                 fields.remove(field);
             }
             fields.values_mut().for_each(strip);

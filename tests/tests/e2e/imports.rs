@@ -145,6 +145,8 @@ async fn a_file_is_an_import_and_says_what_it_did(store: Store) {
     assert_eq!(counts("organizations"), (0, 0, 0, 0, 1));
     let time = |time: &Option<prost_types::Timestamp>| time.map(|time| (time.seconds, time.nanos));
     assert!(time(&import.create_time) < time(&import.end_time));
+    // It is a record like others: its own last change came behind all that it did.
+    assert!(import.sequence > import.last_sequence, "{import:?}");
     // What it made says so, and stands between its first and its last change.
     let made = called(&register, "示例甲大学").await;
     let entry = history(&register, &made.name).await.remove(0);

@@ -51,6 +51,7 @@ mod made;
 mod merge;
 mod mess;
 mod messages;
+mod mirror;
 mod no_dead_ends;
 mod notices;
 mod once;

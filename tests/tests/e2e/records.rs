@@ -36,6 +36,7 @@ async fn a_mask_sets_what_it_names_and_nothing_else(store: Store) {
         etag: "\"r2\"".to_owned(),
         revision: 2,
         update_time: after.update_time,
+        sequence: 2,
         ..before
     };
     assert_eq!(after, expected);
@@ -56,6 +57,7 @@ async fn an_asterisk_sets_all_that_can_be_written(store: Store) {
         revision: 2,
         create_time: before.create_time,
         update_time: after.update_time,
+        sequence: 2,
         record_status: RecordStatus::Active as i32,
         ..change
     };
@@ -99,6 +101,7 @@ async fn output_only_fields_cannot_be_updated(store: Store) {
         "create_time",
         "record_status",
         "survivor",
+        "sequence",
     ] {
         let request = update(before.clone(), &["city", field]);
         let refused = failure(register.labs().update_organization(request).await);
@@ -116,12 +119,18 @@ async fn output_only_fields_cannot_be_updated(store: Store) {
         revision: 9,
         record_status: RecordStatus::Annulled as i32,
         survivor: before.name.clone(),
+        sequence: 99,
         ..organization("山东大学")
     };
     let after = made(&register, forged).await;
     assert_eq!(
-        (after.revision, after.record_status(), after.survivor.as_str()),
-        (1, RecordStatus::Active, "")
+        (
+            after.revision,
+            after.record_status(),
+            after.survivor.as_str(),
+            after.sequence
+        ),
+        (1, RecordStatus::Active, "", 2)
     );
 }
 

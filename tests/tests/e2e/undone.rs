@@ -67,7 +67,7 @@ fn exported(register: &Register, collection: &str) -> Vec<BTreeMap<String, serde
     let mut rows: Vec<BTreeMap<String, serde_json::Value>> =
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     for row in &mut rows {
-        for field in ["etag", "revision", "updateTime"] {
+        for field in ["etag", "revision", "updateTime", "sequence"] {
             row.remove(field);
         }
     }

@@ -77,6 +77,7 @@ async fn undo(register: &Register, name: &str) -> (Organization, UnmergeReport) 
 /// What a record is, without what each change of it sets.
 fn lasting(mut organization: Organization) -> Organization {
     (organization.etag, organization.revision, organization.update_time) = (String::new(), 0, None);
+    organization.sequence = 0;
     organization
 }
 
@@ -270,7 +271,7 @@ async fn read_lab(register: &Register, name: &str) -> Lab {
         ..GetLabRequest::default()
     };
     let mut lab = register.labs().get_lab(request).await.unwrap().into_inner();
-    (lab.etag, lab.revision, lab.update_time) = (String::new(), 0, None);
+    (lab.etag, lab.revision, lab.update_time, lab.sequence) = (String::new(), 0, None, 0);
     lab
 }
 
@@ -714,7 +715,7 @@ async fn merge_and_unmerge_leave_persons_as_they_were(store: Store) {
             ..GetTalentRequest::default()
         };
         let mut talent = talents().get_talent(request).await.unwrap().into_inner();
-        (talent.etag, talent.revision, talent.update_time) = (String::new(), 0, None);
+        (talent.etag, talent.revision, talent.update_time, talent.sequence) = (String::new(), 0, None, 0);
         talent
     };
     for seed in seeds() {

@@ -5,13 +5,17 @@ use std::time::Instant;
 use std::{env, fs};
 
 use mingce_e2e::{Register, Store, on_both_stores};
-use mingce_proto::labs::{ListOrganizationsRequest, SearchLabsRequest, SearchOrganizationsRequest};
+use mingce_proto::labs::{ListOrganizationsRequest, Organization, SearchLabsRequest, SearchOrganizationsRequest};
 use mingce_proto::registry::ComputeStatisticsRequest;
 use mingce_proto::talent::{ListTalentsRequest, SearchTalentsRequest};
 
 use crate::files::table;
+use crate::made::{made, organization, read, updated};
 
-on_both_stores!(texts_of_an_earlier_version_are_refused_and_after_migrate_found_in_every_way);
+on_both_stores!(
+    texts_of_an_earlier_version_are_refused_and_after_migrate_found_in_every_way,
+    records_of_an_earlier_version_get_the_numbers_of_their_last_changes,
+);
 
 /// What the migrations of life cycles bring, taken back.
 const BEFORE: &str = "
@@ -25,6 +29,20 @@ const BEFORE: &str = "
         DROP COLUMN due_since, DROP COLUMN family;
     ALTER TABLE awards DROP COLUMN case_round, DROP COLUMN case_policy, DROP COLUMN due_date, DROP COLUMN due,
         DROP COLUMN due_since, DROP COLUMN public_safety, DROP COLUMN nominator;
+    ALTER TABLE ledger_head DROP COLUMN time;
+    ALTER TABLE imports DROP COLUMN sequence;
+    ALTER TABLE organizations DROP COLUMN sequence;
+    ALTER TABLE labs DROP COLUMN sequence;
+    ALTER TABLE lab_designations DROP COLUMN sequence;
+    ALTER TABLE talents DROP COLUMN sequence;
+    ALTER TABLE programmes DROP COLUMN sequence;
+    ALTER TABLE talent_designations DROP COLUMN sequence;
+    ALTER TABLE schemes DROP COLUMN sequence;
+    ALTER TABLE awards DROP COLUMN sequence;
+    DELETE FROM mingce_ledger_migrations WHERE version LIKE '%_sequences';
+    DELETE FROM mingce_labs_migrations WHERE version LIKE '%_sequences';
+    DELETE FROM mingce_talent_migrations WHERE version LIKE '%_sequences';
+    DELETE FROM mingce_awards_migrations WHERE version LIKE '%_sequences';
     DELETE FROM awards_values WHERE field = 'joined_organizations';
     DROP TABLE mingce_cases_migrations;
     DELETE FROM mingce_labs_migrations WHERE version LIKE '%000003%' OR version LIKE '%000040%';
@@ -65,6 +83,79 @@ async fn an_earlier_register_is_refused_and_after_migrate_has_everything() {
     register.migrate().succeeded();
     register.restart();
     assert_eq!(joined(&register).await, before);
+}
+
+/// Takes the numbers out of the rows, as earlier versions had none.
+async fn without_numbers(register: &Register, store: Store, all: &[Organization]) {
+    for table in ["organizations", "labs", "lab_designations", "imports"] {
+        // SQLite drops no column that an index has.
+        let text = format!("DROP INDEX {table}_by_sequence; ALTER TABLE {table} DROP COLUMN sequence;");
+        register.execute(&text).await;
+    }
+    let bytes = "SELECT sum(length(body)) FROM organizations";
+    let before = register.number(bytes).await;
+    for one in all {
+        // Field 100 of a message: its key, and a number of one byte.
+        let field = format!("A006{:02X}", one.sequence);
+        let body = match store {
+            Store::Sqlite => format!("unhex(replace(hex(body), '{field}', ''))"),
+            Store::Postgres => format!("decode(replace(upper(encode(body, 'hex')), '{field}', ''), 'hex')"),
+        };
+        let text = format!("UPDATE organizations SET body = {body} WHERE name = '{}'", one.name);
+        register.execute(&text).await;
+    }
+    let gone = before - register.number(bytes).await;
+    assert_eq!(gone, 3 * i64::try_from(all.len()).unwrap());
+    let text = "ALTER TABLE ledger_head DROP COLUMN time;
+                DELETE FROM mingce_ledger_migrations WHERE version LIKE '%_sequences';
+                DELETE FROM mingce_labs_migrations WHERE version LIKE '%_sequences';";
+    register.execute(text).await;
+}
+
+async fn records_of_an_earlier_version_get_the_numbers_of_their_last_changes(store: Store) {
+    let mut register = Register::start(store).await;
+    let mut all = Vec::new();
+    for place in 0..3 {
+        all.push(made(&register, organization(&format!("青岛示例{place}所"))).await);
+    }
+    let other = Organization {
+        city: "青岛".to_owned(),
+        ..all.remove(0)
+    };
+    all.push(updated(&register, other, &["city"]).await);
+    register.stop();
+    without_numbers(&register, store, &all).await;
+    let refused = register.try_to_serve("127.0.0.1:0").failed_with_one_line();
+    assert!(refused.contains("mingce migrate"), "{refused}");
+    register.migrate().succeeded();
+    register.restart();
+    // They are as they were, in answers and in lists.
+    for one in &all {
+        assert_eq!(&read(&register, &one.name).await, one);
+    }
+    let asked = ListOrganizationsRequest {
+        filter: format!("sequence >= {}", all[0].sequence),
+        order_by: "sequence".to_owned(),
+        ..ListOrganizationsRequest::default()
+    };
+    let listed = register.labs().list_organizations(asked).await.unwrap().into_inner();
+    assert_eq!(listed.organizations, all);
+    // The next change is later than all of them.
+    let next = made(&register, organization("青岛示例新所")).await;
+    assert_eq!(next.sequence, 5);
+    let time = |one: &Organization| one.update_time.map(|time| (time.seconds, time.nanos));
+    assert!(all.iter().all(|one| time(one) < time(&next)));
+    let again = updated(
+        &register,
+        Organization {
+            city: "济南".to_owned(),
+            ..all[0].clone()
+        },
+        &["city"],
+    )
+    .await;
+    assert_eq!((again.sequence, again.revision), (6, all[0].revision + 1));
+    assert_eq!(read(&register, &again.name).await, again);
 }
 
 /// How many persons there are, where `MINGCE_UPGRADE` does not say.

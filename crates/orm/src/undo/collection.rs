@@ -12,7 +12,7 @@ use crate::answer::{Answer, Stamp};
 use crate::cx::Cx;
 use crate::error::{Error, Result};
 use crate::field::Column;
-use crate::resource::{self, Cell, Collection, HEAD_FIELDS, Kind};
+use crate::resource::{self, Cell, Collection, Kind, is_head};
 use crate::rules::expect_no_cycle;
 use crate::store::{expect_active, settled};
 use crate::wire;
@@ -107,9 +107,9 @@ impl<C: Collection> AnyCollection for Of<C> {
         let stored = unchanged::<C>(work, at)?;
         expect_active::<C>(&stored)?;
         let (sealed, now) = (resource::private::<C>(), stored.encode_to_vec());
-        let mut whole = wire::only(&now, |number| number <= HEAD_FIELDS || sealed.contains(&number))?;
+        let mut whole = wire::only(&now, |number| is_head(number) || sealed.contains(&number))?;
         whole.extend(wire::only(before, |number| {
-            number > HEAD_FIELDS && !sealed.contains(&number)
+            !is_head(number) && !sealed.contains(&number)
         })?);
         let before = settled::<C>(&resource::decode::<C>(&whole)?)?;
         C::may_stand(work, Some(&stored), &before)?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mingce_proto::registry::RecordStatus;
 use prost::Message;
 
-use super::{Work, answer, etag, head_of, micros, timestamp};
+use super::{Work, answer, etag, head_of, timestamp};
 use crate::answer::{Answer, Outcome, Stamp};
 use crate::cx::Cx;
 use crate::draft::Draft;
@@ -14,7 +14,7 @@ use crate::error::{Class, Error, Result};
 use crate::id::Id;
 use crate::layer::{Changed, Staged};
 use crate::ledger::Entry;
-use crate::resource::{self, Collection, HEAD_FIELDS, Head, Kind, Row};
+use crate::resource::{self, Collection, Head, Kind, Row, is_change, is_head};
 use crate::vault::Vault;
 use crate::wire;
 
@@ -142,20 +142,18 @@ impl Work {
                 said,
             ));
         }
-        let fields = wire::only(&resource.encode_to_vec(), |number| number > HEAD_FIELDS)?;
+        let fields = wire::only(&resource.encode_to_vec(), |number| !is_head(number))?;
         let with = |head: &Head| [head.encode_to_vec(), fields.clone()].concat();
         let changed = wire::changed(old, &with(&head))?;
-        let changed: Vec<u32> = changed
-            .into_iter()
-            .filter(|number| *number >= HEAD_FIELDS - 1)
-            .collect();
+        let changed: Vec<u32> = changed.into_iter().filter(|number| is_change(*number)).collect();
         if changed.is_empty() && !always && !std::mem::take(&mut self.conceals) {
             return answer::<C>(Outcome::Unchanged, &head, old);
         }
         let old_head = resource::head(old)?;
         head.revision = old_head.revision + 1;
-        let latest = old_head.update_time.map_or(i64::MIN, |t| micros(&t));
-        head.update_time = Some(timestamp(cx.now.max(latest)));
+        // The writer says when, and as which change of all.
+        head.update_time = Some(timestamp(cx.now));
+        head.sequence = 0;
         head.etag = etag(head.revision);
         let whole = with(&head);
         let new = resource::decode::<C>(&whole)?;
@@ -181,7 +179,6 @@ impl Work {
             reason: stamp.reason.clone(),
             request_id: stamp.request_id.clone(),
             import: stamp.import.clone(),
-            time: head.update_time.as_ref().map_or(cx.now, micros),
             changed: changed.iter().map(|number| kind.field(*number).to_owned()).collect(),
             body: answer.body.clone(),
         }));

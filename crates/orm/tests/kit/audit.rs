@@ -70,6 +70,8 @@ pub async fn check(db: &Db) -> Vec<Organization> {
             "an entry without a change: {entry:?}"
         );
     }
+    let back = "SELECT COUNT(*) FROM ledger a JOIN ledger b ON b.sequence = a.sequence + 1 WHERE b.create_time <= a.create_time";
+    assert_eq!(number(db, back).await, 0, "a later change has no later time");
     let drawn = number(db, "SELECT sequence FROM ledger_head").await;
     assert_eq!(
         drawn,
@@ -80,7 +82,7 @@ pub async fn check(db: &Db) -> Vec<Organization> {
     let (mut keys, mut tokens, mut values) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     let mut items = Vec::new();
     let text = "SELECT id, name, revision, record_status, survivor, create_time, update_time, sort_key, display_name, city, \
-                body FROM institutes ORDER BY id";
+                body, sequence FROM institutes ORDER BY id";
     for row in query(db, text).await {
         let words = |place: usize| row.try_get_by_index::<String>(place).unwrap();
         let whole = |place: usize| row.try_get_by_index::<i64>(place).unwrap();
@@ -109,10 +111,11 @@ pub async fn check(db: &Db) -> Vec<Organization> {
                 text::grouped(&item.city).into_owned()
             )
         );
+        assert_eq!(whole(11), item.sequence);
         let entry = last.remove(item.name.as_str()).expect("a resource without an entry");
         assert_eq!(
-            (entry.revision, &entry.snapshot),
-            (item.revision, &body),
+            (entry.revision, entry.sequence, &entry.snapshot),
+            (item.revision, item.sequence, &body),
             "the last entry is another resource"
         );
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mingce_orm::id::Id;
-use mingce_orm::{Cx, Edit, List, Stamp, Store};
+use mingce_orm::{Edit, List, Stamp, Store};
 use mingce_proto::awards::{Award, Contributor, SchemeReference, Share};
 use mingce_proto::registry::View;
 use prost::Message;
@@ -51,16 +51,12 @@ fn award(place: u64) -> Award {
 async fn make(store: &Store, count: u64) {
     let mut edits: Vec<Edit> = Vec::new();
     for place in 0..count {
-        let cx = Cx {
-            // Times are numbers too.
-            now: i64::try_from(place * 1_234_567_891_011 + 1).unwrap(),
-            ..cx("user:maker")
-        };
+        let at = cx("user:maker");
         let item = award(place);
         let mut id = [0; 16];
         id[8..].copy_from_slice(&place.to_be_bytes());
         edits.push(Box::new(move |work| {
-            work.create_as::<Prizes>(&cx, &Stamp::new("create"), &item, Id::from_bytes(id))
+            work.create_as::<Prizes>(&at, &Stamp::new("create"), &item, Id::from_bytes(id))
         }));
     }
     for done in store.change_each(&cx("user:maker"), edits).await.unwrap() {

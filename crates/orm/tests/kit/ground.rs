@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use mingce_e2e::postgres::Database;
+use mingce_orm::refill::add_sequence;
 use mingce_orm::schema::Sql::{Integer, Text};
 use mingce_orm::schema::{Ledger, prepare, resource, run};
 use mingce_orm::{Call, Collection, Cx, Db, Store, Vault};
@@ -56,7 +57,11 @@ impl MigrationTrait for Tables {
         ];
         run(manager, &resource("institutes", &institutes, false, &[])).await?;
         run(manager, &resource("persons", &persons, true, &[])).await?;
-        run(manager, &resource("prizes", &prizes, false, &["year"])).await
+        run(manager, &resource("prizes", &prizes, false, &["year"])).await?;
+        for table in ["institutes", "persons", "prizes"] {
+            add_sequence(manager, table).await?;
+        }
+        Ok(())
     }
 }
 

@@ -32,6 +32,7 @@ const SINCE: &[&str] = &[
     "DROP TABLE import_seen",
     "DROP INDEX ledger_by_import",
     "ALTER TABLE ledger DROP COLUMN import",
+    "ALTER TABLE ledger_head DROP COLUMN time",
 ];
 
 const NAMES: [&str; 9] = [

@@ -61,6 +61,13 @@ impl Names {
     }
 }
 
+/// A resource without when it was changed, and as which of all: calls of a wave come to the writer in any order.
+fn unstamped(body: &[u8]) -> Vec<u8> {
+    let mut item = Organization::decode(body).unwrap();
+    (item.create_time, item.update_time, item.sequence) = (None, None, 0);
+    item.encode_to_vec()
+}
+
 async fn send(store: &Store, planned: Planned, names: Names) -> Told {
     let cx = Cx {
         actor: planned.actor.clone(),
@@ -171,7 +178,8 @@ async fn run(db: &Db, share: usize, planned: &[Vec<Planned>]) -> End {
         }
         told.push(answers);
     }
-    let translated = |answer: Told| answer.map(|all| all.into_iter().map(|body| names.translated(body)).collect());
+    let translated =
+        |answer: Told| answer.map(|all| all.iter().map(|body| names.translated(unstamped(body))).collect());
     let told = told
         .into_iter()
         .map(|wave| wave.into_iter().map(|(_, answer)| translated(answer)).collect())
@@ -180,11 +188,11 @@ async fn run(db: &Db, share: usize, planned: &[Vec<Planned>]) -> End {
     let items = audit::check(db).await;
     let register = items
         .iter()
-        .map(|item| (name(&item.name), names.translated(item.encode_to_vec())))
+        .map(|item| (name(&item.name), names.translated(unstamped(&item.encode_to_vec()))))
         .collect();
     let mut ledger: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for entry in audit::ledger(db).await {
-        let snapshot = names.translated(entry.snapshot);
+        let snapshot = names.translated(unstamped(&entry.snapshot));
         ledger.entry(name(&entry.resource)).or_default().push((
             entry.revision,
             entry.verb,

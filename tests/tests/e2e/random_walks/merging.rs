@@ -79,7 +79,7 @@ impl Twins {
 /// A record without what each change of it sets.
 fn lasting(record: &Value) -> Value {
     let mut record = record.clone();
-    for field in ["etag", "revision", "update_time"] {
+    for field in ["etag", "revision", "update_time", "sequence"] {
         record[field] = Value::Null;
     }
     record
