@@ -8,7 +8,8 @@ use sea_orm::ConnectionTrait;
 use sea_orm::sea_query::Value;
 
 use crate::cx::Cx;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::id::Name;
 use crate::resource::Kind;
 use crate::statement::{among, list};
 use crate::store::Store;
@@ -56,6 +57,10 @@ impl Store {
         name: &str,
         since: Since,
     ) -> Result<(Vec<Citation>, bool)> {
+        if Name::parse(name).is_none() {
+            let said = "expected the resource name of one record, like labs/{id} or labs/{id}/designations/{id}";
+            return Err(Error::invalid("name", "NAME_WRONG_KIND", said));
+        }
         self.citations(kinds, name, since).await
     }
 

@@ -2,6 +2,7 @@
 
 use mingce_e2e::{Failure, Register, Store, failure, on_both_stores};
 use mingce_proto::labs::ListOrganizationsRequest;
+use mingce_proto::registry::ListCitationsRequest;
 use tonic::Code;
 
 use crate::made::{create, organization};
@@ -13,6 +14,7 @@ on_both_stores!(
     a_filter_on_an_unknown_field_names_it,
     an_order_by_an_unknown_field_is_refused,
     a_negative_page_size_is_refused,
+    what_names_one_record_is_no_pattern_of_many,
 );
 
 async fn listing(register: &Register, request: ListOrganizationsRequest) -> Failure {
@@ -125,4 +127,24 @@ async fn a_negative_page_size_is_refused(store: Store) {
         (refused.code, refused.fields),
         (Code::InvalidArgument, vec!["page_size".to_owned()])
     );
+}
+
+async fn what_names_one_record_is_no_pattern_of_many(store: Store) {
+    let register = Register::start(store).await;
+    for name in ["labs/-", "labs", "labs/1/designations/-"] {
+        let request = ListCitationsRequest {
+            name: name.to_owned(),
+            ..ListCitationsRequest::default()
+        };
+        let all = [
+            failure(register.labs().list_citations(request.clone()).await),
+            failure(register.talent().list_citations(request.clone()).await),
+            failure(register.awards().list_citations(request.clone()).await),
+            failure(register.cases().list_citations(request).await),
+        ];
+        for refused in all {
+            assert_eq!(refused.is(), (Code::InvalidArgument, "NAME_WRONG_KIND"), "{name}");
+            assert_eq!(refused.fields, ["name"], "{name}");
+        }
+    }
 }
