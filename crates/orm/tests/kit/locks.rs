@@ -159,13 +159,13 @@ fn a_statement_that_takes_too_long_and_a_lock_that_is_not_given_are_told_apart()
         ] {
             let (ground, db) = Ground::new(Kind::Postgres).await;
             let store = Arc::new(ground::store(&db));
-            // From the first row that a transaction writes on.
+            // From the first row that a transaction writes on, which is one beside those that bear its number.
             let hurry = format!(
                 "CREATE FUNCTION hurry() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
                  PERFORM set_config('{setting}', '100ms', true); RETURN NEW; END $$"
             );
             execute(&db, &hurry).await;
-            let each = "CREATE TRIGGER hurry BEFORE INSERT ON institutes FOR EACH ROW EXECUTE FUNCTION hurry()";
+            let each = "CREATE TRIGGER hurry BEFORE INSERT ON institutes_values FOR EACH ROW EXECUTE FUNCTION hurry()";
             execute(&db, each).await;
             let other = ground.open().await;
             let held = hold(&other).await;
