@@ -438,24 +438,38 @@ impl Run {
             before = Some(rows.len());
             let mut rows = rows.into_iter().peekable();
             while rows.peek().is_some() {
-                let some: Vec<Sent> = rows.by_ref().take(PIECE).collect();
-                let said = some.iter().map(|sent| piece::content(part.collection(), &sent.message));
-                let said: Vec<_> = said.collect::<Option<_>>().context("a message does not read back")?;
-                let settings = ImportSettings {
-                    retry: true,
-                    ..piece::settings(&self.how, &mask, &file_name(source.name()), (&self.id, index))
-                };
-                let assumed = self.assumed.meant_by(&said);
-                let mut open = Piece::begin(channel, part.collection(), settings, &assumed)?;
-                for sent in some {
-                    if !open.send(sent).await {
-                        break;
-                    }
+                let some = rows.by_ref().take(PIECE).map(|(sent, _)| sent).collect();
+                if let Err(error) = self.send_again((part, index), channel, &mask, some, kept).await {
+                    self.again.put_back(rows);
+                    return Err(error);
                 }
-                self.end(part, open, kept, true).await?;
             }
         }
         Ok(())
+    }
+
+    /// One call of rows that were sent before.
+    async fn send_again(
+        &mut self,
+        (part, index): (&Part, usize),
+        channel: &Channel,
+        mask: &[String],
+        rows: Vec<Sent>,
+        kept: &mut Kept<'_>,
+    ) -> Result<()> {
+        let said = rows.iter().map(|sent| piece::content(part.collection(), &sent.message));
+        let said: Vec<_> = said.collect::<Option<_>>().context("a message does not read back")?;
+        let settings = ImportSettings {
+            retry: true,
+            ..piece::settings(&self.how, mask, &file_name(self.source.name()), (&self.id, index))
+        };
+        let mut open = Piece::begin(channel, part.collection(), settings, &self.assumed.meant_by(&said))?;
+        for sent in rows {
+            if !open.send(sent).await {
+                break;
+            }
+        }
+        self.end(part, open, kept, true).await
     }
 
     /// Sends the rows as they are read.
