@@ -64,6 +64,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .compile_fds(compiler.file_descriptor_set())?;
     fs::write(out.join("sizes.rs"), sizes(&pool))?;
     fs::write(out.join("choices.rs"), conversions(&choices))?;
+    fs::write(out.join("heads.rs"), heads(&pool))?;
 
     prost_protovalidate_build::Builder::new()
         .file_descriptor_set_bytes(without_choices(&encoded)?)
@@ -174,6 +175,18 @@ fn sizes(pool: &DescriptorPool) -> String {
         .map(|(name, path)| format!("    ({name:?}, ::core::mem::size_of::<{path}>()),\n"))
         .collect();
     format!("pub(super) const SIZES: &[(&str, usize)] = &[\n{lines}];\n")
+}
+
+/// The resources of the contract: their fields 1 to 8 and 100 are the same.
+fn heads(pool: &DescriptorPool) -> String {
+    let is_resource = |message: &MessageDescriptor| {
+        let has = |number: u32, name: &str| message.get_field(number).is_some_and(|field| field.name() == name);
+        has(1, "name") && has(4, "revision") && has(8, "survivor") && has(100, "sequence")
+    };
+    let resources = own(pool).filter(is_resource);
+    resources
+        .map(|message| format!("headed!({});\n", path(message.full_name())))
+        .collect()
 }
 
 /// The Rust type of a message of the contract.

@@ -4,8 +4,8 @@ use mingce_lifecycle::any::of_name;
 use mingce_lifecycle::cross::{Step, verbs};
 use mingce_lifecycle::notice::{Notices, public};
 use mingce_lifecycle::objection::{self, Objections};
-use mingce_orm::store::{inbound, settled};
-use mingce_orm::{Call, Cx, Edit, Error, List, Mask};
+use mingce_orm::store::{settled, writable};
+use mingce_orm::{Call, Cx, Edit, Error, List};
 use mingce_proto::codec::Reply;
 use mingce_proto::registry::{CaseKind, ListPublicNoticesRequest, ListPublicNoticesResponse, Objection, View};
 
@@ -40,8 +40,7 @@ impl CaseRegister {
     }
 
     pub(crate) async fn file(&self, cx: &Cx, call: Call, given: Objection) -> Result<Reply<Objection>, Error> {
-        let given = Mask::parse::<Objections>(&["*".to_owned()], &given)?
-            .apply::<Objections>(&Objection::default(), &inbound::<Objections>(&given)?)?;
+        let given = writable::<Objections>(given)?;
         // What is wrong with the objection itself comes before what its case says.
         settled::<Objections>(&given)?;
         let kind = of_name(&self.kinds, &given.case_name, "objection.case_name")?;

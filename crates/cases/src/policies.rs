@@ -30,7 +30,7 @@ impl CaseRegister {
             name: &r.based_on,
             terms: &terms,
         };
-        let draft = inbound::<Policies>(&r.policy.clone().unwrap_or_default())?;
+        let draft = inbound::<Policies>(r.policy.clone().unwrap_or_default())?;
         let draft = settled::<Policies>(&basis.whole(&self.store, cx, draft).await?)?;
         let Some(kind) = self.kinds.iter().find(|kind| kind.kind() == draft.kind()) else {
             let said = format!("this server has no cases of {}", draft.kind().as_str_name());

@@ -5,7 +5,7 @@ use mingce_lifecycle::policy::{self, Policies};
 use mingce_lifecycle::ranking::Ranking;
 use mingce_lifecycle::round::{self, Rounds};
 use mingce_lifecycle::{Scope, called};
-use mingce_orm::store::{expect_active, expect_etag, inbound, settled};
+use mingce_orm::store::{expect_active, expect_etag, settled, writable};
 use mingce_orm::{Call, Collection, Cx, Edit, Error, Mask};
 use mingce_proto::codec::Reply;
 use mingce_proto::registry::{
@@ -19,8 +19,7 @@ use crate::service::named;
 
 impl CaseRegister {
     pub(crate) async fn begin_round(&self, cx: &Cx, call: Call, given: Round) -> Result<Reply<Round>, Error> {
-        let given = Mask::parse::<Rounds>(&["*".to_owned()], &given)?
-            .apply::<Rounds>(&Round::default(), &inbound::<Rounds>(&given)?)?;
+        let given = writable::<Rounds>(given)?;
         // What is wrong with the round itself comes before what its policy says.
         settled::<Rounds>(&given)?;
         let policy = if given.policy.is_empty() {

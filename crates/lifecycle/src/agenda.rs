@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use mingce_orm::work::head_of;
 use mingce_orm::{Cx, Result, Store, Work};
+use mingce_proto::Headed;
 use mingce_proto::registry::{DueActor, DueKind, DueWork, Policy, RecordStatus};
 
 use crate::any::ByItself;
@@ -146,7 +146,7 @@ pub async fn of_case<C: ByItself>(desk: Desk<'_>, name: &str, in_force: &InForce
         let is_in_time = found.date.is_empty() && !desk.wanted.overdue
             || !found.date.is_empty() && found.date <= desk.wanted.last_day().to_string();
         let order = source.order(if source.dated { &found.date } else { &found.since });
-        let work = if is_in_time && head_of(&item)?.record_status() == RecordStatus::Active {
+        let work = if is_in_time && item.head().record_status() == RecordStatus::Active {
             said::<C>(work, desk, &item, policy.as_ref(), &found)?
         } else {
             None
@@ -228,12 +228,12 @@ fn said<C: ByItself>(
     policy: Option<&Policy>,
     found: &Falls,
 ) -> Result<Option<DueWork>> {
-    let (state, facts, head) = (C::state(item), facts::<C>(item), head_of(item)?);
+    let (state, facts, head) = (C::state(item), facts::<C>(item), item.head());
     let Some(ask) = ask::<C>(state, found.due) else {
         return Ok(None);
     };
     let in_review = C::IN_REVIEW.contains(&state);
-    if in_review && desk.in_panels.contains(&head.name) {
+    if in_review && desk.in_panels.contains(head.name) {
         return Ok(None);
     }
     let automatic = C::is_automatic(item, policy);
@@ -271,8 +271,8 @@ fn said<C: ByItself>(
         methods,
         since_date: since.clone(),
         collection: C::COLLECTION.to_owned(),
-        case_name: head.name.clone(),
-        name: head.name,
+        case_name: head.name.to_owned(),
+        name: head.name.to_owned(),
         round: facts.round,
         ..DueWork::default()
     }))

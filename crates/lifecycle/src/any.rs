@@ -6,8 +6,8 @@ use std::marker::PhantomData;
 
 use futures_util::future::BoxFuture;
 use mingce_orm::store::{Entered, settled};
-use mingce_orm::work::head_of;
 use mingce_orm::{Answer, Cx, Error, List, Result, Stamp, Store, Work};
+use mingce_proto::Headed;
 use mingce_proto::registry::{
     CaseFacts, CaseKind, CaseVerb, DecisionDifference, DocumentOfCase, DueKind, HandlingTerms, Policy, RankedCase,
     ReviewTerms, UndecidedCase, View,
@@ -351,7 +351,7 @@ impl<C: ByItself> AnyCase for Of<C> {
                     };
                     let page = store.list::<C>(cx, wanted).await?;
                     for item in page.items()? {
-                        names.push(head_of(&item)?.name);
+                        names.push(item.head().name.to_owned());
                     }
                     if names.len() > most || page.next_page_token.is_empty() {
                         break;
@@ -393,7 +393,7 @@ impl<C: ByItself> AnyCase for Of<C> {
                     .iter()
                     .map(|item| {
                         Ok(UndecidedCase {
-                            name: head_of(item)?.name,
+                            name: item.head().name.to_owned(),
                             display_name: C::display(work, item)?,
                             state: document::state::<C>(item),
                         })

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 use mingce_orm::resource::Kind;
-use mingce_orm::work::head_of;
 use mingce_orm::{Blocker, Class, Cx, Error, Result, Stamp, Work};
+use mingce_proto::Headed;
 use mingce_proto::registry::{
     CaseDate, CaseFacts, CaseKind, CaseReason, DecisionDocument, DueKind, HandlingTerms, NoticeTerms, Policy,
     PublicField, ReviewTerms,
@@ -131,7 +131,7 @@ pub struct Look<'a, C: Living> {
 impl<C: Living> Look<'_, C> {
     /// The case itself stands in the way.
     pub fn blocker(&self, reason: &'static str, en: impl Into<String>, zh: impl Into<String>) -> Blocker {
-        let subject = head_of(self.item).map(|head| head.name).unwrap_or_default();
+        let subject = self.item.head().name.to_owned();
         blocker(reason, subject, en, zh)
     }
 }
@@ -400,16 +400,14 @@ pub fn may_write<C: Case>(stored: Option<&C::Item>, new: &C::Item) -> Result<()>
             said(before),
             life.service
         );
-        return Err(Error::new(Class::Precondition, "STATE_BY_VERBS", text).about(C::COLLECTION, head_of(stored)?.name));
+        return Err(Error::new(Class::Precondition, "STATE_BY_VERBS", text).about(C::COLLECTION, stored.head().name));
     }
     if life.phase(before) == Phase::Undecided && stored != new {
         let text = format!(
             "the case is in state {} and waits for a decision: it cannot be edited until it is decided or returned",
             said(before)
         );
-        return Err(
-            Error::new(Class::Precondition, "CASE_NOT_EDITABLE", text).about(C::COLLECTION, head_of(stored)?.name)
-        );
+        return Err(Error::new(Class::Precondition, "CASE_NOT_EDITABLE", text).about(C::COLLECTION, stored.head().name));
     }
     if matches!(life.phase(before), Phase::Live | Phase::Ended) {
         expect_kept::<C>(stored, new)?;
@@ -429,7 +427,7 @@ pub fn may_import<C: Case>(row: &C::Item, stored: &C::Item) -> Result<()> {
     }
     let code = life.state(C::state(stored)).map_or("unknown", |state| state.code);
     let said = format!("the application is in state {code}: drafts of a file change drafts alone; take the row out");
-    Err(Error::new(Class::Precondition, "CASE_NOT_EDITABLE", said).about(C::COLLECTION, head_of(stored)?.name))
+    Err(Error::new(Class::Precondition, "CASE_NOT_EDITABLE", said).about(C::COLLECTION, stored.head().name))
 }
 
 /// The policy that a case is under.

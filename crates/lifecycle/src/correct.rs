@@ -3,8 +3,8 @@
 
 use mingce_orm::resource::changed;
 use mingce_orm::store::settled;
-use mingce_orm::work::head_of;
 use mingce_orm::{Blocker, Class, Collection, Error, Mask, Result};
+use mingce_proto::Headed;
 use mingce_proto::names::POOL;
 use prost::Message;
 use prost_reflect::{DynamicMessage, ReflectMessage, Value};
@@ -83,7 +83,7 @@ fn expect_right<C: Case>(before: &C::Item, item: &mut C::Item, crossing: &mut Cr
     if blockers.is_empty() {
         return Ok(());
     }
-    Err(Error::blocked("CASE_BLOCKED", blockers).about(C::COLLECTION, head_of(item)?.name))
+    Err(Error::blocked("CASE_BLOCKED", blockers).about(C::COLLECTION, item.head().name))
 }
 
 /// What a guard finds of a case as it would be.
@@ -173,7 +173,7 @@ pub(crate) fn expect_kept<C: Case>(stored: &C::Item, new: &C::Item) -> Result<()
     if touched.is_empty() {
         return Ok(());
     }
-    let (life, state, name) = (C::life(), C::state(stored), head_of(stored)?.name);
+    let (life, state, name) = (C::life(), C::state(stored), stored.head().name.to_owned());
     let edge = life.edge(VERB).filter(|edge| edge.from.contains(&state));
     let Some(edge) = edge else {
         // It ended without a decision in its favour. A record of that is mended.

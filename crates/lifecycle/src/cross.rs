@@ -1,8 +1,8 @@
 //! Crossing an edge: one function tries every verb of every life cycle, and one says beforehand which would be done.
 
 use mingce_orm::store::{expect_active, expect_etag, settled};
-use mingce_orm::work::head_of;
 use mingce_orm::{Answer, Blocker, Class, Error, Result, Stamp, Work};
+use mingce_proto::Headed;
 use mingce_proto::registry::{self, CaseVerb, DecisionDocument, Policy, RecordStatus};
 
 use crate::case::{At, Look, policy_of};
@@ -157,7 +157,7 @@ impl<C: Living> Move<C> {
 /// # Errors
 /// While something is not loaded.
 pub fn verbs<C: Living>(work: &mut Work, at: &At, item: &C::Item, policy: Option<&Policy>) -> Result<Vec<CaseVerb>> {
-    let (life, head) = (C::life(), head_of(item)?);
+    let (life, head) = (C::life(), item.head());
     if head.record_status() != RecordStatus::Active {
         return Ok(Vec::new());
     }

@@ -1,8 +1,8 @@
 //! All days of a case, those that are over too, and why it stands where it stands.
 
 use jiff::civil::Date;
-use mingce_orm::work::head_of;
 use mingce_orm::{Cx, Result, Store, Work};
+use mingce_proto::Headed;
 use mingce_proto::registry::{CaseDate, CaseReason, DueActor, DueKind, Policy, Revision};
 
 use crate::case::{At, Case, RETURN, facts, heard_until, is_against};
@@ -94,7 +94,7 @@ pub async fn from_ledger<C: Case>(store: &Store, cx: &Cx, item: &mut C::Item) ->
     if !is_missing || facts.policy.is_empty() {
         return Ok(());
     }
-    let name = head_of(item)?.name;
+    let name = item.head().name.to_owned();
     let (revisions, _) = store.history(cx, &[&C::shape().kind], &name, 50, "").await?;
     let led_here = |revision: &&Revision| {
         let edge = C::life().edge(&revision.verb);

@@ -140,15 +140,15 @@ pub fn longer_term(start: Option<Date>, end: Date, months: i32) -> Result<Date> 
     last_of_term(days_after(end, 1)?, months)
 }
 
-/// Whole years between two days, for ages. `birth` may be a year or a month only: then it is taken as its last day, so that
-/// nobody is taken for too old.
-pub fn years_between(birth: &str, day: Date) -> Option<i16> {
-    let mut parts = birth.split('-').map(str::parse::<i16>);
-    let year = parts.next()?.ok()?;
-    let month = parts.next().map_or(Some(12), Result::ok)?;
-    let of_month = parts.next().map_or(Some(31), Result::ok)?;
-    let before = (i16::from(day.month()), i16::from(day.day())) < (month, of_month);
-    Some(day.year() - year - i16::from(before))
+/// The least and the most that somebody's age can be on a day, in whole years. `birth` may be a year or a month only; then the two may
+/// differ by one. None where it is not known.
+pub fn ages(birth: &str, on: Date) -> Option<(i16, i16)> {
+    let of = |birth: Date| {
+        let before = (on.month(), on.day()) < (birth.month(), birth.day());
+        on.year() - birth.year() - i16::from(before)
+    };
+    let (first, last) = (first_of(birth).ok()??, last_of(birth).ok()??);
+    Some((of(last), of(first)))
 }
 
 #[cfg(test)]
@@ -240,12 +240,22 @@ mod tests {
     }
 
     #[test]
-    fn age_is_in_whole_years_and_in_favour_of_the_person() {
-        let day = date(2024, 6, 15);
-        assert_eq!(years_between("1974-06-15", day), Some(50));
-        assert_eq!(years_between("1974-06-16", day), Some(49));
-        assert_eq!(years_between("1974-06", day), Some(49));
-        assert_eq!(years_between("1974", day), Some(49));
-        assert_eq!(years_between("", day), None);
+    fn an_age_is_in_whole_years_and_may_be_one_of_two() {
+        for (birth, on, ages_on) in [
+            ("1974-06-15", date(2024, 6, 15), Some((50, 50))),
+            ("1974-06-16", date(2024, 6, 15), Some((49, 49))),
+            ("1974-06", date(2024, 5, 31), Some((49, 49))),
+            ("1974-06", date(2024, 6, 1), Some((49, 50))),
+            ("1974-06", date(2024, 6, 29), Some((49, 50))),
+            // The last of June is the 30th.
+            ("1974-06", date(2024, 6, 30), Some((50, 50))),
+            ("1973-02", date(2024, 2, 28), Some((51, 51))),
+            ("1974", date(2024, 1, 1), Some((49, 50))),
+            ("1974", date(2024, 12, 31), Some((50, 50))),
+            ("", date(2024, 6, 15), None),
+            ("x", date(2024, 6, 15), None),
+        ] {
+            assert_eq!(ages(birth, on), ages_on, "{birth} on {on}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 pub mod earlier;
 
 use mingce_orm::{Column, Cx, Result, Store, Valued};
+use mingce_proto::Headed;
 use mingce_proto::registry::{DecisionDocument, DocumentOfCase};
 
 use crate::case::Case;
@@ -123,7 +124,7 @@ pub async fn find<C: Case>(store: &Store, cx: &Cx, wanted: Wanted<'_>) -> Result
             .iter()
             .map(|(number, item)| {
                 let display_name = C::display(work, item)?;
-                let name = mingce_orm::work::head_of(item)?.name;
+                let name = item.head().name.to_owned();
                 let documents = C::documents(item).iter();
                 let documents = documents.filter(|document| column.form(&document.number) == *number);
                 let of_case = documents.map(|document| DocumentOfCase {

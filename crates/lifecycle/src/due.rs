@@ -7,8 +7,8 @@
 use jiff::ToSpan;
 use jiff::civil::Date;
 use mingce_orm::page::{self, Position};
-use mingce_orm::work::head_of;
 use mingce_orm::{Collection, Cx, Error, List, Result, Store};
+use mingce_proto::Headed;
 use mingce_proto::registry::{DueActor, DueKind, HandlingTerms, Policy, View};
 
 use crate::case::{Case, facts};
@@ -122,8 +122,8 @@ fn since_of<C: Case>(item: &C::Item) -> String {
 }
 
 /// The day on which a record was made.
-pub fn made(item: &impl prost::Message) -> String {
-    let time = head_of(item).ok().and_then(|head| head.create_time);
+pub fn made(item: &impl Headed) -> String {
+    let time = item.head().create_time;
     let day = time.and_then(|time| day::of_seconds(time.seconds).ok());
     day.map_or(String::new(), |day| day.to_string())
 }
@@ -401,7 +401,7 @@ pub async fn read<C: Collection>(
 /// # Errors
 /// Where it has no name.
 pub fn place<C: Collection>(item: &C::Item, value: &str) -> Result<(String, String)> {
-    let head = head_of(item)?;
+    let head = item.head();
     let id = C::shape().kind.id(&head.name).unwrap_or_default();
     Ok((value.to_owned(), id.to_owned()))
 }

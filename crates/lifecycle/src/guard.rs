@@ -1,8 +1,8 @@
 //! Guards that several life cycles share.
 
 use mingce_orm::field::points;
-use mingce_orm::work::head_of;
 use mingce_orm::{Blocker, Result};
+use mingce_proto::Headed;
 use mingce_proto::registry::{NoticeTerms, RecordStatus, RoundState};
 
 use crate::case::{Case, Look, blocker, facts, heard_until};
@@ -102,7 +102,7 @@ fn check_round<C: Case>(look: &mut Look<'_, C>) -> Result<Vec<Blocker>> {
     let today = look.at.today.to_string();
     let (start, end) = (&round.start_date, &round.end_date);
     let (came, until) = (facts.submit_date, facts.resubmit_date);
-    Ok(if head_of(&round)?.record_status() == RecordStatus::Annulled {
+    Ok(if round.head().record_status() == RecordStatus::Annulled {
         vec![blocker("ROUND_ANNULLED", &name, "the round was annulled", "批次已作废")]
     } else if let Err(other) = expect_fit::<C>(&round, look.item) {
         vec![blocker(

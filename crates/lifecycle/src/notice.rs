@@ -3,8 +3,8 @@
 use std::sync::LazyLock;
 
 use mingce_orm::names::{Problems, enum_values};
-use mingce_orm::work::head_of;
 use mingce_orm::{Collection, Column, Field, Key, Result, Shape, Stamp, Violation};
+use mingce_proto::Headed;
 use mingce_proto::registry::{Level, Notice, NoticeTerms, PublicField, PublicNotice};
 use sha2::{Digest, Sha256};
 
@@ -90,10 +90,10 @@ pub fn publish<C: Case>(item: &mut C::Item, crossing: &mut Crossing<'_>, terms: 
     let end = at.end_of_notice(terms.working_days)?;
     let objections = at.end_of_objections(&terms)?;
     let fields = C::public_fields(crossing.work, item)?;
-    let head = head_of(item)?;
+    let head = item.head();
     let notice = Notice {
         display_name: C::display(crossing.work, item)?,
-        case_name: head.name,
+        case_name: head.name.to_owned(),
         kind: C::KIND as i32,
         round: facts_before.round,
         start_date: at.today.to_string(),

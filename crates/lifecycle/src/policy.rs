@@ -356,7 +356,7 @@ pub async fn create(
     policy: Policy,
     based_on: &Basis<'_>,
 ) -> Result<mingce_proto::codec::Reply<Policy>> {
-    let new = mingce_orm::store::inbound::<Policies>(&policy)?;
+    let new = mingce_orm::store::inbound::<Policies>(policy)?;
     let new = match based_on.whole(store, cx, new).await {
         Ok(new) => new,
         Err(error) => return store.answered::<Policies>(cx, &call).await?.ok_or(error),

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use mingce_orm::field::{hundredths, points};
-use mingce_orm::work::head_of;
 use mingce_orm::{List, Result, Store};
+use mingce_proto::Headed;
 use mingce_proto::registry::{ComputeStatisticsRequest, RankedCase, View};
 
 use crate::case::{At, Case, facts, policy_of};
@@ -66,7 +66,7 @@ pub(crate) async fn page<C: Case>(store: &Store, at: &At, wanted: Ranking<'_>) -
                 let title = C::display(work, item);
                 let policy = policy_of::<C>(work, at, item)?;
                 let verbs = verbs::<C>(work, at, item, policy.as_ref())?;
-                let (head, facts) = (head_of(item)?, facts::<C>(item));
+                let (head, facts) = (item.head(), facts::<C>(item));
                 let score = i64::from(facts.review_score);
                 let (rank, tied) = if facts.reviews > 0 {
                     scores.rank(score)
@@ -76,9 +76,9 @@ pub(crate) async fn page<C: Case>(store: &Store, at: &At, wanted: Ranking<'_>) -
                 Ok(RankedCase {
                     rank: i32::try_from(rank).unwrap_or(i32::MAX),
                     tied,
-                    name: head.name,
+                    name: head.name.to_owned(),
                     display_name: title?,
-                    etag: head.etag,
+                    etag: head.etag.to_owned(),
                     state: crate::document::state_name(C::life(), C::state(item)),
                     review_score: facts.review_score,
                     score: if facts.reviews > 0 {

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 
 use jiff::civil::Date;
 use mingce_orm::store::Entered;
-use mingce_orm::work::head_of;
 use mingce_orm::{Blocker, Cx, Error, Result, Work};
+use mingce_proto::Headed;
 use mingce_proto::registry::{DecisionCounts, Policy, RecordStatus, ReplayOrder, ReplayedDecision, Round, RoundCap};
 use prost::Message;
 use prost::bytes::Bytes;
@@ -136,7 +136,7 @@ pub fn try_again<C: Case>(
     wanted: &Wanted<'_>,
 ) -> Result<Option<Tried>> {
     let item = work.require::<C>(name)?;
-    if head_of(&item)?.record_status() != RecordStatus::Active {
+    if item.head().record_status() != RecordStatus::Active {
         return Ok(None);
     }
     let was = |sequence: i64| {

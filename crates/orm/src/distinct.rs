@@ -1,12 +1,12 @@
 //! Two records that somebody has looked at and that are no duplicates: each names the other.
 
+use mingce_proto::Headed;
 use mingce_proto::codec::Reply;
 
 use crate::cx::Cx;
 use crate::error::{Class, Error, Result};
 use crate::resource::Collection;
 use crate::store::{Call, Store, expect_active, expect_etag};
-use crate::work::head_of;
 
 /// How many others a record can be marked as distinct from.
 const MOST: usize = 500;
@@ -91,7 +91,7 @@ impl Store {
 /// Whether one of two records was marked as distinct from the other.
 pub(crate) fn are_distinct<C: Collection>(one: &C::Item, other: &C::Item) -> Result<bool> {
     let names = |item: &C::Item, other: &C::Item| -> Result<bool> {
-        let other = head_of(other)?.name;
+        let other = other.head().name.to_owned();
         Ok(C::likeness(item).is_some_and(|likeness| likeness.distinct_from.contains(&other)))
     };
     Ok(names(one, other)? || names(other, one)?)
@@ -102,7 +102,7 @@ pub(crate) fn expect_not_distinct<C: Collection>(one: &C::Item, other: &C::Item)
     if !are_distinct::<C>(one, other)? {
         return Ok(());
     }
-    let (one, other) = (head_of(one)?.name, head_of(other)?.name);
+    let (one, other) = (one.head().name.to_owned(), other.head().name.to_owned());
     let said = format!("{one} and {other} were marked as distinct: take that back first, if they are one after all");
     Err(Error::new(Class::Precondition, "RECORDS_DISTINCT", said).about(C::COLLECTION, one))
 }

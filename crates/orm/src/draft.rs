@@ -7,14 +7,15 @@ use std::sync::Arc;
 
 use mingce_proto::registry::RecordStatus;
 use prost::Message;
+use prost::bytes::Bytes;
 
 use crate::answer::{Answer, Outcome, Stamp};
 use crate::cx::Cx;
 use crate::error::{Error, Result};
 use crate::id::Id;
-use crate::layer::Asks;
+use crate::layer::Ask;
 use crate::ledger::Entry;
-use crate::resource::{self, Collection, Head, Kind, Row, is_change, is_head};
+use crate::resource::{self, Collection, Head, Key, Kind, Row, is_change};
 use crate::vault::Vault;
 use crate::wire;
 use crate::work::{etag, timestamp};
@@ -24,11 +25,11 @@ pub(crate) struct Draft {
     pub kind: &'static Kind,
     pub row: Arc<Row>,
     /// The whole message, the private part open.
-    pub whole: Vec<u8>,
+    pub whole: Bytes,
     pub answer: Answer,
     pub entry: Arc<Entry>,
     /// Its keys.
-    pub keys: Vec<DraftKey>,
+    pub keys: Arc<[StoredKey]>,
 }
 
 // It holds what is sealed in clear.
@@ -38,15 +39,24 @@ impl std::fmt::Debug for Draft {
     }
 }
 
-/// A key of a resource that is to be made.
+/// A key, and as the database has it.
 #[derive(Debug)]
-pub(crate) struct DraftKey {
+pub(crate) struct StoredKey {
     /// As the database has it.
     pub stored: String,
-    /// The field that holds it.
-    pub field: String,
-    /// It is of what is sealed.
-    pub is_sealed: bool,
+    /// The key.
+    pub key: Key,
+}
+
+/// The keys of a resource.
+pub(crate) fn stored_keys<C: Collection>(resource: &C::Item, vault: Option<&Vault>) -> Result<Arc<[StoredKey]>> {
+    let keys = C::keys(resource).into_iter().map(|key| {
+        Ok(StoredKey {
+            stored: key.stored(vault)?,
+            key,
+        })
+    });
+    keys.collect()
 }
 
 impl Draft {
@@ -55,6 +65,18 @@ impl Draft {
         cx: &Cx,
         stamp: &Stamp,
         resource: &C::Item,
+        id: Id,
+        vault: Option<&Vault>,
+    ) -> Result<Self> {
+        let keys = stored_keys::<C>(resource, vault)?;
+        Self::of_encoded::<C>(cx, stamp, (resource, &resource.encode_to_vec(), keys), id, vault)
+    }
+
+    /// The same of one whose encoded form and keys are there.
+    pub fn of_encoded<C: Collection>(
+        cx: &Cx,
+        stamp: &Stamp,
+        (resource, encoded, keys): (&C::Item, &[u8], Arc<[StoredKey]>),
         id: Id,
         vault: Option<&Vault>,
     ) -> Result<Self> {
@@ -78,19 +100,11 @@ impl Draft {
             survivor: String::new(),
             sequence: 0,
         };
-        let mut whole = head.encode_to_vec();
-        whole.extend(wire::only(&resource.encode_to_vec(), |number| !is_head(number))?);
-        let keys = C::keys(resource).into_iter().map(|key| {
-            Ok(DraftKey {
-                stored: key.stored(vault)?,
-                is_sealed: key.private,
-                field: key.field,
-            })
-        });
-        let keys = keys.collect::<Result<Vec<_>>>()?;
+        let whole = Bytes::from(head.with(encoded)?);
         let changed = wire::set(&whole)?.into_iter().filter(|number| is_change(*number));
-        let changed = changed.map(|number| kind.field(number).to_owned()).collect();
-        let row = resource::row::<C>(resource, head, &whole, vault, |id, part| {
+        let changed = changed.map(|number| kind.field(number)).collect();
+        let stored = keys.iter().map(|key| key.stored.clone()).collect();
+        let row = resource::row::<C>(resource, head, &whole, stored, |id, part| {
             let vault = vault.ok_or_else(|| Error::internal("a private part needs a vault"))?;
             vault.seal(id, part)
         })?;
@@ -124,11 +138,8 @@ impl Draft {
     }
 
     /// What has to be known before it can be made.
-    pub fn asks(&self) -> Asks {
-        let mut asks = Asks::default();
-        for key in &self.keys {
-            asks.key(self.kind, key.stored.clone());
-        }
-        asks
+    pub fn asks(&self) -> Vec<Ask> {
+        let asks = self.keys.iter().map(|key| Ask::Key(self.kind, key.stored.clone()));
+        asks.collect()
     }
 }

@@ -4,22 +4,23 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use mingce_proto::Headed;
 use mingce_proto::registry::RecordStatus;
 use mingce_proto::registry::row_outcome::Holder;
 use prost::Message;
 
 use crate::answer::{Answer, Outcome, Stamp};
 use crate::cx::Cx;
-use crate::draft::Draft;
+use crate::draft::{Draft, stored_keys};
 use crate::error::{Class, Error, Result};
-use crate::layer::Asks;
-use crate::resource::{self, Collection, Fit, Key, is_head};
-use crate::rules::expect_no_cycle;
+use crate::layer::Ask;
+use crate::resource::{self, Collection, Fit, is_head};
+use crate::rules::{check, expect_no_cycle};
 use crate::seen::{Turn, Verdict};
-use crate::store::{Mask, Store, refused, settled, unsound};
+use crate::store::{Mask, Store, expect_active, refused, settled, with_nul};
 use crate::text;
 use crate::wire;
-use crate::work::{Work, head_of};
+use crate::work::Work;
 use crate::writer::{Edit, Planned};
 
 /// What a row of an import sets: the fields that the source speaks of, or without any those that are set.
@@ -44,45 +45,51 @@ pub fn row<C: Collection>(
     let (cx, vault) = (cx.clone(), store.vault.as_deref());
     // What was given may have come to nothing meanwhile.
     let mask = mask.without_unset_private::<C>(&resource)?;
+    let (kind, mut canonical) = (&C::shape().kind, resource);
+    let is_named = kind.id(canonical.head().name).is_some();
+    // Of a row that names a record it is looked at what it makes of that.
+    let mut wrong = if is_named { Vec::new() } else { check(&canonical, "") };
     // Keys are compared in their canonical form. What else is wrong is said when it is clear what the row makes.
-    let mut canonical = resource.clone();
     let problems = C::settle(&mut canonical);
-    let (kind, name) = (&C::shape().kind, head_of(&canonical)?.name);
-    let mut asks = Asks::default();
+    let said = canonical.encode_to_vec();
+    wrong.extend(with_nul::<C>(&said));
+    if wrong.is_empty() {
+        wrong.clone_from(&problems);
+    }
+    let name = canonical.head().name;
+    let mut asks = Vec::new();
     let title = Some(C::title(&canonical)).filter(|title| C::BY_NAME && !title.trim().is_empty());
     let title = title.map(text::fold);
-    let with_stored = |key: Key| Ok::<_, Error>((key.stored(vault)?, key));
-    let keys: Vec<(String, Key)> = C::keys(&canonical)
-        .into_iter()
-        .map(with_stored)
-        .collect::<Result<_>>()?;
-    let has_none = keys.iter().all(|(_, key)| key.claim);
+    let keys = stored_keys::<C>(&canonical, vault)?;
+    let has_none = keys.iter().all(|stored| stored.key.claim);
     let is_nameless = C::BY_NAME && name.is_empty() && has_none;
     let is_bare = !C::BY_NAME && !C::is_sought(&canonical) && has_none;
     // It can be known by its keys and its name alone, and may be made by them.
     let is_plain = name.is_empty() && !is_bare;
-    let draft = if let Some(id) = kind.id(&name) {
-        asks.row(kind, id.to_owned());
+    let draft = if let Some(id) = kind.id(name) {
+        asks.push(Ask::Row(kind, id.to_owned()));
         None
     } else {
-        for (stored, _) in &keys {
-            asks.key(kind, stored.clone());
+        for key in keys.iter() {
+            asks.push(Ask::Key(kind, key.stored.clone()));
         }
         if let Some(title) = &title {
-            asks.name(kind, title.clone());
+            asks.push(Ask::Name(kind, title.clone()));
         }
-        let wrong = unsound::<C>(&resource).or_else(|| Some(problems.clone()).filter(|p| !p.is_empty()));
-        Some(match wrong {
-            Some(problems) => Err(refused::<C>(problems)),
-            None => C::may_write(None, &canonical)
-                .and_then(|()| Draft::new::<C>(&cx, &stamp, &canonical, turn.id(cx.now), vault).map(Arc::new)),
+        let made = || {
+            let item = (&canonical, said.as_slice(), Arc::clone(&keys));
+            Draft::of_encoded::<C>(&cx, &stamp, item, turn.id(cx.now), vault).map(Arc::new)
+        };
+        Some(if wrong.is_empty() {
+            C::may_write(None, &canonical).and_then(|()| made())
+        } else {
+            Err(refused::<C>(wrong.clone()))
         })
     };
     if let Some((id, _)) = turn.meant() {
-        asks.row(kind, id.to_owned());
+        asks.push(Ask::Row(kind, id.to_owned()));
     }
     let is_plain = is_plain && turn.meant().is_none();
-    let said = canonical.encode_to_vec();
     let edit: Edit = Box::new(move |work| {
         let made = |work: &mut Work, answer: Answer| {
             let by_name = title.as_deref().filter(|_| is_nameless);
@@ -126,7 +133,10 @@ pub fn row<C: Collection>(
                 Some(Ok(draft)) => work.make(draft),
                 Some(Err(error)) => Err(error.clone()),
                 None => {
-                    let new = settled::<C>(&headless::<C>(&resource)?)?;
+                    if !wrong.is_empty() {
+                        return Err(refused::<C>(wrong.clone()));
+                    }
+                    let new = settled::<C>(&headless::<C>(&canonical)?)?;
                     C::may_write(None, &new)?;
                     work.create_as::<C>(&cx, &stamp, &new, turn.id(cx.now))
                 }
@@ -135,9 +145,9 @@ pub fn row<C: Collection>(
             C::may_stand(work, None, &canonical)?;
             return made(work, answer);
         };
-        let name = head_of(&stored)?.name;
+        let name = stored.head().name.to_owned();
         let called = C::title(&stored).to_owned();
-        let answer = match place::<C>(work, &cx, &stamp, &mask, canonical.clone(), (*stored, way)) {
+        let answer = match place::<C>(work, &cx, &stamp, &mask, &canonical, (*stored, way)) {
             Err(error) if error.reason() == "RECORDS_DISAGREE" => {
                 turn.doubt::<C>(work, &said, None, &[name], Verdict::Contradicts)?;
                 return Err(error);
@@ -165,7 +175,7 @@ fn meant_before<C: Collection>(work: &mut Work, turn: &Turn) -> Result<Option<(C
     };
     let way = if stands { Way::Before } else { Way::Name };
     let record = work.get::<C>(id)?;
-    let is_active = |record: &C::Item| Ok::<_, Error>(head_of(record)?.record_status() == RecordStatus::Active);
+    let is_active = |record: &C::Item| Ok::<_, Error>(record.head().record_status() == RecordStatus::Active);
     Ok(match record {
         Some(record) if is_active(&record)? => Some((record, way)),
         _ => None,
@@ -201,7 +211,7 @@ pub(crate) fn verdict<C: Collection>(work: &mut Work, row: &C::Item) -> Result<(
         Found::None => (Verdict::Nothing, String::new()),
         Found::Several(_) => (Verdict::Several, String::new()),
         Found::One(stored, way) => {
-            let name = head_of(&stored)?.name;
+            let name = stored.head().name.to_owned();
             match way {
                 Way::Key { by_own } if C::contradicts(row, &stored, by_own).is_some() => (Verdict::Contradicts, name),
                 _ => (Verdict::Means, name),
@@ -216,21 +226,24 @@ fn place<C: Collection>(
     cx: &Cx,
     stamp: &Stamp,
     mask: &Mask,
-    canonical: C::Item,
+    row: &C::Item,
     (stored, way): (C::Item, Way),
 ) -> Result<Answer> {
     if matches!(way, Way::Merge | Way::Before) {
         // The source still lists a record that a clerk has merged: the decision stands. Or nothing has changed since it was loaded.
         return work.update::<C>(cx, stamp, &stored);
     }
-    let (canonical, mut mask) = own::<C>(work, &stored, canonical, mask)?;
-    if let Some(problem) = mask.may_set::<C>(&stored, &canonical)? {
+    let own = own::<C>(work, &stored, row, mask)?;
+    let (row, mut mask) = own
+        .as_ref()
+        .map_or((row, mask.clone()), |(row, mask)| (row, mask.clone()));
+    if let Some(problem) = mask.may_set::<C>(&stored, row)? {
         mask = mask.without::<C>(&problem.field);
     }
     let base = work.base_of::<C>(&stored, mask.has_private::<C>())?;
-    let head = head_of(&stored)?;
+    let head = stored.head();
     if let Way::Key { by_own } = way
-        && let Some(wrong) = C::contradicts(&canonical, &base, by_own)
+        && let Some(wrong) = C::contradicts(row, &base, by_own)
     {
         let holder = head.name;
         let said = format!(
@@ -244,9 +257,9 @@ fn place<C: Collection>(
             .about(C::COLLECTION, holder));
     }
     // One with identifiers is found by them the next time, and what it is called then it is called now.
-    let is_nameless = way == Way::Name && C::keys(&canonical).iter().all(|key| key.claim);
+    let is_nameless = way == Way::Name && C::keys(row).iter().all(|key| key.claim);
     let merge = |mask: &Mask, base: &C::Item| {
-        let mut merged = mask.apply::<C>(base, &canonical)?;
+        let mut merged = mask.apply::<C>(base, row)?;
         if is_nameless {
             // Another spelling, or another of its names, does not rename what it was found by.
             C::retitle(&mut merged, C::title(&stored));
@@ -259,7 +272,7 @@ fn place<C: Collection>(
     let mut merged = merge(&mask, &base)?;
     let mut kept = Vec::new();
     if mask.keeps_edits() {
-        let sealed = mask.sets_private::<C>(&canonical)?;
+        let sealed = mask.sets_private::<C>(row)?;
         let fields = changed_fields::<C>(&stored, &merged, &sealed)?;
         kept = work.edited(&head.name, &fields)?;
         if !kept.is_empty() {
@@ -269,7 +282,7 @@ fn place<C: Collection>(
         }
     }
     if merged != stored {
-        C::may_import(&canonical, &stored)?;
+        C::may_import(row, &stored)?;
     }
     C::may_write(Some(&stored), &merged)?;
     let mut answer = work.update::<C>(cx, stamp, &merged)?;
@@ -279,7 +292,7 @@ fn place<C: Collection>(
         C::may_stand(work, Some(&stored), &merged)?;
         expect_no_cycle(work, C::chains(), &stored, &merged)?;
     }
-    let etag = head_of(&canonical)?.etag;
+    let etag = row.head().etag;
     if way == Way::Told && answer.outcome == Outcome::Updated && !etag.is_empty() && etag != head.etag {
         let said = format!(
             "{} is at {}, and the row is of {etag}: somebody changed the record since; take the row out of a newer export",
@@ -299,9 +312,8 @@ fn changed_fields<C: Collection>(stored: &C::Item, merged: &C::Item, sealed: &[S
     let changed = wire::changed(&stored.encode_to_vec(), &merged.encode_to_vec())?;
     let mut fields: Vec<String> = changed
         .into_iter()
-        .filter(|number| !is_head(*number) && !kind.private.contains(number))
+        .filter(|number| kind.is_writable(*number) && !kind.private.contains(number))
         .map(|number| kind.field(number).to_owned())
-        .filter(|name| !C::OUTPUT_ONLY.contains(&name.as_str()))
         .collect();
     fields.extend_from_slice(sealed);
     Ok(fields)
@@ -313,21 +325,27 @@ fn headless<C: Collection>(row: &C::Item) -> Result<C::Item> {
 }
 
 /// The row without what its record's duplicates hold: their keys stay with them, and lead to the record all the same.
-fn own<C: Collection>(work: &mut Work, stored: &C::Item, mut row: C::Item, mask: &Mask) -> Result<(C::Item, Mask)> {
-    let (kind, name) = (&C::shape().kind, head_of(stored)?.name);
+/// None where they hold nothing of it.
+fn own<C: Collection>(
+    work: &mut Work,
+    stored: &C::Item,
+    row: &C::Item,
+    mask: &Mask,
+) -> Result<Option<(C::Item, Mask)>> {
+    let (kind, name) = (&C::shape().kind, stored.head().name);
     let mut theirs = Vec::new();
-    for key in C::keys(&row) {
+    for key in C::keys(row) {
         if (key.private || key.space.starts_with("identifiers/"))
             && let Some(owner) = work.owner::<C>(&key)?
-            && kind.id(&name) != Some(owner.as_str())
+            && kind.id(name) != Some(owner.as_str())
             && let Some(survivor) = work.survivor::<C>(&owner)?
-            && head_of(&survivor)?.name == name
+            && survivor.head().name == name
         {
             theirs.push(key.field);
         }
     }
     if theirs.is_empty() {
-        return Ok((row, mask.clone()));
+        return Ok(None);
     }
     let places = RefCell::new(BTreeMap::<u32, usize>::new());
     let kept = wire::only(&row.encode_to_vec(), |number| {
@@ -341,15 +359,15 @@ fn own<C: Collection>(work: &mut Work, stored: &C::Item, mut row: C::Item, mask:
         };
         !theirs.iter().any(holds)
     })?;
-    row = resource::decode::<C>(&kept)?;
+    let row = resource::decode::<C>(&kept)?;
     let mask = mask.clone().without_unset_private::<C>(&row)?;
-    Ok((row, mask))
+    Ok(Some((row, mask)))
 }
 
 /// The stored record that a resource on its way in speaks of, whatever became of it: the one that it names; for a row of an
 /// import (`by_key`) else the one that it means. `None` too where that is not clear, which is said when the row is written.
 pub fn meant<C: Collection>(work: &mut Work, resource: &C::Item, by_key: bool) -> Result<Option<C::Item>> {
-    let name = head_of(resource)?.name;
+    let name = resource.head().name.to_owned();
     if let Some(id) = C::shape().kind.id(&name)
         && let Some(named) = work.get::<C>(id)?
     {
@@ -404,16 +422,16 @@ fn several(records: &[String], singular: &str) -> Error {
 /// The active record that a row means, and how.
 fn find<C: Collection>(work: &mut Work, row: &C::Item) -> Result<Found<C::Item>> {
     let kind = &C::shape().kind;
-    let name = head_of(row)?.name;
+    let name = row.head().name.to_owned();
     if !name.is_empty() {
         let id = kind.expect(&name, &format!("{}.name", C::SINGULAR))?;
         // Records are never deleted: a name that is not there is of another register, and the row is matched without it.
         if let Some(named) = work.get::<C>(id)? {
-            if head_of(&named)?.name != name {
+            if named.head().name != name {
                 return Err(Error::not_found(kind.collection, &name));
             }
             let found = active::<C>(work, named)?;
-            let way = if head_of(&found)?.name == name {
+            let way = if found.head().name == name {
                 Way::Told
             } else {
                 Way::Merge
@@ -429,34 +447,32 @@ fn find<C: Collection>(work: &mut Work, row: &C::Item) -> Result<Found<C::Item>>
     } else {
         Vec::new()
     };
-    let (mut ids, mut merged_away, mut by_own) = (BTreeSet::new(), true, false);
+    let (mut found, mut merged_away, mut by_own) = (BTreeMap::new(), true, false);
     for key in C::keys(row).into_iter().filter(|key| !key.claim) {
         if let Some(id) = work.owner::<C>(&key)?
-            && let Some(found) = work.survivor::<C>(&id)?
+            && let Some(holder) = work.survivor::<C>(&id)?
         {
-            let name = head_of(&found)?.name;
+            let name = holder.head().name.to_owned();
             merged_away &= kind.id(&name) != Some(id.as_str());
             by_own |= key.is_own();
-            ids.insert(name);
+            found.insert(name, holder);
         }
     }
     let mut way = if merged_away { Way::Merge } else { Way::Key { by_own } };
-    if ids.is_empty() && !named.is_empty() {
+    if found.is_empty() && !named.is_empty() {
         way = Way::Name;
-        for found in among::<C>(work, named, |work, found| C::is_same(work, row, found))? {
-            ids.insert(head_of(&found)?.name);
+        for namesake in among::<C>(work, named, |work, found| C::is_same(work, row, found))? {
+            found.insert(namesake.head().name.to_owned(), namesake);
         }
     }
-    let ids: Vec<String> = ids.into_iter().collect();
-    match ids.as_slice() {
-        [] => Ok(Found::None),
-        [name] => {
-            let named = work.require::<C>(name)?;
-            let found = active::<C>(work, named)?;
-            Ok(Found::One(Box::new(found), way))
-        }
-        _ => Ok(Found::Several(ids)),
+    if found.len() > 1 {
+        return Ok(Found::Several(found.into_keys().collect()));
     }
+    let Some((_, found)) = found.pop_first() else {
+        return Ok(Found::None);
+    };
+    expect_active::<C>(&found)?;
+    Ok(Found::One(Box::new(found), way))
 }
 
 /// How many records a problem names.
@@ -468,7 +484,7 @@ pub const MOST_HOLDERS: usize = 5;
 /// Where the record does not read back.
 pub fn holder_of<C: Collection>(item: &C::Item) -> Result<Holder> {
     Ok(Holder {
-        name: head_of(item)?.name,
+        name: item.head().name.to_owned(),
         display_name: C::title(item).to_owned(),
     })
 }
@@ -503,8 +519,8 @@ fn among<C: Collection>(
             }
         };
         let Some(candidate) = survivor else { continue };
-        let head = head_of(&candidate)?;
-        if head.record_status() != RecordStatus::Active || !seen.insert(head.name) {
+        let head = candidate.head();
+        if head.record_status() != RecordStatus::Active || !seen.insert(head.name.to_owned()) {
             continue;
         }
         let fit = match fits(work, &candidate) {
@@ -525,9 +541,9 @@ fn among<C: Collection>(
 }
 
 fn active<C: Collection>(work: &mut Work, found: C::Item) -> Result<C::Item> {
-    let head = head_of(&found)?;
+    let head = found.head();
     let id = C::shape().kind.expect(&head.name, "name")?;
     let found = work.survivor::<C>(id)?.unwrap_or(found);
-    crate::store::expect_active::<C>(&found)?;
+    expect_active::<C>(&found)?;
     Ok(found)
 }

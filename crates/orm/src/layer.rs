@@ -4,6 +4,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use std::sync::Arc;
 
+use prost::bytes::Bytes;
+
 use crate::draft::Draft;
 use crate::error::Result;
 use crate::imports::SeenNote;
@@ -42,7 +44,24 @@ pub(crate) struct Asks {
     pub merges: BTreeSet<String>,
 }
 
+/// One thing that an edit is known beforehand to ask for. Of many edits there are many lists of few.
+#[derive(Debug)]
+pub(crate) enum Ask {
+    Row(&'static Kind, String),
+    Key(&'static Kind, String),
+    /// A whole name, folded.
+    Name(&'static Kind, String),
+}
+
 impl Asks {
+    pub fn add(&mut self, ask: Ask) {
+        match ask {
+            Ask::Row(kind, id) => self.row(kind, id),
+            Ask::Key(kind, key) => self.key(kind, key),
+            Ask::Name(kind, name) => self.name(kind, name),
+        }
+    }
+
     pub fn row(&mut self, kind: &'static Kind, id: String) {
         of(&mut self.rows, kind).insert(id);
     }
@@ -82,8 +101,14 @@ impl Asks {
             (&mut self.names, other.names),
         ];
         for (ours, theirs) in lists {
-            for (kind, wanted) in theirs.into_values() {
-                of(ours, kind).extend(wanted);
+            for (kind, mut wanted) in theirs.into_values() {
+                let ours = of(ours, kind);
+                // One by one where they are few: all are gone through otherwise.
+                if wanted.len() < ours.len() / 8 {
+                    ours.extend(wanted);
+                } else {
+                    ours.append(&mut wanted);
+                }
             }
         }
     }
@@ -130,7 +155,7 @@ pub(crate) type RowChange = (Option<Row>, Arc<Row>);
 /// A changed row: its whole message, and how it is turned into what the tables hold.
 #[derive(Clone)]
 pub(crate) struct Changed {
-    pub whole: Vec<u8>,
+    pub whole: Bytes,
     pub project: Projection,
 }
 

@@ -37,7 +37,7 @@ pub(crate) struct Entry {
     pub request_id: String,
     /// The id of the import that it belongs to; empty for none.
     pub import: String,
-    pub changed: Vec<String>,
+    pub changed: Vec<&'static str>,
     pub body: Bytes,
 }
 

@@ -10,6 +10,7 @@ mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use mingce_proto::Headed;
 use mingce_proto::registry::likely_duplicate::Record;
 use mingce_proto::registry::{
     DuplicateReason, LikelyDuplicate, ListLikelyDuplicatesRequest, ListLikelyDuplicatesResponse, RecordStatus,
@@ -25,7 +26,6 @@ use crate::reads::{self, by_id};
 use crate::resource::{self, Collection, Kind};
 use crate::statement::{among, first, list};
 use crate::store::Store;
-use crate::work::head_of;
 
 use self::pairs::{Member, Pairs};
 use self::shared::Shared;
@@ -310,7 +310,7 @@ impl Walk<'_> {
         let (Some(a), Some(b)) = (C::likeness(one), C::likeness(other)) else {
             return Ok(None);
         };
-        let (a_name, b_name) = (head_of(one)?.name, head_of(other)?.name);
+        let (a_name, b_name) = (one.head().name.to_owned(), other.head().name.to_owned());
         let distinct = are_distinct::<C>(one, other)?
             || leads_to(a.distinct_from, &b_name, merged)
             || leads_to(b.distinct_from, &a_name, merged);

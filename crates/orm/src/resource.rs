@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use mingce_proto::Validate;
 use mingce_proto::registry::RecordStatus;
+use mingce_proto::{Headed, Validate};
 use prost::Message;
 use prost::bytes::Bytes;
 
@@ -47,10 +47,22 @@ pub struct Head {
     pub sequence: i64,
 }
 
+impl Head {
+    /// An encoded resource with this head, whatever head it had.
+    pub(crate) fn with(&self, encoded: &[u8]) -> Result<Vec<u8>> {
+        let mut whole = Vec::with_capacity(self.encoded_len() + encoded.len());
+        self.encode(&mut whole).map_err(Error::internal)?;
+        wire::append(&mut whole, encoded, |number| !is_head(number))?;
+        Ok(whole)
+    }
+}
+
 /// Fields of [`Head`] that a change can be about: the record status and the survivor. The others follow from each change.
 const CHANGED: [u32; 2] = [7, 8];
 /// The last of those that stand side by side.
 const HEAD_FIELDS: u32 = 8;
+pub(crate) const CREATE_TIME: u32 = 5;
+pub(crate) const UPDATE_TIME: u32 = 6;
 pub(crate) const SEQUENCE: u32 = 100;
 
 /// Whether a field is one of [`Head`], which the write path sets.
@@ -201,6 +213,8 @@ pub struct Kind {
     /// Numbers of the fields that are sealed, and of those that VIEW_BASIC leaves out.
     pub(crate) private: Vec<u32>,
     pub(crate) full_only: Vec<u32>,
+    /// Numbers of the fields beside the head that callers cannot set.
+    pub(crate) output_only: Vec<u32>,
 }
 
 impl Kind {
@@ -234,6 +248,11 @@ impl Kind {
     pub(crate) fn field(&self, number: u32) -> &str {
         self.fields.iter().find(|f| f.0 == number).map_or("", |f| f.1.as_str())
     }
+
+    /// Whether callers can set a field.
+    pub(crate) fn is_writable(&self, number: u32) -> bool {
+        !is_head(number) && !self.output_only.contains(&number)
+    }
 }
 
 /// The kind of a resource with the readers of its columns. One for each type, made once.
@@ -254,6 +273,7 @@ impl<C: Collection> Shape<C> {
         };
         let kind = Kind {
             private: numbers(C::PRIVATE),
+            output_only: numbers(C::OUTPUT_ONLY),
             full_only: numbers(C::FULL_ONLY),
             collection: C::COLLECTION,
             segment: C::SEGMENT,
@@ -274,8 +294,8 @@ impl<C: Collection> Shape<C> {
 }
 
 /// The message of a resource.
-pub trait Item: Message + Validate + Default + Clone + PartialEq + 'static {}
-impl<M: Message + Validate + Default + Clone + PartialEq + 'static> Item for M {}
+pub trait Item: Message + Headed + Validate + Default + Clone + PartialEq + 'static {}
+impl<M: Message + Headed + Validate + Default + Clone + PartialEq + 'static> Item for M {}
 
 /// A collection of the register, for example all labs: what its resources hold and by which rules. The type that
 /// implements it has no values; it belongs to the service that owns the collection, while the message is the contract's.
@@ -443,8 +463,8 @@ pub(crate) struct Row {
 
 /// The head of an encoded resource.
 pub(crate) fn head(message: &[u8]) -> Result<Head> {
-    let fields = wire::only(message, is_head)?;
-    Head::decode(fields.as_slice()).map_err(Error::internal)
+    // What it does not know of, a message passes over.
+    Head::decode(message).map_err(Error::internal)
 }
 
 /// Reads a resource from its encoded form.
@@ -533,14 +553,16 @@ fn formed(column: &Column, cell: Cell) -> Cell {
 pub(crate) fn tokens<C: Collection>(resource: &C::Item, cells: &[Cell]) -> String {
     let names = C::searched(resource);
     let mut tokens = text::tokens(names.iter().copied());
-    tokens.extend(names.iter().map(|name| text::whole_name(name)));
+    names.iter().for_each(|name| tokens.add_text(&text::whole_name(name)));
     for (column, cell) in C::shape().kind.columns.iter().zip(cells) {
         if let (true, Cell::Many(values)) = (column.in_index, cell) {
-            tokens.extend(values.iter().map(|value| text::value_token(column.name, Some(value))));
-            tokens.extend((!values.is_empty()).then(|| text::value_token(column.name, None)));
+            let named = (!values.is_empty()).then_some(None).into_iter();
+            for value in named.chain(values.iter().map(|value| Some(value.as_str()))) {
+                tokens.add_text(&text::value_token(column.name, value));
+            }
         }
     }
-    tokens.into_iter().collect::<Vec<_>>().join(" ")
+    tokens.sorted().join(" ")
 }
 
 /// The keys of a resource as the database holds them: none once it is annulled.
@@ -555,12 +577,13 @@ pub(crate) fn stored_keys<C: Collection>(
     C::keys(resource).iter().map(|key| key.stored(vault)).collect()
 }
 
-/// A whole resource (private part included, `whole` in its encoded form) as its tables hold it. `seal` turns the private part into what is kept.
+/// A whole resource (private part included, `whole` in its encoded form) as its tables hold it, with its keys. `seal` turns the private
+/// part into what is kept.
 pub(crate) fn row<C: Collection>(
     resource: &C::Item,
     head: Head,
-    whole: &[u8],
-    vault: Option<&Vault>,
+    whole: &Bytes,
+    keys: BTreeSet<String>,
     seal: impl FnOnce(&str, &[u8]) -> Result<Vec<u8>>,
 ) -> Result<Row> {
     let shape = C::shape();
@@ -571,10 +594,10 @@ pub(crate) fn row<C: Collection>(
         .to_owned();
     let hidden = private::<C>();
     let (body, part) = if hidden.is_empty() {
-        (whole.to_vec(), Vec::new())
+        (whole.clone(), Vec::new())
     } else {
         (
-            wire::only(whole, |n| !hidden.contains(&n))?,
+            wire::only(whole, |n| !hidden.contains(&n))?.into(),
             wire::only(whole, |n| hidden.contains(&n))?,
         )
     };
@@ -587,9 +610,9 @@ pub(crate) fn row<C: Collection>(
         tokens: tokens::<C>(resource, &cells),
         cells,
         names: whole_names::<C>(resource),
-        keys: stored_keys::<C>(resource, &head, vault)?,
+        keys,
         sealed: if part.is_empty() { None } else { Some(seal(&id, &part)?) },
-        body: body.into(),
+        body,
         head,
         id,
     })

@@ -4,11 +4,12 @@
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
+use mingce_proto::Headed;
 use mingce_proto::Validate;
 
 use crate::error::{Error, Result, Violation};
 use crate::resource::Collection;
-use crate::work::{Work, head_of};
+use crate::work::Work;
 
 /// The fields of a message that break the rules in the contract, their paths below `prefix`. Empty where all is well.
 pub fn check<T: Validate>(message: &T, prefix: &str) -> Vec<Violation> {
@@ -151,7 +152,7 @@ pub fn expect_no_cycle<C: Collection>(
     if chains.is_empty() {
         return Ok(());
     }
-    let own = head_of(new)?.name;
+    let own = new.head().name.to_owned();
     for chain in chains {
         let had = (chain.next)(stored);
         // One that names itself is told so by the rules of its resource.
@@ -184,7 +185,7 @@ fn follow<C: Collection>(work: &mut Work, chain: &Chain<C>, own: &str, first: &s
                     continue;
                 }
             };
-            if head_of(&record)?.name == own {
+            if record.head().name == own {
                 return Err(refuse(format!(
                     "{first} leads back to {own} by its own {}: take one of them out",
                     chain.field

@@ -165,15 +165,16 @@ mod tests {
     fn what_is_no_part_of_a_name_has_no_sign() {
         let mut all = tokens(["张伟"]);
         let others = [whole_name("张伟"), value_token("names", Some("x"))];
-        all.extend(others.clone());
-        let text = all.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
+        others.iter().for_each(|other| all.add_text(other));
+        let all = all.sorted();
+        let text = all.join(" ");
         let place = place(&sort_key("张伟"));
         let signed = signed(&text, place);
         let signed: Vec<&str> = signed.split(' ').collect();
         assert_eq!(signed.len(), all.len());
         for (token, signed) in all.iter().zip(signed) {
-            let kept = if others.contains(token) {
-                token.clone()
+            let kept = if others.iter().any(|other| other == token) {
+                (*token).to_owned()
             } else {
                 format!("{}{token}", sign(of(place)))
             };

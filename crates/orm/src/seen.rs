@@ -10,6 +10,7 @@ use prost::Message;
 use sha2::{Digest, Sha256};
 
 use crate::answer::{Answer, Outcome};
+use crate::draft::StoredKey;
 use crate::earlier::Decision;
 use crate::error::{Class, Error, Result};
 use crate::id::Id;
@@ -397,13 +398,13 @@ impl Turn {
     ///
     /// # Errors
     /// Where it said something else, or only took a key that nobody else can have.
-    pub(crate) fn is_made(&self, kind: &Kind, keys: &[(String, Key)], said: &[u8]) -> Result<bool> {
+    pub(crate) fn is_made(&self, kind: &Kind, keys: &[StoredKey], said: &[u8]) -> Result<bool> {
         let mut run = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let said = run.said(said);
         let mut fresh = Vec::new();
         // Claims last: it may be the same record that has them.
-        let (claims, own): (Vec<_>, Vec<_>) = keys.iter().partition(|(_, key)| key.claim);
-        for (stored, key) in own.into_iter().chain(claims) {
+        let (claims, own): (Vec<_>, Vec<_>) = keys.iter().partition(|stored| stored.key.claim);
+        for StoredKey { stored, key } in own.into_iter().chain(claims) {
             // No resource name has this in it.
             let at = run.record(&format!("{}\n{stored}", kind.table));
             match run.records.get(&at).filter(|first| self.is_behind(first.place)) {

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use mingce_proto::Headed;
 use mingce_proto::MOST_VIOLATIONS;
 use mingce_proto::codec::Reply;
 use mingce_proto::registry::{RecordStatus, Revision};
@@ -30,7 +31,7 @@ use crate::tables::{self, Lock};
 use crate::texts;
 use crate::vault::Vault;
 use crate::wire;
-use crate::work::{Work, head_of};
+use crate::work::Work;
 use crate::writer::{Edit, Planned, WriteQueue, Writers, apply};
 
 /// The store of one service.
@@ -183,7 +184,7 @@ impl Store {
                 return result;
             }
             let asks = std::mem::take(&mut work.asks);
-            tables::load(self.db.one(), asks, &mut work.base, self.vault.as_ref(), Lock::None).await?;
+            tables::load(self.db.one(), &asks, &mut work.base, self.vault.as_ref(), Lock::None).await?;
         }
     }
 
@@ -201,7 +202,7 @@ impl Store {
                 Some(begun) => begun,
                 None => self.db.one().begin().await?,
             };
-            tables::load(&at, asks, &mut work.base, self.vault.as_ref(), Lock::None).await?;
+            tables::load(&at, &asks, &mut work.base, self.vault.as_ref(), Lock::None).await?;
             moment = Some(at);
         }
     }
@@ -253,14 +254,15 @@ impl Store {
         mask: Mask,
     ) -> Result<Reply<C::Item>> {
         let (stamp, at) = (call.update_stamp(), cx.clone());
-        let head = head_of(&resource)?;
-        C::shape().kind.expect(&head.name, &format!("{}.name", C::SINGULAR))?;
+        let name = resource.head().name;
+        C::shape().kind.expect(name, &format!("{}.name", C::SINGULAR))?;
         self.change::<C>(
             cx,
             call,
             Box::new(move |work| {
-                let stored = work.require::<C>(&head.name)?;
-                expect_etag::<C>(&stored, &head.etag)?;
+                let head = resource.head();
+                let stored = work.require::<C>(head.name)?;
+                expect_etag::<C>(&stored, head.etag)?;
                 expect_active::<C>(&stored)?;
                 if let Some(problem) = mask.may_set::<C>(&stored, &resource)? {
                     return Err(refused::<C>(vec![problem]));
@@ -346,23 +348,27 @@ pub fn create<C: Collection>(work: &mut Work, cx: &Cx, stamp: &Stamp, resource: 
 /// # Errors
 /// With what is wrong with it.
 pub fn settled<C: Collection>(resource: &C::Item) -> Result<C::Item> {
-    let mut new = texts::in_one_form(C::MESSAGE, resource.clone());
-    let problems = unsound::<C>(&new).or_else(|| Some(C::settle(&mut new)).filter(|p| !p.is_empty()));
+    let encoded = resource.encode_to_vec();
+    let mut new = texts::in_one_form(C::MESSAGE, &encoded).unwrap_or_else(|| resource.clone());
+    let problems = unsound::<C>(&new, &encoded).or_else(|| Some(C::settle(&mut new)).filter(|p| !p.is_empty()));
     problems.map_or(Ok(new), |problems| Err(refused::<C>(problems)))
 }
 
 /// What the contract finds wrong with a resource, as it was sent.
-pub(crate) fn unsound<C: Collection>(resource: &C::Item) -> Option<Vec<Violation>> {
+pub(crate) fn unsound<C: Collection>(resource: &C::Item, encoded: &[u8]) -> Option<Vec<Violation>> {
     let mut problems = rules::check(resource, "");
-    if let Some(field) = mingce_proto::texts::with_nul(C::MESSAGE, &resource.encode_to_vec()) {
-        let description = "a text holds no U+0000".to_owned();
-        problems.push(Violation {
-            field,
-            reason: "TEXT_HOLDS_NUL",
-            description,
-        });
-    }
+    problems.extend(with_nul::<C>(encoded));
     (!problems.is_empty()).then_some(problems)
+}
+
+/// What is wrong with the first text of an encoded resource that holds U+0000.
+pub(crate) fn with_nul<C: Collection>(encoded: &[u8]) -> Option<Violation> {
+    let field = mingce_proto::texts::with_nul(C::MESSAGE, encoded)?;
+    Some(Violation {
+        field,
+        reason: "TEXT_HOLDS_NUL",
+        description: "a text holds no U+0000".to_owned(),
+    })
 }
 
 /// What is wrong with a resource, as an error of the request that holds it.
@@ -378,7 +384,7 @@ pub(crate) fn refused<C: Collection>(mut problems: Vec<Violation>) -> Error {
 /// # Errors
 /// ABORTED, reason `ETAG_MISMATCH`.
 pub fn expect_etag<C: Collection>(stored: &C::Item, etag: &str) -> Result<()> {
-    let head = head_of(stored)?;
+    let head = stored.head();
     if etag.is_empty() || etag == head.etag {
         return Ok(());
     }
@@ -394,7 +400,7 @@ pub fn expect_etag<C: Collection>(stored: &C::Item, etag: &str) -> Result<()> {
 /// # Errors
 /// Reason `RECORD_NOT_ACTIVE`.
 pub fn expect_active<C: Collection>(stored: &C::Item) -> Result<()> {
-    let head = head_of(stored)?;
+    let head = stored.head();
     let said = match head.record_status() {
         RecordStatus::Duplicate => format!("{} was merged into {}: use that one", head.name, head.survivor),
         RecordStatus::Annulled => format!("{} was annulled", head.name),
@@ -403,23 +409,37 @@ pub fn expect_active<C: Collection>(stored: &C::Item) -> Result<()> {
     Err(Error::new(Class::Precondition, "RECORD_NOT_ACTIVE", said).about(C::COLLECTION, head.name))
 }
 
-/// A resource as a caller may send it: without its output-only fields.
-pub fn inbound<C: Collection>(new: &C::Item) -> Result<C::Item> {
-    let kept = wire::only(&new.encode_to_vec(), |number| {
-        matches!(number, 1 | 3) || (!is_head(number) && !C::OUTPUT_ONLY.contains(&C::shape().kind.field(number)))
-    })?;
-    resource::decode::<C>(&kept)
+/// A resource as a caller may send it: without its output-only fields, but for its name and etag.
+///
+/// # Errors
+/// Where it does not read back.
+pub fn inbound<C: Collection>(new: C::Item) -> Result<C::Item> {
+    less::<C>(new, |number| {
+        matches!(number, 1 | 3) || C::shape().kind.is_writable(number)
+    })
+}
+
+/// What can be written of a resource, and nothing of its head: a copy of a record is not that record.
+///
+/// # Errors
+/// Where it does not read back.
+pub fn writable<C: Collection>(new: C::Item) -> Result<C::Item> {
+    less::<C>(new, |number| C::shape().kind.is_writable(number))
+}
+
+/// A resource with only the fields that `keep` says.
+fn less<C: Collection>(new: C::Item, keep: impl Fn(u32) -> bool) -> Result<C::Item> {
+    let kept = wire::less(&new.encode_to_vec(), keep)?;
+    kept.map_or(Ok(new), |kept| resource::decode::<C>(&kept))
 }
 
 /// A resource under a name, whatever head it had: for verbs whose requests name it apart.
 pub fn named<C: Collection>(resource: &C::Item, name: &str) -> Result<C::Item> {
-    let mut encoded = wire::only(&resource.encode_to_vec(), |number| !is_head(number))?;
     let head = resource::Head {
         name: name.to_owned(),
         ..resource::Head::default()
     };
-    encoded.extend(head.encode_to_vec());
-    resource::decode::<C>(&encoded)
+    resource::decode::<C>(&head.with(&resource.encode_to_vec())?)
 }
 
 /// The fields that an update sets.
@@ -476,17 +496,12 @@ impl Mask {
 
     fn parse_paths<C: Collection>(paths: &[String], resource: &C::Item) -> Result<Self> {
         let kind = &C::shape().kind;
-        let writable = |name: &str| !C::OUTPUT_ONLY.contains(&name);
-        let set = wire::set(&resource.encode_to_vec())?;
-        let all = kind
-            .fields
-            .iter()
-            .filter(|(number, name)| !is_head(*number) && writable(name));
         if paths.is_empty() {
-            return Ok(Self::of(
-                all.map(|f| f.0).filter(|number| set.contains(number)).collect(),
-            ));
+            let mut set = wire::set(&resource.encode_to_vec())?;
+            set.retain(|number| kind.is_writable(*number));
+            return Ok(Self::of(set));
         }
+        let all = kind.fields.iter().filter(|(number, _)| kind.is_writable(*number));
         if paths.iter().any(|path| path == "*") {
             return Self::of(all.map(|f| f.0).collect()).without_unset_private::<C>(resource);
         }
@@ -505,7 +520,7 @@ impl Mask {
                 description,
             };
             match kind.fields.iter().find(|(_, name)| name == path) {
-                Some((number, name)) if !is_head(*number) && writable(name) => numbers.push(*number),
+                Some((number, _)) if kind.is_writable(*number) => numbers.push(*number),
                 Some(_) => problems.push(wrong("MASK_FIELD_OUTPUT_ONLY", format!("{path} cannot be written"))),
                 None => {
                     let names: Vec<_> = all.clone().map(|(_, name)| name.as_str()).collect();

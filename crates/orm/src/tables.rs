@@ -52,7 +52,7 @@ impl Lock {
 /// Loads all that edits asked for.
 pub(crate) async fn load(
     connection: &impl ConnectionTrait,
-    asks: Asks,
+    asks: &Asks,
     base: &mut Base,
     vault: Option<&Arc<Vault>>,
     lock: Lock,
@@ -60,7 +60,7 @@ pub(crate) async fn load(
     let backend = connection.get_database_backend();
     let tail = lock.tail(backend, "UPDATE", "");
     // Names come first, because they may wait for another import: what is read after that is as it will stay.
-    let mut names: Vec<_> = asks.names.into_values().collect();
+    let mut names: Vec<_> = asks.names.values().collect();
     names.sort_by_key(|(kind, _)| kind.table);
     for (kind, wanted) in names {
         let table = kind.table;
@@ -78,10 +78,10 @@ pub(crate) async fn load(
             among(backend, "n.value")
         );
         let found = connection
-            .query_all_raw(sql(backend, &text, [WHOLE_NAME.into(), list(backend, &wanted)]))
+            .query_all_raw(sql(backend, &text, [WHOLE_NAME.into(), list(backend, wanted)]))
             .await?;
         base.names
-            .extend(wanted.into_iter().map(|name| ((table, name), Vec::new())));
+            .extend(wanted.iter().map(|name| ((table, name.clone()), Vec::new())));
         for row in &found {
             let id = take_row(kind, row, base, vault)?;
             base.names
@@ -91,7 +91,7 @@ pub(crate) async fn load(
         }
     }
     // In the order of tables and ids, so that two writers lock in the same order.
-    let mut keys: Vec<_> = asks.keys.into_values().collect();
+    let mut keys: Vec<_> = asks.keys.values().collect();
     keys.sort_by_key(|(kind, _)| kind.table);
     for (kind, wanted) in keys {
         let table = kind.table;
@@ -103,24 +103,23 @@ pub(crate) async fn load(
             lock.tail(backend, "UPDATE", ", k")
         );
         let found = connection
-            .query_all_raw(sql(backend, &text, [list(backend, &wanted)]))
+            .query_all_raw(sql(backend, &text, [list(backend, wanted)]))
             .await?;
-        base.keys.extend(wanted.into_iter().map(|key| ((table, key), None)));
+        base.keys.extend(wanted.iter().map(|key| ((table, key.clone()), None)));
         for row in &found {
             let id = take_row(kind, row, base, vault)?;
             base.keys.insert((table, row.try_get_by_index(after(kind))?), Some(id));
         }
     }
-    let rows = asks.rows.into_values().map(|(kind, wanted)| (kind, wanted, false));
-    let consulted = asks.consulted.into_values().map(|(kind, wanted)| (kind, wanted, true));
+    let rows = asks.rows.values().map(|(kind, wanted)| (*kind, wanted, false));
+    let consulted = asks.consulted.values().map(|(kind, wanted)| (*kind, wanted, true));
     let mut rows: Vec<_> = rows.chain(consulted).collect();
     rows.sort_by_key(|(kind, _, is_consulted)| (kind.table, *is_consulted));
-    for (kind, mut wanted, is_consulted) in rows {
+    for (kind, wanted, is_consulted) in rows {
         let table = kind.table;
-        if is_consulted {
-            // What may be changed may be read.
-            wanted.retain(|id| !base.rows.contains_key(&(table, id.clone())));
-        }
+        // What may be changed may be read.
+        let is_wanted = |id: &&String| !is_consulted || !base.rows.contains_key(&(table, (*id).clone()));
+        let wanted: Vec<&String> = wanted.iter().filter(is_wanted).collect();
         if wanted.is_empty() {
             continue;
         }
@@ -133,7 +132,8 @@ pub(crate) async fn load(
         let found = connection
             .query_all_raw(sql(backend, &text, [list(backend, &wanted)]))
             .await?;
-        base.rows.extend(wanted.into_iter().map(|id| ((table, id), None)));
+        base.rows
+            .extend(wanted.into_iter().map(|id| ((table, id.clone()), None)));
         for row in &found {
             let id = take_row(kind, row, base, vault)?;
             if is_consulted && lock != Lock::None {
@@ -142,20 +142,23 @@ pub(crate) async fn load(
         }
     }
     // After the rows are locked, as requests are: who holds the record that a list is about keeps others from changing it.
-    let mut lists: Vec<_> = asks.lists.into_iter().collect();
-    lists.sort_by_key(|(at, _)| *at);
+    let mut lists: Vec<_> = asks.lists.iter().collect();
+    lists.sort_by_key(|(at, _)| **at);
     for ((table, column), (_, wanted)) in lists {
         let text = format!(
             "SELECT t.{column}, t.id FROM {table} t WHERE {} AND t.{column} <> '' ORDER BY t.id",
             among(backend, &format!("t.{column}"))
         );
         let found = connection
-            .query_all_raw(sql(backend, &text, [list(backend, &wanted)]))
+            .query_all_raw(sql(backend, &text, [list(backend, wanted)]))
             .await?;
-        base.lists
-            .extend(wanted.into_iter().map(|value| ((table, column, value), Vec::new())));
+        base.lists.extend(
+            wanted
+                .iter()
+                .map(|value| ((*table, *column, value.clone()), Vec::new())),
+        );
         for row in &found {
-            let at = (table, column, row.try_get_by_index(0)?);
+            let at = (*table, *column, row.try_get_by_index(0)?);
             base.lists.entry(at).or_default().push(row.try_get_by_index(1)?);
         }
     }
@@ -163,18 +166,18 @@ pub(crate) async fn load(
     if !asks.requests.is_empty() {
         let ids: Vec<&str> = asks.requests.iter().map(String::as_str).collect();
         base.requests.extend(once::earlier(connection, &ids).await?);
-        base.request_ids.extend(asks.requests);
+        base.request_ids.extend(asks.requests.iter().cloned());
     }
     // After the rows too: nobody changes them meanwhile.
     if !asks.histories.is_empty() {
         let found = ledger::last_verbs(connection, &asks.histories).await?;
         base.histories
-            .extend(asks.histories.into_iter().map(|name| (name, HashMap::new())));
+            .extend(asks.histories.iter().map(|name| (name.clone(), HashMap::new())));
         base.histories.extend(found);
     }
-    for name in asks.merges {
-        let merge = unmerged::last_merge(connection, &name, i64::MAX).await?;
-        base.merges.insert(name, merge);
+    for name in &asks.merges {
+        let merge = unmerged::last_merge(connection, name, i64::MAX).await?;
+        base.merges.insert(name.clone(), merge);
     }
     Ok(())
 }
@@ -245,13 +248,13 @@ pub(crate) const NAMESAKES: usize = 1000;
 async fn by_index(
     connection: &impl ConnectionTrait,
     kind: &'static Kind,
-    wanted: BTreeSet<String>,
+    wanted: &BTreeSet<String>,
     base: &mut Base,
     vault: Option<&Arc<Vault>>,
 ) -> Result<()> {
     let (backend, table) = (connection.get_database_backend(), kind.table);
     for name in wanted {
-        let (condition, value) = index::has_name(backend, table, &name);
+        let (condition, value) = index::has_name(backend, table, name);
         let text = format!(
             "SELECT t.id, t.body{} FROM {table} t WHERE {condition} ORDER BY t.id LIMIT {}",
             sealed(kind),
@@ -260,7 +263,7 @@ async fn by_index(
         let found = connection.query_all_raw(sql(backend, &text, [value])).await?;
         let ids = found.iter().map(|row| take_row(kind, row, base, vault));
         let ids = ids.collect::<Result<Vec<_>>>()?;
-        base.names.insert((table, name), ids);
+        base.names.insert((table, name.clone()), ids);
     }
     Ok(())
 }

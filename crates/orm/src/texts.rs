@@ -64,11 +64,11 @@ fn wrong(of: texts::Text, text: &str) -> Option<(&'static str, String)> {
     damage.map(|damage| (damage.reason, damage.told()))
 }
 
-/// A message with its names in one form, whatever else is wrong with its texts: for what is stored already.
-pub(crate) fn in_one_form<T: Message + Default>(name: &str, message: T) -> T {
-    let new = texts::rewrite(name, &message.encode_to_vec(), |_| false, &mut |_, of, text| {
+/// An encoded message with its names in one form, whatever else is wrong with its texts; `None` where they are so already.
+pub(crate) fn in_one_form<T: Message + Default>(name: &str, encoded: &[u8]) -> Option<T> {
+    let new = texts::rewrite(name, encoded, |_| false, &mut |_, of, text| {
         let canonical = (of.sort == Some(Sort::Name)).then(|| text::canonical(text))?;
         (canonical != text && !canonical.is_empty()).then(|| canonical.into_owned())
     });
-    new.and_then(|new| T::decode(new.as_slice()).ok()).unwrap_or(message)
+    new.and_then(|new| T::decode(new.as_slice()).ok())
 }

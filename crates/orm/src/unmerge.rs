@@ -1,6 +1,7 @@
 //! Taking a merge back: the duplicate is active again, and what the merge changed in the survivor is as it was before, as far as nobody
 //! has changed it since. What the merge changed stands in the ledger: the survivor before it and after it.
 
+use mingce_proto::Headed;
 use mingce_proto::names::lists;
 use mingce_proto::registry::{RecordStatus, UnmergeReport};
 use prost::Message;
@@ -13,7 +14,7 @@ use crate::rules::{check, expect_no_cycle};
 use crate::store::{Call, Store, expect_etag};
 use crate::unmerged::Merge;
 use crate::wire;
-use crate::work::{Work, head_of};
+use crate::work::Work;
 use crate::writer::Edit;
 
 impl Store {
@@ -38,7 +39,7 @@ impl Store {
         }
         let reply = self.change::<C>(cx, call, edit).await?;
         let item = reply.decode().map_err(Error::internal)?;
-        let undone = self.undone::<C>(name, head_of(&item)?.revision).await?;
+        let undone = self.undone::<C>(name, item.head().revision).await?;
         Ok((item, self.report(undone, kinds).await?))
     }
 }
@@ -46,7 +47,7 @@ impl Store {
 fn unmerge<C: Collection>(work: &mut Work, cx: &Cx, stamp: &Stamp, (name, etag): (&str, &str)) -> Result<Answer> {
     let duplicate = work.require::<C>(name)?;
     expect_etag::<C>(&duplicate, etag)?;
-    let head = head_of(&duplicate)?;
+    let head = duplicate.head();
     if head.record_status() != RecordStatus::Duplicate {
         let said = format!("{name} is not a duplicate: there is no merge to take back");
         return Err(Error::new(Class::Precondition, "RECORD_NOT_DUPLICATE", said).about(C::COLLECTION, name));
@@ -61,7 +62,7 @@ fn unmerge<C: Collection>(work: &mut Work, cx: &Cx, stamp: &Stamp, (name, etag):
     work.decide::<C>(cx, stamp, &restored)?;
     // What the survivor was merged into has the names too.
     loop {
-        let below = head_of(&stored)?;
+        let below = stored.head();
         if below.record_status() != RecordStatus::Duplicate {
             return Ok(answer);
         }

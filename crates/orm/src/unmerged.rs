@@ -94,8 +94,7 @@ impl Work {
     /// A merge that this transaction did and that is in no ledger yet.
     fn own_merge(&self, kind: &'static Kind, name: &str) -> Result<Option<Merge>> {
         let entries = self.entries();
-        let is_merge =
-            |entry: &&Entry| entry.verb == "merge" && entry.changed.first().is_some_and(|f| f == "record_status");
+        let is_merge = |entry: &&Entry| entry.verb == "merge" && entry.changed.first() == Some(&"record_status");
         let of_it = |entry: &Entry| entry.name == name;
         let Some(place) = entries.iter().rposition(|entry| of_it(entry) && is_merge(entry)) else {
             return Ok(None);

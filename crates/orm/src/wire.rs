@@ -1,8 +1,6 @@
 //! Messages in their encoded form, field by field: masks, changed fields and private parts work on any resource this
 //! way, without a getter for each field. What is read here was written by prost.
 
-use std::collections::BTreeMap;
-
 use prost::bytes::Bytes;
 
 use crate::error::{Error, Result};
@@ -63,17 +61,33 @@ fn broken() -> Error {
 /// The message with only the fields that `keep` says.
 pub(crate) fn only(message: &[u8], keep: impl Fn(u32) -> bool) -> Result<Vec<u8>> {
     let mut kept = Vec::with_capacity(message.len());
-    for field in split(message) {
-        let (number, bytes) = field?;
-        if keep(number) {
-            kept.extend_from_slice(bytes);
-        }
-    }
+    append(&mut kept, message, keep)?;
     Ok(kept)
 }
 
-/// What comes behind the fields that the message begins with and `leading` says.
-pub(crate) fn after(message: &[u8], leading: impl Fn(u32) -> bool) -> Result<&[u8]> {
+/// Appends the fields of a message that `keep` says.
+pub(crate) fn append(to: &mut Vec<u8>, message: &[u8], keep: impl Fn(u32) -> bool) -> Result<()> {
+    for field in split(message) {
+        let (number, bytes) = field?;
+        if keep(number) {
+            to.extend_from_slice(bytes);
+        }
+    }
+    Ok(())
+}
+
+/// The same; `None` where it has no others.
+pub(crate) fn less(message: &[u8], keep: impl Fn(u32) -> bool) -> Result<Option<Vec<u8>>> {
+    for field in split(message) {
+        if !keep(field?.0) {
+            return only(message, keep).map(Some);
+        }
+    }
+    Ok(None)
+}
+
+/// The fields that the message begins with and `leading` says, and what comes behind them.
+pub(crate) fn parted(message: &[u8], leading: impl Fn(u32) -> bool) -> Result<(&[u8], &[u8])> {
     let mut from = 0;
     for field in split(message) {
         let (number, bytes) = field?;
@@ -82,7 +96,7 @@ pub(crate) fn after(message: &[u8], leading: impl Fn(u32) -> bool) -> Result<&[u
         }
         from += bytes.len();
     }
-    message.get(from..).ok_or_else(broken)
+    message.split_at_checked(from).ok_or_else(broken)
 }
 
 /// The name of an encoded resource: its first field.
@@ -119,13 +133,10 @@ pub(crate) fn replace(old: &[u8], new: &[u8], taken: impl Fn(u32) -> bool) -> Re
     Ok(merged)
 }
 
-/// The bytes of each field, the parts of a repeated field together.
-fn by_number(message: &[u8]) -> Result<BTreeMap<u32, Vec<u8>>> {
-    let mut fields: BTreeMap<u32, Vec<u8>> = BTreeMap::new();
-    for field in split(message) {
-        let (number, bytes) = field?;
-        fields.entry(number).or_default().extend_from_slice(bytes);
-    }
+/// The bytes of each field, in the order of their numbers; of a repeated field one after the other.
+fn by_number(message: &[u8]) -> Result<Vec<(u32, &[u8])>> {
+    let mut fields = split(message).collect::<Result<Vec<_>>>()?;
+    fields.sort_by_key(|(number, _)| *number);
     Ok(fields)
 }
 
@@ -145,12 +156,31 @@ pub(crate) fn set(message: &[u8]) -> Result<Vec<u32>> {
 
 /// Numbers of the fields in which two messages differ.
 pub(crate) fn changed(old: &[u8], new: &[u8]) -> Result<Vec<u32>> {
+    if old == new {
+        return Ok(Vec::new());
+    }
     let (old, new) = (by_number(old)?, by_number(new)?);
-    let mut numbers: Vec<u32> = old.keys().chain(new.keys()).copied().collect();
-    numbers.sort_unstable();
-    numbers.dedup();
-    numbers.retain(|number| old.get(number) != new.get(number));
+    let (mut old, mut new) = (old.as_slice(), new.as_slice());
+    let mut numbers = Vec::new();
+    while let Some(number) = [old.first(), new.first()]
+        .into_iter()
+        .flatten()
+        .map(|field| field.0)
+        .min()
+    {
+        if of(&mut old, number) != of(&mut new, number) {
+            numbers.push(number);
+        }
+    }
     Ok(numbers)
+}
+
+/// Takes the fields of a number off the front.
+fn of<'a, 'b>(fields: &mut &'a [(u32, &'b [u8])], number: u32) -> &'a [(u32, &'b [u8])] {
+    let count = fields.iter().take_while(|field| field.0 == number).count();
+    let (taken, rest) = fields.split_at(count);
+    *fields = rest;
+    taken
 }
 
 #[cfg(test)]

@@ -11,14 +11,14 @@ mod related;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use mingce_proto::Headed;
 use mingce_proto::registry::RecordStatus;
-use prost::Message;
 
 use crate::answer::{Answer, Outcome};
 use crate::cx::Cx;
 use crate::error::{Error, Result};
 use crate::imports::SeenNote;
-use crate::layer::{Asks, Base, Layer, Staged};
+use crate::layer::{Asks, Base, Layer, Staged, Table};
 use crate::ledger::Entry;
 use crate::once::{Done, Once, same};
 use crate::resource::{self, Collection, Head, Key, Kind};
@@ -70,11 +70,12 @@ impl Work {
     /// What many edits go by, such as a policy, so holds up none of them.
     pub fn consult<C: Collection>(&mut self, id: &str) -> Result<Option<C::Item>> {
         let kind = &C::shape().kind;
-        match self.at_hand(kind, id) {
+        let at = (kind.table, id.to_owned());
+        match self.at_hand(&at) {
             Some(Some(whole)) => Ok(Some(resource::decode::<C>(whole)?)),
             Some(None) => Ok(None),
             None => {
-                self.asks.consult(kind, id.to_owned());
+                self.asks.consult(kind, at.1);
                 Err(not_loaded())
             }
         }
@@ -94,7 +95,7 @@ impl Work {
         let mut found = self.get::<C>(id)?;
         for _ in 0..100 {
             let Some(resource) = &found else { return Ok(None) };
-            let head = head_of(resource)?;
+            let head = resource.head();
             match kind.id(&head.survivor) {
                 Some(next) if head.record_status == RecordStatus::Duplicate as i32 => found = self.get::<C>(next)?,
                 _ => return Ok(found),
@@ -113,7 +114,7 @@ impl Work {
         };
         let Some(id) = id else { return Ok(None) };
         let found = self.survivor::<C>(&id)?;
-        Ok(found.filter(|r| head_of(r).is_ok_and(|h| h.record_status() == RecordStatus::Active)))
+        Ok(found.filter(|r| r.head().record_status() == RecordStatus::Active))
     }
 
     /// The id of the record that holds a key.
@@ -137,7 +138,7 @@ impl Work {
         let own = self.kept.entries.iter().chain(&self.staged.entries);
         let own: Vec<_> = own.filter(|entry| entry.name == name).collect();
         let last = |field: &String| {
-            let here = own.iter().rev().find(|entry| entry.changed.contains(field));
+            let here = own.iter().rev().find(|entry| entry.changed.contains(&field.as_str()));
             here.map_or_else(|| before.get(field).map(String::as_str), |entry| Some(entry.verb))
         };
         let is_edit = |field: &&String| last(field).is_some_and(|verb| verb != "import");
@@ -185,17 +186,16 @@ impl Work {
             self.asks.row(kind, at.1);
             return Err(not_loaded());
         }
-        Ok(self.at_hand(kind, id).flatten())
+        Ok(self.at_hand(&at).flatten())
     }
 
     /// A resource as the edits before left it, or as it was read; `None` where it was not read yet.
-    fn at_hand(&self, kind: &'static Kind, id: &str) -> Option<Option<&[u8]>> {
-        let at = (kind.table, id.to_owned());
-        let changed = self.staged.rows.get(&at).or_else(|| self.kept.rows.get(&at));
+    fn at_hand(&self, at: &(Table, String)) -> Option<Option<&[u8]>> {
+        let changed = self.staged.rows.get(at).or_else(|| self.kept.rows.get(at));
         match changed {
             Some(staged) => Some(Some(staged.whole())),
             None => {
-                let read = self.base.rows.get(&at)?;
+                let read = self.base.rows.get(at)?;
                 Some(read.as_ref().map(|loaded| loaded.whole.as_slice()))
             }
         }
@@ -351,11 +351,6 @@ pub(crate) fn answer<C: Collection>(outcome: Outcome, head: &Head, whole: &[u8])
     })
 }
 
-/// The head of a resource.
-pub fn head_of(resource: &impl Message) -> Result<Head> {
-    resource::head(&resource.encode_to_vec())
-}
-
 /// The etag of a revision.
 pub fn etag(revision: i64) -> String {
     format!("\"r{revision}\"")
@@ -378,8 +373,8 @@ pub fn micros(time: &prost_types::Timestamp) -> i64 {
 }
 
 /// A child's id under another parent is no name of it.
-fn named_so<M: Message>(found: Option<M>, name: &str) -> Option<M> {
-    found.filter(|found| head_of(found).is_ok_and(|head| head.name == name))
+fn named_so<M: Headed>(found: Option<M>, name: &str) -> Option<M> {
+    found.filter(|found| found.head().name == name)
 }
 
 pub(crate) fn not_loaded() -> Error {

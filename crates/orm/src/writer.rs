@@ -24,7 +24,7 @@ use crate::cx::Cx;
 use crate::db::Db;
 use crate::error::{Class, Error, Result};
 use crate::fault::{is_locked, is_slow, is_undone, is_unique, is_unreachable, wants_retry};
-use crate::layer::Asks;
+use crate::layer::{Ask, Asks};
 use crate::lists::{Fresh, Lists};
 use crate::once::{self, Done, Earlier, Once, RequestKey, same};
 use crate::sound::Trouble;
@@ -41,12 +41,12 @@ pub type Edit = Box<dyn Fn(&mut Work) -> Result<Answer> + Send + Sync>;
 pub struct Planned {
     /// The edit.
     pub edit: Edit,
-    pub(crate) asks: Asks,
+    pub(crate) asks: Vec<Ask>,
 }
 
 impl From<Edit> for Planned {
     fn from(edit: Edit) -> Self {
-        let asks = Asks::default();
+        let asks = Vec::new();
         Self { edit, asks }
     }
 }
@@ -125,12 +125,14 @@ impl Writers {
     /// Does edits and answers after the commit.
     pub async fn submit(&self, cx: &Cx, once: Option<Once>, planned: Planned) -> Result<Replies> {
         let (reply, answer) = oneshot::channel();
+        let mut asks = Asks::default();
+        planned.asks.into_iter().for_each(|ask| asks.add(ask));
         self.queue
             .try_send(Job {
                 cx: cx.clone(),
                 once,
                 edits: vec![planned.edit],
-                asks: planned.asks,
+                asks,
                 reply,
             })
             .map_err(|error| match error {
@@ -151,7 +153,7 @@ impl Writers {
         let (reply, answer) = oneshot::channel();
         let (mut edits, mut asks) = (Vec::with_capacity(planned.len()), Asks::default());
         for one in planned {
-            asks.and(one.asks);
+            one.asks.into_iter().for_each(|ask| asks.add(ask));
             edits.push(one.edit);
         }
         let job = Job {
@@ -210,7 +212,9 @@ async fn run(db: Db, vault: Option<Arc<Vault>>, lists: Lists, waiting: Arc<Mutex
             }
             continue;
         }
-        let results = match write(&db, vault.as_ref(), &lists, &jobs).await {
+        let mut asks = Asks::default();
+        jobs.iter_mut().for_each(|job| asks.and(std::mem::take(&mut job.asks)));
+        let results = match write(&db, vault.as_ref(), &lists, &jobs, asks).await {
             Ok(results) => results,
             Err(fault) if jobs.len() == 1 || !fault.may_be_of_one_job() => {
                 let error = Error::from(fault);
@@ -223,7 +227,8 @@ async fn run(db: Db, vault: Option<Arc<Vault>>, lists: Lists, waiting: Arc<Mutex
                 );
                 let mut results = Vec::with_capacity(jobs.len());
                 for job in &jobs {
-                    let alone = write(&db, vault.as_ref(), &lists, std::slice::from_ref(job)).await;
+                    let asks = Asks::default();
+                    let alone = write(&db, vault.as_ref(), &lists, std::slice::from_ref(job), asks).await;
                     results.push(match alone {
                         Ok(mut one) => one.pop().unwrap_or_default(),
                         Err(fault) => vec![Err(fault.into())],
@@ -305,11 +310,16 @@ impl From<Fault> for Error {
     }
 }
 
-/// Writes jobs in one transaction, and again where the database asks for it or a key was taken meanwhile.
-async fn write(db: &Db, vault: Option<&Arc<Vault>>, lists: &Lists, jobs: &[Job]) -> Result<Vec<Replies>, Fault> {
+/// Writes jobs in one transaction, and again where the database asks for it or a key was taken meanwhile. `known` is what they are
+/// known to ask for.
+async fn write(
+    db: &Db,
+    vault: Option<&Arc<Vault>>,
+    lists: &Lists,
+    jobs: &[Job],
+    mut known: Asks,
+) -> Result<Vec<Replies>, Fault> {
     let mut attempt = 0;
-    let mut known = Asks::default();
-    jobs.iter().for_each(|job| known.and(job.asks.clone()));
     loop {
         attempt += 1;
         // The last one waits for whatever others hold, as PostgreSQL has it: it ends those that wait for each other.
@@ -385,7 +395,7 @@ async fn uncommitted(
     let mut work = Work::new(vault.cloned());
     let mut lock = Lock::Wait;
     if !known.is_empty() {
-        tables::load(&tx, known.clone(), &mut work.base, vault, lock).await?;
+        tables::load(&tx, &known, &mut work.base, vault, lock).await?;
         lock = then;
     }
     let (mut results, asked) = loop {
@@ -398,8 +408,8 @@ async fn uncommitted(
         }
         work.start_over();
         let asks = std::mem::take(&mut work.asks);
-        known.and(asks.clone());
-        let loaded = tables::load(&tx, asks, &mut work.base, vault, lock).await;
+        let loaded = tables::load(&tx, &asks, &mut work.base, vault, lock).await;
+        known.and(asks);
         loaded.map_err(|error| match error.reason() {
             "DATABASE_LOCKED" if lock == Lock::Try => Fault::Held,
             _ => error.into(),

@@ -4,6 +4,7 @@
 pub mod budget;
 pub mod codec;
 pub mod collections;
+pub mod head;
 pub mod names;
 pub mod reasons;
 mod shapes;
@@ -30,6 +31,7 @@ pub const MOST_VIOLATIONS: usize = 32;
 
 pub use generated::mingce;
 pub use generated::mingce::{awards::v1 as awards, labs::v1 as labs, registry::v1 as registry, talent::v1 as talent};
+pub use head::{Head, Headed};
 pub use prost_protovalidate::Validate;
 
 /// Every file of the contract with its imports and options, encoded: for reflection, permissions and mappings.

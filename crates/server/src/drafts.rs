@@ -7,8 +7,8 @@ use mingce_lifecycle::due::quoted;
 use mingce_lifecycle::life::Phase;
 use mingce_lifecycle::round::{Rounds, expect_fit};
 use mingce_orm::store::named;
-use mingce_orm::work::head_of;
 use mingce_orm::{Class, Collection, Cx, Error, List, Result, Store, Violation};
+use mingce_proto::Headed;
 use mingce_proto::registry::{Round, RoundState, View};
 
 use crate::rows::{Row, Session};
@@ -34,7 +34,7 @@ impl<C: Case> Drafts<C> {
         let first = C::life().first;
         // One with a resource name is a record that is there.
         let is_draft = |row: &Row<C>| {
-            let is_new = head_of(&row.resource).is_ok_and(|head| head.name.is_empty());
+            let is_new = row.resource.head().name.is_empty();
             is_new && C::state(&row.resource) == first && !(self.round)(&row.resource).is_empty()
         };
         if !session.is_import() || !rows.iter().any(is_draft) {
@@ -98,7 +98,10 @@ impl<C: Case> Drafts<C> {
             };
             let page = store.list::<C>(cx, list).await?;
             for item in page.items()? {
-                let (name, goes_on) = (head_of(&item)?.name, C::life().phase(C::state(&item)) != Phase::Ended);
+                let (name, goes_on) = (
+                    item.head().name.to_owned(),
+                    C::life().phase(C::state(&item)) != Phase::Ended,
+                );
                 let held = known.entry((self.identity)(&item)).or_default();
                 if (goes_on, &name) > (held.0, &held.1) {
                     *held = (goes_on, name);

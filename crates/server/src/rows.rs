@@ -11,7 +11,7 @@ use mingce_orm::earlier::{DecidedRow, Earlier};
 use mingce_orm::imports::{Ended, id_of};
 use mingce_orm::rules::check;
 use mingce_orm::seen::{Seen, Turn};
-use mingce_orm::store::{inbound, named};
+use mingce_orm::store::{inbound, named, writable};
 use mingce_orm::texts::cleaned;
 use mingce_orm::{Call, Class, Collection, Cx, Edit, Error, Mask, Stamp, Store, Violation, Work};
 use mingce_proto::codec::Reply;
@@ -232,9 +232,7 @@ pub async fn create_as<C: Collection>(
     resource: Option<C::Item>,
     begin: impl FnOnce(&mut C::Item),
 ) -> Result<Reply<C::Item>, Error> {
-    // All that can be written and nothing of its head: a copy of a record is not that record.
-    let given = resource.unwrap_or_default();
-    let new = Mask::parse::<C>(&["*".to_owned()], &given)?.apply::<C>(&C::Item::default(), &inbound::<C>(&given)?)?;
+    let new = writable::<C>(resource.unwrap_or_default())?;
     let mut resource = match prepared::<C>(service, cx, &call, new).await {
         Ok(resource) => resource,
         // What it names may have changed since a first try was done.
@@ -452,7 +450,7 @@ async fn take_all<C: Collection, M>(
         if let Some(resource) = resource {
             length.row(resource.encoded_len())?;
             let problems = inner_problems(&resource);
-            let resource = inbound::<C>(&resource)?;
+            let resource = inbound::<C>(resource)?;
             let mut row = Row::new(number, resource);
             row.refuse(problems);
             waiting.push(row);

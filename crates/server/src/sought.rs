@@ -3,8 +3,8 @@
 use mingce_orm::id::Id;
 use mingce_orm::identifier::{self, Fault};
 use mingce_orm::import::{MOST_HOLDERS, called, holder_of};
-use mingce_orm::work::head_of;
 use mingce_orm::{Collection, Error, Fit, Key, Store, Work};
+use mingce_proto::Headed;
 use mingce_proto::registry::row_outcome::Holder;
 use mingce_proto::registry::{Identifier, TalentReference};
 
@@ -194,7 +194,7 @@ fn by_name<C: Collection, T: Sought<C>>(work: &mut Work, wanted: &T, title: &str
 
 fn is<C: Collection>(found: &C::Item) -> Result<Found, Error> {
     Ok(Found {
-        name: head_of(found)?.name,
+        name: found.head().name.to_owned(),
         display_name: C::title(found).to_owned(),
         ..Found::default()
     })

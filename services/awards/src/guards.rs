@@ -2,8 +2,8 @@
 
 use mingce_lifecycle::guard::calendar_of;
 use mingce_lifecycle::{Guard, Look, blocker};
-use mingce_orm::work::head_of;
 use mingce_orm::{Blocker, Key, Result};
+use mingce_proto::Headed;
 use mingce_proto::awards::{Award, AwardState as S, Contributor, SchemeSubject};
 use mingce_proto::registry::{AwardTerms, GradeTerms, NoticeTerms, Policy};
 
@@ -137,7 +137,7 @@ fn is_inside(award: &Award, one: &Contributor) -> bool {
 
 /// The other award that holds a key.
 fn other(look: &mut Look<'_, Awards>, key: &Key) -> Result<Option<Award>> {
-    let own = head_of(look.item)?.name;
+    let own = look.item.head().name.to_owned();
     let Some(id) = look.work.owner::<Awards>(key)? else {
         return Ok(None);
     };

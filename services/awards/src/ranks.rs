@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 
 use mingce_lifecycle::day;
-use mingce_orm::work::head_of;
 use mingce_orm::{Cx, Error, List, Result};
+use mingce_proto::Headed;
 use mingce_proto::awards::{Award, AwardRank, FindAwardRanksRequest, FindAwardRanksResponse};
 use mingce_proto::registry::{AwardCondition, View};
 
@@ -71,12 +71,12 @@ impl AwardRegister {
                 .map(|entry| ((entry.name.as_str(), entry.revision), entry.sequence))
                 .collect();
             for award in &awards {
-                let head = head_of(award)?;
+                let head = award.head();
                 let sequence = sequences.get(&(award.name.as_str(), head.revision));
                 for (talent, own) in persons.iter().filter_map(|one| Some((one, names.get(one)?))) {
                     let met = met(award, &r.conditions, own).into_iter();
                     ranks.extend(met.map(|(condition, rank)| AwardRank {
-                        award: head.name.clone(),
+                        award: head.name.to_owned(),
                         title: award.title.clone(),
                         rank,
                         condition,

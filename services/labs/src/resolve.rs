@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use mingce_orm::import::called;
 use mingce_orm::names::identifiers_differ;
 use mingce_orm::resource::imagined_id;
-use mingce_orm::work::head_of;
 use mingce_orm::{Answer, Collection, Cx, Fit, Key, Result, Stamp, Violation, Work, identifier, text};
+use mingce_proto::Headed;
 use mingce_proto::labs::resolve_organizations_response::Resolution;
 use mingce_proto::labs::{Lab, Organization};
 use mingce_proto::registry::row_outcome::Problem;
@@ -222,7 +222,7 @@ fn key_of(organization: &Organization) -> String {
 
 fn resolution(found: &Organization) -> Result<Resolution> {
     Ok(Resolution {
-        name: head_of(found)?.name,
+        name: found.head().name.to_owned(),
         display_name: found.display_name.clone(),
         ..Resolution::default()
     })

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 use mingce_lifecycle::{Guard, Living, Look, Phase, blocker, day};
-use mingce_orm::work::head_of;
 use mingce_orm::{Blocker, Class, Collection, Error, Result, Work};
+use mingce_proto::Headed;
 use mingce_proto::registry::{Policy, RecordStatus, TalentDesignationTerms};
 use mingce_proto::talent::{Talent, TalentCompletionGrade, TalentDesignation, TalentDesignationState as S};
 
@@ -259,7 +259,7 @@ fn live_families(work: &mut Work, name: &str) -> Result<BTreeMap<String, String>
     let mut families = BTreeMap::new();
     for designations in asked {
         let live = designations?.into_iter().filter(|one| {
-            let is_active = head_of(one).is_ok_and(|head| head.record_status() == RecordStatus::Active);
+            let is_active = one.head().record_status() == RecordStatus::Active;
             is_active && Designations::life().phase(one.state) == Phase::Live && !one.family.is_empty()
         });
         families.extend(live.map(|one| (one.family, one.name)));

@@ -6,8 +6,8 @@ use jiff::civil::Date;
 use mingce_lifecycle::cross::shown;
 use mingce_lifecycle::policy::Policies;
 use mingce_lifecycle::{blocker, day};
-use mingce_orm::work::head_of;
 use mingce_orm::{Blocker, Class, Cx, Error, Result, Work};
+use mingce_proto::Headed;
 use mingce_proto::awards::{AwardRank, FindAwardRanksRequest};
 use mingce_proto::registry::{AwardCondition, CaseKind, Policy, RecordStatus};
 use mingce_proto::talent::{
@@ -30,8 +30,16 @@ pub(crate) fn age(work: &mut Work, talent: &str, most: i32, on: Date) -> Result<
 }
 
 fn too_old(person: &Talent, most: i32, on: Date) -> Option<Blocker> {
-    let (reason, en, zh) = match day::years_between(&person.birth_date, on) {
-        Some(age) if i32::from(age) <= most => return None,
+    let (reason, en, zh) = match day::ages(&person.birth_date, on) {
+        Some((_, oldest)) if i32::from(oldest) <= most => return None,
+        Some((youngest, _)) if i32::from(youngest) <= most => (
+            "AGE_UNCERTAIN",
+            format!(
+                "the policy allows an age of {most}, and the register holds no whole day of birth: what it holds leaves open whether the \
+                 person is older, so add the day"
+            ),
+            format!("政策规定年龄不超过{most}周岁，名册中的出生日期不完整，无法确定是否超龄，请补填到日"),
+        ),
         Some(_) => (
             "AGE_OVER",
             format!("the person is older than {most}, which the policy allows"),
@@ -134,7 +142,7 @@ impl TalentRegister {
         let checked = persons.into_iter().zip(names).map(|(person, name)| {
             let person = person?;
             let mut blockers = Vec::new();
-            if head_of(&person)?.record_status() != RecordStatus::Active {
+            if person.head().record_status() != RecordStatus::Active {
                 let (en, zh) = ("the record of the person was annulled", "该人员记录已作废");
                 blockers.push(blocker("RECORD_ANNULLED", &person.name, en, zh));
             }
@@ -237,18 +245,37 @@ mod tests {
         assert_eq!(reason("1978-06-16", on), None);
         assert_eq!(reason("1978-06-15", on), Some("AGE_OVER"));
         assert_eq!(reason("1979-01-01", on), None);
-        assert_eq!(
-            reason("1978", on),
-            None,
-            "a year alone is taken in favour of the person"
-        );
+        assert_eq!(reason("1979", on), None);
+        assert_eq!(reason("1977", on), Some("AGE_OVER"));
         assert_eq!(reason("", on), Some("AGE_UNKNOWN"));
     }
 
     #[test]
+    fn a_month_or_a_year_of_birth_says_where_it_leaves_the_answer_open() {
+        for (birth_date, on, right) in [
+            ("1979-06", date(2025, 5, 31), None),
+            ("1979-06", date(2025, 6, 1), Some("AGE_UNCERTAIN")),
+            ("1979-06", date(2025, 6, 29), Some("AGE_UNCERTAIN")),
+            ("1979-06", date(2025, 6, 30), Some("AGE_OVER")),
+            ("1979", date(2024, 12, 31), None),
+            ("1979", date(2025, 1, 1), Some("AGE_UNCERTAIN")),
+            ("1979", date(2025, 12, 30), Some("AGE_UNCERTAIN")),
+            ("1979", date(2025, 12, 31), Some("AGE_OVER")),
+        ] {
+            assert_eq!(reason(birth_date, on), right, "{birth_date} on {on}");
+        }
+    }
+
+    #[test]
     fn what_stands_in_the_way_shows_neither_age_nor_birth() {
-        for birth_date in ["1951-03-07", "1951-03", "1951"] {
-            let found = too_old(&born(birth_date), 45, date(2024, 6, 15)).unwrap();
+        for (birth_date, on) in [
+            ("1951-03-07", date(2024, 6, 15)),
+            ("1951-03", date(2024, 6, 15)),
+            ("1951", date(2024, 6, 15)),
+            ("1951-03", date(1997, 3, 15)),
+            ("1951", date(1997, 3, 15)),
+        ] {
+            let found = too_old(&born(birth_date), 45, on).unwrap();
             assert_eq!(found.subject, "talents/a");
             for said in [&found.description, &found.description_zh] {
                 for hidden in ["1951", "73", "72", "03", "07"] {

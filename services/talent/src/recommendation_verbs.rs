@@ -6,8 +6,8 @@ use mingce_lifecycle::correct::{Correction, VERB, correct};
 use mingce_lifecycle::document;
 use mingce_lifecycle::{Arrival, Called, Case, Crossing, Living, Move, Phase, Step, act, by_document, called, day};
 use mingce_orm::store::{create, settled};
-use mingce_orm::work::head_of;
 use mingce_orm::{Collection, Mask, Result, Stamp};
+use mingce_proto::Headed;
 use mingce_proto::registry::{DecisionDocument, RecordStatus, TalentReference};
 use mingce_proto::talent::RecommendationState as S;
 use mingce_proto::talent::*;
@@ -159,7 +159,7 @@ fn end_designation(item: &Recommendation, crossing: &mut Crossing<'_>) -> Result
     let Some(designation) = crossing.work.get::<Designations>(id)? else {
         return Ok(());
     };
-    let is_active = head_of(&designation)?.record_status() == RecordStatus::Active;
+    let is_active = designation.head().record_status() == RecordStatus::Active;
     if !is_active || Designations::life().phase(designation.state) != Phase::Live {
         return Ok(());
     }
@@ -187,7 +187,7 @@ pub(crate) fn correct_designation(
     let Some(made) = crossing.work.get::<Designations>(id)? else {
         return Ok(());
     };
-    let is_active = head_of(&made)?.record_status() == RecordStatus::Active;
+    let is_active = made.head().record_status() == RecordStatus::Active;
     let is_known = Designations::life()
         .edge(VERB)
         .is_some_and(|edge| edge.from.contains(&made.state));

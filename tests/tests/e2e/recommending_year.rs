@@ -377,6 +377,7 @@ async fn a_recommendation_is_checked_and_ends_in_one_of_its_ways(store: Store) {
         ("1979-03-09", None),
         ("1979-03-10", None),
         ("1978-03-09", Some("AGE_OVER")),
+        ("1978-03", Some("AGE_UNCERTAIN")),
         ("", Some("AGE_UNKNOWN")),
     ] {
         let talent = born(&register, "虚构者乙", birth_date).await;

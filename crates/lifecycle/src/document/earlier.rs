@@ -1,8 +1,9 @@
 //! Documents of cases that earlier versions have written: they kept one number, which each verb wrote over the one before. What the
 //! ledger says of each verb is put together again, by `mingce migrate`.
 
-use mingce_orm::work::{head_of, micros};
+use mingce_orm::work::micros;
 use mingce_orm::{Collection, Cx, Db, Edit, Error, List, Result, Stamp, Store, renew};
+use mingce_proto::Headed;
 use mingce_proto::registry::{CaseKind, DecisionDocument, Revision, View};
 use prost::Message;
 
@@ -69,7 +70,7 @@ async fn fill_all<C: Case>(store: &Store, now: i64) -> Result<()> {
             if right != item {
                 let at = cx.clone();
                 let edit: Edit = Box::new(move |work| {
-                    let stored = work.require::<C>(&head_of(&right)?.name)?;
+                    let stored = work.require::<C>(right.head().name)?;
                     if stored != item {
                         return Err(Error::concurrent());
                     }
@@ -89,7 +90,7 @@ async fn fill_all<C: Case>(store: &Store, now: i64) -> Result<()> {
 }
 
 async fn with_documents<C: Case>(store: &Store, cx: &Cx, mut item: C::Item) -> Result<C::Item> {
-    let head = head_of(&item)?;
+    let head = item.head();
     if !C::documents(&item).is_empty() {
         return Ok(item);
     }

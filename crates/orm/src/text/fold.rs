@@ -42,10 +42,21 @@ enum Last {
 }
 
 fn folded(text: &str, apostrophes: bool) -> String {
-    let mut out = String::with_capacity(text.len());
+    // Nearly all names are of such characters, which NFKC leaves as they are.
+    if text
+        .chars()
+        .all(|c| c.is_ascii() || matches!(c, '\u{4e00}'..='\u{9fff}'))
+    {
+        return fold_each(text.chars().map(|c| c.to_ascii_lowercase()), text.len(), apostrophes);
+    }
+    let composed = text.nfkc().flat_map(char::to_lowercase).map(without_radical);
+    fold_each(composed, text.len(), apostrophes)
+}
+
+fn fold_each(composed: impl Iterator<Item = char>, length: usize, apostrophes: bool) -> String {
+    let mut out = String::with_capacity(length);
     let mut last = Last::Gap;
-    for c in text.nfkc().flat_map(char::to_lowercase) {
-        let c = simplified(without_radical(c));
+    for c in composed.map(simplified) {
         if is_invisible(c) {
             continue;
         }

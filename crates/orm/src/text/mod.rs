@@ -24,7 +24,7 @@ pub use place::{PLACE_BITS, place};
 pub use query::{Query, Term};
 pub(crate) use reading::begins_with_double_surname;
 pub use sort::sort_key;
-pub use token::{is_exact, tokens, value_token, whole_name};
+pub use token::{Tokens, is_exact, tokens, value_token, whole_name};
 pub(crate) use version::VERSION;
 
 /// Pinyin and initials are indexed up to this many letters, and a longer word of a query is looked up by its start;

@@ -54,11 +54,12 @@ Käthe Groß: Kuthe Gross; A. Groß; Grass
 /// Whether the register would find a name: its tokens meet the terms and the recheck lets it through, for the query or what else it may mean.
 fn finds(name: &str, query: &str) -> bool {
     let held = tokens([name]);
+    let held = held.sorted();
     let meets = |text: &str| {
         Query::parse(text).is_some_and(|query| {
             query.terms().iter().all(|term| {
-                held.contains(&term.text)
-                    || term.or.iter().any(|or| held.contains(or))
+                held.contains(&term.text.as_str())
+                    || term.or.iter().any(|or| held.contains(&or.as_str()))
                     || (term.prefix && held.iter().any(|token| token.starts_with(&term.text)))
             }) && query.accepts([name])
         })

@@ -44,7 +44,22 @@ const WORDS: &str = "
     教育 jiao-yu 教师 jiao-shi 要素 yao-su 员工 yuan-gong 应用 ying-yong 令牌 ling-pai 薄膜 bo-mo 莘县 shen-xian
 ";
 
-type Readings = HashMap<Vec<char>, Vec<&'static str>>;
+/// The readings of characters that follow each other.
+struct Readings {
+    entries: HashMap<Vec<char>, Vec<&'static str>>,
+    /// Whether an entry begins with a character, by its place among those of Han: hardly any in a name does.
+    firsts: Vec<bool>,
+}
+
+const FIRST_HAN: char = '\u{4e00}';
+const LAST_HAN: char = '\u{9fff}';
+
+/// The place of a character among those of Han.
+fn han_place(c: char) -> Option<usize> {
+    (FIRST_HAN..=LAST_HAN)
+        .contains(&c)
+        .then(|| c as usize - FIRST_HAN as usize)
+}
 
 static SURNAME_READINGS: LazyLock<Readings> = LazyLock::new(|| table(SURNAMES));
 static CHARACTER_READINGS: LazyLock<Readings> = LazyLock::new(|| table(CHARACTERS));
@@ -53,7 +68,7 @@ static WORD_READINGS: LazyLock<Readings> = LazyLock::new(|| table(WORDS));
 /// All syllables that some character has, as numbers in order: names are taken apart for each write.
 static SYLLABLES: LazyLock<Vec<u32>> = LazyLock::new(|| {
     let mut all = Vec::new();
-    ('\u{4e00}'..='\u{9fff}').for_each(|c| push_dictionary(c, &mut all));
+    (FIRST_HAN..=LAST_HAN).for_each(|c| push_dictionary(c, &mut all));
     // Interjections without a vowel would make syllables out of any n.
     let vowels = ['a', 'e', 'i', 'o', 'u', 'v'];
     let syllables = all.into_iter().filter(|syllable| syllable.contains(vowels));
@@ -83,12 +98,17 @@ fn is_syllable(word: &str) -> bool {
 }
 
 fn table(text: &'static str) -> Readings {
-    let mut table = HashMap::new();
+    let mut entries = HashMap::new();
+    let mut firsts = vec![false; LAST_HAN as usize - FIRST_HAN as usize + 1];
     let mut parts = text.split_whitespace();
     while let (Some(word), Some(readings)) = (parts.next(), parts.next()) {
-        table.insert(word.chars().collect(), readings.split('-').collect());
+        let first = word.chars().next().and_then(han_place);
+        if let Some(is_first) = first.and_then(|place| firsts.get_mut(place)) {
+            *is_first = true;
+        }
+        entries.insert(word.chars().collect(), readings.split('-').collect());
     }
-    table
+    Readings { entries, firsts }
 }
 
 /// The readings of each character, the likeliest first, each once. A character without any has one empty reading.
@@ -98,7 +118,7 @@ pub(super) fn readings(han: &[char], surname: bool) -> Vec<Vec<&'static str>> {
     for at in 0..han.len() {
         prefer(&WORD_READINGS, han, at, [3, 2], &mut readings);
     }
-    if surname {
+    if surname && !han.is_empty() {
         prefer(&SURNAME_READINGS, han, 0, [2, 1], &mut readings);
     }
     for (at, c) in han.iter().enumerate() {
@@ -113,9 +133,12 @@ pub(super) fn readings(han: &[char], surname: bool) -> Vec<Vec<&'static str>> {
 
 /// Adds the readings of the longest entry of `table` that stands at `at`.
 fn prefer(table: &Readings, han: &[char], at: usize, lengths: [usize; 2], readings: &mut [Vec<&'static str>]) {
+    if !han_place(han[at]).is_some_and(|place| table.firsts[place]) {
+        return;
+    }
     let found = lengths
         .into_iter()
-        .find_map(|length| table.get(han.get(at..at + length)?));
+        .find_map(|length| table.entries.get(han.get(at..at + length)?));
     for (list, reading) in readings[at..].iter_mut().zip(found.into_iter().flatten()) {
         push(reading, list);
     }
@@ -213,7 +236,8 @@ pub(super) fn later_syllables(word: &str) -> Vec<usize> {
 #[cfg(test)]
 pub(super) fn check_tables() {
     for table in [&SURNAME_READINGS, &CHARACTER_READINGS, &WORD_READINGS] {
-        for (word, syllables) in table.iter() {
+        for (word, syllables) in &table.entries {
+            assert!(han_place(word[0]).is_some(), "{word:?}");
             assert_eq!(word.len(), syllables.len(), "{word:?}");
             assert!(syllables.iter().all(|syllable| is_syllable(syllable)), "{word:?}");
         }

@@ -1,7 +1,5 @@
 //! The tokens under which a resource's names are found.
 
-use std::collections::BTreeSet;
-
 use data_encoding::{BASE32_NOPAD, HEXLOWER};
 use sha2::{Digest, Sha256};
 
@@ -18,12 +16,43 @@ pub(super) const WORD_CHARS: usize = 64;
 const WHOLE_READINGS: usize = 8;
 const TAIL_READINGS: usize = 4;
 
+/// Tokens, one behind the other in one text: each name has some dozens, and is taken apart for each write.
+#[derive(Debug, Default)]
+pub struct Tokens {
+    text: String,
+    ends: Vec<usize>,
+}
+
+impl Tokens {
+    /// Adds one, character by character.
+    pub fn add(&mut self, token: impl IntoIterator<Item = char>) {
+        self.text.extend(token);
+        self.ends.push(self.text.len());
+    }
+
+    /// Adds one.
+    pub fn add_text(&mut self, token: &str) {
+        self.text.push_str(token);
+        self.ends.push(self.text.len());
+    }
+
+    /// Each of them once, in their order.
+    pub fn sorted(&self) -> Vec<&str> {
+        let starts = std::iter::once(&0).chain(&self.ends);
+        let parts = starts.zip(&self.ends);
+        let mut tokens: Vec<&str> = parts.filter_map(|(start, end)| self.text.get(*start..*end)).collect();
+        tokens.sort_unstable();
+        tokens.dedup();
+        tokens
+    }
+}
+
 /// The search tokens of a resource's names: single Han characters and pairs of neighbours; words of other scripts,
 /// folded; and for Han phrases the initials and the pinyin from each character on, so that any part of a name is found
 /// by the start of a token. Characters with several readings are indexed under all of them in short names and at the
 /// start of long ones, up to eight combinations. About four tokens for each Han character.
-pub fn tokens<'a>(names: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
-    let mut tokens = BTreeSet::new();
+pub fn tokens<'a>(names: impl IntoIterator<Item = &'a str>) -> Tokens {
+    let mut tokens = Tokens::default();
     for name in names {
         let all = pieces(name);
         add_latin(name, &all, &mut tokens);
@@ -31,7 +60,7 @@ pub fn tokens<'a>(names: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> 
         for piece in all {
             match piece {
                 Piece::Han(phrase) => add_phrase(&phrase, is_alone, &mut tokens),
-                Piece::Word(word) => tokens.extend(forms(&word).map(|form| form.chars().take(WORD_CHARS).collect())),
+                Piece::Word(word) => forms(&word).for_each(|form| tokens.add(form.chars().take(WORD_CHARS))),
             }
         }
     }
@@ -66,10 +95,10 @@ pub fn is_exact(token: &str) -> bool {
     token.starts_with(['＝', '＃'])
 }
 
-fn add_phrase(phrase: &Phrase, is_alone: bool, tokens: &mut BTreeSet<String>) {
+fn add_phrase(phrase: &Phrase, is_alone: bool, tokens: &mut Tokens) {
     let chars = &phrase.chars;
-    tokens.extend(chars.iter().map(char::to_string));
-    tokens.extend(chars.windows(2).map(|pair| pair.iter().collect()));
+    chars.iter().for_each(|c| tokens.add([*c]));
+    chars.windows(2).for_each(|pair| tokens.add(pair.iter().copied()));
     let readings = readings(chars, phrase.is_short());
     if is_alone && phrase.is_short() {
         add_person(&readings, tokens);
@@ -93,7 +122,7 @@ fn add_phrase(phrase: &Phrase, is_alone: bool, tokens: &mut BTreeSet<String>) {
 
 /// Adds the readings of some characters joined to one word, in at most `limit` combinations: first the likeliest of
 /// each, then those that differ from it least.
-fn add_joined(readings: &[Vec<&'static str>], limit: usize, tokens: &mut BTreeSet<String>) {
+fn add_joined(readings: &[Vec<&'static str>], limit: usize, tokens: &mut Tokens) {
     let mut length = 0;
     let reaching = readings.iter().take_while(|list| {
         let before = length;
@@ -125,7 +154,7 @@ struct Combinations<'a> {
     spare: Vec<usize>,
     left: usize,
     word: String,
-    tokens: &'a mut BTreeSet<String>,
+    tokens: &'a mut Tokens,
 }
 
 impl Combinations<'_> {
@@ -138,8 +167,7 @@ impl Combinations<'_> {
         let Some(list) = self.readings.get(at) else {
             self.left -= 1;
             if !self.word.is_empty() {
-                self.tokens
-                    .insert(self.word[..self.word.len().min(PINYIN_CHARS)].to_owned());
+                self.tokens.add_text(&self.word[..self.word.len().min(PINYIN_CHARS)]);
             }
             return;
         };

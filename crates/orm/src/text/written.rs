@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use super::fold::{fold, is_han};
 use super::pieces::{Piece, pieces};
 use super::reading::{initials, is_surname, later_syllables, readings};
-use super::token::WORD_CHARS;
+use super::token::{Tokens, WORD_CHARS};
 
 /// Names with more Latin words than these are no persons': they have no initials.
 const PERSON_WORDS: usize = 4;
@@ -84,18 +84,18 @@ const SHORT_NAMES: [(&str, &str); 6] = [
 /// The words, beside those that stand in a name, by which it is found: neighbours as one word, the later syllables of a pinyin word,
 /// umlauts written out, and each word of a person's name beside the initials of the others.
 pub(super) fn other_words(name: &str) -> BTreeSet<String> {
-    let (mut found, all) = (BTreeSet::new(), pieces(name));
+    let (mut found, all) = (Tokens::default(), pieces(name));
     add_latin(name, &all, &mut found);
     if let [Piece::Han(phrase)] = all.as_slice()
         && phrase.is_short()
     {
         add_person(&readings(&phrase.chars, true), &mut found);
     }
-    found
+    found.sorted().into_iter().map(str::to_owned).collect()
 }
 
 /// Those of names in Latin letters.
-pub(super) fn add_latin(name: &str, all: &[Piece], found: &mut BTreeSet<String>) {
+pub(super) fn add_latin(name: &str, all: &[Piece], found: &mut Tokens) {
     if !all.iter().any(|piece| matches!(piece, Piece::Word(_))) {
         return;
     }
@@ -113,7 +113,7 @@ pub(super) fn add_latin(name: &str, all: &[Piece], found: &mut BTreeSet<String>)
     for run in pairs.chain(whole) {
         let joined = run.concat();
         if joined.chars().count() <= JOINED_CHARS && run.iter().all(|word| word.len() > 1) {
-            found.insert(joined);
+            found.add_text(&joined);
         }
     }
     let out = written_out(name);
@@ -123,12 +123,12 @@ pub(super) fn add_latin(name: &str, all: &[Piece], found: &mut BTreeSet<String>)
             let words = folded
                 .split(' ')
                 .filter(|word| !word.is_empty() && !word.contains(is_han));
-            found.extend(words.map(|word| word.chars().take(WORD_CHARS).collect::<String>()));
+            words.for_each(|word| found.add(word.chars().take(WORD_CHARS)));
         }
     }
     if words.len() == all.len() && words.len() <= PERSON_WORDS {
         let tails: Vec<Vec<&str>> = words.iter().map(|word| tails(word)).collect();
-        found.extend(tails.iter().flatten().map(|tail| (*tail).to_owned()));
+        tails.iter().flatten().for_each(|tail| found.add_text(tail));
         let initials: Vec<Vec<char>> = words
             .iter()
             .zip(&tails)
@@ -147,14 +147,15 @@ pub(super) fn add_latin(name: &str, all: &[Piece], found: &mut BTreeSet<String>)
             );
             for spelling in spellings {
                 let others = initials.iter().enumerate().filter(|(other, _)| *other != at);
-                found.extend(others.flat_map(|(_, of)| of).map(|initial| beside(spelling, *initial)));
+                let initials = others.flat_map(|(_, of)| of);
+                initials.for_each(|initial| found.add_text(&beside(spelling, *initial)));
             }
         }
     }
 }
 
 /// A Chinese person's surname beside the initials of the given name.
-pub(super) fn add_person(readings: &[Vec<&'static str>], found: &mut BTreeSet<String>) {
+pub(super) fn add_person(readings: &[Vec<&'static str>], found: &mut Tokens) {
     let surnames = readings.first().map_or(&[][..], Vec::as_slice);
     // ü is written v, u and yu.
     let is_umlaut = surnames.first().is_some_and(|first| first.contains('v'));
@@ -162,7 +163,7 @@ pub(super) fn add_person(readings: &[Vec<&'static str>], found: &mut BTreeSet<St
     for surname in surnames.iter().take(count).filter(|surname| !surname.is_empty()) {
         for list in initials(readings).iter().skip(1) {
             let letters = list.iter().flat_map(|initial| initial.chars());
-            found.extend(letters.map(|initial| beside(surname, initial)));
+            letters.for_each(|initial| found.add_text(&beside(surname, initial)));
         }
     }
 }

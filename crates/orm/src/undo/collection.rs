@@ -5,6 +5,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use mingce_proto::Headed;
 use mingce_proto::registry::RecordStatus;
 use prost::Message;
 
@@ -16,7 +17,7 @@ use crate::resource::{self, Cell, Collection, Kind, is_head};
 use crate::rules::expect_no_cycle;
 use crate::store::{expect_active, settled};
 use crate::wire;
-use crate::work::{Work, head_of};
+use crate::work::Work;
 
 /// A collection without its type: what an undo needs of it.
 pub trait AnyCollection: fmt::Debug + Send + Sync {
@@ -66,7 +67,7 @@ pub(super) fn may_cite(column: &Column) -> bool {
 /// The record, where nobody changed it since it was looked at.
 fn unchanged<C: Collection>(work: &mut Work, (name, revision): (&str, i64)) -> Result<C::Item> {
     let stored = work.require::<C>(name)?;
-    if head_of(&stored)?.revision == revision {
+    if stored.head().revision == revision {
         Ok(stored)
     } else {
         Err(Error::concurrent())

@@ -3,18 +3,20 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use mingce_proto::Headed;
 use mingce_proto::registry::RecordStatus;
 use prost::Message;
+use prost::bytes::Bytes;
 
-use super::{Work, answer, etag, head_of, timestamp};
+use super::{Work, answer, etag, timestamp};
 use crate::answer::{Answer, Outcome, Stamp};
 use crate::cx::Cx;
-use crate::draft::Draft;
+use crate::draft::{Draft, StoredKey};
 use crate::error::{Class, Error, Result};
 use crate::id::Id;
 use crate::layer::{Changed, Staged};
 use crate::ledger::Entry;
-use crate::resource::{self, Collection, Head, Kind, Row, is_change, is_head};
+use crate::resource::{self, Collection, Head, Kind, Row, is_change};
 use crate::vault::Vault;
 use crate::wire;
 
@@ -33,16 +35,16 @@ impl Work {
     /// Makes a resource as it was drafted, if its keys are free.
     pub(crate) fn make(&mut self, draft: &Arc<Draft>) -> Result<Answer> {
         let (kind, id) = (draft.kind, draft.row.id.as_str());
-        for key in &draft.keys {
-            self.expect_free(kind, id, (&key.stored, key.is_sealed), &key.field)?;
+        for StoredKey { stored, key } in draft.keys.iter() {
+            self.expect_free(kind, id, (stored, key.private), &key.field)?;
         }
         Ok(self.stage(draft))
     }
 
     /// Makes a resource as it was drafted, unless one of its keys, or this folded name, is known.
     pub(crate) fn make_if_unknown(&mut self, draft: &Arc<Draft>, name: Option<&str>) -> Result<Option<Answer>> {
-        for key in &draft.keys {
-            if self.owner_of(draft.kind, &key.stored, key.is_sealed)?.is_some() {
+        for StoredKey { stored, key } in draft.keys.iter() {
+            if self.owner_of(draft.kind, stored, key.private)?.is_some() {
                 return Ok(None);
             }
         }
@@ -71,13 +73,13 @@ impl Work {
 
     /// Changes a resource to this; its head stays as it is.
     pub fn update<C: Collection>(&mut self, cx: &Cx, stamp: &Stamp, resource: &C::Item) -> Result<Answer> {
-        let head = head_of(resource)?;
+        let head = resource.head();
         self.change::<C>(cx, stamp, resource, head.record_status(), &head.survivor)
     }
 
     /// The same, with an entry in the ledger even where nothing of the resource is another: what was decided is kept.
     pub fn decide<C: Collection>(&mut self, cx: &Cx, stamp: &Stamp, resource: &C::Item) -> Result<Answer> {
-        let head = head_of(resource)?;
+        let head = resource.head();
         self.put::<C>(cx, stamp, resource, (head.record_status(), &head.survivor), true)
     }
 
@@ -103,7 +105,7 @@ impl Work {
     ) -> Result<Answer> {
         let kind = &C::shape().kind;
         let id = kind
-            .id(&head_of(resource)?.name)
+            .id(resource.head().name)
             .ok_or_else(|| Error::internal("a resource without a name"))?
             .to_owned();
         let old = self
@@ -142,9 +144,8 @@ impl Work {
                 said,
             ));
         }
-        let fields = wire::only(&resource.encode_to_vec(), |number| !is_head(number))?;
-        let with = |head: &Head| [head.encode_to_vec(), fields.clone()].concat();
-        let changed = wire::changed(old, &with(&head))?;
+        let encoded = resource.encode_to_vec();
+        let changed = wire::changed(old, &head.with(&encoded)?)?;
         let changed: Vec<u32> = changed.into_iter().filter(|number| is_change(*number)).collect();
         if changed.is_empty() && !always && !std::mem::take(&mut self.conceals) {
             return answer::<C>(Outcome::Unchanged, &head, old);
@@ -155,7 +156,7 @@ impl Work {
         head.update_time = Some(timestamp(cx.now));
         head.sequence = 0;
         head.etag = etag(head.revision);
-        let whole = with(&head);
+        let whole = Bytes::from(head.with(&encoded)?);
         let new = resource::decode::<C>(&whole)?;
         let id = kind
             .id(&head.name)
@@ -179,7 +180,7 @@ impl Work {
             reason: stamp.reason.clone(),
             request_id: stamp.request_id.clone(),
             import: stamp.import.clone(),
-            changed: changed.iter().map(|number| kind.field(*number).to_owned()).collect(),
+            changed: changed.iter().map(|number| kind.field(*number)).collect(),
             body: answer.body.clone(),
         }));
         self.staged.rows.insert(
@@ -259,8 +260,9 @@ impl Work {
 
 /// A row from its whole message. The private part keeps its sealed form where it says the same.
 fn project<C: Collection>(whole: &[u8], sealed: Option<&[u8]>, vault: Option<&Vault>) -> Result<Row> {
-    let resource = resource::decode::<C>(whole)?;
-    resource::row::<C>(&resource, resource::head(whole)?, whole, vault, |id, part| {
+    let (resource, head) = (resource::decode::<C>(whole)?, resource::head(whole)?);
+    let keys = resource::stored_keys::<C>(&resource, &head, vault)?;
+    resource::row::<C>(&resource, head, &Bytes::copy_from_slice(whole), keys, |id, part| {
         let vault = vault.ok_or_else(|| Error::internal("a private part needs a vault"))?;
         if let Some(sealed) = sealed
             && vault.open(id, sealed)? == part

@@ -3,6 +3,8 @@
 use prost::Message;
 
 use super::Work;
+use prost::bytes::Bytes;
+
 use crate::error::{Error, Result};
 use crate::layer::{Changed, Loaded, Staged};
 use crate::resource::{self, Collection, Kind};
@@ -40,7 +42,7 @@ impl Work {
     pub fn suppose(&mut self, kind: &'static Kind, name: &str, body: &[u8]) {
         let Some(id) = kind.id(name) else { return };
         let was = Changed {
-            whole: body.to_vec(),
+            whole: Bytes::copy_from_slice(body),
             project: |_, _, _| Err(Error::internal("a rehearsal is never written")),
         };
         self.staged

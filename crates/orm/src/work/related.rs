@@ -3,9 +3,10 @@
 //! Both are read after the record that they are about is locked. Whoever adds to them holds that record too, so the answer is
 //! as it will be when the edit is committed.
 
+use mingce_proto::Headed;
 use mingce_proto::registry::RecordStatus;
 
-use super::{Work, head_of, not_loaded};
+use super::{Work, not_loaded};
 use crate::error::{Error, Result};
 use crate::resource::{Collection, Kind};
 
@@ -23,7 +24,7 @@ impl Work {
         let merged = self.merged_into(kind, name);
         let stands = self.survivor::<C>(id)?.ok_or_else(missing)?;
         merged?;
-        let mut names = vec![head_of(&stands)?.name];
+        let mut names = vec![stands.head().name.to_owned()];
         let mut next = 0;
         while let Some(name) = names.get(next).cloned() {
             let merged = self.merged_into(kind, &name)?;
@@ -90,8 +91,7 @@ impl Work {
         let found: Vec<Result<Option<C::Item>>> = ids.iter().map(|id| self.consult::<C>(id)).collect();
         for item in found {
             let item = item?.filter(|item| names(item) == value);
-            if item.is_some_and(|item| head_of(&item).is_ok_and(|head| head.record_status() != RecordStatus::Annulled))
-            {
+            if item.is_some_and(|item| item.head().record_status() != RecordStatus::Annulled) {
                 return Ok(true);
             }
         }

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mingce_orm::work::{etag, head_of, micros};
+use mingce_orm::work::{etag, micros};
 use mingce_orm::{Collection, Db, text};
+use mingce_proto::Headed;
 use mingce_proto::labs::Organization;
 use mingce_proto::registry::RecordStatus;
 use prost::Message;
@@ -88,7 +89,7 @@ pub async fn check(db: &Db) -> Vec<Organization> {
         let whole = |place: usize| row.try_get_by_index::<i64>(place).unwrap();
         let body: Vec<u8> = row.try_get_by_index(10).unwrap();
         let item = Organization::decode(body.as_slice()).unwrap();
-        let head = head_of(&item).unwrap();
+        let head = item.head();
         let id = words(0);
         assert_eq!(item.name, format!("organizations/{id}"));
         assert_eq!(item.etag, etag(item.revision));
@@ -129,8 +130,9 @@ pub async fn check(db: &Db) -> Vec<Organization> {
         let names = Institutes::searched(&item);
         tokens.extend(
             text::tokens(names.iter().copied())
+                .sorted()
                 .into_iter()
-                .map(|token| (token, id.clone())),
+                .map(|token| (token.to_owned(), id.clone())),
         );
         tokens.extend(names.iter().map(|name| (text::whole_name(name), id.clone())));
         let mut indexed = |field: &str, values: Vec<&str>| {

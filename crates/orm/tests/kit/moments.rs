@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
-use mingce_orm::work::head_of;
 use mingce_orm::{Edit, List, Stamp, Store};
+use mingce_proto::Headed;
 use mingce_proto::labs::Organization;
 use mingce_proto::registry::ComputeStatisticsRequest;
 
@@ -74,7 +74,7 @@ fn what_is_read_in_several_steps_is_of_one_moment() {
                     .await
                     .unwrap();
                 assert_eq!(seen.0.city, seen.1.city, "{kind:?}");
-                assert_eq!(head_of(&seen.0).unwrap().revision, head_of(&seen.1).unwrap().revision);
+                assert_eq!(seen.0.head().revision, seen.1.head().revision);
             }
             drop(writes);
             assert_eq!(clerk.await.unwrap(), 5, "{kind:?}: the clerk wrote between the steps");
