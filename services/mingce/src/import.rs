@@ -3,48 +3,29 @@
 mod again;
 mod assumed;
 mod piece;
+mod run;
 mod stop;
 mod summary;
 mod written;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, anyhow};
 use indicatif::{ProgressBar, ProgressStyle};
-use mingce_mapping::{Collection, Counts, Item, Mapping, Part, Refusal, Row, Source};
-use mingce_orm::id::Id;
-use mingce_proto::registry::{CreatedReference, ImportSettings};
-use mingce_server::peers::assumed_reference;
-use prost_reflect::prost::Message;
+use mingce_mapping::{Collection, Counts, Mapping, Refusal, Source};
+use mingce_proto::registry::CreatedReference;
 use sha2::{Digest, Sha256};
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 use tonic::transport::Channel;
 
-use self::again::Again;
-use self::assumed::Assumed;
-use self::piece::{Became, Piece, Sent};
+use self::run::{Kept, Run, file_name};
 pub use self::stop::Stop;
 use crate::lang::Lang;
 use crate::wire;
-
-/// The most rows that one call carries, so that its answer stays small.
-const PIECE: usize = 2_000;
-
-/// How much one call of a dry run makes the server remember, in bytes of its memory; it has room for half as much again.
-const REMEMBERED: usize = 16 << 20;
-
-/// The largest resource that is sent. A server takes messages of 1 MiB; one that is larger would end the whole call.
-const ROW_BYTES: usize = (1 << 20) - 1024;
-
-/// Rows that wait between the reader and the network.
-const WAITING: usize = 1_000;
 
 /// The exit code where rows were refused.
 const REFUSED: u8 = 3;
@@ -321,17 +302,7 @@ pub async fn load(
     stop: &Stop,
     summary: &mut Summary,
 ) -> Result<()> {
-    let mut run = Run {
-        mapping: Arc::clone(mapping),
-        source: Arc::clone(source),
-        how: how.clone(),
-        stop: stop.clone(),
-        assumed: Assumed::default(),
-        known: HashSet::new(),
-        id: new_id(),
-        sent: false,
-        again: Again::default(),
-    };
+    let mut run = Run::new(mapping, source, how, stop);
     let mut channels: BTreeMap<String, Channel> = BTreeMap::new();
     for part in mapping.parts() {
         let url = servers.of(part.collection());
@@ -361,20 +332,12 @@ pub async fn load(
             bar.finish_and_clear();
         }
         summary.tallies.push(tally);
-        if run.sent && !how.dry_run {
-            summary.run.clone_from(&run.id);
+        if let Some(id) = run.id() {
+            id.clone_into(&mut summary.run);
         }
         loaded?;
     }
     Ok(())
-}
-
-/// Where it is noted what becomes of rows.
-struct Kept<'a> {
-    tally: &'a mut Tally,
-    refusals: &'a mut Vec<Refusal>,
-    made: &'a mut Vec<CreatedReference>,
-    fields: &'a mut Vec<KeptFields>,
 }
 
 fn progress(rows: u64, label: &'static str) -> ProgressBar {
@@ -384,312 +347,6 @@ fn progress(rows: u64, label: &'static str) -> ProgressBar {
     }
     bar.set_message(label);
     bar
-}
-
-/// A run over all parts of a source.
-struct Run {
-    mapping: Arc<Mapping>,
-    source: Arc<Source>,
-    how: How,
-    stop: Stop,
-    /// In a dry run: what it would have created so far.
-    assumed: Assumed,
-    known: HashSet<(String, String)>,
-    /// What all streams call their run.
-    id: String,
-    /// Whether there was one.
-    sent: bool,
-    /// Rows of the part that name what is not there yet.
-    again: Again,
-}
-
-impl Run {
-    async fn part(
-        &mut self,
-        index: usize,
-        channel: &Channel,
-        kept: &mut Kept<'_>,
-        bar: Option<&ProgressBar>,
-    ) -> Result<()> {
-        let before = kept.refusals.len();
-        let mut done = self.rows(index, channel, kept, bar).await;
-        if done.is_ok() {
-            done = self.rows_again(index, channel, kept).await;
-        }
-        let (left, refusals) = self.again.left();
-        if left > 0 {
-            kept.tally.refused += u64::try_from(left).unwrap_or(u64::MAX);
-            kept.refusals.extend(refusals);
-            let of_part = kept.refusals.get_mut(before..).unwrap_or_default();
-            of_part.sort_by_key(|refusal| refusal.row);
-        }
-        done
-    }
-
-    /// Sends the rows once more that a row behind them may have helped.
-    async fn rows_again(&mut self, index: usize, channel: &Channel, kept: &mut Kept<'_>) -> Result<()> {
-        let (mapping, source) = (Arc::clone(&self.mapping), Arc::clone(&self.source));
-        let part = mapping.parts().get(index).context("there is no such part")?;
-        let mask = part.mask(&source)?;
-        let mut before = None;
-        while !self.stop.is_asked()
-            && let Some(rows) = self.again.next(before)
-        {
-            before = Some(rows.len());
-            let mut rows = rows.into_iter().peekable();
-            while rows.peek().is_some() {
-                let some = rows.by_ref().take(PIECE).map(|(sent, _)| sent).collect();
-                if let Err(error) = self.send_again((part, index), channel, &mask, some, kept).await {
-                    self.again.put_back(rows);
-                    return Err(error);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// One call of rows that were sent before.
-    async fn send_again(
-        &mut self,
-        (part, index): (&Part, usize),
-        channel: &Channel,
-        mask: &[String],
-        rows: Vec<Sent>,
-        kept: &mut Kept<'_>,
-    ) -> Result<()> {
-        let said = rows.iter().map(|sent| piece::content(part.collection(), &sent.message));
-        let said: Vec<_> = said.collect::<Option<_>>().context("a message does not read back")?;
-        let settings = ImportSettings {
-            retry: true,
-            ..piece::settings(&self.how, mask, &file_name(self.source.name()), (&self.id, index))
-        };
-        let mut open = Piece::begin(channel, part.collection(), settings, &self.assumed.meant_by(&said))?;
-        for sent in rows {
-            if !open.send(sent).await {
-                break;
-            }
-        }
-        self.end(part, open, kept, true).await
-    }
-
-    /// Sends the rows as they are read.
-    async fn rows(
-        &mut self,
-        index: usize,
-        channel: &Channel,
-        kept: &mut Kept<'_>,
-        bar: Option<&ProgressBar>,
-    ) -> Result<()> {
-        let (mapping, source) = (Arc::clone(&self.mapping), Arc::clone(&self.source));
-        let part = mapping.parts().get(index).context("there is no such part")?;
-        let mask = part.mask(&source)?;
-        self.known.clear();
-        self.assumed.begin_part();
-        let (mut receiver, reading) = self.read(index);
-        let (mut piece, mut held, mut bytes): (Option<Piece>, Vec<Row>, usize) = (None, Vec::new(), 0);
-        let mut stop = self.stop.clone();
-        loop {
-            let item = tokio::select! {
-                biased;
-                () = stop.asked() => None,
-                item = receiver.recv() => item,
-            };
-            let Some(item) = item else { break };
-            // Told anew by the reader where it comes to the end.
-            kept.tally.counts.source_rows += 1;
-            let mut row = match item {
-                Item::Row(row) => row,
-                Item::Refused(all) => {
-                    kept.tally.refused += 1;
-                    kept.refusals.extend(all);
-                    continue;
-                }
-            };
-            if row.message.encoded_len() > ROW_BYTES {
-                kept.tally.refused += 1;
-                kept.refusals.push(too_large(&row));
-                continue;
-            }
-            if self.how.force {
-                row.message.clear_field_by_name("etag");
-            }
-            if let Some(bar) = bar {
-                bar.set_position(row.number.min(source.approximate_rows()));
-            }
-            if self.how.dry_run {
-                bytes += assumed::remembered(&row.message);
-                held.push(row);
-                if held.len() == PIECE || bytes > REMEMBERED {
-                    bytes = 0;
-                    let rows = std::mem::take(&mut held);
-                    self.try_rows((part, index), channel, &mask, rows, kept).await?;
-                }
-                continue;
-            }
-            let mut open = match piece.take() {
-                Some(open) => open,
-                None => {
-                    let settings = piece::settings(&self.how, &mask, &file_name(source.name()), (&self.id, index));
-                    self.sent = true;
-                    Piece::begin(channel, part.collection(), settings, &[])?
-                }
-            };
-            let going = open.push(row).await?;
-            if going && open.len() < PIECE {
-                piece = Some(open);
-            } else {
-                self.end(part, open, kept, false).await?;
-            }
-        }
-        drop(receiver);
-        let read = reading.await.context("the reader stopped")?;
-        // Of a file that breaks off, what stood before is kept, and counted.
-        if let Some(open) = piece {
-            self.end(part, open, kept, false).await?;
-        }
-        if !held.is_empty() && !self.stop.is_asked() {
-            self.try_rows((part, index), channel, &mask, held, kept).await?;
-        }
-        let lang = self.how.lang;
-        let counts = read.context(if self.how.dry_run {
-            lang.choose(
-                "试运行中断：文件无法继续读取",
-                "the dry run stopped: the file cannot be read further",
-            )
-        } else {
-            lang.choose(
-                "导入中断：该处之前的内容已导入",
-                "the import stopped; what stood before that place was imported",
-            )
-        })?;
-        if !self.stop.is_asked() {
-            kept.tally.counts = counts.unwrap_or_default();
-        }
-        Ok(())
-    }
-
-    /// One call of a dry run.
-    async fn try_rows(
-        &mut self,
-        (part, index): (&Part, usize),
-        channel: &Channel,
-        mask: &[String],
-        rows: Vec<Row>,
-        kept: &mut Kept<'_>,
-    ) -> Result<()> {
-        let settings = piece::settings(&self.how, mask, &file_name(self.source.name()), (&self.id, index));
-        let assumed = self.assumed.meant_by(rows.iter().map(|row| &row.message));
-        let mut open = Piece::begin(channel, part.collection(), settings, &assumed)?;
-        for row in rows {
-            if !open.push(row).await? {
-                break;
-            }
-        }
-        self.end(part, open, kept, false).await
-    }
-
-    /// Reads a part on a thread of its own; the channel holds the reader back to the pace of the server.
-    fn read(
-        &self,
-        index: usize,
-    ) -> (
-        mpsc::Receiver<Item>,
-        JoinHandle<Result<Option<Counts>, mingce_mapping::Error>>,
-    ) {
-        let (sender, receiver) = mpsc::channel(WAITING);
-        let (mapping, source) = (Arc::clone(&self.mapping), Arc::clone(&self.source));
-        let reading = tokio::task::spawn_blocking(move || {
-            let part = mapping.parts().get(index);
-            let mut send = |item| Ok(sender.blocking_send(item).is_ok());
-            part.map(|part| part.read(&mapping, &source, &mut send)).transpose()
-        });
-        (receiver, reading)
-    }
-
-    /// Ends a call and counts what became of its rows.
-    async fn end(&mut self, part: &Part, piece: Piece, kept: &mut Kept<'_>, is_again: bool) -> Result<()> {
-        let sent = piece.len();
-        let (answer, rows) = piece.end().await.map_err(|status| {
-            kept.tally.unclear += u64::try_from(sent).unwrap_or(0);
-            wire::failure(&format!("importing {}", kept.tally.collection), &status).context(self.how.lang.choose(
-                "导入中断；已保存的内容保留。请再次运行：结果与一次完整导入相同",
-                "the import stopped; what was kept stays. Run it again: it ends as one whole run does",
-            ))
-        })?;
-        if answer.outcomes.len() != rows.len() {
-            return Err(anyhow!(
-                "the server answered {} outcomes for {} rows",
-                answer.outcomes.len(),
-                rows.len()
-            ));
-        }
-        self.again.ended(is_again);
-        for (sent, outcome) in rows.into_iter().zip(&answer.outcomes) {
-            let became = piece::became(outcome);
-            match became {
-                Became::Created => kept.tally.created += 1,
-                Became::Updated => kept.tally.updated += 1,
-                Became::Unchanged => kept.tally.unchanged += 1,
-                Became::Refused => {
-                    let refusals = piece::refusals(&self.mapping, part, &sent.row, outcome);
-                    if let Some(refusals) = self.again.keep(sent, outcome, refusals) {
-                        kept.tally.refused += 1;
-                        kept.refusals.extend(refusals);
-                    }
-                    continue;
-                }
-            }
-            let Sent { row, assumed, .. } = sent;
-            if !outcome.kept_fields.is_empty() {
-                kept.fields.push(KeptFields {
-                    row: row.number,
-                    display_name: outcome.display_name.clone(),
-                    fields: outcome.kept_fields.clone(),
-                });
-            }
-            // Later rows may name what this one makes, and by what this one adds.
-            if matches!(became, Became::Created | Became::Updated) {
-                assumed.into_iter().for_each(|record| self.assumed.push(record));
-            }
-        }
-        for made in answer.created_references {
-            if self.known.insert((made.collection.clone(), made.key.clone())) {
-                *kept.tally.references.entry(made.collection.clone()).or_default() += 1;
-                if self.how.dry_run {
-                    self.assumed.push(assumed_reference(&made));
-                }
-                kept.made.push(made);
-            }
-        }
-        Ok(())
-    }
-}
-
-/// What no other run is called.
-fn new_id() -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Id::new(i64::try_from(now.as_micros()).unwrap_or(0)).to_string()
-}
-
-fn too_large(row: &Row) -> Refusal {
-    let mut rows = vec![row.number];
-    rows.extend(&row.further);
-    Refusal {
-        row: row.number,
-        rows,
-        column: String::new(),
-        value: String::new(),
-        personal: false,
-        reason: "ROW_TOO_LARGE".to_owned(),
-        description: "the resource has more than 1 MiB; are too many rows joined to one?".to_owned(),
-    }
-}
-
-fn file_name(path: &str) -> String {
-    Path::new(path)
-        .file_name()
-        .map(|n| n.to_string_lossy().into_owned())
-        .unwrap_or_default()
 }
 
 /// The collection that the command line names.
