@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::imports::{Imports, id_of};
 use crate::ledger::UNDO;
 use crate::read::List;
-use crate::resource::{Collection, Kind};
+use crate::resource::{self, Collection, Kind};
 use crate::seen::without_sealed;
 use crate::statement::{among, first as first_column, list};
 use crate::store::Store;
@@ -45,7 +45,7 @@ pub struct DecidedRow {
 }
 
 impl DecidedRow {
-    /// The row of an import with this number that was refused. None where the file of the import is not known, and where what the row names
+    /// The row of an import with this number, encoded, that was refused. None where the file of the import is not known, and where what the row names
     /// may be mended in another collection, which another database may hold.
     ///
     /// # Errors
@@ -53,19 +53,19 @@ impl DecidedRow {
     pub fn refused<C: Collection>(
         import: &Import,
         settings: &ImportSettings,
-        (row, resource): (i64, &C::Item),
+        (row, encoded): (i64, &[u8]),
         reason: &str,
     ) -> Result<Option<Self>> {
         let is_elsewhere = reason == NOT_FOUND || (is_of_references(reason) && C::chains().is_empty());
         if settings.source_sha256.is_empty() || is_elsewhere {
             return Ok(None);
         }
-        let said = said::<C>(id_of(&import.name), settings, resource)?;
+        let said = said::<C>(id_of(&import.name), settings, encoded)?;
         let decision = Decision::Refused(reason.into());
         Ok(Some(Self { row, said, decision }))
     }
 
-    /// The row of an import with this number that means the record of this name. None where the file is not known, and where the row has
+    /// The row of an import with this number, encoded, that means the record of this name. None where the file is not known, and where the row has
     /// more to be known by than a name and names no others of its collection.
     ///
     /// # Errors
@@ -73,14 +73,17 @@ impl DecidedRow {
     pub fn means<C: Collection>(
         import: &Import,
         settings: &ImportSettings,
-        (row, resource): (i64, &C::Item),
+        (row, encoded): (i64, &[u8]),
         name: &str,
     ) -> Result<Option<Self>> {
-        let by_name = || C::BY_NAME && C::keys(resource).iter().all(|key| key.claim);
-        if settings.source_sha256.is_empty() || (C::chains().is_empty() && !by_name()) {
+        let by_name = || {
+            let item = resource::decode::<C>(encoded)?;
+            Ok::<_, Error>(C::keys(&item).iter().all(|key| key.claim))
+        };
+        if settings.source_sha256.is_empty() || (C::chains().is_empty() && !(C::BY_NAME && by_name()?)) {
             return Ok(None);
         }
-        let said = said::<C>(id_of(&import.name), settings, resource)?;
+        let said = said::<C>(id_of(&import.name), settings, encoded)?;
         let id = C::shape().kind.expect(name, "name")?;
         let decision = Decision::Means(id.into());
         Ok(Some(Self { row, said, decision }))
@@ -136,14 +139,14 @@ pub(crate) fn bounds(rows: &[DecidedRow]) -> (i64, i64) {
 }
 
 /// What stands for what a row says in an import, without what is sealed, and for what it may set.
-fn said<C: Collection>(import: &str, settings: &ImportSettings, resource: &C::Item) -> Result<u64> {
+fn said<C: Collection>(import: &str, settings: &ImportSettings, encoded: &[u8]) -> Result<u64> {
     let mut digest = Sha256::new().chain_update(import);
     for path in settings.update_mask.iter().flat_map(|mask| &mask.paths) {
         digest.update(path);
         digest.update([0]);
     }
     digest.update([1, u8::from(settings.keep_edits)]);
-    digest.update(without_sealed::<C>(&resource.encode_to_vec())?);
+    digest.update(without_sealed::<C>(encoded)?);
     let digest = digest.finalize();
     Ok(digest.iter().take(8).fold(0, |all, byte| all << 8 | u64::from(*byte)))
 }
@@ -168,12 +171,12 @@ impl Earlier {
         &self,
         settings: &ImportSettings,
         row: i64,
-        resource: &C::Item,
+        encoded: &[u8],
     ) -> Result<Option<Decision>> {
         let Some((before, decision)) = self.rows.get(&row) else {
             return Ok(None);
         };
-        let is_same = *before == said::<C>(&self.import, settings, resource)?;
+        let is_same = *before == said::<C>(&self.import, settings, encoded)?;
         Ok(is_same.then(|| decision.clone()))
     }
 }

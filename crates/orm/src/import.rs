@@ -11,22 +11,24 @@ use prost::Message;
 
 use crate::answer::{Answer, Outcome, Stamp};
 use crate::cx::Cx;
-use crate::draft::{Draft, stored_keys};
-use crate::error::{Class, Error, Result};
+use crate::draft::{Draft, StoredKey, stored_keys};
+use crate::error::{Class, Error, Result, Violation};
 use crate::layer::Ask;
-use crate::resource::{self, Collection, Fit, is_head};
+use crate::resource::{self, Collection, Fit};
 use crate::rules::{check, expect_no_cycle};
 use crate::seen::{Turn, Verdict};
 use crate::store::{Mask, Store, expect_active, refused, settled, with_nul};
 use crate::text;
+use crate::vault::Vault;
 use crate::wire;
 use crate::work::Work;
 use crate::writer::{Edit, Planned};
 
 /// What a row of an import sets: the fields that the source speaks of, or without any those that are set.
-pub fn mask<C: Collection>(paths: &[String], resource: &C::Item) -> Result<Mask> {
+/// `encoded` is the resource of the row.
+pub fn mask<C: Collection>(paths: &[String], encoded: &[u8]) -> Result<Mask> {
     // An empty cell does not destroy what is sealed.
-    Mask::parse::<C>(paths, resource)?.without_unset_private::<C>(resource)
+    Mask::parse_for::<C>(paths, encoded)?.without_unset_private_of::<C>(encoded)
 }
 
 /// The edit that a row of an import is. What it needs of the register is asked for beforehand, and what it makes where
@@ -42,7 +44,7 @@ pub fn row<C: Collection>(
     resource: C::Item,
     turn: Turn,
 ) -> Result<Planned> {
-    let (cx, vault) = (cx.clone(), store.vault.as_deref());
+    let (cx, vault) = (cx.clone(), store.vault.clone());
     // What was given may have come to nothing meanwhile.
     let mask = mask.without_unset_private::<C>(&resource)?;
     let (kind, mut canonical) = (&C::shape().kind, resource);
@@ -60,15 +62,15 @@ pub fn row<C: Collection>(
     let mut asks = Vec::new();
     let title = Some(C::title(&canonical)).filter(|title| C::BY_NAME && !title.trim().is_empty());
     let title = title.map(text::fold);
-    let keys = stored_keys::<C>(&canonical, vault)?;
+    let keys = stored_keys::<C>(&canonical, vault.as_deref())?;
     let has_none = keys.iter().all(|stored| stored.key.claim);
     let is_nameless = C::BY_NAME && name.is_empty() && has_none;
     let is_bare = !C::BY_NAME && !C::is_sought(&canonical) && has_none;
     // It can be known by its keys and its name alone, and may be made by them.
     let is_plain = name.is_empty() && !is_bare;
-    let draft = if let Some(id) = kind.id(name) {
+    let meant = kind.id(name).or(turn.meant().map(|(id, _)| id));
+    if let Some(id) = meant {
         asks.push(Ask::Row(kind, id.to_owned()));
-        None
     } else {
         for key in keys.iter() {
             asks.push(Ask::Key(kind, key.stored.clone()));
@@ -76,20 +78,13 @@ pub fn row<C: Collection>(
         if let Some(title) = &title {
             asks.push(Ask::Name(kind, title.clone()));
         }
-        let made = || {
-            let item = (&canonical, said.as_slice(), Arc::clone(&keys));
-            Draft::of_encoded::<C>(&cx, &stamp, item, turn.id(cx.now), vault).map(Arc::new)
-        };
-        Some(if wrong.is_empty() {
-            C::may_write(None, &canonical).and_then(|()| made())
-        } else {
-            Err(refused::<C>(wrong.clone()))
-        })
-    };
-    if let Some((id, _)) = turn.meant() {
-        asks.push(Ask::Row(kind, id.to_owned()));
     }
-    let is_plain = is_plain && turn.meant().is_none();
+    // Where the record is likely to be there, it is not drafted before that is clear: that takes as much as all the rest.
+    let is_drafted = meant.is_none() && !turn.is_likely_known();
+    let ahead = is_drafted.then(|| {
+        let row = (&canonical, said.as_slice(), &keys);
+        draft::<C>((&cx, &stamp), row, &wrong, &turn, vault.as_deref())
+    });
     let edit: Edit = Box::new(move |work| {
         let made = |work: &mut Work, answer: Answer| {
             let by_name = title.as_deref().filter(|_| is_nameless);
@@ -104,7 +99,7 @@ pub fn row<C: Collection>(
             }
             Ok(answer)
         };
-        if let (Some(Ok(draft)), true) = (&draft, is_plain)
+        if let (Some(Ok(draft)), true) = (&ahead, is_plain)
             && let Some(answer) = work.make_if_unknown(draft, title.as_deref())?
         {
             C::may_stand(work, None, &canonical)?;
@@ -129,19 +124,14 @@ pub fn row<C: Collection>(
                 let said = "the row has nothing by which it can be told from others when it is loaded again: give an identifier";
                 return Err(Error::invalid(C::SINGULAR, "IDENTIFIER_MISSING", said));
             }
-            let answer = match &draft {
-                Some(Ok(draft)) => work.make(draft),
-                Some(Err(error)) => Err(error.clone()),
+            let draft = match &ahead {
+                Some(drafted) => drafted.clone()?,
                 None => {
-                    if !wrong.is_empty() {
-                        return Err(refused::<C>(wrong.clone()));
-                    }
-                    let new = settled::<C>(&headless::<C>(&canonical)?)?;
-                    C::may_write(None, &new)?;
-                    work.create_as::<C>(&cx, &stamp, &new, turn.id(cx.now))
+                    let row = (&canonical, said.as_slice(), &keys);
+                    draft::<C>((&cx, &stamp), row, &wrong, &turn, vault.as_deref())?
                 }
             };
-            let answer = answer?;
+            let answer = work.make(&draft)?;
             C::may_stand(work, None, &canonical)?;
             return made(work, answer);
         };
@@ -166,6 +156,29 @@ pub fn row<C: Collection>(
         kept::<C>(&turn, work, answer, &said, (&called, by_name))
     });
     Ok(Planned { edit, asks })
+}
+
+/// What a row makes where it means no record: its settled resource, that encoded, and its keys. `wrong` is what is wrong with it.
+fn draft<C: Collection>(
+    (cx, stamp): (&Cx, &Stamp),
+    (item, encoded, keys): (&C::Item, &[u8], &Arc<[StoredKey]>),
+    wrong: &[Violation],
+    turn: &Turn,
+    vault: Option<&Vault>,
+) -> Result<Arc<Draft>> {
+    if !wrong.is_empty() {
+        return Err(refused::<C>(wrong.to_vec()));
+    }
+    if C::shape().kind.id(item.head().name).is_some() {
+        // A record of another register is named: that was not looked at before it was clear that there is none here.
+        let wrong = check(item, "");
+        if !wrong.is_empty() {
+            return Err(refused::<C>(wrong));
+        }
+    }
+    C::may_write(None, item)?;
+    let item = (item, encoded, Arc::clone(keys));
+    Draft::of_encoded::<C>(cx, stamp, item, turn.id(cx.now), vault).map(Arc::new)
 }
 
 /// The active record that the row meant when the same file was loaded before.
@@ -317,11 +330,6 @@ fn changed_fields<C: Collection>(stored: &C::Item, merged: &C::Item, sealed: &[S
         .collect();
     fields.extend_from_slice(sealed);
     Ok(fields)
-}
-
-/// A row without its head: it names a record of another register.
-fn headless<C: Collection>(row: &C::Item) -> Result<C::Item> {
-    resource::decode::<C>(&wire::only(&row.encode_to_vec(), |number| !is_head(number))?)
 }
 
 /// The row without what its record's duplicates hold: their keys stay with them, and lead to the record all the same.

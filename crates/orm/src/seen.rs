@@ -116,6 +116,8 @@ pub struct Seen {
     /// What each row of a dry run said, for when it is taken as done.
     dry: HashMap<i64, u64>,
     places: usize,
+    /// Most rows of the last piece meant records that were there.
+    finds_records: bool,
     /// Rows in doubt, by what a change has to touch to change what they mean: a name, or a record.
     doubts: HashMap<u128, Vec<Arc<Doubt>>>,
     doubt_bytes: usize,
@@ -141,6 +143,7 @@ impl Seen {
             records: HashMap::new(),
             dry: HashMap::new(),
             places: 0,
+            finds_records: false,
             doubts: HashMap::new(),
             doubt_bytes: 0,
             key,
@@ -169,6 +172,11 @@ impl Seen {
     fn digest(&self, bytes: &[u8]) -> u128 {
         let digest = Sha256::new().chain_update(self.key).chain_update(bytes).finalize();
         digest.iter().take(16).fold(0, |all, byte| all << 8 | u128::from(*byte))
+    }
+
+    /// Notes of how many rows of a piece how many made a record.
+    pub fn made(&mut self, made: usize, of: usize) {
+        self.finds_records = 2 * made < of;
     }
 
     /// How many bytes of memory it takes, about.
@@ -297,6 +305,8 @@ pub struct Turn {
     is_late: bool,
     /// What the last import of the same file decided of it.
     earlier: Option<Decision>,
+    /// Rows before it meant records that were there.
+    is_likely_known: bool,
 }
 
 impl Turn {
@@ -311,6 +321,7 @@ impl Turn {
             id: Arc::default(),
             is_late: false,
             earlier: None,
+            is_likely_known: run.finds_records,
         }
     }
 
@@ -318,6 +329,11 @@ impl Turn {
     #[must_use]
     pub fn decided(self, earlier: Option<Decision>) -> Self {
         Self { earlier, ..self }
+    }
+
+    /// Whether it is likely to mean a record that is there, as rows before it.
+    pub(crate) fn is_likely_known(&self) -> bool {
+        self.is_likely_known
     }
 
     /// The id of the record that the row meant, and whether the record is as the row says.

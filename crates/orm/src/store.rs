@@ -491,19 +491,24 @@ impl Mask {
     /// The fields of an `update_mask`. None at all: those that are not empty in the resource. `*`: all that can be
     /// written; of the sealed ones, which a reader cannot send back, only those that are set.
     pub fn parse<C: Collection>(paths: &[String], resource: &C::Item) -> Result<Self> {
-        Self::parse_paths::<C>(paths, resource).map(Self::with_derived::<C>)
+        Self::parse_for::<C>(paths, &resource.encode_to_vec())
     }
 
-    fn parse_paths<C: Collection>(paths: &[String], resource: &C::Item) -> Result<Self> {
+    /// The same for an encoded resource.
+    pub(crate) fn parse_for<C: Collection>(paths: &[String], encoded: &[u8]) -> Result<Self> {
+        Self::parse_paths::<C>(paths, encoded).map(Self::with_derived::<C>)
+    }
+
+    fn parse_paths<C: Collection>(paths: &[String], encoded: &[u8]) -> Result<Self> {
         let kind = &C::shape().kind;
         if paths.is_empty() {
-            let mut set = wire::set(&resource.encode_to_vec())?;
+            let mut set = wire::set(encoded)?;
             set.retain(|number| kind.is_writable(*number));
             return Ok(Self::of(set));
         }
         let all = kind.fields.iter().filter(|(number, _)| kind.is_writable(*number));
         if paths.iter().any(|path| path == "*") {
-            return Self::of(all.map(|f| f.0).collect()).without_unset_private::<C>(resource);
+            return Self::of(all.map(|f| f.0).collect()).without_unset_private_of::<C>(encoded);
         }
         let (mut numbers, mut problems) = (Vec::new(), Vec::new());
         if paths.len() > MOST_PATHS {
@@ -581,11 +586,19 @@ impl Mask {
     }
 
     /// The mask without the sealed fields that a resource leaves empty.
-    pub(crate) fn without_unset_private<C: Collection>(mut self, resource: &C::Item) -> Result<Self> {
+    pub(crate) fn without_unset_private<C: Collection>(self, resource: &C::Item) -> Result<Self> {
         if !self.has_private::<C>() {
             return Ok(self);
         }
-        let (hidden, set) = (resource::private::<C>(), wire::set(&resource.encode_to_vec())?);
+        self.without_unset_private_of::<C>(&resource.encode_to_vec())
+    }
+
+    /// The same for an encoded resource.
+    pub(crate) fn without_unset_private_of<C: Collection>(mut self, encoded: &[u8]) -> Result<Self> {
+        if !self.has_private::<C>() {
+            return Ok(self);
+        }
+        let (hidden, set) = (resource::private::<C>(), wire::set(encoded)?);
         self.fields
             .retain(|number| !hidden.contains(number) || set.contains(number));
         Ok(self)

@@ -13,8 +13,18 @@ use crate::text;
 /// With each text that holds U+0000, the number of an identity card where it stands in clear, a character which no text may hold, or
 /// nothing that can be seen: `TEXT_HOLDS_NUL`, `IDENTITY_DOCUMENT_IN_CLEAR`, `NAME_UNSEEN_CHARACTER`, `TEXT_DAMAGED`, `NAME_EMPTY`.
 pub fn cleaned<T: Message + Default>(name: &str, message: T, skip: impl Fn(&str) -> bool) -> Result<T, Vec<Violation>> {
+    let new = rewritten(name, &message.encode_to_vec(), skip)?;
+    // What was a message is one still.
+    Ok(new.and_then(|new| T::decode(new.as_slice()).ok()).unwrap_or(message))
+}
+
+/// The same of an encoded message; `None` where all is so already.
+///
+/// # Errors
+/// The same.
+pub fn rewritten(name: &str, encoded: &[u8], skip: impl Fn(&str) -> bool) -> Result<Option<Vec<u8>>, Vec<Violation>> {
     let mut problems = Vec::new();
-    let new = texts::rewrite(name, &message.encode_to_vec(), skip, &mut |path, of, text| {
+    let new = texts::rewrite(name, encoded, skip, &mut |path, of, text| {
         if let Some((reason, description)) = wrong(of, text) {
             problems.push(Violation {
                 field: path.to_string(),
@@ -41,8 +51,7 @@ pub fn cleaned<T: Message + Default>(name: &str, message: T, skip: impl Fn(&str)
         problems.truncate(mingce_proto::MOST_VIOLATIONS);
         return Err(problems);
     }
-    // What was a message is one still.
-    Ok(new.and_then(|new| T::decode(new.as_slice()).ok()).unwrap_or(message))
+    Ok(new)
 }
 
 /// What no text may be: the reason, and in words.

@@ -4,25 +4,26 @@
 //! that nobody writes; rows that name nothing new go to the writer as they are. docs/adr/0033-references.md
 
 use std::collections::BTreeSet;
+use std::sync::PoisonError;
 
 use mingce_orm::seen::Turn;
-use mingce_orm::texts::cleaned;
+use mingce_orm::texts::rewritten;
 use mingce_orm::{Answer, Class, Collection, Cx, Error, Mask, Outcome, Planned, Violation, import};
 use mingce_proto::registry::row_outcome::{Holder, Outcome as Became, Problem};
 use mingce_proto::registry::{AssumedRecord, CreatedReference, Identifier, RowOutcome};
 use prost::Message;
 
 use crate::references::Notes;
-use crate::rows::{Missing, Prepare, Row, Session, breathe, stand_in};
+use crate::rows::{Breath, Missing, Prepare, Row, Session, stand_in};
 
 /// How many problems of a row are told.
 const PROBLEMS: usize = 8;
 
 /// A row on its way to the writer.
-struct Candidate<C: Collection> {
+struct Candidate {
     number: i64,
-    /// As it was given, for when what it names has been made.
-    given: C::Item,
+    /// As it was given, encoded, for when what it names has been made.
+    given: Vec<u8>,
     mask: Result<Mask, Error>,
     turn: Turn,
     holders: Vec<(String, Vec<Holder>)>,
@@ -48,7 +49,7 @@ pub(crate) async fn take<C: Collection>(
             ..RowOutcome::default()
         })
         .collect();
-    let (mut whole, mut places) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
+    let (mut whole, mut given, mut places) = (Vec::with_capacity(rows.len()), Vec::new(), Vec::new());
     for ((place, row), outcome) in rows.into_iter().enumerate().zip(&mut outcomes) {
         let Row {
             number,
@@ -56,14 +57,20 @@ pub(crate) async fn take<C: Collection>(
             mut notes,
             turn,
         } = row;
-        match cleaned(C::MESSAGE, resource, |_| false) {
-            Ok(resource) => {
+        let encoded = resource.encode_to_vec();
+        match rewritten(C::MESSAGE, &encoded, |_| false) {
+            Ok(new) => {
+                let resource = match &new {
+                    Some(new) => C::Item::decode(new.as_slice()).map_err(Error::internal)?,
+                    None => resource,
+                };
                 whole.push(Row {
                     number,
                     resource,
                     notes,
                     turn,
                 });
+                given.push(new.unwrap_or(encoded));
                 places.push(place);
             }
             // Nothing is looked up by such a text, and no other service is told it.
@@ -73,13 +80,18 @@ pub(crate) async fn take<C: Collection>(
             }
         }
     }
-    let mut candidates = candidates(service, cx, session, whole).await?;
+    let mut candidates = candidates(service, cx, session, whole, given).await?;
     let answers = if session.is_dry() {
         try_each(service, cx, session, &mut candidates).await?
     } else {
         make_missing(service, cx, session, &mut candidates).await?;
         write_each(service, cx, &mut candidates).await?
     };
+    let made = |answer: &Result<Answer, Error>| answer.as_ref().is_ok_and(|answer| answer.outcome == Outcome::Created);
+    let count = answers.iter().filter(|answer| made(answer)).count();
+    let mut seen = session.seen.lock().unwrap_or_else(PoisonError::into_inner);
+    seen.made(count, answers.len());
+    drop(seen);
     let mut again = Vec::new();
     for ((place, candidate), answer) in places.into_iter().zip(candidates).zip(answers) {
         let Some(outcome) = outcomes.get_mut(place) else {
@@ -99,8 +111,8 @@ pub(crate) async fn take<C: Collection>(
                     .iter()
                     .any(|wrong| wrong.reason == "REFERENCE_NOT_FOUND")
                 {
+                    let row = candidate.row::<C>()?;
                     let turn = Some(candidate.turn.late());
-                    let row = Row::new(candidate.number, candidate.given);
                     again.push((place, Row { turn, ..row }));
                 }
             }
@@ -115,23 +127,22 @@ async fn candidates<C: Collection>(
     cx: &Cx,
     session: &mut Session,
     mut rows: Vec<Row<C>>,
-) -> Result<Vec<Candidate<C>>, Error> {
+    given: Vec<Vec<u8>>,
+) -> Result<Vec<Candidate>, Error> {
     let paths = session.settings.update_mask.clone().unwrap_or_default().paths;
     // What preparing fills in is not what the source speaks of.
     let keeps = session.settings.keep_edits;
-    let mask = |row: &Row<C>| Ok(import::mask::<C>(&paths, &row.resource)?.keeping_edits(keeps));
-    let masks = rows.iter().map(mask);
-    let masks: Vec<_> = masks.collect();
-    let given: Vec<C::Item> = rows.iter().map(|row| row.resource.clone()).collect();
+    let mask = |given: &Vec<u8>| Ok(import::mask::<C>(&paths, given)?.keeping_edits(keeps));
+    let masks: Vec<_> = given.iter().map(mask).collect();
     session.missing = Missing::Proposed;
     service.prepare(cx, session, &mut rows).await?;
     if let Some(earlier) = &mut session.earlier {
         let numbers = rows.iter().map(|row| row.number).collect();
         service.store().recall::<C>(earlier, &numbers).await?;
     }
-    let mut candidates = Vec::with_capacity(rows.len());
-    for (place, ((mut row, mask), given)) in rows.into_iter().zip(masks).zip(given).enumerate() {
-        breathe(place).await;
+    let (mut candidates, mut breath) = (Vec::with_capacity(rows.len()), Breath::default());
+    for ((mut row, mask), given) in rows.into_iter().zip(masks).zip(given) {
+        breath.take().await;
         let turn = match row.turn.take() {
             Some(turn) => turn,
             None => session.turn::<C>(row.number, &given)?,
@@ -151,9 +162,16 @@ async fn candidates<C: Collection>(
     Ok(candidates)
 }
 
-impl<C: Collection> Candidate<C> {
+impl Candidate {
     /// Plans what the row changes, its references resolved.
-    fn plan(&mut self, service: &impl Prepare<C>, cx: &Cx, session: &Session, resource: C::Item, notes: Notes) {
+    fn plan<C: Collection>(
+        &mut self,
+        service: &impl Prepare<C>,
+        cx: &Cx,
+        session: &Session,
+        resource: C::Item,
+        notes: Notes,
+    ) {
         self.holders = notes.holders;
         self.created = notes.created;
         self.edit = if notes.problems.is_empty() {
@@ -165,8 +183,9 @@ impl<C: Collection> Candidate<C> {
         };
     }
 
-    fn row(&self) -> Row<C> {
-        Row::new(self.number, self.given.clone())
+    fn row<C: Collection>(&self) -> Result<Row<C>, Error> {
+        let given = C::Item::decode(self.given.as_slice()).map_err(Error::internal)?;
+        Ok(Row::new(self.number, given))
     }
 
     fn names_new(&self) -> bool {
@@ -179,15 +198,15 @@ async fn make_missing<C: Collection>(
     service: &impl Prepare<C>,
     cx: &Cx,
     session: &mut Session,
-    candidates: &mut [Candidate<C>],
+    candidates: &mut [Candidate],
 ) -> Result<(), Error> {
     let Some(last) = candidates.iter().rposition(Candidate::names_new) else {
         return Ok(());
     };
-    let (store, mut taken) = (service.store(), Vec::new());
+    let (store, mut taken, mut breath) = (service.store(), Vec::new(), Breath::default());
     let mut work = store.rehearsal();
     for (place, candidate) in candidates.iter_mut().enumerate().take(last + 1) {
-        breathe(place).await;
+        breath.take().await;
         let Ok(planned) = &candidate.edit else { continue };
         let tried = store.rehearse(&mut work, &planned.edit).await;
         if !candidate.created.is_empty() {
@@ -198,11 +217,11 @@ async fn make_missing<C: Collection>(
         }
     }
     let rows = taken.iter().filter_map(|place| candidates.get(*place));
-    let mut rows: Vec<Row<C>> = rows.map(Candidate::row).collect();
+    let mut rows = rows.map(Candidate::row).collect::<Result<Vec<Row<C>>, Error>>()?;
     session.missing = Missing::Made;
     service.prepare(cx, session, &mut rows).await?;
     for (place, row) in taken.into_iter().zip(rows) {
-        breathe(place).await;
+        breath.take().await;
         for made in &row.notes.created {
             session.note_created(made.clone());
         }
@@ -217,7 +236,7 @@ async fn make_missing<C: Collection>(
 async fn write_each<C: Collection>(
     service: &impl Prepare<C>,
     cx: &Cx,
-    candidates: &mut [Candidate<C>],
+    candidates: &mut [Candidate],
 ) -> Result<Vec<Result<Answer, Error>>, Error> {
     let mut answers = Vec::with_capacity(candidates.len());
     let mut edits = Vec::with_capacity(candidates.len());
@@ -241,15 +260,16 @@ async fn try_each<C: Collection>(
     service: &impl Prepare<C>,
     cx: &Cx,
     session: &mut Session,
-    candidates: &mut [Candidate<C>],
+    candidates: &mut [Candidate],
 ) -> Result<Vec<Result<Answer, Error>>, Error> {
     let mut answers = Vec::with_capacity(candidates.len());
     // What only rows that were refused named so far.
     let mut gone: BTreeSet<String> = BTreeSet::new();
-    for (place, candidate) in candidates.iter_mut().enumerate() {
-        breathe(place).await;
+    let mut breath = Breath::default();
+    for candidate in candidates {
+        breath.take().await;
         if candidate.edit.is_ok() && candidate.created.iter().any(|made| gone.contains(&made.name)) {
-            let mut rows = [candidate.row()];
+            let mut rows = [candidate.row()?];
             service.prepare(cx, session, &mut rows).await?;
             let [row] = rows;
             candidate.plan(service, cx, session, row.resource, row.notes);

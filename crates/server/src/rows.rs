@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use mingce_lifecycle::correct::{self, Correction};
 use mingce_lifecycle::{Called, Case, Cases, Step};
@@ -129,10 +130,10 @@ impl Session {
         }
     }
 
-    /// Notes what was decided of a row: it is refused for a reason, or means a record.
+    /// Notes what was decided of a row, encoded as it was given: it is refused for a reason, or means a record.
     pub(crate) fn decide<C: Collection>(
         &mut self,
-        row: (i64, &C::Item),
+        row: (i64, &[u8]),
         decision: Result<&str, &str>,
     ) -> Result<(), Error> {
         if self.is_dry() {
@@ -147,9 +148,9 @@ impl Session {
     }
 
     /// The next turn, of a row of this number that says this.
-    pub(crate) fn turn<C: Collection>(&self, row: i64, resource: &C::Item) -> Result<Turn, Error> {
+    pub(crate) fn turn<C: Collection>(&self, row: i64, encoded: &[u8]) -> Result<Turn, Error> {
         let earlier = self.earlier.as_ref();
-        let decision = earlier.map(|earlier| earlier.decision::<C>(&self.settings, row, resource));
+        let decision = earlier.map(|earlier| earlier.decision::<C>(&self.settings, row, encoded));
         Ok(Turn::next(&self.seen, row).decided(decision.transpose()?.flatten()))
     }
 
@@ -428,7 +429,7 @@ async fn take_all<C: Collection, M>(
     open: fn(M) -> Opened<C::Item>,
 ) -> Result<Vec<RowOutcome>, Broken> {
     let (mut outcomes, mut waiting, mut first) = (Vec::new(), Vec::new(), true);
-    let (mut length, mut again) = (Length::default(), Again::<C>::default());
+    let (mut length, mut again, mut breath) = (Length::default(), Again::<C>::default(), Breath::default());
     while let Some(message) = keeper.waiting_for(stream.message()).await?.map_err(Broken::Off)? {
         let (settings, number, resource) = open(message);
         if let Some(settings) = settings.or_else(|| first.then(ImportSettings::default)) {
@@ -454,7 +455,7 @@ async fn take_all<C: Collection, M>(
             let mut row = Row::new(number, resource);
             row.refuse(problems);
             waiting.push(row);
-            breathe(waiting.len()).await;
+            breath.take().await;
         }
         let most = if session.is_dry() { DRY_PIECE } else { PIECE };
         if waiting.len() >= most || budget::taken() > PIECE_MEMORY {
@@ -534,10 +535,24 @@ fn too_long(most: &str) -> Error {
     Error::new(Class::Exhausted, "STREAM_TOO_LONG", said)
 }
 
-/// Lets others run after each few rows: an import has time, and a get has not.
-pub(crate) async fn breathe(row: usize) {
-    if row.is_multiple_of(16) {
-        tokio::task::yield_now().await;
+/// For so long the rows of an import are worked on before others may run: an import has time, and a get has not.
+const SLICE: Duration = Duration::from_micros(500);
+
+/// Lets others run now and then. Not with each few rows: whoever goes on may do so in another thread, and has nothing at hand there.
+pub(crate) struct Breath(Instant);
+
+impl Default for Breath {
+    fn default() -> Self {
+        Self(Instant::now())
+    }
+}
+
+impl Breath {
+    pub(crate) async fn take(&mut self) {
+        if self.0.elapsed() >= SLICE {
+            tokio::task::yield_now().await;
+            self.0 = Instant::now();
+        }
     }
 }
 

@@ -28,6 +28,7 @@ mod crowd;
 mod damaged;
 mod decisions;
 mod declared;
+mod dependencies;
 mod designated;
 mod disk;
 mod divided;

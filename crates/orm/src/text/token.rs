@@ -87,7 +87,10 @@ pub fn value_token(field: &str, value: Option<&str>) -> String {
         .chain_update(field)
         .chain_update([u8::from(value.is_some())])
         .chain_update(value.unwrap_or_default());
-    format!("＃{}", BASE32_NOPAD.encode(&digest.finalize()[..15]).to_lowercase())
+    let mut token = "＃".to_owned();
+    BASE32_NOPAD.encode_append(&digest.finalize()[..15], &mut token);
+    token.make_ascii_lowercase();
+    token
 }
 
 /// Whether a token stands for a whole name or a value, so that nobody asks for its beginning.

@@ -11,6 +11,7 @@ use mingce_proto::registry::RecordStatus;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::TestCaseError;
+use prost::Message;
 use sea_orm::DbBackend;
 use tokio::task::JoinSet;
 
@@ -43,7 +44,7 @@ enum Etag {
 
 /// The edit of a row of an import that speaks of what it sets.
 pub fn imported(store: &Store, cx: &Cx, item: Organization) -> Planned {
-    let mask = import::mask::<Institutes>(&[], &item).unwrap();
+    let mask = import::mask::<Institutes>(&[], &item.encode_to_vec()).unwrap();
     let stamp = Stamp {
         reason: "a file".to_owned(),
         ..Stamp::new("import")

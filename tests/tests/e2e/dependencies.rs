@@ -1,0 +1,168 @@
+//! What the packages of the workspace may use, and how old what they use may be.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use toml::{Table, Value};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn table(path: &str) -> Table {
+    let text = std::fs::read_to_string(root().join(path)).unwrap();
+    text.parse().unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The packages of the workspace, each with its folder.
+fn members() -> BTreeMap<String, String> {
+    let workspace = table("Cargo.toml");
+    let mut members = BTreeMap::new();
+    for listed in workspace["workspace"]["members"].as_array().unwrap() {
+        let listed = listed.as_str().unwrap();
+        let folders: Vec<String> = match listed.strip_suffix("/*") {
+            Some(above) => {
+                let entries = std::fs::read_dir(root().join(above)).unwrap();
+                let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+                names.map(|name| format!("{above}/{name}")).collect()
+            }
+            None => vec![listed.to_owned()],
+        };
+        for folder in folders {
+            let name = table(&format!("{folder}/Cargo.toml"))["package"]["name"].clone();
+            members.insert(name.as_str().unwrap().to_owned(), folder);
+        }
+    }
+    members
+}
+
+/// What a package uses when it runs, not what its tests use.
+fn dependencies(folder: &str) -> BTreeSet<String> {
+    let package = table(&format!("{folder}/Cargo.toml"));
+    let listed = package.get("dependencies").and_then(Value::as_table);
+    listed
+        .map(|listed| listed.keys().cloned().collect())
+        .unwrap_or_default()
+}
+
+/// Which packages of the workspace each of them may use: the arrows of ARCHITECTURE.md.
+const ARROWS: [(&str, &str); 13] = [
+    ("mingce-proto", ""),
+    ("mingce-client", "proto"),
+    ("mingce-mapping", "proto"),
+    ("mingce-orm", "proto"),
+    ("mingce-lifecycle", "proto orm"),
+    ("mingce-server", "proto client orm lifecycle"),
+    ("mingce-cases", "proto client orm lifecycle server"),
+    ("mingce-labs", "proto client orm lifecycle server cases"),
+    ("mingce-talent", "proto client orm lifecycle server cases"),
+    ("mingce-awards", "proto client orm lifecycle server cases"),
+    ("mingce", "proto orm mapping server cases labs talent awards"),
+    ("mingce-bench", "proto orm"),
+    // It starts the program, and speaks with it as clients do.
+    ("mingce-e2e", "proto"),
+];
+
+/// No part of these speaks with the network.
+const WITHOUT_TRANSPORT: [&str; 3] = ["mingce-orm", "mingce-lifecycle", "mingce-mapping"];
+const TRANSPORTS: [&str; 6] = ["tonic", "hyper", "hyper-util", "http", "h2", "tower"];
+
+/// Only these speak with a database. The programs of tests and measures open one beside the register.
+const WITH_DATABASES: [&str; 3] = ["mingce-orm", "mingce-bench", "mingce-e2e"];
+const DATABASES: [&str; 2] = ["sqlx", "sea-orm"];
+
+#[test]
+fn packages_use_those_that_the_architecture_lets_them_use() {
+    let members = members();
+    let known: BTreeSet<&str> = ARROWS.iter().map(|(name, _)| *name).collect();
+    let there: BTreeSet<&str> = members.keys().map(String::as_str).collect();
+    assert_eq!(there, known, "each package has its line here");
+    for (name, may_use) in ARROWS {
+        let may_use: BTreeSet<String> = may_use
+            .split_whitespace()
+            .map(|part| format!("mingce-{part}"))
+            .collect();
+        let uses = dependencies(&members[name]);
+        let other: Vec<_> = uses
+            .iter()
+            .filter(|used| members.contains_key(*used) && !may_use.contains(*used))
+            .collect();
+        assert!(other.is_empty(), "{name} may not use {other:?}");
+        if WITHOUT_TRANSPORT.contains(&name) {
+            let transports: Vec<_> = TRANSPORTS.iter().filter(|used| uses.contains(**used)).collect();
+            assert!(transports.is_empty(), "{name} names no transport: {transports:?}");
+        }
+        if !WITH_DATABASES.contains(&name) {
+            let databases: Vec<_> = DATABASES.iter().filter(|used| uses.contains(**used)).collect();
+            assert!(databases.is_empty(), "{name} speaks with no database: {databases:?}");
+        }
+    }
+}
+
+/// Whose versions before one have a known fault, by the advisories of RustSec.
+enum Mended {
+    /// All versions before it.
+    All,
+    /// Those of its line; earlier lines are others.
+    Line,
+}
+
+const MENDED: [(&str, &str, Mended); 6] = [
+    // RUSTSEC-2026-0258
+    ("h2", "0.4.16", Mended::All),
+    // RUSTSEC-2026-0007
+    ("bytes", "1.11.1", Mended::All),
+    // RUSTSEC-2026-0097
+    ("rand", "0.10.1", Mended::Line),
+    // RUSTSEC-2026-0194 and 0195: XLSX files are read with it.
+    ("quick-xml", "0.41.0", Mended::All),
+    // RUSTSEC-2025-0055
+    ("tracing-subscriber", "0.3.20", Mended::All),
+    // RUSTSEC-2026-0049 and others
+    ("rustls-webpki", "0.103.13", Mended::All),
+];
+
+/// Nobody keeps these any more: RUSTSEC-2025-0134.
+const GIVEN_UP: [&str; 1] = ["rustls-pemfile"];
+
+fn version(text: &str) -> Vec<u64> {
+    let release = text.split(['-', '+']).next().unwrap_or_default();
+    release.split('.').map(|part| part.parse().unwrap()).collect()
+}
+
+/// What has to change for a version to be another one to its users.
+fn line(version: &[u64]) -> &[u64] {
+    let significant = version.iter().position(|part| *part > 0).unwrap_or(0) + 1;
+    &version[..significant]
+}
+
+#[test]
+fn no_package_is_older_than_the_mend_of_a_known_fault() {
+    let lock = table("Cargo.lock");
+    let packages = lock["package"].as_array().unwrap();
+    assert!(packages.len() > 100, "{} packages", packages.len());
+    for package in packages {
+        let (name, found) = (package["name"].as_str().unwrap(), package["version"].as_str().unwrap());
+        assert!(!GIVEN_UP.contains(&name), "nobody keeps {name} any more");
+        for (_, least, which) in MENDED.iter().filter(|(of, ..)| *of == name) {
+            let (found, least) = (version(found), version(least));
+            let is_meant = matches!(which, Mended::All) || line(&found) == line(&least);
+            assert!(
+                !is_meant || found >= least,
+                "{name} {found:?} has a known fault: {least:?} is the least"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_line_is_what_its_users_can_take_without_a_change() {
+    for (text, right) in [
+        ("1.11.1", vec![1]),
+        ("0.4.16", vec![0, 4]),
+        ("0.0.7", vec![0, 0, 7]),
+        ("2.0.0-rc.1", vec![2]),
+    ] {
+        assert_eq!(line(&version(text)), right, "{text}");
+    }
+}
