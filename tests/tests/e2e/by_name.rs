@@ -3,66 +3,28 @@
 
 use std::fs;
 
-use mingce_e2e::{Failure, Register, Store, failure, on_both_stores};
+use mingce_e2e::{Failure, Register, Store, on_both_stores};
 use mingce_proto::awards::{
     Award, AwardState, Contributor, CreateSchemeRequest, RecordAwardRequest, Scheme, SchemeReference,
 };
-use mingce_proto::labs::{
-    CreateLabRequest, ImportLabDesignationsRequest, Lab, LabDesignation, LabDesignationState, LabHost, LabMember,
-    LabReference, RecordLabDesignationRequest,
-};
+use mingce_proto::labs::{CreateLabRequest, Lab};
 use mingce_proto::registry::row_outcome::Outcome;
-use mingce_proto::registry::{Level, Name, NameKind, OrganizationReference, RowOutcome, TalentReference};
+use mingce_proto::registry::{Level, Name, NameKind, RowOutcome, TalentReference};
 use mingce_proto::talent::{
-    CreateProgrammeRequest, Employment, ImportTalentDesignationsRequest, ListRevisionsRequest, Programme,
-    ProgrammeReference, Talent, TalentDesignation, TalentDesignationState,
+    CreateProgrammeRequest, ImportTalentDesignationsRequest, Programme, ProgrammeReference, Talent, TalentDesignation,
+    TalentDesignationState,
 };
-use prost::Message;
 use tonic::Code;
 
 use crate::made::{identifier, person};
 
+mod labs;
+mod persons;
+
 on_both_stores!(
-    a_lab_is_named_as_lists_name_it,
     a_programme_and_a_scheme_are_named_by_what_they_are_called_now_before_what_they_were,
-    a_document_leads_to_a_person_only_for_who_knows_the_name_too,
-    a_name_with_a_year_or_an_employer_is_one_person_or_none,
-    a_lab_takes_nothing_that_serves_to_find_its_persons,
     a_file_names_what_an_earlier_part_of_it_makes_and_its_dry_run_says_the_same,
 );
-
-/// The number that the standard itself has as its example, and passports of nobody.
-const NUMBER: &str = "11010519491231002X";
-const PASSPORT: &str = "E98765432";
-const UNKNOWN: &str = "E11223344";
-
-fn host(display_name: &str) -> LabHost {
-    LabHost {
-        organization: Some(OrganizationReference {
-            display_name: display_name.to_owned(),
-            ..OrganizationReference::default()
-        }),
-        ..LabHost::default()
-    }
-}
-
-async fn hosted(register: &Register, display_name: &str, city: &str, of: &str) -> Lab {
-    let organization = mingce_proto::labs::Organization {
-        display_name: of.to_owned(),
-        identifiers: vec![identifier(of)],
-        ..Default::default()
-    };
-    let request = crate::made::create(organization);
-    // Some have a host in common.
-    let _ = register.labs().create_organization(request).await;
-    let lab = Lab {
-        display_name: display_name.to_owned(),
-        city: city.to_owned(),
-        hosts: vec![host(of)],
-        ..Lab::default()
-    };
-    create_lab(register, lab).await.unwrap()
-}
 
 async fn create_lab(register: &Register, lab: Lab) -> Result<Lab, tonic::Status> {
     let request = CreateLabRequest {
@@ -74,134 +36,6 @@ async fn create_lab(register: &Register, lab: Lab) -> Result<Lab, tonic::Status>
         .create_lab(request)
         .await
         .map(tonic::Response::into_inner)
-}
-
-fn named(display_name: &str, city: &str, host: &str) -> LabReference {
-    LabReference {
-        display_name: display_name.to_owned(),
-        city: city.to_owned(),
-        host: host.to_owned(),
-        ..LabReference::default()
-    }
-}
-
-fn decided(lab: LabReference, number: &str) -> LabDesignation {
-    LabDesignation {
-        lab: Some(lab),
-        programme: "市级重点实验室".to_owned(),
-        level: Level::Municipal as i32,
-        state: LabDesignationState::Operating as i32,
-        number: number.to_owned(),
-        decision_date: "2021-11-26".to_owned(),
-        ..LabDesignation::default()
-    }
-}
-
-async fn designations(register: &Register, rows: Vec<LabDesignation>) -> Vec<RowOutcome> {
-    let rows: Vec<_> = (1..)
-        .zip(rows)
-        .map(|(row, designation)| ImportLabDesignationsRequest {
-            row,
-            lab_designation: Some(designation),
-            ..ImportLabDesignationsRequest::default()
-        })
-        .collect();
-    let answer = register.labs().import_lab_designations(tokio_stream::iter(rows)).await;
-    answer.unwrap().into_inner().outcomes
-}
-
-async fn a_lab_is_named_as_lists_name_it(store: Store) {
-    let register = Register::start(store).await;
-    let one = hosted(&register, "海洋化学实验室", "青岛", "第一大学").await;
-    let other = hosted(&register, "海洋化学实验室", "济南", "第二大学").await;
-    let third = hosted(&register, "海洋化学实验室", "济南", "第三大学").await;
-    let renamed = Lab {
-        names: vec![Name {
-            text: "深海实验室".to_owned(),
-            kind: NameKind::Former as i32,
-            ..Name::default()
-        }],
-        city: "青岛".to_owned(),
-        display_name: "远海实验室".to_owned(),
-        ..Lab::default()
-    };
-    let renamed = create_lab(&register, renamed).await.unwrap();
-    let rows = vec![
-        decided(named("海洋化学实验室", "", ""), "1"),
-        decided(named("海洋化学实验室", "青岛", ""), "2"),
-        decided(named("海洋化学实验室", "济南", ""), "3"),
-        decided(named("海洋化学实验室", "济南", "第三大学"), "4"),
-        decided(named("深海实验室", "", ""), "5"),
-        decided(named("没有的实验室", "", ""), "6"),
-        decided(named("海洋化学实验室", "", "第二大学"), "7"),
-    ];
-    let told = designations(&register, rows.clone()).await;
-    let under = |outcome: &RowOutcome| outcome.name.split("/designations").next().unwrap().to_owned();
-    let expected = ["", &one.name, "", &third.name, &renamed.name, "", &other.name];
-    assert_eq!(told.iter().map(under).collect::<Vec<_>>(), expected, "{told:#?}");
-    let unclear = &told[0].problems[0];
-    assert_eq!(
-        (unclear.field.as_str(), unclear.reason.as_str()),
-        ("lab.display_name", "REFERENCE_AMBIGUOUS")
-    );
-    for part in [
-        "海洋化学实验室 (青岛, ",
-        &other.name,
-        "mingce merge",
-        "identifier",
-        "3 条记录同名",
-        "请补充标识",
-    ] {
-        assert!(unclear.description.contains(part), "{part}: {}", unclear.description);
-    }
-    let mut holders: Vec<_> = unclear
-        .holders
-        .iter()
-        .map(|h| (h.name.clone(), h.display_name.as_str()))
-        .collect();
-    holders.sort();
-    let mut all = [&one, &other, &third].map(|lab| (lab.name.clone(), "海洋化学实验室"));
-    all.sort();
-    assert_eq!(holders, all);
-    assert_eq!(told[2].problems[0].holders.len(), 2);
-    assert_eq!(told[5].problems[0].reason, "REFERENCE_NOT_FOUND");
-    assert_eq!(
-        told[1].display_name, "市级重点实验室",
-        "what the row means is said by name too"
-    );
-    // What bears the name now comes before what bore it.
-    let deep = hosted(&register, "深海实验室", "烟台", "第四大学").await;
-    let told = designations(&register, vec![decided(named("深海实验室", "", ""), "8")]).await;
-    assert_eq!(under(&told[0]), deep.name);
-    // A lab that has the city comes before one of which no city is known.
-    let placed = hosted(&register, "远洋实验室", "青岛", "第五大学").await;
-    hosted(&register, "远洋实验室", "", "第六大学").await;
-    let told = designations(&register, vec![decided(named("远洋实验室", "青岛", ""), "10")]).await;
-    assert_eq!(under(&told[0]), placed.name, "{told:#?}");
-    // In a call too.
-    let record = RecordLabDesignationRequest {
-        parent: one.name.clone(),
-        lab_designation: Some(decided(LabReference::default(), "9")),
-        ..RecordLabDesignationRequest::default()
-    };
-    register.labs().record_lab_designation(record).await.unwrap();
-    let successor = Lab {
-        display_name: "近海实验室".to_owned(),
-        successor: Some(named("海洋化学实验室", "青岛", "")),
-        ..Lab::default()
-    };
-    let made = create_lab(&register, successor.clone()).await.unwrap();
-    assert_eq!(made.successor.unwrap().lab, one.name);
-    let unclear = Lab {
-        successor: Some(named("海洋化学实验室", "", "")),
-        ..successor
-    };
-    let refused = failure(create_lab(&register, unclear).await);
-    assert_eq!(refused.is(), (Code::InvalidArgument, "REFERENCE_AMBIGUOUS"));
-    assert_eq!(refused.fields, ["lab.successor.display_name"]);
-    assert!(refused.descriptions[0].contains(&one.name), "{refused:?}");
-    let again = designations(&register, rows).await;
-    assert_eq!(again[1].outcome(), Outcome::Unchanged);
 }
 
 async fn programme(register: &Register, code: &str, display_name: &str, former: &str) -> Programme {
@@ -393,198 +227,6 @@ fn of(display_name: &str, number: &str, identity_document: &str) -> Talent {
         identifiers: (!number.is_empty()).then(|| identifier(number)).into_iter().collect(),
         identity_document: identity_document.to_owned(),
         ..Talent::default()
-    }
-}
-
-fn documented(display_name: &str, identity_document: &str) -> TalentReference {
-    TalentReference {
-        display_name: display_name.to_owned(),
-        identity_document: identity_document.to_owned(),
-        ..TalentReference::default()
-    }
-}
-
-async fn a_document_leads_to_a_person_only_for_who_knows_the_name_too(store: Store) {
-    let mut register = Register::start(store).await;
-    let who = person(&register, of("甲一明", "", PASSPORT)).await;
-    let resident = person(&register, of("丙三立", "", NUMBER)).await;
-    scheme(&register, "progress", "进步奖", "").await;
-    programme(&register, "island", "海岛计划", "").await;
-    let tried = |number: &str, who: TalentReference| award(number, scheme_named("进步奖"), who);
-    let made = record(&register, tried("1", documented("甲一明", "E 9876 5432")), false)
-        .await
-        .unwrap();
-    let stored = made.contributors[0].talent.clone().unwrap();
-    let expected = TalentReference {
-        talent: who.name.clone(),
-        display_name: "甲一明".to_owned(),
-        ..TalentReference::default()
-    };
-    assert_eq!(stored, expected, "the document is kept nowhere");
-    // A right document with a wrong name is told like one that nobody has.
-    let mut said = Vec::new();
-    for reference in [
-        documented("乙二亮", PASSPORT),
-        documented("甲一明", UNKNOWN),
-        documented("", PASSPORT),
-    ] {
-        let refused = record(&register, tried("2", reference), false).await.unwrap_err();
-        assert_eq!(refused.is(), (Code::InvalidArgument, "REFERENCE_NOT_FOUND"));
-        assert_eq!(refused.fields, ["award.contributors[0].talent.identity_document"]);
-        assert!(!format!("{refused:?}").contains("98765432"), "{refused:?}");
-        said.push(refused.descriptions.clone());
-    }
-    assert!(said.windows(2).all(|pair| pair[0] == pair[1]), "{said:?}");
-    // What is only tried is not looked for.
-    for reference in [
-        documented("甲一明", PASSPORT),
-        documented("乙二亮", PASSPORT),
-        documented("甲一明", UNKNOWN),
-    ] {
-        record(&register, tried("3", reference), true).await.unwrap();
-    }
-    let wrong = record(&register, tried("4", documented("甲一明", "3.79901E+17")), true)
-        .await
-        .unwrap_err();
-    assert_eq!(wrong.fields, ["award.contributors[0].talent.identity_document"]);
-    // Rows too, and 15 digits that became 18.
-    let rows = vec![
-        recognised(documented("丙三立", "110105491231002"), "海岛计划", "1"),
-        recognised(documented("丁四平", NUMBER), "海岛计划", "2"),
-        recognised(documented("甲一明", UNKNOWN), "海岛计划", "3"),
-        recognised(documented("甲一明", PASSPORT), "海岛计划", "4"),
-    ];
-    let told = recognitions(&register, rows).await;
-    assert!(told[0].name.starts_with(&resident.name), "{told:?}");
-    assert_eq!(
-        told[1].problems, told[2].problems,
-        "nobody learns which of the two is wrong"
-    );
-    assert_eq!(told[1].problems[0].field, "talent.identity_document");
-    assert!(told[3].name.starts_with(&who.name), "{told:?}");
-    let history = ListRevisionsRequest {
-        name: told[3].name.clone(),
-        ..ListRevisionsRequest::default()
-    };
-    let history = register.talent().list_revisions(history).await.unwrap().into_inner();
-    let stopped = register.stop();
-    let mut all = vec![
-        history.encode_to_vec(),
-        stopped.stderr.into_bytes(),
-        stopped.stdout.into_bytes(),
-    ];
-    if store == Store::Sqlite {
-        let folder = register.data();
-        let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
-        all.extend(files.filter(|path| path.is_file()).map(|path| fs::read(path).unwrap()));
-    }
-    for bytes in all {
-        for secret in [NUMBER, PASSPORT, UNKNOWN] {
-            assert!(
-                !bytes.windows(secret.len()).any(|part| part == secret.as_bytes()),
-                "{secret}"
-            );
-        }
-    }
-}
-
-async fn a_name_with_a_year_or_an_employer_is_one_person_or_none(store: Store) {
-    let register = Register::start(store).await;
-    let with = |year: &str, employer: &str, number: &str| Talent {
-        birth_date: year.to_owned(),
-        employments: (!employer.is_empty())
-            .then(|| Employment {
-                organization: Some(OrganizationReference {
-                    display_name: employer.to_owned(),
-                    ..OrganizationReference::default()
-                }),
-                ..Employment::default()
-            })
-            .into_iter()
-            .collect(),
-        ..of("甲一明", number, "")
-    };
-    for employer in ["第一大学", "第二大学"] {
-        let organization = mingce_proto::labs::Organization {
-            display_name: employer.to_owned(),
-            ..Default::default()
-        };
-        crate::made::made(&register, organization).await;
-    }
-    let old = person(&register, with("1949", "第一大学", "1")).await;
-    let young = person(&register, with("1977", "第二大学", "2")).await;
-    let other = person(&register, with("1977", "第一大学", "3")).await;
-    scheme(&register, "progress", "进步奖", "").await;
-    let by = |birth_year: i32, employer: &str| TalentReference {
-        display_name: "甲一明".to_owned(),
-        birth_year,
-        employer: employer.to_owned(),
-        ..TalentReference::default()
-    };
-    for (number, reference, expected) in [
-        ("1", by(1949, ""), &old),
-        ("2", by(0, "第二大学"), &young),
-        ("3", by(1977, "第一大学"), &other),
-    ] {
-        let made = record(&register, award(number, scheme_named("进步奖"), reference), false)
-            .await
-            .unwrap();
-        let stored = made.contributors[0].talent.clone().unwrap();
-        assert_eq!(
-            (&stored.talent, stored.birth_year, stored.employer.as_str()),
-            (&expected.name, 0, "")
-        );
-    }
-    for (reference, reason) in [
-        (by(1977, ""), "REFERENCE_AMBIGUOUS"),
-        (by(0, "第一大学"), "REFERENCE_AMBIGUOUS"),
-        (by(1950, ""), "REFERENCE_NOT_FOUND"),
-        (by(1949, "第二大学"), "REFERENCE_NOT_FOUND"),
-    ] {
-        let refused = record(&register, award("4", scheme_named("进步奖"), reference), false)
-            .await
-            .unwrap_err();
-        assert_eq!(refused.is(), (Code::InvalidArgument, reason));
-        assert_eq!(refused.fields, ["award.contributors[0].talent.display_name"]);
-        if reason == "REFERENCE_AMBIGUOUS" {
-            let said = &refused.descriptions[0];
-            assert!(
-                said.contains(&other.name) && said.contains("mingce merge") && said.contains("出生年份"),
-                "{said}"
-            );
-        }
-    }
-}
-
-async fn a_lab_takes_nothing_that_serves_to_find_its_persons(store: Store) {
-    let register = Register::start(store).await;
-    for (reference, field) in [
-        (documented("甲一明", NUMBER), "identity_document"),
-        (
-            TalentReference {
-                display_name: "甲一明".to_owned(),
-                birth_year: 1949,
-                ..TalentReference::default()
-            },
-            "birth_year",
-        ),
-    ] {
-        let lab = Lab {
-            display_name: "近海实验室".to_owned(),
-            members: vec![LabMember {
-                person: Some(reference),
-                ..LabMember::default()
-            }],
-            ..Lab::default()
-        };
-        let refused = failure(create_lab(&register, lab).await);
-        assert_eq!(
-            refused.is(),
-            (Code::InvalidArgument, "PERSON_NOT_RESOLVED"),
-            "{refused:?}"
-        );
-        assert_eq!(refused.fields, [format!("lab.members[0].person.{field}")]);
-        assert!(!format!("{refused:?}").contains(NUMBER));
     }
 }
 

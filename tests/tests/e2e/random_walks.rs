@@ -15,6 +15,7 @@ use request::Dice;
 use walk::{Met, Walk};
 use wire::Wire;
 
+mod beside;
 mod ends;
 mod history;
 mod lives;

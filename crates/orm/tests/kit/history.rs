@@ -4,20 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use mingce_orm::db::SHARE;
-use mingce_orm::seen::Turn;
-use mingce_orm::{Call, Cx, Mask, Planned, Stamp, Store, import};
+use mingce_orm::{Call, Mask, Store};
 use mingce_proto::labs::Organization;
 use mingce_proto::registry::RecordStatus;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::TestCaseError;
-use prost::Message;
 use sea_orm::DbBackend;
 use tokio::task::JoinSet;
 
 use crate::audit;
 use crate::collections::Institutes;
 use crate::ground::{self, Ground, Kind, Read, cx, once, unmerge};
+use crate::import_rows::imported;
 use crate::model::{Model, Op, Record, Said};
 
 /// A change in a history, before it is known which records there are.
@@ -40,16 +39,6 @@ enum Etag {
     None,
     Fresh,
     Stale,
-}
-
-/// The edit of a row of an import that speaks of what it sets.
-pub fn imported(store: &Store, cx: &Cx, item: Organization) -> Planned {
-    let mask = import::mask::<Institutes>(&[], &item.encode_to_vec()).unwrap();
-    let stamp = Stamp {
-        reason: "a file".to_owned(),
-        ..Stamp::new("import")
-    };
-    import::row::<Institutes>(store, cx, stamp, mask, item, Turn::default()).unwrap()
 }
 
 fn said() -> impl Strategy<Value = Said> {
@@ -479,99 +468,6 @@ fn a_retry_that_overtakes_its_first_call_is_answered_the_same() {
             assert_eq!(audit::check(&db).await.len(), 60);
         });
     }
-}
-
-#[test]
-fn a_row_that_names_a_record_of_another_kind_makes_none() {
-    ground::wait(async {
-        let (_ground, db) = Ground::new(Kind::Sqlite).await;
-        let store = ground::store(&db);
-        let row = Organization {
-            name: "persons/01jd2k3m4n5p6q7r8s9t0v1w2x".into(),
-            display_name: "A".into(),
-            ..Organization::default()
-        };
-        let edits = [imported(&store, &cx("user:importer"), row)];
-        let done = store.change_each(&cx("user:importer"), edits).await.unwrap();
-        assert!(done[0].is_err(), "{done:?}");
-        assert_eq!(audit::check(&db).await, []);
-    });
-}
-
-#[test]
-fn many_rows_of_an_import_are_written_whole() {
-    for kind in [Kind::Sqlite, Kind::Postgres] {
-        ground::wait(async {
-            let (_ground, db) = Ground::new(kind).await;
-            let store = ground::store(&db);
-            let edits = (0..700).map(|number| {
-                let row = crate::writers::named(&format!("青岛{number}"), &[&number.to_string()]);
-                imported(&store, &cx("user:importer"), row)
-            });
-            let done = store.change_each(&cx("user:importer"), edits).await.unwrap();
-            assert!(done.iter().all(Result::is_ok));
-            assert_eq!(audit::check(&db).await.len(), 700);
-        });
-    }
-}
-
-#[test]
-fn a_row_beyond_what_the_index_of_sqlite_can_number_is_refused_and_leaves_nothing() {
-    ground::wait(async {
-        let (_ground, db) = Ground::new(Kind::Sqlite).await;
-        let store = ground::store(&db);
-        let row = |name: &str| imported(&store, &cx("user:importer"), crate::writers::named(name, &[name]));
-        store.change_each(&cx("user:importer"), [row("1")]).await.unwrap();
-        ground::execute(&db, "UPDATE institutes SET serial = 134217727").await;
-        let done = store.change_each(&cx("user:importer"), [row("2")]).await.unwrap();
-        assert_eq!(done[0].as_ref().unwrap_err().reason(), "INTERNAL");
-        assert_eq!(ground::number(&db, "SELECT COUNT(*) FROM institutes").await, 1);
-        assert_eq!(ground::number(&db, "SELECT COUNT(*) FROM ledger").await, 1);
-    });
-}
-
-#[test]
-fn rows_of_one_import_see_each_other() {
-    ground::wait(async {
-        let (_ground, db) = Ground::new(Kind::Sqlite).await;
-        let store = ground::store(&db);
-        let said = |name: &str, held: &[&str]| Said {
-            display_name: Some(name.into()),
-            identifiers: Some(held.iter().map(|h| (*h).to_owned()).collect()),
-            city: None,
-        };
-        let rows = [
-            said("A", &["1"]),
-            said("B", &["1"]),
-            said("C", &["2"]),
-            said("D", &["1", "2"]),
-            said("b", &[]),
-            said("", &[]),
-        ];
-        let mut edits = Vec::new();
-        for row in &rows {
-            edits.push(imported(&store, &cx("user:importer"), row.item()));
-        }
-        let done = store.change_each(&cx("user:importer"), edits).await.unwrap();
-        let told: Vec<_> = done
-            .iter()
-            .map(|d| d.as_ref().map(|a| a.revision).map_err(|e| e.reason()))
-            .collect();
-        assert_eq!(
-            told,
-            [
-                Ok(1),
-                Ok(2),
-                Ok(1),
-                Err("RECORDS_DISAGREE"),
-                Ok(3),
-                Err("STRING_MIN_LEN")
-            ]
-        );
-        let names: Vec<_> = audit::check(&db).await.into_iter().map(|o| o.display_name).collect();
-        assert_eq!(names.len(), 2);
-        assert!(names.contains(&"b".to_owned()) && names.contains(&"C".to_owned()));
-    });
 }
 
 #[test]

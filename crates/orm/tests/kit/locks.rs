@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use crate::audit;
 use crate::collections::Institutes;
 use crate::ground::{self, Ground, Kind, Read, call, cx, execute, make, number, query, wait};
-use crate::history::imported;
+use crate::import_rows::imported;
 use crate::writers::{hold, named, soon};
 
 fn id(item: &Organization) -> String {

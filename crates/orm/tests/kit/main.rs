@@ -8,6 +8,7 @@ mod figures;
 mod filters;
 mod ground;
 mod history;
+mod import_rows;
 mod imports;
 mod indexed;
 mod lanes;
