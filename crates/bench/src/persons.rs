@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use mingce_orm::places::first_of;
+use mingce_orm::search_index::places::first_of;
 use mingce_orm::text;
 use mingce_proto::registry::{Identifier, Name, NameKind};
 use mingce_proto::talent::Talent;

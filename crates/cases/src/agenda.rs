@@ -10,7 +10,7 @@ use mingce_lifecycle::day::{given, today};
 use mingce_lifecycle::due::{Batch, From, Row, Source, Wanted};
 use mingce_lifecycle::in_force::InForce;
 use mingce_lifecycle::{AnyCase, At};
-use mingce_orm::page::{self, Position};
+use mingce_orm::query::page::{self, Position};
 use mingce_orm::{Cx, Error, Result};
 use mingce_proto::registry::{CaseKind, DueWork, ListDueWorkRequest, ListDueWorkResponse};
 

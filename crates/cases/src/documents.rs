@@ -1,7 +1,7 @@
 //! Decisions by their document numbers, of all kinds of case that this process has.
 
 use mingce_lifecycle::document::Wanted;
-use mingce_orm::page::{self, Position};
+use mingce_orm::query::page::{self, Position};
 use mingce_orm::{Cx, Error, Result};
 use mingce_proto::registry::{CaseKind, ListDecisionDocumentsRequest, ListDecisionDocumentsResponse};
 

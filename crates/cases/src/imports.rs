@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use mingce_orm::imports::Imports;
-use mingce_orm::undo::UndoWanted;
+use mingce_orm::write::imports::Imports;
+use mingce_orm::write::undo::UndoWanted;
 use mingce_orm::{Call, Cx, Error, Page, Result, wanted};
 use mingce_proto::codec::Reply;
 use mingce_proto::collections::{AWARDS, ORGANIZATIONS, TALENTS};

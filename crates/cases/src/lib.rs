@@ -10,10 +10,10 @@ use mingce_lifecycle::panel::{Panels, Reviews};
 use mingce_lifecycle::policy::Policies;
 use mingce_lifecycle::round::Rounds;
 use mingce_lifecycle::{AnyCase, At, Calendar, schema::Schema};
-use mingce_orm::imports::Imports;
-use mingce_orm::renew::renew;
-use mingce_orm::schema::{Ledger, expect_vault, prepare as prepare_tables};
-use mingce_orm::undo::{AnyCollection, any};
+use mingce_orm::migration::renew::renew;
+use mingce_orm::migration::schema::{Ledger, expect_vault, prepare as prepare_tables};
+use mingce_orm::write::imports::Imports;
+use mingce_orm::write::undo::{AnyCollection, any};
 use mingce_orm::{Cx, Db, Result, Store, Vault};
 use mingce_proto::registry::case_service_server::CaseServiceServer;
 use mingce_proto::registry::import_service_server::ImportServiceServer;
@@ -170,7 +170,7 @@ impl TimeKeeper {
 mod tests {
     use mingce_lifecycle::{notice, objection, panel, policy, round};
     use mingce_orm::Collection;
-    use mingce_orm::schema::differences;
+    use mingce_orm::migration::schema::differences;
 
     use super::*;
 

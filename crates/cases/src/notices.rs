@@ -4,7 +4,7 @@ use mingce_lifecycle::any::of_name;
 use mingce_lifecycle::cross::{Step, verbs};
 use mingce_lifecycle::notice::{Notices, public};
 use mingce_lifecycle::objection::{self, Objections};
-use mingce_orm::store::{settled, writable};
+use mingce_orm::write::store::{settled, writable};
 use mingce_orm::{Call, Cx, Edit, Error, List};
 use mingce_proto::codec::Reply;
 use mingce_proto::registry::{CaseKind, ListPublicNoticesRequest, ListPublicNoticesResponse, Objection, View};

@@ -8,7 +8,7 @@ use mingce_lifecycle::in_force;
 use mingce_lifecycle::policy::Policies;
 use mingce_lifecycle::replay::{Marks, Tried, Wanted, replay};
 use mingce_lifecycle::{AnyCase, At, Scope};
-use mingce_orm::store::{Entered, inbound, settled};
+use mingce_orm::write::store::{Entered, inbound, settled};
 use mingce_orm::{Cx, Error, Result};
 use mingce_proto::registry::{DecisionDifference, Policy, RoundCap, SimulatePolicyRequest, SimulatePolicyResponse};
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mingce_lifecycle::batch::{self, Given, Parts, Try};
 use mingce_lifecycle::panel::Reviews;
 use mingce_lifecycle::{At, panel};
-use mingce_orm::rules::check;
+use mingce_orm::model::rules::check;
 use mingce_orm::{Call, Cx, Edit, Error, Result};
 use mingce_proto::Validate;
 use mingce_proto::codec::Reply;

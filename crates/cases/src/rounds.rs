@@ -5,7 +5,7 @@ use mingce_lifecycle::policy::{self, Policies};
 use mingce_lifecycle::ranking::Ranking;
 use mingce_lifecycle::round::{self, Rounds};
 use mingce_lifecycle::{Scope, called};
-use mingce_orm::store::{expect_active, expect_etag, settled, writable};
+use mingce_orm::write::store::{expect_active, expect_etag, settled, writable};
 use mingce_orm::{Call, Collection, Cx, Edit, Error, Mask};
 use mingce_proto::codec::Reply;
 use mingce_proto::registry::{

@@ -5,7 +5,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use futures_util::future::BoxFuture;
-use mingce_orm::store::{Entered, settled};
+use mingce_orm::write::store::{Entered, settled};
 use mingce_orm::{Answer, Cx, Error, List, Result, Stamp, Store, Work};
 use mingce_proto::Headed;
 use mingce_proto::registry::{

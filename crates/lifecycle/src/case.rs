@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::civil::Date;
-use mingce_orm::resource::Kind;
+use mingce_orm::model::resource::Kind;
 use mingce_orm::{Blocker, Class, Cx, Error, Result, Stamp, Work};
 use mingce_proto::Headed;
 use mingce_proto::registry::{

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use mingce_orm::rules::check;
+use mingce_orm::model::rules::check;
 use mingce_orm::{Call, Collection, Cx, Edit, Error, Result, Store};
 use mingce_proto::Validate;
 use mingce_proto::codec::Reply;
@@ -90,7 +90,7 @@ impl Cases<'_> {
                 Ok((item, open, next, dates))
             })
             .await?;
-        let mut item = mingce_orm::resource::shown::<C>(&item)?;
+        let mut item = mingce_orm::model::resource::shown::<C>(&item)?;
         C::show(&mut item, open);
         from_ledger::<C>(self.store, cx, &mut item).await?;
         if !dates.is_empty() {

@@ -1,8 +1,8 @@
 //! Corrections (更正): what a decision says is changed by a verb of its own, with a reason and a document, under the guards that the
 //! decision was under. No update touches it; of history, which others decided, an update may fill in what was not known.
 
-use mingce_orm::resource::changed;
-use mingce_orm::store::settled;
+use mingce_orm::model::resource::changed;
+use mingce_orm::write::store::settled;
 use mingce_orm::{Blocker, Class, Collection, Error, Mask, Result};
 use mingce_proto::Headed;
 use mingce_proto::names::POOL;

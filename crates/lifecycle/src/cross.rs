@@ -1,6 +1,6 @@
 //! Crossing an edge: one function tries every verb of every life cycle, and one says beforehand which would be done.
 
-use mingce_orm::store::{expect_active, expect_etag, settled};
+use mingce_orm::write::store::{expect_active, expect_etag, settled};
 use mingce_orm::{Answer, Blocker, Class, Error, Result, Stamp, Work};
 use mingce_proto::Headed;
 use mingce_proto::registry::{self, CaseVerb, DecisionDocument, Policy, RecordStatus};

@@ -6,7 +6,7 @@
 
 use jiff::ToSpan;
 use jiff::civil::Date;
-use mingce_orm::page::{self, Position};
+use mingce_orm::query::page::{self, Position};
 use mingce_orm::{Collection, Cx, Error, List, Result, Store};
 use mingce_proto::Headed;
 use mingce_proto::registry::{DueActor, DueKind, HandlingTerms, Policy, View};

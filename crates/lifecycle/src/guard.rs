@@ -1,6 +1,6 @@
 //! Guards that several life cycles share.
 
-use mingce_orm::field::points;
+use mingce_orm::model::field::points;
 use mingce_orm::{Blocker, Result};
 use mingce_proto::Headed;
 use mingce_proto::registry::{NoticeTerms, RecordStatus, RoundState};

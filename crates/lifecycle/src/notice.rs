@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use mingce_orm::names::{Problems, enum_values};
+use mingce_orm::model::names::{Problems, enum_values};
 use mingce_orm::{Collection, Column, Field, Key, Result, Shape, Stamp, Violation};
 use mingce_proto::Headed;
 use mingce_proto::registry::{Level, Notice, NoticeTerms, PublicField, PublicNotice};
@@ -109,7 +109,7 @@ pub fn publish<C: Case>(item: &mut C::Item, crossing: &mut Crossing<'_>, terms: 
         verb: "publish",
         ..crossing.stamp.clone()
     };
-    let answer = mingce_orm::store::create::<Notices>(crossing.work, &at.cx, &stamp, &notice)?;
+    let answer = mingce_orm::write::store::create::<Notices>(crossing.work, &at.cx, &stamp, &notice)?;
     let facts = C::facts_mut(item);
     facts.notice = answer.name;
     facts.notice_start_date = notice.start_date;

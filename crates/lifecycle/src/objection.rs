@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use mingce_orm::names::{Problems, enum_values};
+use mingce_orm::model::names::{Problems, enum_values};
 use mingce_orm::{
     Answer, Blocker, Class, Collection, Column, Error, Field, Key, Result, Shape, Stamp, Violation, Work,
 };
@@ -340,7 +340,7 @@ pub fn file(work: &mut Work, at: &At, stamp: &Stamp, case: &dyn AnyCase, given: 
         state: FILED,
         ..given.clone()
     };
-    let answer = mingce_orm::store::create::<Objections>(work, &at.cx, stamp, &new)?;
+    let answer = mingce_orm::write::store::create::<Objections>(work, &at.cx, stamp, &new)?;
     let name = answer.name.clone();
     let stamp = Stamp {
         verb: "object",

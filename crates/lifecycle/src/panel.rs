@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, LazyLock};
 
-use mingce_orm::names::{Problems, enum_values};
-use mingce_orm::store::{expect_active, expect_etag, settled};
+use mingce_orm::model::names::{Problems, enum_values};
+use mingce_orm::write::store::{expect_active, expect_etag, settled};
 use mingce_orm::{Answer, Class, Collection, Column, Error, Field, Key, Result, Shape, Stamp, Violation, Work};
 use mingce_proto::registry::{
     CaseFacts, Conflict, DueKind, MissingReview, Panel, PanelState, Recommended, RecordStatus, Review, ReviewSheet,
@@ -252,7 +252,7 @@ pub fn create(work: &mut Work, at: &At, stamp: &Stamp, kinds: &[Arc<dyn AnyCase>
         start_date: at.today.to_string(),
         ..given.clone()
     };
-    mingce_orm::store::create::<Panels>(work, &at.cx, stamp, &new)
+    mingce_orm::write::store::create::<Panels>(work, &at.cx, stamp, &new)
 }
 
 /// What a reviewer is assigned to.
@@ -316,7 +316,7 @@ pub fn assign(
         },
         ..Review::default()
     };
-    let answer = mingce_orm::store::create::<Reviews>(work, &at.cx, stamp, &review)?;
+    let answer = mingce_orm::write::store::create::<Reviews>(work, &at.cx, stamp, &review)?;
     panel.reviews.push(answer.name.clone());
     work.update::<Panels>(&at.cx, stamp, &settled::<Panels>(&panel)?)?;
     Ok(answer)

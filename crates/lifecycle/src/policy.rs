@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use mingce_orm::names::{Problems, enum_values};
-use mingce_orm::resource::imagined_id;
-use mingce_orm::store::{expect_active, expect_etag};
+use mingce_orm::model::names::{Problems, enum_values};
+use mingce_orm::model::resource::imagined_id;
+use mingce_orm::write::store::{expect_active, expect_etag};
 use mingce_orm::{
     Answer, Call, Class, Collection, Column, Cx, Edit, Error, Field, Key, Result, Shape, Stamp, Store, Violation, Work,
 };
@@ -356,7 +356,7 @@ pub async fn create(
     policy: Policy,
     based_on: &Basis<'_>,
 ) -> Result<mingce_proto::codec::Reply<Policy>> {
-    let new = mingce_orm::store::inbound::<Policies>(policy)?;
+    let new = mingce_orm::write::store::inbound::<Policies>(policy)?;
     let new = match based_on.whole(store, cx, new).await {
         Ok(new) => new,
         Err(error) => return store.answered::<Policies>(cx, &call).await?.ok_or(error),

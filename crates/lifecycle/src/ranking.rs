@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mingce_orm::field::{hundredths, points};
+use mingce_orm::model::field::{hundredths, points};
 use mingce_orm::{List, Result, Store};
 use mingce_proto::Headed;
 use mingce_proto::registry::{ComputeStatisticsRequest, RankedCase, View};

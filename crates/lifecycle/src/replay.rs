@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use jiff::civil::Date;
-use mingce_orm::store::Entered;
+use mingce_orm::write::store::Entered;
 use mingce_orm::{Blocker, Cx, Error, Result, Work};
 use mingce_proto::Headed;
 use mingce_proto::registry::{DecisionCounts, Policy, RecordStatus, ReplayOrder, ReplayedDecision, Round, RoundCap};

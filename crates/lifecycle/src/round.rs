@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, LazyLock};
 
-use mingce_orm::names::{Problems, enum_values};
-use mingce_orm::store::{expect_active, expect_etag, settled};
+use mingce_orm::model::names::{Problems, enum_values};
+use mingce_orm::write::store::{expect_active, expect_etag, settled};
 use mingce_orm::{
     Answer, Blocker, Class, Collection, Column, Cx, Error, Field, Key, Result, Shape, Stamp, Violation, Work,
 };

@@ -1,9 +1,10 @@
 //! The tables that the cases of all services share: policies, rounds, notices, objections, panels and reviews.
 
-use mingce_orm::refill::{add_sequence, refill};
-use mingce_orm::schema::Sql::{self, Integer, Text};
-use mingce_orm::schema::{resource, run};
-use mingce_orm::{Cell, Collection, Column, Field, names::enum_values};
+use mingce_orm::migration::refill::{add_sequence, refill};
+use mingce_orm::migration::schema::Sql::{self, Integer, Text};
+use mingce_orm::migration::schema::{resource, run};
+use mingce_orm::model::names::enum_values;
+use mingce_orm::{Cell, Collection, Column, Field};
 use sea_orm_migration::prelude::*;
 
 use crate::case::Case;

@@ -85,7 +85,7 @@ impl<C: Collection> Again<C> {
 
 #[cfg(test)]
 mod tests {
-    use mingce_orm::imports::Imports;
+    use mingce_orm::write::imports::Imports;
     use mingce_proto::registry::Import;
 
     use super::*;

@@ -242,7 +242,7 @@ impl Bound {
     /// started again, which looks at the database anew, and the log says so once a minute.
     pub fn tell_of_trouble(&self) -> impl Future<Output = ()> + Send + 'static {
         let (health, services) = (self.health.clone(), self.services.clone());
-        let mut heard = mingce_orm::sound::trouble();
+        let mut heard = mingce_orm::db::sound::trouble();
         async move {
             if heard.wait_for(Option::is_some).await.is_err() {
                 return;

@@ -1,7 +1,7 @@
 //! From a tonic request to what the kit wants (a context and a valid message), and from its result to a tonic response.
 
-use mingce_orm::rules::check;
-use mingce_orm::texts::cleaned;
+use mingce_orm::model::rules::check;
+use mingce_orm::model::texts::cleaned;
 use mingce_orm::{Cx, Error};
 use mingce_proto::Validate;
 use mingce_proto::codec::Reply;

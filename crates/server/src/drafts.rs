@@ -6,7 +6,7 @@ use mingce_lifecycle::Case;
 use mingce_lifecycle::due::quoted;
 use mingce_lifecycle::life::Phase;
 use mingce_lifecycle::round::{Rounds, expect_fit};
-use mingce_orm::store::named;
+use mingce_orm::write::store::named;
 use mingce_orm::{Class, Collection, Cx, Error, List, Result, Store, Violation};
 use mingce_proto::Headed;
 use mingce_proto::registry::{Round, RoundState, View};

@@ -12,8 +12,9 @@ use std::sync::Arc;
 use clap::error::ErrorKind as Said;
 use mingce_client::InProcess;
 use mingce_lifecycle::Calendar;
-use mingce_orm::sound::Trouble;
-use mingce_orm::{Db, Error, Vault, schema};
+use mingce_orm::db::sound::Trouble;
+use mingce_orm::migration::schema;
+use mingce_orm::{Db, Error, Vault};
 
 use crate::boot::{Server, StartError, loopback_url};
 use crate::clock::Clock;
@@ -51,7 +52,7 @@ pub struct Flags {
     #[arg(long, env = "MINGCE_CLOCK", value_name = "FILE")]
     pub clock: Option<PathBuf>,
     /// How many calls share a statement or a transaction at most; 1: none do
-    #[arg(long, env = "MINGCE_SHARE", value_name = "COUNT", default_value_t = mingce_orm::db::SHARE)]
+    #[arg(long, env = "MINGCE_SHARE", value_name = "COUNT", default_value_t = mingce_orm::db::database::SHARE)]
     pub share: usize,
     /// How many MiB of an SQLite file are mapped into memory for reading, at most 2047. Faster where the file is larger than the caches;
     /// the process then seems to use as much more memory, which the system takes back when it needs it
@@ -317,7 +318,7 @@ impl Host {
 /// Ends the process at once where the disk has not taken what was brought into the database: whatever closed the database in order
 /// would end the log that still has it (docs/adr/0019-commit.md).
 async fn end_where_lost() {
-    let mut heard = mingce_orm::sound::trouble();
+    let mut heard = mingce_orm::db::sound::trouble();
     let is_lost = |trouble: &Option<Trouble>| *trouble == Some(Trouble::Unsynced);
     if heard.wait_for(is_lost).await.is_ok() {
         complain(Trouble::Unsynced.remedy());
@@ -346,7 +347,7 @@ pub async fn open(flags: &Flags) -> Result<(Db, String), Failure> {
         },
     };
     let found = schema::recognise_file(&file).await?;
-    mingce_orm::head::expect(&file, &found, flags.accept_loss)?;
+    mingce_orm::db::head::expect(&file, &found, flags.accept_loss)?;
     make_folder(file.parent())?;
     let file = file
         .parent()

@@ -4,9 +4,9 @@ use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use mingce_orm::earlier::DecidedRow;
-use mingce_orm::imports::{Ended, Noted};
-use mingce_orm::seen::Seen;
+use mingce_orm::write::earlier::DecidedRow;
+use mingce_orm::write::imports::{Ended, Noted};
+use mingce_orm::write::seen::Seen;
 use mingce_orm::{Class, Cx, Error, Store};
 use mingce_proto::registry::row_outcome::Outcome;
 use mingce_proto::registry::{Import, ImportCounts, ImportSettings, RowOutcome};

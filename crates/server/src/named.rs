@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use mingce_client::{Labs, Talent};
-use mingce_orm::figures::MOST_TEXT;
 use mingce_orm::id::Name;
+use mingce_orm::query::figures::MOST_TEXT;
 use mingce_orm::{Cx, Result};
 use mingce_proto::collections;
 use mingce_proto::labs::ResolveOrganizationsRequest;

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 pub use mingce_client::{Awards, InProcess, Labs, Talent};
-use mingce_orm::{Cx, Error, identifier};
+use mingce_orm::model::identifier;
+use mingce_orm::{Cx, Error};
 use mingce_proto::collections;
 use mingce_proto::labs::ResolveOrganizationsRequest;
 use mingce_proto::labs::resolve_organizations_response::Resolution;
@@ -16,7 +17,7 @@ pub use crate::piece::assumed_reference;
 use crate::references::Found;
 use crate::rows::{Missing, Session};
 use crate::status::from_status;
-use mingce_orm::rules::interned;
+use mingce_orm::model::rules::interned;
 
 /// The labs service at an address.
 ///

@@ -6,9 +6,10 @@
 use std::collections::BTreeSet;
 use std::sync::PoisonError;
 
-use mingce_orm::seen::Turn;
-use mingce_orm::texts::rewritten;
-use mingce_orm::{Answer, Class, Collection, Cx, Error, Mask, Outcome, Planned, Violation, import};
+use mingce_orm::model::texts::rewritten;
+use mingce_orm::write::import;
+use mingce_orm::write::seen::Turn;
+use mingce_orm::{Answer, Class, Collection, Cx, Error, Mask, Outcome, Planned, Violation};
 use mingce_proto::registry::row_outcome::{Holder, Outcome as Became, Problem};
 use mingce_proto::registry::{AssumedRecord, CreatedReference, Identifier, RowOutcome};
 use prost::Message;

@@ -3,8 +3,9 @@
 
 use std::collections::HashMap;
 
-use mingce_orm::rules::check;
-use mingce_orm::{Collection, Error, Store, Violation, import};
+use mingce_orm::model::rules::check;
+use mingce_orm::write::import;
+use mingce_orm::{Collection, Error, Store, Violation};
 use mingce_proto::awards::SchemeReference;
 use mingce_proto::labs::LabReference;
 use mingce_proto::registry::row_outcome::Holder;

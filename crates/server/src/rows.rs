@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 
 use mingce_lifecycle::correct::{self, Correction};
 use mingce_lifecycle::{Called, Case, Cases, Step};
-use mingce_orm::earlier::{DecidedRow, Earlier};
-use mingce_orm::imports::{Ended, id_of};
-use mingce_orm::rules::check;
-use mingce_orm::seen::{Seen, Turn};
-use mingce_orm::store::{inbound, named, writable};
-use mingce_orm::texts::cleaned;
+use mingce_orm::model::rules::check;
+use mingce_orm::model::texts::cleaned;
+use mingce_orm::write::earlier::{DecidedRow, Earlier};
+use mingce_orm::write::imports::{Ended, id_of};
+use mingce_orm::write::seen::{Seen, Turn};
+use mingce_orm::write::store::{inbound, named, writable};
 use mingce_orm::{Call, Class, Collection, Cx, Edit, Error, Mask, Stamp, Store, Violation, Work};
 use mingce_proto::codec::Reply;
 use mingce_proto::registry::row_outcome::{Holder, Problem};

@@ -4,7 +4,7 @@
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use mingce_orm::seen::Seen;
+use mingce_orm::write::seen::Seen;
 use mingce_orm::{Error, Store};
 
 /// How many bytes of memory the runs of each sort take together, before the one that was not gone on with for longest is let go.

@@ -1,8 +1,8 @@
 //! How records of this service are found by what a reference says: resource name, else key, else whole name.
 
 use mingce_orm::id::Id;
-use mingce_orm::identifier::{self, Fault};
-use mingce_orm::import::{MOST_HOLDERS, called, holder_of};
+use mingce_orm::model::identifier::{self, Fault};
+use mingce_orm::write::import::{MOST_HOLDERS, called, holder_of};
 use mingce_orm::{Collection, Error, Fit, Key, Store, Work};
 use mingce_proto::Headed;
 use mingce_proto::registry::row_outcome::Holder;

@@ -7,7 +7,7 @@ use data_encoding::HEXLOWER;
 use mingce_lifecycle::case::may_write;
 use mingce_lifecycle::round::give_back_place;
 use mingce_lifecycle::{Case, Living, Phase, document};
-use mingce_orm::names::{Problems, enum_values, settle_ranks};
+use mingce_orm::model::names::{Problems, enum_values, settle_ranks};
 use mingce_orm::text::fold;
 use mingce_orm::{Cell, Collection, Column, Cx, Field, Key, Result, Shape, Stamp, Violation, Work};
 use mingce_proto::awards::{Award, AwardState as S, CompletingOrganization, Contributor, Share};

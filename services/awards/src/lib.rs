@@ -5,9 +5,9 @@ use std::sync::Arc;
 use mingce_client::{Labs, Talent};
 use mingce_lifecycle::document::earlier;
 use mingce_lifecycle::{AnyCase, Calendar, Cases, Of, schema::Schema as CaseSchema};
-use mingce_orm::renew::renew;
-use mingce_orm::schema::{Ledger, prepare as prepare_tables};
-use mingce_orm::undo::{AnyCollection, any};
+use mingce_orm::migration::renew::renew;
+use mingce_orm::migration::schema::{Ledger, prepare as prepare_tables};
+use mingce_orm::write::undo::{AnyCollection, any};
 use mingce_orm::{Db, Result, Store};
 use mingce_proto::awards::award_nomination_service_server::AwardNominationServiceServer;
 use mingce_proto::awards::award_service_server::AwardServiceServer;
@@ -127,7 +127,7 @@ impl AwardRegister {
 #[cfg(test)]
 mod tests {
     use mingce_orm::Collection;
-    use mingce_orm::schema::differences;
+    use mingce_orm::migration::schema::differences;
 
     use super::*;
 

@@ -1,8 +1,9 @@
 //! Resources of this service on their way in: their references are resolved here.
 
-use mingce_orm::names::fits;
-use mingce_orm::resource::imagined_id;
-use mingce_orm::{Collection, Cx, Edit, Fit, Result, Stamp, Store, Violation, Work, import, text};
+use mingce_orm::model::names::fits;
+use mingce_orm::model::resource::imagined_id;
+use mingce_orm::write::import;
+use mingce_orm::{Collection, Cx, Edit, Fit, Result, Stamp, Store, Violation, Work, text};
 use mingce_proto::awards::{Award, Scheme, SchemeReference};
 use mingce_proto::registry::{AssumedRecord, Name, OrganizationReference, TalentReference};
 use mingce_server::drafts::Drafts;

@@ -1,9 +1,9 @@
 //! The tables of the awards service.
 
 use mingce_lifecycle::schema::{add_columns, add_review_score, add_waiting};
-use mingce_orm::refill::add_sequence;
-use mingce_orm::schema::Sql::{Integer, Text};
-use mingce_orm::schema::{resource, run};
+use mingce_orm::migration::refill::add_sequence;
+use mingce_orm::migration::schema::Sql::{Integer, Text};
+use mingce_orm::migration::schema::{resource, run};
 use sea_orm_migration::prelude::*;
 
 use crate::award::Awards;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use mingce_orm::names::{Problems, enum_values, keep_names, names_of, settle_names};
+use mingce_orm::model::names::{Problems, enum_values, keep_names, names_of, settle_names};
 use mingce_orm::{Collection, Column, Field, Key, Shape, Violation};
 use mingce_proto::awards::Scheme;
 

@@ -1,6 +1,6 @@
 //! The rpcs of the awards service. Each opens its request and calls one verb.
 
-use mingce_orm::resource::Kind;
+use mingce_orm::model::resource::Kind;
 use mingce_orm::{Call, Collection, Error, Page, Since, wanted};
 use mingce_proto::awards::award_service_server::AwardService;
 use mingce_proto::awards::*;

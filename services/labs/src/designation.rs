@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use mingce_lifecycle::case::may_write;
 use mingce_lifecycle::round::give_back_place;
 use mingce_lifecycle::{Case, Living, Phase, document};
-use mingce_orm::names::{Problems, enum_values, year_of};
+use mingce_orm::model::names::{Problems, enum_values, year_of};
 use mingce_orm::{Collection, Column, Cx, Field, Key, Result, Shape, Stamp, Violation, Work};
 use mingce_proto::labs::LabDesignation;
 

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use mingce_lifecycle::document::earlier;
 use mingce_lifecycle::{AnyCase, Calendar, Cases, Of, schema::Schema as CaseSchema};
-use mingce_orm::renew::renew;
-use mingce_orm::schema::{Ledger, prepare as prepare_tables};
-use mingce_orm::undo::{AnyCollection, any};
+use mingce_orm::migration::renew::renew;
+use mingce_orm::migration::schema::{Ledger, prepare as prepare_tables};
+use mingce_orm::write::undo::{AnyCollection, any};
 use mingce_orm::{Db, Result, Store};
 use mingce_proto::labs::lab_designation_service_server::LabDesignationServiceServer;
 use mingce_proto::labs::lab_service_server::LabServiceServer;
@@ -139,7 +139,7 @@ impl LabRegister {
 #[cfg(test)]
 mod tests {
     use mingce_orm::Collection;
-    use mingce_orm::schema::differences;
+    use mingce_orm::migration::schema::differences;
 
     use super::*;
 

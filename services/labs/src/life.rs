@@ -12,7 +12,7 @@ use mingce_lifecycle::guard::{
 use mingce_lifecycle::notice::{field, level_in_words};
 use mingce_lifecycle::replay::{Replays, term_under};
 use mingce_lifecycle::{Arrival, At, ByItself, Case, Crossing, Edge, Life, Living, Parties, Phase, Scope, State};
-use mingce_orm::resource::Kind;
+use mingce_orm::model::resource::Kind;
 use mingce_orm::{Collection, Result, Work};
 use mingce_proto::labs::LabDesignation;
 use mingce_proto::labs::LabDesignationState as S;

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use mingce_orm::names::{
+use mingce_orm::model::names::{
     Known, Problems, absorb_names, contradiction, enum_values, fits, identifier_keys, identifiers_differ,
     keep_identifiers, keep_names, names_of, settle_identifiers, settle_names, steady_identifiers,
 };
-use mingce_orm::rules::Chain;
+use mingce_orm::model::rules::Chain;
 use mingce_orm::{Beside, Cell, Collection, Column, Field, Fit, Key, Likeness, Result, Shape, Violation, Work, text};
 use mingce_proto::labs::{Organization, OrganizationRelation, OrganizationRelationKind};
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use mingce_orm::imports;
-use mingce_orm::names::names_of;
+use mingce_orm::model::names::names_of;
+use mingce_orm::write::imports;
 use mingce_orm::{Answer, Collection, Cx, Edit, Error, Fit, Result, Store, Work, text};
 use mingce_proto::labs::resolve_organizations_response::Resolution;
 use mingce_proto::labs::{

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
-use mingce_orm::import::called;
-use mingce_orm::names::identifiers_differ;
-use mingce_orm::resource::imagined_id;
-use mingce_orm::{Answer, Collection, Cx, Fit, Key, Result, Stamp, Violation, Work, identifier, text};
+use mingce_orm::model::identifier;
+use mingce_orm::model::names::identifiers_differ;
+use mingce_orm::model::resource::imagined_id;
+use mingce_orm::write::import::called;
+use mingce_orm::{Answer, Collection, Cx, Fit, Key, Result, Stamp, Violation, Work, text};
 use mingce_proto::Headed;
 use mingce_proto::labs::resolve_organizations_response::Resolution;
 use mingce_proto::labs::{Lab, Organization};

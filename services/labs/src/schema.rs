@@ -1,10 +1,10 @@
 //! The tables of the labs service.
 
 use mingce_lifecycle::schema::{add_columns, add_review_score, add_waiting};
-use mingce_orm::likely::index;
-use mingce_orm::refill::add_sequence;
-use mingce_orm::schema::Sql::{Integer, Text};
-use mingce_orm::schema::{resource, run};
+use mingce_orm::migration::refill::add_sequence;
+use mingce_orm::migration::schema::Sql::{Integer, Text};
+use mingce_orm::migration::schema::{resource, run};
+use mingce_orm::query::likely::index;
 use sea_orm_migration::prelude::*;
 
 use crate::designation::Designations;

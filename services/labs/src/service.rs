@@ -1,6 +1,6 @@
 //! The rpcs of the labs service. Each opens its request and calls one verb.
 
-use mingce_orm::resource::Kind;
+use mingce_orm::model::resource::Kind;
 use mingce_orm::{Call, Collection, Error, List, Page, Since, wanted};
 use mingce_proto::codec::Reply;
 use mingce_proto::labs::lab_service_server::LabService;

@@ -6,7 +6,7 @@ use mingce_lifecycle::case::decided;
 use mingce_lifecycle::cases::{Asked, asked};
 use mingce_lifecycle::round::{enter, take_place};
 use mingce_lifecycle::{Called, Crossing, Move, act, by_document, called, day};
-use mingce_orm::store::settled;
+use mingce_orm::write::store::settled;
 use mingce_orm::{Class, Collection, Error, Result};
 use mingce_proto::labs::LabDesignationState as S;
 use mingce_proto::labs::*;
@@ -307,7 +307,7 @@ pub(crate) fn merge(r: MergeLabDesignationRequest) -> Wanted {
         let stored = own.clone();
         own.successor = Some(reference.clone());
         own.set_state(OperatingState::Inactive);
-        mingce_orm::rules::expect_no_cycle(crossing.work, Labs::chains(), &stored, &own)?;
+        mingce_orm::model::rules::expect_no_cycle(crossing.work, Labs::chains(), &stored, &own)?;
         crossing
             .work
             .update::<Labs>(&crossing.at.cx, crossing.stamp, &settled::<Labs>(&own)?)?;

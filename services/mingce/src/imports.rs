@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use mingce_mapping::seen;
-use mingce_orm::work::micros;
+use mingce_orm::model::revision::micros;
 use mingce_proto::registry::import_service_client::ImportServiceClient;
 use mingce_proto::registry::{
     GetImportRequest, Import, ImportState, ListImportsRequest, StayReason, StayingRecord, UndoImportRequest,

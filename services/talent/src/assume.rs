@@ -1,6 +1,6 @@
 //! What stands in a dry run for records that an earlier part of it would have created.
 
-use mingce_orm::resource::imagined_id;
+use mingce_orm::model::resource::imagined_id;
 use mingce_orm::{Answer, Collection, Cx, Edit, Key, Result, Stamp, Work};
 use mingce_proto::registry::{AssumedRecord, Name, OrganizationReference};
 use mingce_proto::talent::{Employment, Programme, Talent};

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use jiff::civil::Date;
 use mingce_lifecycle::policy::Policies;
 use mingce_lifecycle::{Living, Phase, document};
-use mingce_orm::names::{Problems, enum_values};
+use mingce_orm::model::names::{Problems, enum_values};
 use mingce_orm::{Collection, Column, Field, Key, Result, Shape, Violation, Work};
 use mingce_proto::registry::Policy;
 use mingce_proto::talent::{NominatingBody, NominatingQuota};

@@ -14,7 +14,7 @@ use mingce_lifecycle::{
     Arrival, At, ByItself, Case, Crossing, Edge, Guard, Life, Living, Look, Move, Parties, Phase, Scope, State, Step,
     day,
 };
-use mingce_orm::store::settled;
+use mingce_orm::write::store::settled;
 use mingce_orm::{Answer, Blocker, Collection, Error, Result, Stamp, Work};
 use mingce_proto::registry::{
     CaseDate, CaseFacts, CaseKind, CaseVerb, DecisionDocument, DueActor, DueKind, NominatingBodyTerms, NoticeTerms,

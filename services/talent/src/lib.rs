@@ -5,9 +5,9 @@ use std::sync::Arc;
 use mingce_client::{Awards, Labs};
 use mingce_lifecycle::document::earlier;
 use mingce_lifecycle::{AnyCase, Calendar, Cases, Of, schema::Schema as CaseSchema};
-use mingce_orm::renew::renew;
-use mingce_orm::schema::{Ledger, expect_vault, prepare as prepare_tables};
-use mingce_orm::undo::{AnyCollection, any};
+use mingce_orm::migration::renew::renew;
+use mingce_orm::migration::schema::{Ledger, expect_vault, prepare as prepare_tables};
+use mingce_orm::write::undo::{AnyCollection, any};
 use mingce_orm::{Db, Result, Store, Vault};
 use mingce_proto::talent::nominating_body_service_server::NominatingBodyServiceServer;
 use mingce_proto::talent::recommendation_service_server::RecommendationServiceServer;
@@ -180,7 +180,7 @@ impl TalentRegister {
 #[cfg(test)]
 mod tests {
     use mingce_orm::Collection;
-    use mingce_orm::schema::differences;
+    use mingce_orm::migration::schema::differences;
 
     use super::*;
 

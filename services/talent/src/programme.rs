@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use mingce_orm::names::{Problems, enum_values, keep_names, names_of, settle_names};
+use mingce_orm::model::names::{Problems, enum_values, keep_names, names_of, settle_names};
 use mingce_orm::{Collection, Column, Field, Key, Shape, Violation};
 use mingce_proto::talent::Programme;
 

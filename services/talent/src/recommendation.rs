@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use mingce_lifecycle::case::may_write;
 use mingce_lifecycle::{Living, Phase, document};
-use mingce_orm::names::enum_values;
+use mingce_orm::model::names::enum_values;
 use mingce_orm::{Class, Collection, Column, Error, Field, Key, Result, Shape, Violation};
 use mingce_proto::talent::{Recommendation, RecommendationState};
 

@@ -5,7 +5,7 @@ use mingce_lifecycle::cases::{Asked, asked};
 use mingce_lifecycle::correct::{Correction, VERB, correct};
 use mingce_lifecycle::document;
 use mingce_lifecycle::{Arrival, Called, Case, Crossing, Living, Move, Phase, Step, act, by_document, called, day};
-use mingce_orm::store::{create, settled};
+use mingce_orm::write::store::{create, settled};
 use mingce_orm::{Collection, Mask, Result, Stamp};
 use mingce_proto::Headed;
 use mingce_proto::registry::{DecisionDocument, RecordStatus, TalentReference};

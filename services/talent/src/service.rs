@@ -1,7 +1,7 @@
 //! The rpcs of the talent service. Each opens its request and calls one verb.
 
-use mingce_orm::identifier::says_none;
-use mingce_orm::resource::Kind;
+use mingce_orm::model::identifier::says_none;
+use mingce_orm::model::resource::Kind;
 use mingce_orm::{Call, Collection, Error, List, Page, Since, wanted};
 use mingce_proto::codec::Reply;
 use mingce_proto::registry::{

@@ -4,8 +4,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
 
 use mingce_orm::id::Id;
-use mingce_orm::identifier::document;
-use mingce_orm::names::{fits, names_of};
+use mingce_orm::model::identifier::document;
+use mingce_orm::model::names::{fits, names_of};
 use mingce_orm::{Fit, Result, Work, text};
 use mingce_proto::registry::TalentReference;
 use mingce_proto::talent::{Employment, Programme, ProgrammeReference, Talent};

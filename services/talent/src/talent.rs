@@ -2,8 +2,8 @@
 
 use std::sync::LazyLock;
 
-use mingce_orm::identifier::{self, mask_document, resident_id};
-use mingce_orm::names::{
+use mingce_orm::model::identifier::{self, mask_document, resident_id};
+use mingce_orm::model::names::{
     Known, Problems, absorb_names, contradiction, identifier_keys, is_other_person, keep_identifiers, keep_names,
     names_of, settle_identifiers, settle_names, steady_identifiers, year_of,
 };

@@ -99,6 +99,74 @@ fn packages_use_those_that_the_architecture_lets_them_use() {
     }
 }
 
+/// Which folders of the kit each of them may use, or what of them alone.
+const FOLDERS: [(&str, &[&str]); 7] = [
+    ("text", &[]),
+    ("db", &[]),
+    // The hooks of a collection are given what an edit sees.
+    ("model", &["text", "write::work::Work"]),
+    ("search_index", &["text", "db", "model"]),
+    // Reads are functions of the store.
+    ("query", &["text", "db", "model", "search_index", "write::store::Store"]),
+    ("write", &["text", "db", "model", "search_index", "query"]),
+    ("migration", &["text", "db", "model", "search_index", "query", "write"]),
+];
+
+/// The Rust files below a folder.
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// The paths from the root of the crate that a source names, in its code.
+fn paths(source: &str) -> Vec<String> {
+    let code = source.lines().map(|line| line.split("//").next().unwrap_or_default());
+    let code = code.collect::<Vec<_>>().join("\n");
+    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | ':' | '{');
+    let rest = code
+        .match_indices("crate::")
+        .map(|(at, start)| &code[at + start.len()..]);
+    rest.map(|rest| rest.chars().take_while(|c| is_part(*c)).collect())
+        .collect()
+}
+
+#[test]
+fn folders_of_the_kit_use_those_below_them() {
+    let kit = root().join("crates/orm/src");
+    let mut seen = 0;
+    for (folder, may_use) in FOLDERS {
+        let mut files = Vec::new();
+        sources(&kit.join(folder), &mut files);
+        assert!(files.len() > 3, "{folder} has {} files", files.len());
+        for file in files {
+            for path in paths(&std::fs::read_to_string(&file).unwrap()) {
+                let first = path.split("::").next().unwrap_or_default();
+                assert!(!first.starts_with('{'), "{}: one path a line", file.display());
+                if first == folder || FOLDERS.iter().all(|(known, _)| *known != first) {
+                    continue;
+                }
+                seen += 1;
+                let is_allowed = |allowed: &&str| {
+                    path.strip_prefix(*allowed)
+                        .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+                };
+                assert!(
+                    may_use.iter().any(|allowed| is_allowed(&allowed)),
+                    "{}: {folder} may not use {path}",
+                    file.display()
+                );
+            }
+        }
+    }
+    assert!(seen > 100, "{seen} paths");
+}
+
 /// Whose versions before one have a known fault, by the advisories of RustSec.
 enum Mended {
     /// All versions before it.

@@ -1,8 +1,9 @@
 //! Documents of cases that earlier versions have written: they kept one number, which each verb wrote over the one before. What the
 //! ledger says of each verb is put together again, by `mingce migrate`.
 
-use mingce_orm::work::micros;
-use mingce_orm::{Collection, Cx, Db, Edit, Error, List, Result, Stamp, Store, renew};
+use mingce_orm::migration::renew;
+use mingce_orm::model::revision::micros;
+use mingce_orm::{Collection, Cx, Db, Edit, Error, List, Result, Stamp, Store};
 use mingce_proto::Headed;
 use mingce_proto::registry::{CaseKind, DecisionDocument, Revision, View};
 use prost::Message;

@@ -1,4 +1,6 @@
 //! What search and sorting need of a text: its folded form, a key that sorts by pinyin, search tokens, queries.
+//!
+//! It uses nothing else of the kit.
 
 mod clean;
 mod document;

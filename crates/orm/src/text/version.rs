@@ -3,7 +3,7 @@
 //! Tables and indexes hold it, and SQLite's index is changed by saying once more what it holds. So a program that makes something else of
 //! the same text must not write to a register that was written with this.
 
-/// Raised when what is made of any text changes; [`crate::renew`] then makes all indexes and sort keys anew from the records, with
+/// Raised when what is made of any text changes; [`crate::migration::renew`] then makes all indexes and sort keys anew from the records, with
 /// `mingce migrate`, and notes the new version.
 pub(crate) const VERSION: &str = "3";
 

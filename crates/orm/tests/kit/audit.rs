@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mingce_orm::work::{etag, micros};
+use mingce_orm::model::revision::{etag, micros};
 use mingce_orm::{Collection, Db, text};
 use mingce_proto::Headed;
 use mingce_proto::labs::Organization;

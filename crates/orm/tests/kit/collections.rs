@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use mingce_orm::names::{absorb_names, enum_values, identifier_keys, names_of};
+use mingce_orm::model::names::{absorb_names, enum_values, identifier_keys, names_of};
 use mingce_orm::{Cell, Collection, Column, Field, Fit, Key, Result, Shape, Violation, Work, text};
 use mingce_proto::awards::Award;
 use mingce_proto::labs::Organization;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use mingce_orm::db::SHARE;
+use mingce_orm::db::database::SHARE;
 use mingce_orm::{Call, Mask, Store};
 use mingce_proto::labs::Organization;
 use mingce_proto::registry::RecordStatus;

@@ -1,7 +1,8 @@
 //! Rows of an import, alone and many at once.
 
-use mingce_orm::seen::Turn;
-use mingce_orm::{Cx, Planned, Stamp, Store, import};
+use mingce_orm::write::import;
+use mingce_orm::write::seen::Turn;
+use mingce_orm::{Cx, Planned, Stamp, Store};
 use mingce_proto::labs::Organization;
 use prost::Message;
 

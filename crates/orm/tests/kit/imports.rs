@@ -1,6 +1,6 @@
 //! Imports whose calls do not come to an end that is noted.
 
-use mingce_orm::imports::{Imports, Noted};
+use mingce_orm::write::imports::{Imports, Noted};
 use mingce_orm::{Collection, Store};
 use mingce_proto::registry::{Import, ImportCounts, ImportSettings, ImportState};
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mingce_orm::answer::Stamp;
+use mingce_orm::model::revision::Stamp;
 use mingce_orm::{Answer, Class, Db, Edit, Result, Store, Work};
 use mingce_proto::labs::Organization;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, TransactionTrait};

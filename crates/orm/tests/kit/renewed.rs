@@ -1,6 +1,6 @@
 //! What was stored before characters had one form is found, grouped and compared as if it had been written so.
 
-use mingce_orm::renew::{anew, renew};
+use mingce_orm::migration::renew::{anew, renew};
 use sea_orm::DbBackend;
 
 use crate::collections::Institutes;

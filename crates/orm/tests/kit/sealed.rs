@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mingce_orm::schema::{expect_vault, is_sealed};
+use mingce_orm::migration::schema::{expect_vault, is_sealed};
 use mingce_orm::{Collection, Db, List, Mask, Store, Vault};
 use mingce_proto::registry::RecordStatus;
 use mingce_proto::talent::Talent;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use anyhow::{Context, Result};
 use mingce_mapping::Collection;
-use mingce_orm::identifier::identifies;
+use mingce_orm::model::identifier::identifies;
 use mingce_proto::collections;
 use prost_reflect::{DynamicMessage, MessageDescriptor, ReflectMessage, Value};
 use tonic::transport::Channel;

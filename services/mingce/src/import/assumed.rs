@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use mingce_orm::{identifier, text};
+use mingce_orm::model::identifier;
+use mingce_orm::text;
 use mingce_proto::registry::AssumedRecord;
 use prost_reflect::prost::Message;
 use prost_reflect::{DynamicMessage, Value};

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use mingce_mapping::{HIDDEN, Refusal, chinese, seen};
-use mingce_orm::identifier::holds_resident_id;
+use mingce_orm::model::identifier::holds_resident_id;
 use mingce_proto::registry::CreatedReference;
 
 use super::{KeptFields, Summary, Tally};

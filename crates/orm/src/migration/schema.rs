@@ -1,0 +1,520 @@
+//! Tables: how they are made by migrations, and whether a database holds those that this program knows.
+
+use std::time::Duration;
+
+use sea_orm::{ConnectionTrait, DbBackend, DbErr};
+use sea_orm_migration::MigrationStatus;
+use sea_orm_migration::prelude::*;
+
+use crate::db::database::Db;
+use crate::error::{Class, Error, Result};
+use crate::migration::refill::add_sequence;
+use crate::model::vault::Vault;
+
+/// The type of a column in a migration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sql {
+    /// Text, compared byte by byte on both databases.
+    Text,
+    /// 64 bits. Also enum numbers, times and booleans.
+    Integer,
+}
+
+/// Runs statements in which words stand for what the database calls them: `$TEXT`, `$BYTES`, `$ID` (the id of a
+/// resource, on SQLite beside a serial number), `$SEQUENCE` (a key that is a number), `$TOKENS` (the search tokens of a row,
+/// where they are a column) and `$COMPACT` (the end of a table that is found by its key only). One that begins with
+/// `$SQLITE` or `$POSTGRES` is for this database alone.
+pub async fn run(manager: &SchemaManager<'_>, statements: &[String]) -> Result<(), DbErr> {
+    let connection = manager.get_connection();
+    let (own, other, words) = match connection.get_database_backend() {
+        DbBackend::Postgres => ("$POSTGRES ", "$SQLITE ", POSTGRES),
+        _ => ("$SQLITE ", "$POSTGRES ", SQLITE),
+    };
+    for statement in statements.iter().filter(|statement| !statement.starts_with(other)) {
+        let statement = statement.strip_prefix(own).unwrap_or(statement).to_owned();
+        let text = words
+            .iter()
+            .fold(statement, |text, (word, name)| text.replace(word, name));
+        connection.execute_unprepared(&text).await?;
+    }
+    Ok(())
+}
+
+const SQLITE: [(&str, &str); 6] = [
+    ("$ID", "serial INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE"),
+    ("$SEQUENCE", "INTEGER PRIMARY KEY"),
+    ("$TOKENS", ""),
+    ("$TEXT", "TEXT"),
+    ("$BYTES", "BLOB"),
+    ("$COMPACT", " WITHOUT ROWID"),
+];
+const POSTGRES: [(&str, &str); 6] = [
+    ("$ID", "id TEXT COLLATE \"C\" NOT NULL PRIMARY KEY"),
+    ("$SEQUENCE", "BIGINT NOT NULL PRIMARY KEY"),
+    ("$TOKENS", ", tokens TSVECTOR NOT NULL"),
+    ("$TEXT", "TEXT COLLATE \"C\""),
+    ("$BYTES", "BYTEA"),
+    ("$COMPACT", ""),
+];
+
+/// The tables of a resource: its own, and those of its several-valued fields and keys; and its search index.
+pub fn resource(table: &str, columns: &[(&str, Sql)], sealed: bool, indexed: &[&str]) -> Vec<String> {
+    let own: String = columns
+        .iter()
+        .map(|(name, kind)| {
+            format!(
+                "{name} {} NOT NULL, ",
+                if *kind == Sql::Text { "$TEXT" } else { "BIGINT" }
+            )
+        })
+        .collect();
+    let sealed = if sealed { ", sealed $BYTES NOT NULL" } else { "" };
+    let mut statements = vec![
+        format!(
+            "CREATE TABLE {table} ($ID, name $TEXT NOT NULL, revision BIGINT NOT NULL, \
+             record_status BIGINT NOT NULL, survivor $TEXT NOT NULL, create_time BIGINT NOT NULL, \
+             update_time BIGINT NOT NULL, sort_key $TEXT NOT NULL, {own}body $BYTES NOT NULL{sealed}$TOKENS)"
+        ),
+        format!("CREATE INDEX {table}_by_name ON {table} (record_status, sort_key, id)"),
+        format!("CREATE INDEX {table}_by_survivor ON {table} (survivor) WHERE survivor <> ''"),
+        format!(
+            "CREATE TABLE {table}_values (field $TEXT NOT NULL, value $TEXT NOT NULL, id $TEXT NOT NULL, \
+             PRIMARY KEY (field, value, id))$COMPACT"
+        ),
+        format!("CREATE TABLE {table}_keys (key $TEXT NOT NULL PRIMARY KEY, id $TEXT NOT NULL)$COMPACT"),
+    ];
+    statements.extend(crate::search_index::index::statements(table));
+    statements.extend(
+        indexed
+            .iter()
+            .map(|column| format!("CREATE INDEX {table}_by_{column} ON {table} ({column}, id)")),
+    );
+    statements
+}
+
+/// The migrations of the ledger, which services that share a database share.
+#[derive(Debug)]
+pub struct Ledger;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Ledger {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(LedgerTables),
+            Box::new(Places),
+            Box::new(Index),
+            Box::new(Sections),
+            Box::new(KeyedRequests),
+            Box::new(Kept),
+            Box::new(Survivors),
+            Box::new(Imports),
+            Box::new(Sequences),
+        ]
+    }
+    fn migration_table_name() -> DynIden {
+        "mingce_ledger_migrations".into_iden()
+    }
+}
+
+struct LedgerTables;
+
+impl MigrationName for LedgerTables {
+    fn name(&self) -> &'static str {
+        "m20261124_000002_ledger"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for LedgerTables {
+    /// All of the tables or none, on SQLite too: a start that is killed begins anew.
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let statements = [
+            "CREATE TABLE ledger (sequence $SEQUENCE, resource $TEXT NOT NULL, revision BIGINT NOT NULL, \
+             verb $TEXT NOT NULL, actor $TEXT NOT NULL, reason $TEXT NOT NULL, request_id $TEXT NOT NULL, \
+             create_time BIGINT NOT NULL, changed_fields $TEXT NOT NULL, message $TEXT NOT NULL, snapshot $BYTES NOT NULL)",
+            "CREATE UNIQUE INDEX ledger_by_resource ON ledger (resource, revision)",
+            "CREATE TABLE ledger_head (id BIGINT NOT NULL PRIMARY KEY, sequence BIGINT NOT NULL)",
+            "INSERT INTO ledger_head (id, sequence) VALUES (1, 0)",
+            "CREATE TABLE requests (actor $TEXT NOT NULL, request_id $TEXT NOT NULL, digest $BYTES NOT NULL, \
+             resource $TEXT NOT NULL, revision BIGINT NOT NULL, create_time BIGINT NOT NULL, \
+             PRIMARY KEY (request_id, actor))",
+            "CREATE TABLE settings (name $TEXT NOT NULL PRIMARY KEY, value $TEXT NOT NULL)",
+        ];
+        run(manager, &statements.map(str::to_owned)).await
+    }
+}
+
+/// Made the search indexes of SQLite anew, as [`Index`] does now.
+struct Places;
+
+impl MigrationName for Places {
+    fn name(&self) -> &'static str {
+        "m20261124_000004_places"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Places {
+    async fn up(&self, _manager: &SchemaManager) -> Result<(), DbErr> {
+        Ok(())
+    }
+}
+
+/// The search indexes of SQLite know rows by numbers in the order of their names, and nothing else of them. It stands with the
+/// ledger because that belongs to all.
+struct Index;
+
+impl MigrationName for Index {
+    fn name(&self) -> &'static str {
+        "m20261128_000005_index"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Index {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let connection = manager.get_connection();
+        match connection.get_database_backend() {
+            DbBackend::Postgres => Ok(()),
+            _ => crate::migration::m000005_index::renumber(connection).await,
+        }
+    }
+}
+
+/// The search indexes of PostgreSQL know in which section of the order of names a row stands.
+struct Sections;
+
+impl MigrationName for Sections {
+    fn name(&self) -> &'static str {
+        "m20261128_000006_sections"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Sections {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let connection = manager.get_connection();
+        match connection.get_database_backend() {
+            DbBackend::Postgres => crate::migration::m000006_sections::sign_all(connection).await,
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Repeated requests are known by a keyed digest. Those from before have one that whoever has the database could try; a call that is
+/// repeated over this migration is done again, or refused by what it has done.
+struct KeyedRequests;
+
+impl MigrationName for KeyedRequests {
+    fn name(&self) -> &'static str {
+        "m20261129_000007_keyed_requests"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for KeyedRequests {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        run(manager, &["DELETE FROM requests".to_owned()]).await
+    }
+}
+
+/// Entries of the ledger are neither changed nor taken out, whoever asks.
+struct Kept;
+
+impl MigrationName for Kept {
+    fn name(&self) -> &'static str {
+        "m20261129_000008_kept"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Kept {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let said = "entries of the ledger are neither changed nor deleted";
+        let on_sqlite = ["UPDATE", "DELETE"].map(|verb| {
+            format!(
+                "$SQLITE CREATE TRIGGER IF NOT EXISTS ledger_no_{} BEFORE {verb} ON ledger BEGIN SELECT RAISE(ABORT, '{said}'); END",
+                verb.to_lowercase()
+            )
+        });
+        let on_postgres = [
+            format!(
+                "$POSTGRES CREATE OR REPLACE FUNCTION ledger_kept() RETURNS trigger LANGUAGE plpgsql AS \
+                 'BEGIN RAISE EXCEPTION ''{said}''; END'"
+            ),
+            "$POSTGRES CREATE OR REPLACE TRIGGER ledger_kept BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger \
+             FOR EACH STATEMENT EXECUTE FUNCTION ledger_kept()"
+                .to_owned(),
+        ];
+        run(manager, &on_sqlite).await?;
+        run(manager, &on_postgres).await
+    }
+}
+
+/// Which record stands for another is known in one table for all collections.
+struct Survivors;
+
+impl MigrationName for Survivors {
+    fn name(&self) -> &'static str {
+        "m20261129_000009_survivors"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Survivors {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        run(manager, &crate::query::survivors::statements()).await?;
+        crate::query::survivors::gather(manager.get_connection()).await
+    }
+}
+
+/// Imports are records, and the entries of the ledger say which of them made a change. Those from before belong to none.
+struct Imports;
+
+impl MigrationName for Imports {
+    fn name(&self) -> &'static str {
+        "m20261130_000010_imports"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Imports {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        run(manager, &crate::migration::m000010_imports::statements()).await
+    }
+}
+
+/// The time of the last entry of the ledger, as the next one is later; and imports know the numbers of their last changes.
+struct Sequences;
+
+impl MigrationName for Sequences {
+    fn name(&self) -> &'static str {
+        "m20261130_000050_ledger_sequences"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Sequences {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let statements = [
+            "$POSTGRES SET LOCAL statement_timeout = 0",
+            "ALTER TABLE ledger_head ADD COLUMN time BIGINT NOT NULL DEFAULT 0",
+            "UPDATE ledger_head SET time = COALESCE((SELECT MAX(create_time) FROM ledger), 0)",
+        ];
+        run(manager, &statements.map(str::to_owned)).await?;
+        add_sequence(manager, "imports").await
+    }
+}
+
+/// Brings the tables of a migrator to this program's version. Without `migrate` only where there are none yet.
+///
+/// # Errors
+/// Where they are of another version, or were written with other search tokens.
+pub async fn prepare<M: MigratorTrait>(db: &Db, migrate: bool) -> Result<()> {
+    make::<M>(db, migrate).await?;
+    expect_text(db, crate::text::VERSION).await
+}
+
+/// Refuses a register whose search tokens and sort keys were made by a later version of [`crate::text`]; a new one notes this one.
+/// Those of an earlier one are made anew by [`crate::migration::renew`], which notes the new version.
+pub(crate) async fn expect_text(db: &Db, version: &str) -> Result<()> {
+    let look = "SELECT value FROM settings WHERE name = 'text'";
+    let noted = async || -> Result<Option<String>> {
+        let row = db.owner().query_one_raw(db.sql(look, [])).await?;
+        Ok(row.map(|row| row.try_get_by_index(0)).transpose()?)
+    };
+    if noted().await?.is_none() {
+        let note = "INSERT INTO settings (name, value) VALUES ('text', ?) ON CONFLICT (name) DO NOTHING";
+        db.owner().execute_raw(db.sql(note, [version.into()])).await?;
+    }
+    match noted().await? {
+        // What earlier versions made is made anew, collection by collection: crate::migration::renew.
+        Some(found) if found.parse::<u32>().ok() > version.parse().ok() => {
+            let said = format!(
+                "the search index was made by version {found} of the rules for texts, and this program has version {version}: use the \
+                 program that wrote it, or a newer one"
+            );
+            Err(Error::new(Class::Precondition, "INDEX_OUTDATED", said))
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn make<M: MigratorTrait>(db: &Db, migrate: bool) -> Result<()> {
+    let (mut attempt, mut waited, mut first, mut is_new) = (0, 0, None, false);
+    loop {
+        let status = M::get_migration_with_status_read_only(db.owner())
+            .await
+            .map_err(|error| {
+                if let Some(trouble) = crate::db::fault::note(&error) {
+                    return trouble.into();
+                }
+                let said = format!(
+                    "the database has tables that this version of mingce does not know ({error}): use a newer version"
+                );
+                Error::new(Class::Precondition, "SCHEMA_UNKNOWN", said)
+            })?;
+        let pending = status.iter().filter(|m| m.status() == MigrationStatus::Pending).count();
+        if pending == 0 {
+            return Ok(());
+        }
+        // Who saw none of them makes all of them, beside others who do so at this moment.
+        is_new |= pending == status.len();
+        if !is_new && !migrate {
+            if waited < 5 {
+                waited += 1;
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                continue;
+            }
+            let said = "the database is of an earlier version of mingce: stop what uses it, back it up and run `mingce migrate`";
+            return Err(Error::new(Class::Precondition, "SCHEMA_OUTDATED", said));
+        }
+        attempt += 1;
+        match M::up(db.owner(), None).await {
+            Ok(()) => return Ok(()),
+            // Another process may be making the same tables at this moment.
+            Err(error) if attempt < 10 && !crate::db::fault::is_full(&error) => {
+                first.get_or_insert(error);
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+            Err(error) if crate::db::fault::is_full(&error) => return Err(error.into()),
+            Err(error) => {
+                let why = first.unwrap_or(error);
+                return Err(Error::internal(format!("the tables cannot be made: {why}")));
+            }
+        }
+    }
+}
+
+/// Refuses a database that holds something else. Reads only.
+pub async fn recognise(db: &Db) -> Result<()> {
+    known(&tables(db).await?)
+}
+
+async fn tables(db: &Db) -> Result<Vec<String>> {
+    let text = match db.backend() {
+        DbBackend::Postgres => {
+            "SELECT table_name::text FROM information_schema.tables WHERE table_schema = current_schema()"
+        }
+        _ => "SELECT name FROM sqlite_master WHERE type = 'table'",
+    };
+    crate::db::statement::first::<String>(&db.owner().query_all_raw(db.sql(text, [])).await?)
+}
+
+pub use crate::db::inspect::recognise_file;
+
+fn known(tables: &[String]) -> Result<()> {
+    if crate::db::inspect::is_register(tables) {
+        return Ok(());
+    }
+    let said = "the database holds other tables and no register: give mingce a database of its own";
+    Err(Error::new(Class::Precondition, "DATABASE_FOREIGN", said))
+}
+
+/// Whether the register has been sealed with a master key. One without tables has not.
+pub async fn is_sealed(db: &Db) -> Result<bool> {
+    if !tables(db).await?.iter().any(|table| table == "settings") {
+        return Ok(false);
+    }
+    let row = db
+        .owner()
+        .query_one_raw(db.sql("SELECT value FROM settings WHERE name = 'vault'", []))
+        .await?;
+    Ok(row.is_some())
+}
+
+/// Notes which master key a register is sealed with, or refuses another one.
+pub async fn expect_vault(db: &Db, vault: &Vault) -> Result<()> {
+    let note = "INSERT INTO settings (name, value) VALUES ('vault', ?) ON CONFLICT (name) DO NOTHING";
+    db.owner()
+        .execute_raw(db.sql(note, [vault.fingerprint().into()]))
+        .await?;
+    let row = db
+        .owner()
+        .query_one_raw(db.sql("SELECT value FROM settings WHERE name = 'vault'", []))
+        .await?;
+    let noted: Option<String> = row.map(|r| r.try_get_by_index(0)).transpose()?;
+    if noted.as_deref() == Some(&vault.fingerprint()) {
+        return expect_sealing_key(db, vault).await;
+    }
+    let said = "the register was sealed with another master key: give the key file that belongs to it";
+    Err(Error::new(Class::Precondition, "MASTER_KEY_OTHER", said))
+}
+
+/// Whether the tables of a resource have just the columns that it declares. For tests of services.
+pub async fn differences(db: &Db, kind: &crate::model::resource::Kind) -> Result<Vec<String>> {
+    let text = format!(
+        "SELECT {} FROM {} LIMIT 0",
+        crate::write::tables::columns(kind).join(", "),
+        kind.table
+    );
+    let mut wrong = Vec::new();
+    if let Err(error) = db.read.query_all_raw(db.sql(&text, [])).await {
+        wrong.push(error.to_string());
+    }
+    let mut declared = crate::write::tables::columns(kind);
+    declared.extend(["serial", "tokens"]);
+    let text = match db.backend() {
+        DbBackend::Postgres => {
+            "SELECT column_name::text FROM information_schema.columns WHERE table_name = ? AND table_schema = current_schema()"
+        }
+        _ => "SELECT name FROM pragma_table_info(?)",
+    };
+    for column in
+        crate::db::statement::first::<String>(&db.read.query_all_raw(db.sql(text, [kind.table.into()])).await?)?
+    {
+        if !declared.contains(&column.as_str()) {
+            wrong.push(format!("{}.{column} is declared nowhere", kind.table));
+        }
+    }
+    Ok(wrong)
+}
+
+/// Notes which key seals, or refuses a file without the one that has sealed until now.
+async fn expect_sealing_key(db: &Db, vault: &Vault) -> Result<()> {
+    let look = "SELECT value FROM settings WHERE name = 'sealing_key'";
+    let row = db.owner().query_one_raw(db.sql(look, [])).await?;
+    let noted: Option<String> = row.map(|r| r.try_get_by_index(0)).transpose()?;
+    if let Some(noted) = &noted
+        && !vault.has_key(noted)
+    {
+        let said = "the key file lacks the master key that the register seals with now: it is older than the last change of \
+                    keys; give the present one";
+        return Err(Error::new(Class::Precondition, "MASTER_KEY_OTHER", said));
+    }
+    let now = vault.sealing_key();
+    if noted.as_ref() != Some(&now) {
+        let note = "INSERT INTO settings (name, value) VALUES ('sealing_key', ?) \
+                    ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+        db.owner().execute_raw(db.sql(note, [now.into()])).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,48 @@
+//! Reading a resource by an identifier instead of its name.
+
+use mingce_proto::codec::Reply;
+use mingce_proto::registry::{Identifier, View};
+
+use crate::cx::Cx;
+use crate::error::{Class, Error, Result};
+use crate::model::identifier;
+use crate::model::resource::{self, Collection, Key};
+use crate::query::read::shown;
+use crate::write::store::Store;
+
+/// How often a survivor was merged itself, at most.
+const MERGES: usize = 100;
+
+impl Store {
+    /// The record that has an identifier; where that was merged, the one that stands for it.
+    pub async fn get_by_identifier<C: Collection>(
+        &self,
+        _cx: &Cx,
+        wanted: Option<&Identifier>,
+        view: i32,
+    ) -> Result<Reply<C::Item>> {
+        let kind = &C::shape().kind;
+        let wanted = wanted.cloned().unwrap_or_default();
+        let value = identifier::canonical(&wanted.scheme, &wanted.value)
+            .map_err(|fault| Error::invalid("identifier.value", fault.reason, fault.description))?;
+        let missing = || {
+            let said = format!(
+                "no record of {} has this identifier of the scheme {}",
+                kind.collection, wanted.scheme
+            );
+            Error::new(Class::NotFound, "IDENTIFIER_NOT_FOUND", said.clone()).at("identifier", said)
+        };
+        let key = Key::identifier(&wanted.scheme, &value, "identifier").stored(None)?;
+        let text = format!("SELECT k.id FROM {}_keys k WHERE k.key = ?", kind.table);
+        let found = sea_orm::ConnectionTrait::query_one_raw(self.db.one(), self.db.sql(&text, [key.into()])).await?;
+        let mut id: String = found.ok_or_else(missing)?.try_get_by_index(0)?;
+        for _ in 0..MERGES {
+            let body = self.reads.one(kind, &id).await?.ok_or_else(missing)?;
+            match kind.id(&resource::head(&body)?.survivor) {
+                Some(survivor) => id = survivor.to_owned(),
+                None => return Ok(Reply::Encoded(shown(kind, body, view, View::Full)?)),
+            }
+        }
+        Err(Error::internal("duplicates lead in a circle"))
+    }
+}

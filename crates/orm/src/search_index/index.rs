@@ -1,0 +1,182 @@
+//! The search index of a collection: tokens of names, in the full-text index that the database has (docs/adr/0011).
+//!
+//! SQLite keeps them in an FTS5 table without contents, with numbers of rows in the order of names ([`crate::search_index::places`]); PostgreSQL in a
+//! column of the resource's own row with a GIN index, those of names by sections of their order ([`crate::search_index::sections`]). Neither cuts words or knows a language: what a token is says
+//! [`crate::text`], the same for both.
+
+use std::collections::BTreeMap;
+
+use sea_orm::sea_query::Value;
+use sea_orm::{DbBackend, DbErr};
+
+use crate::db::statement::{Put, Step, sql};
+use crate::model::resource::{Row, RowChange};
+use crate::search_index::places::{SERIALS, first_of};
+use crate::text::{Query, Term, whole_name};
+
+/// The statements that make the index of a table, in the words of [`crate::migration::schema::run`].
+pub(crate) fn statements(table: &str) -> [String; 2] {
+    [
+        format!("$SQLITE {}", on_sqlite(table)),
+        format!("$POSTGRES {}", on_postgres(table)),
+    ]
+}
+
+/// The one for SQLite.
+pub(crate) fn on_sqlite(table: &str) -> String {
+    format!(
+        "CREATE VIRTUAL TABLE {table}_search USING fts5(tokens, content='', columnsize=0, detail=none, tokenize='ascii')"
+    )
+}
+
+/// The one for PostgreSQL.
+pub(crate) fn on_postgres(table: &str) -> String {
+    format!("CREATE INDEX {table}_by_token ON {table} USING gin (tokens)")
+}
+
+/// The condition that a row of `t` has all of some terms that are no parts of names, and its value.
+pub(crate) fn has_all(backend: DbBackend, table: &str, terms: &[Term]) -> (String, Value) {
+    let condition = match backend {
+        DbBackend::Postgres => "t.tokens @@ CAST(? AS tsquery)".to_owned(),
+        _ => format!("t.serial IN (SELECT rowid & {SERIALS} FROM {table}_search WHERE {table}_search MATCH ?)"),
+    };
+    (condition, expression(backend, terms).into())
+}
+
+/// The condition that a row of `t` has a whole name, and its value.
+pub(crate) fn has_name(backend: DbBackend, table: &str, name: &str) -> (String, Value) {
+    let term = Term {
+        text: whole_name(name),
+        prefix: false,
+        or: Vec::new(),
+    };
+    has_all(backend, table, &[term])
+}
+
+/// How the database is asked for rows that have all terms.
+pub(crate) fn expression(backend: DbBackend, terms: &[Term]) -> String {
+    let (one, and, or): (fn(&str, bool) -> String, &str, &str) = match backend {
+        DbBackend::Postgres => (
+            |text, prefix| {
+                let quoted = text.replace('\\', "\\\\").replace('\'', "''");
+                format!("'{quoted}'{}", if prefix { ":*" } else { "" })
+            },
+            " & ",
+            " | ",
+        ),
+        _ => (
+            |text, prefix| {
+                let quoted = text.replace('"', "\"\"");
+                format!("\"{quoted}\"{}", if prefix { " *" } else { "" })
+            },
+            " AND ",
+            " OR ",
+        ),
+    };
+    let text = |term: &Term| {
+        let own = one(&term.text, term.prefix);
+        if term.or.is_empty() {
+            return own;
+        }
+        let others = term.or.iter().map(|other| one(other, false));
+        format!("({})", std::iter::once(own).chain(others).collect::<Vec<_>>().join(or))
+    };
+    let terms: Vec<String> = terms.iter().map(text).collect();
+    terms.join(and)
+}
+
+/// The term of rows of which a query is a whole name.
+pub(crate) fn whole(backend: DbBackend, query: &Query) -> String {
+    let term = Term {
+        text: whole_name(query.whole()),
+        prefix: false,
+        or: Vec::new(),
+    };
+    expression(backend, &[term])
+}
+
+/// Brings the index of SQLite up to what rows have become. On PostgreSQL tokens are a column like others.
+pub(crate) fn write(backend: DbBackend, table: &str, rows: &[RowChange], put: &mut Put<'_>) -> Result<(), DbErr> {
+    if backend == DbBackend::Postgres {
+        return Ok(());
+    }
+    let (mut gone, mut new) = (BTreeMap::new(), BTreeMap::new());
+    for (before, after) in rows {
+        let same = |before: &Row| before.tokens == after.tokens && before.place == after.place;
+        if before.as_ref().is_some_and(same) {
+            continue;
+        }
+        let lists = [(before.as_ref(), &mut gone), (Some(after.as_ref()), &mut new)];
+        for (row, list) in lists {
+            let row = row.filter(|row| !row.tokens.is_empty());
+            list.extend(row.map(|row| (known_as(row), row.tokens.as_str())));
+        }
+    }
+    // The index keeps no texts: what goes is said once more.
+    let lists = [
+        (
+            gone,
+            format!("({table}_search, rowid, tokens) SELECT 'delete', "),
+            "once held",
+        ),
+        (new, "(rowid, tokens) SELECT ".to_owned(), "now holds"),
+    ];
+    for (rows, into, holds) in lists {
+        if rows.is_empty() {
+            continue;
+        }
+        // In one statement and in the order of the numbers, because FTS5 writes out what it has gathered before each
+        // statement, and where numbers run back.
+        let text = format!(
+            "INSERT INTO {table}_search {into}CAST(substr(r.key, 1, {DIGITS}) AS INTEGER) | t.serial, r.value FROM json_each(?) r \
+             CROSS JOIN {table} t ON t.id = substr(r.key, {DIGITS} + 1) AND t.serial <= {SERIALS}"
+        );
+        let wrong = format!(
+            "the search index {holds} other rows than {table}, or {table} has more than SQLite's index can: use PostgreSQL"
+        );
+        put(Step {
+            statement: sql(backend, &text, [as_json(&rows)?.into()]),
+            expects: Some((rows.len() as u64, wrong)),
+        });
+    }
+    Ok(())
+}
+
+/// The first number of the place of a row, in so many digits, and its id: in the order of the numbers.
+fn known_as(row: &Row) -> String {
+    format!("{:0DIGITS$}{}", first_of(row.place), row.id)
+}
+
+/// The digits of the largest number.
+const DIGITS: usize = 19;
+
+fn as_json(value: &impl serde::Serialize) -> Result<String, DbErr> {
+    serde_json::to_string(value).map_err(|error| DbErr::Custom(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terms_are_quoted_for_the_database() {
+        let terms = [
+            Term {
+                text: "张\"'\\".into(),
+                prefix: false,
+                or: Vec::new(),
+            },
+            Term {
+                text: "san".into(),
+                prefix: true,
+                or: Vec::new(),
+            },
+        ];
+        let value = |backend| match has_all(backend, "talents", &terms).1 {
+            Value::String(Some(text)) => text,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(value(DbBackend::Sqlite), "\"张\"\"'\\\" AND \"san\" *");
+        assert_eq!(value(DbBackend::Postgres), "'张\"''\\\\' & 'san':*");
+    }
+}

@@ -1,0 +1,558 @@
+//! Rows of an import: each is matched to a record, or makes one, or is refused, alone.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use mingce_proto::Headed;
+use mingce_proto::registry::RecordStatus;
+use mingce_proto::registry::row_outcome::Holder;
+use prost::Message;
+
+use crate::cx::Cx;
+use crate::error::{Class, Error, Result, Violation};
+use crate::model::resource::{self, Collection, Fit};
+use crate::model::revision::Stamp;
+use crate::model::rules::{check, expect_no_cycle};
+use crate::model::vault::Vault;
+use crate::model::wire;
+use crate::text;
+use crate::write::answer::{Answer, Outcome};
+use crate::write::asks::Ask;
+use crate::write::draft::{Draft, StoredKey, stored_keys};
+use crate::write::seen::{Turn, Verdict};
+use crate::write::store::{Mask, Store, expect_active, refused, settled, with_nul};
+use crate::write::work::Work;
+use crate::write::writer::{Edit, Planned};
+
+/// What a row of an import sets: the fields that the source speaks of, or without any those that are set.
+/// `encoded` is the resource of the row.
+pub fn mask<C: Collection>(paths: &[String], encoded: &[u8]) -> Result<Mask> {
+    // An empty cell does not destroy what is sealed.
+    Mask::parse_for::<C>(paths, encoded)?.without_unset_private_of::<C>(encoded)
+}
+
+/// The edit that a row of an import is. What it needs of the register is asked for beforehand, and what it makes where
+/// the register has no such record is drafted. `stamp` says of which import it is.
+///
+/// # Errors
+/// Where a key cannot be made.
+pub fn row<C: Collection>(
+    store: &Store,
+    cx: &Cx,
+    stamp: Stamp,
+    mask: Mask,
+    resource: C::Item,
+    turn: Turn,
+) -> Result<Planned> {
+    let (cx, vault) = (cx.clone(), store.vault.clone());
+    // What was given may have come to nothing meanwhile.
+    let mask = mask.without_unset_private::<C>(&resource)?;
+    let (kind, mut canonical) = (&C::shape().kind, resource);
+    let is_named = kind.id(canonical.head().name).is_some();
+    // Of a row that names a record it is looked at what it makes of that.
+    let mut wrong = if is_named { Vec::new() } else { check(&canonical, "") };
+    // Keys are compared in their canonical form. What else is wrong is said when it is clear what the row makes.
+    let problems = C::settle(&mut canonical);
+    let said = canonical.encode_to_vec();
+    wrong.extend(with_nul::<C>(&said));
+    if wrong.is_empty() {
+        wrong.clone_from(&problems);
+    }
+    let name = canonical.head().name;
+    let mut asks = Vec::new();
+    let title = Some(C::title(&canonical)).filter(|title| C::BY_NAME && !title.trim().is_empty());
+    let title = title.map(text::fold);
+    let keys = stored_keys::<C>(&canonical, vault.as_deref())?;
+    let has_none = keys.iter().all(|stored| stored.key.claim);
+    let is_nameless = C::BY_NAME && name.is_empty() && has_none;
+    let is_bare = !C::BY_NAME && !C::is_sought(&canonical) && has_none;
+    // It can be known by its keys and its name alone, and may be made by them.
+    let is_plain = name.is_empty() && !is_bare;
+    let meant = kind.id(name).or(turn.meant().map(|(id, _)| id));
+    if let Some(id) = meant {
+        asks.push(Ask::Row(kind, id.to_owned()));
+    } else {
+        for key in keys.iter() {
+            asks.push(Ask::Key(kind, key.stored.clone()));
+        }
+        if let Some(title) = &title {
+            asks.push(Ask::Name(kind, title.clone()));
+        }
+    }
+    // Where the record is likely to be there, it is not drafted before that is clear: that takes as much as all the rest.
+    let is_drafted = meant.is_none() && !turn.is_likely_known();
+    let ahead = is_drafted.then(|| {
+        let row = (&canonical, said.as_slice(), &keys);
+        draft::<C>((&cx, &stamp), row, &wrong, &turn, vault.as_deref())
+    });
+    let edit: Edit = Box::new(move |work| {
+        let made = |work: &mut Work, answer: Answer| {
+            let by_name = title.as_deref().filter(|_| is_nameless);
+            let answer = kept::<C>(&turn, work, answer, &said, ("", by_name))?;
+            if work.is_dry_run() && !work.is_waiting() && turn.is_made(kind, &keys, &said)? {
+                work.forget();
+                return Ok(Answer {
+                    outcome: Outcome::Unchanged,
+                    name: String::new(),
+                    ..answer
+                });
+            }
+            Ok(answer)
+        };
+        if let (Some(Ok(draft)), true) = (&ahead, is_plain)
+            && let Some(answer) = work.make_if_unknown(draft, title.as_deref())?
+        {
+            C::may_stand(work, None, &canonical)?;
+            return made(work, answer);
+        }
+        let found = match meant_before::<C>(work, &turn)? {
+            Some((record, way)) => Found::One(Box::new(record), way),
+            None => find::<C>(work, &canonical)?,
+        };
+        if let Found::Several(records) = &found {
+            turn.doubt::<C>(work, &said, title.as_deref(), records, Verdict::Several)?;
+            let mut holders = Vec::new();
+            for name in records.iter().take(MOST_HOLDERS) {
+                holders.push(holder_of::<C>(&work.require::<C>(name)?)?);
+            }
+            return Err(several(records, C::SINGULAR).held_by(holders));
+        }
+        let Found::One(stored, way) = found else {
+            if problems.is_empty() && is_bare {
+                // What is undecided has no number yet, whatever the row says.
+                C::may_write(None, &canonical)?;
+                let said = "the row has nothing by which it can be told from others when it is loaded again: give an identifier";
+                return Err(Error::invalid(C::SINGULAR, "IDENTIFIER_MISSING", said));
+            }
+            let draft = match &ahead {
+                Some(drafted) => drafted.clone()?,
+                None => {
+                    let row = (&canonical, said.as_slice(), &keys);
+                    draft::<C>((&cx, &stamp), row, &wrong, &turn, vault.as_deref())?
+                }
+            };
+            let answer = work.make(&draft)?;
+            C::may_stand(work, None, &canonical)?;
+            return made(work, answer);
+        };
+        let name = stored.head().name.to_owned();
+        let called = C::title(&stored).to_owned();
+        let answer = match place::<C>(work, &cx, &stamp, &mask, &canonical, (*stored, way)) {
+            Err(error) if error.reason() == "RECORDS_DISAGREE" => {
+                turn.doubt::<C>(work, &said, None, &[name], Verdict::Contradicts)?;
+                return Err(error);
+            }
+            // An earlier row of the run decided it: the two disagree with each other.
+            Err(error) if error.reason() == "FIELD_DECIDED" => {
+                turn.expect_once(&name, &said, &called)?;
+                return Err(error);
+            }
+            answer => answer?,
+        };
+        if way == Way::Merge {
+            return Ok(answer);
+        }
+        let by_name = title.as_deref().filter(|_| is_nameless || way == Way::Name);
+        kept::<C>(&turn, work, answer, &said, (&called, by_name))
+    });
+    Ok(Planned { edit, asks })
+}
+
+/// What a row makes where it means no record: its settled resource, that encoded, and its keys. `wrong` is what is wrong with it.
+fn draft<C: Collection>(
+    (cx, stamp): (&Cx, &Stamp),
+    (item, encoded, keys): (&C::Item, &[u8], &Arc<[StoredKey]>),
+    wrong: &[Violation],
+    turn: &Turn,
+    vault: Option<&Vault>,
+) -> Result<Arc<Draft>> {
+    if !wrong.is_empty() {
+        return Err(refused::<C>(wrong.to_vec()));
+    }
+    if C::shape().kind.id(item.head().name).is_some() {
+        // A record of another register is named: that was not looked at before it was clear that there is none here.
+        let wrong = check(item, "");
+        if !wrong.is_empty() {
+            return Err(refused::<C>(wrong));
+        }
+    }
+    C::may_write(None, item)?;
+    let item = (item, encoded, Arc::clone(keys));
+    Draft::of_encoded::<C>(cx, stamp, item, turn.id(cx.now), vault).map(Arc::new)
+}
+
+/// The active record that the row meant when the same file was loaded before.
+fn meant_before<C: Collection>(work: &mut Work, turn: &Turn) -> Result<Option<(C::Item, Way)>> {
+    let Some((id, stands)) = turn.meant() else {
+        return Ok(None);
+    };
+    let way = if stands { Way::Before } else { Way::Name };
+    let record = work.get::<C>(id)?;
+    let is_active = |record: &C::Item| Ok::<_, Error>(record.head().record_status() == RecordStatus::Active);
+    Ok(match record {
+        Some(record) if is_active(&record)? => Some((record, way)),
+        _ => None,
+    })
+}
+
+/// Notes what a row means, or refuses it where the run said otherwise before: of this record, or of one that an earlier row means.
+/// `called` is what the record is called so far, `by_name` the folded name of a row that is known by it alone.
+fn kept<C: Collection>(
+    turn: &Turn,
+    work: &mut Work,
+    answer: Answer,
+    said: &[u8],
+    (called, by_name): (&str, Option<&str>),
+) -> Result<Answer> {
+    let answer = turn.keep(work, answer, said, called);
+    if let Some(title) = by_name {
+        // Also where it is refused: it means the record all the same.
+        let name = answer.as_ref().map_or("", |answer| answer.name.as_str());
+        turn.known_by_name::<C>(said, title, name)?;
+    }
+    let answer = answer?;
+    if answer.outcome != Outcome::Unchanged {
+        turn.expect_steady::<C>(work, &answer, said)?;
+    }
+    turn.expect_not_refused(&answer, C::COLLECTION)?;
+    Ok(answer)
+}
+
+/// What an earlier row means now, as it did when it had its turn.
+pub(crate) fn verdict<C: Collection>(work: &mut Work, row: &C::Item) -> Result<(Verdict, String)> {
+    Ok(match find::<C>(work, row)? {
+        Found::None => (Verdict::Nothing, String::new()),
+        Found::Several(_) => (Verdict::Several, String::new()),
+        Found::One(stored, way) => {
+            let name = stored.head().name.to_owned();
+            match way {
+                Way::Key { by_own } if C::contradicts(row, &stored, by_own).is_some() => (Verdict::Contradicts, name),
+                _ => (Verdict::Means, name),
+            }
+        }
+    })
+}
+
+/// Changes the record that a row means.
+fn place<C: Collection>(
+    work: &mut Work,
+    cx: &Cx,
+    stamp: &Stamp,
+    mask: &Mask,
+    row: &C::Item,
+    (stored, way): (C::Item, Way),
+) -> Result<Answer> {
+    if matches!(way, Way::Merge | Way::Before) {
+        // The source still lists a record that a clerk has merged: the decision stands. Or nothing has changed since it was loaded.
+        return work.update::<C>(cx, stamp, &stored);
+    }
+    let own = own::<C>(work, &stored, row, mask)?;
+    let (row, mut mask) = own
+        .as_ref()
+        .map_or((row, mask.clone()), |(row, mask)| (row, mask.clone()));
+    if let Some(problem) = mask.may_set::<C>(&stored, row)? {
+        mask = mask.without::<C>(&problem.field);
+    }
+    let base = work.base_of::<C>(&stored, mask.has_private::<C>())?;
+    let head = stored.head();
+    if let Way::Key { by_own } = way
+        && let Some(wrong) = C::contradicts(row, &base, by_own)
+    {
+        let holder = head.name;
+        let said = format!(
+            "the row shares an identifier with {holder}, and {}: mend the row, or say in it that it means {holder}",
+            wrong.description
+        );
+        let error = Error::new(Class::Invalid, wrong.reason, said.clone());
+        return Err(error
+            .at(format!("{}.{}", C::SINGULAR, wrong.field), said)
+            .held_by(vec![holder_of::<C>(&stored)?])
+            .about(C::COLLECTION, holder));
+    }
+    // One with identifiers is found by them the next time, and what it is called then it is called now.
+    let is_nameless = way == Way::Name && C::keys(row).iter().all(|key| key.claim);
+    let merge = |mask: &Mask, base: &C::Item| {
+        let mut merged = mask.apply::<C>(base, row)?;
+        if is_nameless {
+            // Another spelling, or another of its names, does not rename what it was found by.
+            C::retitle(&mut merged, C::title(&stored));
+        }
+        C::keep(&mut merged, &stored);
+        let mut merged = settled::<C>(&merged)?;
+        C::steady(&mut merged, &stored);
+        Ok::<_, Error>(merged)
+    };
+    let mut merged = merge(&mask, &base)?;
+    let mut kept = Vec::new();
+    if mask.keeps_edits() {
+        let sealed = mask.sets_private::<C>(row)?;
+        let fields = changed_fields::<C>(&stored, &merged, &sealed)?;
+        kept = work.edited(&head.name, &fields)?;
+        if !kept.is_empty() {
+            mask = mask.without_all::<C>(&kept);
+            let base = work.base_of::<C>(&stored, mask.has_private::<C>())?;
+            merged = merge(&mask, &base)?;
+        }
+    }
+    if merged != stored {
+        C::may_import(row, &stored)?;
+    }
+    C::may_write(Some(&stored), &merged)?;
+    let mut answer = work.update::<C>(cx, stamp, &merged)?;
+    answer.kept = kept;
+    // What has just been made cannot be where a circle closes.
+    if answer.outcome == Outcome::Updated {
+        C::may_stand(work, Some(&stored), &merged)?;
+        expect_no_cycle(work, C::chains(), &stored, &merged)?;
+    }
+    let etag = row.head().etag;
+    if way == Way::Told && answer.outcome == Outcome::Updated && !etag.is_empty() && etag != head.etag {
+        let said = format!(
+            "{} is at {}, and the row is of {etag}: somebody changed the record since; take the row out of a newer export",
+            head.name, head.etag
+        );
+        let error = Error::new(Class::Precondition, "ETAG_MISMATCH", said.clone());
+        return Err(error
+            .at(format!("{}.etag", C::SINGULAR), said)
+            .about(C::COLLECTION, head.name));
+    }
+    Ok(answer)
+}
+
+/// The fields that a row would change and may set; of sealed ones all that it gives, since nobody is told whether they are others.
+fn changed_fields<C: Collection>(stored: &C::Item, merged: &C::Item, sealed: &[String]) -> Result<Vec<String>> {
+    let kind = &C::shape().kind;
+    let changed = wire::changed(&stored.encode_to_vec(), &merged.encode_to_vec())?;
+    let mut fields: Vec<String> = changed
+        .into_iter()
+        .filter(|number| kind.is_writable(*number) && !kind.private.contains(number))
+        .map(|number| kind.field(number).to_owned())
+        .collect();
+    fields.extend_from_slice(sealed);
+    Ok(fields)
+}
+
+/// The row without what its record's duplicates hold: their keys stay with them, and lead to the record all the same.
+/// None where they hold nothing of it.
+fn own<C: Collection>(
+    work: &mut Work,
+    stored: &C::Item,
+    row: &C::Item,
+    mask: &Mask,
+) -> Result<Option<(C::Item, Mask)>> {
+    let (kind, name) = (&C::shape().kind, stored.head().name);
+    let mut theirs = Vec::new();
+    for key in C::keys(row) {
+        if (key.private || key.space.starts_with("identifiers/"))
+            && let Some(owner) = work.owner::<C>(&key)?
+            && kind.id(name) != Some(owner.as_str())
+            && let Some(survivor) = work.survivor::<C>(&owner)?
+            && survivor.head().name == name
+        {
+            theirs.push(key.field);
+        }
+    }
+    if theirs.is_empty() {
+        return Ok(None);
+    }
+    let places = RefCell::new(BTreeMap::<u32, usize>::new());
+    let kept = wire::only(&row.encode_to_vec(), |number| {
+        let mut places = places.borrow_mut();
+        let place = places.entry(number).or_default();
+        let (field, item) = (kind.field(number), format!("[{place}]"));
+        *place += 1;
+        let holds = |at: &String| {
+            at.strip_prefix(field)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(&item))
+        };
+        !theirs.iter().any(holds)
+    })?;
+    let row = resource::decode::<C>(&kept)?;
+    let mask = mask.clone().without_unset_private::<C>(&row)?;
+    Ok(Some((row, mask)))
+}
+
+/// The stored record that a resource on its way in speaks of, whatever became of it: the one that it names; for a row of an
+/// import (`by_key`) else the one that it means. `None` too where that is not clear, which is said when the row is written.
+pub fn meant<C: Collection>(work: &mut Work, resource: &C::Item, by_key: bool) -> Result<Option<C::Item>> {
+    let name = resource.head().name.to_owned();
+    if let Some(id) = C::shape().kind.id(&name)
+        && let Some(named) = work.get::<C>(id)?
+    {
+        return Ok(Some(named));
+    }
+    if !by_key {
+        return Ok(None);
+    }
+    let mut canonical = resource.clone();
+    C::settle(&mut canonical);
+    Ok(match find::<C>(work, &canonical) {
+        Ok(Found::One(stored, _)) => Some(*stored),
+        _ => None,
+    })
+}
+
+/// How a row was found to mean a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// By its resource name.
+    Told,
+    /// By a key; one of them of a sort that a subject has alone and keeps.
+    Key { by_own: bool },
+    /// By a name.
+    Name,
+    /// By what only leads there through a merge.
+    Merge,
+    /// The same row of the same file meant it, and nothing has changed since.
+    Before,
+}
+
+/// What a row means.
+enum Found<T> {
+    None,
+    One(Box<T>, Way),
+    /// More than one record: their names.
+    Several(Vec<String>),
+}
+
+/// Why a row that means several records is refused.
+fn several(records: &[String], singular: &str) -> Error {
+    let (one, other) = (
+        records.first().map_or("", String::as_str),
+        records.get(1).map_or("", String::as_str),
+    );
+    let said = format!(
+        "the row means {one} by one of its identifiers or names and {other} by another: merge them or mend the row"
+    );
+    Error::new(Class::Invalid, "RECORDS_DISAGREE", said).at(singular, "means more than one record")
+}
+
+/// The active record that a row means, and how.
+fn find<C: Collection>(work: &mut Work, row: &C::Item) -> Result<Found<C::Item>> {
+    let kind = &C::shape().kind;
+    let name = row.head().name.to_owned();
+    if !name.is_empty() {
+        let id = kind.expect(&name, &format!("{}.name", C::SINGULAR))?;
+        // Records are never deleted: a name that is not there is of another register, and the row is matched without it.
+        if let Some(named) = work.get::<C>(id)? {
+            if named.head().name != name {
+                return Err(Error::not_found(kind.collection, &name));
+            }
+            let found = active::<C>(work, named)?;
+            let way = if found.head().name == name {
+                Way::Told
+            } else {
+                Way::Merge
+            };
+            return Ok(Found::One(Box::new(found), way));
+        }
+    }
+    // Looked up also where a key says enough: imports that touch one name then go one after the other on PostgreSQL, and
+    // none renames a record to what another has just found to be free.
+    let title = C::title(row);
+    let named = if C::BY_NAME && !title.trim().is_empty() {
+        work.named::<C>(title)?
+    } else {
+        Vec::new()
+    };
+    let (mut found, mut merged_away, mut by_own) = (BTreeMap::new(), true, false);
+    for key in C::keys(row).into_iter().filter(|key| !key.claim) {
+        if let Some(id) = work.owner::<C>(&key)?
+            && let Some(holder) = work.survivor::<C>(&id)?
+        {
+            let name = holder.head().name.to_owned();
+            merged_away &= kind.id(&name) != Some(id.as_str());
+            by_own |= key.is_own();
+            found.insert(name, holder);
+        }
+    }
+    let mut way = if merged_away { Way::Merge } else { Way::Key { by_own } };
+    if found.is_empty() && !named.is_empty() {
+        way = Way::Name;
+        for namesake in among::<C>(work, named, |work, found| C::is_same(work, row, found))? {
+            found.insert(namesake.head().name.to_owned(), namesake);
+        }
+    }
+    if found.len() > 1 {
+        return Ok(Found::Several(found.into_keys().collect()));
+    }
+    let Some((_, found)) = found.pop_first() else {
+        return Ok(Found::None);
+    };
+    expect_active::<C>(&found)?;
+    Ok(Found::One(Box::new(found), way))
+}
+
+/// How many records a problem names.
+pub const MOST_HOLDERS: usize = 5;
+
+/// A record that a problem is about.
+///
+/// # Errors
+/// Where the record does not read back.
+pub fn holder_of<C: Collection>(item: &C::Item) -> Result<Holder> {
+    Ok(Holder {
+        name: item.head().name.to_owned(),
+        display_name: C::title(item).to_owned(),
+    })
+}
+
+/// The active records that a whole name means, as `fits` says: those that bear it now come before those that bore it.
+///
+/// # Errors
+/// Where something has to be loaded first.
+pub fn called<C: Collection>(
+    work: &mut Work,
+    name: &str,
+    fits: impl FnMut(&mut Work, &C::Item) -> Result<Fit>,
+) -> Result<Vec<C::Item>> {
+    let ids = work.named::<C>(name)?;
+    among::<C>(work, ids, fits)
+}
+
+fn among<C: Collection>(
+    work: &mut Work,
+    ids: Vec<String>,
+    mut fits: impl FnMut(&mut Work, &C::Item) -> Result<Fit>,
+) -> Result<Vec<C::Item>> {
+    let (mut found, mut best, mut seen) = (Vec::new(), Fit::No, BTreeSet::new());
+    let mut waits = None;
+    for id in ids {
+        // To the end, so that all that has to be loaded is asked for at once.
+        let survivor = match work.survivor::<C>(&id) {
+            Ok(survivor) => survivor,
+            Err(error) => {
+                waits = Some(error);
+                continue;
+            }
+        };
+        let Some(candidate) = survivor else { continue };
+        let head = candidate.head();
+        if head.record_status() != RecordStatus::Active || !seen.insert(head.name.to_owned()) {
+            continue;
+        }
+        let fit = match fits(work, &candidate) {
+            Ok(fit) => fit,
+            Err(error) => {
+                waits = Some(error);
+                continue;
+            }
+        };
+        if fit > best {
+            (found, best) = (Vec::new(), fit);
+        }
+        if fit == best && fit != Fit::No {
+            found.push(candidate);
+        }
+    }
+    waits.map_or(Ok(found), Err)
+}
+
+fn active<C: Collection>(work: &mut Work, found: C::Item) -> Result<C::Item> {
+    let head = found.head();
+    let id = C::shape().kind.expect(&head.name, "name")?;
+    let found = work.survivor::<C>(id)?.unwrap_or(found);
+    expect_active::<C>(&found)?;
+    Ok(found)
+}

@@ -1,0 +1,460 @@
+//! Imports as records: what each did, who sent it, and how much of it was taken back. docs/adr/0031-imports.md
+//!
+//! The services that write what rows say, and what rows name, find the record by its run; each database has one of a run.
+
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
+use mingce_proto::registry::{Import, ImportCounts, ImportSettings, ImportState};
+use sea_orm::{ConnectionTrait, DbBackend};
+
+use crate::Column;
+use crate::cx::Cx;
+use crate::db::statement::{Put, first, insert_values};
+use crate::error::{Class, Error, Result, Violation};
+use crate::id::Id;
+use crate::model::names::enum_values;
+use crate::model::resource::{Cell, Collection, Field, Key, Shape};
+use crate::model::revision::{Stamp, micros, timestamp};
+use crate::query::read::List;
+use crate::write::answer::Answer;
+use crate::write::earlier::{self, DecidedRow};
+use crate::write::seen::{Fresh, Seen};
+use crate::write::store::Store;
+use crate::write::work::Work;
+use crate::write::writer::Edit;
+
+/// The collection.
+#[derive(Debug)]
+pub enum Imports {}
+
+impl Collection for Imports {
+    type Item = Import;
+    const MESSAGE: &'static str = "mingce.registry.v1.Import";
+    const COLLECTION: &'static str = mingce_proto::collections::IMPORTS;
+    const TABLE: &'static str = "imports";
+    const SINGULAR: &'static str = "import";
+    const DEFAULT_ORDER: &'static str = "create_time desc";
+
+    fn shape() -> &'static Shape<Self> {
+        static SHAPE: LazyLock<Shape<Imports>> = LazyLock::new(|| {
+            let states = enum_values("mingce.registry.v1.ImportState");
+            Shape::new(vec![
+                Field {
+                    column: Column::text("source"),
+                    get: |i| i.source.as_str().into(),
+                },
+                Field {
+                    column: Column::text("run"),
+                    get: |i| i.run.as_str().into(),
+                },
+                Field {
+                    column: Column::text("mapping").dimension(),
+                    get: |i| i.mapping.as_str().into(),
+                },
+                Field {
+                    column: Column::text("source_sha256"),
+                    get: |i| i.source_sha256.as_str().into(),
+                },
+                Field {
+                    column: Column::text("actor").dimension(),
+                    get: |i| i.actor.as_str().into(),
+                },
+                Field {
+                    column: Column::one_of("state", states).dimension(),
+                    get: |i| i.state.into(),
+                },
+                Field {
+                    column: Column::time("end_time"),
+                    get: |i| i.end_time.as_ref().map_or(0, micros).into(),
+                },
+                Field {
+                    column: Column::text("collections").many().dimension(),
+                    get: |i| Cell::many(i.counts.iter().map(|c| c.collection.as_str())),
+                },
+            ])
+        });
+        &SHAPE
+    }
+
+    fn title(item: &Import) -> &str {
+        &item.source
+    }
+
+    fn keys(item: &Import) -> Vec<Key> {
+        vec![run_key(&item.run)]
+    }
+
+    fn settle(_item: &mut Import) -> Vec<Violation> {
+        Vec::new()
+    }
+}
+
+fn run_key(run: &str) -> Key {
+    Key::new("run", run, "run")
+}
+
+/// The id in the resource name of an import.
+pub fn id_of(name: &str) -> &str {
+    Imports::shape().kind.id(name).unwrap_or_default()
+}
+
+/// How a call of an import ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// By itself.
+    Done,
+    /// Its caller left, or the server ends.
+    Interrupted,
+    /// With an error of this reason.
+    Failed(&'static str),
+}
+
+/// What is noted of a call of an import.
+#[derive(Debug, Clone, Default)]
+pub struct Noted {
+    /// What it did in its collection since it was noted last.
+    pub counts: ImportCounts,
+    /// What its rows meant, where further calls may go on.
+    pub seen: Option<Arc<Mutex<Seen>>>,
+    /// Which part its rows are of.
+    pub part: i32,
+    /// What it decided of rows since.
+    pub decided: Vec<DecidedRow>,
+}
+
+/// What the rows of a part of an import meant in one of its calls, for the further ones.
+#[derive(Debug)]
+pub(crate) struct SeenNote {
+    import: String,
+    collection: String,
+    part: i32,
+    note: String,
+    time: i64,
+    seen: Vec<u8>,
+    decided: Vec<u8>,
+    /// The rows of which something was decided.
+    rows: (i64, i64),
+}
+
+/// Writes what rows meant.
+pub(crate) fn write_seen(backend: DbBackend, notes: &[Arc<SeenNote>], put: &mut Put<'_>) {
+    let columns = [
+        "import",
+        "collection",
+        "part",
+        "note",
+        "create_time",
+        "seen",
+        "decided",
+        "first_row",
+        "last_row",
+    ];
+    let rows = notes.iter().map(|note| {
+        vec![
+            note.import.as_str().into(),
+            note.collection.as_str().into(),
+            i64::from(note.part).into(),
+            note.note.as_str().into(),
+            note.time.into(),
+            note.seen.clone().into(),
+            note.decided.clone().into(),
+            note.rows.0.into(),
+            note.rows.1.into(),
+        ]
+    });
+    insert_values(backend, "import_seen", &columns, "", rows, put);
+}
+
+/// The counts of a collection, made where there are none.
+fn counts_of<'a>(import: &'a mut Import, collection: &str) -> Result<&'a mut ImportCounts> {
+    let place = import.counts.iter().position(|counts| counts.collection == collection);
+    let place = place.unwrap_or_else(|| {
+        import.counts.push(ImportCounts {
+            collection: collection.to_owned(),
+            ..ImportCounts::default()
+        });
+        import.counts.len() - 1
+    });
+    import
+        .counts
+        .get_mut(place)
+        .ok_or_else(|| Error::internal("counts that were just made are not there"))
+}
+
+fn add(import: &mut Import, more: &ImportCounts) -> Result<()> {
+    let counts = counts_of(import, &more.collection)?;
+    counts.created += more.created;
+    counts.updated += more.updated;
+    counts.unchanged += more.unchanged;
+    // A row that is taken later is not refused any more; nobody can say so of more rows than there were.
+    counts.refused = counts.refused.saturating_add(more.refused).max(0);
+    counts.created_references += more.created_references;
+    Ok(())
+}
+
+/// Whether an undo of it has begun.
+pub(crate) fn is_undone(import: &Import) -> bool {
+    matches!(import.state(), ImportState::Undone | ImportState::PartlyUndone)
+}
+
+fn expect_not_undone(import: &Import) -> Result<()> {
+    if !is_undone(import) {
+        return Ok(());
+    }
+    let said = format!(
+        "{} was taken back, and takes no more rows: give them a run of their own",
+        import.name
+    );
+    Err(Error::new(Class::Precondition, "IMPORT_UNDONE", said).about(Imports::COLLECTION, import.name.clone()))
+}
+
+/// The import of a run, or a new one.
+fn of_run(work: &mut Work, run: &str) -> Result<Option<Import>> {
+    match work.owner::<Imports>(&run_key(run))? {
+        Some(id) => work.get::<Imports>(&id),
+        None => Ok(None),
+    }
+}
+
+fn new(cx: &Cx, run: &str, source: &str) -> Import {
+    Import {
+        source: source.to_owned(),
+        run: run.to_owned(),
+        actor: cx.actor.clone(),
+        ..Import::default()
+    }
+}
+
+/// The id of the import of a run whose rows name records that this database keeps. Each database has its own part of a run.
+///
+/// # Errors
+/// Where it was taken back, and while something is not loaded.
+pub fn belongs(work: &mut Work, cx: &Cx, run: &str, source: &str) -> Result<String> {
+    if let Some(found) = of_run(work, run)? {
+        expect_not_undone(&found)?;
+        return Ok(id_of(&found.name).to_owned());
+    }
+    let mut import = new(cx, run, source);
+    import.set_state(ImportState::Done);
+    import.end_time = Some(timestamp(cx.now));
+    let made = work.create::<Imports>(cx, &Stamp::new("begin"), &import)?;
+    Ok(id_of(&made.name).to_owned())
+}
+
+/// Counts records that were made because rows of an import named them.
+///
+/// # Errors
+/// While something is not loaded.
+pub fn add_references(work: &mut Work, cx: &Cx, id: &str, collection: &str, made: usize) -> Result<()> {
+    let Some(mut import) = work.get::<Imports>(id)? else {
+        return Err(Error::internal("an import that makes records is not there"));
+    };
+    counts_of(&mut import, collection)?.created_references += i64::try_from(made).unwrap_or(i64::MAX);
+    work.update::<Imports>(cx, &Stamp::new("note"), &import).map(drop)
+}
+
+impl Store {
+    /// Begins a call of an import: the record of its run, which is made with its first.
+    ///
+    /// # Errors
+    /// Where it was taken back.
+    pub async fn begin_import(&self, cx: &Cx, settings: &ImportSettings, collection: &'static str) -> Result<Import> {
+        let (at, given, id) = (cx.clone(), settings.clone(), Id::new(cx.now));
+        let edit: Edit = Box::new(move |work| {
+            let run = if given.run.is_empty() {
+                id.to_string()
+            } else {
+                given.run.clone()
+            };
+            let found = of_run(work, &run)?;
+            let is_new = found.is_none();
+            let mut import = found.unwrap_or_else(|| new(&at, &run, &given.source));
+            expect_not_undone(&import)?;
+            import.set_state(ImportState::Running);
+            import.failure.clear();
+            for (kept, given) in [
+                (&mut import.source, &given.source),
+                (&mut import.mapping, &given.mapping),
+                (&mut import.source_sha256, &given.source_sha256),
+                (&mut import.mapping_sha256, &given.mapping_sha256),
+            ] {
+                if kept.is_empty() {
+                    kept.clone_from(given);
+                }
+            }
+            counts_of(&mut import, collection)?;
+            let stamp = Stamp::new("begin");
+            if is_new {
+                return work.create_as::<Imports>(&at, &stamp, &import, id);
+            }
+            work.decide::<Imports>(&at, &stamp, &import)
+        });
+        self.edit_import(cx, edit).await
+    }
+
+    /// Notes what a call of an import did and what its rows meant since it was noted last, and that it goes on or how it ended.
+    ///
+    /// # Errors
+    /// Where the import was taken back meanwhile.
+    pub async fn note_import(&self, cx: &Cx, name: &str, noted: &Noted, ended: Option<Ended>) -> Result<()> {
+        let of_run = |seen: &Arc<Mutex<Seen>>| seen.lock().unwrap_or_else(PoisonError::into_inner).take_fresh();
+        let fresh = noted.seen.as_ref().and_then(of_run);
+        let done = self.note_seen(cx, name, (noted, fresh.as_ref()), ended).await;
+        if let (Err(_), Some(fresh), Some(seen)) = (&done, fresh, &noted.seen) {
+            // The next note has it. Kept twice it says the same.
+            seen.lock().unwrap_or_else(PoisonError::into_inner).put_back(fresh);
+        }
+        done
+    }
+
+    async fn note_seen(
+        &self,
+        cx: &Cx,
+        name: &str,
+        (noted, fresh): (&Noted, Option<&Fresh>),
+        ended: Option<Ended>,
+    ) -> Result<()> {
+        let (at, name, more) = (cx.clone(), name.to_owned(), noted.counts.clone());
+        let decided = earlier::noted(&noted.decided);
+        let seen = (fresh.is_some() || !decided.is_empty()).then(|| {
+            Arc::new(SeenNote {
+                import: id_of(&name).to_owned(),
+                collection: more.collection.clone(),
+                part: noted.part,
+                note: Id::new(at.now).to_string(),
+                time: at.now,
+                seen: fresh.map(Fresh::notes).unwrap_or_default(),
+                decided,
+                rows: earlier::bounds(&noted.decided),
+            })
+        });
+        let bounds = match ended {
+            Some(_) => self.bounds(id_of(&name)).await?,
+            None => None,
+        };
+        let edit: Edit = Box::new(move |work| {
+            let mut import = work.require::<Imports>(&name)?;
+            expect_not_undone(&import)?;
+            add(&mut import, &more)?;
+            if let Some(seen) = &seen {
+                work.keep_seen(seen);
+            }
+            let state = match ended {
+                None => ImportState::Running,
+                Some(Ended::Done) => ImportState::Done,
+                Some(Ended::Interrupted) => ImportState::Interrupted,
+                Some(Ended::Failed(_)) => ImportState::Failed,
+            };
+            import.set_state(state);
+            if ended.is_some() {
+                import.end_time = Some(timestamp(at.now));
+            }
+            if let Some(Ended::Failed(reason)) = ended {
+                reason.clone_into(&mut import.failure);
+            }
+            if let Some((first, last)) = bounds {
+                (import.first_sequence, import.last_sequence) = (first, last);
+            }
+            let verb = if ended.is_some() { "end" } else { "note" };
+            // Also where nothing is counted: it says that the call still goes on.
+            work.decide::<Imports>(&at, &Stamp::new(verb), &import)
+        });
+        self.edit_import(cx, edit).await.map(drop)
+    }
+
+    /// Notes that imports are not under way any more whose process ended under them: those that nothing was noted of since `since`, in
+    /// microseconds, or all. How many they are.
+    ///
+    /// # Errors
+    /// Where the database cannot be read or written.
+    pub async fn interrupt_imports(&self, cx: &Cx, since: Option<i64>) -> Result<usize> {
+        let noted = match since {
+            Some(since) => format!(" AND update_time < \"{}\"", timestamp(since)),
+            None => String::new(),
+        };
+        let filter = format!("state = RUNNING{noted}");
+        let wanted = List {
+            page_size: 1000,
+            filter: &filter,
+            ..List::default()
+        };
+        let left = self.list::<Imports>(cx, wanted).await?.items()?;
+        for import in &left {
+            let bounds = self.bounds(id_of(&import.name)).await?;
+            let (at, name, revision) = (cx.clone(), import.name.clone(), import.revision);
+            let edit: Edit = Box::new(move |work| {
+                let mut import = work.require::<Imports>(&name)?;
+                // Somebody noted something of it meanwhile.
+                if import.revision == revision {
+                    import.set_state(ImportState::Interrupted);
+                    import.end_time = import.update_time;
+                    if let Some((first, last)) = bounds {
+                        (import.first_sequence, import.last_sequence) = (first, last);
+                    }
+                }
+                work.update::<Imports>(&at, &Stamp::new("interrupt"), &import)
+            });
+            self.edit_import(cx, edit).await?;
+        }
+        Ok(left.len())
+    }
+
+    /// Whether no other process may use the database.
+    pub fn is_alone(&self) -> bool {
+        self.db.backend() != DbBackend::Postgres
+    }
+
+    /// What the rows of a part of an import meant in its calls so far, as it was kept. `part`: the id of the import, the collection and the
+    /// number of the part.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub async fn seen(&self, (import, collection, part): (&str, &str, i32)) -> Result<Seen> {
+        let text = "SELECT seen FROM import_seen WHERE import = ? AND collection = ? AND part = ? AND length(seen) > 0 ORDER BY note";
+        let values = [import.into(), collection.into(), i64::from(part).into()];
+        let rows = self.db.read.query_all_raw(self.db.sql(text, values)).await?;
+        Seen::of_notes(&first::<Vec<u8>>(&rows)?)
+    }
+
+    /// Lets go what rows of imports meant that nobody has gone on with since, and what was decided of them before another time, both in
+    /// microseconds.
+    ///
+    /// # Errors
+    /// Where the database cannot be written.
+    pub async fn forget_seen(&self, since: i64, decided_since: i64) -> Result<()> {
+        let old = "length(seen) > 0 AND create_time < ?";
+        let any = format!("SELECT COUNT(*) FROM import_seen WHERE ({old}) OR create_time < ?");
+        let values = [since.into(), decided_since.into()];
+        let row = self.db.one().query_one_raw(self.db.sql(&any, values)).await?;
+        let found: i64 = row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or_default();
+        if found == 0 {
+            return Ok(());
+        }
+        let tx = self.db.begin().await?;
+        let empty = format!("UPDATE import_seen SET seen = ? WHERE {old}");
+        tx.execute_raw(self.db.sql(&empty, [Vec::<u8>::new().into(), since.into()]))
+            .await?;
+        let gone = "DELETE FROM import_seen WHERE create_time < ? OR (length(seen) = 0 AND length(decided) = 0)";
+        tx.execute_raw(self.db.sql(gone, [decided_since.into()])).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Does one edit of an import, and answers the import.
+    pub(crate) async fn edit_import(&self, cx: &Cx, edit: Edit) -> Result<Import> {
+        let answer = self.change_each(cx, vec![edit]).await?.pop();
+        let answer: Answer = answer.ok_or_else(|| Error::internal("a writer answered nothing"))??;
+        answer.decode::<Imports>()
+    }
+
+    /// The places in the ledger of the first and the last change of an import.
+    async fn bounds(&self, id: &str) -> Result<Option<(i64, i64)>> {
+        let end = async |order: &str| {
+            let text = format!(
+                "SELECT sequence FROM ledger WHERE import = ? AND import <> '' ORDER BY sequence{order} LIMIT 1"
+            );
+            let row = self.db.one().query_one_raw(self.db.sql(&text, [id.into()])).await?;
+            Ok::<Option<i64>, Error>(row.map(|row| row.try_get_by_index(0)).transpose()?)
+        };
+        Ok(end("").await?.zip(end(" DESC").await?))
+    }
+}

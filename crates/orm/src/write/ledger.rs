@@ -1,0 +1,277 @@
+//! The ledger: one entry for each change, written in the transaction that makes the change, numbered without gaps.
+//!
+//! The number is drawn from `ledger_head` before what bears it is written, and the time of the change with it. The row stays locked
+//! until the commit, so both follow the order of commits and a rollback gives them back (docs/adr/0004-sequence.md, 0039).
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use mingce_proto::collections::IMPORTS;
+use mingce_proto::registry::Revision;
+use prost::bytes::Bytes;
+use sea_orm::sea_query::Value;
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr};
+
+use crate::db::database::Db;
+use crate::db::statement::{Put, among, insert_values, list, numbers, sql};
+use crate::error::{Error, Result};
+use crate::model::resource::Kind;
+use crate::model::revision::timestamp;
+use crate::query::page::{self, Position};
+use crate::write::stamps::Stamps;
+
+/// The verb that takes an import back.
+pub(crate) const UNDO: &str = "undo";
+
+/// One entry, before it has its number and its time.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub kind: &'static Kind,
+    pub name: String,
+    pub revision: i64,
+    pub verb: &'static str,
+    pub actor: String,
+    pub reason: String,
+    pub request_id: String,
+    /// The id of the import that it belongs to; empty for none.
+    pub import: String,
+    pub changed: Vec<&'static str>,
+    pub body: Bytes,
+}
+
+const COLUMNS: [&str; 12] = [
+    "sequence",
+    "resource",
+    "revision",
+    "verb",
+    "actor",
+    "reason",
+    "request_id",
+    "create_time",
+    "changed_fields",
+    "message",
+    "snapshot",
+    "import",
+];
+
+/// Draws as many numbers as there are entries, and as many times, each later than that of any entry before. Whoever draws holds both
+/// until the commit.
+pub(crate) async fn draw(tx: &DatabaseTransaction, count: usize, now: i64) -> Result<Drawn, DbErr> {
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    let draw = "UPDATE ledger_head SET sequence = sequence + ?, time = CASE WHEN time + ? > ? THEN time + ? ELSE ? END \
+                WHERE id = 1 RETURNING sequence, time";
+    let values = [count, count, now, count, now].map(Value::from);
+    let drawn = tx.query_one_raw(sql(tx.get_database_backend(), draw, values)).await?;
+    let drawn = drawn.ok_or_else(|| DbErr::Custom("ledger_head has no row".to_owned()))?;
+    let last: (i64, i64) = (drawn.try_get_by_index(0)?, drawn.try_get_by_index(1)?);
+    Ok(Drawn {
+        sequence: last.0 + 1 - count,
+        time: last.1 + 1 - count,
+    })
+}
+
+/// The first of the numbers and of the times that were drawn.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Drawn {
+    pub sequence: i64,
+    pub time: i64,
+}
+
+/// Writes the entries.
+pub(crate) fn append(backend: DbBackend, entries: &[Arc<Entry>], stamps: &Stamps, put: &mut Put<'_>) {
+    let rows = entries.iter().zip(&stamps.all).map(|(entry, stamp)| {
+        vec![
+            stamp.sequence.into(),
+            entry.name.as_str().into(),
+            entry.revision.into(),
+            entry.verb.into(),
+            entry.actor.as_str().into(),
+            entry.reason.as_str().into(),
+            entry.request_id.as_str().into(),
+            stamp.update_time.into(),
+            entry.changed.join(",").into(),
+            entry.kind.message.into(),
+            stamp.body.to_vec().into(),
+            entry.import.as_str().into(),
+        ]
+    });
+    insert_values(backend, "ledger", &COLUMNS, "", rows, put);
+}
+
+/// The fields of resources that were ever changed, each with the verb that changed it last.
+pub(crate) async fn last_verbs(
+    on: &impl ConnectionTrait,
+    names: &BTreeSet<String>,
+) -> Result<HashMap<String, HashMap<String, String>>> {
+    let backend = on.get_database_backend();
+    let text = format!(
+        "SELECT resource, verb, changed_fields, import FROM ledger WHERE {} ORDER BY resource, revision",
+        among(backend, "resource")
+    );
+    let mut all: HashMap<String, HashMap<String, String>> = HashMap::new();
+    // How a resource stood before an import.
+    let mut before: HashMap<(String, String), HashMap<String, String>> = HashMap::new();
+    for row in on.query_all_raw(sql(backend, &text, [list(backend, names)])).await? {
+        let text = |index: usize| row.try_get_by_index::<String>(index);
+        let (name, verb, changed, import) = (text(0)?, text(1)?, text(2)?, text(3)?);
+        let fields = all.entry(name.clone()).or_default();
+        let at = (name, import);
+        if verb == UNDO {
+            // What was taken back belongs to whom it belonged to before.
+            let before = before.get(&at);
+            for field in changed.split(',').filter(|field| !field.is_empty()) {
+                match before.and_then(|before| before.get(field)) {
+                    Some(verb) => fields.insert(field.to_owned(), verb.clone()),
+                    None => fields.remove(field),
+                };
+            }
+            continue;
+        }
+        if !at.1.is_empty() && !before.contains_key(&at) {
+            before.insert(at, fields.clone());
+        }
+        for field in changed.split(',').filter(|field| !field.is_empty()) {
+            fields.insert(field.to_owned(), verb.clone());
+        }
+    }
+    Ok(all)
+}
+
+/// What an entry of the ledger says, without what it holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Entered {
+    /// Its number.
+    pub sequence: i64,
+    /// Resource name of what was changed.
+    pub name: String,
+    /// The revision that came of it.
+    pub revision: i64,
+    /// What was done.
+    pub verb: String,
+    /// When, in microseconds since 1970, UTC.
+    pub time: i64,
+    /// Who did it.
+    pub actor: String,
+    /// The id of the import that it belongs to, or that it takes back.
+    pub import: String,
+    /// The fields that it changed.
+    pub changed: Vec<String>,
+}
+
+/// The entries of these resources, each resource's in their order.
+pub(crate) async fn entries(db: &Db, names: &BTreeSet<String>) -> Result<Vec<Entered>> {
+    let text = format!(
+        "SELECT sequence, resource, revision, verb, create_time, actor, import, changed_fields FROM ledger WHERE {} \
+         ORDER BY resource, revision",
+        among(db.backend(), "resource")
+    );
+    let values = [list(db.backend(), names)];
+    let rows = db.read.query_all_raw(db.sql(&text, values)).await?;
+    let entered = rows.iter().map(|row| {
+        let changed: String = row.try_get_by_index(7)?;
+        Ok(Entered {
+            sequence: row.try_get_by_index(0)?,
+            name: row.try_get_by_index(1)?,
+            revision: row.try_get_by_index(2)?,
+            verb: row.try_get_by_index(3)?,
+            time: row.try_get_by_index(4)?,
+            actor: row.try_get_by_index(5)?,
+            import: row.try_get_by_index(6)?,
+            changed: changed
+                .split(',')
+                .filter(|f| !f.is_empty())
+                .map(str::to_owned)
+                .collect(),
+        })
+    });
+    entered.collect()
+}
+
+/// What entries hold: the resources as they were, by the numbers of the entries.
+pub(crate) async fn snapshots(db: &Db, sequences: &BTreeSet<i64>) -> Result<HashMap<i64, Bytes>> {
+    let text = format!(
+        "SELECT sequence, snapshot FROM ledger WHERE {}",
+        among(db.backend(), "sequence")
+    );
+    let values = [numbers(db.backend(), sequences.iter().copied())];
+    let rows = db.read.query_all_raw(db.sql(&text, values)).await?;
+    let held = rows.iter().map(|row| {
+        let body: Vec<u8> = row.try_get_by_index(1)?;
+        Ok((row.try_get_by_index(0)?, Bytes::from(body)))
+    });
+    held.collect()
+}
+
+/// The resource name of the import that a change belongs to; empty for none.
+pub(crate) fn import_name(id: String) -> String {
+    if id.is_empty() {
+        return id;
+    }
+    format!("{IMPORTS}/{id}")
+}
+
+/// A page of the history of one resource, the newest entry first, and the token for the next page.
+pub(crate) async fn history(db: &Db, name: &str, page_size: i32, page_token: &str) -> Result<(Vec<Revision>, String)> {
+    let size = page::size(page_size);
+    let arguments = ["history", name];
+    let from = match page::decode(page_token, &arguments)?.as_deref() {
+        None => i64::MAX,
+        Some([Position::Integer(revision)]) => *revision,
+        Some(_) => {
+            return Err(Error::invalid(
+                "page_token",
+                "PAGE_TOKEN_MALFORMED",
+                "not a token of this list",
+            ));
+        }
+    };
+    // What the rows before have is summed, so that none is read beyond the one by which a page has too many bytes.
+    let columns = COLUMNS.join(", ");
+    let text = format!(
+        "SELECT {columns} FROM (SELECT {columns}, SUM(LENGTH(snapshot)) OVER (ORDER BY revision DESC \
+         ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM (SELECT {columns} FROM ledger \
+         WHERE resource = ? AND revision < ? ORDER BY revision DESC LIMIT ? + 0) page) summed \
+         WHERE COALESCE(before, 0) <= {} ORDER BY revision DESC",
+        page::BYTES
+    );
+    let limit = i64::try_from(size + 1).unwrap_or(i64::MAX);
+    let rows = db
+        .read
+        .query_all_raw(db.sql(&text, [name.into(), from.into(), limit.into()]))
+        .await?;
+    let lengths = rows
+        .iter()
+        .map(|row| row.try_get_by_index::<Vec<u8>>(10).map(|snapshot| snapshot.len()));
+    let fitting = page::fitting(lengths.collect::<std::result::Result<Vec<_>, _>>()?, size);
+    let mut revisions = Vec::with_capacity(rows.len());
+    for row in rows.iter().take(fitting) {
+        let text = |index: usize| row.try_get_by_index::<String>(index);
+        let changed: String = text(8)?;
+        revisions.push(Revision {
+            sequence: row.try_get_by_index(0)?,
+            resource: text(1)?,
+            revision: row.try_get_by_index(2)?,
+            verb: text(3)?,
+            actor: text(4)?,
+            reason: text(5)?,
+            request_id: text(6)?,
+            create_time: Some(timestamp(row.try_get_by_index(7)?)),
+            changed_fields: changed
+                .split(',')
+                .filter(|f| !f.is_empty())
+                .map(str::to_owned)
+                .collect(),
+            snapshot: Some(prost_types::Any {
+                type_url: format!("type.googleapis.com/{}", text(9)?),
+                value: row.try_get_by_index::<Vec<u8>>(10)?,
+            }),
+            import: import_name(text(11)?),
+        });
+    }
+    let more = rows.len() > fitting;
+    let last = revisions.last().filter(|_| more);
+    let token = last.map_or(String::new(), |r| {
+        page::encode(&arguments, &[Position::Integer(r.revision)])
+    });
+    Ok((revisions, token))
+}

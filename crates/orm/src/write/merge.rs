@@ -1,0 +1,50 @@
+//! Merging a duplicate into the record that stays. Taking that back: `unmerge.rs`.
+
+use mingce_proto::codec::Reply;
+use mingce_proto::registry::RecordStatus;
+
+use crate::cx::Cx;
+use crate::error::{Error, Result};
+use crate::model::resource::Collection;
+use crate::write::distinct::expect_not_distinct;
+use crate::write::store::{Call, Store, expect_active, expect_etag, settled};
+
+impl Store {
+    /// Merges a resource into another and answers that one. The duplicate keeps its keys: they lead to the survivor.
+    pub async fn merge<C: Collection>(
+        &self,
+        cx: &Cx,
+        call: Call,
+        (name, survivor): (&str, &str),
+        etag: &str,
+        reason: &str,
+    ) -> Result<Reply<C::Item>> {
+        if name == survivor {
+            return Err(Error::invalid(
+                "survivor",
+                "SURVIVOR_IS_SAME",
+                "a record cannot be merged into itself",
+            ));
+        }
+        let (stamp, at) = (call.stamp("merge", reason), cx.clone());
+        let (name, survivor, etag) = (name.to_owned(), survivor.to_owned(), etag.to_owned());
+        self.change::<C>(
+            cx,
+            call,
+            Box::new(move |work| {
+                let duplicate = work.require::<C>(&name)?;
+                let mut stays = work.require::<C>(&survivor)?;
+                expect_etag::<C>(&duplicate, &etag)?;
+                expect_active::<C>(&duplicate)?;
+                expect_active::<C>(&stays)?;
+                expect_not_distinct::<C>(&duplicate, &stays)?;
+                C::may_merge(work, &duplicate, &stays)?;
+                work.change::<C>(&at, &stamp, &duplicate, RecordStatus::Duplicate, &survivor)?;
+                C::absorb(&mut stays, &duplicate, &name);
+                // Its history says so also where it takes over no name.
+                work.decide::<C>(&at, &stamp, &settled::<C>(&stays)?)
+            }),
+        )
+        .await
+    }
+}

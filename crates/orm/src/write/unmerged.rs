@@ -1,0 +1,298 @@
+//! What a merge changed, what became of that when it was taken back, and what was written between the two: all from the ledger.
+
+use mingce_proto::names::lists;
+use mingce_proto::registry::unmerge_report::Field;
+use mingce_proto::registry::{Revision, UnmergeReport, UnmergedOutcome};
+use sea_orm::{ConnectionTrait, QueryResult};
+
+use crate::db::statement::sql;
+use crate::error::{Error, Result};
+use crate::model::resource::{self, Collection, Kind, is_head};
+use crate::model::revision::{micros, timestamp};
+use crate::model::wire;
+use crate::query::citations::Since;
+use crate::write::ledger::{Entry, import_name};
+use crate::write::store::Store;
+use crate::write::unmerge::without;
+use crate::write::work::{Work, not_loaded};
+
+/// Changes of survivors that a report lists.
+const REVISIONS: usize = 100;
+/// How often what a record was merged into was merged on while it was merged, at most.
+const MERGES: usize = 32;
+
+/// A merge as the ledger has it.
+#[derive(Debug, Clone)]
+pub(crate) struct Merge {
+    /// What the record was merged into.
+    pub survivor: String,
+    /// Place of the survivor's entry, and its time in microseconds.
+    pub sequence: i64,
+    pub time: i64,
+    /// The survivor before the merge and after it, as answers show it.
+    pub before: Vec<u8>,
+    pub after: Vec<u8>,
+}
+
+/// A merge that was taken back, or would be.
+#[derive(Debug, Clone)]
+pub(crate) struct Undone {
+    kind: &'static Kind,
+    merge: Merge,
+    /// Place of the survivor's entry that takes it back.
+    sequence: i64,
+    /// The survivor before it was taken back and after that.
+    now: Vec<u8>,
+    new: Vec<u8>,
+}
+
+/// The last merge of a record that came before its revision `below`. `None` where there was none, or a merge left no entry of the
+/// survivor, as those of the first versions that changed nothing of it.
+pub(crate) async fn last_merge(on: &impl ConnectionTrait, name: &str, below: i64) -> Result<Option<Merge>> {
+    let backend = on.get_database_backend();
+    // Its history has the merges of others into it too: these change nothing of its status.
+    let text = "SELECT sequence, create_time, snapshot FROM ledger WHERE resource = ? AND revision < ? AND verb = 'merge' \
+                AND changed_fields LIKE 'record_status%' ORDER BY revision DESC LIMIT 1";
+    let Some(row) = on
+        .query_one_raw(sql(backend, text, [name.into(), below.into()]))
+        .await?
+    else {
+        return Ok(None);
+    };
+    let sequence = row.try_get_by_index::<i64>(0)? + 1;
+    let survivor = resource::head(&row.try_get_by_index::<Vec<u8>>(2)?)?.survivor;
+    // Both entries are written together: first that of the duplicate, then that of the survivor.
+    let text = "SELECT a.snapshot, b.snapshot FROM ledger a JOIN ledger b ON b.resource = a.resource AND b.revision = a.revision - 1 \
+                WHERE a.sequence = ? AND a.resource = ? AND a.verb = 'merge'";
+    let values = [sequence.into(), survivor.as_str().into()];
+    let Some(both) = on.query_one_raw(sql(backend, text, values)).await? else {
+        return Ok(None);
+    };
+    Ok(Some(Merge {
+        survivor,
+        sequence,
+        time: row.try_get_by_index(1)?,
+        after: both.try_get_by_index(0)?,
+        before: both.try_get_by_index(1)?,
+    }))
+}
+
+impl Work {
+    /// The last merge of a record.
+    pub(crate) fn last_merge(&mut self, kind: &'static Kind, name: &str) -> Result<Option<Merge>> {
+        if let Some(merge) = self.own_merge(kind, name)? {
+            return Ok(Some(merge));
+        }
+        match self.base.merges.get(name) {
+            Some(merge) => Ok(merge.clone()),
+            None => {
+                self.asks.merges.insert(name.to_owned());
+                Err(not_loaded())
+            }
+        }
+    }
+
+    /// A merge that this transaction did and that is in no ledger yet.
+    fn own_merge(&self, kind: &'static Kind, name: &str) -> Result<Option<Merge>> {
+        let entries = self.entries();
+        let is_merge = |entry: &&Entry| entry.verb == "merge" && entry.changed.first() == Some(&"record_status");
+        let of_it = |entry: &Entry| entry.name == name;
+        let Some(place) = entries.iter().rposition(|entry| of_it(entry) && is_merge(entry)) else {
+            return Ok(None);
+        };
+        let Some(after) = entries.get(place + 1).filter(|entry| entry.verb == "merge") else {
+            return Ok(None);
+        };
+        let earlier = entries[..place].iter().rev().find(|entry| entry.name == after.name);
+        let before = match earlier {
+            Some(entry) => entry.body.to_vec(),
+            None => self.stored(kind, &after.name)?,
+        };
+        Ok(Some(Merge {
+            survivor: after.name.clone(),
+            sequence: 0,
+            time: resource::head(&after.body)?.update_time.as_ref().map_or(0, micros),
+            before,
+            after: after.body.to_vec(),
+        }))
+    }
+
+    /// A record as it was read, without its private part.
+    fn stored(&self, kind: &'static Kind, name: &str) -> Result<Vec<u8>> {
+        let missing = || Error::internal("a survivor that was not read");
+        let id = kind.id(name).ok_or_else(missing)?;
+        let loaded = self.base.rows.get(&(kind.table, id.to_owned()));
+        let loaded = loaded.and_then(Option::as_ref).ok_or_else(missing)?;
+        wire::only(&loaded.whole, |number| !kind.private.contains(&number))
+    }
+
+    /// What an unmerge that was tried here does. `None` where the ledger does not tell what the merge changed.
+    pub(crate) fn undone<C: Collection>(&mut self, name: &str) -> Result<Option<Undone>> {
+        let kind = &C::shape().kind;
+        let Some(merge) = self.base.merges.get(name).cloned().flatten() else {
+            return Ok(None);
+        };
+        let entries = self.entries();
+        let new = entries.iter().rev().find(|entry| entry.name == merge.survivor);
+        Ok(Some(Undone {
+            kind,
+            sequence: i64::MAX,
+            now: self.stored(kind, &merge.survivor)?,
+            new: new.map_or_else(Vec::new, |entry| entry.body.to_vec()),
+            merge,
+        }))
+    }
+}
+
+impl Store {
+    /// What the unmerge that made this revision of a record did.
+    pub(crate) async fn undone<C: Collection>(&self, name: &str, revision: i64) -> Result<Option<Undone>> {
+        let on = self.db.one();
+        let Some(merge) = last_merge(on, name, revision).await? else {
+            return Ok(None);
+        };
+        let text = "SELECT a.sequence, a.snapshot, b.snapshot FROM ledger d \
+                    JOIN ledger a ON a.sequence = d.sequence + 1 AND a.resource = ? AND a.verb = 'unmerge' \
+                    JOIN ledger b ON b.resource = a.resource AND b.revision = a.revision - 1 \
+                    WHERE d.resource = ? AND d.revision = ?";
+        let values = [merge.survivor.as_str().into(), name.into(), revision.into()];
+        let Some(row) = on.query_one_raw(self.db.sql(text, values)).await? else {
+            return Ok(None);
+        };
+        Ok(Some(Undone {
+            kind: &C::shape().kind,
+            sequence: row.try_get_by_index(0)?,
+            new: row.try_get_by_index(1)?,
+            now: row.try_get_by_index(2)?,
+            merge,
+        }))
+    }
+
+    /// What came of a merge.
+    pub(crate) async fn report(&self, undone: Option<Undone>, kinds: &[&'static Kind]) -> Result<UnmergeReport> {
+        let Some(undone) = undone else {
+            return Ok(UnmergeReport::default());
+        };
+        let merge = &undone.merge;
+        let mut report = UnmergeReport {
+            survivor: merge.survivor.clone(),
+            merge_time: Some(timestamp(merge.time)),
+            merge_sequence: merge.sequence,
+            fields: undone.fields()?,
+            ..UnmergeReport::default()
+        };
+        for stood in self.stood(&merge.survivor, (merge.sequence, undone.sequence)).await? {
+            report.revisions.extend(self.changes(&stood).await?);
+            let since = Since::Sequence(stood.from);
+            let (citations, more) = self.citations(kinds, &stood.name, since).await?;
+            report.citations.extend(citations);
+            report.more_citations |= more;
+        }
+        report.revisions.sort_by_key(|revision| -revision.sequence);
+        report.more_revisions = report.revisions.len() > REVISIONS;
+        report.revisions.truncate(REVISIONS);
+        Ok(report)
+    }
+
+    /// The records that a name led to between two places of the ledger: the survivor, and what that was merged into meanwhile.
+    async fn stood(&self, survivor: &str, (from, to): (i64, i64)) -> Result<Vec<Stood>> {
+        let text = "SELECT sequence, verb, snapshot FROM ledger WHERE resource = ? AND sequence > ? AND sequence < ? \
+                    AND changed_fields LIKE 'record_status%' AND verb IN ('merge', 'unmerge') ORDER BY revision";
+        let mut all = vec![Stood {
+            name: survivor.to_owned(),
+            from,
+            to,
+        }];
+        let mut next = 0;
+        while let Some(stood) = all.get(next).cloned() {
+            next += 1;
+            let values = [stood.name.as_str().into(), stood.from.into(), stood.to.into()];
+            let rows = self.db.one().query_all_raw(self.db.sql(text, values)).await?;
+            for (place, row) in rows.iter().enumerate() {
+                if row.try_get_by_index::<String>(1)? != "merge" || all.len() >= MERGES {
+                    continue;
+                }
+                let end = rows.get(place + 1).map(|row| row.try_get_by_index(0)).transpose()?;
+                all.push(Stood {
+                    name: resource::head(&row.try_get_by_index::<Vec<u8>>(2)?)?.survivor,
+                    // The survivor's own entry is part of the merge.
+                    from: row.try_get_by_index::<i64>(0)? + 1,
+                    to: end.unwrap_or(stood.to),
+                });
+            }
+        }
+        Ok(all)
+    }
+
+    /// The newest changes of a record while a name led to it, without their snapshots.
+    async fn changes(&self, stood: &Stood) -> Result<Vec<Revision>> {
+        let text = format!(
+            "SELECT sequence, revision, verb, actor, reason, request_id, create_time, changed_fields, import FROM ledger \
+             WHERE resource = ? AND sequence > ? AND sequence < ? ORDER BY revision DESC LIMIT {}",
+            REVISIONS + 1
+        );
+        let values = [stood.name.as_str().into(), stood.from.into(), stood.to.into()];
+        let rows = self.db.one().query_all_raw(self.db.sql(&text, values)).await?;
+        rows.iter().map(|row| revision(&stood.name, row)).collect()
+    }
+}
+
+/// A record to which a name led from one place of the ledger to another.
+#[derive(Debug, Clone)]
+struct Stood {
+    name: String,
+    from: i64,
+    to: i64,
+}
+
+fn revision(name: &str, row: &QueryResult) -> Result<Revision> {
+    let text = |index: usize| row.try_get_by_index::<String>(index);
+    let changed = text(7)?;
+    Ok(Revision {
+        resource: name.to_owned(),
+        sequence: row.try_get_by_index(0)?,
+        revision: row.try_get_by_index(1)?,
+        verb: text(2)?,
+        actor: text(3)?,
+        reason: text(4)?,
+        request_id: text(5)?,
+        create_time: Some(timestamp(row.try_get_by_index(6)?)),
+        changed_fields: changed
+            .split(',')
+            .filter(|f| !f.is_empty())
+            .map(str::to_owned)
+            .collect(),
+        snapshot: None,
+        import: import_name(text(8)?),
+    })
+}
+
+impl Undone {
+    /// What became of each field of the survivor that the merge had changed.
+    fn fields(&self) -> Result<Vec<Field>> {
+        let (before, after, kind) = (&self.merge.before, &self.merge.after, self.kind);
+        let mut fields = Vec::new();
+        for number in wire::changed(before, after)?.into_iter().filter(|n| !is_head(*n)) {
+            let parts = [before, after, &self.now, &self.new].map(|message| wire::parts(message, number));
+            let [before, after, now, new] = parts;
+            let (before, after, now, new) = (before?, after?, now?, new?);
+            let is_restored = if lists(kind.message).contains(&number) {
+                let has = |part: &&[u8]| new.contains(part);
+                without(&before, &after).iter().all(&has) && !without(&after, &before).iter().any(has)
+            } else {
+                new == before
+            };
+            let outcome = match (is_restored, now == after) {
+                (true, _) => UnmergedOutcome::Restored,
+                (false, true) => UnmergedOutcome::AgainstRules,
+                (false, false) => UnmergedOutcome::ChangedMeanwhile,
+            };
+            fields.push(Field {
+                field: kind.field(number).to_owned(),
+                outcome: outcome.into(),
+                value: mingce_proto::names::text_of(kind.message, number, &before.concat()),
+            });
+        }
+        Ok(fields)
+    }
+}
