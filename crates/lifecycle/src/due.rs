@@ -402,7 +402,7 @@ pub async fn read<C: Collection>(
 /// Where it has no name.
 pub fn place<C: Collection>(item: &C::Item, value: &str) -> Result<(String, String)> {
     let head = item.head();
-    let id = C::shape().kind.id(&head.name).unwrap_or_default();
+    let id = C::shape().kind.id(head.name).unwrap_or_default();
     Ok((value.to_owned(), id.to_owned()))
 }
 

@@ -5,7 +5,7 @@ use prost_types::Timestamp;
 use crate::registry::RecordStatus;
 
 /// Fields 1 to 8 and 100 of a resource, which the write path sets and callers do not.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Head<'a> {
     /// Collection name.
     pub name: &'a str,
@@ -31,27 +31,6 @@ impl Head<'_> {
     /// How good the record is.
     pub fn record_status(&self) -> RecordStatus {
         RecordStatus::try_from(self.record_status).unwrap_or_default()
-    }
-
-    /// Whether nothing of it is set.
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
-impl Default for Head<'_> {
-    fn default() -> Self {
-        Self {
-            name: "",
-            uid: "",
-            etag: "",
-            revision: 0,
-            create_time: None,
-            update_time: None,
-            record_status: 0,
-            survivor: "",
-            sequence: 0,
-        }
     }
 }
 

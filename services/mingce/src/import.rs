@@ -293,7 +293,7 @@ pub async fn run(args: ImportArgs) -> Result<ExitCode> {
 /// Loads all parts of a source. What became of its rows is in `summary` also where it fails.
 ///
 /// # Errors
-/// Those of [`run`].
+/// Those of [`run()`].
 pub async fn load(
     mapping: &Arc<Mapping>,
     source: &Arc<Source>,

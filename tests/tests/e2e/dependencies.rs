@@ -157,7 +157,7 @@ fn folders_of_the_kit_use_those_below_them() {
                         .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
                 };
                 assert!(
-                    may_use.iter().any(|allowed| is_allowed(&allowed)),
+                    may_use.iter().any(is_allowed),
                     "{}: {folder} may not use {path}",
                     file.display()
                 );

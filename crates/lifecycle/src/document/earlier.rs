@@ -99,7 +99,7 @@ async fn with_documents<C: Case>(store: &Store, cx: &Cx, mut item: C::Item) -> R
         let (mut all, mut token) = (Vec::new(), String::new());
         loop {
             let kinds = [&C::shape().kind];
-            let (revisions, next) = store.history(cx, &kinds, &head.name, PIECE, &token).await?;
+            let (revisions, next) = store.history(cx, &kinds, head.name, PIECE, &token).await?;
             all.extend(revisions);
             if next.is_empty() {
                 break;

@@ -288,7 +288,7 @@ fn place<C: Collection>(
     if mask.keeps_edits() {
         let sealed = mask.sets_private::<C>(row)?;
         let fields = changed_fields::<C>(&stored, &merged, &sealed)?;
-        kept = work.edited(&head.name, &fields)?;
+        kept = work.edited(head.name, &fields)?;
         if !kept.is_empty() {
             mask = mask.without_all::<C>(&kept);
             let base = work.base_of::<C>(&stored, mask.has_private::<C>())?;
@@ -551,7 +551,7 @@ fn among<C: Collection>(
 
 fn active<C: Collection>(work: &mut Work, found: C::Item) -> Result<C::Item> {
     let head = found.head();
-    let id = C::shape().kind.expect(&head.name, "name")?;
+    let id = C::shape().kind.expect(head.name, "name")?;
     let found = work.survivor::<C>(id)?.unwrap_or(found);
     expect_active::<C>(&found)?;
     Ok(found)

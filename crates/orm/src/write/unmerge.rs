@@ -54,7 +54,7 @@ fn unmerge<C: Collection>(work: &mut Work, cx: &Cx, stamp: &Stamp, (name, etag):
         return Err(Error::new(Class::Precondition, "RECORD_NOT_DUPLICATE", said).about(C::COLLECTION, name));
     }
     let merge = work.last_merge(&C::shape().kind, name);
-    let mut stored = work.require::<C>(&head.survivor)?;
+    let mut stored = work.require::<C>(head.survivor)?;
     let merge = merge?;
     // It stands for itself before the survivor is looked at: a parent that it was is no circle then.
     let answer = work.change::<C>(cx, stamp, &duplicate, RecordStatus::Active, "")?;
@@ -67,8 +67,8 @@ fn unmerge<C: Collection>(work: &mut Work, cx: &Cx, stamp: &Stamp, (name, etag):
         if below.record_status() != RecordStatus::Duplicate {
             return Ok(answer);
         }
-        let above = work.require::<C>(&below.survivor)?;
-        let changed = carry::<C>(&above, (&stored, &restored), &below.name)?;
+        let above = work.require::<C>(below.survivor)?;
+        let changed = carry::<C>(&above, (&stored, &restored), below.name)?;
         work.update::<C>(cx, stamp, &changed)?;
         (stored, restored) = (above, changed);
     }

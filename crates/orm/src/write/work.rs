@@ -97,7 +97,7 @@ impl Work {
         for _ in 0..100 {
             let Some(resource) = &found else { return Ok(None) };
             let head = resource.head();
-            match kind.id(&head.survivor) {
+            match kind.id(head.survivor) {
                 Some(next) if head.record_status == RecordStatus::Duplicate as i32 => found = self.get::<C>(next)?,
                 _ => return Ok(found),
             }

@@ -395,7 +395,7 @@ async fn uncommitted(
     let mut work = Work::new(vault.cloned());
     let mut lock = Lock::Wait;
     if !known.is_empty() {
-        tables::load(&tx, &known, &mut work.base, vault, lock).await?;
+        tables::load(&tx, known, &mut work.base, vault, lock).await?;
         lock = then;
     }
     let (mut results, asked) = loop {

@@ -75,13 +75,13 @@ impl Work {
     /// Changes a resource to this; its head stays as it is.
     pub fn update<C: Collection>(&mut self, cx: &Cx, stamp: &Stamp, resource: &C::Item) -> Result<Answer> {
         let head = resource.head();
-        self.change::<C>(cx, stamp, resource, head.record_status(), &head.survivor)
+        self.change::<C>(cx, stamp, resource, head.record_status(), head.survivor)
     }
 
     /// The same, with an entry in the ledger even where nothing of the resource is another: what was decided is kept.
     pub fn decide<C: Collection>(&mut self, cx: &Cx, stamp: &Stamp, resource: &C::Item) -> Result<Answer> {
         let head = resource.head();
-        self.put::<C>(cx, stamp, resource, (head.record_status(), &head.survivor), true)
+        self.put::<C>(cx, stamp, resource, (head.record_status(), head.survivor), true)
     }
 
     /// Changes a resource to this, with another record status.
