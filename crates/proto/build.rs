@@ -1,6 +1,11 @@
 //! Compiles the contract: messages and services (tonic), rules of validity (buf.validate) and the descriptor set that
 //! reflection serves. protox reads the sources; `buf/validate/validate.proto` comes from a crate's descriptors.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "cargo tells a build script what it has to know there"
+)]
+
 use std::env;
 use std::error::Error;
 use std::fs;

@@ -1,4 +1,6 @@
 //! Drives the real binary, on real databases and through real sockets, as its users do.
+
+#![allow(clippy::disallowed_methods, reason = "tests have settings of their own")]
 // A test says what it expects by failing, and so does what it stands on.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

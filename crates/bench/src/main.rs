@@ -2,6 +2,11 @@
 //!
 //! docs/performance.md says how to run it and what its columns mean.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "it measures, and ends with what it has started"
+)]
+
 mod ablation;
 mod burst;
 mod calls;

@@ -40,6 +40,10 @@ impl Clock {
     }
 
     /// Microseconds since 1970.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place where the clock of the system is read"
+    )]
     pub fn now(&self) -> i64 {
         let Some(file) = &self.0 else {
             let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -18,6 +18,7 @@ pub fn shutdown() -> Result<impl Future<Output = ()> + Send + 'static, StartErro
         tracing::info!("ending: calls that run may finish; a second signal ends at once");
         tokio::spawn(async move {
             either(&mut interrupt, &mut terminate).await;
+            #[expect(clippy::disallowed_methods, reason = "a second signal ends at once")]
             std::process::exit(130);
         });
     })

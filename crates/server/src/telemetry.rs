@@ -23,6 +23,7 @@ pub enum Format {
 ///
 /// # Errors
 /// Where RUST_LOG cannot be read, or a log was started before.
+#[expect(clippy::disallowed_methods, reason = "the log is set up before flags are read")]
 pub fn init(format: Format) -> Result<(), StartError> {
     let filter = filter(std::env::var("RUST_LOG").ok().as_deref())?;
     let builder = tracing_subscriber::fmt()

@@ -15,6 +15,7 @@ pub enum Lang {
 
 impl Lang {
     /// The one that was asked for, else that of the system (`LC_ALL`, `LC_MESSAGES`, `LANG`).
+    #[expect(clippy::disallowed_methods, reason = "the language of whoever asks stands there")]
     pub fn of(asked: Option<Lang>) -> Lang {
         let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
         let system = || set("LC_ALL").or_else(|| set("LC_MESSAGES")).or_else(|| set("LANG"));

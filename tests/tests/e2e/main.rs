@@ -1,8 +1,11 @@
 //! The tests of whole processes, in one program so that they are linked once.
+
+#![allow(clippy::disallowed_methods, reason = "tests have settings of their own")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod again;
 mod annulled;
+mod architecture;
 mod attacks;
 mod award_rules;
 mod award_year;
@@ -28,7 +31,6 @@ mod crowd;
 mod damaged;
 mod decisions;
 mod declared;
-mod dependencies;
 mod designated;
 mod disk;
 mod divided;

@@ -24,6 +24,7 @@ impl Stop {
             signal().await;
             let _ = sender.send(true);
             signal().await;
+            #[expect(clippy::disallowed_methods, reason = "a second signal ends at once")]
             process::exit(i32::from(INTERRUPTED));
         });
         Stop(receiver)

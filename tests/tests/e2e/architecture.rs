@@ -1,4 +1,5 @@
-//! What the packages of the workspace may use, and how old what they use may be.
+//! What ARCHITECTURE.md says of the code and a compiler does not hold: what packages, folders and files may use, and how old what they
+//! use may be.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -126,8 +127,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 
 /// The paths from the root of the crate that a source names, in its code.
 fn paths(source: &str) -> Vec<String> {
-    let code = source.lines().map(|line| line.split("//").next().unwrap_or_default());
-    let code = code.collect::<Vec<_>>().join("\n");
+    let code = code(source).collect::<Vec<_>>().join("\n");
     let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | ':' | '{');
     let rest = code
         .match_indices("crate::")
@@ -165,6 +165,73 @@ fn folders_of_the_kit_use_those_below_them() {
         }
     }
     assert!(seen > 100, "{seen} paths");
+}
+
+/// The lines of a source without comments.
+fn code(source: &str) -> impl Iterator<Item = &str> {
+    source.lines().map(|line| line.split("//").next().unwrap_or_default())
+}
+
+/// The Rust files below folders of the workspace, as paths from its root, each with its text.
+fn all_sources(folders: &[&str]) -> Vec<(String, String)> {
+    let mut files = Vec::new();
+    folders
+        .iter()
+        .for_each(|folder| sources(&root().join(folder).join("src"), &mut files));
+    let read = |path: PathBuf| {
+        let name = path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
+        (name, std::fs::read_to_string(path).unwrap())
+    };
+    files.into_iter().map(read).collect()
+}
+
+const SERVICES: [&str; 3] = ["services/labs", "services/talent", "services/awards"];
+
+#[test]
+fn in_a_service_only_the_handlers_of_calls_name_tonic() {
+    let files = all_sources(&SERVICES);
+    let (handlers, others): (Vec<_>, Vec<_>) = files.iter().partition(|(name, _)| name.ends_with("service.rs"));
+    assert!(handlers.len() > 5 && handlers.iter().all(|(_, text)| text.contains("tonic::")));
+    for (name, text) in others {
+        assert!(
+            code(text).all(|line| !line.contains("tonic")),
+            "{name} names tonic, which is for handlers of calls"
+        );
+    }
+}
+
+#[test]
+fn only_the_kit_and_migrations_hold_sql() {
+    let begins = [
+        "SELECT ",
+        "INSERT INTO ",
+        "INSERT OR ",
+        "DELETE FROM ",
+        "ALTER TABLE ",
+        "CREATE TABLE ",
+        "PRAGMA ",
+    ];
+    let holds = |text: &str| code(text).any(|line| begins.iter().any(|begin| line.contains(begin)));
+    let kit = all_sources(&["crates/orm"]);
+    assert!(
+        kit.iter().filter(|(_, text)| holds(text)).count() > 20,
+        "the kit holds it"
+    );
+    let others = [
+        "services/mingce",
+        "crates/lifecycle",
+        "crates/cases",
+        "crates/server",
+        "crates/mapping",
+        "crates/client",
+        "crates/proto",
+    ];
+    for (name, text) in all_sources(&[&SERVICES[..], &others].concat()) {
+        assert!(
+            name.ends_with("/schema.rs") || !holds(&text),
+            "{name} holds SQL, which is for the kit and for migrations (schema.rs)"
+        );
+    }
 }
 
 /// Whose versions before one have a known fault, by the advisories of RustSec.
