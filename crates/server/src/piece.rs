@@ -106,6 +106,12 @@ pub(crate) async fn take<C: Collection>(
             Err(error) => {
                 refuse::<C>(outcome, &error, &candidate.holders)?;
                 let reason = outcome.problems.first().map_or("", |problem| problem.reason.as_str());
+                // The reason of then stays.
+                let before = candidate
+                    .turn
+                    .refused_before()
+                    .filter(|_| reason == "ROW_REFUSED_BEFORE");
+                let reason = before.unwrap_or(reason);
                 session.decide::<C>((candidate.number, &candidate.given), Err(reason))?;
                 if error
                     .violations()

@@ -21,6 +21,8 @@ use crate::talent_steps;
 on_both_stores!(
     applications_of_labs_come_from_a_file_and_again,
     a_draft_from_a_file_is_held_to_its_round,
+    what_only_the_decision_says_is_refused_in_a_row_of_a_draft_that_is_there_too,
+    a_file_whose_round_was_missing_comes_in_once_it_is_open,
     applications_of_persons_come_from_a_file,
     nominations_come_from_a_file_and_again,
 );
@@ -99,6 +101,61 @@ async fn designations(register: &Register) -> Vec<LabDesignation> {
         .lab_designations;
     all.sort_by_key(|one| one.lab.as_ref().map(|lab| lab.display_name.clone()));
     all
+}
+
+async fn what_only_the_decision_says_is_refused_in_a_row_of_a_draft_that_is_there_too(store: Store) {
+    let clock = Clock::on("2024-03-11");
+    let register = Register::start_at(store, &clock).await;
+    load(&register, policy("1", "2024-01-01", Terms::Lab(easy()))).await;
+    let round = Round {
+        display_name: "2024年第一批".to_owned(),
+        caps: Vec::<RoundCap>::new(),
+        ..district("2024-03-10", "2024-12-20")
+    };
+    open(&register, round).await;
+    three_labs(&register).await;
+    let path = file(&clock, "2024年第一批", ["甲局", "甲局", "甲局"]);
+    imported(&register, &clock, &path, &[]);
+    let before = designations(&register).await;
+    for (field, value) in [
+        ("number", "X7"),
+        ("document_number", "区科〔2024〕1号"),
+        ("decision_date", "2024-03-11"),
+        ("start_date", "2024-03-11"),
+        ("end_date", "2024-12-31"),
+    ] {
+        fs::write(mapping(&clock), format!("{MAPPING}{field} = \"{value}\"\n")).unwrap();
+        for flags in [&["--dry-run"][..], &[]] {
+            let ran = ran(&register, &clock, &path, flags);
+            assert_eq!(ran.code, Some(3), "{field}: {ran:?}");
+            assert_eq!(table(&ran.stdout), rows(&[("labDesignations", [0, 0, 0, 3])]));
+            assert!(ran.stdout.contains("FIELD_BEFORE_DECISION"), "{field}: {ran:?}");
+        }
+    }
+    assert_eq!(designations(&register).await, before);
+}
+
+async fn a_file_whose_round_was_missing_comes_in_once_it_is_open(store: Store) {
+    let clock = Clock::on("2024-03-11");
+    let register = Register::start_at(store, &clock).await;
+    load(&register, policy("1", "2024-01-01", Terms::Lab(easy()))).await;
+    three_labs(&register).await;
+    let path = file(&clock, "2024年第一批", ["甲局", "甲局", "甲局"]);
+    for _ in 0..2 {
+        let ran = ran(&register, &clock, &path, &[]);
+        assert_eq!(table(&ran.stdout), rows(&[("labDesignations", [0, 0, 0, 3])]));
+        assert!(ran.stdout.contains("ROUND_UNKNOWN"), "{ran:?}");
+    }
+    let round = Round {
+        display_name: "2024年第一批".to_owned(),
+        caps: Vec::<RoundCap>::new(),
+        ..district("2024-03-10", "2024-12-20")
+    };
+    open(&register, round).await;
+    let summary = imported(&register, &clock, &path, &[]);
+    assert_eq!(table(&summary), rows(&[("labDesignations", [3, 0, 0, 0])]));
+    let summary = imported(&register, &clock, &path, &[]);
+    assert_eq!(table(&summary), rows(&[("labDesignations", [0, 0, 3, 0])]));
 }
 
 async fn applications_of_labs_come_from_a_file_and_again(store: Store) {

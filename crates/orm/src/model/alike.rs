@@ -130,8 +130,9 @@ fn may_be_one_person(one: &str, other: &str) -> bool {
     let ((surname, given), (surname_b, given_b)) = (parts(&a), parts(&b));
     let same_surname =
         surname.len() == surname_b.len() && surname.iter().zip(&surname_b).all(|(a, b)| same_sound(*a, *b));
-    // 李丽 and 李丽华.
-    let same_given = given.is_empty() || given_b.is_empty() || longest_run(&given, &given_b) > 0;
+    // 李丽 and 李丽华, and not 李建国 and 李建军.
+    let shorter = given.len().min(given_b.len());
+    let same_given = longest_run(&given, &given_b) >= shorter;
     same_surname && same_given
 }
 
@@ -273,6 +274,9 @@ mod tests {
         for (one, other) in [
             ("张三", "张四"),
             ("张三", "李三"),
+            ("王建国", "王建军"),
+            ("张示三", "张示强"),
+            ("欧阳建国", "欧阳建军"),
             ("欧阳明", "欧阳华"),
             ("欧阳明", "欧明"),
             ("Marie Curie", "Marie Martin"),

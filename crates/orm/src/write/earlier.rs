@@ -271,10 +271,12 @@ impl Store {
                 let wanted = said.filter(|(row, _)| wanted.contains(row));
                 rows.extend(wanted.map(|(row, said)| (*row, (*said, decision.clone()))));
             };
-            for refused in &noted.refused {
-                if !(earlier.is_changed && is_of_references(&refused.decision)) {
-                    add(refused, &Decision::Refused);
-                }
+            // What stood in the way may be what has changed: a round that was opened, a record that was made.
+            if !earlier.is_changed {
+                noted
+                    .refused
+                    .iter()
+                    .for_each(|refused| add(refused, &Decision::Refused));
             }
             // What rows of such a collection name this database holds too.
             let stands = !earlier.is_changed && !C::chains().is_empty();

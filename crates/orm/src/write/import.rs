@@ -137,6 +137,10 @@ pub fn row<C: Collection>(
             return made(work, answer);
         };
         let name = stored.head().name.to_owned();
+        if !matches!(way, Way::Merge | Way::Before) && problems.iter().any(is_taken_out) {
+            let taken_out = problems.iter().filter(|problem| is_taken_out(problem));
+            return Err(refused::<C>(taken_out.cloned().collect()));
+        }
         let called = C::title(&stored).to_owned();
         let answer = match place::<C>(work, &cx, &stamp, &mask, &canonical, (*stored, way)) {
             Err(error) if error.reason() == "RECORDS_DISAGREE" => {
@@ -157,6 +161,12 @@ pub fn row<C: Collection>(
         kept::<C>(&turn, work, answer, &said, (&called, by_name))
     });
     Ok(Planned { edit, asks })
+}
+
+/// What settling takes out of a row, so that nothing of it would be said where the row means a record. What else is wrong is seen in what
+/// it makes of the record.
+fn is_taken_out(problem: &Violation) -> bool {
+    problem.reason == "FIELD_BEFORE_DECISION"
 }
 
 /// What a row makes where it means no record: its settled resource, that encoded, and its keys. `wrong` is what is wrong with it.
@@ -215,7 +225,7 @@ fn kept<C: Collection>(
     if answer.outcome != Outcome::Unchanged {
         turn.expect_steady::<C>(work, &answer, said)?;
     }
-    turn.expect_not_refused(&answer, C::COLLECTION)?;
+    turn.expect_not_refused(&answer)?;
     Ok(answer)
 }
 

@@ -346,14 +346,22 @@ impl Turn {
         }
     }
 
+    /// Why the row was refused when the same file was loaded before.
+    pub fn refused_before(&self) -> Option<&str> {
+        match &self.earlier {
+            Some(Decision::Refused(reason)) => Some(reason),
+            _ => None,
+        }
+    }
+
     /// Refuses a change by a row that was refused before.
-    pub(crate) fn expect_not_refused(&self, answer: &Answer, collection: &str) -> Result<()> {
+    pub(crate) fn expect_not_refused(&self, answer: &Answer) -> Result<()> {
         let reason = match &self.earlier {
             Some(Decision::Refused(reason)) if answer.outcome != Outcome::Unchanged => reason,
             _ => return Ok(()),
         };
         let said = format!(
-            "the row was refused when this file was loaded before ({reason}), and nothing else has changed the {collection} since: mend the \
+            "the row was refused when this file was loaded before ({reason}), and nothing else has changed the register since: mend the \
              row (上次导入同一文件时该行被拒，此后登记册未变，请修改该行)"
         );
         Err(Error::new(Class::Invalid, "ROW_REFUSED_BEFORE", said))
