@@ -139,6 +139,7 @@ impl Odd {
             return None;
         }
         let (mantissa, exponent) = text.trim().split_once(['E', 'e'])?;
+        let mantissa = mantissa.strip_prefix('+').unwrap_or(mantissa);
         let exponent: u32 = exponent.strip_prefix('+')?.parse().ok()?;
         let mut digits = mantissa.bytes();
         let number = digits.next().is_some_and(|d| d.is_ascii_digit())

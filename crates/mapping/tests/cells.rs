@@ -151,12 +151,17 @@ fn numbers_that_a_spreadsheet_rounded_and_formulas_without_a_value_are_refused()
     let (_, refused) = read(
         TALENTS,
         "t.csv",
-        "姓名,出生,工号\n甲,,3.79901E+17\n乙,2010.1,1\n".into(),
+        "姓名,出生,工号\n甲,,3.79901E+17\n丁,,+3.79901E+17\n乙,2010.1,1\n".into(),
     )
     .unwrap();
     assert_eq!(
         of(&refused),
-        [(2, "工号", "NUMBER_ROUNDED"), (3, "出生", "DATE_AMBIGUOUS")].map(|(n, c, r)| (n, c.to_owned(), r.to_owned()))
+        [
+            (2, "工号", "NUMBER_ROUNDED"),
+            (3, "工号", "NUMBER_ROUNDED"),
+            (4, "出生", "DATE_AMBIGUOUS")
+        ]
+        .map(|(n, c, r)| (n, c.to_owned(), r.to_owned()))
     );
 }
 
