@@ -16,6 +16,7 @@ on_both_stores!(
     what_was_decided_of_rows_is_found_piece_by_piece,
     rows_that_name_what_stands_behind_them_come_in_the_first_time,
     so_do_those_of_a_file_that_is_sent_in_several_calls,
+    new_rows_behind_many_that_are_known_end_as_they_do_alone,
 );
 
 /// An organization that is known by its number; it belongs to the one with the other number, where there is one.
@@ -70,6 +71,55 @@ async fn pairs(register: &Register, count: usize) -> Vec<Organization> {
         assert_eq!(ends(&made), [("OUTCOME_CREATED", rows.len())]);
     }
     file
+}
+
+/// What a row would make is drafted ahead or not, by how the rows before it ended.
+async fn new_rows_behind_many_that_are_known_end_as_they_do_alone(store: Store) {
+    let register = Register::start(store).await;
+    let mut rows: Vec<Organization> = (0..1_100).map(|n| body(&format!("k{n}"), "")).collect();
+    let made = sent(&register, ImportSettings::default(), &rows).await;
+    assert_eq!(ends(&made), [("OUTCOME_CREATED", 1_100)]);
+    let new = [
+        body("n1", ""),
+        Organization {
+            name: "organizations/01jd2k3m4n5p6q7r8s9t0v1w2x".to_owned(),
+            ..body("n2", "k1")
+        },
+        Organization {
+            display_name: " ".to_owned(),
+            ..body("n3", "")
+        },
+        Organization {
+            website: "x".repeat(5_000),
+            ..body("n4", "")
+        },
+        Organization {
+            division_code: "99".to_owned(),
+            ..body("n5", "")
+        },
+    ];
+    let tried = ImportSettings {
+        validate_only: true,
+        ..ImportSettings::default()
+    };
+    let said = |outcomes: &[RowOutcome]| {
+        let said = outcomes.iter().map(|one| (one.outcome(), one.problems.clone()));
+        said.collect::<Vec<_>>()
+    };
+    let alone = said(&sent(&register, tried.clone(), &new).await);
+    assert_eq!(
+        alone.iter().filter(|(_, problems)| problems.is_empty()).count(),
+        2,
+        "{alone:?}"
+    );
+    rows.extend(new);
+    for settings in [tried, ImportSettings::default()] {
+        let outcomes = sent(&register, settings, &rows).await;
+        assert_eq!(ends(&outcomes[..1_100]), [("OUTCOME_UNCHANGED", 1_100)]);
+        assert_eq!(said(&outcomes[1_100..]), alone);
+    }
+    let again = sent(&register, ImportSettings::default(), &rows).await;
+    assert_eq!(ends(&again[..1_102]), [("OUTCOME_UNCHANGED", 1_102)]);
 }
 
 async fn what_was_decided_of_rows_is_kept_for_400_days(store: Store) {

@@ -1,6 +1,6 @@
-//! What an import decided of rows, for when the same file is loaded again. A row that was refused stays so, and a row that was known by a
-//! name alone means the record that it meant, until something else has changed the collection: a row that finds another answer in what the
-//! file itself has made would make each load of it another one.
+//! What an import decided of rows, for when the same file is loaded again. A row that was refused stays so until anything else has changed
+//! the database. A row that was known by a name alone means the record that it meant until something else has changed the collection.
+//! A row that finds another answer in what the file itself has made would make each load of it another one.
 //! docs/adr/0044-same-file.md
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -45,8 +45,8 @@ pub struct DecidedRow {
 }
 
 impl DecidedRow {
-    /// The row of an import with this number, encoded, that was refused. None where the file of the import is not known, and where what the row names
-    /// may be mended in another collection, which another database may hold.
+    /// The row of an import with this number, encoded, that was refused. None where the file of the import is not known, and where what
+    /// the row names may be mended in another collection, which another database may hold.
     ///
     /// # Errors
     /// Where the resource is none.
@@ -65,8 +65,8 @@ impl DecidedRow {
         Ok(Some(Self { row, said, decision }))
     }
 
-    /// The row of an import with this number, encoded, that means the record of this name. None where the file is not known, and where the row has
-    /// more to be known by than a name and names no others of its collection.
+    /// The row of an import with this number, encoded, that means the record of this name. None where the file is not known, and where the
+    /// row has more to be known by than a name and names no others of its collection.
     ///
     /// # Errors
     /// Where the resource is none.
