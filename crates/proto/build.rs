@@ -70,6 +70,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::write(out.join("sizes.rs"), sizes(&pool))?;
     fs::write(out.join("choices.rs"), conversions(&choices))?;
     fs::write(out.join("heads.rs"), heads(&pool))?;
+    fs::write(out.join("mutations.rs"), mutations(&pool))?;
 
     prost_protovalidate_build::Builder::new()
         .file_descriptor_set_bytes(without_choices(&encoded)?)
@@ -192,6 +193,30 @@ fn heads(pool: &DescriptorPool) -> String {
     resources
         .map(|message| format!("headed!({});\n", path(message.full_name())))
         .collect()
+}
+
+/// The requests of the contract that change something: each is the message of one method alone.
+fn mutations(pool: &DescriptorPool) -> String {
+    let mut lines = String::new();
+    for method in pool
+        .services()
+        .flat_map(|service| service.methods().collect::<Vec<_>>())
+    {
+        let request = method.input();
+        let has = |names: &[&str]| names.iter().all(|name| request.get_field_by_name(name).is_some());
+        if method.is_client_streaming() || !has(&["request_id", "validate_only"]) {
+            continue;
+        }
+        let path = path(request.full_name());
+        lines += &format!("mutation!({path}, {:?});\n", method.name());
+        if has(&["name", "etag", "reason"]) {
+            lines += &format!("resource_mutation!({path});\n");
+            if has(&["document_number", "issuer"]) {
+                lines += &format!("documented_mutation!({path});\n");
+            }
+        }
+    }
+    lines
 }
 
 /// The Rust type of a message of the contract.

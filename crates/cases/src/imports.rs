@@ -5,7 +5,6 @@ use std::time::Duration;
 use mingce_orm::write::imports::Imports;
 use mingce_orm::write::undo::UndoWanted;
 use mingce_orm::{Call, Cx, Error, Page, Result, wanted};
-use mingce_proto::codec::Reply;
 use mingce_proto::collections::{AWARDS, ORGANIZATIONS, TALENTS};
 use mingce_proto::registry::find_referrers_response::Named;
 use mingce_proto::registry::import_service_server::ImportService;
@@ -14,11 +13,11 @@ use mingce_proto::registry::{
     UndoImportRequest, UndoImportResponse,
 };
 use mingce_server::Clock;
-use mingce_server::call::{open, reply};
+use mingce_server::call::{Answered, open, reply};
 use mingce_server::kept::LEASE;
 use mingce_server::runs::let_go;
 use mingce_server::status::from_status;
-use tonic::{Request, Response, Status};
+use tonic::Request;
 
 use crate::CaseRegister;
 
@@ -32,8 +31,6 @@ const KEPT_DECIDED: Duration = Duration::from_secs(400 * 24 * 3600);
 const ASKED: usize = 500;
 /// The collections whose records other services name.
 const CITED: [&str; 2] = [ORGANIZATIONS, TALENTS];
-
-type Answered<T> = Result<Response<Reply<T>>, Status>;
 
 #[tonic::async_trait]
 impl ImportService for CaseRegister {
@@ -49,7 +46,7 @@ impl ImportService for CaseRegister {
 
     async fn undo_import(&self, request: Request<UndoImportRequest>) -> Answered<UndoImportResponse> {
         let (cx, r) = open(request)?;
-        let call = Call::new("UndoImport", &r.request_id, r.validate_only, &r);
+        let call = Call::of(&r);
         reply(self.undo(&cx, &call, r).await)
     }
 

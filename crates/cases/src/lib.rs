@@ -10,11 +10,12 @@ use mingce_lifecycle::panel::{Panels, Reviews};
 use mingce_lifecycle::policy::Policies;
 use mingce_lifecycle::round::Rounds;
 use mingce_lifecycle::{AnyCase, At, Calendar, schema::Schema};
+use mingce_orm::migration::ledger::Ledger;
 use mingce_orm::migration::renew::renew;
-use mingce_orm::migration::schema::{Ledger, expect_vault, prepare as prepare_tables};
+use mingce_orm::migration::schema::prepare as prepare_tables;
 use mingce_orm::write::imports::Imports;
 use mingce_orm::write::undo::{AnyCollection, any};
-use mingce_orm::{Cx, Db, Result, Store, Vault};
+use mingce_orm::{Cx, Db, Result, Store};
 use mingce_proto::registry::case_service_server::CaseServiceServer;
 use mingce_proto::registry::import_service_server::ImportServiceServer;
 use mingce_server::{Clock, Failure, Host, Server};
@@ -78,51 +79,48 @@ impl CaseRegister {
         renew::<Reviews>(db, migrate).await
     }
 
-    /// Opens the service on a database with its tables and those of the kinds. Who objects, and what reviewers say, is sealed in
-    /// `vault`.
-    ///
-    /// # Errors
-    /// Where the register was sealed with another master key.
-    pub async fn open(
-        db: Db,
-        vault: Arc<Vault>,
+    /// The service over a store whose database has its tables and those of the kinds.
+    pub fn new(
+        store: Store,
         calendar: Arc<Calendar>,
         kinds: Vec<Arc<dyn AnyCase>>,
         mut collections: Vec<Arc<dyn AnyCollection>>,
         peers: Peers,
-    ) -> Result<Self> {
-        expect_vault(&db, &vault).await?;
+    ) -> Self {
         collections.extend([any::<Policies>(), any::<Rounds>(), any::<Notices>()]);
         collections.extend([any::<Objections>(), any::<Panels>(), any::<Reviews>()]);
-        Ok(Self {
-            store: Store::new(db, Some(vault)),
+        Self {
+            store,
             calendar,
             kinds: kinds.into(),
             collections: collections.into(),
             peers,
-        })
+        }
     }
 
-    /// The service of a host: its tables are made where there are none.
+    /// Serves with the services that are mounted on a host until a signal, and does beside what falls due. `tries` and `beside` are
+    /// those of [`Host::serve`].
     ///
     /// # Errors
-    /// Where the register cannot be opened.
-    pub async fn of_host(
-        host: &Host,
-        kinds: Vec<Arc<dyn AnyCase>>,
-        collections: Vec<Arc<dyn AnyCollection>>,
-        peers: Peers,
-    ) -> Result<Self, Failure> {
-        Self::prepare(host.db(), false).await?;
-        let vault = host.vault().await?;
-        let register = Self::open(host.db().clone(), vault, host.calendar(), kinds, collections, peers).await?;
+    /// Where the register cannot be opened or served.
+    pub async fn serve(
+        self,
+        host: Host,
+        tries: &[&str],
+        beside: impl Future<Output = Result<(), String>> + Send + 'static,
+    ) -> Result<(), Failure> {
         // Nobody is to wait for an import whose process was killed.
-        register.interrupt_left(host.clock().now(), true).await?;
-        Ok(register)
+        self.interrupt_left(host.clock().now(), true).await?;
+        let time = self.keep_time(host.clock());
+        let db = host.with(|server| self.mount(server)).serve(tries, beside).await?;
+        time.end().await;
+        self.store.close().await;
+        db.close().await;
+        Ok(())
     }
 
     /// Does by itself what falls due, and copies what was merged in other databases, until it is told to end.
-    pub fn keep_time(&self, clock: &Clock) -> TimeKeeper {
+    fn keep_time(&self, clock: &Clock) -> TimeKeeper {
         let clock = clock.clone();
         TimeKeeper([
             tokio::spawn(self.clone().watch_imports(clock.clone())),
@@ -132,8 +130,7 @@ impl CaseRegister {
     }
 
     /// Mounts both services.
-    #[must_use]
-    pub fn mount(&self, server: Server) -> Server {
+    fn mount(&self, server: Server) -> Server {
         let server = server
             .add_service(CaseServiceServer::new(self.clone()))
             .add_service(ImportServiceServer::new(self.clone()));
@@ -142,23 +139,17 @@ impl CaseRegister {
             .fold(server, |server, (path, bytes)| server.request_limit(path, bytes))
     }
 
-    /// Writes what waits.
-    pub async fn close(self) {
-        self.store.close().await;
-    }
-
     fn at(&self, cx: &Cx) -> Result<At> {
         At::new(cx, &self.calendar)
     }
 }
 
 /// What a process does by itself.
-#[derive(Debug)]
-pub struct TimeKeeper([tokio::task::JoinHandle<()>; 3]);
+struct TimeKeeper([tokio::task::JoinHandle<()>; 3]);
 
 impl TimeKeeper {
     /// Ends it. What it had given to the writers is written.
-    pub async fn end(self) {
+    async fn end(self) {
         for task in self.0 {
             task.abort();
             let _ = task.await;

@@ -183,7 +183,7 @@ fn given<R: Validate>(requests: Vec<R>, name: fn(&R) -> &str) -> impl Iterator<I
 }
 
 fn to_assign(request: AssignReviewerRequest, at: At, cleared: Result<Cleared>) -> Try {
-    let call = Call::new("AssignReviewer", &request.request_id, request.validate_only, &request);
+    let call = Call::of(&request);
     let stamp = call.stamp("assign", &request.override_reason);
     let request = Arc::new(request);
     let held = Arc::clone(&request);
@@ -204,7 +204,7 @@ fn to_assign(request: AssignReviewerRequest, at: At, cleared: Result<Cleared>) -
 }
 
 fn to_submit(request: SubmitReviewRequest, at: At) -> Try {
-    let call = Call::new("SubmitReview", &request.request_id, request.validate_only, &request);
+    let call = Call::of(&request);
     let stamp = call.stamp("submit", "");
     let (name, held, sheet) = (
         request.name.clone(),

@@ -65,7 +65,7 @@ impl CaseRegister {
     }
 
     pub(crate) async fn end_round(&self, cx: &Cx, r: CloseRoundRequest) -> Result<CloseRoundResponse, Error> {
-        let (call, step) = called!("CloseRound", r);
+        let (call, step) = called(&r);
         let (at, step) = (cx.clone(), named(step, "close"));
         let edit: Edit = Box::new(move |work| round::close(work, &at, &step));
         let round = match self.store.change::<Rounds>(cx, call, edit).await? {

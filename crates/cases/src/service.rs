@@ -12,20 +12,18 @@ use mingce_orm::{Call, Collection, Cx, Edit, Error, Page, Since, Stamp, wanted};
 use mingce_proto::codec::Reply;
 use mingce_proto::registry::case_service_server::CaseService;
 use mingce_proto::registry::*;
-use mingce_server::call::{open, reply};
+use mingce_server::call::{Answered, open, reply};
 use prost::Message;
-use tonic::{Request, Response, Status};
+use tonic::Request;
 
 use crate::CaseRegister;
 use crate::shared::awaited;
-
-type Answered<T> = Result<Response<Reply<T>>, Status>;
 
 #[tonic::async_trait]
 impl CaseService for CaseRegister {
     async fn create_policy(&self, request: Request<CreatePolicyRequest>) -> Answered<Policy> {
         let (cx, r) = open(request)?;
-        let call = Call::new("CreatePolicy", &r.request_id, r.validate_only, &r);
+        let call = Call::of(&r);
         let terms = r.terms_mask.unwrap_or_default().paths;
         let basis = Basis {
             name: &r.based_on,
@@ -46,7 +44,7 @@ impl CaseService for CaseRegister {
 
     async fn annul_policy(&self, request: Request<AnnulPolicyRequest>) -> Answered<Policy> {
         let (cx, r) = open(request)?;
-        let (call, step) = called!("AnnulPolicy", r);
+        let (call, step) = called(&r);
         let (at, kinds, step) = (cx.clone(), self.kinds.clone(), named(step, "annul"));
         let edit: Edit = Box::new(move |work| policy::annul(work, &at, &step, &kinds));
         reply(self.change::<Policies>(&cx, call, Ok(edit)).await)
@@ -72,7 +70,7 @@ impl CaseService for CaseRegister {
 
     async fn create_round(&self, request: Request<CreateRoundRequest>) -> Answered<Round> {
         let (cx, r) = open(request)?;
-        let call = Call::new("CreateRound", &r.request_id, r.validate_only, &r);
+        let call = Call::of(&r);
         reply(self.begin_round(&cx, call, r.round.unwrap_or_default()).await)
     }
 
@@ -88,7 +86,7 @@ impl CaseService for CaseRegister {
 
     async fn update_round(&self, request: Request<UpdateRoundRequest>) -> Answered<Round> {
         let (cx, r) = open(request)?;
-        let call = Call::new("UpdateRound", &r.request_id, r.validate_only, &r).because(&r.reason);
+        let call = Call::of(&r).because(&r.reason);
         let paths = r.update_mask.unwrap_or_default().paths;
         reply(self.change_round(&cx, call, r.round.unwrap_or_default(), &paths).await)
     }
@@ -100,7 +98,7 @@ impl CaseService for CaseRegister {
 
     async fn annul_round(&self, request: Request<AnnulRoundRequest>) -> Answered<Round> {
         let (cx, r) = open(request)?;
-        let (call, step) = called!("AnnulRound", r);
+        let (call, step) = called(&r);
         let (at, kinds, step) = (cx.clone(), self.kinds.clone(), named(step, "annul"));
         let edit: Edit = Box::new(move |work| round::annul(work, &at, &step, &kinds));
         reply(self.change::<Rounds>(&cx, call, Ok(edit)).await)
@@ -141,7 +139,7 @@ impl CaseService for CaseRegister {
 
     async fn file_objection(&self, request: Request<FileObjectionRequest>) -> Answered<Objection> {
         let (cx, r) = open(request)?;
-        let call = Call::new("FileObjection", &r.request_id, r.validate_only, &r);
+        let call = Call::of(&r);
         reply(self.file(&cx, call, r.objection.unwrap_or_default()).await)
     }
 
@@ -157,13 +155,13 @@ impl CaseService for CaseRegister {
 
     async fn accept_objection(&self, request: Request<AcceptObjectionRequest>) -> Answered<Objection> {
         let (cx, r) = open(request)?;
-        let (call, step) = called!("AcceptObjection", r);
+        let (call, step) = called(&r);
         reply(self.objected(&cx, call, "accept", step, (String::new(), 0)).await)
     }
 
     async fn refuse_objection(&self, request: Request<RefuseObjectionRequest>) -> Answered<Objection> {
         let (cx, r) = open(request)?;
-        let (call, step) = called!("RefuseObjection", r);
+        let (call, step) = called(&r);
         reply(
             self.objected(&cx, call, "refuse", step, (String::new(), r.refusal))
                 .await,
@@ -172,31 +170,31 @@ impl CaseService for CaseRegister {
 
     async fn uphold_objection(&self, request: Request<UpholdObjectionRequest>) -> Answered<Objection> {
         let (cx, r) = open(request)?;
-        let (call, step) = called!("UpholdObjection", r);
+        let (call, step) = called(&r);
         reply(self.objected(&cx, call, "uphold", step, (r.finding, 0)).await)
     }
 
     async fn uphold_objection_in_part(&self, request: Request<UpholdObjectionInPartRequest>) -> Answered<Objection> {
         let (cx, r) = open(request)?;
-        let (call, step) = called!("UpholdObjectionInPart", r);
+        let (call, step) = called(&r);
         reply(self.objected(&cx, call, "uphold_in_part", step, (r.finding, 0)).await)
     }
 
     async fn dismiss_objection(&self, request: Request<DismissObjectionRequest>) -> Answered<Objection> {
         let (cx, r) = open(request)?;
-        let (call, step) = called!("DismissObjection", r);
+        let (call, step) = called(&r);
         reply(self.objected(&cx, call, "dismiss", step, (r.finding, 0)).await)
     }
 
     async fn withdraw_objection(&self, request: Request<WithdrawObjectionRequest>) -> Answered<Objection> {
         let (cx, r) = open(request)?;
-        let (call, step) = called!("WithdrawObjection", r);
+        let (call, step) = called(&r);
         reply(self.objected(&cx, call, "withdraw", step, (String::new(), 0)).await)
     }
 
     async fn create_panel(&self, request: Request<CreatePanelRequest>) -> Answered<Panel> {
         let (cx, r) = open(request)?;
-        let call = Call::new("CreatePanel", &r.request_id, r.validate_only, &r);
+        let call = Call::of(&r);
         let (given, kinds, stamp) = (
             r.panel.unwrap_or_default(),
             self.kinds.clone(),
@@ -220,7 +218,7 @@ impl CaseService for CaseRegister {
 
     async fn assign_reviewer(&self, request: Request<AssignReviewerRequest>) -> Answered<Review> {
         let (cx, r) = open(request)?;
-        let call = Call::new("AssignReviewer", &r.request_id, r.validate_only, &r);
+        let call = Call::of(&r);
         reply(self.assign(&cx, call, r).await)
     }
 
@@ -234,7 +232,7 @@ impl CaseService for CaseRegister {
 
     async fn release_reviewer(&self, request: Request<ReleaseReviewerRequest>) -> Answered<Review> {
         let (cx, r) = open(request)?;
-        let (call, step) = called!("ReleaseReviewer", r);
+        let (call, step) = called(&r);
         let step = named(step, "release");
         let edit = self
             .at(&cx)
@@ -244,7 +242,7 @@ impl CaseService for CaseRegister {
 
     async fn submit_review(&self, request: Request<SubmitReviewRequest>) -> Answered<Review> {
         let (cx, r) = open(request)?;
-        let call = Call::new("SubmitReview", &r.request_id, r.validate_only, &r);
+        let call = Call::of(&r);
         reply(self.submit(&cx, call, r).await)
     }
 
@@ -268,7 +266,7 @@ impl CaseService for CaseRegister {
 
     async fn close_panel(&self, request: Request<ClosePanelRequest>) -> Answered<Panel> {
         let (cx, r) = open(request)?;
-        let (call, step) = called!("ClosePanel", r);
+        let (call, step) = called(&r);
         let (kinds, step, without_missing) = (self.kinds.clone(), named(step, "close"), r.without_missing);
         let edit = self
             .at(&cx)

@@ -6,16 +6,16 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use mingce_orm::model::rules::check;
 use mingce_orm::{Call, Collection, Cx, Edit, Error, Result, Store};
-use mingce_proto::Validate;
 use mingce_proto::codec::Reply;
 use mingce_proto::registry::{MoveOutcome, Round, View};
+use mingce_proto::{DocumentedMutation, ResourceMutation, Validate};
 use prost::Message;
 
 use crate::agenda::next;
 use crate::batch::{self, Given, Outcomes, Try};
 use crate::calendar::Calendar;
 use crate::case::{At, Case, policy_of};
-use crate::cross::{Move, verbs};
+use crate::cross::{Document, Move, Step, verbs};
 use crate::dates::{dates, from_ledger};
 use crate::in_force::in_force;
 use crate::life::Living;
@@ -220,32 +220,26 @@ fn to_try<C: Case>(called: Called<C>, at: Result<At>) -> Try {
     }
 }
 
-/// What a request of a verb says beside what the verb itself needs: all of them have these fields. `$method` is the name of the rpc.
-#[macro_export]
-macro_rules! called {
-    ($method:literal, $request:expr) => {{
-        let call = mingce_orm::Call::new($method, &$request.request_id, $request.validate_only, &$request);
-        let step = $crate::Step {
-            name: $request.name.clone(),
-            etag: $request.etag.clone(),
-            stamp: call.stamp("", &$request.reason),
-            ..$crate::Step::default()
-        };
-        (call, step)
-    }};
+/// What a request of a verb says beside what the verb itself needs.
+pub fn called(request: &impl ResourceMutation) -> (Call, Step) {
+    let call = Call::of(request);
+    let step = Step {
+        name: request.name().to_owned(),
+        etag: request.etag().to_owned(),
+        stamp: call.stamp("", request.reason()),
+        ..Step::default()
+    };
+    (call, step)
 }
 
 /// The same of a request that names the document of a decision.
-#[macro_export]
-macro_rules! by_document {
-    ($method:literal, $request:expr) => {{
-        let (call, mut step) = $crate::called!($method, $request);
-        step.document = $crate::cross::Document {
-            number: $request.document_number.clone(),
-            issuer: $request.issuer.clone(),
-        };
-        (call, step)
-    }};
+pub fn by_document(request: &impl DocumentedMutation) -> (Call, Step) {
+    let (call, mut step) = called(request);
+    step.document = Document {
+        number: request.document_number().to_owned(),
+        issuer: request.issuer().to_owned(),
+    };
+    (call, step)
 }
 
 /// A move of a batch: the call of its verb, and what is wrong with its request.

@@ -33,7 +33,7 @@ mod terms;
 pub use any::{AnyCase, ByItself, Of};
 pub use calendar::Calendar;
 pub use case::{At, Case, Look, Parties, Scope, blocker};
-pub use cases::{Called, Cases};
+pub use cases::{Called, Cases, by_document, called};
 pub use cross::{Crossing, Move, Step};
 pub use life::{Arrival, Edge, Guard, Life, Living, Phase, State};
 

@@ -265,7 +265,7 @@ pub fn give_back_place<C: Case>(work: &mut Work, cx: &Cx, stamp: &Stamp, item: &
     }
     if given {
         let stamp = Stamp {
-            verb: "give_back_place",
+            verb: "release_cap",
             ..stamp.clone()
         };
         work.update::<Rounds>(cx, &stamp, &round)?;
@@ -293,7 +293,7 @@ pub fn take_place<C: Case>(item: &C::Item, crossing: &mut Crossing<'_>) -> Resul
     }
     if taken {
         let stamp = Stamp {
-            verb: "take_place",
+            verb: "use_cap",
             ..crossing.stamp.clone()
         };
         crossing.work.update::<Rounds>(&crossing.at.cx, &stamp, &round)?;
@@ -318,7 +318,7 @@ pub fn change_place<C: Case>(before: &C::Item, item: &C::Item, crossing: &mut Cr
         cap.used += i32::from(cap.grade == new) - i32::from(cap.grade == old && cap.used > 0);
     }
     let stamp = Stamp {
-        verb: "change_place",
+        verb: "change_cap",
         ..crossing.stamp.clone()
     };
     crossing.work.update::<Rounds>(&crossing.at.cx, &stamp, &round)?;

@@ -2,7 +2,7 @@
 
 use mingce_orm::migration::refill::{add_sequence, refill};
 use mingce_orm::migration::schema::Sql::{self, Integer, Text};
-use mingce_orm::migration::schema::{resource, run};
+use mingce_orm::migration::schema::{Migration, resource, run};
 use mingce_orm::model::names::enum_values;
 use mingce_orm::{Cell, Collection, Column, Field};
 use sea_orm_migration::prelude::*;
@@ -20,132 +20,92 @@ pub struct Schema;
 #[async_trait::async_trait]
 impl MigratorTrait for Schema {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Tables), Box::new(Waiting), Box::new(Sequences)]
+        vec![
+            Migration::new("m20261124_000003_cases", |manager| Box::pin(tables(manager))),
+            Migration::new("m20261130_000040_cases_waiting", |manager| Box::pin(waiting(manager))),
+            Migration::new("m20261130_000050_cases_sequences", |manager| {
+                Box::pin(sequences(manager))
+            }),
+        ]
     }
     fn migration_table_name() -> DynIden {
         "mingce_cases_migrations".into_iden()
     }
 }
 
-struct Tables;
-
-impl MigrationName for Tables {
-    fn name(&self) -> &'static str {
-        "m20261124_000003_cases"
-    }
-}
-
-#[async_trait::async_trait]
-impl MigrationTrait for Tables {
-    /// All of the tables or none, on SQLite too: a start that is killed begins anew.
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
-
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let policies = [
-            ("kind", Integer),
-            ("level", Integer),
-            ("programme", Text),
-            ("version", Text),
-            ("start_date", Text),
-        ];
-        let rounds = [
-            ("display_name", Text),
-            ("kind", Integer),
-            ("level", Integer),
-            ("programme", Text),
-            ("year", Integer),
-            ("policy", Text),
-            ("start_date", Text),
-            ("end_date", Text),
-            ("state", Integer),
-            ("due_date", Text),
-            ("due", Integer),
-        ];
-        let notices = [
-            ("case_name", Text),
-            ("kind", Integer),
-            ("round", Text),
-            ("start_date", Text),
-            ("end_date", Text),
-        ];
-        let objections = [
-            ("case_name", Text),
-            ("notice", Text),
-            ("state", Integer),
-            ("file_date", Text),
-            ("named", Integer),
-        ];
-        let panels = [("display_name", Text), ("kind", Integer), ("state", Integer)];
-        let reviews = [("panel", Text), ("case_name", Text), ("reviewer", Text)];
-        run(manager, &resource("policies", &policies, false, &["kind"])).await?;
-        run(manager, &resource("rounds", &rounds, false, &["due_date"])).await?;
-        run(
-            manager,
-            &resource("notices", &notices, false, &["case_name", "start_date"]),
-        )
-        .await?;
-        run(manager, &resource("objections", &objections, true, &["case_name"])).await?;
-        run(manager, &resource("panels", &panels, false, &[])).await?;
-        run(manager, &resource("reviews", &reviews, true, &["panel"])).await
-    }
+async fn tables(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let policies = [
+        ("kind", Integer),
+        ("level", Integer),
+        ("programme", Text),
+        ("version", Text),
+        ("start_date", Text),
+    ];
+    let rounds = [
+        ("display_name", Text),
+        ("kind", Integer),
+        ("level", Integer),
+        ("programme", Text),
+        ("year", Integer),
+        ("policy", Text),
+        ("start_date", Text),
+        ("end_date", Text),
+        ("state", Integer),
+        ("due_date", Text),
+        ("due", Integer),
+    ];
+    let notices = [
+        ("case_name", Text),
+        ("kind", Integer),
+        ("round", Text),
+        ("start_date", Text),
+        ("end_date", Text),
+    ];
+    let objections = [
+        ("case_name", Text),
+        ("notice", Text),
+        ("state", Integer),
+        ("file_date", Text),
+        ("named", Integer),
+    ];
+    let panels = [("display_name", Text), ("kind", Integer), ("state", Integer)];
+    let reviews = [("panel", Text), ("case_name", Text), ("reviewer", Text)];
+    run(manager, &resource("policies", &policies, false, &["kind"])).await?;
+    run(manager, &resource("rounds", &rounds, false, &["due_date"])).await?;
+    run(
+        manager,
+        &resource("notices", &notices, false, &["case_name", "start_date"]),
+    )
+    .await?;
+    run(manager, &resource("objections", &objections, true, &["case_name"])).await?;
+    run(manager, &resource("panels", &panels, false, &[])).await?;
+    run(manager, &resource("reviews", &reviews, true, &["panel"])).await
 }
 
 /// What falls due of objections, panels and reviews.
-struct Waiting;
-
-impl MigrationName for Waiting {
-    fn name(&self) -> &'static str {
-        "m20261130_000040_cases_waiting"
+async fn waiting(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    for table in [Objections::TABLE, Reviews::TABLE] {
+        let statements = [
+            format!("ALTER TABLE {table} ADD COLUMN due_date $TEXT NOT NULL DEFAULT ''"),
+            format!("CREATE INDEX {table}_by_due ON {table} (due_date, id) WHERE due_date <> ''"),
+        ];
+        run(manager, &statements).await?;
     }
-}
-
-#[async_trait::async_trait]
-impl MigrationTrait for Waiting {
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
+    for table in [Objections::TABLE, Reviews::TABLE, Panels::TABLE] {
+        add_since(manager, table).await?;
     }
-
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for table in [Objections::TABLE, Reviews::TABLE] {
-            let statements = [
-                format!("ALTER TABLE {table} ADD COLUMN due_date $TEXT NOT NULL DEFAULT ''"),
-                format!("CREATE INDEX {table}_by_due ON {table} (due_date, id) WHERE due_date <> ''"),
-            ];
-            run(manager, &statements).await?;
-        }
-        for table in [Objections::TABLE, Reviews::TABLE, Panels::TABLE] {
-            add_since(manager, table).await?;
-        }
-        let on = manager.get_connection();
-        refill::<Objections>(on, &["due_since"], "due_since = ''").await?;
-        refill::<Reviews>(on, &["due_since"], "due_since = ''").await?;
-        refill::<Panels>(on, &["due_since"], "due_since = ''").await
-    }
+    let on = manager.get_connection();
+    refill::<Objections>(on, &["due_since"], "due_since = ''").await?;
+    refill::<Reviews>(on, &["due_since"], "due_since = ''").await?;
+    refill::<Panels>(on, &["due_since"], "due_since = ''").await
 }
 
 /// Rows know the numbers of their last changes.
-struct Sequences;
-
-impl MigrationName for Sequences {
-    fn name(&self) -> &'static str {
-        "m20261130_000050_cases_sequences"
+async fn sequences(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    for table in ["policies", "rounds", "notices", "objections", "panels", "reviews"] {
+        add_sequence(manager, table).await?;
     }
-}
-
-#[async_trait::async_trait]
-impl MigrationTrait for Sequences {
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
-
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for table in ["policies", "rounds", "notices", "objections", "panels", "reviews"] {
-            add_sequence(manager, table).await?;
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 /// The columns that every kind of case has of its way, for its table.

@@ -5,6 +5,7 @@ pub mod budget;
 pub mod codec;
 pub mod collections;
 pub mod head;
+pub mod mutation;
 pub mod names;
 pub mod reasons;
 mod shapes;
@@ -32,6 +33,7 @@ pub const MOST_VIOLATIONS: usize = 32;
 pub use generated::mingce;
 pub use generated::mingce::{awards::v1 as awards, labs::v1 as labs, registry::v1 as registry, talent::v1 as talent};
 pub use head::{Head, Headed};
+pub use mutation::{DocumentedMutation, Mutation, ResourceMutation};
 pub use prost_protovalidate::Validate;
 
 /// Every file of the contract with its imports and options, encoded: for reflection, permissions and mappings.

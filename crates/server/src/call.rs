@@ -66,12 +66,15 @@ pub fn context<T>(request: &Request<T>) -> Cx {
     }
 }
 
+/// What the method of a service returns.
+pub type Answered<T> = Result<Response<Reply<T>>, Status>;
+
 /// Answers a call with what the kit made of it.
 ///
 /// # Errors
 /// The kit's error as a status.
 #[allow(clippy::result_large_err)]
-pub fn reply<M, T: Into<Reply<M>>>(result: Result<T, Error>) -> Result<Response<Reply<M>>, Status> {
+pub fn reply<M, T: Into<Reply<M>>>(result: Result<T, Error>) -> Answered<M> {
     result
         .map(|answer| Response::new(answer.into()))
         .map_err(status::from_error)

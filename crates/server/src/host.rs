@@ -13,8 +13,9 @@ use clap::error::ErrorKind as Said;
 use mingce_client::InProcess;
 use mingce_lifecycle::Calendar;
 use mingce_orm::db::sound::Trouble;
+use mingce_orm::migration::ledger::Ledger;
 use mingce_orm::migration::schema;
-use mingce_orm::{Db, Error, Vault};
+use mingce_orm::{Db, Error, Store, Vault};
 
 use crate::boot::{Server, StartError, loopback_url};
 use crate::clock::Clock;
@@ -273,6 +274,18 @@ impl Host {
             Err(error) => return Err(failed(error)),
         };
         Ok(Arc::new(Vault::from_text(&text)?))
+    }
+
+    /// The store of all services of the process, over the database: one queue of writes, with its writers. Personal data is sealed in
+    /// the vault.
+    ///
+    /// # Errors
+    /// Where the register was sealed with another master key.
+    pub async fn store(&self) -> Result<Store, Failure> {
+        let vault = self.vault().await?;
+        schema::prepare::<Ledger>(&self.db, false).await?;
+        schema::expect_vault(&self.db, &vault).await?;
+        Ok(Store::new(self.db.clone(), Some(vault)))
     }
 
     /// Changes the server, for example to mount a service.

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::PoisonError;
 
 use mingce_orm::model::texts::rewritten;
+use mingce_orm::write::earlier::DecidedRow;
 use mingce_orm::write::import;
 use mingce_orm::write::seen::Turn;
 use mingce_orm::{Answer, Class, Collection, Cx, Error, Mask, Outcome, Planned, Violation};
@@ -26,6 +27,8 @@ struct Candidate {
     /// As it was given, encoded, for when what it names has been made.
     given: Vec<u8>,
     mask: Result<Mask, Error>,
+    /// What it means is kept for when the same file is loaded again.
+    is_doubtful: bool,
     turn: Turn,
     holders: Vec<(String, Vec<Holder>)>,
     /// What would be made because it names it.
@@ -100,7 +103,9 @@ pub(crate) async fn take<C: Collection>(
         };
         match answer {
             Ok(answer) => {
-                session.decide::<C>((candidate.number, &candidate.given), Ok(&answer.name))?;
+                if candidate.is_doubtful {
+                    session.decide::<C>((candidate.number, &candidate.given), Ok(&answer.name))?;
+                }
                 accept::<C>(outcome, answer, session.is_dry())?;
             }
             Err(error) => {
@@ -141,6 +146,10 @@ async fn candidates<C: Collection>(
     let keeps = session.settings.keep_edits;
     let mask = |given: &Vec<u8>| Ok(import::mask::<C>(&paths, given)?.keeping_edits(keeps));
     let masks: Vec<_> = given.iter().map(mask).collect();
+    let doubtful: Vec<_> = rows
+        .iter()
+        .map(|row| DecidedRow::is_doubtful::<C>(&row.resource))
+        .collect();
     session.missing = Missing::Proposed;
     service.prepare(cx, session, &mut rows).await?;
     if let Some(earlier) = &mut session.earlier {
@@ -148,7 +157,7 @@ async fn candidates<C: Collection>(
         service.store().recall::<C>(earlier, &numbers).await?;
     }
     let (mut candidates, mut breath) = (Vec::with_capacity(rows.len()), Breath::default());
-    for ((mut row, mask), given) in rows.into_iter().zip(masks).zip(given) {
+    for (((mut row, mask), is_doubtful), given) in rows.into_iter().zip(masks).zip(doubtful).zip(given) {
         breath.take().await;
         let turn = match row.turn.take() {
             Some(turn) => turn,
@@ -158,6 +167,7 @@ async fn candidates<C: Collection>(
             number: row.number,
             given,
             mask,
+            is_doubtful,
             turn,
             holders: Vec::new(),
             created: Vec::new(),
@@ -331,8 +341,13 @@ fn accept<C: Collection>(outcome: &mut RowOutcome, answer: Answer, dry: bool) ->
         Outcome::Unchanged => Became::Unchanged,
     });
     outcome.kept_fields = answer.kept;
-    let record = C::Item::decode(answer.body).map_err(Error::internal)?;
-    C::title(&record).clone_into(&mut outcome.display_name);
+    outcome.display_name = match answer.title {
+        Some(title) => title.into(),
+        None => {
+            let record = C::Item::decode(answer.body).map_err(Error::internal)?;
+            C::title(&record).to_owned()
+        }
+    };
     if !(dry && answer.outcome == Outcome::Created) {
         outcome.name = answer.name;
     }

@@ -6,10 +6,10 @@ use mingce_proto::awards::award_nomination_service_server::AwardNominationServic
 use mingce_proto::awards::*;
 use mingce_proto::codec::Reply;
 use mingce_proto::registry::Round;
-use mingce_server::call::{open, reply};
+use mingce_server::call::{Answered, open, reply};
 use mingce_server::rows::{self, Right};
 use mingce_server::status::from_error;
-use tonic::{Request, Response, Status};
+use tonic::Request;
 
 use crate::AwardRegister;
 use crate::award::Awards;
@@ -41,9 +41,9 @@ impl AwardRegister {
 
 #[tonic::async_trait]
 impl AwardNominationService for AwardRegister {
-    async fn create_award(&self, request: Request<CreateAwardRequest>) -> Result<Response<Reply<Award>>, Status> {
+    async fn create_award(&self, request: Request<CreateAwardRequest>) -> Answered<Award> {
         let (cx, r) = open(request)?;
-        let call = Call::new("CreateAward", &r.request_id, r.validate_only, &r);
+        let call = Call::of(&r);
         let award = r.award.unwrap_or_default();
         rows::expect_sound::<Awards>(&award).map_err(from_error)?;
         let round = self.expect_round(&cx, &r.round, &award).await.map_err(from_error)?;
@@ -51,67 +51,64 @@ impl AwardNominationService for AwardRegister {
         reply(rows::create_as::<Awards>(self, &cx, call, "create", Some(award), begin).await)
     }
 
-    async fn nominate_award(&self, request: Request<NominateAwardRequest>) -> Result<Response<Reply<Award>>, Status> {
+    async fn nominate_award(&self, request: Request<NominateAwardRequest>) -> Answered<Award> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::nominate(r)).await)
     }
 
-    async fn refuse_award(&self, request: Request<RefuseAwardRequest>) -> Result<Response<Reply<Award>>, Status> {
+    async fn refuse_award(&self, request: Request<RefuseAwardRequest>) -> Answered<Award> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::refuse(r)).await)
     }
 
-    async fn accept_award(&self, request: Request<AcceptAwardRequest>) -> Result<Response<Reply<Award>>, Status> {
+    async fn accept_award(&self, request: Request<AcceptAwardRequest>) -> Answered<Award> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::accept(r)).await)
     }
 
-    async fn review_award(&self, request: Request<ReviewAwardRequest>) -> Result<Response<Reply<Award>>, Status> {
+    async fn review_award(&self, request: Request<ReviewAwardRequest>) -> Answered<Award> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::review(r)).await)
     }
 
-    async fn shortlist_award(&self, request: Request<ShortlistAwardRequest>) -> Result<Response<Reply<Award>>, Status> {
+    async fn shortlist_award(&self, request: Request<ShortlistAwardRequest>) -> Answered<Award> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::shortlist(r)).await)
     }
 
-    async fn renew_notice_of_award(
-        &self,
-        request: Request<RenewNoticeOfAwardRequest>,
-    ) -> Result<Response<Reply<Award>>, Status> {
+    async fn renew_notice_of_award(&self, request: Request<RenewNoticeOfAwardRequest>) -> Answered<Award> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::renew_notice(r)).await)
     }
 
-    async fn deselect_award(&self, request: Request<DeselectAwardRequest>) -> Result<Response<Reply<Award>>, Status> {
+    async fn deselect_award(&self, request: Request<DeselectAwardRequest>) -> Answered<Award> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::deselect(r)).await)
     }
 
-    async fn approve_award(&self, request: Request<ApproveAwardRequest>) -> Result<Response<Reply<Award>>, Status> {
+    async fn approve_award(&self, request: Request<ApproveAwardRequest>) -> Answered<Award> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::approve(r)).await)
     }
 
-    async fn confer_award(&self, request: Request<ConferAwardRequest>) -> Result<Response<Reply<Award>>, Status> {
+    async fn confer_award(&self, request: Request<ConferAwardRequest>) -> Answered<Award> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::confer(r)).await)
     }
 
-    async fn revoke_award(&self, request: Request<RevokeAwardRequest>) -> Result<Response<Reply<Award>>, Status> {
+    async fn revoke_award(&self, request: Request<RevokeAwardRequest>) -> Answered<Award> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::revoke(r)).await)
     }
 
-    async fn withdraw_award(&self, request: Request<WithdrawAwardRequest>) -> Result<Response<Reply<Award>>, Status> {
+    async fn withdraw_award(&self, request: Request<WithdrawAwardRequest>) -> Answered<Award> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::withdraw(r)).await)
     }
 
-    async fn correct_award(&self, request: Request<CorrectAwardRequest>) -> Result<Response<Reply<Award>>, Status> {
+    async fn correct_award(&self, request: Request<CorrectAwardRequest>) -> Answered<Award> {
         let (cx, r) = open(request)?;
-        let asked = by_document!("CorrectAward", r);
+        let asked = by_document(&r);
         let right = Right {
             resource: r.award,
             paths: r.update_mask,
@@ -119,19 +116,13 @@ impl AwardNominationService for AwardRegister {
         reply(rows::correct::<Awards>(self, self.cases(), &cx, asked, right).await)
     }
 
-    async fn batch_move_awards(
-        &self,
-        request: Request<BatchMoveAwardsRequest>,
-    ) -> Result<Response<Reply<BatchMoveAwardsResponse>>, Status> {
+    async fn batch_move_awards(&self, request: Request<BatchMoveAwardsRequest>) -> Answered<BatchMoveAwardsResponse> {
         let (cx, r) = open(request)?;
         let moves = r.moves.into_iter().map(|one| one.verb.map(verbs::one_of));
         reply(self.cases().batch(&cx, moves, r.atomic).await)
     }
 
-    async fn find_award_ranks(
-        &self,
-        request: Request<FindAwardRanksRequest>,
-    ) -> Result<Response<Reply<FindAwardRanksResponse>>, Status> {
+    async fn find_award_ranks(&self, request: Request<FindAwardRanksRequest>) -> Answered<FindAwardRanksResponse> {
         let (cx, r) = open(request)?;
         reply(self.ranks(&cx, &r).await.map(Reply::Message))
     }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use mingce_client::{Labs, Talent};
 use mingce_lifecycle::document::earlier;
 use mingce_lifecycle::{AnyCase, Calendar, Cases, Of, schema::Schema as CaseSchema};
+use mingce_orm::migration::ledger::Ledger;
 use mingce_orm::migration::renew::renew;
-use mingce_orm::migration::schema::{Ledger, prepare as prepare_tables};
+use mingce_orm::migration::schema::prepare as prepare_tables;
 use mingce_orm::write::undo::{AnyCollection, any};
 use mingce_orm::{Db, Result, Store};
 use mingce_proto::awards::award_nomination_service_server::AwardNominationServiceServer;
@@ -74,10 +75,10 @@ impl AwardRegister {
         earlier::fill::<award::Awards>(db, now).await
     }
 
-    /// Opens the service on a database with its tables.
-    pub fn open(db: Db, calendar: Arc<Calendar>, labs: Labs, talent: Talent) -> Self {
+    /// The service over a store whose database has its tables, with the services that it asks.
+    pub fn new(store: Store, calendar: Arc<Calendar>, labs: Labs, talent: Talent) -> Self {
         Self {
-            store: Store::new(db, None),
+            store,
             calendar,
             labs,
             talent,
@@ -116,11 +117,6 @@ impl AwardRegister {
     /// The service as the server mounts it.
     fn server(&self) -> AwardServiceServer<Self> {
         AwardServiceServer::new(self.clone())
-    }
-
-    /// Writes what waits.
-    pub async fn close(self) {
-        self.store.close().await;
     }
 }
 

@@ -36,22 +36,17 @@ async fn serve(program: Program) -> Result<(), Failure> {
     // The key comes first: where its folder cannot be written, the database stays as it is.
     host.vault().await?;
     AwardRegister::prepare(host.db(), false).await?;
-    let service = AwardRegister::open(host.db().clone(), host.calendar(), labs.clone(), talent.clone());
+    CaseRegister::prepare(host.db(), false).await?;
+    let store = host.store().await?;
+    let service = AwardRegister::new(store.clone(), host.calendar(), labs.clone(), talent.clone());
     // Who has awards together is known here.
     let peers = Peers {
         labs,
         talent: Some(talent),
         awards: Some(Awards::in_process(&host.in_process())),
     };
-    let cases = CaseRegister::of_host(&host, AwardRegister::kinds(), AwardRegister::collections(), peers).await?;
-    let time = cases.keep_time(host.clock());
-    let db = host
-        .with(|server| cases.mount(service.mount(server)))
-        .serve(&TRIES, async { Ok(()) })
-        .await?;
-    time.end().await;
-    cases.close().await;
-    service.close().await;
-    db.close().await;
-    Ok(())
+    let (kinds, collections) = (AwardRegister::kinds(), AwardRegister::collections());
+    let cases = CaseRegister::new(store, host.calendar(), kinds, collections, peers);
+    let host = host.with(|server| service.mount(server));
+    cases.serve(host, &TRIES, async { Ok(()) }).await
 }

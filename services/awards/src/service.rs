@@ -4,14 +4,13 @@ use mingce_orm::model::resource::Kind;
 use mingce_orm::{Call, Collection, Error, Page, Since, wanted};
 use mingce_proto::awards::award_service_server::AwardService;
 use mingce_proto::awards::*;
-use mingce_proto::codec::Reply;
 use mingce_proto::registry::{
     ComputeStatisticsRequest, ComputeStatisticsResponse, ListCitationsRequest, ListCitationsResponse,
 };
-use mingce_server::call::{context, open, reply};
+use mingce_server::call::{Answered, context, open, reply};
 use mingce_server::named::entitled;
 use mingce_server::rows;
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Request, Streaming};
 
 use crate::AwardRegister;
 use crate::award::Awards;
@@ -19,15 +18,12 @@ use crate::scheme::Schemes;
 
 #[tonic::async_trait]
 impl AwardService for AwardRegister {
-    async fn get_scheme(&self, request: Request<GetSchemeRequest>) -> Result<Response<Reply<Scheme>>, Status> {
+    async fn get_scheme(&self, request: Request<GetSchemeRequest>) -> Answered<Scheme> {
         let (cx, r) = open(request)?;
         reply(self.store.get::<Schemes>(&cx, &r.name, r.view).await)
     }
 
-    async fn batch_get_schemes(
-        &self,
-        request: Request<BatchGetSchemesRequest>,
-    ) -> Result<Response<Reply<BatchGetSchemesResponse>>, Status> {
+    async fn batch_get_schemes(&self, request: Request<BatchGetSchemesRequest>) -> Answered<BatchGetSchemesResponse> {
         let (cx, r) = open(request)?;
         reply(
             self.store
@@ -37,31 +33,28 @@ impl AwardService for AwardRegister {
         )
     }
 
-    async fn list_schemes(
-        &self,
-        request: Request<ListSchemesRequest>,
-    ) -> Result<Response<Reply<ListSchemesResponse>>, Status> {
+    async fn list_schemes(&self, request: Request<ListSchemesRequest>) -> Answered<ListSchemesResponse> {
         let (cx, r) = open(request)?;
         let page = self.store.list::<Schemes>(&cx, wanted!(r)).await;
         reply(page.map(Page::reply))
     }
 
-    async fn create_scheme(&self, request: Request<CreateSchemeRequest>) -> Result<Response<Reply<Scheme>>, Status> {
+    async fn create_scheme(&self, request: Request<CreateSchemeRequest>) -> Answered<Scheme> {
         let (cx, r) = open(request)?;
-        let call = Call::new("CreateScheme", &r.request_id, r.validate_only, &r);
+        let call = Call::of(&r);
         reply(rows::create::<Schemes>(self, &cx, call, "create", r.scheme).await)
     }
 
-    async fn update_scheme(&self, request: Request<UpdateSchemeRequest>) -> Result<Response<Reply<Scheme>>, Status> {
+    async fn update_scheme(&self, request: Request<UpdateSchemeRequest>) -> Answered<Scheme> {
         let (cx, r) = open(request)?;
-        let call = Call::new("UpdateScheme", &r.request_id, r.validate_only, &r).because(&r.reason);
+        let call = Call::of(&r).because(&r.reason);
         reply(rows::update::<Schemes>(self, &cx, call, r.scheme, r.update_mask).await)
     }
 
     async fn import_schemes(
         &self,
         request: Request<Streaming<ImportSchemesRequest>>,
-    ) -> Result<Response<Reply<ImportSchemesResponse>>, Status> {
+    ) -> Answered<ImportSchemesResponse> {
         let (cx, rows) = (context(&request), request.into_inner());
         let (outcomes, created_references) =
             rows::import::<Schemes, _>(self, &cx, rows, |r| (r.settings, r.row, r.scheme)).await?;
@@ -71,9 +64,9 @@ impl AwardService for AwardRegister {
         }))
     }
 
-    async fn annul_scheme(&self, request: Request<AnnulSchemeRequest>) -> Result<Response<Reply<Scheme>>, Status> {
+    async fn annul_scheme(&self, request: Request<AnnulSchemeRequest>) -> Answered<Scheme> {
         let (cx, r) = open(request)?;
-        let call = Call::new("AnnulScheme", &r.request_id, r.validate_only, &r);
+        let call = Call::of(&r);
         reply(
             self.store
                 .annul::<Schemes>(&cx, call, &r.name, &r.etag, &r.reason)
@@ -81,15 +74,12 @@ impl AwardService for AwardRegister {
         )
     }
 
-    async fn get_award(&self, request: Request<GetAwardRequest>) -> Result<Response<Reply<Award>>, Status> {
+    async fn get_award(&self, request: Request<GetAwardRequest>) -> Answered<Award> {
         let (cx, r) = open(request)?;
         reply(self.cases().get::<Awards>(&cx, &r.name, r.view).await)
     }
 
-    async fn batch_get_awards(
-        &self,
-        request: Request<BatchGetAwardsRequest>,
-    ) -> Result<Response<Reply<BatchGetAwardsResponse>>, Status> {
+    async fn batch_get_awards(&self, request: Request<BatchGetAwardsRequest>) -> Answered<BatchGetAwardsResponse> {
         let (cx, r) = open(request)?;
         reply(
             self.store
@@ -99,19 +89,13 @@ impl AwardService for AwardRegister {
         )
     }
 
-    async fn list_awards(
-        &self,
-        request: Request<ListAwardsRequest>,
-    ) -> Result<Response<Reply<ListAwardsResponse>>, Status> {
+    async fn list_awards(&self, request: Request<ListAwardsRequest>) -> Answered<ListAwardsResponse> {
         let (cx, r) = open(request)?;
         let page = self.store.list::<Awards>(&cx, wanted!(r)).await;
         reply(page.map(Page::reply))
     }
 
-    async fn search_awards(
-        &self,
-        request: Request<SearchAwardsRequest>,
-    ) -> Result<Response<Reply<SearchAwardsResponse>>, Status> {
+    async fn search_awards(&self, request: Request<SearchAwardsRequest>) -> Answered<SearchAwardsResponse> {
         let (cx, r) = open(request)?;
         let page = self
             .store
@@ -120,22 +104,19 @@ impl AwardService for AwardRegister {
         reply(page.map(Page::reply))
     }
 
-    async fn record_award(&self, request: Request<RecordAwardRequest>) -> Result<Response<Reply<Award>>, Status> {
+    async fn record_award(&self, request: Request<RecordAwardRequest>) -> Answered<Award> {
         let (cx, r) = open(request)?;
-        let call = Call::new("RecordAward", &r.request_id, r.validate_only, &r);
+        let call = Call::of(&r);
         reply(rows::create::<Awards>(self, &cx, call, "record", r.award).await)
     }
 
-    async fn update_award(&self, request: Request<UpdateAwardRequest>) -> Result<Response<Reply<Award>>, Status> {
+    async fn update_award(&self, request: Request<UpdateAwardRequest>) -> Answered<Award> {
         let (cx, r) = open(request)?;
-        let call = Call::new("UpdateAward", &r.request_id, r.validate_only, &r).because(&r.reason);
+        let call = Call::of(&r).because(&r.reason);
         reply(rows::update::<Awards>(self, &cx, call, r.award, r.update_mask).await)
     }
 
-    async fn import_awards(
-        &self,
-        request: Request<Streaming<ImportAwardsRequest>>,
-    ) -> Result<Response<Reply<ImportAwardsResponse>>, Status> {
+    async fn import_awards(&self, request: Request<Streaming<ImportAwardsRequest>>) -> Answered<ImportAwardsResponse> {
         let (cx, rows) = (context(&request), request.into_inner());
         let (outcomes, created_references) =
             rows::import::<Awards, _>(self, &cx, rows, |r| (r.settings, r.row, r.award)).await?;
@@ -145,16 +126,16 @@ impl AwardService for AwardRegister {
         }))
     }
 
-    async fn annul_award(&self, request: Request<AnnulAwardRequest>) -> Result<Response<Reply<Award>>, Status> {
+    async fn annul_award(&self, request: Request<AnnulAwardRequest>) -> Answered<Award> {
         let (cx, r) = open(request)?;
-        let call = Call::new("AnnulAward", &r.request_id, r.validate_only, &r);
+        let call = Call::of(&r);
         reply(self.store.annul::<Awards>(&cx, call, &r.name, &r.etag, &r.reason).await)
     }
 
     async fn compute_statistics(
         &self,
         request: Request<ComputeStatisticsRequest>,
-    ) -> Result<Response<Reply<ComputeStatisticsResponse>>, Status> {
+    ) -> Answered<ComputeStatisticsResponse> {
         let (cx, r) = open(request)?;
         let counted = match r.collection.as_str() {
             Schemes::COLLECTION => self.store.count::<Schemes>(&cx, &r).await,
@@ -167,20 +148,14 @@ impl AwardService for AwardRegister {
         reply(entitled(counted, async |names| self.titles(&cx, names).await).await)
     }
 
-    async fn list_citations(
-        &self,
-        request: Request<ListCitationsRequest>,
-    ) -> Result<Response<Reply<ListCitationsResponse>>, Status> {
+    async fn list_citations(&self, request: Request<ListCitationsRequest>) -> Answered<ListCitationsResponse> {
         let (cx, r) = open(request)?;
         let since = Since::of(r.since_sequence, r.since_time.as_ref());
         let cited = self.store.cited(&cx, &kinds(), &r.name, since).await;
         reply(cited.map(|(citations, more)| ListCitationsResponse { citations, more }))
     }
 
-    async fn list_revisions(
-        &self,
-        request: Request<ListRevisionsRequest>,
-    ) -> Result<Response<Reply<ListRevisionsResponse>>, Status> {
+    async fn list_revisions(&self, request: Request<ListRevisionsRequest>) -> Answered<ListRevisionsResponse> {
         let (cx, r) = open(request)?;
         let history = self
             .store

@@ -16,7 +16,7 @@ use crate::scheme::Schemes;
 type Wanted = Called<Awards>;
 
 pub(crate) fn nominate(r: NominateAwardRequest) -> Wanted {
-    let (call, step) = called!("NominateAward", r);
+    let (call, step) = called(&r);
     let wanted = Move::new("nominate", step, |item: &mut Award, crossing| {
         Awards::facts_mut(item).submit_date = crossing.at.today.to_string();
         Ok(())
@@ -25,13 +25,13 @@ pub(crate) fn nominate(r: NominateAwardRequest) -> Wanted {
 }
 
 pub(crate) fn refuse(r: RefuseAwardRequest) -> Wanted {
-    let (call, step) = called!("RefuseAward", r);
+    let (call, step) = called(&r);
     let wanted = Move::new("refuse", step, |_: &mut Award, _| Ok(()));
     Called { call, wanted }
 }
 
 pub(crate) fn accept(r: AcceptAwardRequest) -> Wanted {
-    let (call, step) = called!("AcceptAward", r);
+    let (call, step) = called(&r);
     let wanted = Move::new("accept", step, |item: &mut Award, crossing| {
         let terms = terms(crossing.policy).acceptance_notice.unwrap_or_default();
         notice::publish::<Awards>(item, crossing, terms)
@@ -40,13 +40,13 @@ pub(crate) fn accept(r: AcceptAwardRequest) -> Wanted {
 }
 
 pub(crate) fn review(r: ReviewAwardRequest) -> Wanted {
-    let (call, step) = called!("ReviewAward", r);
+    let (call, step) = called(&r);
     let wanted = Move::new("review", step, |_: &mut Award, _| Ok(()));
     Called { call, wanted }
 }
 
 pub(crate) fn shortlist(r: ShortlistAwardRequest) -> Wanted {
-    let (call, step) = called!("ShortlistAward", r);
+    let (call, step) = called(&r);
     let wanted = Move::new("shortlist", step, move |item: &mut Award, crossing| {
         expect_grade("grade", &r.grade, item, crossing)?;
         item.grade.clone_from(&r.grade);
@@ -57,7 +57,7 @@ pub(crate) fn shortlist(r: ShortlistAwardRequest) -> Wanted {
 }
 
 pub(crate) fn renew_notice(r: RenewNoticeOfAwardRequest) -> Wanted {
-    let (call, step) = called!("RenewNoticeOfAward", r);
+    let (call, step) = called(&r);
     let wanted = Move::new("renew_notice", step, move |item: &mut Award, crossing| {
         if !r.grade.is_empty() {
             if item.state() != AwardState::Shortlisted {
@@ -77,13 +77,13 @@ pub(crate) fn renew_notice(r: RenewNoticeOfAwardRequest) -> Wanted {
 }
 
 pub(crate) fn deselect(r: DeselectAwardRequest) -> Wanted {
-    let (call, step) = called!("DeselectAward", r);
+    let (call, step) = called(&r);
     let wanted = Move::new("deselect", step, |_: &mut Award, _| Ok(()));
     Called { call, wanted }
 }
 
 pub(crate) fn approve(r: ApproveAwardRequest) -> Wanted {
-    let (call, step) = by_document!("ApproveAward", r);
+    let (call, step) = by_document(&r);
     let wanted = Move::new("approve", step, move |item: &mut Award, crossing| {
         let decided = decided::<Awards>(item, &r.decision_date, crossing.at)?;
         take_place::<Awards>(item, crossing)?;
@@ -97,19 +97,19 @@ pub(crate) fn approve(r: ApproveAwardRequest) -> Wanted {
 }
 
 pub(crate) fn confer(r: ConferAwardRequest) -> Wanted {
-    let (call, step) = called!("ConferAward", r);
+    let (call, step) = called(&r);
     let wanted = Move::new("confer", step, |_: &mut Award, _| Ok(()));
     Called { call, wanted }
 }
 
 pub(crate) fn revoke(r: RevokeAwardRequest) -> Wanted {
-    let (call, step) = by_document!("RevokeAward", r);
+    let (call, step) = by_document(&r);
     let wanted = Move::new("revoke", step, |_: &mut Award, _| Ok(()));
     Called { call, wanted }
 }
 
 pub(crate) fn withdraw(r: WithdrawAwardRequest) -> Wanted {
-    let (call, step) = called!("WithdrawAward", r);
+    let (call, step) = called(&r);
     let wanted = Move::new("withdraw", step, |_: &mut Award, _| Ok(()));
     Called { call, wanted }
 }

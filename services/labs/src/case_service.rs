@@ -2,13 +2,12 @@
 
 use mingce_lifecycle::by_document;
 use mingce_orm::Call;
-use mingce_proto::codec::Reply;
 use mingce_proto::labs::lab_designation_service_server::LabDesignationService;
 use mingce_proto::labs::*;
-use mingce_server::call::{open, reply};
+use mingce_server::call::{Answered, open, reply};
 use mingce_server::rows::{self, Right};
 use mingce_server::status::from_error;
-use tonic::{Request, Response, Status};
+use tonic::Request;
 
 use crate::LabRegister;
 use crate::designation::Designations;
@@ -17,12 +16,9 @@ use crate::verbs::{self, begin};
 
 #[tonic::async_trait]
 impl LabDesignationService for LabRegister {
-    async fn create_lab_designation(
-        &self,
-        request: Request<CreateLabDesignationRequest>,
-    ) -> Result<Response<Reply<LabDesignation>>, Status> {
+    async fn create_lab_designation(&self, request: Request<CreateLabDesignationRequest>) -> Answered<LabDesignation> {
         let (cx, r) = open(request)?;
-        let call = Call::new("CreateLabDesignation", &r.request_id, r.validate_only, &r);
+        let call = Call::of(&r);
         if let Some(given) = &r.lab_designation {
             rows::expect_sound::<Designations>(given).map_err(from_error)?;
         }
@@ -36,42 +32,27 @@ impl LabDesignationService for LabRegister {
         reply(rows::create_as::<Designations>(self, &cx, call, "create", Some(designation), begin).await)
     }
 
-    async fn submit_lab_designation(
-        &self,
-        request: Request<SubmitLabDesignationRequest>,
-    ) -> Result<Response<Reply<LabDesignation>>, Status> {
+    async fn submit_lab_designation(&self, request: Request<SubmitLabDesignationRequest>) -> Answered<LabDesignation> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::submit(r)).await)
     }
 
-    async fn return_lab_designation(
-        &self,
-        request: Request<ReturnLabDesignationRequest>,
-    ) -> Result<Response<Reply<LabDesignation>>, Status> {
+    async fn return_lab_designation(&self, request: Request<ReturnLabDesignationRequest>) -> Answered<LabDesignation> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::return_(r)).await)
     }
 
-    async fn refuse_lab_designation(
-        &self,
-        request: Request<RefuseLabDesignationRequest>,
-    ) -> Result<Response<Reply<LabDesignation>>, Status> {
+    async fn refuse_lab_designation(&self, request: Request<RefuseLabDesignationRequest>) -> Answered<LabDesignation> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::refuse(r)).await)
     }
 
-    async fn accept_lab_designation(
-        &self,
-        request: Request<AcceptLabDesignationRequest>,
-    ) -> Result<Response<Reply<LabDesignation>>, Status> {
+    async fn accept_lab_designation(&self, request: Request<AcceptLabDesignationRequest>) -> Answered<LabDesignation> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::accept(r)).await)
     }
 
-    async fn reject_lab_designation(
-        &self,
-        request: Request<RejectLabDesignationRequest>,
-    ) -> Result<Response<Reply<LabDesignation>>, Status> {
+    async fn reject_lab_designation(&self, request: Request<RejectLabDesignationRequest>) -> Answered<LabDesignation> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::reject(r)).await)
     }
@@ -79,7 +60,7 @@ impl LabDesignationService for LabRegister {
     async fn publish_notice_of_lab_designation(
         &self,
         request: Request<PublishNoticeOfLabDesignationRequest>,
-    ) -> Result<Response<Reply<LabDesignation>>, Status> {
+    ) -> Answered<LabDesignation> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::publish_notice(r)).await)
     }
@@ -87,7 +68,7 @@ impl LabDesignationService for LabRegister {
     async fn renew_notice_of_lab_designation(
         &self,
         request: Request<RenewNoticeOfLabDesignationRequest>,
-    ) -> Result<Response<Reply<LabDesignation>>, Status> {
+    ) -> Answered<LabDesignation> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::renew_notice(r)).await)
     }
@@ -95,7 +76,7 @@ impl LabDesignationService for LabRegister {
     async fn approve_lab_designation(
         &self,
         request: Request<ApproveLabDesignationRequest>,
-    ) -> Result<Response<Reply<LabDesignation>>, Status> {
+    ) -> Answered<LabDesignation> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::approve(r)).await)
     }
@@ -103,7 +84,7 @@ impl LabDesignationService for LabRegister {
     async fn accept_completion_of_lab_designation(
         &self,
         request: Request<AcceptCompletionOfLabDesignationRequest>,
-    ) -> Result<Response<Reply<LabDesignation>>, Status> {
+    ) -> Answered<LabDesignation> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::accept_completion(r)).await)
     }
@@ -111,7 +92,7 @@ impl LabDesignationService for LabRegister {
     async fn accept_early_completion_of_lab_designation(
         &self,
         request: Request<AcceptEarlyCompletionOfLabDesignationRequest>,
-    ) -> Result<Response<Reply<LabDesignation>>, Status> {
+    ) -> Answered<LabDesignation> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::accept_early_completion(r)).await)
     }
@@ -119,7 +100,7 @@ impl LabDesignationService for LabRegister {
     async fn extend_building_of_lab_designation(
         &self,
         request: Request<ExtendBuildingOfLabDesignationRequest>,
-    ) -> Result<Response<Reply<LabDesignation>>, Status> {
+    ) -> Answered<LabDesignation> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::extend_building(r)).await)
     }
@@ -127,7 +108,7 @@ impl LabDesignationService for LabRegister {
     async fn terminate_lab_designation(
         &self,
         request: Request<TerminateLabDesignationRequest>,
-    ) -> Result<Response<Reply<LabDesignation>>, Status> {
+    ) -> Answered<LabDesignation> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::terminate(r)).await)
     }
@@ -135,7 +116,7 @@ impl LabDesignationService for LabRegister {
     async fn submit_annual_report_of_lab_designation(
         &self,
         request: Request<SubmitAnnualReportOfLabDesignationRequest>,
-    ) -> Result<Response<Reply<LabDesignation>>, Status> {
+    ) -> Answered<LabDesignation> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::submit_annual_report(r)).await)
     }
@@ -143,7 +124,7 @@ impl LabDesignationService for LabRegister {
     async fn evaluate_lab_designation(
         &self,
         request: Request<EvaluateLabDesignationRequest>,
-    ) -> Result<Response<Reply<LabDesignation>>, Status> {
+    ) -> Answered<LabDesignation> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::evaluate(r)).await)
     }
@@ -151,7 +132,7 @@ impl LabDesignationService for LabRegister {
     async fn reevaluate_lab_designation(
         &self,
         request: Request<ReevaluateLabDesignationRequest>,
-    ) -> Result<Response<Reply<LabDesignation>>, Status> {
+    ) -> Answered<LabDesignation> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::reevaluate(r)).await)
     }
@@ -159,7 +140,7 @@ impl LabDesignationService for LabRegister {
     async fn shorten_rectification_of_lab_designation(
         &self,
         request: Request<ShortenRectificationOfLabDesignationRequest>,
-    ) -> Result<Response<Reply<LabDesignation>>, Status> {
+    ) -> Answered<LabDesignation> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::shorten_rectification(r)).await)
     }
@@ -167,23 +148,17 @@ impl LabDesignationService for LabRegister {
     async fn annul_evaluation_of_lab_designation(
         &self,
         request: Request<AnnulEvaluationOfLabDesignationRequest>,
-    ) -> Result<Response<Reply<LabDesignation>>, Status> {
+    ) -> Answered<LabDesignation> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::annul_evaluation(r)).await)
     }
 
-    async fn revoke_lab_designation(
-        &self,
-        request: Request<RevokeLabDesignationRequest>,
-    ) -> Result<Response<Reply<LabDesignation>>, Status> {
+    async fn revoke_lab_designation(&self, request: Request<RevokeLabDesignationRequest>) -> Answered<LabDesignation> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::revoke(r)).await)
     }
 
-    async fn merge_lab_designation(
-        &self,
-        request: Request<MergeLabDesignationRequest>,
-    ) -> Result<Response<Reply<LabDesignation>>, Status> {
+    async fn merge_lab_designation(&self, request: Request<MergeLabDesignationRequest>) -> Answered<LabDesignation> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::merge(r)).await)
     }
@@ -191,7 +166,7 @@ impl LabDesignationService for LabRegister {
     async fn withdraw_lab_designation(
         &self,
         request: Request<WithdrawLabDesignationRequest>,
-    ) -> Result<Response<Reply<LabDesignation>>, Status> {
+    ) -> Answered<LabDesignation> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::withdraw(r)).await)
     }
@@ -199,9 +174,9 @@ impl LabDesignationService for LabRegister {
     async fn correct_lab_designation(
         &self,
         request: Request<CorrectLabDesignationRequest>,
-    ) -> Result<Response<Reply<LabDesignation>>, Status> {
+    ) -> Answered<LabDesignation> {
         let (cx, r) = open(request)?;
-        let asked = by_document!("CorrectLabDesignation", r);
+        let asked = by_document(&r);
         let right = Right {
             resource: r.lab_designation,
             paths: r.update_mask,
@@ -212,7 +187,7 @@ impl LabDesignationService for LabRegister {
     async fn batch_move_lab_designations(
         &self,
         request: Request<BatchMoveLabDesignationsRequest>,
-    ) -> Result<Response<Reply<BatchMoveLabDesignationsResponse>>, Status> {
+    ) -> Answered<BatchMoveLabDesignationsResponse> {
         let (cx, r) = open(request)?;
         let moves = r.moves.into_iter().map(|one| one.verb.map(verbs::one_of));
         reply(self.cases().batch(&cx, moves, r.atomic).await)

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use mingce_lifecycle::document::earlier;
 use mingce_lifecycle::{AnyCase, Calendar, Cases, Of, schema::Schema as CaseSchema};
+use mingce_orm::migration::ledger::Ledger;
 use mingce_orm::migration::renew::renew;
-use mingce_orm::migration::schema::{Ledger, prepare as prepare_tables};
+use mingce_orm::migration::schema::prepare as prepare_tables;
 use mingce_orm::write::undo::{AnyCollection, any};
 use mingce_orm::{Db, Result, Store};
 use mingce_proto::labs::lab_designation_service_server::LabDesignationServiceServer;
@@ -84,12 +85,9 @@ impl LabRegister {
         earlier::fill::<designation::Designations>(db, now).await
     }
 
-    /// Opens the service on a database with its tables.
-    pub fn open(db: Db, calendar: Arc<Calendar>) -> Self {
-        Self {
-            store: Store::new(db, None),
-            calendar,
-        }
+    /// The service over a store whose database has its tables.
+    pub fn new(store: Store, calendar: Arc<Calendar>) -> Self {
+        Self { store, calendar }
     }
 
     /// The kinds of case that it has, for the service that all cases share.
@@ -128,11 +126,6 @@ impl LabRegister {
     /// The service as the server mounts it.
     fn server(&self) -> LabServiceServer<Self> {
         LabServiceServer::new(self.clone())
-    }
-
-    /// Writes what waits.
-    pub async fn close(self) {
-        self.store.close().await;
     }
 }
 

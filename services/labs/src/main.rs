@@ -37,22 +37,17 @@ async fn serve(program: Program) -> Result<(), Failure> {
     // The key comes first: where its folder cannot be written, the database stays as it is.
     host.vault().await?;
     LabRegister::prepare(host.db(), false).await?;
-    let service = LabRegister::open(host.db().clone(), host.calendar());
+    CaseRegister::prepare(host.db(), false).await?;
+    let store = host.store().await?;
+    let service = LabRegister::new(store.clone(), host.calendar());
     // Organizations are known here.
     let peers = Peers {
         labs: Labs::in_process(&host.in_process()),
         talent,
         awards,
     };
-    let cases = CaseRegister::of_host(&host, LabRegister::kinds(), LabRegister::collections(), peers).await?;
-    let time = cases.keep_time(host.clock());
-    let db = host
-        .with(|server| cases.mount(service.mount(server)))
-        .serve(&TRIES, async { Ok(()) })
-        .await?;
-    time.end().await;
-    cases.close().await;
-    service.close().await;
-    db.close().await;
-    Ok(())
+    let (kinds, collections) = (LabRegister::kinds(), LabRegister::collections());
+    let cases = CaseRegister::new(store, host.calendar(), kinds, collections, peers);
+    let host = host.with(|server| service.mount(server));
+    cases.serve(host, &TRIES, async { Ok(()) }).await
 }

@@ -160,6 +160,10 @@ impl Collection for Organizations {
         CHAINS
     }
 
+    fn names_others(row: &Self::Item) -> bool {
+        !row.parent.is_empty() || !row.successor.is_empty() || !row.relations.is_empty()
+    }
+
     fn settle(item: &mut Self::Item) -> Vec<Violation> {
         let mut problems = Problems::default();
         problems.name("display_name", &mut item.display_name);

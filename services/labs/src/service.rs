@@ -2,18 +2,17 @@
 
 use mingce_orm::model::resource::Kind;
 use mingce_orm::{Call, Collection, Error, List, Page, Since, wanted};
-use mingce_proto::codec::Reply;
 use mingce_proto::labs::lab_service_server::LabService;
 use mingce_proto::labs::*;
 use mingce_proto::registry::{
     ComputeStatisticsRequest, ComputeStatisticsResponse, ListCitationsRequest, ListCitationsResponse,
     ListLikelyDuplicatesRequest, ListLikelyDuplicatesResponse,
 };
-use mingce_server::call::{context, open, reply};
+use mingce_server::call::{Answered, context, open, reply};
 use mingce_server::named::entitled;
 use mingce_server::rows;
 use mingce_server::status::from_error;
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Request, Streaming};
 
 use crate::LabRegister;
 use crate::designation::Designations;
@@ -23,10 +22,7 @@ use crate::prepare::under;
 
 #[tonic::async_trait]
 impl LabService for LabRegister {
-    async fn get_organization(
-        &self,
-        request: Request<GetOrganizationRequest>,
-    ) -> Result<Response<Reply<Organization>>, Status> {
+    async fn get_organization(&self, request: Request<GetOrganizationRequest>) -> Answered<Organization> {
         let (cx, r) = open(request)?;
         reply(self.store.get::<Organizations>(&cx, &r.name, r.view).await)
     }
@@ -34,7 +30,7 @@ impl LabService for LabRegister {
     async fn get_organization_by_identifier(
         &self,
         request: Request<GetOrganizationByIdentifierRequest>,
-    ) -> Result<Response<Reply<Organization>>, Status> {
+    ) -> Answered<Organization> {
         let (cx, r) = open(request)?;
         reply(
             self.store
@@ -46,7 +42,7 @@ impl LabService for LabRegister {
     async fn batch_get_organizations(
         &self,
         request: Request<BatchGetOrganizationsRequest>,
-    ) -> Result<Response<Reply<BatchGetOrganizationsResponse>>, Status> {
+    ) -> Answered<BatchGetOrganizationsResponse> {
         let (cx, r) = open(request)?;
         reply(
             self.store
@@ -59,7 +55,7 @@ impl LabService for LabRegister {
     async fn list_organizations(
         &self,
         request: Request<ListOrganizationsRequest>,
-    ) -> Result<Response<Reply<ListOrganizationsResponse>>, Status> {
+    ) -> Answered<ListOrganizationsResponse> {
         let (cx, r) = open(request)?;
         let page = self.store.list::<Organizations>(&cx, wanted!(r)).await;
         reply(page.map(Page::reply))
@@ -68,7 +64,7 @@ impl LabService for LabRegister {
     async fn search_organizations(
         &self,
         request: Request<SearchOrganizationsRequest>,
-    ) -> Result<Response<Reply<SearchOrganizationsResponse>>, Status> {
+    ) -> Answered<SearchOrganizationsResponse> {
         let (cx, r) = open(request)?;
         let page = self
             .store
@@ -77,28 +73,22 @@ impl LabService for LabRegister {
         reply(page.map(Page::reply))
     }
 
-    async fn create_organization(
-        &self,
-        request: Request<CreateOrganizationRequest>,
-    ) -> Result<Response<Reply<Organization>>, Status> {
+    async fn create_organization(&self, request: Request<CreateOrganizationRequest>) -> Answered<Organization> {
         let (cx, r) = open(request)?;
-        let call = Call::new("CreateOrganization", &r.request_id, r.validate_only, &r);
+        let call = Call::of(&r);
         reply(rows::create::<Organizations>(self, &cx, call, "create", r.organization).await)
     }
 
-    async fn update_organization(
-        &self,
-        request: Request<UpdateOrganizationRequest>,
-    ) -> Result<Response<Reply<Organization>>, Status> {
+    async fn update_organization(&self, request: Request<UpdateOrganizationRequest>) -> Answered<Organization> {
         let (cx, r) = open(request)?;
-        let call = Call::new("UpdateOrganization", &r.request_id, r.validate_only, &r).because(&r.reason);
+        let call = Call::of(&r).because(&r.reason);
         reply(rows::update::<Organizations>(self, &cx, call, r.organization, r.update_mask).await)
     }
 
     async fn import_organizations(
         &self,
         request: Request<Streaming<ImportOrganizationsRequest>>,
-    ) -> Result<Response<Reply<ImportOrganizationsResponse>>, Status> {
+    ) -> Answered<ImportOrganizationsResponse> {
         let (cx, rows) = (context(&request), request.into_inner());
         let (outcomes, created_references) =
             rows::import::<Organizations, _>(self, &cx, rows, |r| (r.settings, r.row, r.organization)).await?;
@@ -108,12 +98,9 @@ impl LabService for LabRegister {
         }))
     }
 
-    async fn merge_organizations(
-        &self,
-        request: Request<MergeOrganizationsRequest>,
-    ) -> Result<Response<Reply<Organization>>, Status> {
+    async fn merge_organizations(&self, request: Request<MergeOrganizationsRequest>) -> Answered<Organization> {
         let (cx, r) = open(request)?;
-        let call = Call::new("MergeOrganizations", &r.request_id, r.validate_only, &r);
+        let call = Call::of(&r);
         reply(
             self.store
                 .merge::<Organizations>(&cx, call, (&r.name, &r.survivor), &r.etag, &r.reason)
@@ -124,9 +111,9 @@ impl LabService for LabRegister {
     async fn unmerge_organization(
         &self,
         request: Request<UnmergeOrganizationRequest>,
-    ) -> Result<Response<Reply<UnmergeOrganizationResponse>>, Status> {
+    ) -> Answered<UnmergeOrganizationResponse> {
         let (cx, r) = open(request)?;
-        let call = Call::new("UnmergeOrganization", &r.request_id, r.validate_only, &r);
+        let call = Call::of(&r);
         let named = (r.name.as_str(), r.etag.as_str());
         let undone = self
             .store
@@ -141,9 +128,9 @@ impl LabService for LabRegister {
     async fn mark_organizations_distinct(
         &self,
         request: Request<MarkOrganizationsDistinctRequest>,
-    ) -> Result<Response<Reply<Organization>>, Status> {
+    ) -> Answered<Organization> {
         let (cx, r) = open(request)?;
-        let call = Call::new("MarkOrganizationsDistinct", &r.request_id, r.validate_only, &r);
+        let call = Call::of(&r);
         reply(
             self.store
                 .mark_distinct::<Organizations>(&cx, call, (&r.name, &r.other), &r.etag, &r.reason)
@@ -154,9 +141,9 @@ impl LabService for LabRegister {
     async fn unmark_organizations_distinct(
         &self,
         request: Request<UnmarkOrganizationsDistinctRequest>,
-    ) -> Result<Response<Reply<Organization>>, Status> {
+    ) -> Answered<Organization> {
         let (cx, r) = open(request)?;
-        let call = Call::new("UnmarkOrganizationsDistinct", &r.request_id, r.validate_only, &r);
+        let call = Call::of(&r);
         reply(
             self.store
                 .unmark_distinct::<Organizations>(&cx, call, (&r.name, &r.other), &r.etag, &r.reason)
@@ -164,12 +151,9 @@ impl LabService for LabRegister {
         )
     }
 
-    async fn annul_organization(
-        &self,
-        request: Request<AnnulOrganizationRequest>,
-    ) -> Result<Response<Reply<Organization>>, Status> {
+    async fn annul_organization(&self, request: Request<AnnulOrganizationRequest>) -> Answered<Organization> {
         let (cx, r) = open(request)?;
-        let call = Call::new("AnnulOrganization", &r.request_id, r.validate_only, &r);
+        let call = Call::of(&r);
         reply(
             self.store
                 .annul::<Organizations>(&cx, call, &r.name, &r.etag, &r.reason)
@@ -180,21 +164,18 @@ impl LabService for LabRegister {
     async fn resolve_organizations(
         &self,
         request: Request<ResolveOrganizationsRequest>,
-    ) -> Result<Response<Reply<ResolveOrganizationsResponse>>, Status> {
+    ) -> Answered<ResolveOrganizationsResponse> {
         let (cx, r) = open(request)?;
         let resolutions = self.resolve_for_others(&cx, r).await;
         reply(resolutions.map(|resolutions| ResolveOrganizationsResponse { resolutions }))
     }
 
-    async fn get_lab(&self, request: Request<GetLabRequest>) -> Result<Response<Reply<Lab>>, Status> {
+    async fn get_lab(&self, request: Request<GetLabRequest>) -> Answered<Lab> {
         let (cx, r) = open(request)?;
         reply(self.store.get::<Labs>(&cx, &r.name, r.view).await)
     }
 
-    async fn get_lab_by_identifier(
-        &self,
-        request: Request<GetLabByIdentifierRequest>,
-    ) -> Result<Response<Reply<Lab>>, Status> {
+    async fn get_lab_by_identifier(&self, request: Request<GetLabByIdentifierRequest>) -> Answered<Lab> {
         let (cx, r) = open(request)?;
         reply(
             self.store
@@ -203,10 +184,7 @@ impl LabService for LabRegister {
         )
     }
 
-    async fn batch_get_labs(
-        &self,
-        request: Request<BatchGetLabsRequest>,
-    ) -> Result<Response<Reply<BatchGetLabsResponse>>, Status> {
+    async fn batch_get_labs(&self, request: Request<BatchGetLabsRequest>) -> Answered<BatchGetLabsResponse> {
         let (cx, r) = open(request)?;
         reply(
             self.store
@@ -216,16 +194,13 @@ impl LabService for LabRegister {
         )
     }
 
-    async fn list_labs(&self, request: Request<ListLabsRequest>) -> Result<Response<Reply<ListLabsResponse>>, Status> {
+    async fn list_labs(&self, request: Request<ListLabsRequest>) -> Answered<ListLabsResponse> {
         let (cx, r) = open(request)?;
         let page = self.store.list::<Labs>(&cx, wanted!(r)).await;
         reply(page.map(Page::reply))
     }
 
-    async fn search_labs(
-        &self,
-        request: Request<SearchLabsRequest>,
-    ) -> Result<Response<Reply<SearchLabsResponse>>, Status> {
+    async fn search_labs(&self, request: Request<SearchLabsRequest>) -> Answered<SearchLabsResponse> {
         let (cx, r) = open(request)?;
         let page = self
             .store
@@ -234,22 +209,19 @@ impl LabService for LabRegister {
         reply(page.map(Page::reply))
     }
 
-    async fn create_lab(&self, request: Request<CreateLabRequest>) -> Result<Response<Reply<Lab>>, Status> {
+    async fn create_lab(&self, request: Request<CreateLabRequest>) -> Answered<Lab> {
         let (cx, r) = open(request)?;
-        let call = Call::new("CreateLab", &r.request_id, r.validate_only, &r);
+        let call = Call::of(&r);
         reply(rows::create::<Labs>(self, &cx, call, "create", r.lab).await)
     }
 
-    async fn update_lab(&self, request: Request<UpdateLabRequest>) -> Result<Response<Reply<Lab>>, Status> {
+    async fn update_lab(&self, request: Request<UpdateLabRequest>) -> Answered<Lab> {
         let (cx, r) = open(request)?;
-        let call = Call::new("UpdateLab", &r.request_id, r.validate_only, &r).because(&r.reason);
+        let call = Call::of(&r).because(&r.reason);
         reply(rows::update::<Labs>(self, &cx, call, r.lab, r.update_mask).await)
     }
 
-    async fn import_labs(
-        &self,
-        request: Request<Streaming<ImportLabsRequest>>,
-    ) -> Result<Response<Reply<ImportLabsResponse>>, Status> {
+    async fn import_labs(&self, request: Request<Streaming<ImportLabsRequest>>) -> Answered<ImportLabsResponse> {
         let (cx, rows) = (context(&request), request.into_inner());
         let (outcomes, created_references) =
             rows::import::<Labs, _>(self, &cx, rows, |r| (r.settings, r.row, r.lab)).await?;
@@ -259,9 +231,9 @@ impl LabService for LabRegister {
         }))
     }
 
-    async fn merge_labs(&self, request: Request<MergeLabsRequest>) -> Result<Response<Reply<Lab>>, Status> {
+    async fn merge_labs(&self, request: Request<MergeLabsRequest>) -> Answered<Lab> {
         let (cx, r) = open(request)?;
-        let call = Call::new("MergeLabs", &r.request_id, r.validate_only, &r);
+        let call = Call::of(&r);
         reply(
             self.store
                 .merge::<Labs>(&cx, call, (&r.name, &r.survivor), &r.etag, &r.reason)
@@ -269,12 +241,9 @@ impl LabService for LabRegister {
         )
     }
 
-    async fn unmerge_lab(
-        &self,
-        request: Request<UnmergeLabRequest>,
-    ) -> Result<Response<Reply<UnmergeLabResponse>>, Status> {
+    async fn unmerge_lab(&self, request: Request<UnmergeLabRequest>) -> Answered<UnmergeLabResponse> {
         let (cx, r) = open(request)?;
-        let call = Call::new("UnmergeLab", &r.request_id, r.validate_only, &r);
+        let call = Call::of(&r);
         let named = (r.name.as_str(), r.etag.as_str());
         let undone = self.store.unmerge::<Labs>(&cx, call, named, &r.reason, &kinds()).await;
         reply(undone.map(|(lab, report)| UnmergeLabResponse {
@@ -283,12 +252,9 @@ impl LabService for LabRegister {
         }))
     }
 
-    async fn mark_labs_distinct(
-        &self,
-        request: Request<MarkLabsDistinctRequest>,
-    ) -> Result<Response<Reply<Lab>>, Status> {
+    async fn mark_labs_distinct(&self, request: Request<MarkLabsDistinctRequest>) -> Answered<Lab> {
         let (cx, r) = open(request)?;
-        let call = Call::new("MarkLabsDistinct", &r.request_id, r.validate_only, &r);
+        let call = Call::of(&r);
         reply(
             self.store
                 .mark_distinct::<Labs>(&cx, call, (&r.name, &r.other), &r.etag, &r.reason)
@@ -296,12 +262,9 @@ impl LabService for LabRegister {
         )
     }
 
-    async fn unmark_labs_distinct(
-        &self,
-        request: Request<UnmarkLabsDistinctRequest>,
-    ) -> Result<Response<Reply<Lab>>, Status> {
+    async fn unmark_labs_distinct(&self, request: Request<UnmarkLabsDistinctRequest>) -> Answered<Lab> {
         let (cx, r) = open(request)?;
-        let call = Call::new("UnmarkLabsDistinct", &r.request_id, r.validate_only, &r);
+        let call = Call::of(&r);
         reply(
             self.store
                 .unmark_distinct::<Labs>(&cx, call, (&r.name, &r.other), &r.etag, &r.reason)
@@ -309,16 +272,13 @@ impl LabService for LabRegister {
         )
     }
 
-    async fn annul_lab(&self, request: Request<AnnulLabRequest>) -> Result<Response<Reply<Lab>>, Status> {
+    async fn annul_lab(&self, request: Request<AnnulLabRequest>) -> Answered<Lab> {
         let (cx, r) = open(request)?;
-        let call = Call::new("AnnulLab", &r.request_id, r.validate_only, &r);
+        let call = Call::of(&r);
         reply(self.store.annul::<Labs>(&cx, call, &r.name, &r.etag, &r.reason).await)
     }
 
-    async fn get_lab_designation(
-        &self,
-        request: Request<GetLabDesignationRequest>,
-    ) -> Result<Response<Reply<LabDesignation>>, Status> {
+    async fn get_lab_designation(&self, request: Request<GetLabDesignationRequest>) -> Answered<LabDesignation> {
         let (cx, r) = open(request)?;
         reply(self.cases().get::<Designations>(&cx, &r.name, r.view).await)
     }
@@ -326,7 +286,7 @@ impl LabService for LabRegister {
     async fn batch_get_lab_designations(
         &self,
         request: Request<BatchGetLabDesignationsRequest>,
-    ) -> Result<Response<Reply<BatchGetLabDesignationsResponse>>, Status> {
+    ) -> Answered<BatchGetLabDesignationsResponse> {
         let (cx, r) = open(request)?;
         reply(
             self.store
@@ -339,7 +299,7 @@ impl LabService for LabRegister {
     async fn list_lab_designations(
         &self,
         request: Request<ListLabDesignationsRequest>,
-    ) -> Result<Response<Reply<ListLabDesignationsResponse>>, Status> {
+    ) -> Answered<ListLabDesignationsResponse> {
         let (cx, r) = open(request)?;
         let parents = self.parents(&cx, &r.parent).await.map_err(from_error)?;
         let page = self
@@ -355,29 +315,23 @@ impl LabService for LabRegister {
         reply(page.map(Page::reply))
     }
 
-    async fn record_lab_designation(
-        &self,
-        request: Request<RecordLabDesignationRequest>,
-    ) -> Result<Response<Reply<LabDesignation>>, Status> {
+    async fn record_lab_designation(&self, request: Request<RecordLabDesignationRequest>) -> Answered<LabDesignation> {
         let (cx, r) = open(request)?;
-        let call = Call::new("RecordLabDesignation", &r.request_id, r.validate_only, &r);
+        let call = Call::of(&r);
         let lab_designation = under(&r.parent, r.lab_designation).map_err(from_error)?;
         reply(rows::create::<Designations>(self, &cx, call, "record", Some(lab_designation)).await)
     }
 
-    async fn update_lab_designation(
-        &self,
-        request: Request<UpdateLabDesignationRequest>,
-    ) -> Result<Response<Reply<LabDesignation>>, Status> {
+    async fn update_lab_designation(&self, request: Request<UpdateLabDesignationRequest>) -> Answered<LabDesignation> {
         let (cx, r) = open(request)?;
-        let call = Call::new("UpdateLabDesignation", &r.request_id, r.validate_only, &r).because(&r.reason);
+        let call = Call::of(&r).because(&r.reason);
         reply(rows::update::<Designations>(self, &cx, call, r.lab_designation, r.update_mask).await)
     }
 
     async fn import_lab_designations(
         &self,
         request: Request<Streaming<ImportLabDesignationsRequest>>,
-    ) -> Result<Response<Reply<ImportLabDesignationsResponse>>, Status> {
+    ) -> Answered<ImportLabDesignationsResponse> {
         let (cx, rows) = (context(&request), request.into_inner());
         let (outcomes, created_references) =
             rows::import::<Designations, _>(self, &cx, rows, |r| (r.settings, r.row, r.lab_designation)).await?;
@@ -387,12 +341,9 @@ impl LabService for LabRegister {
         }))
     }
 
-    async fn annul_lab_designation(
-        &self,
-        request: Request<AnnulLabDesignationRequest>,
-    ) -> Result<Response<Reply<LabDesignation>>, Status> {
+    async fn annul_lab_designation(&self, request: Request<AnnulLabDesignationRequest>) -> Answered<LabDesignation> {
         let (cx, r) = open(request)?;
-        let call = Call::new("AnnulLabDesignation", &r.request_id, r.validate_only, &r);
+        let call = Call::of(&r);
         reply(
             self.store
                 .annul::<Designations>(&cx, call, &r.name, &r.etag, &r.reason)
@@ -403,7 +354,7 @@ impl LabService for LabRegister {
     async fn list_likely_duplicates(
         &self,
         request: Request<ListLikelyDuplicatesRequest>,
-    ) -> Result<Response<Reply<ListLikelyDuplicatesResponse>>, Status> {
+    ) -> Answered<ListLikelyDuplicatesResponse> {
         let (cx, r) = open(request)?;
         reply(match r.collection.as_str() {
             Organizations::COLLECTION => self.store.likely_duplicates::<Organizations>(&cx, &r).await,
@@ -418,7 +369,7 @@ impl LabService for LabRegister {
     async fn compute_statistics(
         &self,
         request: Request<ComputeStatisticsRequest>,
-    ) -> Result<Response<Reply<ComputeStatisticsResponse>>, Status> {
+    ) -> Answered<ComputeStatisticsResponse> {
         let (cx, r) = open(request)?;
         let counted = match r.collection.as_str() {
             Organizations::COLLECTION => self.store.count::<Organizations>(&cx, &r).await,
@@ -432,20 +383,14 @@ impl LabService for LabRegister {
         reply(entitled(counted, async |names| self.titles(names).await).await)
     }
 
-    async fn list_citations(
-        &self,
-        request: Request<ListCitationsRequest>,
-    ) -> Result<Response<Reply<ListCitationsResponse>>, Status> {
+    async fn list_citations(&self, request: Request<ListCitationsRequest>) -> Answered<ListCitationsResponse> {
         let (cx, r) = open(request)?;
         let since = Since::of(r.since_sequence, r.since_time.as_ref());
         let cited = self.store.cited(&cx, &kinds(), &r.name, since).await;
         reply(cited.map(|(citations, more)| ListCitationsResponse { citations, more }))
     }
 
-    async fn list_revisions(
-        &self,
-        request: Request<ListRevisionsRequest>,
-    ) -> Result<Response<Reply<ListRevisionsResponse>>, Status> {
+    async fn list_revisions(&self, request: Request<ListRevisionsRequest>) -> Answered<ListRevisionsResponse> {
         let (cx, r) = open(request)?;
         let history = self
             .store

@@ -20,13 +20,13 @@ use crate::lab::Labs;
 type Wanted = Called<Designations>;
 
 pub(crate) fn submit(r: SubmitLabDesignationRequest) -> Wanted {
-    let (call, step) = called!("SubmitLabDesignation", r);
+    let (call, step) = called(&r);
     let wanted = Move::new("submit", step, act::submit::<Designations>);
     Called { call, wanted }
 }
 
 pub(crate) fn return_(r: ReturnLabDesignationRequest) -> Wanted {
-    let (call, step) = called!("ReturnLabDesignation", r);
+    let (call, step) = called(&r);
     let wanted = Move::new("return", step, move |item: &mut LabDesignation, crossing| {
         act::give_back::<Designations>(item, crossing, &r.due_date)
     });
@@ -34,31 +34,31 @@ pub(crate) fn return_(r: ReturnLabDesignationRequest) -> Wanted {
 }
 
 pub(crate) fn refuse(r: RefuseLabDesignationRequest) -> Wanted {
-    let (call, step) = called!("RefuseLabDesignation", r);
+    let (call, step) = called(&r);
     let wanted = Move::new("refuse", step, |_: &mut LabDesignation, _| Ok(()));
     Called { call, wanted }
 }
 
 pub(crate) fn accept(r: AcceptLabDesignationRequest) -> Wanted {
-    let (call, step) = called!("AcceptLabDesignation", r);
+    let (call, step) = called(&r);
     let wanted = Move::new("accept", step, |_: &mut LabDesignation, _| Ok(()));
     Called { call, wanted }
 }
 
 pub(crate) fn publish_notice(r: PublishNoticeOfLabDesignationRequest) -> Wanted {
-    let (call, step) = called!("PublishNoticeOfLabDesignation", r);
+    let (call, step) = called(&r);
     let wanted = Move::new("publish_notice", step, act::publish_notice::<Designations>);
     Called { call, wanted }
 }
 
 pub(crate) fn renew_notice(r: RenewNoticeOfLabDesignationRequest) -> Wanted {
-    let (call, step) = called!("RenewNoticeOfLabDesignation", r);
+    let (call, step) = called(&r);
     let wanted = Move::new("renew_notice", step, act::publish_notice::<Designations>);
     Called { call, wanted }
 }
 
 pub(crate) fn approve(r: ApproveLabDesignationRequest) -> Wanted {
-    let (call, step) = by_document!("ApproveLabDesignation", r);
+    let (call, step) = by_document(&r);
     let wanted = Move::new("approve", step, move |item: &mut LabDesignation, crossing| {
         take_place::<Designations>(item, crossing)?;
         let decided = decided::<Designations>(item, &r.decision_date, crossing.at)?;
@@ -83,7 +83,7 @@ pub(crate) fn approve(r: ApproveLabDesignationRequest) -> Wanted {
 }
 
 pub(crate) fn reject(r: RejectLabDesignationRequest) -> Wanted {
-    let (call, step) = by_document!("RejectLabDesignation", r);
+    let (call, step) = by_document(&r);
     let wanted = Move::new("reject", step, move |item: &mut LabDesignation, _| {
         item.document_number.clone_from(&r.document_number);
         Ok(())
@@ -92,13 +92,13 @@ pub(crate) fn reject(r: RejectLabDesignationRequest) -> Wanted {
 }
 
 pub(crate) fn withdraw(r: WithdrawLabDesignationRequest) -> Wanted {
-    let (call, step) = called!("WithdrawLabDesignation", r);
+    let (call, step) = called(&r);
     let wanted = Move::new("withdraw", step, |_: &mut LabDesignation, _| Ok(()));
     Called { call, wanted }
 }
 
 pub(crate) fn accept_completion(r: AcceptCompletionOfLabDesignationRequest) -> Wanted {
-    let (call, step) = by_document!("AcceptCompletionOfLabDesignation", r);
+    let (call, step) = by_document(&r);
     let wanted = Move::new("accept_completion", step, |item: &mut LabDesignation, crossing| {
         item.operating_date = crossing.at.today.to_string();
         Ok(())
@@ -107,7 +107,7 @@ pub(crate) fn accept_completion(r: AcceptCompletionOfLabDesignationRequest) -> W
 }
 
 pub(crate) fn accept_early_completion(r: AcceptEarlyCompletionOfLabDesignationRequest) -> Wanted {
-    let (call, step) = by_document!("AcceptEarlyCompletionOfLabDesignation", r);
+    let (call, step) = by_document(&r);
     let wanted = Move::new(
         "accept_early_completion",
         step,
@@ -120,7 +120,7 @@ pub(crate) fn accept_early_completion(r: AcceptEarlyCompletionOfLabDesignationRe
 }
 
 pub(crate) fn extend_building(r: ExtendBuildingOfLabDesignationRequest) -> Wanted {
-    let (call, step) = by_document!("ExtendBuildingOfLabDesignation", r);
+    let (call, step) = by_document(&r);
     let wanted = Move::new("extend_building", step, move |item: &mut LabDesignation, crossing| {
         let most = terms(crossing.policy).max_extension_months;
         if r.months > most {
@@ -151,7 +151,7 @@ pub(crate) fn began(item: &LabDesignation) -> Result<Option<Date>> {
 }
 
 pub(crate) fn terminate(r: TerminateLabDesignationRequest) -> Wanted {
-    let (call, step) = by_document!("TerminateLabDesignation", r);
+    let (call, step) = by_document(&r);
     let wanted = Move::new("terminate", step, |item: &mut LabDesignation, crossing| {
         ends(item, crossing)
     });
@@ -159,7 +159,7 @@ pub(crate) fn terminate(r: TerminateLabDesignationRequest) -> Wanted {
 }
 
 pub(crate) fn submit_annual_report(r: SubmitAnnualReportOfLabDesignationRequest) -> Wanted {
-    let (call, step) = called!("SubmitAnnualReportOfLabDesignation", r);
+    let (call, step) = called(&r);
     let wanted = Move::new(
         "submit_annual_report",
         step,
@@ -183,7 +183,7 @@ pub(crate) fn submit_annual_report(r: SubmitAnnualReportOfLabDesignationRequest)
 }
 
 pub(crate) fn evaluate(r: EvaluateLabDesignationRequest) -> Wanted {
-    let (call, step) = by_document!("EvaluateLabDesignation", r);
+    let (call, step) = by_document(&r);
     let given = Given {
         qualitative_score: r.qualitative_score(),
         year: r.year,
@@ -215,7 +215,7 @@ pub(crate) fn evaluate(r: EvaluateLabDesignationRequest) -> Wanted {
 }
 
 pub(crate) fn reevaluate(r: ReevaluateLabDesignationRequest) -> Wanted {
-    let (call, step) = by_document!("ReevaluateLabDesignation", r);
+    let (call, step) = by_document(&r);
     let given = Given {
         qualitative_score: r.qualitative_score(),
         year: r.year,
@@ -242,7 +242,7 @@ pub(crate) fn reevaluate(r: ReevaluateLabDesignationRequest) -> Wanted {
 }
 
 pub(crate) fn shorten_rectification(r: ShortenRectificationOfLabDesignationRequest) -> Wanted {
-    let (call, step) = by_document!("ShortenRectificationOfLabDesignation", r);
+    let (call, step) = by_document(&r);
     let wanted = Move::new(
         "shorten_rectification",
         step,
@@ -267,7 +267,7 @@ pub(crate) fn shorten_rectification(r: ShortenRectificationOfLabDesignationReque
 }
 
 pub(crate) fn annul_evaluation(r: AnnulEvaluationOfLabDesignationRequest) -> Wanted {
-    let (call, step) = by_document!("AnnulEvaluationOfLabDesignation", r);
+    let (call, step) = by_document(&r);
     let wanted = Move::new("annul_evaluation", step, |item: &mut LabDesignation, _| {
         let last = item.evaluations.iter_mut().rfind(|evaluation| !evaluation.annulled);
         let last = last.ok_or_else(|| Error::internal("no evaluation stands"))?;
@@ -283,7 +283,7 @@ pub(crate) fn annul_evaluation(r: AnnulEvaluationOfLabDesignationRequest) -> Wan
 }
 
 pub(crate) fn revoke(r: RevokeLabDesignationRequest) -> Wanted {
-    let (call, step) = by_document!("RevokeLabDesignation", r);
+    let (call, step) = by_document(&r);
     let wanted = Move::new("revoke", step, |item: &mut LabDesignation, crossing| {
         revoked(item, crossing)
     });
@@ -291,7 +291,7 @@ pub(crate) fn revoke(r: RevokeLabDesignationRequest) -> Wanted {
 }
 
 pub(crate) fn merge(r: MergeLabDesignationRequest) -> Wanted {
-    let (call, step) = by_document!("MergeLabDesignation", r);
+    let (call, step) = by_document(&r);
     let wanted = Move::new("merge", step, move |item: &mut LabDesignation, crossing| {
         let successor = lab_named(crossing.work, &r.successor)?;
         let mut own = lab_of(crossing.work, item)?;

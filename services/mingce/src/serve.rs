@@ -79,7 +79,7 @@ pub async fn run(args: ServeArgs) -> Result<ExitCode, Failure> {
     }
 
     let mut host = Host::start(args.flags.clone()).await?;
-    let (here, db) = (host.url(), host.db().clone());
+    let here = host.url();
     let within = host.in_process();
     let labs_peer = match &labs_url {
         Some(url) => peers::labs(url)?,
@@ -93,42 +93,36 @@ pub async fn run(args: ServeArgs) -> Result<ExitCode, Failure> {
         Some(url) => Some(peers::awards(url)?),
         None => serves(Service::Awards).then(|| Awards::in_process(&within)),
     };
-    let (mut labs, mut talent, mut awards) = (None, None, None);
-    let (mut kinds, mut collections) = (Vec::new(), Vec::new());
     // The key comes first: where its folder cannot be written, the database stays as it is.
-    let vault = host.vault().await?;
+    host.vault().await?;
     if serves(Service::Labs) {
-        LabRegister::prepare(&db, false).await?;
-        let service = labs.insert(LabRegister::open(db.clone(), host.calendar()));
+        LabRegister::prepare(host.db(), false).await?;
+    }
+    if serves(Service::Talent) {
+        TalentRegister::prepare(host.db(), false).await?;
+    }
+    if serves(Service::Awards) {
+        AwardRegister::prepare(host.db(), false).await?;
+    }
+    CaseRegister::prepare(host.db(), false).await?;
+    let store = host.store().await?;
+    let (mut kinds, mut collections) = (Vec::new(), Vec::new());
+    if serves(Service::Labs) {
+        let service = LabRegister::new(store.clone(), host.calendar());
         kinds.extend(LabRegister::kinds());
         collections.extend(LabRegister::collections());
         host = host.with(|server| service.mount(server));
     }
     if serves(Service::Talent) {
-        TalentRegister::prepare(&db, false).await?;
-        let service = TalentRegister::open(
-            db.clone(),
-            vault,
-            host.calendar(),
-            labs_peer.clone(),
-            awards_peer.clone(),
-        );
-        let service = talent.insert(service.await?);
+        let service = TalentRegister::new(store.clone(), host.calendar(), labs_peer.clone(), awards_peer.clone());
         kinds.extend(TalentRegister::kinds());
         collections.extend(TalentRegister::collections());
         host = host.with(|server| service.mount(server));
     }
     if serves(Service::Awards) {
-        AwardRegister::prepare(&db, false).await?;
-        let service = AwardRegister::open(
-            db.clone(),
-            host.calendar(),
-            labs_peer.clone(),
-            talent_peer
-                .clone()
-                .ok_or_else(|| Failure::Files("--talent-url is needed".to_owned()))?,
-        );
-        let service = awards.insert(service);
+        let talent = talent_peer.clone();
+        let talent = talent.ok_or_else(|| Failure::Files("--talent-url is needed".to_owned()))?;
+        let service = AwardRegister::new(store.clone(), host.calendar(), labs_peer.clone(), talent);
         kinds.extend(AwardRegister::kinds());
         collections.extend(AwardRegister::collections());
         host = host.with(|server| service.mount(server));
@@ -138,9 +132,7 @@ pub async fn run(args: ServeArgs) -> Result<ExitCode, Failure> {
         talent: talent_peer,
         awards: awards_peer,
     };
-    let cases = CaseRegister::of_host(&host, kinds, collections, known).await?;
-    let time = cases.keep_time(host.clock());
-    host = host.with(|server| cases.mount(server));
+    let cases = CaseRegister::new(store, host.calendar(), kinds, collections, known);
     let tries: &[&str] = match args.services.as_slice() {
         _ if all => &TRIES,
         [Service::Talent, ..] => &mingce_talent::TRIES,
@@ -155,19 +147,7 @@ pub async fn run(args: ServeArgs) -> Result<ExitCode, Failure> {
             Ok(())
         }
     };
-    let db = host.serve(tries, load).await?;
-    time.end().await;
-    cases.close().await;
-    if let Some(service) = awards {
-        service.close().await;
-    }
-    if let Some(service) = talent {
-        service.close().await;
-    }
-    if let Some(service) = labs {
-        service.close().await;
-    }
-    db.close().await;
+    cases.serve(host, tries, load).await?;
     Ok(ExitCode::SUCCESS)
 }
 

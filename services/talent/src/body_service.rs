@@ -3,13 +3,12 @@
 use mingce_lifecycle::by_document;
 use mingce_lifecycle::day;
 use mingce_orm::{Call, Page, wanted};
-use mingce_proto::codec::Reply;
 use mingce_proto::talent::nominating_body_service_server::NominatingBodyService;
 use mingce_proto::talent::*;
-use mingce_server::call::{open, reply};
+use mingce_server::call::{Answered, open, reply};
 use mingce_server::rows::{self, Right};
 use mingce_server::status::from_error;
-use tonic::{Request, Response, Status};
+use tonic::Request;
 
 use crate::TalentRegister;
 use crate::body::NominatingBodies;
@@ -17,12 +16,9 @@ use crate::body_verbs as verbs;
 
 #[tonic::async_trait]
 impl NominatingBodyService for TalentRegister {
-    async fn create_nominating_body(
-        &self,
-        request: Request<CreateNominatingBodyRequest>,
-    ) -> Result<Response<Reply<NominatingBody>>, Status> {
+    async fn create_nominating_body(&self, request: Request<CreateNominatingBodyRequest>) -> Answered<NominatingBody> {
         let (cx, r) = open(request)?;
-        let call = Call::new("CreateNominatingBody", &r.request_id, r.validate_only, &r);
+        let call = Call::of(&r);
         let today = day::today(&cx).map_err(from_error)?;
         let begin = |body: &mut NominatingBody| verbs::begin(body, today);
         reply(rows::create_as::<NominatingBodies>(self, &cx, call, "create", r.nominating_body, begin).await)
@@ -31,7 +27,7 @@ impl NominatingBodyService for TalentRegister {
     async fn publish_notice_of_nominating_body(
         &self,
         request: Request<PublishNoticeOfNominatingBodyRequest>,
-    ) -> Result<Response<Reply<NominatingBody>>, Status> {
+    ) -> Answered<NominatingBody> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::publish_notice(r)).await)
     }
@@ -39,7 +35,7 @@ impl NominatingBodyService for TalentRegister {
     async fn renew_notice_of_nominating_body(
         &self,
         request: Request<RenewNoticeOfNominatingBodyRequest>,
-    ) -> Result<Response<Reply<NominatingBody>>, Status> {
+    ) -> Answered<NominatingBody> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::renew_notice(r)).await)
     }
@@ -47,15 +43,12 @@ impl NominatingBodyService for TalentRegister {
     async fn authorise_nominating_body(
         &self,
         request: Request<AuthoriseNominatingBodyRequest>,
-    ) -> Result<Response<Reply<NominatingBody>>, Status> {
+    ) -> Answered<NominatingBody> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::authorise(r)).await)
     }
 
-    async fn refuse_nominating_body(
-        &self,
-        request: Request<RefuseNominatingBodyRequest>,
-    ) -> Result<Response<Reply<NominatingBody>>, Status> {
+    async fn refuse_nominating_body(&self, request: Request<RefuseNominatingBodyRequest>) -> Answered<NominatingBody> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::refuse(r)).await)
     }
@@ -63,7 +56,7 @@ impl NominatingBodyService for TalentRegister {
     async fn grant_quota_to_nominating_body(
         &self,
         request: Request<GrantQuotaToNominatingBodyRequest>,
-    ) -> Result<Response<Reply<NominatingBody>>, Status> {
+    ) -> Answered<NominatingBody> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::grant_quota(r)).await)
     }
@@ -71,31 +64,22 @@ impl NominatingBodyService for TalentRegister {
     async fn suspend_nominating_body(
         &self,
         request: Request<SuspendNominatingBodyRequest>,
-    ) -> Result<Response<Reply<NominatingBody>>, Status> {
+    ) -> Answered<NominatingBody> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::suspend(r)).await)
     }
 
-    async fn resume_nominating_body(
-        &self,
-        request: Request<ResumeNominatingBodyRequest>,
-    ) -> Result<Response<Reply<NominatingBody>>, Status> {
+    async fn resume_nominating_body(&self, request: Request<ResumeNominatingBodyRequest>) -> Answered<NominatingBody> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::resume(r)).await)
     }
 
-    async fn expire_nominating_body(
-        &self,
-        request: Request<ExpireNominatingBodyRequest>,
-    ) -> Result<Response<Reply<NominatingBody>>, Status> {
+    async fn expire_nominating_body(&self, request: Request<ExpireNominatingBodyRequest>) -> Answered<NominatingBody> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::expire(r)).await)
     }
 
-    async fn revoke_nominating_body(
-        &self,
-        request: Request<RevokeNominatingBodyRequest>,
-    ) -> Result<Response<Reply<NominatingBody>>, Status> {
+    async fn revoke_nominating_body(&self, request: Request<RevokeNominatingBodyRequest>) -> Answered<NominatingBody> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::revoke(r)).await)
     }
@@ -103,9 +87,9 @@ impl NominatingBodyService for TalentRegister {
     async fn correct_nominating_body(
         &self,
         request: Request<CorrectNominatingBodyRequest>,
-    ) -> Result<Response<Reply<NominatingBody>>, Status> {
+    ) -> Answered<NominatingBody> {
         let (cx, r) = open(request)?;
-        let asked = by_document!("CorrectNominatingBody", r);
+        let asked = by_document(&r);
         let right = Right {
             resource: r.nominating_body,
             paths: r.update_mask,
@@ -116,16 +100,13 @@ impl NominatingBodyService for TalentRegister {
     async fn batch_move_nominating_bodies(
         &self,
         request: Request<BatchMoveNominatingBodiesRequest>,
-    ) -> Result<Response<Reply<BatchMoveNominatingBodiesResponse>>, Status> {
+    ) -> Answered<BatchMoveNominatingBodiesResponse> {
         let (cx, r) = open(request)?;
         let moves = r.moves.into_iter().map(|one| one.verb.map(verbs::one_of));
         reply(self.cases().batch(&cx, moves, r.atomic).await)
     }
 
-    async fn get_nominating_body(
-        &self,
-        request: Request<GetNominatingBodyRequest>,
-    ) -> Result<Response<Reply<NominatingBody>>, Status> {
+    async fn get_nominating_body(&self, request: Request<GetNominatingBodyRequest>) -> Answered<NominatingBody> {
         let (cx, r) = open(request)?;
         reply(self.cases().get::<NominatingBodies>(&cx, &r.name, r.view).await)
     }
@@ -133,7 +114,7 @@ impl NominatingBodyService for TalentRegister {
     async fn list_nominating_bodies(
         &self,
         request: Request<ListNominatingBodiesRequest>,
-    ) -> Result<Response<Reply<ListNominatingBodiesResponse>>, Status> {
+    ) -> Answered<ListNominatingBodiesResponse> {
         let (cx, r) = open(request)?;
         let page = self.store.list::<NominatingBodies>(&cx, wanted!(r)).await;
         reply(page.map(Page::reply))

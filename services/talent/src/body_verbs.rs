@@ -13,19 +13,19 @@ use crate::body_life::terms;
 type Wanted = Called<NominatingBodies>;
 
 pub(crate) fn publish_notice(r: PublishNoticeOfNominatingBodyRequest) -> Wanted {
-    let (call, step) = called!("PublishNoticeOfNominatingBody", r);
+    let (call, step) = called(&r);
     let wanted = Move::new("publish_notice", step, act::publish_notice::<NominatingBodies>);
     Called { call, wanted }
 }
 
 pub(crate) fn renew_notice(r: RenewNoticeOfNominatingBodyRequest) -> Wanted {
-    let (call, step) = called!("RenewNoticeOfNominatingBody", r);
+    let (call, step) = called(&r);
     let wanted = Move::new("renew_notice", step, act::publish_notice::<NominatingBodies>);
     Called { call, wanted }
 }
 
 pub(crate) fn authorise(r: AuthoriseNominatingBodyRequest) -> Wanted {
-    let (call, step) = by_document!("AuthoriseNominatingBody", r);
+    let (call, step) = by_document(&r);
     let wanted = Move::new("authorise", step, move |item: &mut NominatingBody, crossing| {
         let today = crossing.at.today;
         let end = match day::given("end_date", &r.end_date)? {
@@ -45,13 +45,13 @@ pub(crate) fn authorise(r: AuthoriseNominatingBodyRequest) -> Wanted {
 }
 
 pub(crate) fn refuse(r: RefuseNominatingBodyRequest) -> Wanted {
-    let (call, step) = called!("RefuseNominatingBody", r);
+    let (call, step) = called(&r);
     let wanted = Move::new("refuse", step, |_: &mut NominatingBody, _| Ok(()));
     Called { call, wanted }
 }
 
 pub(crate) fn grant_quota(r: GrantQuotaToNominatingBodyRequest) -> Wanted {
-    let (call, step) = by_document!("GrantQuotaToNominatingBody", r);
+    let (call, step) = by_document(&r);
     let wanted = Move::new("grant_quota", step, move |item: &mut NominatingBody, crossing| {
         let held = quota_of(item, crossing.policy, r.year);
         if has_lapsed(&held, crossing.at.today) {
@@ -73,25 +73,25 @@ pub(crate) fn grant_quota(r: GrantQuotaToNominatingBodyRequest) -> Wanted {
 }
 
 pub(crate) fn suspend(r: SuspendNominatingBodyRequest) -> Wanted {
-    let (call, step) = called!("SuspendNominatingBody", r);
+    let (call, step) = called(&r);
     let wanted = Move::new("suspend", step, |_: &mut NominatingBody, _| Ok(()));
     Called { call, wanted }
 }
 
 pub(crate) fn resume(r: ResumeNominatingBodyRequest) -> Wanted {
-    let (call, step) = called!("ResumeNominatingBody", r);
+    let (call, step) = called(&r);
     let wanted = Move::new("resume", step, |_: &mut NominatingBody, _| Ok(()));
     Called { call, wanted }
 }
 
 pub(crate) fn expire(r: ExpireNominatingBodyRequest) -> Wanted {
-    let (call, step) = called!("ExpireNominatingBody", r);
+    let (call, step) = called(&r);
     let wanted = Move::new("expire", step, |_: &mut NominatingBody, _| Ok(()));
     Called { call, wanted }
 }
 
 pub(crate) fn revoke(r: RevokeNominatingBodyRequest) -> Wanted {
-    let (call, step) = by_document!("RevokeNominatingBody", r);
+    let (call, step) = by_document(&r);
     let wanted = Move::new("revoke", step, |_: &mut NominatingBody, _| Ok(()));
     Called { call, wanted }
 }

@@ -2,13 +2,12 @@
 
 use mingce_lifecycle::by_document;
 use mingce_orm::Call;
-use mingce_proto::codec::Reply;
 use mingce_proto::talent::talent_designation_service_server::TalentDesignationService;
 use mingce_proto::talent::*;
-use mingce_server::call::{open, reply};
+use mingce_server::call::{Answered, open, reply};
 use mingce_server::rows::{self, Right};
 use mingce_server::status::from_error;
-use tonic::{Request, Response, Status};
+use tonic::Request;
 
 use crate::TalentRegister;
 use crate::designation::Designations;
@@ -20,9 +19,9 @@ impl TalentDesignationService for TalentRegister {
     async fn create_talent_designation(
         &self,
         request: Request<CreateTalentDesignationRequest>,
-    ) -> Result<Response<Reply<TalentDesignation>>, Status> {
+    ) -> Answered<TalentDesignation> {
         let (cx, r) = open(request)?;
-        let call = Call::new("CreateTalentDesignation", &r.request_id, r.validate_only, &r);
+        let call = Call::of(&r);
         if let Some(given) = &r.talent_designation {
             rows::expect_sound::<Designations>(given).map_err(from_error)?;
         }
@@ -33,7 +32,7 @@ impl TalentDesignationService for TalentRegister {
     async fn submit_talent_designation(
         &self,
         request: Request<SubmitTalentDesignationRequest>,
-    ) -> Result<Response<Reply<TalentDesignation>>, Status> {
+    ) -> Answered<TalentDesignation> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::submit(r)).await)
     }
@@ -41,7 +40,7 @@ impl TalentDesignationService for TalentRegister {
     async fn return_talent_designation(
         &self,
         request: Request<ReturnTalentDesignationRequest>,
-    ) -> Result<Response<Reply<TalentDesignation>>, Status> {
+    ) -> Answered<TalentDesignation> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::return_(r)).await)
     }
@@ -49,7 +48,7 @@ impl TalentDesignationService for TalentRegister {
     async fn refuse_talent_designation(
         &self,
         request: Request<RefuseTalentDesignationRequest>,
-    ) -> Result<Response<Reply<TalentDesignation>>, Status> {
+    ) -> Answered<TalentDesignation> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::refuse(r)).await)
     }
@@ -57,7 +56,7 @@ impl TalentDesignationService for TalentRegister {
     async fn accept_talent_designation(
         &self,
         request: Request<AcceptTalentDesignationRequest>,
-    ) -> Result<Response<Reply<TalentDesignation>>, Status> {
+    ) -> Answered<TalentDesignation> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::accept(r)).await)
     }
@@ -65,7 +64,7 @@ impl TalentDesignationService for TalentRegister {
     async fn reject_talent_designation(
         &self,
         request: Request<RejectTalentDesignationRequest>,
-    ) -> Result<Response<Reply<TalentDesignation>>, Status> {
+    ) -> Answered<TalentDesignation> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::reject(r)).await)
     }
@@ -73,7 +72,7 @@ impl TalentDesignationService for TalentRegister {
     async fn publish_notice_of_talent_designation(
         &self,
         request: Request<PublishNoticeOfTalentDesignationRequest>,
-    ) -> Result<Response<Reply<TalentDesignation>>, Status> {
+    ) -> Answered<TalentDesignation> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::publish_notice(r)).await)
     }
@@ -81,7 +80,7 @@ impl TalentDesignationService for TalentRegister {
     async fn renew_notice_of_talent_designation(
         &self,
         request: Request<RenewNoticeOfTalentDesignationRequest>,
-    ) -> Result<Response<Reply<TalentDesignation>>, Status> {
+    ) -> Answered<TalentDesignation> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::renew_notice(r)).await)
     }
@@ -89,7 +88,7 @@ impl TalentDesignationService for TalentRegister {
     async fn approve_talent_designation(
         &self,
         request: Request<ApproveTalentDesignationRequest>,
-    ) -> Result<Response<Reply<TalentDesignation>>, Status> {
+    ) -> Answered<TalentDesignation> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::approve(r)).await)
     }
@@ -97,7 +96,7 @@ impl TalentDesignationService for TalentRegister {
     async fn assess_midterm_of_talent_designation(
         &self,
         request: Request<AssessMidtermOfTalentDesignationRequest>,
-    ) -> Result<Response<Reply<TalentDesignation>>, Status> {
+    ) -> Answered<TalentDesignation> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::assess_midterm(r)).await)
     }
@@ -105,7 +104,7 @@ impl TalentDesignationService for TalentRegister {
     async fn resume_talent_designation(
         &self,
         request: Request<ResumeTalentDesignationRequest>,
-    ) -> Result<Response<Reply<TalentDesignation>>, Status> {
+    ) -> Answered<TalentDesignation> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::resume(r)).await)
     }
@@ -113,7 +112,7 @@ impl TalentDesignationService for TalentRegister {
     async fn complete_talent_designation(
         &self,
         request: Request<CompleteTalentDesignationRequest>,
-    ) -> Result<Response<Reply<TalentDesignation>>, Status> {
+    ) -> Answered<TalentDesignation> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::complete(r)).await)
     }
@@ -121,7 +120,7 @@ impl TalentDesignationService for TalentRegister {
     async fn exit_talent_designation(
         &self,
         request: Request<ExitTalentDesignationRequest>,
-    ) -> Result<Response<Reply<TalentDesignation>>, Status> {
+    ) -> Answered<TalentDesignation> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::exit(r)).await)
     }
@@ -129,7 +128,7 @@ impl TalentDesignationService for TalentRegister {
     async fn cancel_talent_designation(
         &self,
         request: Request<CancelTalentDesignationRequest>,
-    ) -> Result<Response<Reply<TalentDesignation>>, Status> {
+    ) -> Answered<TalentDesignation> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::cancel(r)).await)
     }
@@ -137,7 +136,7 @@ impl TalentDesignationService for TalentRegister {
     async fn annul_midterm_of_talent_designation(
         &self,
         request: Request<AnnulMidtermOfTalentDesignationRequest>,
-    ) -> Result<Response<Reply<TalentDesignation>>, Status> {
+    ) -> Answered<TalentDesignation> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::annul_midterm(r)).await)
     }
@@ -145,7 +144,7 @@ impl TalentDesignationService for TalentRegister {
     async fn annul_completion_of_talent_designation(
         &self,
         request: Request<AnnulCompletionOfTalentDesignationRequest>,
-    ) -> Result<Response<Reply<TalentDesignation>>, Status> {
+    ) -> Answered<TalentDesignation> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::annul_completion(r)).await)
     }
@@ -153,7 +152,7 @@ impl TalentDesignationService for TalentRegister {
     async fn withdraw_talent_designation(
         &self,
         request: Request<WithdrawTalentDesignationRequest>,
-    ) -> Result<Response<Reply<TalentDesignation>>, Status> {
+    ) -> Answered<TalentDesignation> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::withdraw(r)).await)
     }
@@ -161,9 +160,9 @@ impl TalentDesignationService for TalentRegister {
     async fn correct_talent_designation(
         &self,
         request: Request<CorrectTalentDesignationRequest>,
-    ) -> Result<Response<Reply<TalentDesignation>>, Status> {
+    ) -> Answered<TalentDesignation> {
         let (cx, r) = open(request)?;
-        let asked = by_document!("CorrectTalentDesignation", r);
+        let asked = by_document(&r);
         let right = Right {
             resource: r.talent_designation,
             paths: r.update_mask,
@@ -174,16 +173,13 @@ impl TalentDesignationService for TalentRegister {
     async fn batch_move_talent_designations(
         &self,
         request: Request<BatchMoveTalentDesignationsRequest>,
-    ) -> Result<Response<Reply<BatchMoveTalentDesignationsResponse>>, Status> {
+    ) -> Answered<BatchMoveTalentDesignationsResponse> {
         let (cx, r) = open(request)?;
         let moves = r.moves.into_iter().map(|one| one.verb.map(verbs::one_of));
         reply(self.cases().batch(&cx, moves, r.atomic).await)
     }
 
-    async fn check_eligibility(
-        &self,
-        request: Request<CheckEligibilityRequest>,
-    ) -> Result<Response<Reply<CheckEligibilityResponse>>, Status> {
+    async fn check_eligibility(&self, request: Request<CheckEligibilityRequest>) -> Answered<CheckEligibilityResponse> {
         let (cx, r) = open(request)?;
         reply(self.eligibility(&cx, &r).await)
     }
@@ -191,7 +187,7 @@ impl TalentDesignationService for TalentRegister {
     async fn batch_check_eligibility(
         &self,
         request: Request<BatchCheckEligibilityRequest>,
-    ) -> Result<Response<Reply<BatchCheckEligibilityResponse>>, Status> {
+    ) -> Answered<BatchCheckEligibilityResponse> {
         let (cx, r) = open(request)?;
         reply(self.eligibilities(&cx, &r).await)
     }

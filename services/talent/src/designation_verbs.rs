@@ -16,13 +16,13 @@ use crate::designation_guards::{family_of, terms};
 type Wanted = Called<Designations>;
 
 pub(crate) fn submit(r: SubmitTalentDesignationRequest) -> Wanted {
-    let (call, step) = called!("SubmitTalentDesignation", r);
+    let (call, step) = called(&r);
     let wanted = Move::new("submit", step, act::submit::<Designations>);
     Called { call, wanted }
 }
 
 pub(crate) fn return_(r: ReturnTalentDesignationRequest) -> Wanted {
-    let (call, step) = called!("ReturnTalentDesignation", r);
+    let (call, step) = called(&r);
     let wanted = Move::new("return", step, move |item: &mut TalentDesignation, crossing| {
         act::give_back::<Designations>(item, crossing, &r.due_date)
     });
@@ -30,31 +30,31 @@ pub(crate) fn return_(r: ReturnTalentDesignationRequest) -> Wanted {
 }
 
 pub(crate) fn refuse(r: RefuseTalentDesignationRequest) -> Wanted {
-    let (call, step) = called!("RefuseTalentDesignation", r);
+    let (call, step) = called(&r);
     let wanted = Move::new("refuse", step, |_: &mut TalentDesignation, _| Ok(()));
     Called { call, wanted }
 }
 
 pub(crate) fn accept(r: AcceptTalentDesignationRequest) -> Wanted {
-    let (call, step) = called!("AcceptTalentDesignation", r);
+    let (call, step) = called(&r);
     let wanted = Move::new("accept", step, |_: &mut TalentDesignation, _| Ok(()));
     Called { call, wanted }
 }
 
 pub(crate) fn publish_notice(r: PublishNoticeOfTalentDesignationRequest) -> Wanted {
-    let (call, step) = called!("PublishNoticeOfTalentDesignation", r);
+    let (call, step) = called(&r);
     let wanted = Move::new("publish_notice", step, act::publish_notice::<Designations>);
     Called { call, wanted }
 }
 
 pub(crate) fn renew_notice(r: RenewNoticeOfTalentDesignationRequest) -> Wanted {
-    let (call, step) = called!("RenewNoticeOfTalentDesignation", r);
+    let (call, step) = called(&r);
     let wanted = Move::new("renew_notice", step, act::publish_notice::<Designations>);
     Called { call, wanted }
 }
 
 pub(crate) fn approve(r: ApproveTalentDesignationRequest) -> Wanted {
-    let (call, step) = by_document!("ApproveTalentDesignation", r);
+    let (call, step) = by_document(&r);
     let wanted = Move::new("approve", step, move |item: &mut TalentDesignation, crossing| {
         take_place::<Designations>(item, crossing)?;
         let decided = decided::<Designations>(item, &r.decision_date, crossing.at)?;
@@ -85,7 +85,7 @@ fn last_day(start: Date, months: i32) -> Result<String> {
 }
 
 pub(crate) fn reject(r: RejectTalentDesignationRequest) -> Wanted {
-    let (call, step) = by_document!("RejectTalentDesignation", r);
+    let (call, step) = by_document(&r);
     let wanted = Move::new("reject", step, move |item: &mut TalentDesignation, _| {
         item.document_number.clone_from(&r.document_number);
         Ok(())
@@ -94,13 +94,13 @@ pub(crate) fn reject(r: RejectTalentDesignationRequest) -> Wanted {
 }
 
 pub(crate) fn withdraw(r: WithdrawTalentDesignationRequest) -> Wanted {
-    let (call, step) = called!("WithdrawTalentDesignation", r);
+    let (call, step) = called(&r);
     let wanted = Move::new("withdraw", step, |_: &mut TalentDesignation, _| Ok(()));
     Called { call, wanted }
 }
 
 pub(crate) fn assess_midterm(r: AssessMidtermOfTalentDesignationRequest) -> Wanted {
-    let (call, step) = by_document!("AssessMidtermOfTalentDesignation", r);
+    let (call, step) = by_document(&r);
     let wanted = Move::new("assess_midterm", step, move |item: &mut TalentDesignation, crossing| {
         item.midterm_date = crossing.at.today.to_string();
         item.midterm_passed = r.passed;
@@ -111,13 +111,13 @@ pub(crate) fn assess_midterm(r: AssessMidtermOfTalentDesignationRequest) -> Want
 }
 
 pub(crate) fn resume(r: ResumeTalentDesignationRequest) -> Wanted {
-    let (call, step) = by_document!("ResumeTalentDesignation", r);
+    let (call, step) = by_document(&r);
     let wanted = Move::new("resume", step, |_: &mut TalentDesignation, _| Ok(()));
     Called { call, wanted }
 }
 
 pub(crate) fn complete(r: CompleteTalentDesignationRequest) -> Wanted {
-    let (call, step) = by_document!("CompleteTalentDesignation", r);
+    let (call, step) = by_document(&r);
     let wanted = Move::new("complete", step, move |item: &mut TalentDesignation, crossing| {
         let cancels = r.grade() == TalentCompletionGrade::Unqualified;
         if cancels {
@@ -131,7 +131,7 @@ pub(crate) fn complete(r: CompleteTalentDesignationRequest) -> Wanted {
 }
 
 pub(crate) fn annul_midterm(r: AnnulMidtermOfTalentDesignationRequest) -> Wanted {
-    let (call, step) = by_document!("AnnulMidtermOfTalentDesignation", r);
+    let (call, step) = by_document(&r);
     let wanted = Move::new("annul_midterm", step, |item: &mut TalentDesignation, _| {
         item.midterm_date.clear();
         item.midterm_passed = None;
@@ -141,7 +141,7 @@ pub(crate) fn annul_midterm(r: AnnulMidtermOfTalentDesignationRequest) -> Wanted
 }
 
 pub(crate) fn annul_completion(r: AnnulCompletionOfTalentDesignationRequest) -> Wanted {
-    let (call, step) = by_document!("AnnulCompletionOfTalentDesignation", r);
+    let (call, step) = by_document(&r);
     let wanted = Move::new("annul_completion", step, |item: &mut TalentDesignation, _| {
         item.set_completion_grade(TalentCompletionGrade::Unspecified);
         Ok(())
@@ -150,7 +150,7 @@ pub(crate) fn annul_completion(r: AnnulCompletionOfTalentDesignationRequest) -> 
 }
 
 pub(crate) fn exit(r: ExitTalentDesignationRequest) -> Wanted {
-    let (call, step) = called!("ExitTalentDesignation", r);
+    let (call, step) = called(&r);
     let wanted = Move::new("exit", step, |item: &mut TalentDesignation, crossing| {
         ends(item, crossing)
     });
@@ -158,7 +158,7 @@ pub(crate) fn exit(r: ExitTalentDesignationRequest) -> Wanted {
 }
 
 pub(crate) fn cancel(r: CancelTalentDesignationRequest) -> Wanted {
-    let (call, step) = by_document!("CancelTalentDesignation", r);
+    let (call, step) = by_document(&r);
     let wanted = Move::new("cancel", step, |item: &mut TalentDesignation, crossing| {
         ends(item, crossing)
     });

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use mingce_client::{Awards, Labs};
 use mingce_lifecycle::document::earlier;
 use mingce_lifecycle::{AnyCase, Calendar, Cases, Of, schema::Schema as CaseSchema};
+use mingce_orm::migration::ledger::Ledger;
 use mingce_orm::migration::renew::renew;
-use mingce_orm::migration::schema::{Ledger, expect_vault, prepare as prepare_tables};
+use mingce_orm::migration::schema::prepare as prepare_tables;
 use mingce_orm::write::undo::{AnyCollection, any};
-use mingce_orm::{Db, Result, Store, Vault};
+use mingce_orm::{Db, Result, Store};
 use mingce_proto::talent::nominating_body_service_server::NominatingBodyServiceServer;
 use mingce_proto::talent::recommendation_service_server::RecommendationServiceServer;
 use mingce_proto::talent::talent_designation_service_server::TalentDesignationServiceServer;
@@ -105,24 +106,14 @@ impl TalentRegister {
         earlier::fill::<recommendation::Recommendations>(db, now).await
     }
 
-    /// Opens the service on a database with its tables. Personal data is sealed in `vault`.
-    ///
-    /// # Errors
-    /// Where the register was sealed with another master key.
-    pub async fn open(
-        db: Db,
-        vault: Arc<Vault>,
-        calendar: Arc<Calendar>,
-        labs: Labs,
-        awards: Option<Awards>,
-    ) -> Result<Self> {
-        expect_vault(&db, &vault).await?;
-        Ok(Self {
-            store: Store::new(db, Some(vault)),
+    /// The service over a store whose database has its tables, with the services that it asks.
+    pub fn new(store: Store, calendar: Arc<Calendar>, labs: Labs, awards: Option<Awards>) -> Self {
+        Self {
+            store,
             labs,
             awards,
             calendar,
-        })
+        }
     }
 
     /// The kinds of case that it has, for the service that all cases share.
@@ -169,11 +160,6 @@ impl TalentRegister {
     /// The service as the server mounts it.
     fn server(&self) -> TalentServiceServer<Self> {
         TalentServiceServer::new(self.clone())
-    }
-
-    /// Writes what waits.
-    pub async fn close(self) {
-        self.store.close().await;
     }
 }
 

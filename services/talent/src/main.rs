@@ -36,24 +36,19 @@ async fn serve(program: Program) -> Result<(), Failure> {
     let awards = program.awards_url.as_deref().map(awards).transpose()?;
     let host = Host::start(program.flags).await?;
     // The key comes first: where its folder cannot be written, the database stays as it is.
-    let vault = host.vault().await?;
+    host.vault().await?;
     TalentRegister::prepare(host.db(), false).await?;
-    let service = TalentRegister::open(host.db().clone(), vault, host.calendar(), labs.clone(), awards.clone()).await?;
+    CaseRegister::prepare(host.db(), false).await?;
+    let store = host.store().await?;
+    let service = TalentRegister::new(store.clone(), host.calendar(), labs.clone(), awards.clone());
     // Reviewers are persons of this service.
     let peers = Peers {
         labs,
         talent: Some(Talent::in_process(&host.in_process())),
         awards,
     };
-    let cases = CaseRegister::of_host(&host, TalentRegister::kinds(), TalentRegister::collections(), peers).await?;
-    let time = cases.keep_time(host.clock());
-    let db = host
-        .with(|server| cases.mount(service.mount(server)))
-        .serve(&TRIES, async { Ok(()) })
-        .await?;
-    time.end().await;
-    cases.close().await;
-    service.close().await;
-    db.close().await;
-    Ok(())
+    let (kinds, collections) = (TalentRegister::kinds(), TalentRegister::collections());
+    let cases = CaseRegister::new(store, host.calendar(), kinds, collections, peers);
+    let host = host.with(|server| service.mount(server));
+    cases.serve(host, &TRIES, async { Ok(()) }).await
 }

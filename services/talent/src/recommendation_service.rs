@@ -2,12 +2,11 @@
 
 use mingce_lifecycle::by_document;
 use mingce_orm::{Call, Page, wanted};
-use mingce_proto::codec::Reply;
 use mingce_proto::talent::recommendation_service_server::RecommendationService;
 use mingce_proto::talent::*;
-use mingce_server::call::{open, reply};
+use mingce_server::call::{Answered, open, reply};
 use mingce_server::rows::{self, Right};
-use tonic::{Request, Response, Status};
+use tonic::Request;
 
 use crate::TalentRegister;
 use crate::recommendation::Recommendations;
@@ -15,28 +14,19 @@ use crate::recommendation_verbs as verbs;
 
 #[tonic::async_trait]
 impl RecommendationService for TalentRegister {
-    async fn create_recommendation(
-        &self,
-        request: Request<CreateRecommendationRequest>,
-    ) -> Result<Response<Reply<Recommendation>>, Status> {
+    async fn create_recommendation(&self, request: Request<CreateRecommendationRequest>) -> Answered<Recommendation> {
         let (cx, r) = open(request)?;
-        let call = Call::new("CreateRecommendation", &r.request_id, r.validate_only, &r);
+        let call = Call::of(&r);
         reply(rows::create_as::<Recommendations>(self, &cx, call, "create", r.recommendation, verbs::begin).await)
     }
 
-    async fn update_recommendation(
-        &self,
-        request: Request<UpdateRecommendationRequest>,
-    ) -> Result<Response<Reply<Recommendation>>, Status> {
+    async fn update_recommendation(&self, request: Request<UpdateRecommendationRequest>) -> Answered<Recommendation> {
         let (cx, r) = open(request)?;
-        let call = Call::new("UpdateRecommendation", &r.request_id, r.validate_only, &r).because(&r.reason);
+        let call = Call::of(&r).because(&r.reason);
         reply(rows::update::<Recommendations>(self, &cx, call, r.recommendation, r.update_mask).await)
     }
 
-    async fn file_recommendation(
-        &self,
-        request: Request<FileRecommendationRequest>,
-    ) -> Result<Response<Reply<Recommendation>>, Status> {
+    async fn file_recommendation(&self, request: Request<FileRecommendationRequest>) -> Answered<Recommendation> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::recommend(r)).await)
     }
@@ -44,7 +34,7 @@ impl RecommendationService for TalentRegister {
     async fn publish_notice_of_recommendation(
         &self,
         request: Request<PublishNoticeOfRecommendationRequest>,
-    ) -> Result<Response<Reply<Recommendation>>, Status> {
+    ) -> Answered<Recommendation> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::publish_notice(r)).await)
     }
@@ -52,31 +42,22 @@ impl RecommendationService for TalentRegister {
     async fn renew_notice_of_recommendation(
         &self,
         request: Request<RenewNoticeOfRecommendationRequest>,
-    ) -> Result<Response<Reply<Recommendation>>, Status> {
+    ) -> Answered<Recommendation> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::renew_notice(r)).await)
     }
 
-    async fn confirm_recommendation(
-        &self,
-        request: Request<ConfirmRecommendationRequest>,
-    ) -> Result<Response<Reply<Recommendation>>, Status> {
+    async fn confirm_recommendation(&self, request: Request<ConfirmRecommendationRequest>) -> Answered<Recommendation> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::confirm(r)).await)
     }
 
-    async fn refuse_recommendation(
-        &self,
-        request: Request<RefuseRecommendationRequest>,
-    ) -> Result<Response<Reply<Recommendation>>, Status> {
+    async fn refuse_recommendation(&self, request: Request<RefuseRecommendationRequest>) -> Answered<Recommendation> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::refuse(r)).await)
     }
 
-    async fn cancel_recommendation(
-        &self,
-        request: Request<CancelRecommendationRequest>,
-    ) -> Result<Response<Reply<Recommendation>>, Status> {
+    async fn cancel_recommendation(&self, request: Request<CancelRecommendationRequest>) -> Answered<Recommendation> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::cancel(r)).await)
     }
@@ -84,17 +65,14 @@ impl RecommendationService for TalentRegister {
     async fn withdraw_recommendation(
         &self,
         request: Request<WithdrawRecommendationRequest>,
-    ) -> Result<Response<Reply<Recommendation>>, Status> {
+    ) -> Answered<Recommendation> {
         let (cx, r) = open(request)?;
         reply(self.cases().go(&cx, verbs::withdraw(r)).await)
     }
 
-    async fn correct_recommendation(
-        &self,
-        request: Request<CorrectRecommendationRequest>,
-    ) -> Result<Response<Reply<Recommendation>>, Status> {
+    async fn correct_recommendation(&self, request: Request<CorrectRecommendationRequest>) -> Answered<Recommendation> {
         let (cx, r) = open(request)?;
-        let asked = by_document!("CorrectRecommendation", r);
+        let asked = by_document(&r);
         let right = Right {
             resource: r.recommendation,
             paths: r.update_mask,
@@ -105,16 +83,13 @@ impl RecommendationService for TalentRegister {
     async fn batch_move_recommendations(
         &self,
         request: Request<BatchMoveRecommendationsRequest>,
-    ) -> Result<Response<Reply<BatchMoveRecommendationsResponse>>, Status> {
+    ) -> Answered<BatchMoveRecommendationsResponse> {
         let (cx, r) = open(request)?;
         let moves = r.moves.into_iter().map(|one| one.verb.map(verbs::one_of));
         reply(self.cases().batch(&cx, moves, r.atomic).await)
     }
 
-    async fn get_recommendation(
-        &self,
-        request: Request<GetRecommendationRequest>,
-    ) -> Result<Response<Reply<Recommendation>>, Status> {
+    async fn get_recommendation(&self, request: Request<GetRecommendationRequest>) -> Answered<Recommendation> {
         let (cx, r) = open(request)?;
         reply(self.cases().get::<Recommendations>(&cx, &r.name, r.view).await)
     }
@@ -122,7 +97,7 @@ impl RecommendationService for TalentRegister {
     async fn list_recommendations(
         &self,
         request: Request<ListRecommendationsRequest>,
-    ) -> Result<Response<Reply<ListRecommendationsResponse>>, Status> {
+    ) -> Answered<ListRecommendationsResponse> {
         let (cx, r) = open(request)?;
         let page = self.store.list::<Recommendations>(&cx, wanted!(r)).await;
         reply(page.map(Page::reply))

@@ -23,7 +23,7 @@ use crate::recommendation_life::terms;
 type Wanted = Called<Recommendations>;
 
 pub(crate) fn recommend(r: FileRecommendationRequest) -> Wanted {
-    let (call, step) = called!("FileRecommendation", r);
+    let (call, step) = called(&r);
     let wanted = Move::new("recommend", step, |item: &mut Recommendation, crossing| {
         Recommendations::facts_mut(item).submit_date = crossing.at.today.to_string();
         Ok(())
@@ -32,19 +32,19 @@ pub(crate) fn recommend(r: FileRecommendationRequest) -> Wanted {
 }
 
 pub(crate) fn publish_notice(r: PublishNoticeOfRecommendationRequest) -> Wanted {
-    let (call, step) = called!("PublishNoticeOfRecommendation", r);
+    let (call, step) = called(&r);
     let wanted = Move::new("publish_notice", step, act::publish_notice::<Recommendations>);
     Called { call, wanted }
 }
 
 pub(crate) fn renew_notice(r: RenewNoticeOfRecommendationRequest) -> Wanted {
-    let (call, step) = called!("RenewNoticeOfRecommendation", r);
+    let (call, step) = called(&r);
     let wanted = Move::new("renew_notice", step, act::publish_notice::<Recommendations>);
     Called { call, wanted }
 }
 
 pub(crate) fn confirm(r: ConfirmRecommendationRequest) -> Wanted {
-    let (call, step) = by_document!("ConfirmRecommendation", r);
+    let (call, step) = by_document(&r);
     let wanted = Move::new("confirm", step, move |item: &mut Recommendation, crossing| {
         item.document_number.clone_from(&r.document_number);
         use_quota(item, crossing)?;
@@ -55,13 +55,13 @@ pub(crate) fn confirm(r: ConfirmRecommendationRequest) -> Wanted {
 }
 
 pub(crate) fn refuse(r: RefuseRecommendationRequest) -> Wanted {
-    let (call, step) = called!("RefuseRecommendation", r);
+    let (call, step) = called(&r);
     let wanted = Move::new("refuse", step, |_: &mut Recommendation, _| Ok(()));
     Called { call, wanted }
 }
 
 pub(crate) fn cancel(r: CancelRecommendationRequest) -> Wanted {
-    let (call, step) = by_document!("CancelRecommendation", r);
+    let (call, step) = by_document(&r);
     let wanted = Move::new("cancel", step, |item: &mut Recommendation, crossing| {
         end_designation(item, crossing)
     });
@@ -69,7 +69,7 @@ pub(crate) fn cancel(r: CancelRecommendationRequest) -> Wanted {
 }
 
 pub(crate) fn withdraw(r: WithdrawRecommendationRequest) -> Wanted {
-    let (call, step) = called!("WithdrawRecommendation", r);
+    let (call, step) = called(&r);
     let wanted = Move::new("withdraw", step, |_: &mut Recommendation, _| Ok(()));
     Called { call, wanted }
 }

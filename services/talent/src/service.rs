@@ -3,18 +3,17 @@
 use mingce_orm::model::identifier::says_none;
 use mingce_orm::model::resource::Kind;
 use mingce_orm::{Call, Collection, Error, List, Page, Since, wanted};
-use mingce_proto::codec::Reply;
 use mingce_proto::registry::{
     ComputeStatisticsRequest, ComputeStatisticsResponse, ListCitationsRequest, ListCitationsResponse,
     ListLikelyDuplicatesRequest, ListLikelyDuplicatesResponse,
 };
 use mingce_proto::talent::talent_service_server::TalentService;
 use mingce_proto::talent::*;
-use mingce_server::call::{context, open, reply};
+use mingce_server::call::{Answered, context, open, reply};
 use mingce_server::named::entitled;
 use mingce_server::rows;
 use mingce_server::status::from_error;
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Request, Streaming};
 
 use crate::TalentRegister;
 use crate::body::NominatingBodies;
@@ -26,15 +25,12 @@ use crate::talent::Talents;
 
 #[tonic::async_trait]
 impl TalentService for TalentRegister {
-    async fn get_talent(&self, request: Request<GetTalentRequest>) -> Result<Response<Reply<Talent>>, Status> {
+    async fn get_talent(&self, request: Request<GetTalentRequest>) -> Answered<Talent> {
         let (cx, r) = open(request)?;
         reply(self.store.get::<Talents>(&cx, &r.name, r.view).await)
     }
 
-    async fn get_talent_by_identifier(
-        &self,
-        request: Request<GetTalentByIdentifierRequest>,
-    ) -> Result<Response<Reply<Talent>>, Status> {
+    async fn get_talent_by_identifier(&self, request: Request<GetTalentByIdentifierRequest>) -> Answered<Talent> {
         let (cx, r) = open(request)?;
         reply(
             self.store
@@ -43,10 +39,7 @@ impl TalentService for TalentRegister {
         )
     }
 
-    async fn batch_get_talents(
-        &self,
-        request: Request<BatchGetTalentsRequest>,
-    ) -> Result<Response<Reply<BatchGetTalentsResponse>>, Status> {
+    async fn batch_get_talents(&self, request: Request<BatchGetTalentsRequest>) -> Answered<BatchGetTalentsResponse> {
         let (cx, r) = open(request)?;
         reply(
             self.store
@@ -56,19 +49,13 @@ impl TalentService for TalentRegister {
         )
     }
 
-    async fn list_talents(
-        &self,
-        request: Request<ListTalentsRequest>,
-    ) -> Result<Response<Reply<ListTalentsResponse>>, Status> {
+    async fn list_talents(&self, request: Request<ListTalentsRequest>) -> Answered<ListTalentsResponse> {
         let (cx, r) = open(request)?;
         let page = self.store.list::<Talents>(&cx, wanted!(r)).await;
         reply(page.map(Page::reply))
     }
 
-    async fn search_talents(
-        &self,
-        request: Request<SearchTalentsRequest>,
-    ) -> Result<Response<Reply<SearchTalentsResponse>>, Status> {
+    async fn search_talents(&self, request: Request<SearchTalentsRequest>) -> Answered<SearchTalentsResponse> {
         let (cx, r) = open(request)?;
         let page = self
             .store
@@ -77,15 +64,15 @@ impl TalentService for TalentRegister {
         reply(page.map(Page::reply))
     }
 
-    async fn create_talent(&self, request: Request<CreateTalentRequest>) -> Result<Response<Reply<Talent>>, Status> {
+    async fn create_talent(&self, request: Request<CreateTalentRequest>) -> Answered<Talent> {
         let (cx, r) = open(request)?;
-        let call = Call::new("CreateTalent", &r.request_id, r.validate_only, &r);
+        let call = Call::of(&r);
         reply(rows::create::<Talents>(self, &cx, call, "create", r.talent).await)
     }
 
-    async fn update_talent(&self, request: Request<UpdateTalentRequest>) -> Result<Response<Reply<Talent>>, Status> {
+    async fn update_talent(&self, request: Request<UpdateTalentRequest>) -> Answered<Talent> {
         let (cx, r) = open(request)?;
-        let call = Call::new("UpdateTalent", &r.request_id, r.validate_only, &r).because(&r.reason);
+        let call = Call::of(&r).because(&r.reason);
         let talent = r.talent.map(|mut talent| {
             // As if it were empty: without a mask it then changes nothing.
             if says_none(&talent.identity_document) {
@@ -99,7 +86,7 @@ impl TalentService for TalentRegister {
     async fn import_talents(
         &self,
         request: Request<Streaming<ImportTalentsRequest>>,
-    ) -> Result<Response<Reply<ImportTalentsResponse>>, Status> {
+    ) -> Answered<ImportTalentsResponse> {
         let (cx, rows) = (context(&request), request.into_inner());
         let (outcomes, created_references) =
             rows::import::<Talents, _>(self, &cx, rows, |r| (r.settings, r.row, r.talent)).await?;
@@ -109,9 +96,9 @@ impl TalentService for TalentRegister {
         }))
     }
 
-    async fn merge_talents(&self, request: Request<MergeTalentsRequest>) -> Result<Response<Reply<Talent>>, Status> {
+    async fn merge_talents(&self, request: Request<MergeTalentsRequest>) -> Answered<Talent> {
         let (cx, r) = open(request)?;
-        let call = Call::new("MergeTalents", &r.request_id, r.validate_only, &r);
+        let call = Call::of(&r);
         reply(
             self.store
                 .merge::<Talents>(&cx, call, (&r.name, &r.survivor), &r.etag, &r.reason)
@@ -119,12 +106,9 @@ impl TalentService for TalentRegister {
         )
     }
 
-    async fn unmerge_talent(
-        &self,
-        request: Request<UnmergeTalentRequest>,
-    ) -> Result<Response<Reply<UnmergeTalentResponse>>, Status> {
+    async fn unmerge_talent(&self, request: Request<UnmergeTalentRequest>) -> Answered<UnmergeTalentResponse> {
         let (cx, r) = open(request)?;
-        let call = Call::new("UnmergeTalent", &r.request_id, r.validate_only, &r);
+        let call = Call::of(&r);
         let named = (r.name.as_str(), r.etag.as_str());
         let undone = self
             .store
@@ -136,12 +120,9 @@ impl TalentService for TalentRegister {
         }))
     }
 
-    async fn mark_talents_distinct(
-        &self,
-        request: Request<MarkTalentsDistinctRequest>,
-    ) -> Result<Response<Reply<Talent>>, Status> {
+    async fn mark_talents_distinct(&self, request: Request<MarkTalentsDistinctRequest>) -> Answered<Talent> {
         let (cx, r) = open(request)?;
-        let call = Call::new("MarkTalentsDistinct", &r.request_id, r.validate_only, &r);
+        let call = Call::of(&r);
         reply(
             self.store
                 .mark_distinct::<Talents>(&cx, call, (&r.name, &r.other), &r.etag, &r.reason)
@@ -149,12 +130,9 @@ impl TalentService for TalentRegister {
         )
     }
 
-    async fn unmark_talents_distinct(
-        &self,
-        request: Request<UnmarkTalentsDistinctRequest>,
-    ) -> Result<Response<Reply<Talent>>, Status> {
+    async fn unmark_talents_distinct(&self, request: Request<UnmarkTalentsDistinctRequest>) -> Answered<Talent> {
         let (cx, r) = open(request)?;
-        let call = Call::new("UnmarkTalentsDistinct", &r.request_id, r.validate_only, &r);
+        let call = Call::of(&r);
         reply(
             self.store
                 .unmark_distinct::<Talents>(&cx, call, (&r.name, &r.other), &r.etag, &r.reason)
@@ -162,9 +140,9 @@ impl TalentService for TalentRegister {
         )
     }
 
-    async fn annul_talent(&self, request: Request<AnnulTalentRequest>) -> Result<Response<Reply<Talent>>, Status> {
+    async fn annul_talent(&self, request: Request<AnnulTalentRequest>) -> Answered<Talent> {
         let (cx, r) = open(request)?;
-        let call = Call::new("AnnulTalent", &r.request_id, r.validate_only, &r);
+        let call = Call::of(&r);
         reply(
             self.store
                 .annul::<Talents>(&cx, call, &r.name, &r.etag, &r.reason)
@@ -172,16 +150,13 @@ impl TalentService for TalentRegister {
         )
     }
 
-    async fn resolve_talents(
-        &self,
-        request: Request<ResolveTalentsRequest>,
-    ) -> Result<Response<Reply<ResolveTalentsResponse>>, Status> {
+    async fn resolve_talents(&self, request: Request<ResolveTalentsRequest>) -> Answered<ResolveTalentsResponse> {
         let (cx, r) = open(request)?;
         let resolutions = self.resolve_for_others(&cx, r).await;
         reply(resolutions.map(|resolutions| ResolveTalentsResponse { resolutions }))
     }
 
-    async fn get_programme(&self, request: Request<GetProgrammeRequest>) -> Result<Response<Reply<Programme>>, Status> {
+    async fn get_programme(&self, request: Request<GetProgrammeRequest>) -> Answered<Programme> {
         let (cx, r) = open(request)?;
         reply(self.store.get::<Programmes>(&cx, &r.name, r.view).await)
     }
@@ -189,7 +164,7 @@ impl TalentService for TalentRegister {
     async fn batch_get_programmes(
         &self,
         request: Request<BatchGetProgrammesRequest>,
-    ) -> Result<Response<Reply<BatchGetProgrammesResponse>>, Status> {
+    ) -> Answered<BatchGetProgrammesResponse> {
         let (cx, r) = open(request)?;
         reply(
             self.store
@@ -199,37 +174,28 @@ impl TalentService for TalentRegister {
         )
     }
 
-    async fn list_programmes(
-        &self,
-        request: Request<ListProgrammesRequest>,
-    ) -> Result<Response<Reply<ListProgrammesResponse>>, Status> {
+    async fn list_programmes(&self, request: Request<ListProgrammesRequest>) -> Answered<ListProgrammesResponse> {
         let (cx, r) = open(request)?;
         let page = self.store.list::<Programmes>(&cx, wanted!(r)).await;
         reply(page.map(Page::reply))
     }
 
-    async fn create_programme(
-        &self,
-        request: Request<CreateProgrammeRequest>,
-    ) -> Result<Response<Reply<Programme>>, Status> {
+    async fn create_programme(&self, request: Request<CreateProgrammeRequest>) -> Answered<Programme> {
         let (cx, r) = open(request)?;
-        let call = Call::new("CreateProgramme", &r.request_id, r.validate_only, &r);
+        let call = Call::of(&r);
         reply(rows::create::<Programmes>(self, &cx, call, "create", r.programme).await)
     }
 
-    async fn update_programme(
-        &self,
-        request: Request<UpdateProgrammeRequest>,
-    ) -> Result<Response<Reply<Programme>>, Status> {
+    async fn update_programme(&self, request: Request<UpdateProgrammeRequest>) -> Answered<Programme> {
         let (cx, r) = open(request)?;
-        let call = Call::new("UpdateProgramme", &r.request_id, r.validate_only, &r).because(&r.reason);
+        let call = Call::of(&r).because(&r.reason);
         reply(rows::update::<Programmes>(self, &cx, call, r.programme, r.update_mask).await)
     }
 
     async fn import_programmes(
         &self,
         request: Request<Streaming<ImportProgrammesRequest>>,
-    ) -> Result<Response<Reply<ImportProgrammesResponse>>, Status> {
+    ) -> Answered<ImportProgrammesResponse> {
         let (cx, rows) = (context(&request), request.into_inner());
         let (outcomes, created_references) =
             rows::import::<Programmes, _>(self, &cx, rows, |r| (r.settings, r.row, r.programme)).await?;
@@ -239,12 +205,9 @@ impl TalentService for TalentRegister {
         }))
     }
 
-    async fn annul_programme(
-        &self,
-        request: Request<AnnulProgrammeRequest>,
-    ) -> Result<Response<Reply<Programme>>, Status> {
+    async fn annul_programme(&self, request: Request<AnnulProgrammeRequest>) -> Answered<Programme> {
         let (cx, r) = open(request)?;
-        let call = Call::new("AnnulProgramme", &r.request_id, r.validate_only, &r);
+        let call = Call::of(&r);
         reply(
             self.store
                 .annul::<Programmes>(&cx, call, &r.name, &r.etag, &r.reason)
@@ -255,7 +218,7 @@ impl TalentService for TalentRegister {
     async fn get_talent_designation(
         &self,
         request: Request<GetTalentDesignationRequest>,
-    ) -> Result<Response<Reply<TalentDesignation>>, Status> {
+    ) -> Answered<TalentDesignation> {
         let (cx, r) = open(request)?;
         reply(self.cases().get::<Designations>(&cx, &r.name, r.view).await)
     }
@@ -263,7 +226,7 @@ impl TalentService for TalentRegister {
     async fn batch_get_talent_designations(
         &self,
         request: Request<BatchGetTalentDesignationsRequest>,
-    ) -> Result<Response<Reply<BatchGetTalentDesignationsResponse>>, Status> {
+    ) -> Answered<BatchGetTalentDesignationsResponse> {
         let (cx, r) = open(request)?;
         reply(
             self.store
@@ -276,7 +239,7 @@ impl TalentService for TalentRegister {
     async fn list_talent_designations(
         &self,
         request: Request<ListTalentDesignationsRequest>,
-    ) -> Result<Response<Reply<ListTalentDesignationsResponse>>, Status> {
+    ) -> Answered<ListTalentDesignationsResponse> {
         let (cx, r) = open(request)?;
         let parents = self.parents(&cx, &r.parent).await.map_err(from_error)?;
         let page = self
@@ -295,9 +258,9 @@ impl TalentService for TalentRegister {
     async fn record_talent_designation(
         &self,
         request: Request<RecordTalentDesignationRequest>,
-    ) -> Result<Response<Reply<TalentDesignation>>, Status> {
+    ) -> Answered<TalentDesignation> {
         let (cx, r) = open(request)?;
-        let call = Call::new("RecordTalentDesignation", &r.request_id, r.validate_only, &r);
+        let call = Call::of(&r);
         let talent_designation = under(&r.parent, r.talent_designation).map_err(from_error)?;
         reply(rows::create::<Designations>(self, &cx, call, "record", Some(talent_designation)).await)
     }
@@ -305,16 +268,16 @@ impl TalentService for TalentRegister {
     async fn update_talent_designation(
         &self,
         request: Request<UpdateTalentDesignationRequest>,
-    ) -> Result<Response<Reply<TalentDesignation>>, Status> {
+    ) -> Answered<TalentDesignation> {
         let (cx, r) = open(request)?;
-        let call = Call::new("UpdateTalentDesignation", &r.request_id, r.validate_only, &r).because(&r.reason);
+        let call = Call::of(&r).because(&r.reason);
         reply(rows::update::<Designations>(self, &cx, call, r.talent_designation, r.update_mask).await)
     }
 
     async fn import_talent_designations(
         &self,
         request: Request<Streaming<ImportTalentDesignationsRequest>>,
-    ) -> Result<Response<Reply<ImportTalentDesignationsResponse>>, Status> {
+    ) -> Answered<ImportTalentDesignationsResponse> {
         let (cx, rows) = (context(&request), request.into_inner());
         let (outcomes, created_references) =
             rows::import::<Designations, _>(self, &cx, rows, |r| (r.settings, r.row, r.talent_designation)).await?;
@@ -327,9 +290,9 @@ impl TalentService for TalentRegister {
     async fn annul_talent_designation(
         &self,
         request: Request<AnnulTalentDesignationRequest>,
-    ) -> Result<Response<Reply<TalentDesignation>>, Status> {
+    ) -> Answered<TalentDesignation> {
         let (cx, r) = open(request)?;
-        let call = Call::new("AnnulTalentDesignation", &r.request_id, r.validate_only, &r);
+        let call = Call::of(&r);
         reply(
             self.store
                 .annul::<Designations>(&cx, call, &r.name, &r.etag, &r.reason)
@@ -340,7 +303,7 @@ impl TalentService for TalentRegister {
     async fn list_likely_duplicates(
         &self,
         request: Request<ListLikelyDuplicatesRequest>,
-    ) -> Result<Response<Reply<ListLikelyDuplicatesResponse>>, Status> {
+    ) -> Answered<ListLikelyDuplicatesResponse> {
         let (cx, r) = open(request)?;
         reply(match r.collection.as_str() {
             Talents::COLLECTION => self.store.likely_duplicates::<Talents>(&cx, &r).await,
@@ -351,7 +314,7 @@ impl TalentService for TalentRegister {
     async fn compute_statistics(
         &self,
         request: Request<ComputeStatisticsRequest>,
-    ) -> Result<Response<Reply<ComputeStatisticsResponse>>, Status> {
+    ) -> Answered<ComputeStatisticsResponse> {
         let (cx, r) = open(request)?;
         let counted = match r.collection.as_str() {
             Talents::COLLECTION => self.store.count::<Talents>(&cx, &r).await,
@@ -373,20 +336,14 @@ impl TalentService for TalentRegister {
         reply(entitled(counted, async |names| self.titles(&cx, names).await).await)
     }
 
-    async fn list_citations(
-        &self,
-        request: Request<ListCitationsRequest>,
-    ) -> Result<Response<Reply<ListCitationsResponse>>, Status> {
+    async fn list_citations(&self, request: Request<ListCitationsRequest>) -> Answered<ListCitationsResponse> {
         let (cx, r) = open(request)?;
         let since = Since::of(r.since_sequence, r.since_time.as_ref());
         let cited = self.store.cited(&cx, &kinds(), &r.name, since).await;
         reply(cited.map(|(citations, more)| ListCitationsResponse { citations, more }))
     }
 
-    async fn list_revisions(
-        &self,
-        request: Request<ListRevisionsRequest>,
-    ) -> Result<Response<Reply<ListRevisionsResponse>>, Status> {
+    async fn list_revisions(&self, request: Request<ListRevisionsRequest>) -> Answered<ListRevisionsResponse> {
         let (cx, r) = open(request)?;
         let history = self
             .store

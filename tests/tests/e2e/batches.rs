@@ -272,7 +272,7 @@ async fn an_approval_that_is_annulled_gives_its_place_back(store: Store) {
         .into_iter()
         .map(|entry| entry.verb)
         .collect();
-    assert_eq!(verbs, ["create", "take_place", "give_back_place"]);
+    assert_eq!(verbs, ["create", "use_cap", "release_cap"]);
     let second = batch(&register, moves(&names[1..2]), false).await.unwrap();
     assert_eq!(second.done, 1, "{second:?}");
 }

@@ -231,7 +231,7 @@ impl Db {
             .map_err(|e| away(&e))?;
         // Opened before they are needed, and kept: what a new connection does first takes long where much goes on.
         let get = pool(POSTGRES_READS)
-            .min_connections(POSTGRES_GETS)
+            .min_connections(POSTGRES_GETS + 1)
             // What is read in several steps is of one moment where they are one transaction.
             .connect_lazy_with(options.clone().options([
                 ("default_transaction_isolation", "repeatable read"),

@@ -2,6 +2,7 @@
 //!
 //! It may use all folders.
 
+pub mod ledger;
 mod m000005_index;
 mod m000006_sections;
 mod m000010_imports;

@@ -1,5 +1,6 @@
 //! Tables: how they are made by migrations, and whether a database holds those that this program knows.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
@@ -8,7 +9,6 @@ use sea_orm_migration::prelude::*;
 
 use crate::db::database::Db;
 use crate::error::{Class, Error, Result};
-use crate::migration::refill::add_sequence;
 use crate::model::vault::Vault;
 
 /// The type of a column in a migration.
@@ -57,6 +57,41 @@ const POSTGRES: [(&str, &str); 6] = [
     ("$COMPACT", ""),
 ];
 
+/// A migration: its name, which is never changed, and what it does. All of it is done or nothing, on SQLite too: a start that is killed
+/// begins anew.
+pub struct Migration {
+    name: &'static str,
+    up: Up,
+}
+
+/// What a migration does.
+pub type Up = for<'a> fn(&'a SchemaManager<'a>) -> Pin<Box<dyn Future<Output = Result<(), DbErr>> + Send + 'a>>;
+
+impl Migration {
+    /// One of the list of a migrator.
+    #[expect(clippy::new_ret_no_self, reason = "a migrator has a list of boxes")]
+    pub fn new(name: &'static str, up: Up) -> Box<dyn MigrationTrait> {
+        Box::new(Self { name, up })
+    }
+}
+
+impl MigrationName for Migration {
+    fn name(&self) -> &str {
+        self.name
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        (self.up)(manager).await
+    }
+}
+
 /// The tables of a resource: its own, and those of its several-valued fields and keys; and its search index.
 pub fn resource(table: &str, columns: &[(&str, Sql)], sealed: bool, indexed: &[&str]) -> Vec<String> {
     let own: String = columns
@@ -92,246 +127,20 @@ pub fn resource(table: &str, columns: &[(&str, Sql)], sealed: bool, indexed: &[&
     statements
 }
 
-/// The migrations of the ledger, which services that share a database share.
-#[derive(Debug)]
-pub struct Ledger;
-
-#[async_trait::async_trait]
-impl MigratorTrait for Ledger {
-    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![
-            Box::new(LedgerTables),
-            Box::new(Places),
-            Box::new(Index),
-            Box::new(Sections),
-            Box::new(KeyedRequests),
-            Box::new(Kept),
-            Box::new(Survivors),
-            Box::new(Imports),
-            Box::new(Sequences),
-        ]
-    }
-    fn migration_table_name() -> DynIden {
-        "mingce_ledger_migrations".into_iden()
-    }
+/// Gives the rows `t` of a table a value of a field with several: an expression over their columns, where a condition holds.
+pub fn fill_values(table: &str, field: &str, value: &str, condition: &str) -> String {
+    format!(
+        "INSERT INTO {table}_values (field, value, id) SELECT '{field}', {value}, t.id FROM {table} t WHERE {condition} \
+         ON CONFLICT (field, value, id) DO NOTHING"
+    )
 }
 
-struct LedgerTables;
-
-impl MigrationName for LedgerTables {
-    fn name(&self) -> &'static str {
-        "m20261124_000002_ledger"
-    }
-}
-
-#[async_trait::async_trait]
-impl MigrationTrait for LedgerTables {
-    /// All of the tables or none, on SQLite too: a start that is killed begins anew.
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
-
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let statements = [
-            "CREATE TABLE ledger (sequence $SEQUENCE, resource $TEXT NOT NULL, revision BIGINT NOT NULL, \
-             verb $TEXT NOT NULL, actor $TEXT NOT NULL, reason $TEXT NOT NULL, request_id $TEXT NOT NULL, \
-             create_time BIGINT NOT NULL, changed_fields $TEXT NOT NULL, message $TEXT NOT NULL, snapshot $BYTES NOT NULL)",
-            "CREATE UNIQUE INDEX ledger_by_resource ON ledger (resource, revision)",
-            "CREATE TABLE ledger_head (id BIGINT NOT NULL PRIMARY KEY, sequence BIGINT NOT NULL)",
-            "INSERT INTO ledger_head (id, sequence) VALUES (1, 0)",
-            "CREATE TABLE requests (actor $TEXT NOT NULL, request_id $TEXT NOT NULL, digest $BYTES NOT NULL, \
-             resource $TEXT NOT NULL, revision BIGINT NOT NULL, create_time BIGINT NOT NULL, \
-             PRIMARY KEY (request_id, actor))",
-            "CREATE TABLE settings (name $TEXT NOT NULL PRIMARY KEY, value $TEXT NOT NULL)",
-        ];
-        run(manager, &statements.map(str::to_owned)).await
-    }
-}
-
-/// Made the search indexes of SQLite anew, as [`Index`] does now.
-struct Places;
-
-impl MigrationName for Places {
-    fn name(&self) -> &'static str {
-        "m20261124_000004_places"
-    }
-}
-
-#[async_trait::async_trait]
-impl MigrationTrait for Places {
-    async fn up(&self, _manager: &SchemaManager) -> Result<(), DbErr> {
-        Ok(())
-    }
-}
-
-/// The search indexes of SQLite know rows by numbers in the order of their names, and nothing else of them. It stands with the
-/// ledger because that belongs to all.
-struct Index;
-
-impl MigrationName for Index {
-    fn name(&self) -> &'static str {
-        "m20261128_000005_index"
-    }
-}
-
-#[async_trait::async_trait]
-impl MigrationTrait for Index {
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
-
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let connection = manager.get_connection();
-        match connection.get_database_backend() {
-            DbBackend::Postgres => Ok(()),
-            _ => crate::migration::m000005_index::renumber(connection).await,
-        }
-    }
-}
-
-/// The search indexes of PostgreSQL know in which section of the order of names a row stands.
-struct Sections;
-
-impl MigrationName for Sections {
-    fn name(&self) -> &'static str {
-        "m20261128_000006_sections"
-    }
-}
-
-#[async_trait::async_trait]
-impl MigrationTrait for Sections {
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
-
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let connection = manager.get_connection();
-        match connection.get_database_backend() {
-            DbBackend::Postgres => crate::migration::m000006_sections::sign_all(connection).await,
-            _ => Ok(()),
-        }
-    }
-}
-
-/// Repeated requests are known by a keyed digest. Those from before have one that whoever has the database could try; a call that is
-/// repeated over this migration is done again, or refused by what it has done.
-struct KeyedRequests;
-
-impl MigrationName for KeyedRequests {
-    fn name(&self) -> &'static str {
-        "m20261129_000007_keyed_requests"
-    }
-}
-
-#[async_trait::async_trait]
-impl MigrationTrait for KeyedRequests {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run(manager, &["DELETE FROM requests".to_owned()]).await
-    }
-}
-
-/// Entries of the ledger are neither changed nor taken out, whoever asks.
-struct Kept;
-
-impl MigrationName for Kept {
-    fn name(&self) -> &'static str {
-        "m20261129_000008_kept"
-    }
-}
-
-#[async_trait::async_trait]
-impl MigrationTrait for Kept {
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
-
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let said = "entries of the ledger are neither changed nor deleted";
-        let on_sqlite = ["UPDATE", "DELETE"].map(|verb| {
-            format!(
-                "$SQLITE CREATE TRIGGER IF NOT EXISTS ledger_no_{} BEFORE {verb} ON ledger BEGIN SELECT RAISE(ABORT, '{said}'); END",
-                verb.to_lowercase()
-            )
-        });
-        let on_postgres = [
-            format!(
-                "$POSTGRES CREATE OR REPLACE FUNCTION ledger_kept() RETURNS trigger LANGUAGE plpgsql AS \
-                 'BEGIN RAISE EXCEPTION ''{said}''; END'"
-            ),
-            "$POSTGRES CREATE OR REPLACE TRIGGER ledger_kept BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger \
-             FOR EACH STATEMENT EXECUTE FUNCTION ledger_kept()"
-                .to_owned(),
-        ];
-        run(manager, &on_sqlite).await?;
-        run(manager, &on_postgres).await
-    }
-}
-
-/// Which record stands for another is known in one table for all collections.
-struct Survivors;
-
-impl MigrationName for Survivors {
-    fn name(&self) -> &'static str {
-        "m20261129_000009_survivors"
-    }
-}
-
-#[async_trait::async_trait]
-impl MigrationTrait for Survivors {
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
-
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run(manager, &crate::query::survivors::statements()).await?;
-        crate::query::survivors::gather(manager.get_connection()).await
-    }
-}
-
-/// Imports are records, and the entries of the ledger say which of them made a change. Those from before belong to none.
-struct Imports;
-
-impl MigrationName for Imports {
-    fn name(&self) -> &'static str {
-        "m20261130_000010_imports"
-    }
-}
-
-#[async_trait::async_trait]
-impl MigrationTrait for Imports {
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
-
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run(manager, &crate::migration::m000010_imports::statements()).await
-    }
-}
-
-/// The time of the last entry of the ledger, as the next one is later; and imports know the numbers of their last changes.
-struct Sequences;
-
-impl MigrationName for Sequences {
-    fn name(&self) -> &'static str {
-        "m20261130_000050_ledger_sequences"
-    }
-}
-
-#[async_trait::async_trait]
-impl MigrationTrait for Sequences {
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
-
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let statements = [
-            "$POSTGRES SET LOCAL statement_timeout = 0",
-            "ALTER TABLE ledger_head ADD COLUMN time BIGINT NOT NULL DEFAULT 0",
-            "UPDATE ledger_head SET time = COALESCE((SELECT MAX(create_time) FROM ledger), 0)",
-        ];
-        run(manager, &statements.map(str::to_owned)).await?;
-        add_sequence(manager, "imports").await
-    }
+/// Gives them those values `v` of another field for which a condition holds.
+pub fn copy_values(table: &str, from: &str, field: &str, condition: &str) -> String {
+    format!(
+        "INSERT INTO {table}_values (field, value, id) SELECT '{field}', v.value, v.id FROM {table}_values v \
+         JOIN {table} t ON t.id = v.id WHERE v.field = '{from}' AND {condition} ON CONFLICT (field, value, id) DO NOTHING"
+    )
 }
 
 /// Brings the tables of a migrator to this program's version. Without `migrate` only where there are none yet.

@@ -266,6 +266,8 @@ pub struct Shape<C: Collection> {
     /// The kind.
     pub kind: Kind,
     get: Vec<fn(&C::Item) -> Cell>,
+    /// By column: the token of having a value, where its values are tokens.
+    has_value: Vec<String>,
 }
 
 impl<C: Collection> Shape<C> {
@@ -291,7 +293,12 @@ impl<C: Collection> Shape<C> {
             fields: named,
             message: C::MESSAGE,
         };
+        let has_value = |column: &Column| match column.in_index {
+            true => text::value_token(column.name, None),
+            false => String::new(),
+        };
         Self {
+            has_value: kind.columns.iter().map(has_value).collect(),
             kind,
             get: fields.into_iter().map(|f| f.get).collect(),
         }
@@ -368,6 +375,10 @@ pub trait Collection: Send + Sync + Sized + 'static {
     /// that writes them.
     fn chains() -> &'static [crate::model::rules::Chain<Self>] {
         &[]
+    }
+    /// Whether a row of an import, as it was given, may name others of its collection.
+    fn names_others(_row: &Self::Item) -> bool {
+        !Self::chains().is_empty()
     }
     /// Whether what is made, imported or updated can stand beside what is there, where no key of it can say so. Asked in the
     /// transaction that writes it; `stored` is what it was. Verbs have their guards.
@@ -562,11 +573,14 @@ pub(crate) fn tokens<C: Collection>(resource: &C::Item, cells: &[Cell]) -> Strin
     let names = C::searched(resource);
     let mut tokens = text::tokens(names.iter().copied());
     names.iter().for_each(|name| tokens.add_text(&text::whole_name(name)));
-    for (column, cell) in C::shape().kind.columns.iter().zip(cells) {
+    let shape = C::shape();
+    for ((column, has_value), cell) in shape.kind.columns.iter().zip(&shape.has_value).zip(cells) {
         if let (true, Cell::Many(values)) = (column.in_index, cell) {
-            let named = (!values.is_empty()).then_some(None).into_iter();
-            for value in named.chain(values.iter().map(|value| Some(value.as_str()))) {
-                tokens.add_text(&text::value_token(column.name, value));
+            if !values.is_empty() {
+                tokens.add_text(has_value);
+            }
+            for value in values {
+                tokens.add_text(&text::value_token(column.name, Some(value)));
             }
         }
     }

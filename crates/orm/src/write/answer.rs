@@ -31,6 +31,8 @@ pub struct Answer {
     pub body: Bytes,
     /// Fields that a row of an import would have changed and that stay as people left them.
     pub kept: Vec<String>,
+    /// What the resource is called, where it was made by a row of an import.
+    pub title: Option<Box<str>>,
 }
 
 impl Answer {
@@ -42,6 +44,7 @@ impl Answer {
             revision: 0,
             body: message.encode_to_vec().into(),
             kept: Vec::new(),
+            title: None,
         }
     }
 

@@ -114,6 +114,7 @@ impl Draft {
             revision: row.head.revision,
             body: row.body.clone(),
             kept: Vec::new(),
+            title: None,
         };
         let entry = Entry {
             kind,

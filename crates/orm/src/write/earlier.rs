@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::cx::Cx;
 use crate::db::statement::{among, first as first_column, list};
 use crate::error::{Error, Result};
-use crate::model::resource::{self, Collection, Kind};
+use crate::model::resource::{Collection, Kind};
 use crate::query::read::List;
 use crate::write::imports::{Imports, id_of};
 use crate::write::ledger::UNDO;
@@ -65,8 +65,14 @@ impl DecidedRow {
         Ok(Some(Self { row, said, decision }))
     }
 
-    /// The row of an import with this number, encoded, that means the record of this name. None where the file is not known, and where the
-    /// row has more to be known by than a name and names no others of its collection.
+    /// Whether a row of an import may mean another record the next time: it has only a name to be known by, or names others of its
+    /// collection.
+    pub fn is_doubtful<C: Collection>(row: &C::Item) -> bool {
+        C::names_others(row) || (C::BY_NAME && C::keys(row).iter().all(|key| key.claim))
+    }
+
+    /// The row of an import with this number, encoded, that means the record of this name; for doubtful ones. None where the file is not
+    /// known.
     ///
     /// # Errors
     /// Where the resource is none.
@@ -76,11 +82,7 @@ impl DecidedRow {
         (row, encoded): (i64, &[u8]),
         name: &str,
     ) -> Result<Option<Self>> {
-        let by_name = || {
-            let item = resource::decode::<C>(encoded)?;
-            Ok::<_, Error>(C::keys(&item).iter().all(|key| key.claim))
-        };
-        if settings.source_sha256.is_empty() || (C::chains().is_empty() && !(C::BY_NAME && by_name()?)) {
+        if settings.source_sha256.is_empty() {
             return Ok(None);
         }
         let said = said::<C>(id_of(&import.name), settings, encoded)?;

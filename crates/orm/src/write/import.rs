@@ -188,8 +188,11 @@ fn draft<C: Collection>(
         }
     }
     C::may_write(None, item)?;
+    let title = C::title(item).into();
     let item = (item, encoded, Arc::clone(keys));
-    Draft::of_encoded::<C>(cx, stamp, item, turn.id(cx.now), vault).map(Arc::new)
+    let mut draft = Draft::of_encoded::<C>(cx, stamp, item, turn.id(cx.now), vault)?;
+    draft.answer.title = Some(title);
+    Ok(Arc::new(draft))
 }
 
 /// The active record that the row meant when the same file was loaded before.

@@ -69,6 +69,7 @@ pub(crate) async fn earlier(
             revision: row.try_get_by_index(4)?,
             body: row.try_get_by_index::<Vec<u8>>(5)?.into(),
             kept: Vec::new(),
+            title: None,
         };
         seen.insert(
             (row.try_get_by_index(0)?, row.try_get_by_index(1)?),

@@ -4,11 +4,10 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use mingce_proto::Headed;
-use mingce_proto::MOST_VIOLATIONS;
 use mingce_proto::codec::Reply;
 use mingce_proto::registry::{RecordStatus, Revision};
 use mingce_proto::weight::MOST_PATHS;
+use mingce_proto::{Headed, MOST_VIOLATIONS, Mutation};
 use prost::Message;
 use prost::bytes::Bytes;
 use sea_orm::{DatabaseTransaction, TransactionTrait};
@@ -53,6 +52,11 @@ pub struct Call {
 }
 
 impl Call {
+    /// Of a request of the contract.
+    pub fn of<R: Mutation>(request: &R) -> Self {
+        Self::new(R::METHOD, request.request_id(), request.validate_only(), request)
+    }
+
     /// From a request's `request_id` and `validate_only`. The digest covers the method and the whole request.
     pub fn new(method: &str, request_id: &str, validate_only: bool, request: &impl Message) -> Self {
         let once = (!request_id.is_empty() && !validate_only).then(|| {
@@ -107,7 +111,8 @@ impl Call {
 }
 
 impl Store {
-    /// A store on a database whose schema is there. `vault`: for services that keep personal data.
+    /// The store of a database whose schema is there; one for each process, since each has its own writers. `vault`: for services that
+    /// keep personal data.
     pub fn new(db: Db, vault: Option<Arc<Vault>>) -> Self {
         // What places are told by takes a moment to make: the first call is not to wait for it.
         std::thread::spawn(|| crate::text::place(""));
@@ -124,14 +129,12 @@ impl Store {
 
     /// The queue of writes as it is now.
     pub fn write_queue(&self) -> WriteQueue {
-        self.writers.queue()
+        self.writers.length()
     }
 
-    /// Writes what waits. For the last holder of the store.
-    pub async fn close(self) {
-        if let Ok(writers) = Arc::try_unwrap(self.writers) {
-            writers.close().await;
-        }
+    /// Takes no more changes, and waits until those that were taken are written.
+    pub async fn close(&self) {
+        self.writers.close().await;
     }
 
     /// Does one edit as a call wants it, and answers the resource that it answers.

@@ -349,6 +349,7 @@ pub(crate) fn answer<C: Collection>(outcome: Outcome, head: &Head, whole: &[u8])
         revision: head.revision,
         body: body.into(),
         kept: Vec::new(),
+        title: None,
     })
 }
 

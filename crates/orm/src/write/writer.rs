@@ -7,8 +7,8 @@
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -66,12 +66,13 @@ const WAITING: usize = 4096;
 /// How often a transaction is tried that the database asks to try again.
 const ATTEMPTS: u32 = 5;
 
-/// The way to the writers. They end when it is dropped and all is written.
+/// The way to the writers. They end when it is closed or dropped, and all is written.
 #[derive(Debug)]
 pub(crate) struct Writers {
-    queue: mpsc::Sender<Job>,
+    /// None once it is closed.
+    queue: RwLock<Option<mpsc::Sender<Job>>>,
     accepted: AtomicUsize,
-    threads: Vec<JoinHandle<()>>,
+    threads: std::sync::Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// The queue of writes.
@@ -108,17 +109,23 @@ impl Writers {
                 .ok()
         });
         Self {
-            queue,
+            threads: std::sync::Mutex::new(threads.collect()),
+            queue: RwLock::new(Some(queue)),
             accepted: AtomicUsize::new(0),
-            threads: threads.collect(),
         }
     }
 
+    fn queue(&self) -> Result<mpsc::Sender<Job>> {
+        let queue = self.queue.read().unwrap_or_else(PoisonError::into_inner);
+        queue.clone().ok_or_else(Error::shutting_down)
+    }
+
     /// The queue as it is now.
-    pub fn queue(&self) -> WriteQueue {
+    pub fn length(&self) -> WriteQueue {
+        let waiting = self.queue().map_or(0, |queue| queue.max_capacity() - queue.capacity());
         WriteQueue {
             accepted: self.accepted.load(Ordering::Relaxed),
-            waiting: self.queue.max_capacity() - self.queue.capacity(),
+            waiting,
         }
     }
 
@@ -127,7 +134,7 @@ impl Writers {
         let (reply, answer) = oneshot::channel();
         let mut asks = Asks::default();
         planned.asks.into_iter().for_each(|ask| asks.add(ask));
-        self.queue
+        self.queue()?
             .try_send(Job {
                 cx: cx.clone(),
                 once,
@@ -163,7 +170,7 @@ impl Writers {
             asks,
             reply,
         };
-        watched("a place in the queue of writes", self.queue.send(job))
+        watched("a place in the queue of writes", self.queue()?.send(job))
             .await
             .ok_or_else(in_vain)?
             .map_err(|_| Error::shutting_down())?;
@@ -171,10 +178,11 @@ impl Writers {
         answered_in_time("a write of several changes", answer).await
     }
 
-    /// Lets the writers finish what waits, and waits for them.
-    pub async fn close(self) {
-        drop(self.queue);
-        for thread in self.threads {
+    /// Takes no more jobs, lets the writers finish what waits, and waits for them.
+    pub async fn close(&self) {
+        drop(self.queue.write().unwrap_or_else(PoisonError::into_inner).take());
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
             let _ = tokio::task::spawn_blocking(move || thread.join()).await;
         }
     }
@@ -493,6 +501,7 @@ pub(crate) async fn answered(db: &Db, cx: &Cx, once: &Once) -> Result<Option<Ans
         revision: row.try_get_by_index(1)?,
         body: row.try_get_by_index::<Vec<u8>>(2)?.into(),
         kept: Vec::new(),
+        title: None,
     }))
 }
 

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use mingce_e2e::postgres::Database;
+use mingce_orm::migration::ledger::Ledger;
 use mingce_orm::migration::refill::add_sequence;
 use mingce_orm::migration::schema::Sql::{Integer, Text};
-use mingce_orm::migration::schema::{Ledger, prepare, resource, run};
+use mingce_orm::migration::schema::{prepare, resource, run};
 use mingce_orm::{Call, Collection, Cx, Db, Store, Vault};
 use mingce_proto::codec::Reply;
 use proptest::prelude::*;

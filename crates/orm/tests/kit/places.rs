@@ -1,7 +1,8 @@
 //! The search indexes go by the order of names, also those of a register from before that.
 
 use mingce_orm::Store;
-use mingce_orm::migration::schema::{Ledger, prepare};
+use mingce_orm::migration::ledger::Ledger;
+use mingce_orm::migration::schema::prepare;
 use mingce_orm::write::store::Mask;
 use mingce_proto::labs::Organization;
 

@@ -1,6 +1,7 @@
 //! Migrations, and databases that are not ours.
 
-use mingce_orm::migration::schema::{Ledger, differences, is_sealed, prepare, recognise, recognise_file};
+use mingce_orm::migration::ledger::Ledger;
+use mingce_orm::migration::schema::{differences, is_sealed, prepare, recognise, recognise_file};
 use mingce_orm::{Collection, Db};
 use sea_orm::ConnectionTrait;
 use sea_orm_migration::prelude::*;

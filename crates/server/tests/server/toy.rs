@@ -12,7 +12,7 @@ use mingce_orm::{Class, Error};
 use mingce_proto::codec::Checked;
 use mingce_proto::codec::Reply;
 use mingce_proto::labs::{GetLabRequest, ImportLabsRequest, ImportLabsResponse, Lab};
-use mingce_server::call;
+use mingce_server::call::{self, Answered};
 use tokio::sync::mpsc;
 use tonic::server::NamedService;
 use tonic::{Request, Response, Status, Streaming};
@@ -47,7 +47,7 @@ impl Drop for Running {
 }
 
 impl Toy {
-    async fn get(self, request: Request<GetLabRequest>) -> Result<Response<Reply<Lab>>, Status> {
+    async fn get(self, request: Request<GetLabRequest>) -> Answered<Lab> {
         let _running = Running::new(&self.running);
         let wish = request
             .metadata()

@@ -360,7 +360,7 @@ pub async fn end_round(year: &Year) {
     let history = history.into_inner().revisions;
     let verbs = |verb: &str| history.iter().filter(|entry| entry.verb == verb).count();
     assert_eq!(
-        (history.len(), verbs("create"), verbs("take_place"), verbs("close")),
+        (history.len(), verbs("create"), verbs("use_cap"), verbs("close")),
         (29, 1, 27, 1)
     );
 }

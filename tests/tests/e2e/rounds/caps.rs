@@ -98,14 +98,7 @@ async fn check_cap(register: &Register, round: &Round, names: &[String], (good, 
     let entries = history(register, &round.name).await;
     assert_eq!(
         done(&entries),
-        [
-            "create",
-            "take_place",
-            "take_place",
-            "take_place",
-            "take_place",
-            "take_place"
-        ]
+        ["create", "use_cap", "use_cap", "use_cap", "use_cap", "use_cap"]
     );
 }
 
