@@ -33,7 +33,7 @@ fn commands(page: &str, begin: &str) -> Vec<Vec<String>> {
 
 async fn services_apart_as_the_page_starts_them_assign_a_reviewer(store: Store) {
     let page = page("docs/operators.md");
-    let (_, page) = page.split_once("## Services apart").unwrap();
+    let (_, page) = page.split_once("## Separate deployment").unwrap();
     let (page, _) = page.split_once("\n## ").unwrap();
     let starts = commands(page, "serve ");
     assert_eq!(starts.len(), 3, "{starts:?}");
