@@ -10,7 +10,7 @@ pub fn page<C: Living>() -> String {
     let mut page = format!("# {} · {}\n\n", life.zh, life.en);
     let _ = writeln!(
         page,
-        "Methods of `{}`. This page is written from the table that the program runs on.\n",
+        "Methods of `{}`. This page is generated from the table that the program runs on.\n",
         life.service
     );
     let _ = writeln!(
@@ -19,8 +19,8 @@ pub fn page<C: Living>() -> String {
     );
     for state in life.states {
         let phase = match state.phase {
-            Phase::Draft => "可修改 · can be written",
-            Phase::Undecided => "待决定 · waits for its decision",
+            Phase::Draft => "可修改 · editable",
+            Phase::Undecided => "待决定 · awaiting decision",
             Phase::Live => "有效 · live",
             Phase::Ended => "终结 · ended",
         };
@@ -28,7 +28,7 @@ pub fn page<C: Living>() -> String {
     }
     let _ = writeln!(
         page,
-        "\n## 环节 · Verbs\n\n| 环节 | Verb | Method | 从 · From | 到 · To | 条件 · What has to hold |\n| --- | --- | --- | --- | --- | --- |"
+        "\n## 环节 · Transitions\n\n| 环节 | Verb | Method | 从 · From | 到 · To |\n| --- | --- | --- | --- | --- |"
     );
     let code = |number: &i32| life.state(*number).map_or("?", |state| state.code);
     for edge in life.edges {
@@ -39,15 +39,9 @@ pub fn page<C: Living>() -> String {
                 .collect::<Vec<_>>()
                 .join(", ")
         };
-        let guards: Vec<_> = edge.guards.iter().map(|g| format!("{} · {}", g.zh, g.en)).collect();
-        let guards = if guards.is_empty() {
-            "—".to_owned()
-        } else {
-            guards.join("<br>")
-        };
         let _ = writeln!(
             page,
-            "| {} | `{}` | `{}` | {} | {} | {guards} |",
+            "| {} | `{}` | `{}` | {} | {} |",
             edge.zh,
             edge.verb,
             edge.method,
@@ -59,7 +53,14 @@ pub fn page<C: Living>() -> String {
             }
         );
     }
-    page.push_str("\n## 图 · Drawing\n\n```mermaid\nstateDiagram-v2\n");
+    page.push_str("\n## 条件 · Guards\n");
+    for edge in life.edges.iter().filter(|edge| !edge.guards.is_empty()) {
+        let _ = writeln!(page, "\n{} · `{}`\n", edge.zh, edge.verb);
+        for guard in edge.guards {
+            let _ = writeln!(page, "- {} ·\n  {}", guard.zh, guard.en);
+        }
+    }
+    page.push_str("\n## 图 · State diagram\n\n```mermaid\nstateDiagram-v2\n");
     for state in life.states {
         let _ = writeln!(page, "    {}: {} {}", state.code, state.zh, state.en);
     }

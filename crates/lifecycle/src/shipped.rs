@@ -12,17 +12,17 @@ use crate::policy::{Policies, shipped, source_of};
 use crate::terms::{Leaf, leaves, terms_message};
 
 const INTRODUCTION: &str = "\
-# 默认政策 · The policies that are shipped
+# 默认政策 · Default policies
 
-A case is decided by a policy: a version of the numbers that rules leave to whoever is in charge. Policies are loaded with
-`CaseService.CreatePolicy`, each from a day on, and never changed; `ListPolicies` and `ComparePolicies` show them, and `SimulatePolicy`
-says which decisions a draft would change. Where none was loaded for a kind of case, the one below holds. The program loads it into the
-register when it is first needed, as `system:register`.
+A policy decides a case: it is a version of the numbers that rules leave to the authority. `CaseService.CreatePolicy`
+loads a policy, from a day on. A policy is never changed. `ListPolicies` and `ComparePolicies` show policies, and
+`SimulatePolicy` says which decisions a draft would change. If none was loaded for a kind of case, the one below
+applies. The program loads it into the register when it is first needed, as `system:register`.
 
-Each number has a source: a published rule, or the word `assumed` where no rule was found. What is assumed is meant to be
-replaced by a policy of your own. A term that is not listed has no bound. Terms are named as in `policy.proto`.
+Each number has a source: a published rule, or the word `assumed` if no rule was found. Replace assumed numbers by a
+policy of your own. A term that is not listed has no limit. Terms have the names of `policy.proto`.
 
-This page is written from `crates/lifecycle/policies`.
+This page is generated from `crates/lifecycle/policies`.
 ";
 
 fn kinds() -> Vec<CaseKind> {
