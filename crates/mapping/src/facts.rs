@@ -1,7 +1,7 @@
 //! What a sheet says beside its cells: hidden rows, merged ranges, and formulas whose value nobody kept.
 
 use std::collections::{HashMap, HashSet};
-use std::io::BufReader;
+use std::io::{BufRead, BufReader};
 
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
@@ -10,8 +10,12 @@ use zip::ZipArchive;
 use crate::error::{Said, said};
 use crate::workbook::{Input, broken};
 
-/// More formulas without a value, or more merged ranges, are not held.
+/// More formulas without a value are not held.
 const MOST: usize = 200_000;
+/// More rows of merged ranges, each counted as often as ranges lie over it, are not held.
+const MOST_MERGED: usize = 2 * 1_048_576;
+/// Rows and columns are not counted further: no sheet has so many.
+const FARTHEST: u32 = 1 << 24;
 
 /// What a sheet says beside its cells. Rows and columns count from 0.
 #[derive(Debug, Default)]
@@ -26,6 +30,8 @@ pub(crate) struct Facts {
     pub(crate) wide: Vec<(u32, u32, u32)>,
     /// Whether a filter is set.
     pub(crate) filtered: bool,
+    /// How many rows merged ranges have, all together.
+    ranged: usize,
 }
 
 impl Facts {
@@ -41,7 +47,7 @@ impl Facts {
         Ok(facts)
     }
 
-    fn sheet<R: std::io::BufRead>(&mut self, xml: &mut Reader<R>) -> Result<(), Said> {
+    fn sheet<R: BufRead>(&mut self, xml: &mut Reader<R>) -> Result<(), Said> {
         let mut buffer = Vec::new();
         let (mut row, mut column) = (0, 0);
         let (mut formula, mut value, mut inside, mut text) = (false, false, false, false);
@@ -51,19 +57,27 @@ impl Facts {
             match &event {
                 Event::Eof => return Ok(()),
                 Event::Start(e) | Event::Empty(e) => match e.local_name().as_ref() {
+                    "dimension" => extent(attribute(e, "ref").as_deref())?,
                     "row" => {
-                        row = number(e, "r").map_or(row, |r| r.saturating_sub(1));
+                        let [at, hidden] = marks(e, ["r", "hidden"])?;
+                        if let Some(at) = at {
+                            row = position(&at).ok_or_else(far)?.0.saturating_sub(1);
+                        }
                         column = 0;
-                        if matches!(attribute(e, "hidden").as_deref(), Some("1" | "true")) {
+                        if matches!(hidden.as_deref(), Some("1" | "true")) {
                             self.hidden.insert(row);
                         }
                     }
                     "c" => {
-                        if let Some((_, c)) = attribute(e, "r").as_deref().and_then(place) {
-                            column = c;
+                        let [at, kind] = marks(e, ["r", "t"])?;
+                        if let Some(at) = at {
+                            position(&at).ok_or_else(far)?;
+                            if let Some((_, c)) = place(&at) {
+                                column = c;
+                            }
                         }
                         (formula, value) = (false, false);
-                        text = attribute(e, "t").as_deref() == Some("str");
+                        text = kind.as_deref() == Some("str");
                         if matches!(event, Event::Empty(_)) {
                             column += 1;
                         }
@@ -108,7 +122,8 @@ impl Facts {
         let (Some((top, left)), Some((bottom, right))) = (place(from), place(to)) else {
             return Ok(());
         };
-        if self.merged.len() + self.wide.len() + bottom.saturating_sub(top) as usize > 2 * 1_048_576 {
+        self.ranged += bottom.saturating_sub(top) as usize + 1;
+        if self.ranged > MOST_MERGED {
             return Err(said("too many merged ranges", "合并单元格过多"));
         }
         for row in top + 1..=bottom {
@@ -129,20 +144,71 @@ fn attribute(e: &BytesStart<'_>, name: &str) -> Option<String> {
         .map(|v| v.into_owned())
 }
 
-fn number(e: &BytesStart<'_>, name: &str) -> Option<u32> {
-    attribute(e, name)?.parse().ok()
+/// Two attributes of a row or a cell, as they are written. What stands there twice is an error: the reader of cells would take the
+/// other one.
+fn marks(e: &BytesStart<'_>, names: [&str; 2]) -> Result<[Option<String>; 2], Said> {
+    let mut found = [None, None];
+    for attribute in e.attributes() {
+        let attribute = attribute.map_err(broken)?;
+        for (name, value) in names.iter().zip(&mut found) {
+            if attribute.key.as_ref() == *name {
+                *value = Some(attribute.value.to_string());
+            }
+        }
+    }
+    Ok(found)
 }
 
-/// `B3` as row 2, column 1.
-fn place(text: &str) -> Option<(u32, u32)> {
+/// Row and column of `B3`, counted from 1, and 0 for one that is not told. Nothing for what is no place, or is so far out that the reader
+/// of cells, which does not look, would count beyond its numbers.
+fn position(text: &str) -> Option<(u32, u32)> {
     let letters = text.bytes().take_while(u8::is_ascii_alphabetic).count();
     let (letters, digits) = text.split_at_checked(letters)?;
     let column = letters.bytes().try_fold(0u32, |n, b| {
         n.checked_mul(26)?
             .checked_add(u32::from(b.to_ascii_uppercase() - b'A') + 1)
     })?;
-    let row: u32 = digits.parse().ok()?;
+    let row: u32 = if digits.is_empty() { 0 } else { digits.parse().ok()? };
+    (row <= FARTHEST && column <= FARTHEST).then_some((row, column))
+}
+
+/// `B3` as row 2, column 1.
+fn place(text: &str) -> Option<(u32, u32)> {
+    let (row, column) = position(text)?;
     (row <= 1_048_576 && column <= 16_384).then_some((row.checked_sub(1)?, column.checked_sub(1)?))
+}
+
+/// Refuses a range of all cells that ends before it begins: the reader of cells takes one from the other.
+fn extent(range: Option<&str>) -> Result<(), Said> {
+    let ends: Vec<_> = range.unwrap_or_default().split(':').map(position).collect();
+    match ends[..] {
+        [Some(_)] => Ok(()),
+        [Some(from), Some(to)] if from.0 <= to.0 && from.1 <= to.1 => Ok(()),
+        _ => Err(far()),
+    }
+}
+
+fn far() -> Said {
+    broken("a row, a cell or the range of all cells is at no place of a sheet")
+}
+
+/// How many texts the table of texts says that it holds. The reader of cells makes room for all of them before it reads the first.
+pub(crate) fn texts_told(part: impl BufRead) -> u64 {
+    let mut xml = Reader::from_reader(part);
+    // As the reader of cells has it, so that both come to the same tag.
+    xml.config_mut().check_end_names = false;
+    let mut buffer = Vec::new();
+    loop {
+        buffer.clear();
+        match xml.read_event_into(&mut buffer) {
+            Ok(Event::Start(e) | Event::Empty(e)) if e.local_name().as_ref() == "sst" => {
+                let told = attribute(&e, "uniqueCount");
+                return told.and_then(|told| told.parse().ok()).unwrap_or_default();
+            }
+            Ok(Event::Eof) | Err(_) => return 0,
+            Ok(_) => {}
+        }
+    }
 }
 
 /// The entry of the archive that holds a sheet.

@@ -9,11 +9,16 @@ use zip::ZipArchive;
 
 use crate::delimited::MAX_COLUMNS;
 use crate::error::{Error, Said, said};
-use crate::facts::Facts;
+use crate::facts::{Facts, texts_told};
 use crate::shown::{Shown, is_rounded, plain};
 use crate::source::{Bytes, Limits, Odd, SourceRow};
 
 pub(crate) type Input = BufReader<Box<dyn Bytes>>;
+
+/// A text takes so many bytes at least (`<si/>`), and so many may be told beside those that there is room for: some programs count each
+/// use of a text.
+const TEXT_LEAST: u64 = 5;
+const TEXTS_BESIDE: u64 = 1 << 20;
 
 /// Unpacks everything once without keeping it, and says what is too large. What the archive declares of itself is not
 /// believed.
@@ -24,16 +29,20 @@ pub(crate) fn check(input: Input, limits: Limits) -> Result<(), Said> {
     for index in 0..archive.len() {
         let mut entry = archive.by_index(index).map_err(broken)?;
         let name = entry.name().map_err(broken)?.into_owned();
-        let sheet = name.starts_with("xl/worksheets/");
-        let xml = name.ends_with(".xml") || name.ends_with(".rels");
+        // Parts are found by their names in any case.
+        let folded = name.to_ascii_lowercase();
+        let sheet = folded.starts_with("xl/worksheets/");
+        let xml = folded.ends_with(".xml") || folded.ends_with(".rels");
         let mut buffer = vec![0; 64 * 1024];
         let mut run = 0;
+        let mut own = 0u64;
         loop {
             let length = entry.read(&mut buffer).map_err(|e| broken(format!("{name}: {e}")))?;
             if length == 0 {
                 break;
             }
             all += length as u64;
+            own += length as u64;
             held += if xml && !sheet { length as u64 } else { 0 };
             for &byte in buffer.iter().take(length) {
                 run = if matches!(byte, b'<' | b'>') { 0 } else { run + 1 };
@@ -50,6 +59,13 @@ pub(crate) fn check(input: Input, limits: Limits) -> Result<(), Said> {
                     format!("unpacks to more than {all} MiB, or to more than {held} MiB of texts and styles"),
                     format!("解压后超过 {all} MiB，或其中文字和样式超过 {held} MiB"),
                 ));
+            }
+        }
+        drop(entry);
+        if folded.ends_with("sharedstrings.xml") {
+            let entry = archive.by_index(index).map_err(broken)?;
+            if texts_told(BufReader::new(entry)) > own / TEXT_LEAST + TEXTS_BESIDE {
+                return Err(broken(format!("{name}: more texts are told than it can hold")));
             }
         }
     }
@@ -273,6 +289,7 @@ fn odd(value: &DataRef<'_>, text: &str, old_days: bool) -> Option<Odd> {
 mod tests {
     use std::io::{Cursor, Write};
 
+    use mingce_e2e::fuzz::fuzz;
     use rust_xlsxwriter::{ExcelDateTime, Format, Workbook};
     use zip::write::{SimpleFileOptions, ZipWriter};
 
@@ -354,11 +371,19 @@ mod tests {
         );
     }
 
-    fn packed(name: &str, text: &[u8]) -> Input {
+    fn archive(name: &str, text: &[u8]) -> Vec<u8> {
         let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
         zip.start_file(name, SimpleFileOptions::default()).unwrap();
         zip.write_all(text).unwrap();
-        BufReader::new(Box::new(zip.finish().unwrap()))
+        zip.finish().unwrap().into_inner()
+    }
+
+    fn opened(bytes: Vec<u8>) -> Input {
+        BufReader::new(Box::new(Cursor::new(bytes)))
+    }
+
+    fn packed(name: &str, text: &[u8]) -> Input {
+        opened(archive(name, text))
     }
 
     #[test]
@@ -390,5 +415,50 @@ mod tests {
                 .en
                 .contains("a cell or tag of more")
         );
+        let named = packed("XL/SHAREDSTRINGS.XML", &many);
+        assert!(check(named, limits).unwrap_err().en.starts_with("unpacks to more"));
+    }
+
+    /// All bytes that an archive unpacks to.
+    fn unpacked(bytes: &[u8]) -> u64 {
+        let mut archive = ZipArchive::new(Cursor::new(bytes)).unwrap();
+        let entries = 0..archive.len();
+        entries
+            .map(|index| std::io::copy(&mut archive.by_index(index).unwrap(), &mut std::io::sink()).unwrap())
+            .sum()
+    }
+
+    #[test]
+    fn an_archive_with_any_bytes_changed_unpacks_to_no_more_than_is_allowed() {
+        let limits = |most| Limits {
+            unpacked: most,
+            held: most,
+            text: 1 << 10,
+        };
+        let seeds = [
+            archive("xl/worksheets/sheet1.xml", &b"<c/>".repeat(12_000)),
+            archive("xl/sharedStrings.xml", b"<sst uniqueCount=\"2\"><si/><si/></sst>"),
+            archive("xl/workbook.xml", &b"<sheet/>".repeat(2_000)),
+        ];
+        let words: &[&[u8]] = &[
+            b"PK\x01\x02",
+            b"PK\x03\x04",
+            b"PK\x05\x06",
+            b"\xff\xff\xff\xff",
+            b"\0\0\0\0",
+        ];
+        let told = fuzz(3_000, &seeds, words, |_, bytes| {
+            if check(opened(bytes.to_vec()), limits(20_000)).is_ok() {
+                assert!(unpacked(bytes) <= 20_000);
+            }
+            match check(opened(bytes.to_vec()), limits(1 << 20)) {
+                Ok(()) => true,
+                Err(said) => {
+                    assert!(!said.en.is_empty() && !said.zh.is_ascii(), "{said:?}");
+                    false
+                }
+            }
+        });
+        told.expect_both();
     }
 }

@@ -447,3 +447,35 @@ fn files_that_are_no_tables_are_told_apart() {
     assert!(said(&utf16).contains("utf-16le"));
     assert!(said("name\nMüller\n".chars().map(|c| c as u8).collect::<Vec<_>>().as_slice()).contains("windows-1252"));
 }
+
+#[test]
+fn a_workbook_that_counts_or_merges_beyond_all_bounds_is_refused() {
+    let bytes = book(|sheet| {
+        sheet.write_row(0, 0, ["姓名", "出生", "工号"]).unwrap();
+        sheet.write_row(1, 0, ["甲"]).unwrap();
+    });
+    let (sheet, texts) = ("xl/worksheets/sheet1.xml", "xl/sharedStrings.xml");
+    let ranges = "<mergeCell ref=\"A1:A1048576\"/>".repeat(20);
+    let merged = format!("</sheetData><mergeCells>{ranges}</mergeCells>");
+    for (part, from, to, said) in [
+        (sheet, "</sheetData>", merged.as_str(), "too many merged ranges"),
+        (sheet, "r=\"A2\"", "r=\"AAAAAAAAA2\"", "at no place of a sheet"),
+        (sheet, "r=\"A2\"", "r=\"A2\" r=\"A3\"", "a broken workbook"),
+        (
+            sheet,
+            "<row r=\"2\"",
+            "<row r=\"99999999999\"",
+            "at no place of a sheet",
+        ),
+        (sheet, "ref=\"A1:C2\"", "ref=\"C2:A1\"", "at no place of a sheet"),
+        (
+            texts,
+            "uniqueCount=\"",
+            "uniqueCount=\"99999999999",
+            "more texts are told",
+        ),
+    ] {
+        let error = read(TALENTS, "t.xlsx", changed(&bytes, part, from, to)).unwrap_err();
+        assert!(error.contains(said), "{error}");
+    }
+}
