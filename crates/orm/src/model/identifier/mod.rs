@@ -4,6 +4,8 @@ mod code;
 mod document;
 #[cfg(test)]
 mod document_tests;
+#[cfg(test)]
+mod fuzz;
 mod isni;
 mod noise;
 mod orcid;
@@ -73,9 +75,7 @@ pub fn canonical(scheme: &str, value: &str) -> Result<String, Fault> {
         "orcid" => orcid::canonical(&noise::bare(value)),
         "isni" => isni::canonical(&noise::bare(value)),
         _ if holds_resident_id(value) => Err(Fault::new("IDENTITY_DOCUMENT_IN_CLEAR", IN_CLEAR)),
-        _ => any(plain(value)
-            .trim_start_matches(|c: char| c.is_whitespace() || noise::is_quote(c))
-            .to_owned()),
+        _ => any(&plain(value)),
     }
 }
 
@@ -84,7 +84,28 @@ fn plain(value: &str) -> String {
     value.nfkc().collect::<String>().trim().to_owned()
 }
 
-fn any(value: String) -> Result<String, Fault> {
+fn any(value: &str) -> Result<String, Fault> {
+    let without_quotes = |c: char| c.is_whitespace() || noise::is_quote(c);
+    let value = value.trim_start_matches(without_quotes);
+    measured(value)?;
+    if let Some(place) = value.chars().position(unseen) {
+        return Err(Fault::new(
+            "IDENTIFIER_UNSEEN_CHARACTER",
+            format!(
+                "character {} is a control character or cannot be seen: leave it out",
+                place + 1
+            ),
+        ));
+    }
+    // A dash, a dot or a radical is one sign, as in names. Fillers are gone then, which may have been all or have stood before a quote,
+    // and a long dash is two signs.
+    let one = crate::text::canonical(value);
+    let one = one.trim_start_matches(without_quotes);
+    measured(one)?;
+    Ok(one.to_owned())
+}
+
+fn measured(value: &str) -> Result<(), Fault> {
     let count = value.chars().count();
     if count == 0 {
         return Err(Fault::new(
@@ -96,17 +117,7 @@ fn any(value: String) -> Result<String, Fault> {
         let description = format!("has {count} characters: at most {MAX_CHARS} are allowed");
         return Err(Fault::new("IDENTIFIER_TOO_LONG", description));
     }
-    match value.chars().position(unseen) {
-        // A dash, a dot or a radical is one sign, as in names.
-        None => Ok(crate::text::canonical(&value).into_owned()),
-        Some(place) => Err(Fault::new(
-            "IDENTIFIER_UNSEEN_CHARACTER",
-            format!(
-                "character {} is a control character or cannot be seen: leave it out",
-                place + 1
-            ),
-        )),
-    }
+    Ok(())
 }
 
 /// Control characters, and those without width that would make two equal-looking identifiers differ.

@@ -171,7 +171,7 @@ pub(super) fn is_dash(c: char) -> bool {
 }
 
 /// Characters without width, and fillers that look like a blank.
-fn is_unseen(c: char) -> bool {
+pub(super) fn is_unseen(c: char) -> bool {
     super::unseen(c) && !c.is_whitespace()
         || matches!(c, '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180b}'..='\u{180f}' | '\u{2800}' | '\u{fe00}'..='\u{fe0f}'
             | '\u{fff9}'..='\u{fffc}' | '\u{e0000}'..='\u{e0fff}')

@@ -4,6 +4,7 @@ use std::fmt;
 
 use unicode_normalization::UnicodeNormalization;
 
+use super::noise::is_unseen;
 use super::{Fault, code, plain};
 
 const CHECKS: &str = "10X98765432";
@@ -104,7 +105,11 @@ pub fn holds_resident_id(text: &str) -> bool {
         return false;
     }
     let (mut run, mut together, mut parted) = (String::new(), true, false);
-    let seen = text.nfkc().filter(|c| !super::unseen(*c)).chain(['\0']);
+    // What the one form of a text leaves out parts no number.
+    let seen = text
+        .nfkc()
+        .filter(|c| !super::unseen(*c) && !is_unseen(*c))
+        .chain(['\0']);
     for c in seen {
         if let Some(digit) = digit(c) {
             together &= !parted;

@@ -140,6 +140,13 @@ fn any_other_scheme_is_trimmed_and_normalised() {
     );
     assert_eq!(reason(canonical("cnki", &"字".repeat(101))), "IDENTIFIER_TOO_LONG");
     assert_eq!(reason(canonical("cnki", " \u{3000}\t")), "IDENTIFIER_EMPTY");
+    // Fillers, which the one form of characters leaves out.
+    for given in ["\u{2800}", "\u{3164}", "\u{fe0f}", "\u{2800}'\u{2800}"] {
+        assert_eq!(reason(canonical("cnki", given)), "IDENTIFIER_EMPTY", "{given:?}");
+    }
+    assert_eq!(canonical("cnki", "\u{2800}'10423").as_deref(), Ok("10423"));
+    // One long dash becomes two signs.
+    assert_eq!(reason(canonical("cnki", &"a⸺".repeat(50))), "IDENTIFIER_TOO_LONG");
     for given in ["a\u{0}b", "a\nb", "a\u{200b}b", "\u{202e}ab", "\u{feff}ab"] {
         assert_eq!(
             reason(canonical("cnki", given)),
@@ -207,6 +214,8 @@ fn a_resident_id_is_seen_however_it_is_written() {
         "12. 110105194912310021",
         "110105194912310021-1",
         "990105194912310023",
+        "110105\u{fe0f}491231002",
+        "110105\u{3164}491231002",
     ] {
         assert!(holds_resident_id(text), "{text}");
         let fault = canonical("staff-card", text).map_err(|fault| fault.reason);
