@@ -228,3 +228,7 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "wire_fuzz.rs"]
+mod fuzz;

@@ -164,4 +164,6 @@ fn value_invalid(at: usize, expected: &str) -> Error {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

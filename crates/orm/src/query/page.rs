@@ -143,7 +143,11 @@ fn digest<'a>(what: &'a [u8], parts: impl Iterator<Item = &'a [u8]>) -> [u8; DIG
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mingce_e2e::fuzz::fuzz;
     use proptest::prelude::*;
+
+    use crate::model::field::Type;
+    use crate::query::select::after_position;
 
     #[test]
     fn a_page_ends_with_its_rows_or_its_bytes_and_has_one_row_at_least() {
@@ -233,6 +237,76 @@ mod tests {
         let token = encode(&["labs"], &position);
         assert!(token.len() <= TOKEN_AT_MOST, "{}", token.len());
         assert_eq!(decode(&token, &["labs"]).unwrap(), Some(position));
+    }
+
+    /// Where pages may end.
+    fn ends() -> [Vec<Position>; 4] {
+        let text = |text: &str| Position::Text(text.to_owned());
+        let id = text("01jd2k3m4n5p6q7r8s9t0v1w2x");
+        [
+            Vec::new(),
+            vec![id.clone()],
+            vec![text("青岛"), Position::Integer(-7), id],
+            vec![Position::Integer(i64::MAX); POSITIONS_AT_MOST],
+        ]
+    }
+
+    #[test]
+    fn a_token_with_any_bytes_changed_is_refused() {
+        let tokens = ends().map(|end| encode(&["labs"], &end).into_bytes());
+        fuzz(5_000, &tokens, &[b"=", b"AAAA", b"-", b"_", b"\n"], |_, bytes| {
+            let token = String::from_utf8_lossy(bytes);
+            let read = decode(&token, &["labs"]);
+            if token.is_empty() {
+                return read.unwrap().is_none();
+            }
+            if tokens.iter().any(|right| right == bytes) {
+                return read.unwrap().is_some();
+            }
+            assert_eq!(reason(read), "PAGE_TOKEN_MALFORMED");
+            false
+        });
+    }
+
+    /// Whoever reads this can give a token of his own its check.
+    #[test]
+    fn what_somebody_put_together_is_read_as_what_it_says_or_refused() {
+        let unsigned = ends().map(|end| {
+            let mut bytes = BASE64URL_NOPAD.decode(encode(&["labs"], &end).as_bytes()).unwrap();
+            bytes.truncate(bytes.len() - DIGEST);
+            bytes
+        });
+        let words: &[&[u8]] = &[
+            b"i",
+            b"t",
+            b"t\0\0\0\0\0\0\0\x01",
+            b"t\xff\xff\xff\xff\xff\xff\xff\xff",
+            b"\xc3",
+        ];
+        let told = fuzz(5_000, &unsigned, words, |_, bytes| {
+            let check = digest(b"token", [bytes].into_iter());
+            let token = BASE64URL_NOPAD.encode(&[bytes, &check].concat());
+            let position = match decode(&token, &["labs"]) {
+                Ok(position) => position.unwrap(),
+                Err(error) => {
+                    assert_eq!(error.violations()[0].field, "page_token");
+                    let known = ["PAGE_TOKEN_MALFORMED", "PAGE_TOKEN_OTHER_QUERY"];
+                    assert!(known.contains(&error.reason()), "{error:?}");
+                    return false;
+                }
+            };
+            assert!(position.len() <= POSITIONS_AT_MOST);
+            assert_eq!(encode(&["labs"], &position), token);
+            for down in [false, true] {
+                let keys = [("city", Type::Text, down), ("year", Type::Integer, false)];
+                match after_position(&keys, &position) {
+                    Ok(condition) => assert_eq!(condition.text.matches('?').count(), condition.values.len()),
+                    Err(error) => assert_eq!(error.reason(), "PAGE_TOKEN_MALFORMED"),
+                }
+            }
+            true
+        });
+        told.expect_both();
     }
 
     proptest! {
