@@ -68,8 +68,21 @@ fn build() -> PathBuf {
 
 /// The real grpcurl.
 pub(crate) fn grpcurl() -> PathBuf {
-    let path = workspace().join(".tools/bin/grpcurl");
-    assert!(path.exists(), "grpcurl is missing: 'tests/run setup' brings it");
+    tool("bin/grpcurl")
+}
+
+/// The Python of the set-up.
+pub(crate) fn python() -> PathBuf {
+    tool("python/bin/python")
+}
+
+fn tool(path: &str) -> PathBuf {
+    let path = workspace().join(".tools").join(path);
+    assert!(
+        path.exists(),
+        "{} is missing: 'tests/run setup' brings it",
+        path.display()
+    );
     path
 }
 

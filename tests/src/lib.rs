@@ -8,6 +8,7 @@ pub mod binary;
 pub mod cases;
 pub mod disk_faults;
 pub mod failure;
+pub mod fixture;
 pub mod fuzz;
 pub mod mess;
 pub mod postgres;

@@ -1,7 +1,8 @@
 //! One running register: the real binary on a data folder and a database of its own.
 
-use std::fs;
-use std::io::{BufRead, BufReader};
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, mpsc};
@@ -71,6 +72,23 @@ impl Register {
             open_files: None,
             running: None,
         }
+    }
+
+    /// Gives it its key file, and runs statements on its database, which has no tables yet.
+    pub(crate) async fn fill(&self, master_key: &str, statements: &str) {
+        fs::create_dir(self.data()).unwrap();
+        let mut file = File::options()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(self.data().join("master.key"))
+            .unwrap();
+        file.write_all(master_key.as_bytes()).unwrap();
+        if self.database.is_none() {
+            // To SQLite an empty file is one without tables.
+            File::create_new(self.sqlite_file()).unwrap();
+        }
+        self.execute(statements).await;
     }
 
     /// What stands in the environment of its process from the next start on.
