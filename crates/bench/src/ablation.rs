@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::figures::Figure;
 
 /// What is switched off where nothing else is named, as words for the register's command line.
-pub const SWITCHES: [&str; 1] = ["--share 1"];
+pub const SWITCHES: [&str; 1] = ["--max-batch 1"];
 
 /// A switch: what the register is given on its command line and in its environment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -34,7 +34,7 @@ impl FromStr for Switch {
         }
         ensure!(
             switch != Self::default(),
-            "a switch needs words, for example \"--share 1\""
+            "a switch needs words, for example \"--max-batch 1\""
         );
         Ok(switch)
     }
@@ -116,11 +116,11 @@ mod tests {
 
     #[test]
     fn a_switch_is_flags_and_environment() {
-        let switch: Switch = " TOKIO_WORKER_THREADS=1 --share 1 --a=b".parse().unwrap();
-        assert_eq!(switch.name(), "TOKIO_WORKER_THREADS=1 --share 1 --a=b");
+        let switch: Switch = " TOKIO_WORKER_THREADS=1 --max-batch 1 --a=b".parse().unwrap();
+        assert_eq!(switch.name(), "TOKIO_WORKER_THREADS=1 --max-batch 1 --a=b");
         let mut command = Command::new("mingce");
         switch.set(&mut command);
-        assert_eq!(command.get_args().collect::<Vec<_>>(), ["--share", "1", "--a=b"]);
+        assert_eq!(command.get_args().collect::<Vec<_>>(), ["--max-batch", "1", "--a=b"]);
         assert_eq!(command.get_envs().count(), 1);
         assert!(" ".parse::<Switch>().is_err());
         for switch in SWITCHES {
@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn a_row_with_a_switch_is_held_against_the_same_row_without() {
         let with = |figure: Figure| Figure {
-            without: Some("--share 1".to_owned()),
+            without: Some("--max-batch 1".to_owned()),
             ..figure
         };
         let figures = [

@@ -8,9 +8,9 @@ use anyhow::{Context, Result, ensure};
 use clap::{Args, Subcommand};
 use mingce_proto::talent::ListTalentsRequest;
 
+use crate::background::{BackgroundClient, BackgroundLoad, IMPORTED};
 use crate::calls::{Kind, PATIENCE, Register, connect};
 use crate::cpu::{Used, Watch};
-use crate::crowd::{Crowd, Guest, IMPORTED};
 use crate::{fill, load, plan};
 
 /// What is done to a running register.
@@ -42,7 +42,7 @@ pub enum Drive {
         seconds: u64,
         /// Who else is about meanwhile; as often as wanted
         #[arg(long, value_name = "WHO", value_enum)]
-        beside: Vec<Guest>,
+        background: Vec<BackgroundClient>,
     },
 }
 
@@ -85,16 +85,16 @@ impl Drive {
                 kinds,
                 in_flight,
                 seconds,
-                beside,
+                background,
             } => {
                 let register = Arc::new(known(&at.address).await?);
                 let clients = connect(&at.address, plan::CONNECTIONS, PATIENCE).await?;
                 let mut lines = Vec::new();
                 for kind in kinds {
                     let time = Duration::from_secs(*seconds);
-                    let crowd = Crowd::gather(&at.address, beside, IMPORTED, &register).await?;
+                    let around = BackgroundLoad::gather(&at.address, background, IMPORTED, &register).await?;
                     let measured = load::measure(*kind, &clients, &register, *in_flight, time, at.watch()).await?;
-                    let done = crowd.leave().await?;
+                    let done = around.leave().await?;
                     if let Some(error) = &measured.error {
                         lines.push(format!("{} errors: {error}", measured.errors));
                     }
@@ -106,7 +106,7 @@ impl Drive {
                         &measured.used,
                         Some(times),
                     ));
-                    if !beside.is_empty() {
+                    if !background.is_empty() {
                         lines.push(format!("{}, {} errors", done.note, done.errors));
                     }
                 }

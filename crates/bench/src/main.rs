@@ -8,12 +8,12 @@
 )]
 
 mod ablation;
+mod background;
 mod burst;
 mod calls;
 mod child;
 mod connections;
 mod cpu;
-mod crowd;
 mod drive;
 mod echo;
 mod figures;
@@ -64,7 +64,7 @@ struct Args {
     /// Measures what sharing brings: import, get and create with it and without
     #[arg(long)]
     ablation: bool,
-    /// With --ablation: what the register is given instead, for example "--share 16" or "TOKIO_WORKER_THREADS=1"; may be
+    /// With --ablation: what the register is given instead, for example "--max-batch 16" or "TOKIO_WORKER_THREADS=1"; may be
     /// given several times
     #[arg(long, value_name = "WORDS", requires = "ablation", allow_hyphen_values = true)]
     switch: Vec<ablation::Switch>,
@@ -269,10 +269,10 @@ mod tests {
         };
         assert_eq!(names(&["--ablation"]), ablation::SWITCHES);
         assert_eq!(
-            names(&["--ablation", "--switch", "--share 16", "--switch", "A=b"]),
-            ["--share 16", "A=b"]
+            names(&["--ablation", "--switch", "--max-batch 16", "--switch", "A=b"]),
+            ["--max-batch 16", "A=b"]
         );
         assert_eq!(names(&[]), Vec::<String>::new());
-        assert!(plan(&["--switch", "--share 1"]).is_err());
+        assert!(plan(&["--switch", "--max-batch 1"]).is_err());
     }
 }

@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use mingce_orm::search_index::places::first_of;
+use mingce_orm::search_index::fts5_rowid::rowid_lower_bound;
 use mingce_orm::text;
 use mingce_proto::registry::{Identifier, Name, NameKind};
 use mingce_proto::talent::Talent;
@@ -160,7 +160,7 @@ fn staff_number(number: u64) -> String {
 /// The number of a person in the register's search index, without the serial number.
 pub fn place(number: u64) -> i64 {
     let (written, _) = names(&characters(&mut chance(number)));
-    first_of(text::place(&text::sort_key(&written)))
+    rowid_lower_bound(text::order_code(&text::sort_key(&written)))
 }
 
 /// The search tokens of a person, as many and as long as the register has: each character and each pair of them, the

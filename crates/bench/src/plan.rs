@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::ablation::Switch;
+use crate::background::CROWDS;
 use crate::calls::Kind;
-use crate::crowd::CROWDS;
 use crate::figures::Figure;
 use crate::{burst, connections, fill};
 
@@ -252,10 +252,10 @@ pub mod tests {
 
     #[test]
     fn with_switches_the_same_is_measured_with_and_without_each() {
-        let wanted = plan(&[10], &["--share 1", "TOKIO_WORKER_THREADS=1"]).wanted();
+        let wanted = plan(&[10], &["--max-batch 1", "TOKIO_WORKER_THREADS=1"]).wanted();
         let names: Vec<String> = wanted.iter().map(Wanted::name).collect();
         assert_eq!(names.len(), 2 * 3 * 3, "{names:?}");
         assert_eq!(names[0], "sqlite, 10 persons: import at 4");
-        assert_eq!(names[5], "sqlite, 10 persons: create at 64 with --share 1");
+        assert_eq!(names[5], "sqlite, 10 persons: create at 64 with --max-batch 1");
     }
 }

@@ -10,12 +10,12 @@ use mingce_proto::talent::talent_service_client::TalentServiceClient;
 use tonic::transport::Channel;
 
 use crate::ablation::{self, Switch};
+use crate::background::{BackgroundLoad, CROWDS, IMPORTED};
 use crate::burst::burst;
 use crate::calls::{Kind, PATIENCE, Register, connect};
 use crate::child::{self, Running};
 use crate::connections::{self, Connections};
 use crate::cpu::{self, Watch};
-use crate::crowd::{CROWDS, Crowd, IMPORTED};
 use crate::figures::{Figure, Memory};
 use crate::machine::Machine;
 use crate::plan::{BESIDE, CONNECTIONS, IN_FLIGHT, Plan};
@@ -274,7 +274,7 @@ impl Size<'_> {
     async fn beside(&mut self, filled: &Filled) -> Result<()> {
         for (what, guests) in CROWDS {
             let rows = if self.plan.short { 200 } else { IMPORTED };
-            let crowd = Crowd::gather(&filled.address, guests, rows, &filled.register).await?;
+            let crowd = BackgroundLoad::gather(&filled.address, guests, rows, &filled.register).await?;
             let figure = self.measure(filled, Kind::Get, what, BESIDE).await?;
             let done = crowd.leave().await?;
             let mut figure = figure.without_cpu();

@@ -313,7 +313,7 @@ mod tests {
     #[test]
     fn each_line_of_a_table_has_as_many_cells_as_its_head() {
         let mut switched = figure("get", MOST, 500, 0.0).on("sqlite", 10);
-        switched.without = Some("--share 1".to_owned());
+        switched.without = Some("--max-batch 1".to_owned());
         let mut disturbed = figure("get", MOST, 500, 0.5).on("sqlite", 100);
         disturbed.note = "a note".to_owned();
         let figures = vec![figure("get", MOST, 1000, 0.0).on("sqlite", 10), switched, disturbed];
@@ -341,7 +341,7 @@ mod tests {
         for part in [
             "| sqlite | get | 1000 | (2000) |",
             "| get, CPU in those at 10 persons | (2.00) | ≤ 1.50 | disturbed |",
-            "| 10 | sqlite | `--share 1` | get | 64 | 1000 | 500 | 2.00 | 1000 | 2000 |",
+            "| 10 | sqlite | `--max-batch 1` | get | 64 | 1000 | 500 | 2.00 | 1000 | 2000 |",
             "| 10 | sqlite | 1000 | 200 | 150 | 99.0 |",
             "- sqlite, 100 persons, get: a note",
         ] {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::crowd::CROWDS;
+use crate::background::CROWDS;
 use crate::figures::{Figure, Memory};
 use crate::plan::{BESIDE, MOST};
 use crate::table::number;

@@ -9,9 +9,9 @@ use mingce_lifecycle::any::of_name;
 use mingce_lifecycle::day::{given, today};
 use mingce_lifecycle::due::{Batch, From, Row, Source, Wanted};
 use mingce_lifecycle::in_force::InForce;
-use mingce_lifecycle::{AnyCase, At};
-use mingce_orm::query::page::{self, Position};
-use mingce_orm::{Cx, Error, Result};
+use mingce_lifecycle::{DynCase, EvalContext};
+use mingce_orm::query::page_token::{self, Position};
+use mingce_orm::{Error, RequestContext, Result};
 use mingce_proto::registry::{CaseKind, DueWork, ListDueWorkRequest, ListDueWorkResponse};
 
 use crate::CaseRegister;
@@ -23,7 +23,7 @@ const MOST_ROWS: usize = 10_000;
 /// Whose rows a source has.
 #[derive(Debug, Clone)]
 enum Whose {
-    Kind(Arc<dyn AnyCase>),
+    Kind(Arc<dyn DynCase>),
     Shared(Shared),
 }
 
@@ -50,7 +50,7 @@ impl CaseRegister {
     ///
     /// # Errors
     /// INVALID_ARGUMENT, reasons `COLLECTION_UNKNOWN`, `CASE_ELSEWHERE`; those of page tokens; NOT_FOUND for the case.
-    pub(crate) async fn due_work(&self, cx: &Cx, r: &ListDueWorkRequest) -> Result<ListDueWorkResponse> {
+    pub(crate) async fn due_work(&self, cx: &RequestContext, r: &ListDueWorkRequest) -> Result<ListDueWorkResponse> {
         let today = today(cx)?;
         let wanted = Wanted {
             today,
@@ -72,7 +72,7 @@ impl CaseRegister {
             &r.case_name,
             &r.round,
         ];
-        let place = page::decode(&r.page_token, &query)?
+        let place = page_token::decode(&r.page_token, &query)?
             .map(|place| came_to(&place))
             .transpose()?;
         self.expect_known(&r.collection)?;
@@ -93,13 +93,13 @@ impl CaseRegister {
             in_force: &in_force,
         };
         let mut streams = reader.streams(&r.collection, place.as_ref()).await?;
-        let size = page::size(r.page_size);
+        let size = page_token::size(r.page_size);
         let (due_work, last) = reader.merged(&mut streams, size).await?;
         let has_more = streams
             .iter()
             .any(|stream| !stream.rows.is_empty() || stream.next.is_some());
         let next_page_token = match last.filter(|_| has_more) {
-            Some(last) => page::encode(&query, &last.map(Position::Text)),
+            Some(last) => page_token::encode(&query, &last.map(Position::Text)),
             None => String::new(),
         };
         Ok(ListDueWorkResponse {
@@ -118,7 +118,12 @@ impl CaseRegister {
     }
 
     /// The policies in force by which what falls due of records is counted.
-    async fn in_force(&self, cx: &Cx, at: &At, collection: &str) -> Result<HashMap<CaseKind, InForce>> {
+    async fn in_force(
+        &self,
+        cx: &RequestContext,
+        at: &EvalContext,
+        collection: &str,
+    ) -> Result<HashMap<CaseKind, InForce>> {
         let mut all = HashMap::new();
         for kind in self.kinds.iter().filter(|kind| kind.is_counted()) {
             if collection.is_empty() || collection == kind.collection() {
@@ -130,7 +135,7 @@ impl CaseRegister {
     }
 
     /// The cases that lie before open panels: what is due of them stands with the panel.
-    async fn before_open_panels(&self, cx: &Cx, collection: &str) -> Result<HashSet<String>> {
+    async fn before_open_panels(&self, cx: &RequestContext, collection: &str) -> Result<HashSet<String>> {
         if Shared::ALL.iter().any(|shared| shared.collection() == collection) {
             return Ok(HashSet::new());
         }

@@ -1,8 +1,8 @@
 //! Decisions by their document numbers, of all kinds of case that this process has.
 
 use mingce_lifecycle::document::Wanted;
-use mingce_orm::query::page::{self, Position};
-use mingce_orm::{Cx, Error, Result};
+use mingce_orm::query::page_token::{self, Position};
+use mingce_orm::{Error, RequestContext, Result};
 use mingce_proto::registry::{CaseKind, ListDecisionDocumentsRequest, ListDecisionDocumentsResponse};
 
 use crate::CaseRegister;
@@ -14,7 +14,7 @@ impl CaseRegister {
     /// INVALID_ARGUMENT, reason `CASE_KIND_ELSEWHERE`.
     pub(crate) async fn decision_documents(
         &self,
-        cx: &Cx,
+        cx: &RequestContext,
         r: &ListDecisionDocumentsRequest,
     ) -> Result<ListDecisionDocumentsResponse> {
         let wanted = r.kind();
@@ -27,12 +27,12 @@ impl CaseRegister {
         kinds.sort_by_key(|kind| kind.kind() as i32);
         let how = if r.prefix { "prefix" } else { "number" };
         let arguments = ["decision documents", &r.number, how, wanted.as_str_name()];
-        let (from, mut token) = match page::decode(&r.page_token, &arguments)?.as_deref() {
+        let (from, mut token) = match page_token::decode(&r.page_token, &arguments)?.as_deref() {
             Some([Position::Integer(kind), Position::Text(token)]) => (*kind, token.clone()),
             _ => (0, String::new()),
         };
         kinds.retain(|kind| i64::from(kind.kind() as i32) >= from);
-        let size = page::size(r.page_size);
+        let size = page_token::size(r.page_size);
         let mut answer = ListDecisionDocumentsResponse::default();
         for (place, kind) in kinds.iter().enumerate() {
             let wanted = Wanted {
@@ -53,7 +53,7 @@ impl CaseRegister {
                 && (answer.documents.len() >= size || !token.is_empty())
             {
                 let position = [Position::Integer((behind.kind() as i32).into()), Position::Text(token)];
-                answer.next_page_token = page::encode(&arguments, &position);
+                answer.next_page_token = page_token::encode(&arguments, &position);
                 break;
             }
         }

@@ -9,8 +9,8 @@ use mingce_lifecycle::agenda::Desk;
 use mingce_lifecycle::due::{From, Source, Wanted, place, read};
 use mingce_lifecycle::in_force::InForce;
 use mingce_lifecycle::round::{Rounds, close_if_due};
-use mingce_lifecycle::{AnyCase, At, BY_ITSELF};
-use mingce_orm::{Collection, Cx, Edit, Error, Outcome, Result};
+use mingce_lifecycle::{BY_ITSELF, DynCase, EvalContext};
+use mingce_orm::{Collection, Edit, Error, RequestContext, Result, WriteOutcome};
 use mingce_proto::registry::DueKind;
 use mingce_server::Clock;
 
@@ -27,7 +27,7 @@ impl CaseRegister {
     /// its transaction, whether it is still due.
     pub(crate) async fn do_what_falls_due(self, clock: Clock) {
         loop {
-            let cx = Cx {
+            let cx = RequestContext {
                 actor: BY_ITSELF.to_owned(),
                 now: clock.now(),
                 deadline: None,
@@ -53,7 +53,7 @@ impl CaseRegister {
     }
 
     /// Does what is due by itself up to the day of `cx`, and answers how much it was.
-    async fn do_what_is_due(&self, cx: &Cx) -> Result<usize> {
+    async fn do_what_is_due(&self, cx: &RequestContext) -> Result<usize> {
         let at = self.at(cx)?;
         let mut done = 0;
         for kind in self.kinds.iter() {
@@ -70,7 +70,7 @@ impl CaseRegister {
     }
 
     /// The rounds whose window is over.
-    async fn ended_rounds(&self, cx: &Cx, at: &At) -> Result<Vec<String>> {
+    async fn ended_rounds(&self, cx: &RequestContext, at: &EvalContext) -> Result<Vec<String>> {
         let wanted = Wanted::all(at.today, DueKind::RoundEnds);
         let source = Source::dated(Rounds::COLLECTION, wanted.dated());
         let (mut names, mut from) = (Vec::new(), From::Start);
@@ -87,7 +87,7 @@ impl CaseRegister {
         }
     }
 
-    async fn do_kind(&self, cx: &Cx, at: &At, kind: &dyn AnyCase, due: DueKind) -> Result<usize> {
+    async fn do_kind(&self, cx: &RequestContext, at: &EvalContext, kind: &dyn DynCase, due: DueKind) -> Result<usize> {
         let (wanted, none, in_panels) = (Wanted::all(at.today, due), InForce::default(), HashSet::new());
         let desk = Desk {
             store: &self.store,
@@ -133,11 +133,11 @@ async fn outlived<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
 }
 
 /// How many edits changed something. One that could not be done is said in the log: it stays due, for a clerk to see.
-fn count(results: Vec<Result<mingce_orm::Answer>>) -> usize {
+fn count(results: Vec<Result<mingce_orm::WriteResult>>) -> usize {
     results
         .into_iter()
         .filter(|result| match result {
-            Ok(answer) => answer.outcome == Outcome::Updated,
+            Ok(answer) => answer.outcome == WriteOutcome::Updated,
             Err(error) => {
                 tracing::warn!(
                     reason = error.reason(),

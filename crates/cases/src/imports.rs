@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mingce_orm::write::imports::Imports;
 use mingce_orm::write::undo::UndoWanted;
-use mingce_orm::{Call, Cx, Error, Page, Result, wanted};
+use mingce_orm::{Call, Error, Page, RequestContext, Result, wanted};
 use mingce_proto::collections::{AWARDS, ORGANIZATIONS, TALENTS};
 use mingce_proto::registry::find_referrers_response::Named;
 use mingce_proto::registry::import_service_server::ImportService;
@@ -65,7 +65,7 @@ fn micros(time: Duration) -> i64 {
 }
 
 impl CaseRegister {
-    async fn undo(&self, cx: &Cx, call: &Call, r: UndoImportRequest) -> Result<UndoImportResponse> {
+    async fn undo(&self, cx: &RequestContext, call: &Call, r: UndoImportRequest) -> Result<UndoImportResponse> {
         let wanted = UndoWanted {
             call,
             name: &r.name,
@@ -95,7 +95,7 @@ impl CaseRegister {
     }
 
     /// Which of these records those services name that another process serves, as far as this one was told where they are.
-    async fn named_elsewhere(&self, cx: &Cx, names: &[String]) -> Result<Vec<Named>, Error> {
+    async fn named_elsewhere(&self, cx: &RequestContext, names: &[String]) -> Result<Vec<Named>, Error> {
         let request = FindReferrersRequest { names: names.to_vec() };
         let is_here = |collection: &str| self.collections.iter().any(|c| c.kind().collection == collection);
         let mut named = Vec::new();
@@ -131,7 +131,7 @@ impl CaseRegister {
     pub(crate) async fn interrupt_left(&self, now: i64, at_start: bool) -> Result<()> {
         let is_any = at_start && self.store.is_alone();
         let since = (!is_any).then(|| now.saturating_sub(micros(LEASE)));
-        let cx = Cx {
+        let cx = RequestContext {
             actor: mingce_lifecycle::BY_ITSELF.to_owned(),
             now,
             deadline: None,

@@ -9,13 +9,13 @@ use mingce_lifecycle::objection::Objections;
 use mingce_lifecycle::panel::{Panels, Reviews};
 use mingce_lifecycle::policy::Policies;
 use mingce_lifecycle::round::Rounds;
-use mingce_lifecycle::{AnyCase, At, Calendar, schema::Schema};
+use mingce_lifecycle::{Calendar, DynCase, EvalContext, schema::Schema};
 use mingce_orm::migration::ledger::Ledger;
 use mingce_orm::migration::renew::renew;
 use mingce_orm::migration::schema::prepare as prepare_tables;
 use mingce_orm::write::imports::Imports;
 use mingce_orm::write::undo::{AnyCollection, any};
-use mingce_orm::{Cx, Db, Result, Store};
+use mingce_orm::{Db, RequestContext, Result, Store};
 use mingce_proto::registry::case_service_server::CaseServiceServer;
 use mingce_proto::registry::import_service_server::ImportServiceServer;
 use mingce_server::{Clock, Failure, Host, Server};
@@ -56,7 +56,7 @@ pub struct Peers {
 pub struct CaseRegister {
     store: Store,
     calendar: Arc<Calendar>,
-    kinds: Arc<[Arc<dyn AnyCase>]>,
+    kinds: Arc<[Arc<dyn DynCase>]>,
     /// All collections that this process serves.
     collections: Arc<[Arc<dyn AnyCollection>]>,
     peers: Peers,
@@ -83,7 +83,7 @@ impl CaseRegister {
     pub fn new(
         store: Store,
         calendar: Arc<Calendar>,
-        kinds: Vec<Arc<dyn AnyCase>>,
+        kinds: Vec<Arc<dyn DynCase>>,
         mut collections: Vec<Arc<dyn AnyCollection>>,
         peers: Peers,
     ) -> Self {
@@ -139,8 +139,8 @@ impl CaseRegister {
             .fold(server, |server, (path, bytes)| server.request_limit(path, bytes))
     }
 
-    fn at(&self, cx: &Cx) -> Result<At> {
-        At::new(cx, &self.calendar)
+    fn at(&self, cx: &RequestContext) -> Result<EvalContext> {
+        EvalContext::new(cx, &self.calendar)
     }
 }
 

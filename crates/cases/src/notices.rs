@@ -1,11 +1,11 @@
 //! What the public sees, and what is objected to it.
 
 use mingce_lifecycle::any::of_name;
-use mingce_lifecycle::cross::{Step, verbs};
 use mingce_lifecycle::notice::{Notices, public};
 use mingce_lifecycle::objection::{self, Objections};
-use mingce_orm::write::store::{settled, writable};
-use mingce_orm::{Call, Cx, Edit, Error, List};
+use mingce_lifecycle::transition::{Step, verbs};
+use mingce_orm::write::store::{normalized, writable};
+use mingce_orm::{Call, Edit, Error, List, RequestContext};
 use mingce_proto::codec::Reply;
 use mingce_proto::registry::{CaseKind, ListPublicNoticesRequest, ListPublicNoticesResponse, Objection, View};
 
@@ -14,7 +14,7 @@ use crate::CaseRegister;
 impl CaseRegister {
     pub(crate) async fn public_notices(
         &self,
-        cx: &Cx,
+        cx: &RequestContext,
         r: &ListPublicNoticesRequest,
     ) -> Result<ListPublicNoticesResponse, Error> {
         let mut filter = Vec::new();
@@ -39,21 +39,26 @@ impl CaseRegister {
         })
     }
 
-    pub(crate) async fn file(&self, cx: &Cx, call: Call, given: Objection) -> Result<Reply<Objection>, Error> {
+    pub(crate) async fn file(
+        &self,
+        cx: &RequestContext,
+        call: Call,
+        given: Objection,
+    ) -> Result<Reply<Objection>, Error> {
         let given = writable::<Objections>(given)?;
         // What is wrong with the objection itself comes before what its case says.
-        settled::<Objections>(&given)?;
+        normalized::<Objections>(&given)?;
         let kind = of_name(&self.kinds, &given.case_name, "objection.case_name")?;
         let (at, stamp) = (self.at(cx)?, call.stamp("file", ""));
         let edit: Edit = Box::new(move |work| objection::file(work, &at, &stamp, kind.as_ref(), &given));
         self.store.change::<Objections>(cx, call, edit).await
     }
 
-    pub(crate) async fn objection_with_verbs(&self, cx: &Cx, name: &str) -> Result<Objection, Error> {
+    pub(crate) async fn objection_with_verbs(&self, cx: &RequestContext, name: &str) -> Result<Objection, Error> {
         let (mut found, at) = (self.read::<Objections>(cx, name).await?, self.at(cx)?);
         let open = self
             .store
-            .rehearse(&mut self.store.rehearsal(), |work| {
+            .try_edit(&mut self.store.unit_of_work(), |work| {
                 verbs::<Objections>(work, &at, &found, None)
             })
             .await?;
@@ -63,7 +68,7 @@ impl CaseRegister {
 
     pub(crate) async fn objected(
         &self,
-        cx: &Cx,
+        cx: &RequestContext,
         call: Call,
         verb: &'static str,
         step: Step,
@@ -73,7 +78,7 @@ impl CaseRegister {
         let kind = of_name(&self.kinds, &of.case_name, "name")?;
         let at = self.at(cx)?;
         let wanted = objection::verb(verb, step, kind, finding, refusal);
-        let edit: Edit = Box::new(move |work| wanted.cross(work, &at));
+        let edit: Edit = Box::new(move |work| wanted.apply(work, &at));
         self.store.change::<Objections>(cx, call, edit).await
     }
 }

@@ -7,9 +7,9 @@ use mingce_lifecycle::based::Basis;
 use mingce_lifecycle::in_force;
 use mingce_lifecycle::policy::Policies;
 use mingce_lifecycle::replay::{Marks, Tried, Wanted, replay};
-use mingce_lifecycle::{AnyCase, At, Scope};
-use mingce_orm::write::store::{Entered, inbound, settled};
-use mingce_orm::{Cx, Error, Result};
+use mingce_lifecycle::{DynCase, EvalContext, Scope};
+use mingce_orm::write::store::{Entered, inbound, normalized};
+use mingce_orm::{Error, RequestContext, Result};
 use mingce_proto::registry::{DecisionDifference, Policy, RoundCap, SimulatePolicyRequest, SimulatePolicyResponse};
 
 use crate::CaseRegister;
@@ -24,14 +24,18 @@ const PIECE: usize = 100;
 type InForce = BTreeMap<(i32, String), Arc<Policy>>;
 
 impl CaseRegister {
-    pub(crate) async fn simulate(&self, cx: &Cx, r: SimulatePolicyRequest) -> Result<SimulatePolicyResponse> {
+    pub(crate) async fn simulate(
+        &self,
+        cx: &RequestContext,
+        r: SimulatePolicyRequest,
+    ) -> Result<SimulatePolicyResponse> {
         let terms = r.terms_mask.clone().unwrap_or_default().paths;
         let basis = Basis {
             name: &r.based_on,
             terms: &terms,
         };
         let draft = inbound::<Policies>(r.policy.clone().unwrap_or_default())?;
-        let draft = settled::<Policies>(&basis.whole(&self.store, cx, draft).await?)?;
+        let draft = normalized::<Policies>(&basis.whole(&self.store, cx, draft).await?)?;
         let Some(kind) = self.kinds.iter().find(|kind| kind.kind() == draft.kind()) else {
             let said = format!("this server has no cases of {}", draft.kind().as_str_name());
             return Err(Error::invalid("policy.kind", "TERMS_OF_OTHER_KIND", said));
@@ -72,8 +76,8 @@ impl CaseRegister {
     /// The cases that are asked for, and with them the others of their rounds, which take places beside them.
     async fn simulated(
         &self,
-        cx: &Cx,
-        kind: &dyn AnyCase,
+        cx: &RequestContext,
+        kind: &dyn DynCase,
         r: &SimulatePolicyRequest,
     ) -> Result<(BTreeSet<String>, Vec<String>)> {
         let rounds: Vec<String> = Some(r.round.clone())
@@ -83,8 +87,8 @@ impl CaseRegister {
         let mut asked: BTreeSet<String> = r.cases.iter().cloned().collect();
         let mut theirs: BTreeSet<String> = BTreeSet::new();
         for piece in r.cases.chunks(PIECE) {
-            let mut work = self.store.rehearsal();
-            let seen = self.store.rehearse(&mut work, |work| {
+            let mut work = self.store.unit_of_work();
+            let seen = self.store.try_edit(&mut work, |work| {
                 let all: Vec<_> = piece.iter().map(|name| kind.look(work, name)).collect();
                 all.into_iter().collect::<Result<Vec<_>>>()
             });
@@ -105,8 +109,8 @@ impl CaseRegister {
     /// What would differ for some cases now, and those of them that are decided, tried again.
     async fn piece(
         &self,
-        cx: &Cx,
-        kind: &dyn AnyCase,
+        cx: &RequestContext,
+        kind: &dyn DynCase,
         names: &[String],
         wanted: &Wanted<'_>,
         in_force: &mut InForce,
@@ -114,8 +118,8 @@ impl CaseRegister {
         let marks = self.marks(cx, kind, names).await?;
         let sequences: BTreeSet<i64> = marks.iter().flatten().flat_map(Marks::sequences).collect();
         let held = self.store.snapshots(cx, &sequences).await?;
-        let mut register = self.store.rehearsal();
-        let scopes = self.store.rehearse(&mut register, |work| {
+        let mut register = self.store.unit_of_work();
+        let scopes = self.store.try_edit(&mut register, |work| {
             let all: Vec<_> = names.iter().map(|name| kind.undetermined(work, name)).collect();
             all.into_iter().collect::<Result<Vec<_>>>()
         });
@@ -128,14 +132,14 @@ impl CaseRegister {
                 in_force.insert(scope.clone(), Arc::new(found));
             }
         }
-        let moments: Vec<At> = scopes
+        let moments: Vec<EvalContext> = scopes
             .iter()
-            .map(|scope| At {
+            .map(|scope| EvalContext {
                 in_force: scope.as_ref().and_then(|scope| in_force.get(scope)).cloned(),
                 ..at.clone()
             })
             .collect();
-        let found = self.store.rehearse(&mut register, |work| {
+        let found = self.store.try_edit(&mut register, |work| {
             let cases = names.iter().zip(&moments).zip(&marks);
             let all: Vec<_> = cases
                 .map(|((name, at), marks)| {
@@ -157,7 +161,7 @@ impl CaseRegister {
     }
 
     /// By which entries of the ledger the cases can be replayed.
-    async fn marks(&self, cx: &Cx, kind: &dyn AnyCase, names: &[String]) -> Result<Vec<Option<Marks>>> {
+    async fn marks(&self, cx: &RequestContext, kind: &dyn DynCase, names: &[String]) -> Result<Vec<Option<Marks>>> {
         let beside: Vec<Option<String>> = names.iter().map(|name| kind.beside(name)).collect();
         let wanted = names.iter().chain(beside.iter().flatten()).cloned().collect();
         let entries = self.store.entries(cx, &wanted).await?;

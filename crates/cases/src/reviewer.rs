@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use mingce_client::{Awards, Labs, Talent as TalentPeer};
-use mingce_lifecycle::any::{Seen, of_name};
-use mingce_lifecycle::{At, Parties, panel};
-use mingce_orm::{Answer, Class, Cx, Error, Result, Stamp, Work};
+use mingce_lifecycle::any::{CaseSummary, of_name};
+use mingce_lifecycle::{EvalContext, Parties, panel};
+use mingce_orm::{AuditInfo, Class, Error, RequestContext, Result, UnitOfWork, WriteResult};
 use mingce_proto::awards::{Award, ListAwardsRequest};
 use mingce_proto::collections;
 use mingce_proto::labs::ResolveOrganizationsRequest;
@@ -34,7 +34,13 @@ pub(crate) struct Cleared {
 
 impl Cleared {
     /// Assigns the reviewer, in an edit.
-    pub fn assign(&self, work: &mut Work, at: &At, stamp: &Stamp, r: &AssignReviewerRequest) -> Result<Answer> {
+    pub fn assign(
+        &self,
+        work: &mut UnitOfWork,
+        at: &EvalContext,
+        stamp: &AuditInfo,
+        r: &AssignReviewerRequest,
+    ) -> Result<WriteResult> {
         let place = panel::Place {
             panel: &r.panel,
             case_name: &r.case_name,
@@ -54,7 +60,7 @@ impl Cleared {
 }
 
 /// A case that is to be reviewed.
-type Reviewed = (Parties, Seen, ReviewTerms, HandlingTerms);
+type Reviewed = (Parties, CaseSummary, ReviewTerms, HandlingTerms);
 
 /// What is known of a reviewer. Records that were merged stand here under their survivors.
 #[derive(Debug)]
@@ -92,7 +98,11 @@ impl CaseRegister {
     /// # Errors
     /// UNAVAILABLE; FAILED_PRECONDITION, reason `PEER_NOT_CONFIGURED`. What is wrong with one assignment is in its place: NOT_FOUND,
     /// INVALID_ARGUMENT.
-    pub(crate) async fn cleared(&self, cx: &Cx, requests: &[&AssignReviewerRequest]) -> Result<Vec<Result<Cleared>>> {
+    pub(crate) async fn cleared(
+        &self,
+        cx: &RequestContext,
+        requests: &[&AssignReviewerRequest],
+    ) -> Result<Vec<Result<Cleared>>> {
         let at = self.at(cx)?;
         let cases = self.reviewed(&at, requests).await?;
         let found = || cases.values().filter_map(|case| case.as_ref().ok());
@@ -126,12 +136,12 @@ impl CaseRegister {
     /// The cases of assignments, by their names.
     async fn reviewed(
         &self,
-        at: &At,
+        at: &EvalContext,
         requests: &[&AssignReviewerRequest],
     ) -> Result<BTreeMap<String, Result<Reviewed>>> {
         let names: BTreeSet<&str> = requests.iter().map(|r| r.case_name.as_str()).collect();
-        let mut work = self.store.rehearsal();
-        let read = self.store.rehearse(&mut work, |work| {
+        let mut work = self.store.unit_of_work();
+        let read = self.store.try_edit(&mut work, |work| {
             let mut read = |name: &str| -> Result<Reviewed> {
                 let kind = of_name(&self.kinds, name, "case_name")?;
                 let parties = kind.parties(work, name);
@@ -144,7 +154,7 @@ impl CaseRegister {
     }
 
     /// What the services know of reviewers and of the parties of cases.
-    async fn known(&self, cx: &Cx, reviewers: &BTreeSet<&str>, parties: &[&Parties]) -> Result<Known> {
+    async fn known(&self, cx: &RequestContext, reviewers: &BTreeSet<&str>, parties: &[&Parties]) -> Result<Known> {
         let talent = told(self.peers.talent.as_ref(), "talent", "--talent-url")?;
         let known_awards = told(self.peers.awards.as_ref(), "awards", "--awards-url")?;
         let persons = parties.iter().flat_map(|of| &of.persons).map(String::as_str);
@@ -218,7 +228,11 @@ fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     names.into_iter().collect()
 }
 
-async fn same_persons<'a>(talent: &TalentPeer, cx: &Cx, names: impl Iterator<Item = &'a str>) -> Result<Survivors> {
+async fn same_persons<'a>(
+    talent: &TalentPeer,
+    cx: &RequestContext,
+    names: impl Iterator<Item = &'a str>,
+) -> Result<Survivors> {
     let mut found = Survivors::new();
     for piece in distinct(names).chunks(PIECE) {
         let reference = |name: &&str| TalentReference {
@@ -237,7 +251,11 @@ async fn same_persons<'a>(talent: &TalentPeer, cx: &Cx, names: impl Iterator<Ite
     Ok(found)
 }
 
-async fn same_organizations<'a>(labs: &Labs, cx: &Cx, names: impl Iterator<Item = &'a str>) -> Result<Survivors> {
+async fn same_organizations<'a>(
+    labs: &Labs,
+    cx: &RequestContext,
+    names: impl Iterator<Item = &'a str>,
+) -> Result<Survivors> {
     let mut found = Survivors::new();
     for piece in distinct(names).chunks(PIECE) {
         let reference = |name: &&str| OrganizationReference {
@@ -272,7 +290,7 @@ const IN_FILTER: usize = 50;
 const WHOLE: usize = 50;
 
 /// The persons with these names. One that is not there is left out.
-async fn profiles(talent: &TalentPeer, cx: &Cx, names: &BTreeSet<&str>) -> Result<Vec<Talent>> {
+async fn profiles(talent: &TalentPeer, cx: &RequestContext, names: &BTreeSet<&str>) -> Result<Vec<Talent>> {
     let names: Vec<&str> = names.iter().copied().collect();
     let mut found = Vec::with_capacity(names.len());
     for piece in names.chunks(WHOLE) {
@@ -294,7 +312,7 @@ async fn profiles(talent: &TalentPeer, cx: &Cx, names: &BTreeSet<&str>) -> Resul
     Ok(found)
 }
 
-async fn get(talent: &TalentPeer, cx: &Cx, names: &[&str]) -> Result<Vec<Talent>, Status> {
+async fn get(talent: &TalentPeer, cx: &RequestContext, names: &[&str]) -> Result<Vec<Talent>, Status> {
     let request = BatchGetTalentsRequest {
         names: names.iter().map(|&name| name.to_owned()).collect(),
         view: View::Full as i32,
@@ -303,7 +321,11 @@ async fn get(talent: &TalentPeer, cx: &Cx, names: &[&str]) -> Result<Vec<Talent>
 }
 
 /// The names of persons, and those of the records that were merged into them: each with the person that it stands for.
-async fn identities(talent: &TalentPeer, cx: &Cx, names: &BTreeSet<&str>) -> Result<BTreeMap<String, String>> {
+async fn identities(
+    talent: &TalentPeer,
+    cx: &RequestContext,
+    names: &BTreeSet<&str>,
+) -> Result<BTreeMap<String, String>> {
     let mut all: BTreeMap<String, String> = names
         .iter()
         .map(|name| ((*name).to_owned(), (*name).to_owned()))
@@ -345,7 +367,7 @@ async fn identities(talent: &TalentPeer, cx: &Cx, names: &BTreeSet<&str>) -> Res
 /// The awards that name persons by one of their names, by person.
 async fn awards_of(
     awards: &Awards,
-    cx: &Cx,
+    cx: &RequestContext,
     identities: &BTreeMap<String, String>,
 ) -> Result<HashMap<String, Vec<Award>>> {
     let mut all: HashMap<String, Vec<Award>> = HashMap::new();

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use mingce_lifecycle::batch::{self, Given, Parts, Try};
 use mingce_lifecycle::panel::Reviews;
-use mingce_lifecycle::{At, panel};
-use mingce_orm::model::rules::check;
-use mingce_orm::{Call, Cx, Edit, Error, Result};
+use mingce_lifecycle::{EvalContext, panel};
+use mingce_orm::model::validate::check;
+use mingce_orm::{Call, Edit, Error, RequestContext, Result};
 use mingce_proto::Validate;
 use mingce_proto::codec::Reply;
 use mingce_proto::registry::{
@@ -26,7 +26,12 @@ impl CaseRegister {
     ///
     /// # Errors
     /// As the contract says.
-    pub(crate) async fn assign(&self, cx: &Cx, call: Call, r: AssignReviewerRequest) -> Result<Reply<Review>> {
+    pub(crate) async fn assign(
+        &self,
+        cx: &RequestContext,
+        call: Call,
+        r: AssignReviewerRequest,
+    ) -> Result<Reply<Review>> {
         // What was done is answered without the peers, which may be away meanwhile.
         if !call.is_dry()
             && let Some(done) = self.store.answered::<Reviews>(cx, &call).await?
@@ -44,7 +49,12 @@ impl CaseRegister {
     ///
     /// # Errors
     /// As the contract says.
-    pub(crate) async fn submit(&self, cx: &Cx, call: Call, r: SubmitReviewRequest) -> Result<Reply<Review>> {
+    pub(crate) async fn submit(
+        &self,
+        cx: &RequestContext,
+        call: Call,
+        r: SubmitReviewRequest,
+    ) -> Result<Reply<Review>> {
         let (at, stamp, sheet) = (self.at(cx)?, call.stamp("submit", ""), r.sheet.unwrap_or_default());
         let edit: Edit = Box::new(move |work| panel::submit(work, &at, &stamp, &r.name, &sheet));
         self.store.change::<Reviews>(cx, call, edit).await
@@ -56,7 +66,7 @@ impl CaseRegister {
     /// As the contract says.
     pub(crate) async fn assign_many(
         &self,
-        cx: &Cx,
+        cx: &RequestContext,
         r: BatchAssignReviewersRequest,
     ) -> Result<BatchAssignReviewersResponse> {
         expect_some(r.requests.len())?;
@@ -109,7 +119,7 @@ impl CaseRegister {
     /// As the contract says.
     pub(crate) async fn submit_many(
         &self,
-        cx: &Cx,
+        cx: &RequestContext,
         r: BatchSubmitReviewsRequest,
     ) -> Result<BatchSubmitReviewsResponse> {
         expect_some(r.requests.len())?;
@@ -131,8 +141,8 @@ impl CaseRegister {
 
     /// Outcomes with the cases and reviewers of their reviews. What was done is done: where they cannot be read there are none.
     async fn entitled(&self, outcomes: Vec<MoveOutcome>) -> Vec<ReviewOutcome> {
-        let mut work = self.store.rehearsal();
-        let reviews = self.store.rehearse(&mut work, |work| {
+        let mut work = self.store.unit_of_work();
+        let reviews = self.store.try_edit(&mut work, |work| {
             let read = outcomes
                 .iter()
                 .map(|outcome| (&outcome.name, work.require::<Reviews>(&outcome.name)));
@@ -182,7 +192,7 @@ fn given<R: Validate>(requests: Vec<R>, name: fn(&R) -> &str) -> impl Iterator<I
     })
 }
 
-fn to_assign(request: AssignReviewerRequest, at: At, cleared: Result<Cleared>) -> Try {
+fn to_assign(request: AssignReviewerRequest, at: EvalContext, cleared: Result<Cleared>) -> Try {
     let call = Call::of(&request);
     let stamp = call.stamp("assign", &request.override_reason);
     let request = Arc::new(request);
@@ -203,7 +213,7 @@ fn to_assign(request: AssignReviewerRequest, at: At, cleared: Result<Cleared>) -
     }
 }
 
-fn to_submit(request: SubmitReviewRequest, at: At) -> Try {
+fn to_submit(request: SubmitReviewRequest, at: EvalContext) -> Try {
     let call = Call::of(&request);
     let stamp = call.stamp("submit", "");
     let (name, held, sheet) = (

@@ -4,9 +4,9 @@ use mingce_lifecycle::in_force::in_force;
 use mingce_lifecycle::policy::{self, Policies};
 use mingce_lifecycle::ranking::Ranking;
 use mingce_lifecycle::round::{self, Rounds};
-use mingce_lifecycle::{Scope, called};
-use mingce_orm::write::store::{expect_active, expect_etag, settled, writable};
-use mingce_orm::{Call, Collection, Cx, Edit, Error, Mask};
+use mingce_lifecycle::{Scope, invocation_of};
+use mingce_orm::write::store::{expect_active, expect_etag, normalized, writable};
+use mingce_orm::{Call, Collection, Edit, Error, Mask, RequestContext};
 use mingce_proto::codec::Reply;
 use mingce_proto::registry::{
     CloseRoundRequest, CloseRoundResponse, GetRoundReportResponse, ListRankingRequest, ListRankingResponse, Round,
@@ -18,10 +18,15 @@ use crate::CaseRegister;
 use crate::service::named;
 
 impl CaseRegister {
-    pub(crate) async fn begin_round(&self, cx: &Cx, call: Call, given: Round) -> Result<Reply<Round>, Error> {
+    pub(crate) async fn begin_round(
+        &self,
+        cx: &RequestContext,
+        call: Call,
+        given: Round,
+    ) -> Result<Reply<Round>, Error> {
         let given = writable::<Rounds>(given)?;
         // What is wrong with the round itself comes before what its policy says.
-        settled::<Rounds>(&given)?;
+        normalized::<Rounds>(&given)?;
         let policy = if given.policy.is_empty() {
             let scope = Scope {
                 level: given.level,
@@ -31,7 +36,7 @@ impl CaseRegister {
             if call.is_dry() {
                 found
             } else {
-                policy::kept(&self.store, cx, found).await?
+                policy::ensure_stored(&self.store, cx, found).await?
             }
         } else {
             self.read::<Policies>(cx, &given.policy).await?
@@ -43,7 +48,7 @@ impl CaseRegister {
 
     pub(crate) async fn change_round(
         &self,
-        cx: &Cx,
+        cx: &RequestContext,
         call: Call,
         given: Round,
         paths: &[String],
@@ -57,15 +62,19 @@ impl CaseRegister {
             expect_active::<Rounds>(&stored)?;
             let mut merged = mask.apply::<Rounds>(&stored, &given)?;
             round::keep_used(&stored, &mut merged);
-            let merged = settled::<Rounds>(&merged)?;
-            Rounds::may_write(Some(&stored), &merged)?;
+            let merged = normalized::<Rounds>(&merged)?;
+            Rounds::check_write(Some(&stored), &merged)?;
             work.update::<Rounds>(&at, &stamp, &merged)
         });
         self.store.change::<Rounds>(cx, call, edit).await
     }
 
-    pub(crate) async fn end_round(&self, cx: &Cx, r: CloseRoundRequest) -> Result<CloseRoundResponse, Error> {
-        let (call, step) = called(&r);
+    pub(crate) async fn end_round(
+        &self,
+        cx: &RequestContext,
+        r: CloseRoundRequest,
+    ) -> Result<CloseRoundResponse, Error> {
+        let (call, step) = invocation_of(&r);
         let (at, step) = (cx.clone(), named(step, "close"));
         let edit: Edit = Box::new(move |work| round::close(work, &at, &step));
         let round = match self.store.change::<Rounds>(cx, call, edit).await? {
@@ -80,7 +89,7 @@ impl CaseRegister {
         })
     }
 
-    pub(crate) async fn report(&self, cx: &Cx, name: &str) -> Result<GetRoundReportResponse, Error> {
+    pub(crate) async fn report(&self, cx: &RequestContext, name: &str) -> Result<GetRoundReportResponse, Error> {
         let round = self.read::<Rounds>(cx, name).await?;
         let (undecided, undecided_count) = self.undecided(cx, &round).await?;
         Ok(GetRoundReportResponse {
@@ -91,7 +100,11 @@ impl CaseRegister {
     }
 
     /// A page of the cases of a round in the order of their scores.
-    pub(crate) async fn ranking(&self, cx: &Cx, r: &ListRankingRequest) -> Result<ListRankingResponse, Error> {
+    pub(crate) async fn ranking(
+        &self,
+        cx: &RequestContext,
+        r: &ListRankingRequest,
+    ) -> Result<ListRankingResponse, Error> {
         let round = self.read::<Rounds>(cx, &r.round).await?;
         let Some(kind) = self.kinds.iter().find(|kind| kind.kind() == round.kind()) else {
             return Ok(ListRankingResponse::default());
@@ -105,7 +118,7 @@ impl CaseRegister {
         Ok(ListRankingResponse { cases, next_page_token })
     }
 
-    async fn undecided(&self, cx: &Cx, round: &Round) -> Result<(Vec<UndecidedCase>, i64), Error> {
+    async fn undecided(&self, cx: &RequestContext, round: &Round) -> Result<(Vec<UndecidedCase>, i64), Error> {
         match self.kinds.iter().find(|kind| kind.kind() == round.kind()) {
             Some(kind) => kind.undecided(&self.store, cx, &round.name).await,
             None => Ok((Vec::new(), 0)),

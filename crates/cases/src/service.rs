@@ -1,14 +1,14 @@
 //! The rpcs of the shared service. Each opens its request and calls one verb of the kit.
 
 use mingce_lifecycle::based::Basis;
-use mingce_lifecycle::called;
-use mingce_lifecycle::cross::Step;
+use mingce_lifecycle::invocation_of;
 use mingce_lifecycle::notice::{Notices, public};
 use mingce_lifecycle::objection::Objections;
 use mingce_lifecycle::panel::{self, Panels, Reviews};
 use mingce_lifecycle::policy::{self, Policies};
 use mingce_lifecycle::round::{self, Rounds};
-use mingce_orm::{Call, Collection, Cx, Edit, Error, Page, Since, Stamp, wanted};
+use mingce_lifecycle::transition::Step;
+use mingce_orm::{AuditInfo, Call, Collection, Edit, Error, Page, RequestContext, Since, wanted};
 use mingce_proto::codec::Reply;
 use mingce_proto::registry::case_service_server::CaseService;
 use mingce_proto::registry::*;
@@ -44,7 +44,7 @@ impl CaseService for CaseRegister {
 
     async fn annul_policy(&self, request: Request<AnnulPolicyRequest>) -> Answered<Policy> {
         let (cx, r) = open(request)?;
-        let (call, step) = called(&r);
+        let (call, step) = invocation_of(&r);
         let (at, kinds, step) = (cx.clone(), self.kinds.clone(), named(step, "annul"));
         let edit: Edit = Box::new(move |work| policy::annul(work, &at, &step, &kinds));
         reply(self.change::<Policies>(&cx, call, Ok(edit)).await)
@@ -98,7 +98,7 @@ impl CaseService for CaseRegister {
 
     async fn annul_round(&self, request: Request<AnnulRoundRequest>) -> Answered<Round> {
         let (cx, r) = open(request)?;
-        let (call, step) = called(&r);
+        let (call, step) = invocation_of(&r);
         let (at, kinds, step) = (cx.clone(), self.kinds.clone(), named(step, "annul"));
         let edit: Edit = Box::new(move |work| round::annul(work, &at, &step, &kinds));
         reply(self.change::<Rounds>(&cx, call, Ok(edit)).await)
@@ -155,13 +155,13 @@ impl CaseService for CaseRegister {
 
     async fn accept_objection(&self, request: Request<AcceptObjectionRequest>) -> Answered<Objection> {
         let (cx, r) = open(request)?;
-        let (call, step) = called(&r);
+        let (call, step) = invocation_of(&r);
         reply(self.objected(&cx, call, "accept", step, (String::new(), 0)).await)
     }
 
     async fn refuse_objection(&self, request: Request<RefuseObjectionRequest>) -> Answered<Objection> {
         let (cx, r) = open(request)?;
-        let (call, step) = called(&r);
+        let (call, step) = invocation_of(&r);
         reply(
             self.objected(&cx, call, "refuse", step, (String::new(), r.refusal))
                 .await,
@@ -170,25 +170,25 @@ impl CaseService for CaseRegister {
 
     async fn uphold_objection(&self, request: Request<UpholdObjectionRequest>) -> Answered<Objection> {
         let (cx, r) = open(request)?;
-        let (call, step) = called(&r);
+        let (call, step) = invocation_of(&r);
         reply(self.objected(&cx, call, "uphold", step, (r.finding, 0)).await)
     }
 
     async fn uphold_objection_in_part(&self, request: Request<UpholdObjectionInPartRequest>) -> Answered<Objection> {
         let (cx, r) = open(request)?;
-        let (call, step) = called(&r);
+        let (call, step) = invocation_of(&r);
         reply(self.objected(&cx, call, "uphold_in_part", step, (r.finding, 0)).await)
     }
 
     async fn dismiss_objection(&self, request: Request<DismissObjectionRequest>) -> Answered<Objection> {
         let (cx, r) = open(request)?;
-        let (call, step) = called(&r);
+        let (call, step) = invocation_of(&r);
         reply(self.objected(&cx, call, "dismiss", step, (r.finding, 0)).await)
     }
 
     async fn withdraw_objection(&self, request: Request<WithdrawObjectionRequest>) -> Answered<Objection> {
         let (cx, r) = open(request)?;
-        let (call, step) = called(&r);
+        let (call, step) = invocation_of(&r);
         reply(self.objected(&cx, call, "withdraw", step, (String::new(), 0)).await)
     }
 
@@ -232,7 +232,7 @@ impl CaseService for CaseRegister {
 
     async fn release_reviewer(&self, request: Request<ReleaseReviewerRequest>) -> Answered<Review> {
         let (cx, r) = open(request)?;
-        let (call, step) = called(&r);
+        let (call, step) = invocation_of(&r);
         let step = named(step, "release");
         let edit = self
             .at(&cx)
@@ -266,7 +266,7 @@ impl CaseService for CaseRegister {
 
     async fn close_panel(&self, request: Request<ClosePanelRequest>) -> Answered<Panel> {
         let (cx, r) = open(request)?;
-        let (call, step) = called(&r);
+        let (call, step) = invocation_of(&r);
         let (kinds, step, without_missing) = (self.kinds.clone(), named(step, "close"), r.without_missing);
         let edit = self
             .at(&cx)
@@ -325,7 +325,7 @@ impl CaseService for CaseRegister {
 
 pub(crate) fn named(step: Step, verb: &'static str) -> Step {
     Step {
-        stamp: Stamp { verb, ..step.stamp },
+        stamp: AuditInfo { verb, ..step.stamp },
         ..step
     }
 }
@@ -333,7 +333,7 @@ pub(crate) fn named(step: Step, verb: &'static str) -> Step {
 impl CaseRegister {
     async fn change<C: Collection>(
         &self,
-        cx: &Cx,
+        cx: &RequestContext,
         call: Call,
         edit: Result<Edit, Error>,
     ) -> Result<Reply<C::Item>, Error> {
@@ -341,7 +341,7 @@ impl CaseRegister {
     }
 
     /// A panel with the reviews that it waits for. VIEW_BASIC: without.
-    async fn panel(&self, cx: &Cx, name: &str, view: i32) -> Result<Reply<Panel>, Error> {
+    async fn panel(&self, cx: &RequestContext, name: &str, view: i32) -> Result<Reply<Panel>, Error> {
         if view == View::Basic as i32 {
             return self.store.get::<Panels>(cx, name, view).await;
         }
@@ -353,7 +353,7 @@ impl CaseRegister {
         Ok(Reply::Message(panel))
     }
 
-    pub(crate) async fn read<C: Collection>(&self, cx: &Cx, name: &str) -> Result<C::Item, Error> {
+    pub(crate) async fn read<C: Collection>(&self, cx: &RequestContext, name: &str) -> Result<C::Item, Error> {
         match self.store.get::<C>(cx, name, View::Full as i32).await? {
             Reply::Message(item) => Ok(item),
             Reply::Encoded(body) => C::Item::decode(body).map_err(Error::internal),

@@ -9,8 +9,8 @@ use mingce_lifecycle::due::{Batch, Falls, From, Row, Source, UNDATED, Wanted, pl
 use mingce_lifecycle::objection::{self, Objections};
 use mingce_lifecycle::panel::{self, Panels, Reviews};
 use mingce_lifecycle::round::Rounds;
-use mingce_lifecycle::{AnyCase, Living};
-use mingce_orm::{Collection, Cx, List, Result, Store};
+use mingce_lifecycle::{DynCase, Stateful};
+use mingce_orm::{Collection, List, RequestContext, Result, Store};
 use mingce_proto::registry::{DueActor, DueKind, DueWork, Objection, Panel, Review, Round, View};
 
 /// The service whose methods do it.
@@ -54,7 +54,7 @@ impl Shared {
                 vec![dated("")]
             }
             Self::Objections => {
-                let life = Objections::life();
+                let life = Objections::state_machine();
                 let asks = objection::ASKS.iter().filter(|ask| wanted.takes(ask.due, ask.actor));
                 let states = asks.filter_map(|ask| life.state(ask.state));
                 let states: Vec<_> = states
@@ -86,7 +86,7 @@ impl Shared {
     pub async fn fetch(
         self,
         desk: Desk<'_>,
-        kinds: &[Arc<dyn AnyCase>],
+        kinds: &[Arc<dyn DynCase>],
         case_name: &str,
         source: &Source,
         from: &From,
@@ -204,8 +204,8 @@ fn of_round(round: &Round) -> DueWork {
 
 fn of_objection(objection: &Objection, falls: &Falls) -> Option<DueWork> {
     let ask = objection::ASKS.iter().find(|ask| ask.state == objection.state)?;
-    let life = Objections::life();
-    let edges = ask.verbs.iter().filter_map(|verb| life.edge(verb));
+    let life = Objections::state_machine();
+    let edges = ask.verbs.iter().filter_map(|verb| life.transition(verb));
     let (verbs, names): (Vec<_>, Vec<_>) = edges.map(|edge| (edge.verb.to_owned(), edge.method)).unzip();
     Some(DueWork {
         name: objection.name.clone(),
@@ -264,7 +264,7 @@ fn of_panel(panel: &Panel, falls: &Falls) -> DueWork {
 ///
 /// # Errors
 /// Where the database cannot be read.
-pub(crate) async fn awaited(store: &Store, cx: &Cx, panels: &[Panel]) -> Result<Vec<Review>> {
+pub(crate) async fn awaited(store: &Store, cx: &RequestContext, panels: &[Panel]) -> Result<Vec<Review>> {
     let named: Vec<String> = panels
         .iter()
         .map(|panel| format!("panel = {}", quoted(&panel.name)))
@@ -295,7 +295,7 @@ pub(crate) async fn awaited(store: &Store, cx: &Cx, panels: &[Panel]) -> Result<
 ///
 /// # Errors
 /// Where the database cannot be read.
-pub(crate) async fn open_panels(store: &Store, cx: &Cx) -> Result<Vec<Panel>> {
+pub(crate) async fn open_panels(store: &Store, cx: &RequestContext) -> Result<Vec<Panel>> {
     let (source, mut from) = (
         Source::undated(Panels::COLLECTION, "due_since:*".to_owned()),
         From::Start,
@@ -315,7 +315,7 @@ pub(crate) async fn open_panels(store: &Store, cx: &Cx) -> Result<Vec<Panel>> {
 }
 
 /// Says of which round the case of each row is, where this process serves its kind.
-async fn into_rounds(desk: Desk<'_>, kinds: &[Arc<dyn AnyCase>], batch: &mut Batch) -> Result<()> {
+async fn into_rounds(desk: Desk<'_>, kinds: &[Arc<dyn DynCase>], batch: &mut Batch) -> Result<()> {
     let works = || batch.rows.iter().filter_map(|row| row.work.as_ref());
     let cases: HashSet<&str> = works()
         .map(|work| work.case_name.as_str())
@@ -324,8 +324,8 @@ async fn into_rounds(desk: Desk<'_>, kinds: &[Arc<dyn AnyCase>], batch: &mut Bat
     if cases.is_empty() {
         return Ok(());
     }
-    let mut work = desk.store.rehearsal();
-    let rounds = desk.store.rehearse(&mut work, |work| {
+    let mut work = desk.store.unit_of_work();
+    let rounds = desk.store.try_edit(&mut work, |work| {
         // Goes on after an error, so that all cases are asked for at once.
         let each: Vec<Result<(String, String)>> = cases
             .iter()

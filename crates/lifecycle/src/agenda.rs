@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 
-use mingce_orm::{Cx, Result, Store, Work};
+use mingce_orm::{RequestContext, Result, Store, UnitOfWork};
 use mingce_proto::Headed;
 use mingce_proto::registry::{DueActor, DueKind, DueWork, Policy, RecordStatus};
 
 use crate::any::ByItself;
-use crate::case::{At, Case, facts};
+use crate::case::{Case, EvalContext, facts};
 use crate::day;
 use crate::due::{Ask, Batch, Falls, From, Row, Shift, Source, UNDATED, Wanted, ask, falls, place, quoted, read};
 use crate::in_force::InForce;
@@ -19,9 +19,9 @@ pub struct Desk<'a> {
     /// The store.
     pub store: &'a Store,
     /// The context of the call.
-    pub cx: &'a Cx,
+    pub cx: &'a RequestContext,
     /// When.
-    pub at: &'a At,
+    pub at: &'a EvalContext,
     /// Which work is wanted.
     pub wanted: &'a Wanted,
     /// Cases that lie before an open panel: there the panel or its reviews are listed.
@@ -97,7 +97,7 @@ fn any_of<C: Case>(asked: &[&Ask]) -> String {
 }
 
 fn code<C: Case>(state: i32) -> String {
-    C::life()
+    C::state_machine()
         .state(state)
         .map_or(String::new(), |state| state.code.to_uppercase())
 }
@@ -114,8 +114,8 @@ pub async fn fetch<C: ByItself>(
     in_force: &InForce,
 ) -> Result<Batch> {
     let (items, more) = read::<C>(desk.store, desk.cx, source, from, size).await?;
-    let mut work = desk.store.rehearsal();
-    let rows = desk.store.rehearse(&mut work, |work| {
+    let mut work = desk.store.unit_of_work();
+    let rows = desk.store.try_edit(&mut work, |work| {
         // Goes on after an error, so that all that is needed is asked for at once.
         let rows: Vec<Result<Row>> = items
             .iter()
@@ -134,8 +134,8 @@ pub async fn fetch<C: ByItself>(
 /// # Errors
 /// NOT_FOUND.
 pub async fn of_case<C: ByItself>(desk: Desk<'_>, name: &str, in_force: &InForce) -> Result<Option<Row>> {
-    let mut work = desk.store.rehearsal();
-    let row = desk.store.rehearse(&mut work, |work| {
+    let mut work = desk.store.unit_of_work();
+    let row = desk.store.try_edit(&mut work, |work| {
         let item = work.require::<C>(name)?;
         let policy = policy_of::<C>(work, &item, in_force)?;
         let found = next::<C>(&item, policy.as_ref(), desk.at)?;
@@ -160,7 +160,7 @@ pub async fn of_case<C: ByItself>(desk: Desk<'_>, name: &str, in_force: &InForce
     Ok(Some(row.await?).filter(|row| row.work.is_some()))
 }
 
-fn policy_of<C: Case>(work: &mut Work, item: &C::Item, in_force: &InForce) -> Result<Option<Policy>> {
+fn policy_of<C: Case>(work: &mut UnitOfWork, item: &C::Item, in_force: &InForce) -> Result<Option<Policy>> {
     match C::policy(item) {
         "" => Ok(in_force.of(C::scope(item)).cloned()),
         name => work.require_unchanged::<Policies>(name).map(Some),
@@ -171,7 +171,7 @@ fn policy_of<C: Case>(work: &mut Work, item: &C::Item, in_force: &InForce) -> Re
 ///
 /// # Errors
 /// Where a day cannot be computed.
-pub fn next<C: Case>(item: &C::Item, policy: Option<&Policy>, at: &At) -> Result<Falls> {
+pub fn next<C: Case>(item: &C::Item, policy: Option<&Policy>, at: &EvalContext) -> Result<Falls> {
     let found = falls::<C>(item);
     if !C::policy(item).is_empty() || C::COUNTED.is_empty() {
         return Ok(found);
@@ -190,7 +190,7 @@ pub fn next<C: Case>(item: &C::Item, policy: Option<&Policy>, at: &At) -> Result
 }
 
 fn row<C: ByItself>(
-    work: &mut Work,
+    work: &mut UnitOfWork,
     desk: Desk<'_>,
     source: &Source,
     item: &C::Item,
@@ -222,7 +222,7 @@ fn row<C: ByItself>(
 
 /// What is said of a case of which something is due; `None` where it is not wanted.
 fn said<C: ByItself>(
-    work: &mut Work,
+    work: &mut UnitOfWork,
     desk: Desk<'_>,
     item: &C::Item,
     policy: Option<&Policy>,
@@ -248,8 +248,8 @@ fn said<C: ByItself>(
         verbs.push("create_panel".to_owned());
         methods.push("mingce.registry.v1.CaseService/CreatePanel".to_owned());
     } else {
-        let life = C::life();
-        let edges = ask.verbs.iter().filter_map(|verb| life.edge(verb));
+        let life = C::state_machine();
+        let edges = ask.verbs.iter().filter_map(|verb| life.transition(verb));
         for edge in edges {
             verbs.push(edge.verb.to_owned());
             methods.push(format!("{}/{}", life.service, edge.method));

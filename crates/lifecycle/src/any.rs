@@ -5,8 +5,8 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use futures_util::future::BoxFuture;
-use mingce_orm::write::store::{Entered, settled};
-use mingce_orm::{Answer, Cx, Error, List, Result, Stamp, Store, Work};
+use mingce_orm::write::store::{Entered, normalized};
+use mingce_orm::{AuditInfo, Error, List, RequestContext, Result, Store, UnitOfWork, WriteResult};
 use mingce_proto::Headed;
 use mingce_proto::registry::{
     CaseFacts, CaseKind, CaseVerb, DecisionDifference, DocumentOfCase, DueKind, HandlingTerms, Policy, RankedCase,
@@ -15,18 +15,18 @@ use mingce_proto::registry::{
 use prost::bytes::Bytes;
 
 use crate::agenda::{self, Desk};
-use crate::case::{At, Case, Parties, arrive, facts, policy_of};
-use crate::cross::verbs;
+use crate::case::{Case, EvalContext, Parties, facts, on_enter, policy_of};
 use crate::document;
 use crate::due::{self, Batch, From, Row, Source};
 use crate::in_force::InForce;
-use crate::life::{Arrival, Phase};
 use crate::ranking::{self, Ranking};
 use crate::replay::{self, Marks, Tried, Wanted};
+use crate::state_machine::{Phase, StateEntry};
+use crate::transition::verbs;
 
 /// What others need to know of a case.
 #[derive(Debug, Clone)]
-pub struct Seen {
+pub struct CaseSummary {
     /// What it keeps of its way.
     pub facts: CaseFacts,
     /// Its title.
@@ -41,7 +41,7 @@ pub struct Seen {
 pub type DocumentPage = (Vec<DocumentOfCase>, String);
 
 /// A kind of case that this process serves.
-pub trait AnyCase: fmt::Debug + Send + Sync {
+pub trait DynCase: fmt::Debug + Send + Sync {
     /// Which.
     fn kind(&self) -> CaseKind;
     /// What its collection is called.
@@ -52,44 +52,50 @@ pub trait AnyCase: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// NOT_FOUND.
-    fn look(&self, work: &mut Work, name: &str) -> Result<Seen>;
+    fn look(&self, work: &mut UnitOfWork, name: &str) -> Result<CaseSummary>;
     /// Changes what a case keeps of its way, in the transaction of the work.
     ///
     /// # Errors
     /// NOT_FOUND.
-    fn note(
+    fn update_facts(
         &self,
-        work: &mut Work,
-        at: &At,
-        stamp: &Stamp,
+        work: &mut UnitOfWork,
+        at: &EvalContext,
+        stamp: &AuditInfo,
         name: &str,
         change: &dyn Fn(&mut CaseFacts),
-    ) -> Result<Answer>;
+    ) -> Result<WriteResult>;
     /// Whom a case is about.
     ///
     /// # Errors
     /// NOT_FOUND.
-    fn parties(&self, work: &mut Work, name: &str) -> Result<Parties>;
+    fn parties(&self, work: &mut UnitOfWork, name: &str) -> Result<Parties>;
     /// The terms of the review of a case.
     ///
     /// # Errors
     /// NOT_FOUND.
-    fn review_terms(&self, work: &mut Work, at: &At, name: &str) -> Result<ReviewTerms>;
+    fn review_terms(&self, work: &mut UnitOfWork, at: &EvalContext, name: &str) -> Result<ReviewTerms>;
     /// How long those who handle a case have.
     ///
     /// # Errors
     /// NOT_FOUND.
-    fn handling(&self, work: &mut Work, at: &At, name: &str) -> Result<HandlingTerms>;
+    fn handling(&self, work: &mut UnitOfWork, at: &EvalContext, name: &str) -> Result<HandlingTerms>;
     /// The level and the programme of a case that is under no policy yet: the one in force there decides it.
     ///
     /// # Errors
     /// NOT_FOUND.
-    fn undetermined(&self, work: &mut Work, name: &str) -> Result<Option<(i32, String)>>;
+    fn undetermined(&self, work: &mut UnitOfWork, name: &str) -> Result<Option<(i32, String)>>;
     /// Which decisions on a case would differ under a draft.
     ///
     /// # Errors
     /// NOT_FOUND.
-    fn simulate(&self, work: &mut Work, at: &At, name: &str, draft: &Policy) -> Result<Vec<DecisionDifference>>;
+    fn simulate(
+        &self,
+        work: &mut UnitOfWork,
+        at: &EvalContext,
+        name: &str,
+        draft: &Policy,
+    ) -> Result<Vec<DecisionDifference>>;
     /// The entries of the ledger by which the decision of a case can be replayed; `None` where there is none.
     fn marks(&self, of_case: &[&Entered], of_beside: &[&Entered]) -> Option<Marks>;
     /// The name of the record that the rules of a case look at beside it.
@@ -100,8 +106,8 @@ pub trait AnyCase: fmt::Debug + Send + Sync {
     /// NOT_FOUND.
     fn try_again(
         &self,
-        work: &mut Work,
-        at: &At,
+        work: &mut UnitOfWork,
+        at: &EvalContext,
         name: &str,
         past: (&Marks, &HashMap<i64, Bytes>),
         wanted: &Wanted<'_>,
@@ -110,7 +116,7 @@ pub trait AnyCase: fmt::Debug + Send + Sync {
     fn of_rounds<'a>(
         &'a self,
         store: &'a Store,
-        cx: &'a Cx,
+        cx: &'a RequestContext,
         rounds: &'a [String],
         most: usize,
     ) -> BoxFuture<'a, Result<Vec<String>>>;
@@ -118,26 +124,26 @@ pub trait AnyCase: fmt::Debug + Send + Sync {
     fn undecided<'a>(
         &'a self,
         store: &'a Store,
-        cx: &'a Cx,
+        cx: &'a RequestContext,
         round: &'a str,
     ) -> BoxFuture<'a, Result<(Vec<UndecidedCase>, i64)>>;
     /// A page of the cases of a round in the order of their scores, and the token for the next.
     fn ranking<'a>(
         &'a self,
         store: &'a Store,
-        at: &'a At,
+        at: &'a EvalContext,
         wanted: Ranking<'a>,
     ) -> BoxFuture<'a, Result<(Vec<RankedCase>, String)>>;
     /// Whether a case is in a round.
     ///
     /// # Errors
     /// While something is not loaded.
-    fn is_in(&self, work: &mut Work, round: &str) -> Result<bool>;
+    fn is_in(&self, work: &mut UnitOfWork, round: &str) -> Result<bool>;
     /// Whether a case is under a policy.
     ///
     /// # Errors
     /// While something is not loaded.
-    fn is_under(&self, work: &mut Work, policy: &str) -> Result<bool>;
+    fn is_under(&self, work: &mut UnitOfWork, policy: &str) -> Result<bool>;
     /// Whether the policy in force says what falls due of records.
     fn is_counted(&self) -> bool;
     /// Where its due work is found.
@@ -162,14 +168,14 @@ pub trait AnyCase: fmt::Debug + Send + Sync {
     fn documents<'a>(
         &'a self,
         store: &'a Store,
-        cx: &'a Cx,
+        cx: &'a RequestContext,
         wanted: document::Wanted<'a>,
     ) -> BoxFuture<'a, Result<DocumentPage>>;
     /// Does what falls due by itself for a case, once: one that is not due any more stays as it is.
     ///
     /// # Errors
     /// NOT_FOUND.
-    fn by_itself(&self, work: &mut Work, at: &At, name: &str) -> Result<Answer>;
+    fn by_itself(&self, work: &mut UnitOfWork, at: &EvalContext, name: &str) -> Result<WriteResult>;
     /// What falls due by itself.
     fn automatic(&self) -> &'static [DueKind];
 }
@@ -186,34 +192,34 @@ pub trait ByItself: Case {
     ///
     /// # Errors
     /// Where the verb cannot be done.
-    fn by_itself(_work: &mut Work, _at: &At, _item: &Self::Item) -> Result<Option<Answer>> {
+    fn by_itself(_work: &mut UnitOfWork, _at: &EvalContext, _item: &Self::Item) -> Result<Option<WriteResult>> {
         Ok(None)
     }
 }
 
 /// The cases of a collection.
-pub struct Of<C>(PhantomData<fn() -> C>);
+pub struct CaseAdapter<C>(PhantomData<fn() -> C>);
 
-impl<C> Of<C> {
+impl<C> CaseAdapter<C> {
     /// The cases of a collection.
     pub const fn new() -> Self {
         Self(PhantomData)
     }
 }
 
-impl<C> Default for Of<C> {
+impl<C> Default for CaseAdapter<C> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<C: Case> fmt::Debug for Of<C> {
+impl<C: Case> fmt::Debug for CaseAdapter<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(C::TABLE)
     }
 }
 
-impl<C: ByItself> AnyCase for Of<C> {
+impl<C: ByItself> DynCase for CaseAdapter<C> {
     fn kind(&self) -> CaseKind {
         C::KIND
     }
@@ -226,48 +232,48 @@ impl<C: ByItself> AnyCase for Of<C> {
         C::shape().kind.id(name).is_some()
     }
 
-    fn look(&self, work: &mut Work, name: &str) -> Result<Seen> {
+    fn look(&self, work: &mut UnitOfWork, name: &str) -> Result<CaseSummary> {
         let item = work.require::<C>(name)?;
         let state = C::state(&item);
-        Ok(Seen {
+        Ok(CaseSummary {
             facts: facts::<C>(&item),
             display_name: C::display(work, &item)?,
-            is_decided: matches!(C::life().phase(state), Phase::Live | Phase::Ended),
+            is_decided: matches!(C::state_machine().phase(state), Phase::Live | Phase::Ended),
             is_in_review: C::IN_REVIEW.contains(&state),
         })
     }
 
-    fn note(
+    fn update_facts(
         &self,
-        work: &mut Work,
-        at: &At,
-        stamp: &Stamp,
+        work: &mut UnitOfWork,
+        at: &EvalContext,
+        stamp: &AuditInfo,
         name: &str,
         change: &dyn Fn(&mut CaseFacts),
-    ) -> Result<Answer> {
+    ) -> Result<WriteResult> {
         let mut item = work.require::<C>(name)?;
         change(C::facts_mut(&mut item));
-        work.update::<C>(&at.cx, stamp, &settled::<C>(&item)?)
+        work.update::<C>(&at.cx, stamp, &normalized::<C>(&item)?)
     }
 
-    fn parties(&self, work: &mut Work, name: &str) -> Result<Parties> {
+    fn parties(&self, work: &mut UnitOfWork, name: &str) -> Result<Parties> {
         let item = work.require::<C>(name)?;
         C::parties(work, &item)
     }
 
-    fn review_terms(&self, work: &mut Work, at: &At, name: &str) -> Result<ReviewTerms> {
+    fn review_terms(&self, work: &mut UnitOfWork, at: &EvalContext, name: &str) -> Result<ReviewTerms> {
         let item = work.require::<C>(name)?;
         let policy = policy_of::<C>(work, at, &item)?;
         Ok(policy.as_ref().and_then(C::review_terms).cloned().unwrap_or_default())
     }
 
-    fn handling(&self, work: &mut Work, at: &At, name: &str) -> Result<HandlingTerms> {
+    fn handling(&self, work: &mut UnitOfWork, at: &EvalContext, name: &str) -> Result<HandlingTerms> {
         let item = work.require::<C>(name)?;
         let policy = policy_of::<C>(work, at, &item)?;
         Ok(policy.as_ref().and_then(C::handling).unwrap_or_default())
     }
 
-    fn undetermined(&self, work: &mut Work, name: &str) -> Result<Option<(i32, String)>> {
+    fn undetermined(&self, work: &mut UnitOfWork, name: &str) -> Result<Option<(i32, String)>> {
         let item = work.require::<C>(name)?;
         let scope = C::scope(&item);
         Ok(C::policy(&item)
@@ -275,7 +281,13 @@ impl<C: ByItself> AnyCase for Of<C> {
             .then(|| (scope.level, scope.programme.to_owned())))
     }
 
-    fn simulate(&self, work: &mut Work, at: &At, name: &str, draft: &Policy) -> Result<Vec<DecisionDifference>> {
+    fn simulate(
+        &self,
+        work: &mut UnitOfWork,
+        at: &EvalContext,
+        name: &str,
+        draft: &Policy,
+    ) -> Result<Vec<DecisionDifference>> {
         let item = work.require::<C>(name)?;
         let now = policy_of::<C>(work, at, &item)?;
         let before = verbs::<C>(work, at, &item, now.as_ref())?;
@@ -322,8 +334,8 @@ impl<C: ByItself> AnyCase for Of<C> {
 
     fn try_again(
         &self,
-        work: &mut Work,
-        at: &At,
+        work: &mut UnitOfWork,
+        at: &EvalContext,
         name: &str,
         past: (&Marks, &HashMap<i64, Bytes>),
         wanted: &Wanted<'_>,
@@ -334,7 +346,7 @@ impl<C: ByItself> AnyCase for Of<C> {
     fn of_rounds<'a>(
         &'a self,
         store: &'a Store,
-        cx: &'a Cx,
+        cx: &'a RequestContext,
         rounds: &'a [String],
         most: usize,
     ) -> BoxFuture<'a, Result<Vec<String>>> {
@@ -366,11 +378,11 @@ impl<C: ByItself> AnyCase for Of<C> {
     fn undecided<'a>(
         &'a self,
         store: &'a Store,
-        cx: &'a Cx,
+        cx: &'a RequestContext,
         round: &'a str,
     ) -> BoxFuture<'a, Result<(Vec<UndecidedCase>, i64)>> {
         Box::pin(async move {
-            let life = C::life();
+            let life = C::state_machine();
             let open = life
                 .states
                 .iter()
@@ -387,8 +399,8 @@ impl<C: ByItself> AnyCase for Of<C> {
                 )
                 .await?;
             let items = page.items()?;
-            let mut work = store.rehearsal();
-            let cases = store.rehearse(&mut work, |work| {
+            let mut work = store.unit_of_work();
+            let cases = store.try_edit(&mut work, |work| {
                 let all: Vec<Result<UndecidedCase>> = items
                     .iter()
                     .map(|item| {
@@ -408,19 +420,19 @@ impl<C: ByItself> AnyCase for Of<C> {
     fn ranking<'a>(
         &'a self,
         store: &'a Store,
-        at: &'a At,
+        at: &'a EvalContext,
         wanted: Ranking<'a>,
     ) -> BoxFuture<'a, Result<(Vec<RankedCase>, String)>> {
         Box::pin(ranking::page::<C>(store, at, wanted))
     }
 
-    fn is_in(&self, work: &mut Work, round: &str) -> Result<bool> {
+    fn is_in(&self, work: &mut UnitOfWork, round: &str) -> Result<bool> {
         work.is_named::<C>("case_round", round, |item| {
             C::facts(item).map_or("", |facts| facts.round.as_str())
         })
     }
 
-    fn is_under(&self, work: &mut Work, policy: &str) -> Result<bool> {
+    fn is_under(&self, work: &mut UnitOfWork, policy: &str) -> Result<bool> {
         work.is_named::<C>("case_policy", policy, |item| {
             C::facts(item).map_or("", |facts| facts.policy.as_str())
         })
@@ -457,13 +469,13 @@ impl<C: ByItself> AnyCase for Of<C> {
     fn documents<'a>(
         &'a self,
         store: &'a Store,
-        cx: &'a Cx,
+        cx: &'a RequestContext,
         wanted: document::Wanted<'a>,
     ) -> BoxFuture<'a, Result<DocumentPage>> {
         Box::pin(document::find::<C>(store, cx, wanted))
     }
 
-    fn by_itself(&self, work: &mut Work, at: &At, name: &str) -> Result<Answer> {
+    fn by_itself(&self, work: &mut UnitOfWork, at: &EvalContext, name: &str) -> Result<WriteResult> {
         let item = work.require::<C>(name)?;
         let facts = facts::<C>(&item);
         let is_due = !facts.due_date.is_empty() && facts.due_date <= at.today.to_string();
@@ -473,7 +485,7 @@ impl<C: ByItself> AnyCase for Of<C> {
         {
             return Ok(answer);
         }
-        work.update::<C>(&at.cx, &Stamp::new("update"), &item)
+        work.update::<C>(&at.cx, &AuditInfo::new("update"), &item)
     }
 
     fn automatic(&self) -> &'static [DueKind] {
@@ -485,9 +497,9 @@ impl<C: ByItself> AnyCase for Of<C> {
 ///
 /// # Errors
 /// Where a day cannot be computed.
-pub fn due_again<C: Case>(item: &mut C::Item, at: &At, policy: Option<&Policy>) -> Result<()> {
+pub fn due_again<C: Case>(item: &mut C::Item, at: &EvalContext, policy: Option<&Policy>) -> Result<()> {
     let day = facts::<C>(item).state_date;
-    arrive::<C>(item, &Arrival { policy, at, by: None })?;
+    on_enter::<C>(item, &StateEntry { policy, at, by: None })?;
     C::facts_mut(item).state_date = day;
     Ok(())
 }
@@ -508,7 +520,7 @@ fn all(filter: &str) -> List<'_> {
 ///
 /// # Errors
 /// INVALID_ARGUMENT where none has.
-pub fn of_name(kinds: &[std::sync::Arc<dyn AnyCase>], name: &str, field: &str) -> Result<std::sync::Arc<dyn AnyCase>> {
+pub fn of_name(kinds: &[std::sync::Arc<dyn DynCase>], name: &str, field: &str) -> Result<std::sync::Arc<dyn DynCase>> {
     kinds.iter().find(|kind| kind.owns(name)).cloned().ok_or_else(|| {
         let said = format!("{name} is no case that this server serves");
         Error::invalid(field, "CASE_ELSEWHERE", said)

@@ -1,12 +1,12 @@
 //! A policy version that is a copy of another, with the terms that are other and their sources.
 
-use mingce_orm::{Cx, Error, Result, Store, Violation};
+use mingce_orm::{Error, RequestContext, Result, Store, Violation};
 use mingce_proto::names::POOL;
 use mingce_proto::registry::{Policy, TermSource, View};
 use prost::Message;
 use prost_reflect::{DynamicMessage, ReflectMessage, Value};
 
-use crate::policy::{Policies, shipped, source_of};
+use crate::policy::{Policies, built_in, source_of};
 use crate::terms::{Leaf, canonical, leaves, terms_message};
 
 /// The word for the policy that the program ships.
@@ -26,7 +26,7 @@ impl Basis<'_> {
     ///
     /// # Errors
     /// NOT_FOUND; INVALID_ARGUMENT, reasons `TERM_UNKNOWN`, `TERM_WITHOUT_SOURCE`, `TERMS_OF_OTHER_KIND`.
-    pub async fn whole(&self, store: &Store, cx: &Cx, given: Policy) -> Result<Policy> {
+    pub async fn whole(&self, store: &Store, cx: &RequestContext, given: Policy) -> Result<Policy> {
         if self.name.is_empty() {
             if self.terms.is_empty() {
                 return Ok(given);
@@ -39,7 +39,7 @@ impl Basis<'_> {
                 let said = "say for which kind: the program ships one policy for each";
                 return Err(Error::invalid("policy.kind", "REQUIRED", said));
             }
-            shipped(given.kind())?
+            built_in(given.kind())?
         } else {
             let found = store.batch_get::<Policies>(cx, &[self.name], View::Full as i32).await?;
             let found = found.items()?.pop();
@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_copy_needs_the_sources_of_what_is_other_and_of_nothing_else() {
-        let base = shipped(CaseKind::LabDesignation).unwrap();
+        let base = built_in(CaseKind::LabDesignation).unwrap();
         let terms = LabDesignationTerms {
             notice: Some(NoticeTerms {
                 working_days: 7,
@@ -254,7 +254,7 @@ mod tests {
 
     #[test]
     fn a_mask_sets_what_becomes_nothing() {
-        let base = shipped(CaseKind::LabDesignation).unwrap();
+        let base = built_in(CaseKind::LabDesignation).unwrap();
         let paths = [
             "buildingMonths".to_owned(),
             "review.criteria".to_owned(),

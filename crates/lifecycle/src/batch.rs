@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use mingce_orm::{Answer, Call, Cx, Edit, Error, Result, Store, Violation, Work};
+use mingce_orm::{Call, Edit, Error, RequestContext, Result, Store, UnitOfWork, Violation, WriteResult};
 use mingce_proto::MOST_VIOLATIONS;
 use mingce_proto::registry::MoveOutcome;
 use prost::Message;
 
-use crate::case::At;
-use crate::cross::shown;
+use crate::case::EvalContext;
+use crate::transition::shown;
 
 /// One request of a batch, and what is wrong with it.
 #[derive(Debug)]
@@ -22,9 +22,9 @@ pub struct Given<T> {
 }
 
 /// Asks for what a request holds.
-pub type Hold = dyn Fn(&mut Work) -> Result<()> + Send + Sync;
+pub type Hold = dyn Fn(&mut UnitOfWork) -> Result<()> + Send + Sync;
 /// Does what a request wants.
-pub type Act = dyn Fn(&mut Work, &At) -> Result<Answer> + Send + Sync;
+pub type Act = dyn Fn(&mut UnitOfWork, &EvalContext) -> Result<WriteResult> + Send + Sync;
 
 /// What one request does, in an edit.
 pub struct Try {
@@ -33,7 +33,7 @@ pub struct Try {
     /// How it wants its change done.
     pub call: Call,
     /// When it is tried, or why it cannot be.
-    pub at: Result<At>,
+    pub at: Result<EvalContext>,
     /// Asks for what it holds, before earlier requests are looked for.
     pub hold: Box<Hold>,
     /// Does it.
@@ -48,7 +48,7 @@ impl fmt::Debug for Try {
 
 impl Try {
     /// Tries it, unless it was done before.
-    fn once(&self, cx: &Cx, work: &mut Work) -> Result<Answer> {
+    fn once(&self, cx: &RequestContext, work: &mut UnitOfWork) -> Result<WriteResult> {
         let Some(once) = self.call.once() else {
             return self.act(work);
         };
@@ -60,11 +60,11 @@ impl Try {
             return Ok(answer);
         }
         let answer = self.act(work)?;
-        work.remember(cx, once, &answer);
+        work.record_request(cx, once, &answer);
         Ok(answer)
     }
 
-    fn act(&self, work: &mut Work) -> Result<Answer> {
+    fn act(&self, work: &mut UnitOfWork) -> Result<WriteResult> {
         (self.act)(work, self.at.as_ref().map_err(Clone::clone)?)
     }
 }
@@ -108,7 +108,7 @@ pub fn read<T>(field: &str, parts: impl Iterator<Item = Option<Given<T>>>, atomi
 ///
 /// # Errors
 /// Where the database cannot be used. What stands in the way of a part is in its outcome.
-pub async fn run(store: &Store, cx: &Cx, parts: Parts<Try>, atomic: bool) -> Result<Vec<MoveOutcome>> {
+pub async fn run(store: &Store, cx: &RequestContext, parts: Parts<Try>, atomic: bool) -> Result<Vec<MoveOutcome>> {
     if atomic {
         all_or_none(store, cx, parts.into_iter().flatten().collect()).await
     } else {
@@ -120,7 +120,7 @@ pub async fn run(store: &Store, cx: &Cx, parts: Parts<Try>, atomic: bool) -> Res
 const PIECE: usize = 100;
 
 /// Each alone, in the order of the request: of two for the last place the first one gets it.
-async fn one_by_one(store: &Store, cx: &Cx, parts: Parts<Try>) -> Result<Vec<MoveOutcome>> {
+async fn one_by_one(store: &Store, cx: &RequestContext, parts: Parts<Try>) -> Result<Vec<MoveOutcome>> {
     let mut outcomes: Vec<Option<MoveOutcome>> = parts.iter().map(|_| None).collect();
     let mut waiting: Vec<(usize, Try)> = Vec::new();
     for (place, part) in parts.into_iter().enumerate() {
@@ -130,7 +130,7 @@ async fn one_by_one(store: &Store, cx: &Cx, parts: Parts<Try>) -> Result<Vec<Mov
                 // Those before it come first.
                 written(store, cx, &mut waiting, &mut outcomes).await?;
                 let mut work = store.dry_run();
-                outcome_of(&wanted.name, store.rehearse(&mut work, |work| wanted.act(work)).await)
+                outcome_of(&wanted.name, store.try_edit(&mut work, |work| wanted.act(work)).await)
             }
             Ok(wanted) => {
                 waiting.push((place, wanted));
@@ -151,7 +151,7 @@ async fn one_by_one(store: &Store, cx: &Cx, parts: Parts<Try>) -> Result<Vec<Mov
 /// Writes what waits, in its order, and puts what became of it into its places.
 async fn written(
     store: &Store,
-    cx: &Cx,
+    cx: &RequestContext,
     waiting: &mut Vec<(usize, Try)>,
     outcomes: &mut [Option<MoveOutcome>],
 ) -> Result<()> {
@@ -169,7 +169,7 @@ async fn written(
     Ok(())
 }
 
-async fn all_or_none(store: &Store, cx: &Cx, tries: Vec<Try>) -> Result<Vec<MoveOutcome>> {
+async fn all_or_none(store: &Store, cx: &RequestContext, tries: Vec<Try>) -> Result<Vec<MoveOutcome>> {
     let dry = tries.iter().any(|wanted| wanted.call.is_dry());
     let at = cx.clone();
     let edit: Edit = Box::new(move |work| {
@@ -179,7 +179,7 @@ async fn all_or_none(store: &Store, cx: &Cx, tries: Vec<Try>) -> Result<Vec<Move
             .map(|wanted| outcome_of(&wanted.name, wanted.once(&at, work)));
         let mut outcomes: Vec<MoveOutcome> = tried.collect();
         if !outcomes.iter().all(|outcome| outcome.done) {
-            work.forget();
+            work.discard();
             for outcome in outcomes.iter_mut().filter(|outcome| outcome.done) {
                 outcome.done = false;
                 outcome.revision = 0;
@@ -187,10 +187,10 @@ async fn all_or_none(store: &Store, cx: &Cx, tries: Vec<Try>) -> Result<Vec<Move
                 "it could be done, but not all of the batch can".clone_into(&mut outcome.message);
             }
         }
-        Ok(Answer::of(&Outcomes { outcomes, done: 0 }))
+        Ok(WriteResult::of(&Outcomes { outcomes, done: 0 }))
     });
     let answer = if dry {
-        store.rehearse(&mut store.dry_run(), &edit).await?
+        store.try_edit(&mut store.dry_run(), &edit).await?
     } else {
         let mut written = store.change_each(cx, [edit]).await?;
         written
@@ -210,7 +210,7 @@ pub(crate) struct Outcomes {
     pub done: i32,
 }
 
-fn outcome_of(name: &str, result: Result<Answer>) -> MoveOutcome {
+fn outcome_of(name: &str, result: Result<WriteResult>) -> MoveOutcome {
     match result {
         Ok(answer) => MoveOutcome {
             name: if name.is_empty() { answer.name } else { name.to_owned() },

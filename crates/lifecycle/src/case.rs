@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 use mingce_orm::model::resource::Kind;
-use mingce_orm::{Blocker, Class, Cx, Error, Result, Stamp, Work};
+use mingce_orm::{AuditInfo, Blocker, Class, Error, RequestContext, Result, UnitOfWork};
 use mingce_proto::Headed;
 use mingce_proto::registry::{
     CaseDate, CaseFacts, CaseKind, CaseReason, DecisionDocument, DueKind, HandlingTerms, NoticeTerms, Policy,
@@ -13,20 +13,20 @@ use mingce_proto::registry::{
 
 use crate::calendar::{Calendar, UnknownYear};
 use crate::correct::{Held, expect_kept};
-use crate::cross::Crossing;
 use crate::day;
 use crate::document::Decided;
 use crate::due::{self, Ask, Counted};
-use crate::life::{Living, Phase};
 use crate::policy::Policies;
 use crate::replay::{self, Pool, Replays, Wanted};
+use crate::state_machine::{Phase, Stateful};
+use crate::transition::TransitionContext;
 
 /// When and for whom something is tried: the context of the call, the day in China, the calendar, and the policy that is in force
 /// for cases that are under none yet.
 #[derive(Debug, Clone)]
-pub struct At {
+pub struct EvalContext {
     /// The context of the call.
-    pub cx: Cx,
+    pub cx: RequestContext,
     /// The day.
     pub today: Date,
     /// The working days.
@@ -37,12 +37,12 @@ pub struct At {
     pub scope: Option<(i32, String)>,
 }
 
-impl At {
+impl EvalContext {
     /// The moment of a call.
     ///
     /// # Errors
     /// Where its time is no day.
-    pub fn new(cx: &Cx, calendar: &Arc<Calendar>) -> Result<Self> {
+    pub fn new(cx: &RequestContext, calendar: &Arc<Calendar>) -> Result<Self> {
         Ok(Self {
             today: day::today(cx)?,
             cx: cx.clone(),
@@ -117,18 +117,18 @@ pub fn heard_until(facts: &CaseFacts) -> Result<Option<Date>> {
 
 /// What a guard sees: the case, the policy, and the register.
 #[derive(Debug)]
-pub struct Look<'a, C: Living> {
+pub struct GuardContext<'a, C: Stateful> {
     /// The register.
-    pub work: &'a mut Work,
+    pub work: &'a mut UnitOfWork,
     /// When it is tried.
-    pub at: &'a At,
+    pub at: &'a EvalContext,
     /// The case as it is.
     pub item: &'a C::Item,
     /// The policy that it is under.
     pub policy: Option<&'a Policy>,
 }
 
-impl<C: Living> Look<'_, C> {
+impl<C: Stateful> GuardContext<'_, C> {
     /// The case itself stands in the way.
     pub fn blocker(&self, reason: &'static str, en: impl Into<String>, zh: impl Into<String>) -> Blocker {
         let subject = self.item.head().name.to_owned();
@@ -170,7 +170,7 @@ pub struct Parties {
 }
 
 /// A resource that is decided under a policy.
-pub trait Case: Living {
+pub trait Case: Stateful {
     /// Which kind of case it is.
     const KIND: CaseKind;
 
@@ -196,7 +196,7 @@ pub trait Case: Living {
     ///
     /// # Errors
     /// While what it names is not loaded.
-    fn display(work: &mut Work, item: &Self::Item) -> Result<String>;
+    fn display(work: &mut UnitOfWork, item: &Self::Item) -> Result<String>;
     /// The terms of the notice before its decision.
     fn notice_terms(policy: &Policy) -> NoticeTerms;
     /// The terms of its review, where it has one.
@@ -207,7 +207,7 @@ pub trait Case: Living {
     ///
     /// # Errors
     /// While what it names is not loaded.
-    fn public_fields(work: &mut Work, item: &Self::Item) -> Result<Vec<PublicField>>;
+    fn public_fields(work: &mut UnitOfWork, item: &Self::Item) -> Result<Vec<PublicField>>;
     /// Whether it must not be published at all.
     fn is_secret(_item: &Self::Item) -> bool {
         false
@@ -216,7 +216,7 @@ pub trait Case: Living {
     ///
     /// # Errors
     /// While what it names is not loaded.
-    fn parties(work: &mut Work, item: &Self::Item) -> Result<Parties>;
+    fn parties(work: &mut UnitOfWork, item: &Self::Item) -> Result<Parties>;
     /// How long those who handle it have.
     fn handling(policy: &Policy) -> Option<HandlingTerms> {
         due::handling(policy)
@@ -254,7 +254,12 @@ pub trait Case: Living {
     ///
     /// # Errors
     /// While something is not loaded.
-    fn pools(work: &mut Work, item: &Self::Item, policy: Option<&Policy>, wanted: &Wanted<'_>) -> Result<Vec<Pool>> {
+    fn pools(
+        work: &mut UnitOfWork,
+        item: &Self::Item,
+        policy: Option<&Policy>,
+        wanted: &Wanted<'_>,
+    ) -> Result<Vec<Pool>> {
         replay::of_round::<Self>(work, item, policy, wanted)
     }
     /// What its decision says: the fields that no update touches once it was decided, and that a correction may change.
@@ -283,7 +288,7 @@ pub trait Case: Living {
     ///
     /// # Errors
     /// Where it cannot be so.
-    fn follow(_before: &Self::Item, _item: &mut Self::Item, _crossing: &mut Crossing<'_>) -> Result<()> {
+    fn follow(_before: &Self::Item, _item: &mut Self::Item, _crossing: &mut TransitionContext<'_>) -> Result<()> {
         Ok(())
     }
     /// The states of a live case in which something was decided against it.
@@ -292,7 +297,7 @@ pub trait Case: Living {
     ///
     /// # Errors
     /// Where a day cannot be computed.
-    fn dates(_item: &Self::Item, _policy: Option<&Policy>, _at: &At) -> Result<Vec<CaseDate>> {
+    fn dates(_item: &Self::Item, _policy: Option<&Policy>, _at: &EvalContext) -> Result<Vec<CaseDate>> {
         Ok(Vec::new())
     }
     /// The state that waits for the end of a notice.
@@ -306,11 +311,11 @@ pub fn facts<C: Case>(item: &C::Item) -> CaseFacts {
     C::facts(item).cloned().unwrap_or_default()
 }
 
-/// What [`Living::arrive`] does for a case: it notes the policy and the day, and what falls due next.
+/// What [`Stateful::on_enter`] does for a case: it notes the policy and the day, and what falls due next.
 ///
 /// # Errors
 /// Where a day cannot be computed.
-pub fn arrive<C: Case>(item: &mut C::Item, arrival: &crate::life::Arrival<'_>) -> Result<()> {
+pub fn on_enter<C: Case>(item: &mut C::Item, arrival: &crate::state_machine::StateEntry<'_>) -> Result<()> {
     let state = C::state(item);
     if let Some(policy) = arrival.policy {
         policy.name.clone_into(&mut C::facts_mut(item).policy);
@@ -338,11 +343,11 @@ pub(crate) const RETURN: &str = "return";
 
 /// Whether in a state a case has the reason of the decision that led there.
 pub(crate) fn is_against<C: Case>(state: i32) -> bool {
-    C::life().phase(state) == Phase::Ended || C::HELD.contains(&state)
+    C::state_machine().phase(state) == Phase::Ended || C::HELD.contains(&state)
 }
 
 /// Keeps why a case was returned as long as it is, and why it was decided against it.
-fn note_reason<C: Case>(item: &mut C::Item, at: &At, stamp: &Stamp, from: i32) {
+fn note_reason<C: Case>(item: &mut C::Item, at: &EvalContext, stamp: &AuditInfo, from: i32) {
     let state = C::state(item);
     let facts = C::facts_mut(item);
     let said = CaseReason {
@@ -366,8 +371,8 @@ fn note_reason<C: Case>(item: &mut C::Item, at: &At, stamp: &Stamp, from: i32) {
 ///
 /// # Errors
 /// Saying what would be right.
-pub fn may_write<C: Case>(stored: Option<&C::Item>, new: &C::Item) -> Result<()> {
-    let life = C::life();
+pub fn check_write<C: Case>(stored: Option<&C::Item>, new: &C::Item) -> Result<()> {
+    let life = C::state_machine();
     let said = |number: i32| life.state(number).map_or("unknown", |state| state.code);
     let Some(stored) = stored else {
         let is_draft = C::state(new) == life.first && C::facts(new).is_some_and(|facts| !facts.round.is_empty());
@@ -419,8 +424,8 @@ pub fn may_write<C: Case>(stored: Option<&C::Item>, new: &C::Item) -> Result<()>
 ///
 /// # Errors
 /// FAILED_PRECONDITION, reason `CASE_NOT_EDITABLE`.
-pub fn may_import<C: Case>(row: &C::Item, stored: &C::Item) -> Result<()> {
-    let life = C::life();
+pub fn check_import<C: Case>(row: &C::Item, stored: &C::Item) -> Result<()> {
+    let life = C::state_machine();
     let is_draft = C::state(row) == life.first && C::facts(row).is_some_and(|facts| !facts.round.is_empty());
     if !is_draft || life.phase(C::state(stored)) == Phase::Draft {
         return Ok(());
@@ -434,7 +439,7 @@ pub fn may_import<C: Case>(row: &C::Item, stored: &C::Item) -> Result<()> {
 ///
 /// # Errors
 /// While it is not loaded.
-pub fn policy_of<C: Living>(work: &mut Work, at: &At, item: &C::Item) -> Result<Option<Policy>> {
+pub fn policy_of<C: Stateful>(work: &mut UnitOfWork, at: &EvalContext, item: &C::Item) -> Result<Option<Policy>> {
     let name = C::policy(item);
     if name.is_empty() {
         return Ok(at.in_force.as_deref().cloned());
@@ -446,7 +451,7 @@ pub fn policy_of<C: Living>(work: &mut Work, at: &At, item: &C::Item) -> Result<
 ///
 /// # Errors
 /// Naming the field `decision_date`.
-pub fn decided<C: Case>(item: &C::Item, given: &str, at: &At) -> Result<Date> {
+pub fn decided<C: Case>(item: &C::Item, given: &str, at: &EvalContext) -> Result<Date> {
     let day = day::given("decision_date", given)?.unwrap_or(at.today);
     decision_day::<C>("decision_date", item, day, at)?;
     Ok(day)
@@ -456,7 +461,7 @@ pub fn decided<C: Case>(item: &C::Item, given: &str, at: &At) -> Result<Date> {
 ///
 /// # Errors
 /// Naming the field.
-pub(crate) fn decision_day<C: Case>(field: &str, item: &C::Item, day: Date, at: &At) -> Result<()> {
+pub(crate) fn decision_day<C: Case>(field: &str, item: &C::Item, day: Date, at: &EvalContext) -> Result<()> {
     if day > at.today {
         let said = format!(
             "{day} is after today, {}: a decision is recorded when it is made",

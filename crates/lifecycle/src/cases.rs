@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use mingce_orm::model::rules::check;
-use mingce_orm::{Call, Collection, Cx, Edit, Error, Result, Store};
+use mingce_orm::model::validate::check;
+use mingce_orm::{Call, Collection, Edit, Error, RequestContext, Result, Store};
 use mingce_proto::codec::Reply;
 use mingce_proto::registry::{MoveOutcome, Round, View};
 use mingce_proto::{DocumentedMutation, ResourceMutation, Validate};
@@ -14,13 +14,13 @@ use prost::Message;
 use crate::agenda::next;
 use crate::batch::{self, Given, Outcomes, Try};
 use crate::calendar::Calendar;
-use crate::case::{At, Case, policy_of};
-use crate::cross::{Document, Move, Step, verbs};
+use crate::case::{Case, EvalContext, policy_of};
 use crate::dates::{dates, from_ledger};
 use crate::in_force::in_force;
-use crate::life::Living;
-use crate::policy::kept;
+use crate::policy::ensure_stored;
 use crate::round::{Rounds, expect_fit};
+use crate::state_machine::Stateful;
+use crate::transition::{Command, Document, Step, verbs};
 
 /// The cases of a service over its store.
 #[derive(Debug, Clone, Copy)]
@@ -33,11 +33,11 @@ pub struct Cases<'a> {
 
 /// A call of a verb: how it wants its change done, and what it is.
 #[derive(Debug)]
-pub struct Called<C: Living> {
+pub struct Invocation<C: Stateful> {
     /// How.
     pub call: Call,
     /// What.
-    pub wanted: Move<C>,
+    pub wanted: Command<C>,
 }
 
 impl Cases<'_> {
@@ -45,12 +45,12 @@ impl Cases<'_> {
     ///
     /// # Errors
     /// Where its time is no day.
-    pub fn at(&self, cx: &Cx) -> Result<At> {
-        At::new(cx, self.calendar)
+    pub fn at(&self, cx: &RequestContext) -> Result<EvalContext> {
+        EvalContext::new(cx, self.calendar)
     }
 
     /// The moment of a call on a case: one that is under no policy yet comes under the one that is in force.
-    async fn moment<C: Case>(&self, cx: &Cx, item: &C::Item) -> Result<At> {
+    async fn moment<C: Case>(&self, cx: &RequestContext, item: &C::Item) -> Result<EvalContext> {
         let mut at = self.at(cx)?;
         if C::policy(item).is_empty() {
             let scope = C::scope(item);
@@ -61,7 +61,7 @@ impl Cases<'_> {
         Ok(at)
     }
 
-    async fn read<C: Collection>(&self, cx: &Cx, name: &str) -> Result<C::Item> {
+    async fn read<C: Collection>(&self, cx: &RequestContext, name: &str) -> Result<C::Item> {
         match self.store.get::<C>(cx, name, View::Full as i32).await? {
             Reply::Message(item) => Ok(item),
             Reply::Encoded(body) => C::Item::decode(body).map_err(Error::internal),
@@ -72,7 +72,7 @@ impl Cases<'_> {
     ///
     /// # Errors
     /// NOT_FOUND.
-    pub async fn get<C: Case>(&self, cx: &Cx, name: &str, view: i32) -> Result<Reply<C::Item>> {
+    pub async fn get<C: Case>(&self, cx: &RequestContext, name: &str, view: i32) -> Result<Reply<C::Item>> {
         if view == View::Basic as i32 {
             return self.store.get::<C>(cx, name, view).await;
         }
@@ -110,22 +110,22 @@ impl Cases<'_> {
     ///
     /// # Errors
     /// NOT_FOUND, ABORTED, FAILED_PRECONDITION with what stands in the way.
-    pub async fn go<C: Case>(&self, cx: &Cx, called: Called<C>) -> Result<Reply<C::Item>> {
-        self.answer::<C>(cx, called).await
+    pub async fn execute<C: Case>(&self, cx: &RequestContext, called: Invocation<C>) -> Result<Reply<C::Item>> {
+        self.try_once::<C>(cx, called).await
     }
 
-    async fn answer<C: Case>(&self, cx: &Cx, called: Called<C>) -> Result<Reply<C::Item>> {
+    async fn try_once<C: Case>(&self, cx: &RequestContext, called: Invocation<C>) -> Result<Reply<C::Item>> {
         let at = match self.ready::<C>(cx, &called).await {
             Ok(at) => at,
             Err(error) => return self.store.answered::<C>(cx, &called.call).await?.ok_or(error),
         };
         let wanted = called.wanted;
-        let edit: Edit = Box::new(move |work| wanted.cross(work, &at));
+        let edit: Edit = Box::new(move |work| wanted.apply(work, &at));
         self.store.change::<C>(cx, called.call, edit).await
     }
 
     /// What has to be known before a verb is tried: the policy in force, which is kept in the register from then on.
-    async fn ready<C: Case>(&self, cx: &Cx, called: &Called<C>) -> Result<At> {
+    async fn ready<C: Case>(&self, cx: &RequestContext, called: &Invocation<C>) -> Result<EvalContext> {
         let item = self.read::<C>(cx, &called.wanted.step.name).await?;
         if !called.wanted.arrives {
             // It comes under no policy by that.
@@ -136,7 +136,7 @@ impl Cases<'_> {
             return Ok(at);
         }
         if let Some(policy) = at.in_force.take() {
-            at.in_force = Some(Arc::new(kept(self.store, cx, (*policy).clone()).await?));
+            at.in_force = Some(Arc::new(ensure_stored(self.store, cx, (*policy).clone()).await?));
         }
         Ok(at)
     }
@@ -147,7 +147,7 @@ impl Cases<'_> {
     /// Where one case stands twice, and where a move of an atomic batch is none. What stands in the way of a move is in its outcome.
     pub async fn batch<C: Case, M>(
         &self,
-        cx: &Cx,
+        cx: &RequestContext,
         moves: impl Iterator<Item = Option<Asked<C>>>,
         atomic: bool,
     ) -> Result<Reply<M>> {
@@ -178,8 +178,8 @@ impl Cases<'_> {
     /// Gives each outcome the title of its case. What was done is done: where the titles cannot be read there are none.
     async fn entitle<C: Case>(&self, outcomes: &mut [MoveOutcome]) {
         let names: Vec<&str> = outcomes.iter().map(|outcome| outcome.name.as_str()).collect();
-        let mut work = self.store.rehearsal();
-        let titles = self.store.rehearse(&mut work, |work| {
+        let mut work = self.store.unit_of_work();
+        let titles = self.store.try_edit(&mut work, |work| {
             let title = |name: &&str| {
                 let item = work.require::<C>(name)?;
                 C::display(work, &item)
@@ -200,7 +200,7 @@ impl Cases<'_> {
     ///
     /// # Errors
     /// NOT_FOUND; INVALID_ARGUMENT, reason `ROUND_OF_OTHER_KIND`.
-    pub async fn round_for<C: Case>(&self, cx: &Cx, name: &str, item: &C::Item) -> Result<Round> {
+    pub async fn round_for<C: Case>(&self, cx: &RequestContext, name: &str, item: &C::Item) -> Result<Round> {
         let round = self.read::<Rounds>(cx, name).await?;
         expect_fit::<C>(&round, item)?;
         Ok(round)
@@ -208,7 +208,7 @@ impl Cases<'_> {
 }
 
 /// A move of a batch as what is tried.
-fn to_try<C: Case>(called: Called<C>, at: Result<At>) -> Try {
+fn to_try<C: Case>(called: Invocation<C>, at: Result<EvalContext>) -> Try {
     let name = called.wanted.step.name.clone();
     let (held, wanted) = (name.clone(), called.wanted);
     Try {
@@ -216,12 +216,12 @@ fn to_try<C: Case>(called: Called<C>, at: Result<At>) -> Try {
         call: called.call,
         at,
         hold: Box::new(move |work| work.require::<C>(&held).map(drop)),
-        act: Box::new(move |work, at| wanted.cross(work, at)),
+        act: Box::new(move |work, at| wanted.apply(work, at)),
     }
 }
 
 /// What a request of a verb says beside what the verb itself needs.
-pub fn called(request: &impl ResourceMutation) -> (Call, Step) {
+pub fn invocation_of(request: &impl ResourceMutation) -> (Call, Step) {
     let call = Call::of(request);
     let step = Step {
         name: request.name().to_owned(),
@@ -233,8 +233,8 @@ pub fn called(request: &impl ResourceMutation) -> (Call, Step) {
 }
 
 /// The same of a request that names the document of a decision.
-pub fn by_document(request: &impl DocumentedMutation) -> (Call, Step) {
-    let (call, mut step) = called(request);
+pub fn documented_invocation_of(request: &impl DocumentedMutation) -> (Call, Step) {
+    let (call, mut step) = invocation_of(request);
     step.document = Document {
         number: request.document_number().to_owned(),
         issuer: request.issuer().to_owned(),
@@ -243,10 +243,10 @@ pub fn by_document(request: &impl DocumentedMutation) -> (Call, Step) {
 }
 
 /// A move of a batch: the call of its verb, and what is wrong with its request.
-pub type Asked<C> = Given<Called<C>>;
+pub type Asked<C> = Given<Invocation<C>>;
 
 /// The call of a verb by a request, which is the field `field` of a move.
-pub fn asked<R: Validate, C: Living>(field: &str, request: R, verb: impl Fn(R) -> Called<C>) -> Asked<C> {
+pub fn asked<R: Validate, C: Stateful>(field: &str, request: R, verb: impl Fn(R) -> Invocation<C>) -> Asked<C> {
     let broken = check(&request, field);
     let wanted = verb(request);
     Given {

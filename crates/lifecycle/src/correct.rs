@@ -2,7 +2,7 @@
 //! decision was under. No update touches it; of history, which others decided, an update may fill in what was not known.
 
 use mingce_orm::model::resource::changed;
-use mingce_orm::write::store::settled;
+use mingce_orm::write::store::normalized;
 use mingce_orm::{Blocker, Class, Collection, Error, Mask, Result};
 use mingce_proto::Headed;
 use mingce_proto::names::POOL;
@@ -10,11 +10,11 @@ use prost::Message;
 use prost_reflect::{DynamicMessage, ReflectMessage, Value};
 
 use crate::any::due_again;
-use crate::case::{Case, Look, decision_day, facts};
-use crate::cross::{Crossing, Move, Step};
+use crate::case::{Case, GuardContext, decision_day, facts};
 use crate::day;
-use crate::life::{Guard, Phase};
-use crate::round::{Rounds, change_place, expect_fit};
+use crate::round::{Rounds, change_cap, expect_fit};
+use crate::state_machine::{Guard, Phase};
+use crate::transition::{Command, Step, TransitionContext};
 
 /// The verb, as it stands in the ledger and in life cycles.
 pub const VERB: &str = "correct";
@@ -32,11 +32,11 @@ pub struct Correction<C: Collection> {
 pub type Held<C> = (&'static [&'static str], Guard<C>);
 
 /// The call of a correction. It leads nowhere: the case stays in its state, and under the policy that it is under.
-pub fn correct<C: Case>(step: Step, wanted: Correction<C>) -> Move<C> {
-    let act = move |item: &mut C::Item, crossing: &mut Crossing<'_>| {
+pub fn correct<C: Case>(step: Step, wanted: Correction<C>) -> Command<C> {
+    let act = move |item: &mut C::Item, crossing: &mut TransitionContext<'_>| {
         let before = item.clone();
-        *item = settled::<C>(&wanted.mask.apply::<C>(&before, &wanted.given)?)?;
-        C::steady(item, &before);
+        *item = normalized::<C>(&wanted.mask.apply::<C>(&before, &wanted.given)?)?;
+        C::keep_order(item, &before);
         if *item == before {
             let said = "it says so already: nothing of it is corrected";
             return Err(Error::invalid("update_mask", "NOTHING_CORRECTED", said));
@@ -47,14 +47,14 @@ pub fn correct<C: Case>(step: Step, wanted: Correction<C>) -> Move<C> {
         }
         Ok(())
     };
-    Move {
+    Command {
         arrives: false,
-        ..Move::new(VERB, step, act)
+        ..Command::new(VERB, step, act)
     }
 }
 
 /// Holds a corrected case to what its decision was held to.
-fn expect_right<C: Case>(before: &C::Item, item: &mut C::Item, crossing: &mut Crossing<'_>) -> Result<()> {
+fn expect_right<C: Case>(before: &C::Item, item: &mut C::Item, crossing: &mut TransitionContext<'_>) -> Result<()> {
     let is_here = C::is_taken_here(before);
     if C::decision_date(item) != C::decision_date(before) {
         let field = field_of::<C>(C::DECISION_DATE);
@@ -73,7 +73,7 @@ fn expect_right<C: Case>(before: &C::Item, item: &mut C::Item, crossing: &mut Cr
         return Ok(());
     }
     let mut blockers = in_its_round::<C>(item, crossing)?;
-    blockers.extend(change_place::<C>(before, item, crossing)?);
+    blockers.extend(change_cap::<C>(before, item, crossing)?);
     let touched = changed::<C>(before, item)?;
     for (fields, guard) in C::of_decision() {
         if touched.iter().any(|field| fields.contains(field)) {
@@ -90,8 +90,8 @@ fn expect_right<C: Case>(before: &C::Item, item: &mut C::Item, crossing: &mut Cr
 ///
 /// # Errors
 /// While something is not loaded.
-pub fn look<C: Case>(item: &C::Item, crossing: &mut Crossing<'_>, guard: &Guard<C>) -> Result<Vec<Blocker>> {
-    let mut look = Look {
+pub fn look<C: Case>(item: &C::Item, crossing: &mut TransitionContext<'_>, guard: &Guard<C>) -> Result<Vec<Blocker>> {
+    let mut look = GuardContext {
         work: crossing.work,
         at: crossing.at,
         item,
@@ -101,7 +101,7 @@ pub fn look<C: Case>(item: &C::Item, crossing: &mut Crossing<'_>, guard: &Guard<
 }
 
 /// A case of a round stays one of those that the round takes.
-fn in_its_round<C: Case>(item: &C::Item, crossing: &mut Crossing<'_>) -> Result<Vec<Blocker>> {
+fn in_its_round<C: Case>(item: &C::Item, crossing: &mut TransitionContext<'_>) -> Result<Vec<Blocker>> {
     let name = facts::<C>(item).round;
     if name.is_empty() {
         return Ok(Vec::new());
@@ -122,10 +122,10 @@ fn in_its_round<C: Case>(item: &C::Item, crossing: &mut Crossing<'_>) -> Result<
 ///
 /// # Errors
 /// Naming the field `end_date`.
-pub fn expect_ended<C: Case>(item: &C::Item, end_dates: [&str; 2], crossing: &Crossing<'_>) -> Result<()> {
+pub fn expect_ended<C: Case>(item: &C::Item, end_dates: [&str; 2], crossing: &TransitionContext<'_>) -> Result<()> {
     let (today, [before, after]) = (crossing.at.today, end_dates);
     match day::first_of(after)? {
-        Some(end) if before != after && end > today && C::life().phase(C::state(item)) == Phase::Ended => {
+        Some(end) if before != after && end > today && C::state_machine().phase(C::state(item)) == Phase::Ended => {
             let said = format!("it has ended: its last day is not after today, {today}");
             Err(Error::invalid(field_of::<C>("end_date"), "DATE_IN_FUTURE", said))
         }
@@ -173,8 +173,8 @@ pub(crate) fn expect_kept<C: Case>(stored: &C::Item, new: &C::Item) -> Result<()
     if touched.is_empty() {
         return Ok(());
     }
-    let (life, state, name) = (C::life(), C::state(stored), stored.head().name.to_owned());
-    let edge = life.edge(VERB).filter(|edge| edge.from.contains(&state));
+    let (life, state, name) = (C::state_machine(), C::state(stored), stored.head().name.to_owned());
+    let edge = life.transition(VERB).filter(|edge| edge.from.contains(&state));
     let Some(edge) = edge else {
         // It ended without a decision in its favour. A record of that is mended.
         if !C::is_taken_here(stored) {
@@ -232,7 +232,7 @@ fn completes(field: &str, old: &Value, new: &Value) -> bool {
     }
 }
 
-/// For `Collection::steady`: after the decision, what follows from a reference (a level, a family) stays as it was decided while the
+/// For `Collection::keep_order`: after the decision, what follows from a reference (a level, a family) stays as it was decided while the
 /// reference is the same.
 pub fn steady<C: Case>(merged: &mut C::Item, stored: &C::Item) {
     if merged == stored || !is_decided::<C>(stored) {
@@ -249,10 +249,10 @@ pub fn steady<C: Case>(merged: &mut C::Item, stored: &C::Item) {
     put_back::<C>(merged, stored, &fields);
 }
 
-/// For `Collection::keep`: after the decision, a row of an import that names what the decision names leaves the name as it stood.
+/// For `Collection::preserve`: after the decision, a row of an import that names what the decision names leaves the name as it stood.
 pub fn keep<C: Case>(merged: &mut C::Item, stored: &C::Item) {
     // A row that was a draft and is loaded again leads no case back.
-    if C::state(merged) == C::life().first && C::facts(stored).is_some_and(|facts| !facts.round.is_empty()) {
+    if C::state(merged) == C::state_machine().first && C::facts(stored).is_some_and(|facts| !facts.round.is_empty()) {
         C::set_state(merged, C::state(stored));
     }
     if merged == stored || !is_decided::<C>(stored) {
@@ -310,7 +310,7 @@ fn as_it_stood(old: &Value, new: Value) -> Value {
 }
 
 fn is_decided<C: Case>(item: &C::Item) -> bool {
-    matches!(C::life().phase(C::state(item)), Phase::Live | Phase::Ended)
+    matches!(C::state_machine().phase(C::state(item)), Phase::Live | Phase::Ended)
 }
 
 fn put_back<C: Case>(merged: &mut C::Item, stored: &C::Item, fields: &[&str]) {

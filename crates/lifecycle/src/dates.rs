@@ -1,15 +1,15 @@
 //! All days of a case, those that are over too, and why it stands where it stands.
 
 use jiff::civil::Date;
-use mingce_orm::{Cx, Result, Store, Work};
+use mingce_orm::{RequestContext, Result, Store, UnitOfWork};
 use mingce_proto::Headed;
 use mingce_proto::registry::{CaseDate, CaseReason, DueActor, DueKind, Policy, Revision};
 
-use crate::case::{At, Case, RETURN, facts, heard_until, is_against};
+use crate::case::{Case, EvalContext, RETURN, facts, heard_until, is_against};
 use crate::day;
 use crate::due::{ask, waits};
-use crate::life::Phase;
 use crate::round::Rounds;
+use crate::state_machine::Phase;
 
 /// A day on which somebody has to act.
 pub fn on(due: DueKind, day: Date, actor: DueActor) -> CaseDate {
@@ -35,8 +35,13 @@ pub fn met(date: CaseDate, met: bool, met_date: &str) -> CaseDate {
 ///
 /// # Errors
 /// While something is not loaded.
-pub fn dates<C: Case>(work: &mut Work, at: &At, item: &C::Item, policy: Option<&Policy>) -> Result<Vec<CaseDate>> {
-    let (state, facts, life) = (C::state(item), facts::<C>(item), C::life());
+pub fn dates<C: Case>(
+    work: &mut UnitOfWork,
+    at: &EvalContext,
+    item: &C::Item,
+    policy: Option<&Policy>,
+) -> Result<Vec<CaseDate>> {
+    let (state, facts, life) = (C::state(item), facts::<C>(item), C::state_machine());
     let mut all = C::dates(item, policy, at)?;
     if life.phase(state) == Phase::Draft && facts.submit_date.is_empty() && !facts.round.is_empty() {
         let round = work.require_unchanged::<Rounds>(&facts.round)?;
@@ -86,9 +91,11 @@ pub fn dates<C: Case>(work: &mut Work, at: &At, item: &C::Item, policy: Option<&
 ///
 /// # Errors
 /// Where the database cannot be read.
-pub async fn from_ledger<C: Case>(store: &Store, cx: &Cx, item: &mut C::Item) -> Result<()> {
+pub async fn from_ledger<C: Case>(store: &Store, cx: &RequestContext, item: &mut C::Item) -> Result<()> {
     let (state, facts) = (C::state(item), facts::<C>(item));
-    let returned = C::life().edge(RETURN).is_some_and(|edge| edge.to.contains(&state));
+    let returned = C::state_machine()
+        .transition(RETURN)
+        .is_some_and(|edge| edge.to.contains(&state));
     let is_missing =
         (returned && facts.return_reason.is_none()) || (is_against::<C>(state) && facts.decision_reason.is_none());
     if !is_missing || facts.policy.is_empty() {
@@ -97,7 +104,7 @@ pub async fn from_ledger<C: Case>(store: &Store, cx: &Cx, item: &mut C::Item) ->
     let name = item.head().name.to_owned();
     let (revisions, _) = store.history(cx, &[&C::shape().kind], &name, 50, "").await?;
     let led_here = |revision: &&Revision| {
-        let edge = C::life().edge(&revision.verb);
+        let edge = C::state_machine().transition(&revision.verb);
         edge.is_some_and(|edge| edge.to.contains(&state))
     };
     let Some(revision) = revisions.iter().find(led_here) else {

@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 use jiff::{Span, Timestamp};
-use mingce_orm::{Cx, Error, Result};
+use mingce_orm::{Error, RequestContext, Result};
 
 const OFFSET_SECONDS: i64 = 8 * 3600;
 
@@ -10,7 +10,7 @@ const OFFSET_SECONDS: i64 = 8 * 3600;
 ///
 /// # Errors
 /// Where its time is none.
-pub fn today(cx: &Cx) -> Result<Date> {
+pub fn today(cx: &RequestContext) -> Result<Date> {
     of(cx.now)
 }
 
@@ -156,9 +156,9 @@ mod tests {
     use super::*;
     use jiff::civil::date;
 
-    fn cx(now: &str) -> Cx {
+    fn cx(now: &str) -> RequestContext {
         let now = now.parse::<Timestamp>().unwrap().as_microsecond();
-        Cx {
+        RequestContext {
             actor: String::new(),
             now,
             deadline: None,

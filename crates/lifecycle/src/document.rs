@@ -2,12 +2,12 @@
 
 pub mod earlier;
 
-use mingce_orm::{Column, Cx, Result, Store, Valued};
+use mingce_orm::{Column, RequestContext, Result, Store, Valued};
 use mingce_proto::Headed;
 use mingce_proto::registry::{DecisionDocument, DocumentOfCase};
 
 use crate::case::Case;
-use crate::life::{Life, Living};
+use crate::state_machine::{StateMachine, Stateful};
 
 /// The field of cases, and of filters, that has them.
 pub const FIELD: &str = "documents";
@@ -31,7 +31,7 @@ pub struct Decided<'a> {
 
 /// The field of filters and statistics: the numbers of all documents of a case.
 pub fn column() -> Column {
-    Column::document(FIELD).many().dimension()
+    Column::document(FIELD).multi_valued().groupable()
 }
 
 /// Whether a document is that of the decision.
@@ -39,7 +39,7 @@ pub fn is_of_decision(document: &DecisionDocument) -> bool {
     OF_DECISION.contains(&document.verb.as_str())
 }
 
-/// For `Collection::settle`: the document of the decision says what the case says of it.
+/// For `Collection::normalize`: the document of the decision says what the case says of it.
 pub fn settle<C: Case>(item: &mut C::Item) {
     let decided = C::decided_by(item);
     let (number, date) = (decided.number.to_owned(), decided.date.to_owned());
@@ -79,12 +79,12 @@ pub fn settle<C: Case>(item: &mut C::Item) {
 }
 
 /// The state of a case as its documents have it.
-pub fn state<C: Living>(item: &C::Item) -> String {
-    state_name(C::life(), C::state(item))
+pub fn state<C: Stateful>(item: &C::Item) -> String {
+    state_name(C::state_machine(), C::state(item))
 }
 
 /// The name of a state in the contract.
-pub(crate) fn state_name<C: Living>(life: &Life<C>, number: i32) -> String {
+pub(crate) fn state_name<C: Stateful>(life: &StateMachine<C>, number: i32) -> String {
     let named = mingce_proto::names::values(life.state_enum);
     let mut named = named.into_iter().filter(|(_, value)| *value == number);
     named.next().map_or(String::new(), |(name, _)| name)
@@ -107,7 +107,11 @@ pub struct Wanted<'a> {
 ///
 /// # Errors
 /// Where the token is none of this query.
-pub async fn find<C: Case>(store: &Store, cx: &Cx, wanted: Wanted<'_>) -> Result<(Vec<DocumentOfCase>, String)> {
+pub async fn find<C: Case>(
+    store: &Store,
+    cx: &RequestContext,
+    wanted: Wanted<'_>,
+) -> Result<(Vec<DocumentOfCase>, String)> {
     let column = column();
     let valued = Valued {
         field: FIELD,
@@ -117,8 +121,8 @@ pub async fn find<C: Case>(store: &Store, cx: &Cx, wanted: Wanted<'_>) -> Result
         page_token: wanted.page_token,
     };
     let (found, next) = store.valued::<C>(cx, valued).await?;
-    let mut work = store.rehearsal();
-    let shown = store.rehearse(&mut work, |work| {
+    let mut work = store.unit_of_work();
+    let shown = store.try_edit(&mut work, |work| {
         // Goes on after an error, so that all that is needed is asked for at once.
         let all: Vec<Result<Vec<DocumentOfCase>>> = found
             .iter()

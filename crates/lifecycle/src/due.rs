@@ -6,14 +6,14 @@
 
 use jiff::ToSpan;
 use jiff::civil::Date;
-use mingce_orm::query::page::{self, Position};
-use mingce_orm::{Collection, Cx, Error, List, Result, Store};
+use mingce_orm::query::page_token::{self, Position};
+use mingce_orm::{Collection, Error, List, RequestContext, Result, Store};
 use mingce_proto::Headed;
 use mingce_proto::registry::{DueActor, DueKind, HandlingTerms, Policy, View};
 
 use crate::case::{Case, facts};
 use crate::day;
-use crate::life::Arrival;
+use crate::state_machine::StateEntry;
 
 /// Who has to do what on a case in a state.
 #[derive(Debug, Clone, Copy)]
@@ -132,7 +132,7 @@ pub fn made(item: &impl Headed) -> String {
 ///
 /// # Errors
 /// Where it cannot be computed.
-pub fn handled<C: Case>(state: i32, arrival: &Arrival<'_>) -> Result<Option<(Date, DueKind)>> {
+pub fn handled<C: Case>(state: i32, arrival: &StateEntry<'_>) -> Result<Option<(Date, DueKind)>> {
     let (Some(ask), Some(terms)) = (waits::<C>(state), arrival.policy.and_then(C::handling)) else {
         return Ok(None);
     };
@@ -158,7 +158,7 @@ pub fn handling(policy: &Policy) -> Option<HandlingTerms> {
 /// What is wrong with what a kind of case asks for: verbs that do not lead on from the state, and states that wait twice. For tests of
 /// services.
 pub fn faults<C: Case>() -> Vec<String> {
-    let life = C::life();
+    let life = C::state_machine();
     let mut faults = Vec::new();
     for (place, ask) in C::ASKS.iter().enumerate() {
         let code = life.state(ask.state).map_or("?", |state| state.code);
@@ -360,7 +360,7 @@ pub struct Batch {
 /// Where the database cannot be read.
 pub async fn read<C: Collection>(
     store: &Store,
-    cx: &Cx,
+    cx: &RequestContext,
     source: &Source,
     from: &From,
     size: usize,
@@ -371,7 +371,7 @@ pub async fn read<C: Collection>(
         From::Start => {}
         From::After(value, id) => {
             let place = [Position::Text(value.clone()), Position::Text(id.clone())];
-            page_token = page::encode(&[kind.table, &filter, column, ""], &place);
+            page_token = page_token::encode(&[kind.table, &filter, column, ""], &place);
         }
         From::Day(day, inclusive) => {
             let bound = match source.shift {

@@ -1,15 +1,15 @@
 //! Guards that several life cycles share.
 
-use mingce_orm::model::field::points;
+use mingce_orm::model::column::points;
 use mingce_orm::{Blocker, Result};
 use mingce_proto::Headed;
 use mingce_proto::registry::{NoticeTerms, RecordStatus, RoundState};
 
-use crate::case::{Case, Look, blocker, facts, heard_until};
+use crate::case::{Case, GuardContext, blocker, facts, heard_until};
 use crate::day;
-use crate::life::Guard;
 use crate::notice::{Notices, differences};
 use crate::round::{Rounds, cap_of, cap_reached, expect_fit};
+use crate::state_machine::Guard;
 
 /// The round takes cases on this day.
 pub const fn round_takes<C: Case>() -> Guard<C> {
@@ -92,7 +92,7 @@ pub const fn cap_left<C: Case>() -> Guard<C> {
     }
 }
 
-fn check_round<C: Case>(look: &mut Look<'_, C>) -> Result<Vec<Blocker>> {
+fn check_round<C: Case>(look: &mut GuardContext<'_, C>) -> Result<Vec<Blocker>> {
     let facts = facts::<C>(look.item);
     let name = facts.round;
     if name.is_empty() {
@@ -135,13 +135,13 @@ fn check_round<C: Case>(look: &mut Look<'_, C>) -> Result<Vec<Blocker>> {
     })
 }
 
-fn check_calendar<C: Case>(look: &mut Look<'_, C>) -> Result<Vec<Blocker>> {
+fn check_calendar<C: Case>(look: &mut GuardContext<'_, C>) -> Result<Vec<Blocker>> {
     Ok(calendar_of(look, look.policy.map(C::notice_terms).unwrap_or_default()))
 }
 
 /// What stands in the way of a notice of these terms that would begin today. For a notice by other terms than those before the
 /// decision.
-pub fn calendar_of<C: Case>(look: &Look<'_, C>, terms: NoticeTerms) -> Vec<Blocker> {
+pub fn calendar_of<C: Case>(look: &GuardContext<'_, C>, terms: NoticeTerms) -> Vec<Blocker> {
     if C::is_secret(look.item) {
         return Vec::new();
     }
@@ -154,7 +154,7 @@ pub fn calendar_of<C: Case>(look: &Look<'_, C>, terms: NoticeTerms) -> Vec<Block
     }
 }
 
-fn check_notice<C: Case>(look: &mut Look<'_, C>) -> Result<Vec<Blocker>> {
+fn check_notice<C: Case>(look: &mut GuardContext<'_, C>) -> Result<Vec<Blocker>> {
     if C::is_secret(look.item) {
         return Ok(Vec::new());
     }
@@ -169,7 +169,7 @@ fn check_notice<C: Case>(look: &mut Look<'_, C>) -> Result<Vec<Blocker>> {
     check_heard::<C>(look)
 }
 
-fn check_heard<C: Case>(look: &mut Look<'_, C>) -> Result<Vec<Blocker>> {
+fn check_heard<C: Case>(look: &mut GuardContext<'_, C>) -> Result<Vec<Blocker>> {
     let facts = facts::<C>(look.item);
     let begun = day::parse(&facts.notice_start_date)?;
     // Of a notice that runs no day nothing is to be heard.
@@ -179,7 +179,7 @@ fn check_heard<C: Case>(look: &mut Look<'_, C>) -> Result<Vec<Blocker>> {
     Ok(vec![blocker("OBJECTION_TIME_RUNNING", facts.notice, en, zh)])
 }
 
-fn check_published<C: Case>(look: &mut Look<'_, C>) -> Result<Vec<Blocker>> {
+fn check_published<C: Case>(look: &mut GuardContext<'_, C>) -> Result<Vec<Blocker>> {
     let name = facts::<C>(look.item).notice;
     if name.is_empty() || C::is_secret(look.item) {
         return Ok(Vec::new());
@@ -202,7 +202,7 @@ fn check_published<C: Case>(look: &mut Look<'_, C>) -> Result<Vec<Blocker>> {
     Ok(vec![blocker("PUBLISHED_DIFFERS", name, en, zh)])
 }
 
-fn check_open_objections<C: Case>(look: &mut Look<'_, C>) -> Result<Vec<Blocker>> {
+fn check_open_objections<C: Case>(look: &mut GuardContext<'_, C>) -> Result<Vec<Blocker>> {
     let open = facts::<C>(look.item).open_objections;
     Ok(open
         .into_iter()
@@ -213,7 +213,7 @@ fn check_open_objections<C: Case>(look: &mut Look<'_, C>) -> Result<Vec<Blocker>
         .collect())
 }
 
-fn check_upheld_objections<C: Case>(look: &mut Look<'_, C>) -> Result<Vec<Blocker>> {
+fn check_upheld_objections<C: Case>(look: &mut GuardContext<'_, C>) -> Result<Vec<Blocker>> {
     let upheld = facts::<C>(look.item).upheld_objections;
     Ok(upheld
         .into_iter()
@@ -224,7 +224,7 @@ fn check_upheld_objections<C: Case>(look: &mut Look<'_, C>) -> Result<Vec<Blocke
         .collect())
 }
 
-fn check_reviews<C: Case>(look: &mut Look<'_, C>) -> Result<Vec<Blocker>> {
+fn check_reviews<C: Case>(look: &mut GuardContext<'_, C>) -> Result<Vec<Blocker>> {
     let Some(terms) = look.policy.and_then(C::review_terms) else {
         return Ok(Vec::new());
     };
@@ -242,7 +242,7 @@ fn check_reviews<C: Case>(look: &mut Look<'_, C>) -> Result<Vec<Blocker>> {
     Ok(blockers)
 }
 
-fn check_caps<C: Case>(look: &mut Look<'_, C>) -> Result<Vec<Blocker>> {
+fn check_caps<C: Case>(look: &mut GuardContext<'_, C>) -> Result<Vec<Blocker>> {
     let name = facts::<C>(look.item).round;
     if name.is_empty() {
         return Ok(Vec::new());

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use mingce_orm::{Cx, List, Result, Store};
+use mingce_orm::{List, RequestContext, Result, Store};
 use mingce_proto::registry::{CaseKind, Policy};
 
 use crate::case::Scope;
 use crate::due::quoted;
-use crate::policy::{Policies, shipped};
+use crate::policy::{Policies, built_in};
 
 /// The policies of a kind that are in force on a day: of those that have begun, for each programme and level the one that began last, and of
 /// those that began on one day the one that was loaded last. For a case the one for just its programme and level holds, else for the
@@ -23,7 +23,7 @@ impl InForce {
     ///
     /// # Errors
     /// Where the database cannot be read.
-    pub async fn read(store: &Store, cx: &Cx, kind: CaseKind, day: &str) -> Result<Self> {
+    pub async fn read(store: &Store, cx: &RequestContext, kind: CaseKind, day: &str) -> Result<Self> {
         let filter = format!("kind = {} AND start_date <= \"{day}\"", kind.as_str_name());
         let mut best: BTreeMap<(bool, bool, String, i32), Policy> = BTreeMap::new();
         let mut page_token = String::new();
@@ -52,7 +52,7 @@ impl InForce {
         }
         let mut policies: Vec<Policy> = best.into_values().collect();
         if !policies.last().is_some_and(is_for_all) {
-            policies.push(shipped(kind)?);
+            policies.push(built_in(kind)?);
         }
         Ok(Self { policies })
     }
@@ -105,9 +105,15 @@ fn is_for_all(policy: &Policy) -> bool {
 ///
 /// # Errors
 /// Where the database cannot be read.
-pub async fn in_force(store: &Store, cx: &Cx, kind: CaseKind, scope: Scope<'_>, day: &str) -> Result<Policy> {
+pub async fn in_force(
+    store: &Store,
+    cx: &RequestContext,
+    kind: CaseKind,
+    scope: Scope<'_>,
+    day: &str,
+) -> Result<Policy> {
     let found = InForce::read(store, cx, kind, day).await?.of(scope).cloned();
-    found.map_or_else(|| shipped(kind), Ok)
+    found.map_or_else(|| built_in(kind), Ok)
 }
 
 #[cfg(test)]

@@ -2,14 +2,14 @@
 
 use std::sync::LazyLock;
 
-use mingce_orm::model::names::{Problems, enum_values};
-use mingce_orm::{Collection, Column, Field, Key, Result, Shape, Stamp, Violation};
+use mingce_orm::model::normalize::{Violations, enum_values};
+use mingce_orm::{AuditInfo, Collection, Column, Field, Key, Result, Shape, Violation};
 use mingce_proto::Headed;
 use mingce_proto::registry::{Level, Notice, NoticeTerms, PublicField, PublicNotice};
 use sha2::{Digest, Sha256};
 
 use crate::case::{Case, facts};
-use crate::cross::Crossing;
+use crate::transition::TransitionContext;
 
 /// The collection.
 #[derive(Debug)]
@@ -28,15 +28,15 @@ impl Collection for Notices {
             let kinds = enum_values("mingce.registry.v1.CaseKind");
             Shape::new(vec![
                 Field {
-                    column: Column::resource("case_name", "awards/{id}").dimension(),
+                    column: Column::resource("case_name", "awards/{id}").groupable(),
                     get: |n| n.case_name.as_str().into(),
                 },
                 Field {
-                    column: Column::one_of("kind", kinds).dimension(),
+                    column: Column::one_of("kind", kinds).groupable(),
                     get: |n| n.kind.into(),
                 },
                 Field {
-                    column: Column::resource("round", "rounds/{id}").dimension(),
+                    column: Column::resource("round", "rounds/{id}").groupable(),
                     get: |n| n.round.as_str().into(),
                 },
                 Field {
@@ -60,8 +60,8 @@ impl Collection for Notices {
         Vec::new()
     }
 
-    fn settle(item: &mut Notice) -> Vec<Violation> {
-        let mut problems = Problems::default();
+    fn normalize(item: &mut Notice) -> Vec<Violation> {
+        let mut problems = Violations::default();
         problems.name("display_name", &mut item.display_name);
         problems.into_inner()
     }
@@ -71,7 +71,7 @@ impl Collection for Notices {
 ///
 /// # Errors
 /// Where the holidays of the days ahead are not known.
-pub fn publish<C: Case>(item: &mut C::Item, crossing: &mut Crossing<'_>, terms: NoticeTerms) -> Result<()> {
+pub fn publish<C: Case>(item: &mut C::Item, crossing: &mut TransitionContext<'_>, terms: NoticeTerms) -> Result<()> {
     let at = crossing.at;
     let facts_before = facts::<C>(item);
     let facts = C::facts_mut(item);
@@ -105,7 +105,7 @@ pub fn publish<C: Case>(item: &mut C::Item, crossing: &mut Crossing<'_>, terms: 
         case_revision: head.revision,
         ..Notice::default()
     };
-    let stamp = Stamp {
+    let stamp = AuditInfo {
         verb: "publish",
         ..crossing.stamp.clone()
     };

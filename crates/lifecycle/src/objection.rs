@@ -2,17 +2,17 @@
 
 use std::sync::LazyLock;
 
-use mingce_orm::model::names::{Problems, enum_values};
+use mingce_orm::model::normalize::{Violations, enum_values};
 use mingce_orm::{
-    Answer, Blocker, Class, Collection, Column, Error, Field, Key, Result, Shape, Stamp, Violation, Work,
+    AuditInfo, Blocker, Class, Collection, Column, Error, Field, Key, Result, Shape, UnitOfWork, Violation, WriteResult,
 };
 use mingce_proto::registry::{CaseFacts, CaseVerb, DueActor, DueKind, Objection, ObjectionRefusal, ObjectionState};
 
-use crate::any::AnyCase;
-use crate::case::{At, Look, blocker};
-use crate::cross::{Move, Step};
+use crate::any::DynCase;
+use crate::case::{EvalContext, GuardContext, blocker};
 use crate::due::{Ask, Falls};
-use crate::life::{Edge, Guard, Life, Living, Phase, State};
+use crate::state_machine::{Guard, Phase, State, StateMachine, Stateful, Transition};
+use crate::transition::{Command, Step};
 
 /// The collection.
 #[derive(Debug)]
@@ -51,15 +51,15 @@ impl Collection for Objections {
             let states = enum_values("mingce.registry.v1.ObjectionState");
             Shape::new(vec![
                 Field {
-                    column: Column::resource("case_name", "awards/{id}").dimension(),
+                    column: Column::resource("case_name", "awards/{id}").groupable(),
                     get: |o| o.case_name.as_str().into(),
                 },
                 Field {
-                    column: Column::resource("notice", "notices/{id}").dimension(),
+                    column: Column::resource("notice", "notices/{id}").groupable(),
                     get: |o| o.notice.as_str().into(),
                 },
                 Field {
-                    column: Column::one_of("state", states).dimension(),
+                    column: Column::one_of("state", states).groupable(),
                     get: |o| o.state.into(),
                 },
                 Field {
@@ -67,7 +67,7 @@ impl Collection for Objections {
                     get: |o| o.file_date.as_str().into(),
                 },
                 Field {
-                    column: Column::boolean("named").dimension(),
+                    column: Column::boolean("named").groupable(),
                     get: |o| o.named.into(),
                 },
                 Field {
@@ -96,8 +96,8 @@ impl Collection for Objections {
         Vec::new()
     }
 
-    fn settle(item: &mut Objection) -> Vec<Violation> {
-        let mut problems = Problems::default();
+    fn normalize(item: &mut Objection) -> Vec<Violation> {
+        let mut problems = Violations::default();
         if item.case_name.is_empty() {
             problems.add(
                 "case_name",
@@ -151,8 +151,8 @@ pub const ASKS: [Ask; 2] = [
     ),
 ];
 
-impl Living for Objections {
-    fn life() -> &'static Life<Self> {
+impl Stateful for Objections {
+    fn state_machine() -> &'static StateMachine<Self> {
         &LIFE
     }
     fn state(item: &Objection) -> i32 {
@@ -166,7 +166,7 @@ impl Living for Objections {
     }
 }
 
-static LIFE: Life<Objections> = Life {
+static LIFE: StateMachine<Objections> = StateMachine {
     zh: "异议",
     en: "Objection",
     service: "mingce.registry.v1.CaseService",
@@ -223,8 +223,8 @@ static LIFE: Life<Objections> = Life {
             phase: Phase::Ended,
         },
     ],
-    edges: &[
-        Edge {
+    transitions: &[
+        Transition {
             verb: "accept",
             zh: "受理",
             method: "AcceptObjection",
@@ -243,7 +243,7 @@ static LIFE: Life<Objections> = Life {
                 },
             ],
         },
-        Edge {
+        Transition {
             verb: "refuse",
             zh: "不予受理",
             method: "RefuseObjection",
@@ -251,7 +251,7 @@ static LIFE: Life<Objections> = Life {
             to: &[REFUSED],
             guards: &[],
         },
-        Edge {
+        Transition {
             verb: "uphold",
             zh: "认定成立",
             method: "UpholdObjection",
@@ -259,7 +259,7 @@ static LIFE: Life<Objections> = Life {
             to: &[UPHELD],
             guards: &[],
         },
-        Edge {
+        Transition {
             verb: "uphold_in_part",
             zh: "认定部分成立",
             method: "UpholdObjectionInPart",
@@ -267,7 +267,7 @@ static LIFE: Life<Objections> = Life {
             to: &[UPHELD_IN_PART],
             guards: &[],
         },
-        Edge {
+        Transition {
             verb: "dismiss",
             zh: "认定不成立",
             method: "DismissObjection",
@@ -275,7 +275,7 @@ static LIFE: Life<Objections> = Life {
             to: &[DISMISSED],
             guards: &[],
         },
-        Edge {
+        Transition {
             verb: "withdraw",
             zh: "撤回",
             method: "WithdrawObjection",
@@ -286,7 +286,7 @@ static LIFE: Life<Objections> = Life {
     ],
 };
 
-fn named(look: &mut Look<'_, Objections>) -> Result<Vec<Blocker>> {
+fn named(look: &mut GuardContext<'_, Objections>) -> Result<Vec<Blocker>> {
     if look.item.named {
         return Ok(Vec::new());
     }
@@ -297,7 +297,7 @@ fn named(look: &mut Look<'_, Objections>) -> Result<Vec<Blocker>> {
     )])
 }
 
-fn in_time(look: &mut Look<'_, Objections>) -> Result<Vec<Blocker>> {
+fn in_time(look: &mut GuardContext<'_, Objections>) -> Result<Vec<Blocker>> {
     let notice = look.work.require::<crate::notice::Notices>(&look.item.notice)?;
     if look.item.file_date <= notice.objection_end_date {
         return Ok(Vec::new());
@@ -314,7 +314,13 @@ fn in_time(look: &mut Look<'_, Objections>) -> Result<Vec<Blocker>> {
 ///
 /// # Errors
 /// NOT_FOUND for the case; FAILED_PRECONDITION, reason `NOTICE_MISSING`.
-pub fn file(work: &mut Work, at: &At, stamp: &Stamp, case: &dyn AnyCase, given: &Objection) -> Result<Answer> {
+pub fn file(
+    work: &mut UnitOfWork,
+    at: &EvalContext,
+    stamp: &AuditInfo,
+    case: &dyn DynCase,
+    given: &Objection,
+) -> Result<WriteResult> {
     let seen = case.look(work, &given.case_name)?;
     if seen.facts.notice.is_empty() {
         let said = format!("{} was not published: there is nothing to object to", given.case_name);
@@ -342,11 +348,11 @@ pub fn file(work: &mut Work, at: &At, stamp: &Stamp, case: &dyn AnyCase, given: 
     };
     let answer = mingce_orm::write::store::create::<Objections>(work, &at.cx, stamp, &new)?;
     let name = answer.name.clone();
-    let stamp = Stamp {
+    let stamp = AuditInfo {
         verb: "object",
         ..stamp.clone()
     };
-    case.note(work, at, &stamp, &given.case_name, &|facts: &mut CaseFacts| {
+    case.update_facts(work, at, &stamp, &given.case_name, &|facts: &mut CaseFacts| {
         facts.open_objections.push(name.clone())
     })?;
     Ok(answer)
@@ -356,23 +362,23 @@ pub fn file(work: &mut Work, at: &At, stamp: &Stamp, case: &dyn AnyCase, given: 
 pub fn verb(
     verb: &'static str,
     step: Step,
-    case: std::sync::Arc<dyn AnyCase>,
+    case: std::sync::Arc<dyn DynCase>,
     finding: String,
     refusal: i32,
-) -> Move<Objections> {
-    Move::new(verb, step, move |objection: &mut Objection, crossing| {
+) -> Command<Objections> {
+    Command::new(verb, step, move |objection: &mut Objection, crossing| {
         finding.clone_into(&mut objection.finding);
         objection.refusal = ObjectionRefusal::try_from(refusal).unwrap_or_default() as i32;
         if objection.state == IN_INVESTIGATION {
             return Ok(());
         }
         let (name, is_upheld) = (objection.name.clone(), objection.state == UPHELD);
-        let stamp = Stamp {
+        let stamp = AuditInfo {
             verb: "settle_objection",
             ..crossing.stamp.clone()
         };
         let notice = objection.notice.clone();
-        case.note(
+        case.update_facts(
             crossing.work,
             crossing.at,
             &stamp,
@@ -391,15 +397,15 @@ pub fn verb(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::picture;
+    use crate::lifecycle_docs;
 
     #[test]
     fn the_life_cycle_is_that_of_the_contract() {
-        assert_eq!(picture::faults::<Objections>(), Vec::<String>::new());
+        assert_eq!(lifecycle_docs::faults::<Objections>(), Vec::<String>::new());
     }
 
     #[test]
     fn the_page_of_the_life_cycle_is_up_to_date() {
-        picture::expect_page::<Objections>("objection.md");
+        lifecycle_docs::expect_page::<Objections>("objection.md");
     }
 }

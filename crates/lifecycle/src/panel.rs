@@ -2,18 +2,20 @@
 
 use std::sync::{Arc, LazyLock};
 
-use mingce_orm::model::names::{Problems, enum_values};
-use mingce_orm::write::store::{expect_active, expect_etag, settled};
-use mingce_orm::{Answer, Class, Collection, Column, Error, Field, Key, Result, Shape, Stamp, Violation, Work};
+use mingce_orm::model::normalize::{Violations, enum_values};
+use mingce_orm::write::store::{expect_active, expect_etag, normalized};
+use mingce_orm::{
+    AuditInfo, Class, Collection, Column, Error, Field, Key, Result, Shape, UnitOfWork, Violation, WriteResult,
+};
 use mingce_proto::registry::{
     CaseFacts, Conflict, DueKind, MissingReview, Panel, PanelState, Recommended, RecordStatus, Review, ReviewSheet,
     ReviewSummary, TalentReference,
 };
 
-use crate::any::{AnyCase, of_name};
-use crate::case::{At, blocker};
-use crate::cross::Step;
+use crate::any::{DynCase, of_name};
+use crate::case::{EvalContext, blocker};
 use crate::due::{Falls, made};
+use crate::transition::Step;
 
 /// The collection of panels.
 #[derive(Debug)]
@@ -45,11 +47,11 @@ impl Collection for Panels {
                     get: |p| p.display_name.as_str().into(),
                 },
                 Field {
-                    column: Column::one_of("kind", kinds).dimension(),
+                    column: Column::one_of("kind", kinds).groupable(),
                     get: |p| p.kind.into(),
                 },
                 Field {
-                    column: Column::one_of("state", states).dimension(),
+                    column: Column::one_of("state", states).groupable(),
                     get: |p| p.state.into(),
                 },
                 Field {
@@ -69,8 +71,8 @@ impl Collection for Panels {
         Vec::new()
     }
 
-    fn settle(item: &mut Panel) -> Vec<Violation> {
-        let mut problems = Problems::default();
+    fn normalize(item: &mut Panel) -> Vec<Violation> {
+        let mut problems = Violations::default();
         problems.name("display_name", &mut item.display_name);
         problems.into_inner()
     }
@@ -103,15 +105,15 @@ impl Collection for Reviews {
         static SHAPE: LazyLock<Shape<Reviews>> = LazyLock::new(|| {
             Shape::new(vec![
                 Field {
-                    column: Column::resource("panel", "panels/{id}").dimension(),
+                    column: Column::resource("panel", "panels/{id}").groupable(),
                     get: |r| r.panel.as_str().into(),
                 },
                 Field {
-                    column: Column::resource("case_name", "awards/{id}").dimension(),
+                    column: Column::resource("case_name", "awards/{id}").groupable(),
                     get: |r| r.case_name.as_str().into(),
                 },
                 Field {
-                    column: Column::resource("reviewer", "talents/{id}").dimension(),
+                    column: Column::resource("reviewer", "talents/{id}").groupable(),
                     get: |r| reviewer(r).into(),
                 },
                 Field {
@@ -140,7 +142,7 @@ impl Collection for Reviews {
         vec![Key::new("assignment", assignment, "reviewer")]
     }
 
-    fn settle(_item: &mut Review) -> Vec<Violation> {
+    fn normalize(_item: &mut Review) -> Vec<Violation> {
         Vec::new()
     }
 }
@@ -210,7 +212,13 @@ fn closed(name: &str) -> Error {
 ///
 /// # Errors
 /// NOT_FOUND; FAILED_PRECONDITION, reason `STATE_WRONG`; INVALID_ARGUMENT, reason `CASES_OF_SEVERAL_KINDS`.
-pub fn create(work: &mut Work, at: &At, stamp: &Stamp, kinds: &[Arc<dyn AnyCase>], given: &Panel) -> Result<Answer> {
+pub fn create(
+    work: &mut UnitOfWork,
+    at: &EvalContext,
+    stamp: &AuditInfo,
+    kinds: &[Arc<dyn DynCase>],
+    given: &Panel,
+) -> Result<WriteResult> {
     let Some(first) = given.cases.first() else {
         return Err(Error::invalid(
             "panel.cases",
@@ -273,14 +281,14 @@ pub struct Place<'a> {
 /// # Errors
 /// NOT_FOUND; ALREADY_EXISTS; FAILED_PRECONDITION, reasons `PANEL_CLOSED`, `REVIEWER_IN_CONFLICT`.
 pub fn assign(
-    work: &mut Work,
-    at: &At,
-    stamp: &Stamp,
+    work: &mut UnitOfWork,
+    at: &EvalContext,
+    stamp: &AuditInfo,
     place: &Place<'_>,
     reviewer: &TalentReference,
     conflicts: &[Conflict],
     override_reason: &str,
-) -> Result<Answer> {
+) -> Result<WriteResult> {
     let mut panel = work.require::<Panels>(place.panel)?;
     if panel.state() == PanelState::Closed {
         return Err(closed(&panel.name));
@@ -318,7 +326,7 @@ pub fn assign(
     };
     let answer = mingce_orm::write::store::create::<Reviews>(work, &at.cx, stamp, &review)?;
     panel.reviews.push(answer.name.clone());
-    work.update::<Panels>(&at.cx, stamp, &settled::<Panels>(&panel)?)?;
+    work.update::<Panels>(&at.cx, stamp, &normalized::<Panels>(&panel)?)?;
     Ok(answer)
 }
 
@@ -366,7 +374,13 @@ fn in_the_way(conflict: &Conflict, reviewer: &str) -> mingce_orm::Blocker {
 ///
 /// # Errors
 /// NOT_FOUND; FAILED_PRECONDITION, reason `PANEL_CLOSED`; INVALID_ARGUMENT, reason `SCORES_DIFFER_FROM_CRITERIA`.
-pub fn submit(work: &mut Work, at: &At, stamp: &Stamp, name: &str, sheet: &ReviewSheet) -> Result<Answer> {
+pub fn submit(
+    work: &mut UnitOfWork,
+    at: &EvalContext,
+    stamp: &AuditInfo,
+    name: &str,
+    sheet: &ReviewSheet,
+) -> Result<WriteResult> {
     let mut review = work.require::<Reviews>(name)?;
     expect_active::<Reviews>(&review)?;
     let panel = work.require::<Panels>(&review.panel)?;
@@ -383,14 +397,14 @@ pub fn submit(work: &mut Work, at: &At, stamp: &Stamp, name: &str, sheet: &Revie
     }
     review.draft_sheet = Some(sheet.clone());
     review.submit_date = at.today.to_string();
-    work.update::<Reviews>(&at.cx, stamp, &settled::<Reviews>(&review)?)
+    work.update::<Reviews>(&at.cx, stamp, &normalized::<Reviews>(&review)?)
 }
 
 /// Releases a reviewer from a case, who may be assigned again, as may another in the place. What they have submitted is not counted.
 ///
 /// # Errors
 /// NOT_FOUND; ABORTED; FAILED_PRECONDITION, reasons `PANEL_CLOSED`, `RECORD_NOT_ACTIVE`.
-pub fn release(work: &mut Work, at: &At, step: &Step) -> Result<Answer> {
+pub fn release(work: &mut UnitOfWork, at: &EvalContext, step: &Step) -> Result<WriteResult> {
     let review = work.require::<Reviews>(&step.name)?;
     expect_etag::<Reviews>(&review, &step.etag)?;
     expect_active::<Reviews>(&review)?;
@@ -399,7 +413,7 @@ pub fn release(work: &mut Work, at: &At, step: &Step) -> Result<Answer> {
         return Err(closed(&panel.name));
     }
     panel.reviews.retain(|name| *name != review.name);
-    work.update::<Panels>(&at.cx, &step.stamp, &settled::<Panels>(&panel)?)?;
+    work.update::<Panels>(&at.cx, &step.stamp, &normalized::<Panels>(&panel)?)?;
     work.change::<Reviews>(&at.cx, &step.stamp, &review, RecordStatus::Annulled, "")
 }
 
@@ -418,12 +432,12 @@ pub fn score(panel: &Panel, sheet: &ReviewSheet) -> i32 {
 /// # Errors
 /// NOT_FOUND; ABORTED; FAILED_PRECONDITION, reasons `PANEL_CLOSED`, `REVIEW_MISSING`; INVALID_ARGUMENT, reason `REASON_MISSING`.
 pub fn close(
-    work: &mut Work,
-    at: &At,
+    work: &mut UnitOfWork,
+    at: &EvalContext,
     step: &Step,
-    kinds: &[Arc<dyn AnyCase>],
+    kinds: &[Arc<dyn DynCase>],
     without_missing: bool,
-) -> Result<Answer> {
+) -> Result<WriteResult> {
     if without_missing && step.stamp.reason.is_empty() {
         let said = "say why the panel is closed without the reviews that are missing";
         return Err(Error::invalid("reason", "REASON_MISSING", said));
@@ -441,7 +455,7 @@ pub fn close(
             reviews.into_iter().partition(|review| review.draft_sheet.is_some());
         reviews = submitted;
         for review in silent {
-            let stamp = Stamp {
+            let stamp = AuditInfo {
                 verb: "release",
                 ..step.stamp.clone()
             };
@@ -482,16 +496,16 @@ pub fn close(
     let cases = panel.cases.iter().zip(titles);
     panel.summaries = cases.map(|(case, title)| summary(case, title, &reviews)).collect();
     panel.set_state(PanelState::Closed);
-    let noted: Vec<Result<Answer>> = panel
+    let noted: Vec<Result<WriteResult>> = panel
         .summaries
         .iter()
         .map(|summary| {
-            let stamp = Stamp {
+            let stamp = AuditInfo {
                 verb: "sum_up_reviews",
                 ..step.stamp.clone()
             };
             let case = of_name(kinds, &summary.case_name, "name")?;
-            case.note(work, at, &stamp, &summary.case_name, &|facts: &mut CaseFacts| {
+            case.update_facts(work, at, &stamp, &summary.case_name, &|facts: &mut CaseFacts| {
                 panel.name.clone_into(&mut facts.panel);
                 facts.reviews = summary.reviews;
                 facts.review_score = summary.mean_score;
@@ -499,7 +513,7 @@ pub fn close(
         })
         .collect();
     noted.into_iter().collect::<Result<Vec<_>>>()?;
-    work.update::<Panels>(&at.cx, &step.stamp, &settled::<Panels>(&panel)?)
+    work.update::<Panels>(&at.cx, &step.stamp, &normalized::<Panels>(&panel)?)
 }
 
 fn summary(case: &str, display_name: String, reviews: &[Review]) -> ReviewSummary {

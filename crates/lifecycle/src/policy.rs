@@ -3,19 +3,20 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use mingce_orm::model::names::{Problems, enum_values};
-use mingce_orm::model::resource::imagined_id;
+use mingce_orm::model::normalize::{Violations, enum_values};
+use mingce_orm::model::resource::name_based_id;
 use mingce_orm::write::store::{expect_active, expect_etag};
 use mingce_orm::{
-    Answer, Call, Class, Collection, Column, Cx, Edit, Error, Field, Key, Result, Shape, Stamp, Store, Violation, Work,
+    AuditInfo, Call, Class, Collection, Column, Edit, Error, Field, Key, RequestContext, Result, Shape, Store,
+    UnitOfWork, Violation, WriteResult,
 };
 use mingce_proto::registry::{CaseKind, Policy, RecordStatus, TermDifference};
 
-use crate::any::AnyCase;
+use crate::any::DynCase;
 use crate::based::Basis;
-use crate::cross::Step;
 use crate::round::Rounds;
 use crate::terms::{Leaf, canonical, leaves, terms_message};
+use crate::transition::Step;
 
 /// The collection.
 #[derive(Debug)]
@@ -35,15 +36,15 @@ impl Collection for Policies {
             let levels = enum_values("mingce.registry.v1.Level");
             Shape::new(vec![
                 Field {
-                    column: Column::one_of("kind", kinds).dimension(),
+                    column: Column::one_of("kind", kinds).groupable(),
                     get: |p| p.kind.into(),
                 },
                 Field {
-                    column: Column::one_of("level", levels).dimension(),
+                    column: Column::one_of("level", levels).groupable(),
                     get: |p| p.level.into(),
                 },
                 Field {
-                    column: Column::text("programme").dimension(),
+                    column: Column::text("programme").groupable(),
                     get: |p| p.programme.as_str().into(),
                 },
                 Field {
@@ -73,8 +74,8 @@ impl Collection for Policies {
         vec![Key::new("version", version.map(String::as_str).join("|"), "version")]
     }
 
-    fn settle(item: &mut Policy) -> Vec<Violation> {
-        let mut problems = Problems::default();
+    fn normalize(item: &mut Policy) -> Vec<Violation> {
+        let mut problems = Violations::default();
         problems.name("display_name", &mut item.display_name);
         problems.date("start_date", &item.start_date);
         let set = [
@@ -137,7 +138,7 @@ impl Collection for Policies {
 }
 
 /// Criteria of a review weigh 100 together; grades of an evaluation follow each other.
-fn weights(item: &Policy, problems: &mut Problems) {
+fn weights(item: &Policy, problems: &mut Violations) {
     let review = [
         item.lab_designation.as_ref().and_then(|t| t.review.as_ref()),
         item.talent_designation.as_ref().and_then(|t| t.review.as_ref()),
@@ -247,7 +248,7 @@ pub fn compare(before: &Policy, after: &Policy) -> Result<Vec<TermDifference>> {
 ///
 /// # Errors
 /// Where the file is broken, which a test holds it not to be.
-pub fn shipped(kind: CaseKind) -> Result<Policy> {
+pub fn built_in(kind: CaseKind) -> Result<Policy> {
     let text = match kind {
         CaseKind::LabDesignation => include_str!("../policies/lab_designation.json"),
         CaseKind::TalentDesignation => include_str!("../policies/talent_designation.json"),
@@ -263,19 +264,19 @@ pub fn shipped(kind: CaseKind) -> Result<Policy> {
 ///
 /// # Errors
 /// Where it cannot be written.
-pub async fn kept(store: &Store, cx: &Cx, policy: Policy) -> Result<Policy> {
+pub async fn ensure_stored(store: &Store, cx: &RequestContext, policy: Policy) -> Result<Policy> {
     if !policy.name.is_empty() {
         return Ok(policy);
     }
-    let id = imagined_id(&format!("policies/{}/{}", policy.kind().as_str_name(), policy.version));
-    let by_itself = Cx {
+    let id = name_based_id(&format!("policies/{}/{}", policy.kind().as_str_name(), policy.version));
+    let by_itself = RequestContext {
         actor: crate::BY_ITSELF.to_owned(),
         ..cx.clone()
     };
     let at = by_itself.clone();
     let edit: Edit = Box::new(move |work| {
         let stored = work.get::<Policies>(&id.to_string())?;
-        let stamp = Stamp::new("create");
+        let stamp = AuditInfo::new("create");
         match stored {
             Some(stored) => work.update::<Policies>(&at, &stamp, &stored),
             None => {
@@ -289,7 +290,7 @@ pub async fn kept(store: &Store, cx: &Cx, policy: Policy) -> Result<Policy> {
         }
     });
     let mut done = store.change_each(&by_itself, [edit]).await?;
-    let answer: Answer = done
+    let answer: WriteResult = done
         .pop()
         .ok_or_else(|| Error::internal("a writer answered nothing"))??;
     answer.decode::<Policies>()
@@ -299,7 +300,12 @@ pub async fn kept(store: &Store, cx: &Cx, policy: Policy) -> Result<Policy> {
 ///
 /// # Errors
 /// NOT_FOUND; ABORTED; FAILED_PRECONDITION, reasons `POLICY_IN_USE`, `POLICY_SHIPPED`.
-pub fn annul(work: &mut Work, cx: &Cx, step: &Step, kinds: &[Arc<dyn AnyCase>]) -> Result<Answer> {
+pub fn annul(
+    work: &mut UnitOfWork,
+    cx: &RequestContext,
+    step: &Step,
+    kinds: &[Arc<dyn DynCase>],
+) -> Result<WriteResult> {
     let policy = work.require::<Policies>(&step.name)?;
     expect_etag::<Policies>(&policy, &step.etag)?;
     expect_active::<Policies>(&policy)?;
@@ -307,7 +313,7 @@ pub fn annul(work: &mut Work, cx: &Cx, step: &Step, kinds: &[Arc<dyn AnyCase>]) 
         Err(Error::new(Class::Precondition, reason, said).about(Policies::COLLECTION, &policy.name))
     };
     // It would be in force again, without anybody having loaded it.
-    if shipped_name(policy.kind())? == policy.name {
+    if built_in_name(policy.kind())? == policy.name {
         return refuse(
             "POLICY_SHIPPED",
             "the program ships it: load one that takes its place".to_owned(),
@@ -330,13 +336,13 @@ pub fn annul(work: &mut Work, cx: &Cx, step: &Step, kinds: &[Arc<dyn AnyCase>]) 
 }
 
 /// The resource name of the policy that the program ships for a kind, once it is loaded.
-fn shipped_name(kind: CaseKind) -> Result<String> {
-    let policy = shipped(kind)?;
-    let id = imagined_id(&format!("policies/{}/{}", policy.kind().as_str_name(), policy.version));
+fn built_in_name(kind: CaseKind) -> Result<String> {
+    let policy = built_in(kind)?;
+    let id = name_based_id(&format!("policies/{}/{}", policy.kind().as_str_name(), policy.version));
     Ok(Policies::shape().kind.name(None, &id.to_string()))
 }
 
-fn is_taken(work: &mut Work, policy: &Policy) -> Result<bool> {
+fn is_taken(work: &mut UnitOfWork, policy: &Policy) -> Result<bool> {
     let owners: Vec<_> = Policies::keys(policy)
         .iter()
         .map(|key| work.owner::<Policies>(key))
@@ -351,7 +357,7 @@ fn is_taken(work: &mut Work, policy: &Policy) -> Result<bool> {
 /// With every wrong field; NOT_FOUND; ALREADY_EXISTS.
 pub async fn create(
     store: &Store,
-    cx: &Cx,
+    cx: &RequestContext,
     call: Call,
     policy: Policy,
     based_on: &Basis<'_>,

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use mingce_orm::model::field::{hundredths, points};
+use mingce_orm::model::column::{hundredths, points};
 use mingce_orm::{List, Result, Store};
 use mingce_proto::Headed;
 use mingce_proto::registry::{ComputeStatisticsRequest, RankedCase, View};
 
-use crate::case::{At, Case, facts, policy_of};
-use crate::cross::verbs;
+use crate::case::{Case, EvalContext, facts, policy_of};
+use crate::transition::verbs;
 
 /// At most so many on a page: what stands in the way of each is looked at.
 const MOST: i32 = 200;
@@ -40,7 +40,11 @@ impl Scores {
 }
 
 /// A page of the cases of a round, the highest score first.
-pub(crate) async fn page<C: Case>(store: &Store, at: &At, wanted: Ranking<'_>) -> Result<(Vec<RankedCase>, String)> {
+pub(crate) async fn page<C: Case>(
+    store: &Store,
+    at: &EvalContext,
+    wanted: Ranking<'_>,
+) -> Result<(Vec<RankedCase>, String)> {
     let is_reviewed = C::shape().kind.columns.iter().any(|column| column.name == SCORE);
     let filter = format!("case_round = \"{}\"", wanted.round);
     let list = List {
@@ -58,8 +62,8 @@ pub(crate) async fn page<C: Case>(store: &Store, at: &At, wanted: Ranking<'_>) -
     } else {
         Scores::default()
     };
-    let mut work = store.rehearsal();
-    let ranked = store.rehearse(&mut work, |work| {
+    let mut work = store.unit_of_work();
+    let ranked = store.try_edit(&mut work, |work| {
         let all: Vec<Result<RankedCase>> = items
             .iter()
             .map(|item| {
@@ -79,7 +83,7 @@ pub(crate) async fn page<C: Case>(store: &Store, at: &At, wanted: Ranking<'_>) -
                     name: head.name.to_owned(),
                     display_name: title?,
                     etag: head.etag.to_owned(),
-                    state: crate::document::state_name(C::life(), C::state(item)),
+                    state: crate::document::state_name(C::state_machine(), C::state(item)),
                     review_score: facts.review_score,
                     score: if facts.reviews > 0 {
                         points(score)
@@ -97,7 +101,7 @@ pub(crate) async fn page<C: Case>(store: &Store, at: &At, wanted: Ranking<'_>) -
 }
 
 /// How many cases of a round have each score.
-async fn scores<C: Case>(store: &Store, at: &At, filter: &str) -> Result<Scores> {
+async fn scores<C: Case>(store: &Store, at: &EvalContext, filter: &str) -> Result<Scores> {
     let counted = ComputeStatisticsRequest {
         collection: C::COLLECTION.to_owned(),
         group_by: vec![SCORE.to_owned()],

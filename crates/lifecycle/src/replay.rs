@@ -7,21 +7,21 @@ use std::collections::HashMap;
 
 use jiff::civil::Date;
 use mingce_orm::write::store::Entered;
-use mingce_orm::{Blocker, Cx, Error, Result, Work};
+use mingce_orm::{Blocker, Error, RequestContext, Result, UnitOfWork};
 use mingce_proto::Headed;
 use mingce_proto::registry::{DecisionCounts, Policy, RecordStatus, ReplayOrder, ReplayedDecision, Round, RoundCap};
 use prost::Message;
 use prost::bytes::Bytes;
 
-use crate::case::{At, Case, Look, facts, policy_of};
-use crate::cross::shown;
+use crate::case::{Case, EvalContext, GuardContext, facts, policy_of};
 use crate::day;
-use crate::life::{Guard, Living};
 use crate::round::{Rounds, cap_of, cap_reached, caps_of};
+use crate::state_machine::{Guard, Stateful};
+use crate::transition::shown;
 
 /// What can be replayed of a kind of case.
 #[derive(Debug)]
-pub struct Replays<C: Living> {
+pub struct Replays<C: Stateful> {
     /// The verb by which it is handed in; empty where it begins so.
     pub enters: &'static str,
     /// The verb that decides in favour.
@@ -129,8 +129,8 @@ pub struct Wanted<'a> {
 /// # Errors
 /// While something is not loaded.
 pub fn try_again<C: Case>(
-    work: &mut Work,
-    at: &At,
+    work: &mut UnitOfWork,
+    at: &EvalContext,
     name: &str,
     (marks, held): (&Marks, &HashMap<i64, Bytes>),
     wanted: &Wanted<'_>,
@@ -173,7 +173,7 @@ pub fn try_again<C: Case>(
             replays.at_entry,
             [policy.as_ref(), Some(wanted.draft)],
         ));
-        work.forget();
+        work.discard();
     }
     let pools = C::pools(work, &item, policy.as_ref(), wanted);
     let (mut before, mut after) = (Vec::new(), Vec::new());
@@ -217,14 +217,14 @@ pub fn try_again<C: Case>(
 
 /// What stands in the way under each of two policies.
 fn tried<C: Case>(
-    work: &mut Work,
-    at: &At,
+    work: &mut UnitOfWork,
+    at: &EvalContext,
     item: &C::Item,
     guards: &[Guard<C>],
     policies: [Option<&Policy>; 2],
 ) -> Result<[Vec<Blocker>; 2]> {
     let sides = policies.map(|policy| {
-        let mut look = Look {
+        let mut look = GuardContext {
             work: &mut *work,
             at,
             item,
@@ -239,13 +239,13 @@ fn tried<C: Case>(
 }
 
 /// The moment of an entry.
-fn on(at: &At, time: i64) -> Result<At> {
-    let cx = Cx {
+fn on(at: &EvalContext, time: i64) -> Result<EvalContext> {
+    let cx = RequestContext {
         now: time,
         ..at.cx.clone()
     };
     let today: Date = day::today(&cx)?;
-    Ok(At {
+    Ok(EvalContext {
         cx,
         today,
         ..at.clone()
@@ -257,7 +257,7 @@ fn on(at: &At, time: i64) -> Result<At> {
 /// # Errors
 /// While the round is not loaded.
 pub fn of_round<C: Case>(
-    work: &mut Work,
+    work: &mut UnitOfWork,
     item: &C::Item,
     policy: Option<&Policy>,
     wanted: &Wanted<'_>,

@@ -2,18 +2,19 @@
 
 use std::sync::{Arc, LazyLock};
 
-use mingce_orm::model::names::{Problems, enum_values};
-use mingce_orm::write::store::{expect_active, expect_etag, settled};
+use mingce_orm::model::normalize::{Violations, enum_values};
+use mingce_orm::write::store::{expect_active, expect_etag, normalized};
 use mingce_orm::{
-    Answer, Blocker, Class, Collection, Column, Cx, Error, Field, Key, Result, Shape, Stamp, Violation, Work,
+    AuditInfo, Blocker, Class, Collection, Column, Error, Field, Key, RequestContext, Result, Shape, UnitOfWork,
+    Violation, WriteResult,
 };
 use mingce_proto::registry::{DueKind, GradeTerms, Policy, RecordStatus, Round, RoundCap, RoundState};
 
-use crate::any::AnyCase;
-use crate::case::{At, Case, blocker, facts};
-use crate::cross::{Crossing, Step};
+use crate::any::DynCase;
+use crate::case::{Case, EvalContext, blocker, facts};
 use crate::day;
 use crate::policy::Policies;
+use crate::transition::{Step, TransitionContext};
 
 /// The collection.
 #[derive(Debug)]
@@ -40,23 +41,23 @@ impl Collection for Rounds {
                     get: |r| r.display_name.as_str().into(),
                 },
                 Field {
-                    column: Column::one_of("kind", kinds).dimension(),
+                    column: Column::one_of("kind", kinds).groupable(),
                     get: |r| r.kind.into(),
                 },
                 Field {
-                    column: Column::one_of("level", levels).dimension(),
+                    column: Column::one_of("level", levels).groupable(),
                     get: |r| r.level.into(),
                 },
                 Field {
-                    column: Column::text("programme").dimension(),
+                    column: Column::text("programme").groupable(),
                     get: |r| r.programme.as_str().into(),
                 },
                 Field {
-                    column: Column::integer("year").dimension(),
+                    column: Column::integer("year").groupable(),
                     get: |r| r.year.into(),
                 },
                 Field {
-                    column: Column::resource("policy", "policies/{id}").dimension(),
+                    column: Column::resource("policy", "policies/{id}").groupable(),
                     get: |r| r.policy.as_str().into(),
                 },
                 Field {
@@ -68,7 +69,7 @@ impl Collection for Rounds {
                     get: |r| r.end_date.as_str().into(),
                 },
                 Field {
-                    column: Column::one_of("state", states).dimension(),
+                    column: Column::one_of("state", states).groupable(),
                     get: |r| r.state.into(),
                 },
                 Field {
@@ -76,7 +77,7 @@ impl Collection for Rounds {
                     get: |r| r.due_date.as_str().into(),
                 },
                 Field {
-                    column: Column::one_of("due", due).dimension(),
+                    column: Column::one_of("due", due).groupable(),
                     get: |r| r.due.into(),
                 },
             ])
@@ -92,8 +93,8 @@ impl Collection for Rounds {
         Vec::new()
     }
 
-    fn settle(item: &mut Round) -> Vec<Violation> {
-        let mut problems = Problems::default();
+    fn normalize(item: &mut Round) -> Vec<Violation> {
+        let mut problems = Violations::default();
         problems.name("display_name", &mut item.display_name);
         problems.date("start_date", &item.start_date);
         problems.date("end_date", &item.end_date);
@@ -119,7 +120,7 @@ impl Collection for Rounds {
         problems.into_inner()
     }
 
-    fn may_stand(work: &mut Work, _stored: Option<&Round>, new: &Round) -> Result<()> {
+    fn check_beside(work: &mut UnitOfWork, _stored: Option<&Round>, new: &Round) -> Result<()> {
         // A dry run loads no policy that the program ships.
         if new.policy.is_empty() {
             return Ok(());
@@ -127,7 +128,7 @@ impl Collection for Rounds {
         expect_active::<Policies>(&work.require_unchanged::<Policies>(&new.policy)?)
     }
 
-    fn may_write(stored: Option<&Round>, new: &Round) -> Result<()> {
+    fn check_write(stored: Option<&Round>, new: &Round) -> Result<()> {
         let Some(stored) = stored else { return Ok(()) };
         // Approvals come after the window: the caps of a round that is closed can still be changed.
         let is_of_caps = Round {
@@ -249,7 +250,12 @@ pub fn enter<C: Case>(item: &mut C::Item, round: &Round) {
 ///
 /// # Errors
 /// While the round is not loaded.
-pub fn give_back_place<C: Case>(work: &mut Work, cx: &Cx, stamp: &Stamp, item: &C::Item) -> Result<()> {
+pub fn release_cap<C: Case>(
+    work: &mut UnitOfWork,
+    cx: &RequestContext,
+    stamp: &AuditInfo,
+    item: &C::Item,
+) -> Result<()> {
     let name = facts::<C>(item).round;
     if name.is_empty() || !C::was_approved(item) {
         return Ok(());
@@ -264,7 +270,7 @@ pub fn give_back_place<C: Case>(work: &mut Work, cx: &Cx, stamp: &Stamp, item: &
         }
     }
     if given {
-        let stamp = Stamp {
+        let stamp = AuditInfo {
             verb: "release_cap",
             ..stamp.clone()
         };
@@ -277,7 +283,7 @@ pub fn give_back_place<C: Case>(work: &mut Work, cx: &Cx, stamp: &Stamp, item: &
 ///
 /// # Errors
 /// While the round is not loaded.
-pub fn take_place<C: Case>(item: &C::Item, crossing: &mut Crossing<'_>) -> Result<()> {
+pub fn use_cap<C: Case>(item: &C::Item, crossing: &mut TransitionContext<'_>) -> Result<()> {
     let name = facts::<C>(item).round;
     if name.is_empty() {
         return Ok(());
@@ -292,7 +298,7 @@ pub fn take_place<C: Case>(item: &C::Item, crossing: &mut Crossing<'_>) -> Resul
         }
     }
     if taken {
-        let stamp = Stamp {
+        let stamp = AuditInfo {
             verb: "use_cap",
             ..crossing.stamp.clone()
         };
@@ -305,7 +311,11 @@ pub fn take_place<C: Case>(item: &C::Item, crossing: &mut Crossing<'_>) -> Resul
 ///
 /// # Errors
 /// While the round is not loaded.
-pub fn change_place<C: Case>(before: &C::Item, item: &C::Item, crossing: &mut Crossing<'_>) -> Result<Option<Blocker>> {
+pub fn change_cap<C: Case>(
+    before: &C::Item,
+    item: &C::Item,
+    crossing: &mut TransitionContext<'_>,
+) -> Result<Option<Blocker>> {
     let (old, new, name) = (C::grade(before), C::grade(item), facts::<C>(item).round);
     if old == new || name.is_empty() {
         return Ok(None);
@@ -317,7 +327,7 @@ pub fn change_place<C: Case>(before: &C::Item, item: &C::Item, crossing: &mut Cr
         }
         cap.used += i32::from(cap.grade == new) - i32::from(cap.grade == old && cap.used > 0);
     }
-    let stamp = Stamp {
+    let stamp = AuditInfo {
         verb: "change_cap",
         ..crossing.stamp.clone()
     };
@@ -337,7 +347,12 @@ pub(crate) fn cap_reached(round: &str, cap: &RoundCap) -> Blocker {
 ///
 /// # Errors
 /// NOT_FOUND; ABORTED; FAILED_PRECONDITION, reason `ROUND_IN_USE`.
-pub fn annul(work: &mut Work, cx: &Cx, step: &Step, kinds: &[Arc<dyn AnyCase>]) -> Result<Answer> {
+pub fn annul(
+    work: &mut UnitOfWork,
+    cx: &RequestContext,
+    step: &Step,
+    kinds: &[Arc<dyn DynCase>],
+) -> Result<WriteResult> {
     let round = work.require::<Rounds>(&step.name)?;
     expect_etag::<Rounds>(&round, &step.etag)?;
     expect_active::<Rounds>(&round)?;
@@ -354,7 +369,7 @@ pub fn annul(work: &mut Work, cx: &Cx, step: &Step, kinds: &[Arc<dyn AnyCase>]) 
 ///
 /// # Errors
 /// Where it is closed.
-pub fn close(work: &mut Work, cx: &Cx, step: &Step) -> Result<Answer> {
+pub fn close(work: &mut UnitOfWork, cx: &RequestContext, step: &Step) -> Result<WriteResult> {
     let mut round = work.require::<Rounds>(&step.name)?;
     expect_etag::<Rounds>(&round, &step.etag)?;
     expect_active::<Rounds>(&round)?;
@@ -362,18 +377,18 @@ pub fn close(work: &mut Work, cx: &Cx, step: &Step) -> Result<Answer> {
         return Err(closed(&step.name));
     }
     round.set_state(RoundState::Closed);
-    work.update::<Rounds>(cx, &step.stamp, &settled::<Rounds>(&round)?)
+    work.update::<Rounds>(cx, &step.stamp, &normalized::<Rounds>(&round)?)
 }
 
 /// Closes a round whose window is over; one that is closed, or not over, stays as it is.
 ///
 /// # Errors
 /// While it is not loaded.
-pub fn close_if_due(work: &mut Work, at: &At, name: &str) -> Result<Answer> {
+pub fn close_if_due(work: &mut UnitOfWork, at: &EvalContext, name: &str) -> Result<WriteResult> {
     let round = work.require::<Rounds>(name)?;
-    let stamp = Stamp {
+    let stamp = AuditInfo {
         reason: format!("due {}", round.due_date),
-        ..Stamp::new("close")
+        ..AuditInfo::new("close")
     };
     if round.due_date.is_empty() || round.due_date > at.today.to_string() {
         return work.update::<Rounds>(&at.cx, &stamp, &round);

@@ -3,7 +3,7 @@
 use mingce_orm::migration::refill::{add_sequence, refill};
 use mingce_orm::migration::schema::Sql::{self, Integer, Text};
 use mingce_orm::migration::schema::{Migration, resource, run};
-use mingce_orm::model::names::enum_values;
+use mingce_orm::model::normalize::enum_values;
 use mingce_orm::{Cell, Collection, Column, Field};
 use sea_orm_migration::prelude::*;
 
@@ -151,7 +151,7 @@ const SCORE: &str = "review_score";
 /// The score of a kind that is reviewed, as a collection declares it.
 pub fn score<C: Case + Collection>() -> Field<C> {
     Field {
-        column: Column::hundredths(SCORE).dimension(),
+        column: Column::hundredths(SCORE).groupable(),
         get: |item| C::facts(item).map_or(0, |f| f.review_score).into(),
     }
 }
@@ -184,11 +184,11 @@ async fn add_since(manager: &SchemaManager<'_>, table: &str) -> Result<(), DbErr
 pub fn fields<C: Case + Collection>() -> Vec<Field<C>> {
     vec![
         Field {
-            column: Column::resource("case_round", "rounds/{id}").dimension(),
+            column: Column::resource("case_round", "rounds/{id}").groupable(),
             get: |item| C::facts(item).map_or("", |f| f.round.as_str()).into(),
         },
         Field {
-            column: Column::resource("case_policy", "policies/{id}").dimension(),
+            column: Column::resource("case_policy", "policies/{id}").groupable(),
             get: |item| C::facts(item).map_or("", |f| f.policy.as_str()).into(),
         },
         Field {
@@ -196,7 +196,7 @@ pub fn fields<C: Case + Collection>() -> Vec<Field<C>> {
             get: |item| falls::<C>(item).date.as_str().into(),
         },
         Field {
-            column: Column::one_of("due", enum_values("mingce.registry.v1.DueKind")).dimension(),
+            column: Column::one_of("due", enum_values("mingce.registry.v1.DueKind")).groupable(),
             get: |item| falls::<C>(item).due.into(),
         },
         Field {

@@ -1,6 +1,6 @@
 //! The kit of all services: one write path, ledger, pages, filters, search, figures, identifiers, migrations.
 
-pub mod cx;
+pub mod context;
 pub mod db;
 pub mod error;
 pub mod id;
@@ -11,18 +11,18 @@ pub mod search_index;
 pub mod text;
 pub mod write;
 
-pub use cx::Cx;
+pub use context::RequestContext;
 pub use db::database::Db;
 pub use error::{Blocker, Class, Error, Result, Violation};
-pub use model::field::Column;
+pub use model::column::Column;
 pub use model::likeness::{Beside, Likeness};
 pub use model::resource::{Cell, Collection, Field, Fit, Item, Key, Shape};
-pub use model::revision::Stamp;
+pub use model::revision::AuditInfo;
 pub use model::vault::Vault;
 pub use query::citations::Since;
-pub use query::read::{List, Page};
+pub use query::list::{List, Page};
 pub use query::valued::Valued;
-pub use write::answer::{Answer, Outcome};
+pub use write::result::{WriteOutcome, WriteResult};
 pub use write::store::{Call, Mask, Store};
-pub use write::work::Work;
-pub use write::writer::{Edit, Planned, WriteQueue};
+pub use write::unit_of_work::UnitOfWork;
+pub use write::writer::{Edit, PreloadedEdit, QueueLength};

@@ -14,10 +14,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::connection_counter::{ConnectionCounter, Peer};
 use crate::deadline::Streams;
-use crate::edge::{Door, Edge};
+use crate::edge::{ConnectionService, Edge};
 use crate::frames::{Reading, Writing};
-use crate::guests::{Guests, Peer};
 
 /// What a client of HTTP/2 says first.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -46,7 +46,7 @@ pub(crate) struct Acceptor {
     listener: TcpListener,
     edge: Arc<Edge>,
     limits: Limits,
-    guests: Guests,
+    guests: ConnectionCounter,
     connections: JoinSet<()>,
     draining: watch::Sender<bool>,
     complained: Option<Instant>,
@@ -55,7 +55,7 @@ pub(crate) struct Acceptor {
 impl Acceptor {
     pub(crate) fn new(listener: TcpListener, edge: Arc<Edge>, limits: Limits) -> Self {
         let (draining, _) = watch::channel(false);
-        let guests = Guests::default();
+        let guests = ConnectionCounter::default();
         Self {
             listener,
             edge,
@@ -112,7 +112,7 @@ impl Acceptor {
             self.complain("a connection was closed: there are as many as the server takes, in all or from one address");
             return;
         };
-        let door = Door(self.edge.clone(), Peer::new(address));
+        let door = ConnectionService(self.edge.clone(), Peer::new(address));
         let (limits, draining) = (self.limits.clone(), self.draining.subscribe());
         self.connections.spawn(async move {
             let _guest = guest;
@@ -154,7 +154,12 @@ enum Opening {
     Other,
 }
 
-async fn connection(mut stream: TcpStream, door: Door, limits: Limits, mut draining: watch::Receiver<bool>) {
+async fn connection(
+    mut stream: TcpStream,
+    door: ConnectionService,
+    limits: Limits,
+    mut draining: watch::Receiver<bool>,
+) {
     // Without it small answers wait for the caller's delayed acknowledgement: 40 ms.
     let _ = stream.set_nodelay(true);
     let mut first = [0; PREFACE.len()];

@@ -1,7 +1,7 @@
 //! Rows of an import that name what is not there. A row behind them may make it, so they are taken once more at the end of their stream,
 //! as often as one of them is taken. docs/adr/0044-same-file.md
 
-use mingce_orm::{Collection, Cx, Error};
+use mingce_orm::{Collection, Error, RequestContext};
 use mingce_proto::registry::RowOutcome;
 use mingce_proto::registry::row_outcome::Outcome;
 use prost::Message;
@@ -46,7 +46,7 @@ impl<C: Collection> Again<C> {
     pub(crate) async fn take_all(
         mut self,
         service: &impl Prepare<C>,
-        cx: &Cx,
+        cx: &RequestContext,
         session: &mut Session,
         keeper: &mut Keeper,
         outcomes: &mut [RowOutcome],

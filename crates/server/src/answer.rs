@@ -15,11 +15,11 @@ use tonic::body::Body;
 use tonic::{Code, Status};
 
 use crate::access::Access;
-use crate::crowd::{Crowd, Waiter};
+use crate::connection_counter::Peer;
 use crate::deadline;
-use crate::guests::Peer;
-use crate::size::Seat;
+use crate::limited_body::PermitSlot;
 use crate::status;
+use crate::waiting_calls::{Waiter, WaitingCalls};
 
 /// What can end an answer before its time; resolves to the status that then stands at its end.
 pub(crate) type End = Pin<Box<dyn Future<Output = Status> + Send>>;
@@ -35,7 +35,7 @@ const QUIET: usize = 32 * 1024;
 /// What an answer counts as.
 pub(crate) struct Reader {
     pub(crate) peer: Arc<Peer>,
-    pub(crate) answers: Crowd,
+    pub(crate) answers: WaitingCalls,
 }
 
 /// The body of an answer.
@@ -50,7 +50,7 @@ pub(crate) struct Answer {
     end: Option<End>,
     access: Option<Access>,
     /// Its place, for as long as it lives.
-    seat: Option<Seat>,
+    seat: Option<PermitSlot>,
 }
 
 /// What of an answer is on its way: with HTTP/2, and not sent yet.
@@ -104,7 +104,7 @@ impl Answer {
         response: Response<Body>,
         mut access: Access,
         end: Option<End>,
-        seat: Seat,
+        seat: PermitSlot,
         reader: Reader,
     ) -> Response<Self> {
         let (mut parts, inner) = response.into_parts();

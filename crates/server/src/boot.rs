@@ -21,14 +21,14 @@ use tonic_health::ServingStatus;
 use tower::Service;
 
 use crate::accept::Acceptor;
+use crate::concurrency_limit::ConcurrencyLimit;
 use crate::config::Config;
-use crate::crowd::Crowd;
 use crate::edge::Edge;
 use crate::health::Health;
-use crate::limit::Places;
 use crate::mounts::Mounts;
 use crate::permissions::{Methods, OPEN, Sizes};
 use crate::reflection;
+use crate::waiting_calls::WaitingCalls;
 
 /// An answer that has not moved for so long may be cut for others.
 const STILL: Duration = Duration::from_secs(1);
@@ -166,17 +166,17 @@ impl Server {
         }
         let (ends, ending) = watch::channel(false);
         let times = self.config.times();
-        let places = Places::new(self.config.in_flight);
+        let places = ConcurrencyLimit::new(self.config.in_flight);
         let edge = Edge {
             methods,
             times,
             places: places.clone(),
-            half_open: Crowd::new(
+            half_open: WaitingCalls::new(
                 self.config.half_open_memory,
                 self.config.half_open_memory / 4,
                 Duration::ZERO,
             ),
-            answers: Crowd::new(self.config.answer_memory, self.config.answer_memory / 2, STILL),
+            answers: WaitingCalls::new(self.config.answer_memory, self.config.answer_memory / 2, STILL),
             budget: Budget::new(self.config.request_memory),
             clock: self.config.clock.clone(),
             mounts: self.mounts,
@@ -214,7 +214,7 @@ pub struct Bound {
     health: Health,
     services: Vec<&'static str>,
     config: Config,
-    places: Places,
+    places: ConcurrencyLimit,
     ends: watch::Sender<bool>,
 }
 

@@ -1,14 +1,14 @@
 //! From a tonic request to what the kit wants (a context and a valid message), and from its result to a tonic response.
 
-use mingce_orm::model::rules::check;
 use mingce_orm::model::texts::cleaned;
-use mingce_orm::{Cx, Error};
+use mingce_orm::model::validate::check;
+use mingce_orm::{Error, RequestContext};
 use mingce_proto::Validate;
 use mingce_proto::codec::Reply;
 use prost::Name;
 use tonic::{Request, Response, Status};
 
-use crate::clock::{Clock, Moment};
+use crate::clock::{Clock, RequestTime};
 use crate::deadline::Deadline;
 use crate::status;
 
@@ -38,7 +38,7 @@ pub(crate) fn authenticate(_headers: &http::HeaderMap) -> Principal {
 /// # Errors
 /// INVALID_ARGUMENT, naming each wrong field.
 #[allow(clippy::result_large_err)]
-pub fn open<T: Validate + Name + Default>(request: Request<T>) -> Result<(Cx, T), Status> {
+pub fn open<T: Validate + Name + Default>(request: Request<T>) -> Result<(RequestContext, T), Status> {
     let cx = context(&request);
     let message = request.into_inner();
     let mut violations = check(&message, "");
@@ -53,14 +53,14 @@ pub fn open<T: Validate + Name + Default>(request: Request<T>) -> Result<(Cx, T)
 }
 
 /// The context of a request, for streams, whose messages come later.
-pub fn context<T>(request: &Request<T>) -> Cx {
+pub fn context<T>(request: &Request<T>) -> RequestContext {
     let extensions = request.extensions();
-    Cx {
+    RequestContext {
         actor: extensions
             .get::<Principal>()
             .map_or_else(|| Principal::anonymous().actor, |who| who.actor.clone()),
         now: extensions
-            .get::<Moment>()
+            .get::<RequestTime>()
             .map_or_else(|| Clock::default().now(), |moment| moment.0),
         deadline: extensions.get::<Deadline>().map(|deadline| deadline.0),
     }

@@ -19,7 +19,7 @@ struct File {
 
 /// The time of a call, in microseconds since 1970. The server puts it among the extensions of each request.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Moment(pub(crate) i64);
+pub(crate) struct RequestTime(pub(crate) i64);
 
 impl Clock {
     /// A clock that says what stands in a file: an RFC 3339 time such as `2024-09-30T09:00:00+08:00`.

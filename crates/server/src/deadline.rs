@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use http::HeaderMap;
 use tonic::{Code, Status};
 
-use crate::crowd::Cut;
 use crate::status;
+use crate::waiting_calls::Cut;
 
 /// When the caller stops waiting. Among the extensions of each request that has an end.
 #[derive(Debug, Clone, Copy)]

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mingce_lifecycle::Case;
 use mingce_lifecycle::due::quoted;
-use mingce_lifecycle::life::Phase;
 use mingce_lifecycle::round::{Rounds, expect_fit};
+use mingce_lifecycle::state_machine::Phase;
 use mingce_orm::write::store::named;
-use mingce_orm::{Class, Collection, Cx, Error, List, Result, Store, Violation};
+use mingce_orm::{Class, Collection, Error, List, RequestContext, Result, Store, Violation};
 use mingce_proto::Headed;
 use mingce_proto::registry::{Round, RoundState, View};
 
@@ -30,8 +30,14 @@ impl<C: Case> Drafts<C> {
     ///
     /// # Errors
     /// Where the database cannot be read. What is wrong with a row is added to it.
-    pub async fn into_rounds(&self, store: &Store, cx: &Cx, session: &Session, rows: &mut [Row<C>]) -> Result<()> {
-        let first = C::life().first;
+    pub async fn into_rounds(
+        &self,
+        store: &Store,
+        cx: &RequestContext,
+        session: &Session,
+        rows: &mut [Row<C>],
+    ) -> Result<()> {
+        let first = C::state_machine().first;
         // One with a resource name is a record that is there.
         let is_draft = |row: &Row<C>| {
             let is_new = row.resource.head().name.is_empty();
@@ -85,7 +91,12 @@ impl<C: Case> Drafts<C> {
     }
 
     /// The applications of a round by what they are known by. Of several those that have not ended come first.
-    async fn applications(&self, store: &Store, cx: &Cx, round: &str) -> Result<BTreeMap<String, (bool, String)>> {
+    async fn applications(
+        &self,
+        store: &Store,
+        cx: &RequestContext,
+        round: &str,
+    ) -> Result<BTreeMap<String, (bool, String)>> {
         let filter = format!("case_round = {}", quoted(round));
         let (mut known, mut page_token) = (BTreeMap::<String, (bool, String)>::new(), String::new());
         loop {
@@ -100,7 +111,7 @@ impl<C: Case> Drafts<C> {
             for item in page.items()? {
                 let (name, goes_on) = (
                     item.head().name.to_owned(),
-                    C::life().phase(C::state(&item)) != Phase::Ended,
+                    C::state_machine().phase(C::state(&item)) != Phase::Ended,
                 );
                 let held = known.entry((self.identity)(&item)).or_default();
                 if (goes_on, &name) > (held.0, &held.1) {
@@ -116,7 +127,7 @@ impl<C: Case> Drafts<C> {
 }
 
 /// The active rounds of a kind of case that a text names.
-async fn called<C: Case>(store: &Store, cx: &Cx, text: &str) -> Result<Vec<Round>> {
+async fn called<C: Case>(store: &Store, cx: &RequestContext, text: &str) -> Result<Vec<Round>> {
     if Rounds::shape().kind.id(text).is_some() {
         return match store.batch_get::<Rounds>(cx, &[text], View::Full as i32).await {
             Ok(page) => page.items(),

@@ -19,19 +19,19 @@ use tonic::{Code, Status};
 use crate::access::Access;
 use crate::answer::{Answer, End, Reader};
 use crate::call::authenticate;
-use crate::clock::{Clock, Moment};
-use crate::crowd::Crowd;
+use crate::clock::{Clock, RequestTime};
+use crate::concurrency_limit::{ConcurrencyLimit, PermitKind};
+use crate::connection_counter::Peer;
 use crate::deadline::{self, Deadline, Times};
-use crate::guests::Peer;
-use crate::limit::{Part, Places};
+use crate::limited_body::{Admission, Limit, LimitedBody, PermitSlot};
 use crate::mounts::Mounts;
 use crate::permissions::{self, Method, Methods};
-use crate::size::{Gate, Limit, Measured, Seat};
 use crate::status;
+use crate::waiting_calls::WaitingCalls;
 
 /// How much a refused caller is heard out, and for how long.
-const HEARD: usize = 64 * 1024;
-const MOMENT: Duration = Duration::from_millis(50);
+const DRAINED_BYTES: usize = 64 * 1024;
+const DRAIN_TIME: Duration = Duration::from_millis(50);
 
 /// How much the headers of a call may have in all, as HTTP/2 counts them. HTTP/2 itself lets more through, so that the refusal is ours.
 const HEADERS: usize = 16 * 1024;
@@ -42,11 +42,11 @@ const HEADER: usize = 32;
 pub(crate) struct Edge {
     pub(crate) methods: Methods,
     pub(crate) times: Times,
-    pub(crate) places: Places,
+    pub(crate) places: ConcurrencyLimit,
     /// Calls whose requests are not whole.
-    pub(crate) half_open: Crowd,
+    pub(crate) half_open: WaitingCalls,
     /// Answers that are not read.
-    pub(crate) answers: Crowd,
+    pub(crate) answers: WaitingCalls,
     /// The memory that requests may take.
     pub(crate) budget: Budget,
     pub(crate) clock: Clock,
@@ -59,9 +59,9 @@ type Answering = Pin<Box<dyn Future<Output = Result<Response<Answer>, Infallible
 
 /// One connection's view of the edge.
 #[derive(Clone)]
-pub(crate) struct Door(pub(crate) Arc<Edge>, pub(crate) Arc<Peer>);
+pub(crate) struct ConnectionService(pub(crate) Arc<Edge>, pub(crate) Arc<Peer>);
 
-impl hyper::service::Service<Request<Incoming>> for Door {
+impl hyper::service::Service<Request<Incoming>> for ConnectionService {
     type Response = Response<Answer>;
     type Error = Infallible;
     type Future = Answering;
@@ -81,7 +81,7 @@ impl Edge {
             );
         }
         if size(request.headers()) > HEADERS {
-            hear_out(request.into_body()).await;
+            drain_body(request.into_body()).await;
             let message = format!("the headers of a call may have {HEADERS} bytes in all: send less metadata");
             let refusal = status::own(Code::ResourceExhausted, "HEADERS_TOO_LARGE", message);
             return Answer::failure(refusal, None);
@@ -96,16 +96,16 @@ impl Edge {
         let (access, until) = match self.open(&mut request, &method, started) {
             (access, Ok(until)) => (access, until),
             (access, Err(refusal)) => {
-                hear_out(request.into_body()).await;
+                drain_body(request.into_body()).await;
                 return Answer::failure(refusal, Some(access));
             }
         };
-        let gate = Gate {
+        let gate = Admission {
             places: self.places.clone(),
             half_open: self.half_open.clone(),
             peer: peer.clone(),
             part: part(&method),
-            seat: Seat::default(),
+            seat: PermitSlot::default(),
         };
         let seat = gate.seat.clone();
         // Also an answer without an end has to begin in good time.
@@ -177,7 +177,7 @@ impl Edge {
         let principal = authenticate(request.headers());
         let allowed = asked.and_then(|_| permissions::authorise(&principal, method));
         request.extensions_mut().insert(principal);
-        request.extensions_mut().insert(Moment(self.clock.now()));
+        request.extensions_mut().insert(RequestTime(self.clock.now()));
         if let Some(until) = until {
             request.extensions_mut().insert(Deadline(until));
         }
@@ -190,7 +190,7 @@ impl Edge {
         request: Request<Incoming>,
         method: &Method,
         until: Instant,
-        gate: Gate,
+        gate: Admission,
     ) -> Result<Response<Body>, Status> {
         // Who sends slowly would otherwise hold a place for as long as the call may take.
         let whole = if method.streams {
@@ -199,7 +199,7 @@ impl Edge {
             until.min(Instant::now() + self.times.request)
         };
         let held = self.budget.hold();
-        let body = |body| Body::new(Measured::new(body, method.limit, whole, held.clone(), gate));
+        let body = |body| Body::new(LimitedBody::new(body, method.limit, whole, held.clone(), gate));
         let Some(answering) = self.mounts.call(request.map(body)) else {
             return Err(permissions::unknown());
         };
@@ -252,17 +252,17 @@ async fn run(
 
 /// Takes in what a refused caller still sends, for a moment. To answer before that resets the stream, and where a connection
 /// has many such streams HTTP/2 takes what comes late on them for an attack and ends it, with all of its calls.
-async fn hear_out(mut body: Incoming) {
+async fn drain_body(mut body: Incoming) {
     let rest = async {
         let mut heard = 0;
         while let Some(Ok(frame)) = body.frame().await {
             heard += frame.data_ref().map_or(0, bytes::Bytes::len);
-            if heard > HEARD {
+            if heard > DRAINED_BYTES {
                 break;
             }
         }
     };
-    let _ = tokio::time::timeout(MOMENT, rest).await;
+    let _ = tokio::time::timeout(DRAIN_TIME, rest).await;
 }
 
 fn size(headers: &HeaderMap) -> usize {
@@ -273,14 +273,14 @@ fn size(headers: &HeaderMap) -> usize {
 }
 
 /// Which places a method needs.
-fn part(method: &Method) -> Part {
+fn part(method: &Method) -> PermitKind {
     match (&method.permission, method.limit) {
-        (None, _) if method.endless => Part::Machinery(2),
-        (None, _) if method.streams => Part::Machinery(8),
-        (None, _) => Part::Machinery(1),
-        (Some(_), Limit::Each(_)) => Part::Stream,
-        (Some(_), Limit::One(_)) if method.pages => Part::Page,
-        (Some(_), Limit::One(_)) => Part::Call,
+        (None, _) if method.endless => PermitKind::Machinery(2),
+        (None, _) if method.streams => PermitKind::Machinery(8),
+        (None, _) => PermitKind::Machinery(1),
+        (Some(_), Limit::Each(_)) => PermitKind::Stream,
+        (Some(_), Limit::One(_)) if method.pages => PermitKind::Page,
+        (Some(_), Limit::One(_)) => PermitKind::Call,
     }
 }
 

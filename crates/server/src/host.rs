@@ -53,8 +53,8 @@ pub struct Flags {
     #[arg(long, env = "MINGCE_CLOCK", value_name = "FILE")]
     pub clock: Option<PathBuf>,
     /// How many calls share a statement or a transaction at most; 1: none do
-    #[arg(long, env = "MINGCE_SHARE", value_name = "COUNT", default_value_t = mingce_orm::db::database::SHARE)]
-    pub share: usize,
+    #[arg(long, env = "MINGCE_MAX_BATCH", value_name = "COUNT", default_value_t = mingce_orm::db::database::MAX_BATCH)]
+    pub max_batch: usize,
     /// How many MiB of an SQLite file are mapped into memory for reading, at most 2047. Faster where the file is larger than the caches;
     /// the process then seems to use as much more memory, which the system takes back when it needs it
     #[arg(long, env = "MINGCE_MAP", value_name = "MIB", default_value_t = 0)]
@@ -117,7 +117,7 @@ where
                 .filter(|l| !l.is_empty())
                 .collect::<Vec<_>>()
                 .join(" ");
-            complain(
+            warn(
                 line.trim_start_matches("error: ")
                     .trim_end_matches("For more information, try '--help'.")
                     .trim(),
@@ -129,14 +129,14 @@ where
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            complain(&format!("no threads can be started: {error}"));
+            warn(&format!("no threads can be started: {error}"));
             return ExitCode::FAILURE;
         }
     };
     match runtime.block_on(run(parsed)) {
         Ok(code) => code,
         Err(line) => {
-            complain(&line);
+            warn(&line);
             ExitCode::FAILURE
         }
     }
@@ -160,7 +160,7 @@ fn small_pages() {
     let _ = rustix::thread::disable_transparent_huge_pages(true);
 }
 
-fn complain(line: &str) {
+fn warn(line: &str) {
     // Nothing is left to do where stderr is closed.
     let _ = writeln!(io::stderr(), "mingce: {line}");
 }
@@ -318,7 +318,7 @@ impl Host {
         let _ = out.write_all(said.as_bytes()).and_then(|()| out.flush());
         let beside = tokio::spawn(async move {
             if let Err(line) = beside.await {
-                complain(&line);
+                warn(&line);
             }
         });
         bound.serve(ended).await?;
@@ -334,7 +334,7 @@ async fn end_where_lost() {
     let mut heard = mingce_orm::db::sound::trouble();
     let is_lost = |trouble: &Option<Trouble>| *trouble == Some(Trouble::Unsynced);
     if heard.wait_for(is_lost).await.is_ok() {
-        complain(Trouble::Unsynced.remedy());
+        warn(Trouble::Unsynced.remedy());
         #[expect(
             clippy::disallowed_methods,
             reason = "what closes in order would end the log that still has it"
@@ -351,7 +351,7 @@ pub async fn open(flags: &Flags) -> Result<(Db, String), Failure> {
     if let Some(url) = flags.database.as_deref().filter(|url| Db::is_postgres(url)) {
         let db = Db::postgres(url).await?;
         schema::recognise(&db).await?;
-        return Ok((as_said(db, flags)?, Db::place(url)));
+        return Ok((as_said(db, flags)?, Db::display_url(url)));
     }
     let file = match flags.database.as_deref() {
         None => flags.data.join("register.db"),
@@ -384,7 +384,7 @@ pub async fn open(flags: &Flags) -> Result<(Db, String), Failure> {
 
 fn as_said(db: Db, flags: &Flags) -> Result<Db, Failure> {
     let clock = clock(flags)?;
-    Ok(db.shared_by(flags.share).timed_by(move || clock.now()))
+    Ok(db.batched_by(flags.max_batch).timed_by(move || clock.now()))
 }
 
 fn calendar(overrides: Option<&Path>) -> Result<Calendar, Failure> {

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use mingce_orm::write::earlier::DecidedRow;
 use mingce_orm::write::imports::{Ended, Noted};
-use mingce_orm::write::seen::Seen;
-use mingce_orm::{Class, Cx, Error, Store};
+use mingce_orm::write::run_notes::RunNotes;
+use mingce_orm::{Class, Error, RequestContext, Store};
 use mingce_proto::registry::row_outcome::Outcome;
 use mingce_proto::registry::{Import, ImportCounts, ImportSettings, RowOutcome};
 use tokio::sync::oneshot;
@@ -30,7 +30,7 @@ const PAUSES: [Duration; 4] = [
 /// Keeps the record of an import. Dropped before the end, as when the caller leaves, it notes that.
 pub(crate) struct Keeper {
     store: Store,
-    cx: Cx,
+    cx: RequestContext,
     begun: Instant,
     collection: &'static str,
     /// Empty until it has begun, in a dry run, and once it has ended.
@@ -40,7 +40,7 @@ pub(crate) struct Keeper {
     is_noted: bool,
     noted: Instant,
     /// What its rows meant, where further calls may go on.
-    seen: Option<Arc<Mutex<Seen>>>,
+    seen: Option<Arc<Mutex<RunNotes>>>,
     /// Which part they are of.
     part: i32,
     /// Its rows were counted as refused in an earlier call.
@@ -51,7 +51,7 @@ pub(crate) struct Keeper {
 
 impl Keeper {
     /// Of a call that has not begun.
-    pub(crate) fn new(store: &Store, cx: &Cx, collection: &'static str) -> Self {
+    pub(crate) fn new(store: &Store, cx: &RequestContext, collection: &'static str) -> Self {
         Self {
             store: store.clone(),
             cx: cx.clone(),
@@ -77,7 +77,7 @@ impl Keeper {
     }
 
     /// Further calls are to know what its rows meant.
-    pub(crate) fn remember(&mut self, seen: &Arc<Mutex<Seen>>) {
+    pub(crate) fn remember(&mut self, seen: &Arc<Mutex<RunNotes>>) {
         self.seen = Some(Arc::clone(seen));
     }
 
@@ -190,9 +190,9 @@ impl Keeper {
     }
 
     /// The call, now.
-    fn now(&self) -> Cx {
+    fn now(&self) -> RequestContext {
         let passed = i64::try_from(self.begun.elapsed().as_micros()).unwrap_or(0);
-        Cx {
+        RequestContext {
             now: self.cx.now.saturating_add(passed),
             ..self.cx.clone()
         }

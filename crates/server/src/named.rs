@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use mingce_client::{Labs, Talent};
 use mingce_orm::id::Name;
-use mingce_orm::query::figures::MOST_TEXT;
-use mingce_orm::{Cx, Result};
+use mingce_orm::query::statistics::MOST_TEXT;
+use mingce_orm::{RequestContext, Result};
 use mingce_proto::collections;
 use mingce_proto::labs::ResolveOrganizationsRequest;
 use mingce_proto::registry::{ComputeStatisticsResponse, OrganizationReference, TalentReference};
@@ -54,7 +54,7 @@ fn entitle(counted: &mut ComputeStatisticsResponse, titles: &HashMap<String, Str
     }
 }
 
-fn until(cx: &Cx) -> Option<Instant> {
+fn until(cx: &RequestContext) -> Option<Instant> {
     let patience = Instant::now() + PATIENCE;
     Some(cx.deadline.map_or(patience, |deadline| deadline.min(patience)))
 }
@@ -66,7 +66,7 @@ fn of(collection: &str, names: &[String]) -> Vec<String> {
 }
 
 /// What organizations are called, by the labs service. Nothing where it is away.
-pub async fn organizations(labs: &Labs, cx: &Cx, names: &[String]) -> HashMap<String, String> {
+pub async fn organizations(labs: &Labs, cx: &RequestContext, names: &[String]) -> HashMap<String, String> {
     let mut titles = HashMap::new();
     for piece in of(collections::ORGANIZATIONS, names).chunks(PIECE) {
         let reference = |name: &String| OrganizationReference {
@@ -92,7 +92,7 @@ pub async fn organizations(labs: &Labs, cx: &Cx, names: &[String]) -> HashMap<St
 }
 
 /// What persons are called, by the talent service. Nothing where it is away.
-pub async fn talents(talent: &Talent, cx: &Cx, names: &[String]) -> HashMap<String, String> {
+pub async fn talents(talent: &Talent, cx: &RequestContext, names: &[String]) -> HashMap<String, String> {
     let mut titles = HashMap::new();
     for piece in of(collections::TALENTS, names).chunks(PIECE) {
         let reference = |name: &String| TalentReference {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 pub use mingce_client::{Awards, InProcess, Labs, Talent};
 use mingce_orm::model::identifier;
-use mingce_orm::{Cx, Error};
+use mingce_orm::{Error, RequestContext};
 use mingce_proto::collections;
 use mingce_proto::labs::ResolveOrganizationsRequest;
 use mingce_proto::labs::resolve_organizations_response::Resolution;
@@ -14,10 +14,10 @@ use mingce_proto::talent::ResolveTalentsRequest;
 
 use crate::boot::StartError;
 pub use crate::piece::assumed_reference;
-use crate::references::Found;
+use crate::references::ResolvedReference;
 use crate::rows::{Missing, Session};
 use crate::status::from_status;
-use mingce_orm::model::rules::interned;
+use mingce_orm::model::validate::interned;
 
 /// The labs service at an address.
 ///
@@ -54,10 +54,10 @@ const PIECE: usize = 5000;
 /// UNAVAILABLE where the labs service cannot be asked.
 pub async fn organizations(
     labs: &Labs,
-    cx: &Cx,
+    cx: &RequestContext,
     session: &mut Session,
     references: Vec<OrganizationReference>,
-) -> Result<Vec<Found>, Error> {
+) -> Result<Vec<ResolvedReference>, Error> {
     let mut found = Vec::with_capacity(references.len());
     for piece in references.chunks(PIECE) {
         let named = |r: &OrganizationReference| (r.identifier.clone(), r.display_name.clone());
@@ -79,14 +79,14 @@ pub async fn organizations(
 }
 
 /// What a resolution of the labs service means.
-pub fn organization(resolution: Resolution) -> Found {
+pub fn organization(resolution: Resolution) -> ResolvedReference {
     let created = resolution.created.then(|| CreatedReference {
         collection: collections::ORGANIZATIONS.to_owned(),
         key: resolution.key,
         display_name: resolution.display_name.clone(),
         name: resolution.name.clone(),
     });
-    Found {
+    ResolvedReference {
         created,
         ..means(resolution.name, resolution.display_name, resolution.problem)
     }
@@ -98,10 +98,10 @@ pub fn organization(resolution: Resolution) -> Found {
 /// UNAVAILABLE where the talent service cannot be asked.
 pub async fn talents(
     talent: &Talent,
-    cx: &Cx,
+    cx: &RequestContext,
     session: &mut Session,
     references: Vec<TalentReference>,
-) -> Result<Vec<Found>, Error> {
+) -> Result<Vec<ResolvedReference>, Error> {
     let mut found = Vec::with_capacity(references.len());
     for piece in references.chunks(PIECE) {
         let named = |r: &TalentReference| (r.identifier.clone(), r.display_name.clone());
@@ -125,10 +125,10 @@ pub async fn talents(
     Ok(found)
 }
 
-fn means(name: String, display_name: String, problem: Option<Problem>) -> Found {
+fn means(name: String, display_name: String, problem: Option<Problem>) -> ResolvedReference {
     let problem = problem.unwrap_or_default();
     let reason = (!problem.reason.is_empty()).then(|| interned(&problem.reason));
-    Found {
+    ResolvedReference {
         name,
         display_name,
         problem: reason.map(|reason| (problem.field, reason, problem.description)),
@@ -138,7 +138,7 @@ fn means(name: String, display_name: String, problem: Option<Problem>) -> Found 
 }
 
 /// The same of something that was found here, as a peer is told it.
-pub fn problem(found: &mut Found) -> Option<Problem> {
+pub fn problem(found: &mut ResolvedReference) -> Option<Problem> {
     let (field, reason, description) = found.problem.take()?;
     Some(Problem {
         field,

@@ -9,7 +9,7 @@ use tonic::{Code, Status};
 
 use crate::boot::StartError;
 use crate::call::Principal;
-use crate::size::Limit;
+use crate::limited_body::Limit;
 use crate::status;
 
 /// The option that names a method's permission.

@@ -9,14 +9,14 @@ use std::sync::PoisonError;
 use mingce_orm::model::texts::rewritten;
 use mingce_orm::write::earlier::DecidedRow;
 use mingce_orm::write::import;
-use mingce_orm::write::seen::Turn;
-use mingce_orm::{Answer, Class, Collection, Cx, Error, Mask, Outcome, Planned, Violation};
+use mingce_orm::write::run_notes::RowTurn;
+use mingce_orm::{Class, Collection, Error, Mask, PreloadedEdit, RequestContext, Violation, WriteOutcome, WriteResult};
 use mingce_proto::registry::row_outcome::{Holder, Outcome as Became, Problem};
 use mingce_proto::registry::{AssumedRecord, CreatedReference, Identifier, RowOutcome};
 use prost::Message;
 
-use crate::references::Notes;
-use crate::rows::{Breath, Missing, Prepare, Row, Session, stand_in};
+use crate::references::RowNotes;
+use crate::rows::{Missing, Prepare, Row, Session, Yielding, stand_in};
 
 /// How many problems of a row are told.
 const PROBLEMS: usize = 8;
@@ -29,11 +29,11 @@ struct Candidate {
     mask: Result<Mask, Error>,
     /// What it means is kept for when the same file is loaded again.
     is_doubtful: bool,
-    turn: Turn,
+    turn: RowTurn,
     holders: Vec<(String, Vec<Holder>)>,
     /// What would be made because it names it.
     created: Vec<CreatedReference>,
-    edit: Result<Planned, Error>,
+    edit: Result<PreloadedEdit, Error>,
 }
 
 /// What became of rows, and those that name what is not there, each with its place.
@@ -42,7 +42,7 @@ type Taken<C> = (Vec<RowOutcome>, Vec<(usize, Row<C>)>);
 /// Takes some rows, and answers what became of each.
 pub(crate) async fn take<C: Collection>(
     service: &impl Prepare<C>,
-    cx: &Cx,
+    cx: &RequestContext,
     session: &mut Session,
     rows: Vec<Row<C>>,
 ) -> Result<Taken<C>, Error> {
@@ -91,7 +91,11 @@ pub(crate) async fn take<C: Collection>(
         make_missing(service, cx, session, &mut candidates).await?;
         write_each(service, cx, &mut candidates).await?
     };
-    let made = |answer: &Result<Answer, Error>| answer.as_ref().is_ok_and(|answer| answer.outcome == Outcome::Created);
+    let made = |answer: &Result<WriteResult, Error>| {
+        answer
+            .as_ref()
+            .is_ok_and(|answer| answer.outcome == WriteOutcome::Created)
+    };
     let count = answers.iter().filter(|answer| made(answer)).count();
     let mut seen = session.seen.lock().unwrap_or_else(PoisonError::into_inner);
     seen.made(count, answers.len());
@@ -136,7 +140,7 @@ pub(crate) async fn take<C: Collection>(
 /// Resolves what rows name, and plans what they change.
 async fn candidates<C: Collection>(
     service: &impl Prepare<C>,
-    cx: &Cx,
+    cx: &RequestContext,
     session: &mut Session,
     mut rows: Vec<Row<C>>,
     given: Vec<Vec<u8>>,
@@ -156,7 +160,7 @@ async fn candidates<C: Collection>(
         let numbers = rows.iter().map(|row| row.number).collect();
         service.store().recall::<C>(earlier, &numbers).await?;
     }
-    let (mut candidates, mut breath) = (Vec::with_capacity(rows.len()), Breath::default());
+    let (mut candidates, mut breath) = (Vec::with_capacity(rows.len()), Yielding::default());
     for (((mut row, mask), is_doubtful), given) in rows.into_iter().zip(masks).zip(doubtful).zip(given) {
         breath.take().await;
         let turn = match row.turn.take() {
@@ -184,16 +188,16 @@ impl Candidate {
     fn plan<C: Collection>(
         &mut self,
         service: &impl Prepare<C>,
-        cx: &Cx,
+        cx: &RequestContext,
         session: &Session,
         resource: C::Item,
-        notes: Notes,
+        notes: RowNotes,
     ) {
         self.holders = notes.holders;
         self.created = notes.created;
         self.edit = if notes.problems.is_empty() {
             self.mask.clone().and_then(|mask| {
-                import::row::<C>(service.store(), cx, session.stamp(), mask, resource, self.turn.clone())
+                import::plan_row::<C>(service.store(), cx, session.stamp(), mask, resource, self.turn.clone())
             })
         } else {
             Err(Error::invalid_all(notes.problems))
@@ -213,19 +217,19 @@ impl Candidate {
 /// Makes what rows name and the register does not have, for those rows that are taken. The others are refused here.
 async fn make_missing<C: Collection>(
     service: &impl Prepare<C>,
-    cx: &Cx,
+    cx: &RequestContext,
     session: &mut Session,
     candidates: &mut [Candidate],
 ) -> Result<(), Error> {
     let Some(last) = candidates.iter().rposition(Candidate::names_new) else {
         return Ok(());
     };
-    let (store, mut taken, mut breath) = (service.store(), Vec::new(), Breath::default());
-    let mut work = store.rehearsal();
+    let (store, mut taken, mut breath) = (service.store(), Vec::new(), Yielding::default());
+    let mut work = store.unit_of_work();
     for (place, candidate) in candidates.iter_mut().enumerate().take(last + 1) {
         breath.take().await;
         let Ok(planned) = &candidate.edit else { continue };
-        let tried = store.rehearse(&mut work, &planned.edit).await;
+        let tried = store.try_edit(&mut work, &planned.edit).await;
         if !candidate.created.is_empty() {
             match tried {
                 Ok(_) => taken.push(place),
@@ -252,9 +256,9 @@ async fn make_missing<C: Collection>(
 /// Writes all that was planned.
 async fn write_each<C: Collection>(
     service: &impl Prepare<C>,
-    cx: &Cx,
+    cx: &RequestContext,
     candidates: &mut [Candidate],
-) -> Result<Vec<Result<Answer, Error>>, Error> {
+) -> Result<Vec<Result<WriteResult, Error>>, Error> {
     let mut answers = Vec::with_capacity(candidates.len());
     let mut edits = Vec::with_capacity(candidates.len());
     for candidate in candidates {
@@ -275,14 +279,14 @@ async fn write_each<C: Collection>(
 /// Tries all rows of a dry run one after the other. What one that is taken names and would make, later ones find.
 async fn try_each<C: Collection>(
     service: &impl Prepare<C>,
-    cx: &Cx,
+    cx: &RequestContext,
     session: &mut Session,
     candidates: &mut [Candidate],
-) -> Result<Vec<Result<Answer, Error>>, Error> {
+) -> Result<Vec<Result<WriteResult, Error>>, Error> {
     let mut answers = Vec::with_capacity(candidates.len());
     // What only rows that were refused named so far.
     let mut gone: BTreeSet<String> = BTreeSet::new();
-    let mut breath = Breath::default();
+    let mut breath = Yielding::default();
     for candidate in candidates {
         breath.take().await;
         if candidate.edit.is_ok() && candidate.created.iter().any(|made| gone.contains(&made.name)) {
@@ -293,7 +297,7 @@ async fn try_each<C: Collection>(
         }
         let answer = match (&candidate.edit, &mut session.rehearsal) {
             (Err(error), _) => Err(error.clone()),
-            (Ok(planned), Some(work)) => service.store().rehearse(work, &planned.edit).await,
+            (Ok(planned), Some(work)) => service.store().try_edit(work, &planned.edit).await,
             (Ok(_), None) => Err(Error::internal("a dry run without a view")),
         };
         for made in std::mem::take(&mut candidate.created) {
@@ -334,11 +338,11 @@ pub fn assumed_reference(made: &CreatedReference) -> AssumedRecord {
     record
 }
 
-fn accept<C: Collection>(outcome: &mut RowOutcome, answer: Answer, dry: bool) -> Result<(), Error> {
+fn accept<C: Collection>(outcome: &mut RowOutcome, answer: WriteResult, dry: bool) -> Result<(), Error> {
     outcome.set_outcome(match answer.outcome {
-        Outcome::Created => Became::Created,
-        Outcome::Updated => Became::Updated,
-        Outcome::Unchanged => Became::Unchanged,
+        WriteOutcome::Created => Became::Created,
+        WriteOutcome::Updated => Became::Updated,
+        WriteOutcome::Unchanged => Became::Unchanged,
     });
     outcome.kept_fields = answer.kept;
     outcome.display_name = match answer.title {
@@ -348,7 +352,7 @@ fn accept<C: Collection>(outcome: &mut RowOutcome, answer: Answer, dry: bool) ->
             C::title(&record).to_owned()
         }
     };
-    if !(dry && answer.outcome == Outcome::Created) {
+    if !(dry && answer.outcome == WriteOutcome::Created) {
         outcome.name = answer.name;
     }
     Ok(())

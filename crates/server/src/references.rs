@@ -1,9 +1,9 @@
 //! References to other records: resolved in one call for a whole request, and put in their stored form. One that a record
-//! has already stays as it is, whatever became of its target. How records of this service are found is in [`crate::sought`].
+//! has already stays as it is, whatever became of its target. How records of this service are found is in [`crate::lookup`].
 
 use std::collections::HashMap;
 
-use mingce_orm::model::rules::check;
+use mingce_orm::model::validate::check;
 use mingce_orm::write::import;
 use mingce_orm::{Collection, Error, Store, Violation};
 use mingce_proto::awards::SchemeReference;
@@ -85,11 +85,11 @@ impl Reference for String {
 
 /// Goes to the references of one sort in a resource, each with its path below the resource, for example
 /// `hosts[1].organization`.
-pub type Walk<C, T> = fn(&mut <C as Collection>::Item) -> Vec<(String, &mut T)>;
+pub type Visitor<C, T> = fn(&mut <C as Collection>::Item) -> Vec<(String, &mut T)>;
 
 /// What a reference was found to mean.
 #[derive(Debug, Clone, Default)]
-pub struct Found {
+pub struct ResolvedReference {
     /// Resource name; empty where there is none.
     pub name: String,
     /// Its name today.
@@ -104,7 +104,7 @@ pub struct Found {
 
 /// What is noted of a row while its references are resolved.
 #[derive(Debug, Clone, Default)]
-pub struct Notes {
+pub struct RowNotes {
     /// What is wrong with it.
     pub problems: Vec<Violation>,
     /// The records that problems are about, by the field.
@@ -113,7 +113,7 @@ pub struct Notes {
     pub created: Vec<CreatedReference>,
 }
 
-impl Found {
+impl ResolvedReference {
     /// Nothing was found.
     pub fn missing(field: &str, description: impl Into<String>) -> Self {
         Self {
@@ -123,7 +123,7 @@ impl Found {
     }
 
     /// Puts a reference in its stored form, or says what is wrong with it.
-    fn apply(&self, path: String, reference: &mut impl Reference, notes: &mut Notes) {
+    fn apply(&self, path: String, reference: &mut impl Reference, notes: &mut RowNotes) {
         let Some((field, reason, description)) = &self.problem else {
             notes.created.extend(self.created.clone());
             return reference.put(&self.name, &self.display_name);
@@ -163,27 +163,27 @@ enum Which {
 
 /// All references of one sort in the rows of a request.
 #[derive(Debug)]
-pub struct Cited<C: Collection, T> {
-    walk: Walk<C, T>,
+pub struct ReferenceBatch<C: Collection, T> {
+    walk: Visitor<C, T>,
     wanted: Vec<T>,
     /// References that break the rules of the contract: the first thing that is wrong with each.
-    broken: Vec<Found>,
+    broken: Vec<ResolvedReference>,
     /// For each reference, row by row, its place.
     which: Vec<Which>,
 }
 
-impl<C: Collection, T: Reference> Cited<C, T> {
+impl<C: Collection, T: Reference> ReferenceBatch<C, T> {
     /// Gathers the references of all rows.
-    pub fn of(rows: &mut [Row<C>], walk: Walk<C, T>) -> Self {
+    pub fn of(rows: &mut [Row<C>], walk: Visitor<C, T>) -> Self {
         let mut places: HashMap<Vec<u8>, Which> = HashMap::new();
         let (mut wanted, mut broken, mut which) = (Vec::new(), Vec::new(), Vec::new());
         for row in rows {
             for (_, reference) in walk(&mut row.resource) {
                 which.push(*places.entry(reference.encode_to_vec()).or_insert_with(|| {
                     if let Some(wrong) = reference.broken().into_iter().next() {
-                        broken.push(Found {
+                        broken.push(ResolvedReference {
                             problem: Some((wrong.field, wrong.reason, wrong.description)),
-                            ..Found::default()
+                            ..ResolvedReference::default()
                         });
                         return Which::Broken(broken.len() - 1);
                     }
@@ -218,7 +218,7 @@ impl<C: Collection, T: Reference> Cited<C, T> {
         store: &Store,
         session: &mut Session,
         rows: &mut [Row<C>],
-        found: Vec<Found>,
+        found: Vec<ResolvedReference>,
     ) -> Result<(), Error> {
         if found.len() != self.wanted.len() {
             let (asked, count) = (self.wanted.len(), found.len());
@@ -230,7 +230,7 @@ impl<C: Collection, T: Reference> Cited<C, T> {
             Which::Wanted(place) => found.get(*place),
             Which::Broken(place) => self.broken.get(*place),
         });
-        let mut elsewhere: Vec<(&mut Row<C>, HashMap<String, &Found>)> = Vec::new();
+        let mut elsewhere: Vec<(&mut Row<C>, HashMap<String, &ResolvedReference>)> = Vec::new();
         for row in rows {
             let mut paths = HashMap::new();
             for (path, reference) in (self.walk)(&mut row.resource) {
@@ -251,11 +251,11 @@ impl<C: Collection, T: Reference> Cited<C, T> {
             return Ok(());
         }
         let by_key = session.is_import();
-        let mut fresh = store.rehearsal();
+        let mut fresh = store.unit_of_work();
         let work = session.rehearsal.as_mut().unwrap_or(&mut fresh);
         let stored = store
-            .rehearse(work, |work| {
-                crate::sought::all(
+            .try_edit(work, |work| {
+                crate::lookup::all(
                     elsewhere
                         .iter()
                         .map(|(row, _)| import::meant::<C>(work, &row.resource, by_key)),

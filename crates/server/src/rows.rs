@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use mingce_lifecycle::correct::{self, Correction};
-use mingce_lifecycle::{Called, Case, Cases, Step};
-use mingce_orm::model::rules::check;
+use mingce_lifecycle::{Case, Cases, Invocation, Step};
 use mingce_orm::model::texts::cleaned;
+use mingce_orm::model::validate::check;
 use mingce_orm::write::earlier::{DecidedRow, Earlier};
 use mingce_orm::write::imports::{Ended, id_of};
-use mingce_orm::write::seen::{Seen, Turn};
+use mingce_orm::write::run_notes::{RowTurn, RunNotes};
 use mingce_orm::write::store::{inbound, named, writable};
-use mingce_orm::{Call, Class, Collection, Cx, Edit, Error, Mask, Stamp, Store, Violation, Work};
+use mingce_orm::{AuditInfo, Call, Class, Collection, Edit, Error, Mask, RequestContext, Store, UnitOfWork, Violation};
 use mingce_proto::codec::Reply;
 use mingce_proto::registry::row_outcome::{Holder, Problem};
 use mingce_proto::registry::{AssumedRecord, CreatedReference, Import, ImportSettings, RowOutcome};
@@ -24,9 +24,9 @@ use tonic::{Status, Streaming};
 
 use crate::again::Again;
 use crate::kept::Keeper;
+use crate::lookup::LookupMode;
 use crate::piece::take;
-use crate::references::Notes;
-use crate::sought::Looking;
+use crate::references::RowNotes;
 use crate::{runs, status};
 
 /// How many rows are prepared and written together.
@@ -53,9 +53,9 @@ pub struct Row<C: Collection> {
     /// What it says.
     pub resource: C::Item,
     /// What is wrong with it, and what else is known of it.
-    pub notes: Notes,
+    pub notes: RowNotes,
     /// Its turn in the run, where it had it before.
-    pub(crate) turn: Option<Turn>,
+    pub(crate) turn: Option<RowTurn>,
 }
 
 impl<C: Collection> Row<C> {
@@ -64,7 +64,7 @@ impl<C: Collection> Row<C> {
         Self {
             number,
             resource,
-            notes: Notes::default(),
+            notes: RowNotes::default(),
             turn: None,
         }
     }
@@ -95,14 +95,14 @@ pub struct Session {
     /// What becomes of what is named and not found.
     pub missing: Missing,
     /// In a dry run: the register with all that the run would have changed so far.
-    pub rehearsal: Option<Work>,
+    pub rehearsal: Option<UnitOfWork>,
     /// Whether nothing is written.
     trying: bool,
     created: BTreeMap<(String, String), CreatedReference>,
     /// The import that it belongs to; none in a dry run.
     pub import: Import,
     /// What its rows meant so far.
-    pub(crate) seen: Arc<Mutex<Seen>>,
+    pub(crate) seen: Arc<Mutex<RunNotes>>,
     /// What was decided of them since this was taken last.
     pub(crate) decided: Vec<DecidedRow>,
     /// What the last import of the same file decided.
@@ -121,12 +121,12 @@ impl Session {
     }
 
     /// What the ledger says of what its rows change.
-    pub(crate) fn stamp(&self) -> Stamp {
-        Stamp {
+    pub(crate) fn stamp(&self) -> AuditInfo {
+        AuditInfo {
             verb: "import",
             reason: self.settings.source.clone(),
             import: id_of(&self.import.name).to_owned(),
-            ..Stamp::default()
+            ..AuditInfo::default()
         }
     }
 
@@ -148,10 +148,10 @@ impl Session {
     }
 
     /// The next turn, of a row of this number that says this.
-    pub(crate) fn turn<C: Collection>(&self, row: i64, encoded: &[u8]) -> Result<Turn, Error> {
+    pub(crate) fn turn<C: Collection>(&self, row: i64, encoded: &[u8]) -> Result<RowTurn, Error> {
         let earlier = self.earlier.as_ref();
         let decision = earlier.map(|earlier| earlier.decision::<C>(&self.settings, row, encoded));
-        Ok(Turn::next(&self.seen, row).decided(decision.transpose()?.flatten()))
+        Ok(RowTurn::next(&self.seen, row).decided(decision.transpose()?.flatten()))
     }
 
     /// Whether the rows are those of an import, which are matched to records by more than their resource names.
@@ -165,8 +165,8 @@ impl Session {
     }
 
     /// How its references are looked up.
-    pub fn looking(&self) -> Looking {
-        Looking {
+    pub fn looking(&self) -> LookupMode {
+        LookupMode {
             importing: self.is_import(),
             trying: self.trying,
         }
@@ -196,13 +196,13 @@ pub trait Prepare<C: Collection>: Send + Sync {
     /// Resolves the references of all rows at once.
     fn prepare(
         &self,
-        cx: &Cx,
+        cx: &RequestContext,
         session: &mut Session,
         rows: &mut [Row<C>],
     ) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// For a dry run: the edit that stands for a record that an earlier part of the run would have created.
-    fn assume(&self, _cx: &Cx, _record: &AssumedRecord) -> Option<Edit> {
+    fn assume(&self, _cx: &RequestContext, _record: &AssumedRecord) -> Option<Edit> {
         None
     }
 }
@@ -213,7 +213,7 @@ pub trait Prepare<C: Collection>: Send + Sync {
 /// With every wrong field.
 pub async fn create<C: Collection>(
     service: &impl Prepare<C>,
-    cx: &Cx,
+    cx: &RequestContext,
     call: Call,
     verb: &'static str,
     resource: Option<C::Item>,
@@ -227,7 +227,7 @@ pub async fn create<C: Collection>(
 /// With every wrong field.
 pub async fn create_as<C: Collection>(
     service: &impl Prepare<C>,
-    cx: &Cx,
+    cx: &RequestContext,
     call: Call,
     verb: &'static str,
     resource: Option<C::Item>,
@@ -249,7 +249,7 @@ pub async fn create_as<C: Collection>(
 /// With every wrong field.
 pub async fn update<C: Collection>(
     service: &impl Prepare<C>,
-    cx: &Cx,
+    cx: &RequestContext,
     call: Call,
     resource: Option<C::Item>,
     paths: Option<prost_types::FieldMask>,
@@ -294,7 +294,7 @@ pub struct Right<C: Collection> {
 pub async fn correct<C: Case>(
     service: &impl Prepare<C>,
     cases: Cases<'_>,
-    cx: &Cx,
+    cx: &RequestContext,
     (call, step): (Call, Step),
     right: Right<C>,
 ) -> Result<Reply<C::Item>, Error> {
@@ -306,12 +306,12 @@ pub async fn correct<C: Case>(
     };
     let correction = Correction { mask, given };
     let wanted = correct::correct::<C>(step, correction);
-    cases.go(cx, Called { call, wanted }).await
+    cases.execute(cx, Invocation { call, wanted }).await
 }
 
 async fn prepared<C: Collection>(
     service: &impl Prepare<C>,
-    cx: &Cx,
+    cx: &RequestContext,
     call: &Call,
     resource: C::Item,
 ) -> Result<C::Item, Error> {
@@ -364,7 +364,7 @@ pub type Opened<R> = (Option<ImportSettings>, i64, Option<R>);
 #[allow(clippy::result_large_err)]
 pub async fn import<C, M>(
     service: &impl Prepare<C>,
-    cx: &Cx,
+    cx: &RequestContext,
     stream: Streaming<M>,
     open: fn(M) -> Opened<C::Item>,
 ) -> Result<Imported, Status>
@@ -390,20 +390,20 @@ where
 }
 
 /// Why a stream did not come to its end.
-enum Broken {
+enum StreamError {
     /// It broke off.
     Off(Status),
     /// What was sent, or the register, is at fault.
     At(Error),
 }
 
-impl From<Error> for Broken {
+impl From<Error> for StreamError {
     fn from(error: Error) -> Self {
         Self::At(error)
     }
 }
 
-impl Broken {
+impl StreamError {
     fn ended(&self) -> Ended {
         match self {
             Self::Off(_) => Ended::Interrupted,
@@ -422,15 +422,15 @@ impl Broken {
 #[allow(clippy::result_large_err)]
 async fn take_all<C: Collection, M>(
     service: &impl Prepare<C>,
-    cx: &Cx,
+    cx: &RequestContext,
     session: &mut Session,
     keeper: &mut Keeper,
     mut stream: Streaming<M>,
     open: fn(M) -> Opened<C::Item>,
-) -> Result<Vec<RowOutcome>, Broken> {
+) -> Result<Vec<RowOutcome>, StreamError> {
     let (mut outcomes, mut waiting, mut first) = (Vec::new(), Vec::new(), true);
-    let (mut length, mut again, mut breath) = (Length::default(), Again::<C>::default(), Breath::default());
-    while let Some(message) = keeper.waiting_for(stream.message()).await?.map_err(Broken::Off)? {
+    let (mut length, mut again, mut breath) = (Length::default(), Again::<C>::default(), Yielding::default());
+    while let Some(message) = keeper.waiting_for(stream.message()).await?.map_err(StreamError::Off)? {
         let (settings, number, resource) = open(message);
         if let Some(settings) = settings.or_else(|| first.then(ImportSettings::default)) {
             begin(service, cx, session, settings, first).await?;
@@ -520,7 +520,7 @@ impl Length {
             );
             return Err(too_long(&most));
         }
-        let rehearsed = session.rehearsal.as_mut().map_or(0, Work::lighten);
+        let rehearsed = session.rehearsal.as_mut().map_or(0, UnitOfWork::lighten);
         if rehearsed > REHEARSED {
             let most = format!("rows whose dry run takes {} MiB to remember", REHEARSED >> 20);
             return Err(too_long(&most));
@@ -539,15 +539,15 @@ fn too_long(most: &str) -> Error {
 const SLICE: Duration = Duration::from_micros(500);
 
 /// Lets others run now and then. Not with each few rows: whoever goes on may do so in another thread, and has nothing at hand there.
-pub(crate) struct Breath(Instant);
+pub(crate) struct Yielding(Instant);
 
-impl Default for Breath {
+impl Default for Yielding {
     fn default() -> Self {
         Self(Instant::now())
     }
 }
 
-impl Breath {
+impl Yielding {
     pub(crate) async fn take(&mut self) {
         if self.0.elapsed() >= SLICE {
             tokio::task::yield_now().await;
@@ -558,7 +558,7 @@ impl Breath {
 
 async fn begin<C: Collection>(
     service: &impl Prepare<C>,
-    cx: &Cx,
+    cx: &RequestContext,
     session: &mut Session,
     settings: ImportSettings,
     first: bool,
@@ -627,9 +627,9 @@ pub fn add_missing<T: PartialEq + Clone>(list: &mut Vec<T>, more: &[T]) {
 ///
 /// # Errors
 /// Where the database cannot be read.
-pub async fn stand_in(store: &Store, work: &mut Work, edit: &Edit) -> Result<Option<String>, Error> {
+pub async fn stand_in(store: &Store, work: &mut UnitOfWork, edit: &Edit) -> Result<Option<String>, Error> {
     use mingce_orm::Class::{AlreadyExists, Invalid};
-    match store.rehearse(work, edit).await {
+    match store.try_edit(work, edit).await {
         Ok(answer) => Ok(Some(answer.name)),
         Err(error) if matches!(error.class(), AlreadyExists | Invalid) => Ok(None),
         Err(error) => Err(error),

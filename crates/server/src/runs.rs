@@ -4,7 +4,7 @@
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use mingce_orm::write::seen::Seen;
+use mingce_orm::write::run_notes::RunNotes;
 use mingce_orm::{Error, Store};
 
 /// How many bytes of memory the runs of each sort take together, before the one that was not gone on with for longest is let go.
@@ -19,7 +19,7 @@ type Name = (String, &'static str, i32);
 
 struct Run {
     name: Name,
-    seen: Arc<Mutex<Seen>>,
+    seen: Arc<Mutex<RunNotes>>,
     used: Instant,
 }
 
@@ -31,7 +31,7 @@ static IMPORTS: LazyLock<Runs> = LazyLock::new(Runs::default);
 static DRY: LazyLock<Runs> = LazyLock::new(Runs::default);
 
 impl Runs {
-    fn get(&self, name: &Name) -> Option<Arc<Mutex<Seen>>> {
+    fn get(&self, name: &Name) -> Option<Arc<Mutex<RunNotes>>> {
         let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let place = open.iter().position(|run| run.name == *name)?;
         let mut run = open.remove(place);
@@ -42,7 +42,7 @@ impl Runs {
     }
 
     /// What is known of a run; `seen` where nothing is.
-    fn get_or(&self, name: Name, seen: Seen) -> Arc<Mutex<Seen>> {
+    fn get_or(&self, name: Name, seen: RunNotes) -> Arc<Mutex<RunNotes>> {
         if let Some(known) = self.get(&name) {
             return known;
         }
@@ -69,12 +69,12 @@ impl Runs {
 }
 
 /// What the rows of an import meant so far. `is_new`: this is its first call.
-pub(crate) async fn of_import(store: &Store, name: Name, is_new: bool) -> Result<Arc<Mutex<Seen>>, Error> {
+pub(crate) async fn of_import(store: &Store, name: Name, is_new: bool) -> Result<Arc<Mutex<RunNotes>>, Error> {
     if let Some(known) = IMPORTS.get(&name) {
         return Ok(known);
     }
     let seen = if is_new {
-        Seen::default()
+        RunNotes::default()
     } else {
         store.seen((&name.0, name.1, name.2)).await?
     };
@@ -82,11 +82,11 @@ pub(crate) async fn of_import(store: &Store, name: Name, is_new: bool) -> Result
 }
 
 /// What the rows of a dry run meant so far. One without a name is a run of its own.
-pub(crate) fn of_dry(name: Name) -> Arc<Mutex<Seen>> {
+pub(crate) fn of_dry(name: Name) -> Arc<Mutex<RunNotes>> {
     if name.0.is_empty() {
         return Arc::default();
     }
-    DRY.get_or(name, Seen::default())
+    DRY.get_or(name, RunNotes::default())
 }
 
 /// Gives back the memory of runs that nobody goes on with.
@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn a_run_is_known_by_its_name_collection_and_part_however_many_others_there_are() {
         let runs = Runs::default();
-        let of = |name: &str, part: i32| runs.get_or((name.to_owned(), "labs", part), Seen::default());
+        let of = |name: &str, part: i32| runs.get_or((name.to_owned(), "labs", part), RunNotes::default());
         let first = of("a run", 0);
         for other in 0..1000 {
             of(&format!("run {other}"), 0);
@@ -118,8 +118,8 @@ mod tests {
     #[test]
     fn memory_is_given_back_once_nobody_goes_on() {
         let runs = Runs::default();
-        let held = runs.get_or(("held".to_owned(), "labs", 0), Seen::default());
-        runs.get_or(("idle".to_owned(), "labs", 0), Seen::default());
+        let held = runs.get_or(("held".to_owned(), "labs", 0), RunNotes::default());
+        runs.get_or(("idle".to_owned(), "labs", 0), RunNotes::default());
         runs.let_go(Duration::from_secs(60));
         assert!(runs.get(&("idle".to_owned(), "labs", 0)).is_some());
         runs.let_go(Duration::ZERO);

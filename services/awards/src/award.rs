@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use data_encoding::HEXLOWER;
-use mingce_lifecycle::case::may_write;
-use mingce_lifecycle::round::give_back_place;
-use mingce_lifecycle::{Case, Living, Phase, document};
-use mingce_orm::model::names::{Problems, enum_values, settle_ranks};
+use mingce_lifecycle::case::check_write;
+use mingce_lifecycle::round::release_cap;
+use mingce_lifecycle::{Case, Phase, Stateful, document};
+use mingce_orm::model::normalize::{Violations, enum_values, normalize_ranks};
 use mingce_orm::text::fold;
-use mingce_orm::{Cell, Collection, Column, Cx, Field, Key, Result, Shape, Stamp, Violation, Work};
+use mingce_orm::{
+    AuditInfo, Cell, Collection, Column, Field, Key, RequestContext, Result, Shape, UnitOfWork, Violation,
+};
 use mingce_proto::awards::{Award, AwardState as S, CompletingOrganization, Contributor, Share};
 use mingce_proto::registry::OrganizationReference;
 use sha2::{Digest, Sha256};
@@ -60,14 +62,14 @@ pub(crate) fn nomination_key(award: &Award, year: i32) -> Key {
         ("code", &award.project_code)
     };
     let nomination = [scheme(award), kind, &compared(project), &year.to_string()].join("|");
-    Key::new("nomination", nomination, "project_code").claim()
+    Key::new("nomination", nomination, "project_code").non_identifying()
 }
 
 /// The keys that an award holds for its evidence: nothing is rewarded twice at one level.
 pub(crate) fn evidence_keys(award: &Award) -> Vec<Key> {
     let held: BTreeSet<String> = award.evidence.iter().map(|text| compared(text)).collect();
     held.into_iter()
-        .map(|text| Key::new("evidence", format!("{}|{text}", award.level), "evidence").claim())
+        .map(|text| Key::new("evidence", format!("{}|{text}", award.level), "evidence").non_identifying())
         .collect()
 }
 
@@ -93,7 +95,7 @@ impl Collection for Awards {
                     get: |a| a.title.as_str().into(),
                 },
                 Field {
-                    column: Column::resource("scheme", "schemes/{id}").dimension(),
+                    column: Column::resource("scheme", "schemes/{id}").groupable(),
                     get: |a| scheme(a).into(),
                 },
                 Field {
@@ -101,33 +103,33 @@ impl Collection for Awards {
                     get: |a| a.number.as_str().into(),
                 },
                 Field {
-                    column: Column::integer("year").dimension(),
+                    column: Column::integer("year").groupable(),
                     get: |a| a.year.into(),
                 },
                 Field {
-                    column: Column::text("grade").dimension(),
+                    column: Column::text("grade").groupable(),
                     get: |a| a.grade.as_str().into(),
                 },
                 Field {
-                    column: Column::one_of("state", states).dimension(),
+                    column: Column::one_of("state", states).groupable(),
                     get: |a| a.state.into(),
                 },
                 Field {
-                    column: Column::one_of("level", levels).dimension(),
+                    column: Column::one_of("level", levels).groupable(),
                     get: |a| a.level.into(),
                 },
                 Field {
-                    column: Column::text("category").dimension(),
+                    column: Column::text("category").groupable(),
                     get: |a| a.category.as_str().into(),
                 },
                 Field {
-                    column: Column::text("contributors").many().dimension().cites(),
+                    column: Column::text("contributors").multi_valued().groupable().cites(),
                     get: |a| Cell::many(a.contributors.iter().map(contributor)),
                 },
                 Field {
                     column: Column::resource("organizations", "organizations/{id}")
-                        .many()
-                        .dimension(),
+                        .multi_valued()
+                        .groupable(),
                     get: |a| {
                         Cell::many(
                             a.contributors
@@ -139,27 +141,27 @@ impl Collection for Awards {
                 },
                 Field {
                     column: Column::resource("completing_organizations", "organizations/{id}")
-                        .many()
-                        .dimension(),
+                        .multi_valued()
+                        .groupable(),
                     get: |a| Cell::many(a.completing_organizations.iter().map(completing)),
                 },
                 Field {
-                    column: Column::resource("lead_organization", "organizations/{id}").dimension(),
+                    column: Column::resource("lead_organization", "organizations/{id}").groupable(),
                     get: |a| a.completing_organizations.first().map_or("", completing).into(),
                 },
                 // Led and joined awards are counted apart.
                 Field {
                     column: Column::resource("joined_organizations", "organizations/{id}")
-                        .many()
-                        .dimension(),
+                        .multi_valued()
+                        .groupable(),
                     get: |a| Cell::many(a.completing_organizations.iter().skip(1).map(completing)),
                 },
                 Field {
-                    column: Column::integer("contributor_count").dimension(),
+                    column: Column::integer("contributor_count").groupable(),
                     get: |a| i64::try_from(a.contributors.len()).unwrap_or(0).into(),
                 },
                 Field {
-                    column: Column::document("document_number").dimension(),
+                    column: Column::document("document_number").groupable(),
                     get: |a| a.document_number.as_str().into(),
                 },
                 Field {
@@ -167,15 +169,15 @@ impl Collection for Awards {
                     get: |a| a.decision_date.as_str().into(),
                 },
                 Field {
-                    column: Column::boolean("classified").dimension(),
+                    column: Column::boolean("classified").groupable(),
                     get: |a| a.classified.into(),
                 },
                 Field {
-                    column: Column::boolean("public_safety").dimension(),
+                    column: Column::boolean("public_safety").groupable(),
                     get: |a| a.public_safety.into(),
                 },
                 Field {
-                    column: Column::text("nominator").dimension(),
+                    column: Column::text("nominator").groupable(),
                     get: |a| a.nominator.as_str().into(),
                 },
             ];
@@ -213,13 +215,13 @@ impl Collection for Awards {
         keys
     }
 
-    fn settle(item: &mut Award) -> Vec<Violation> {
-        let mut problems = Problems::default();
+    fn normalize(item: &mut Award) -> Vec<Violation> {
+        let mut problems = Violations::default();
         problems.name("title", &mut item.title);
         let dates = [("decision_date", item.decision_date.as_str())];
         problems.dates_of_decision(Self::is_taken_here(item), &dates);
         item.verbs.clear();
-        if matches!(Self::life().phase(item.state), Phase::Draft | Phase::Undecided) {
+        if matches!(Self::state_machine().phase(item.state), Phase::Draft | Phase::Undecided) {
             let is_case = item.case.is_some();
             let mut later = [
                 ("number", &mut item.number),
@@ -234,14 +236,14 @@ impl Collection for Awards {
             let said = "an award that was approved has a number: give the one of its certificate";
             problems.add("number", "NUMBER_MISSING", said);
         }
-        settle_ranks(
+        normalize_ranks(
             &mut item.contributors,
             "contributors",
             (|c| c.rank, |c, rank| c.rank = rank),
             &mut problems,
         );
         let organizations = &mut item.completing_organizations;
-        settle_ranks(
+        normalize_ranks(
             organizations,
             "completing_organizations",
             (|c| c.rank, |c, rank| c.rank = rank),
@@ -280,12 +282,12 @@ impl Collection for Awards {
         problems.into_inner()
     }
 
-    fn annulled(work: &mut Work, cx: &Cx, stamp: &Stamp, stored: &Self::Item) -> Result<()> {
-        give_back_place::<Self>(work, cx, stamp, stored)
+    fn on_annul(work: &mut UnitOfWork, cx: &RequestContext, stamp: &AuditInfo, stored: &Self::Item) -> Result<()> {
+        release_cap::<Self>(work, cx, stamp, stored)
     }
 
-    fn may_write(stored: Option<&Award>, new: &Award) -> Result<()> {
-        may_write::<Self>(stored, new)
+    fn check_write(stored: Option<&Award>, new: &Award) -> Result<()> {
+        check_write::<Self>(stored, new)
     }
 
     /// A draft has no key: the round that it is for was looked through.
@@ -293,21 +295,21 @@ impl Collection for Awards {
         row.state() == S::Draft && !round(row).is_empty()
     }
 
-    fn may_import(row: &Award, stored: &Award) -> Result<()> {
-        mingce_lifecycle::case::may_import::<Self>(row, stored)
+    fn check_import(row: &Award, stored: &Award) -> Result<()> {
+        mingce_lifecycle::case::check_import::<Self>(row, stored)
     }
 
-    fn steady(merged: &mut Award, stored: &Award) {
+    fn keep_order(merged: &mut Award, stored: &Award) {
         mingce_lifecycle::correct::steady::<Self>(merged, stored);
     }
 
-    fn keep(merged: &mut Award, stored: &Award) {
+    fn preserve(merged: &mut Award, stored: &Award) {
         mingce_lifecycle::correct::keep::<Self>(merged, stored);
     }
 }
 
 /// Shares add up to no more than the whole prize.
-fn settle_shares(contributors: &[Contributor], problems: &mut Problems) {
+fn settle_shares(contributors: &[Contributor], problems: &mut Violations) {
     let shares: Vec<&Share> = contributors.iter().filter_map(|c| c.share.as_ref()).collect();
     // In parts of the product of the different denominators.
     let denominators: BTreeSet<i128> = shares.iter().map(|s| i128::from(s.denominator.max(1))).collect();
@@ -362,7 +364,7 @@ mod tests {
     }
 
     fn spaces(award: &Award) -> Vec<String> {
-        Awards::keys(award).into_iter().map(|key| key.space).collect()
+        Awards::keys(award).into_iter().map(|key| key.namespace).collect()
     }
 
     #[test]
@@ -434,7 +436,7 @@ mod tests {
             ..one.clone()
         };
         assert_ne!(evidence_keys(&one), evidence_keys(&elsewhere));
-        assert!(evidence_keys(&one).iter().all(|key| key.claim));
+        assert!(evidence_keys(&one).iter().all(|key| key.non_identifying));
     }
 
     #[test]
@@ -444,7 +446,7 @@ mod tests {
                 number: String::new(),
                 ..award(state, "")
             };
-            let problems = Awards::settle(&mut item);
+            let problems = Awards::normalize(&mut item);
             problems.into_iter().map(|p| (p.field, p.reason)).collect::<Vec<_>>()
         };
         for state in [S::Approved, S::Conferred, S::Revoked] {

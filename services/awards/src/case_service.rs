@@ -1,7 +1,7 @@
 //! The rpcs of the life cycle of awards. Each opens its request and tries one verb.
 
-use mingce_lifecycle::by_document;
-use mingce_orm::{Call, Cx, Result as Done};
+use mingce_lifecycle::documented_invocation_of;
+use mingce_orm::{Call, RequestContext, Result as Done};
 use mingce_proto::awards::award_nomination_service_server::AwardNominationService;
 use mingce_proto::awards::*;
 use mingce_proto::codec::Reply;
@@ -19,12 +19,12 @@ use crate::verbs::{self, begin};
 impl AwardRegister {
     /// The round of a nomination, or refuses one that is for other schemes. `None` where the scheme is not found, which is told when its
     /// reference is resolved.
-    async fn expect_round(&self, cx: &Cx, round: &str, award: &Award) -> Done<Option<Round>> {
+    async fn expect_round(&self, cx: &RequestContext, round: &str, award: &Award) -> Done<Option<Round>> {
         let given = award.scheme.clone().unwrap_or_default();
         let key = (!given.code.is_empty()).then(|| code_key(&given.code));
-        let mut work = self.store.rehearsal();
-        let find = |work: &mut mingce_orm::Work| work.find::<Schemes>(&given.scheme, key.as_ref());
-        let Some(scheme) = self.store.rehearse(&mut work, find).await? else {
+        let mut work = self.store.unit_of_work();
+        let find = |work: &mut mingce_orm::UnitOfWork| work.find::<Schemes>(&given.scheme, key.as_ref());
+        let Some(scheme) = self.store.try_edit(&mut work, find).await? else {
             return Ok(None);
         };
         let placed = Award {
@@ -53,62 +53,62 @@ impl AwardNominationService for AwardRegister {
 
     async fn nominate_award(&self, request: Request<NominateAwardRequest>) -> Answered<Award> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::nominate(r)).await)
+        reply(self.cases().execute(&cx, verbs::nominate(r)).await)
     }
 
     async fn refuse_award(&self, request: Request<RefuseAwardRequest>) -> Answered<Award> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::refuse(r)).await)
+        reply(self.cases().execute(&cx, verbs::refuse(r)).await)
     }
 
     async fn accept_award(&self, request: Request<AcceptAwardRequest>) -> Answered<Award> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::accept(r)).await)
+        reply(self.cases().execute(&cx, verbs::accept(r)).await)
     }
 
     async fn review_award(&self, request: Request<ReviewAwardRequest>) -> Answered<Award> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::review(r)).await)
+        reply(self.cases().execute(&cx, verbs::review(r)).await)
     }
 
     async fn shortlist_award(&self, request: Request<ShortlistAwardRequest>) -> Answered<Award> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::shortlist(r)).await)
+        reply(self.cases().execute(&cx, verbs::shortlist(r)).await)
     }
 
     async fn renew_notice_of_award(&self, request: Request<RenewNoticeOfAwardRequest>) -> Answered<Award> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::renew_notice(r)).await)
+        reply(self.cases().execute(&cx, verbs::renew_notice(r)).await)
     }
 
     async fn deselect_award(&self, request: Request<DeselectAwardRequest>) -> Answered<Award> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::deselect(r)).await)
+        reply(self.cases().execute(&cx, verbs::deselect(r)).await)
     }
 
     async fn approve_award(&self, request: Request<ApproveAwardRequest>) -> Answered<Award> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::approve(r)).await)
+        reply(self.cases().execute(&cx, verbs::approve(r)).await)
     }
 
     async fn confer_award(&self, request: Request<ConferAwardRequest>) -> Answered<Award> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::confer(r)).await)
+        reply(self.cases().execute(&cx, verbs::confer(r)).await)
     }
 
     async fn revoke_award(&self, request: Request<RevokeAwardRequest>) -> Answered<Award> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::revoke(r)).await)
+        reply(self.cases().execute(&cx, verbs::revoke(r)).await)
     }
 
     async fn withdraw_award(&self, request: Request<WithdrawAwardRequest>) -> Answered<Award> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::withdraw(r)).await)
+        reply(self.cases().execute(&cx, verbs::withdraw(r)).await)
     }
 
     async fn correct_award(&self, request: Request<CorrectAwardRequest>) -> Answered<Award> {
         let (cx, r) = open(request)?;
-        let asked = by_document(&r);
+        let asked = documented_invocation_of(&r);
         let right = Right {
             resource: r.award,
             paths: r.update_mask,

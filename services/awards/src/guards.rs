@@ -1,7 +1,7 @@
 //! What has to hold before something is nominated, and before it is rewarded.
 
 use mingce_lifecycle::guard::calendar_of;
-use mingce_lifecycle::{Guard, Look, blocker};
+use mingce_lifecycle::{Guard, GuardContext, blocker};
 use mingce_orm::{Blocker, Key, Result};
 use mingce_proto::Headed;
 use mingce_proto::awards::{Award, AwardState as S, Contributor, SchemeSubject};
@@ -83,7 +83,7 @@ fn bound(terms: &AwardTerms, grade: &str, of: fn(&GradeTerms) -> i32) -> usize {
     usize::try_from(own.unwrap_or(widest)).unwrap_or(0)
 }
 
-fn contributors(look: &mut Look<'_, Awards>) -> Result<Vec<Blocker>> {
+fn contributors(look: &mut GuardContext<'_, Awards>) -> Result<Vec<Blocker>> {
     let most = bound(&terms(look.policy), &look.item.grade, |grade| grade.max_contributors);
     let count = look.item.contributors.len();
     if most == 0 || count <= most {
@@ -96,7 +96,7 @@ fn contributors(look: &mut Look<'_, Awards>) -> Result<Vec<Blocker>> {
     Ok(vec![look.blocker("TOO_MANY_CONTRIBUTORS", en, zh)])
 }
 
-fn organizations(look: &mut Look<'_, Awards>) -> Result<Vec<Blocker>> {
+fn organizations(look: &mut GuardContext<'_, Awards>) -> Result<Vec<Blocker>> {
     let most = bound(&terms(look.policy), &look.item.grade, |grade| grade.max_organizations);
     let count = look.item.completing_organizations.len();
     if most == 0 || count <= most {
@@ -109,7 +109,7 @@ fn organizations(look: &mut Look<'_, Awards>) -> Result<Vec<Blocker>> {
     Ok(vec![look.blocker("TOO_MANY_ORGANIZATIONS", en, zh)])
 }
 
-fn organization_among_completing(look: &mut Look<'_, Awards>) -> Result<Vec<Blocker>> {
+fn organization_among_completing(look: &mut GuardContext<'_, Awards>) -> Result<Vec<Blocker>> {
     let of = look.work.require_unchanged::<Schemes>(scheme(look.item))?;
     if of.subject() != SchemeSubject::Project {
         return Ok(Vec::new());
@@ -136,7 +136,7 @@ fn is_inside(award: &Award, one: &Contributor) -> bool {
 }
 
 /// The other award that holds a key.
-fn other(look: &mut Look<'_, Awards>, key: &Key) -> Result<Option<Award>> {
+fn other(look: &mut GuardContext<'_, Awards>, key: &Key) -> Result<Option<Award>> {
     let own = look.item.head().name.to_owned();
     let Some(id) = look.work.owner::<Awards>(key)? else {
         return Ok(None);
@@ -145,7 +145,7 @@ fn other(look: &mut Look<'_, Awards>, key: &Key) -> Result<Option<Award>> {
     Ok(found.filter(|found| found.name != own))
 }
 
-fn nominated_once(look: &mut Look<'_, Awards>) -> Result<Vec<Blocker>> {
+fn nominated_once(look: &mut GuardContext<'_, Awards>) -> Result<Vec<Blocker>> {
     let year = look.item.year;
     let Some(other) = other(look, &nomination_key(look.item, year))? else {
         return Ok(Vec::new());
@@ -158,7 +158,7 @@ fn nominated_once(look: &mut Look<'_, Awards>) -> Result<Vec<Blocker>> {
     Ok(vec![blocker("NOMINATED_TWICE", name, en, zh)])
 }
 
-fn not_barred(look: &mut Look<'_, Awards>) -> Result<Vec<Blocker>> {
+fn not_barred(look: &mut GuardContext<'_, Awards>) -> Result<Vec<Blocker>> {
     let (terms, year) = (terms(look.policy), look.item.year);
     if terms.failed_years <= 0 || terms.bar_years <= 0 {
         return Ok(Vec::new());
@@ -191,12 +191,12 @@ fn not_barred(look: &mut Look<'_, Awards>) -> Result<Vec<Blocker>> {
 }
 
 /// Whether the nomination of a year failed.
-fn failed(look: &mut Look<'_, Awards>, year: i32) -> Result<bool> {
+fn failed(look: &mut GuardContext<'_, Awards>, year: i32) -> Result<bool> {
     let found = other(look, &nomination_key(look.item, year))?;
     Ok(found.is_some_and(|found| matches!(found.state(), S::Refused | S::NotSelected)))
 }
 
-fn evidence_free(look: &mut Look<'_, Awards>) -> Result<Vec<Blocker>> {
+fn evidence_free(look: &mut GuardContext<'_, Awards>) -> Result<Vec<Blocker>> {
     let asked: Vec<Result<Option<Award>>> = evidence_keys(look.item).iter().map(|key| other(look, key)).collect();
     let mut blockers: Vec<Blocker> = Vec::new();
     for found in asked {

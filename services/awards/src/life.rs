@@ -1,7 +1,7 @@
 //! The life cycle of awards: states, verbs, and what has to hold for each.
 
 use jiff::civil::Date;
-use mingce_lifecycle::case::arrive;
+use mingce_lifecycle::case::on_enter;
 use mingce_lifecycle::correct::{Held, VERB};
 use mingce_lifecycle::document::Decided;
 use mingce_lifecycle::due::Ask;
@@ -11,8 +11,10 @@ use mingce_lifecycle::guard::{
 };
 use mingce_lifecycle::notice::field;
 use mingce_lifecycle::replay::Replays;
-use mingce_lifecycle::{Arrival, ByItself, Case, Crossing, Edge, Life, Living, Parties, Phase, Scope, State};
-use mingce_orm::{Result, Work};
+use mingce_lifecycle::{
+    ByItself, Case, Parties, Phase, Scope, State, StateEntry, StateMachine, Stateful, Transition, TransitionContext,
+};
+use mingce_orm::{Result, UnitOfWork};
 use mingce_proto::awards::{Award, AwardState as S, Contributor};
 use mingce_proto::registry::{
     AwardTerms, CaseFacts, CaseKind, CaseVerb, DecisionDocument, DueActor, DueKind, NoticeTerms, OrganizationReference,
@@ -62,18 +64,18 @@ static STATES: [State; 11] = [
     state(S::Withdrawn, "withdrawn", "撤回", "withdrawn", Phase::Ended),
 ];
 
-static LIFE: Life<Awards> = Life {
+static LIFE: StateMachine<Awards> = StateMachine {
     zh: "科学技术奖",
     en: "Award",
     service: "mingce.awards.v1.AwardNominationService",
     state_enum: "mingce.awards.v1.AwardState",
     first: DRAFT,
     states: &STATES,
-    edges: &EDGES,
+    transitions: &EDGES,
 };
 
-static EDGES: [Edge<Awards>; 12] = [
-    Edge {
+static EDGES: [Transition<Awards>; 12] = [
+    Transition {
         verb: "nominate",
         zh: "提名",
         method: "NominateAward",
@@ -89,7 +91,7 @@ static EDGES: [Edge<Awards>; 12] = [
             EVIDENCE_FREE,
         ],
     },
-    Edge {
+    Transition {
         verb: "refuse",
         zh: "不予受理",
         method: "RefuseAward",
@@ -97,7 +99,7 @@ static EDGES: [Edge<Awards>; 12] = [
         to: &[REFUSED],
         guards: &[],
     },
-    Edge {
+    Transition {
         verb: "accept",
         zh: "受理",
         method: "AcceptAward",
@@ -105,7 +107,7 @@ static EDGES: [Edge<Awards>; 12] = [
         to: &[ACCEPTED],
         guards: &[ACCEPTANCE_CALENDAR],
     },
-    Edge {
+    Transition {
         verb: "review",
         zh: "进入评审",
         method: "ReviewAward",
@@ -114,7 +116,7 @@ static EDGES: [Edge<Awards>; 12] = [
         guards: &[],
     },
     // What was objected to in the notice of acceptance is settled before the notice of the shortlist takes its place.
-    Edge {
+    Transition {
         verb: "shortlist",
         zh: "入围",
         method: "ShortlistAward",
@@ -122,7 +124,7 @@ static EDGES: [Edge<Awards>; 12] = [
         to: &[SHORTLISTED],
         guards: &[reviewed(), no_open_objection(), no_upheld_objection(), calendar_known()],
     },
-    Edge {
+    Transition {
         verb: "renew_notice",
         zh: "重新公示",
         method: "RenewNoticeOfAward",
@@ -130,7 +132,7 @@ static EDGES: [Edge<Awards>; 12] = [
         to: &[ACCEPTED, SHORTLISTED],
         guards: &[no_open_objection(), RENEWAL_CALENDAR],
     },
-    Edge {
+    Transition {
         verb: "deselect",
         zh: "不入围",
         method: "DeselectAward",
@@ -138,7 +140,7 @@ static EDGES: [Edge<Awards>; 12] = [
         to: &[NOT_SELECTED],
         guards: &[],
     },
-    Edge {
+    Transition {
         verb: "approve",
         zh: "批准授奖",
         method: "ApproveAward",
@@ -153,7 +155,7 @@ static EDGES: [Edge<Awards>; 12] = [
             EVIDENCE_FREE,
         ],
     },
-    Edge {
+    Transition {
         verb: "confer",
         zh: "授予",
         method: "ConferAward",
@@ -161,7 +163,7 @@ static EDGES: [Edge<Awards>; 12] = [
         to: &[CONFERRED],
         guards: &[],
     },
-    Edge {
+    Transition {
         verb: "revoke",
         zh: "撤销",
         method: "RevokeAward",
@@ -169,7 +171,7 @@ static EDGES: [Edge<Awards>; 12] = [
         to: &[REVOKED],
         guards: &[],
     },
-    Edge {
+    Transition {
         verb: "withdraw",
         zh: "撤回",
         method: "WithdrawAward",
@@ -177,7 +179,7 @@ static EDGES: [Edge<Awards>; 12] = [
         to: &[WITHDRAWN],
         guards: &[],
     },
-    Edge {
+    Transition {
         verb: VERB,
         zh: "更正",
         method: "CorrectAward",
@@ -214,8 +216,8 @@ static REPLAYS: Replays<Awards> = Replays {
     at_decision: &[reviewed()],
 };
 
-impl Living for Awards {
-    fn life() -> &'static Life<Self> {
+impl Stateful for Awards {
+    fn state_machine() -> &'static StateMachine<Self> {
         &LIFE
     }
     fn state(item: &Award) -> i32 {
@@ -231,8 +233,8 @@ impl Living for Awards {
         let scope = Self::scope(item);
         Some((scope.level, scope.programme.to_owned()))
     }
-    fn arrive(item: &mut Award, arrival: &mut Arrival<'_>) -> Result<()> {
-        arrive::<Self>(item, arrival)
+    fn on_enter(item: &mut Award, arrival: &mut StateEntry<'_>) -> Result<()> {
+        on_enter::<Self>(item, arrival)
     }
     fn documents_mut(item: &mut Award) -> Option<&mut Vec<DecisionDocument>> {
         Some(&mut item.documents)
@@ -278,7 +280,7 @@ impl Case for Awards {
     fn was_approved(item: &Award) -> bool {
         matches!(item.state(), S::Approved | S::Conferred | S::Revoked)
     }
-    fn display(_work: &mut Work, item: &Award) -> Result<String> {
+    fn display(_work: &mut UnitOfWork, item: &Award) -> Result<String> {
         Ok(item.title.clone())
     }
     fn notice_terms(policy: &Policy) -> NoticeTerms {
@@ -288,7 +290,7 @@ impl Case for Awards {
         policy.award.as_ref().and_then(|terms| terms.review.as_ref())
     }
 
-    fn public_fields(_work: &mut Work, item: &Award) -> Result<Vec<PublicField>> {
+    fn public_fields(_work: &mut UnitOfWork, item: &Award) -> Result<Vec<PublicField>> {
         let scheme = item.scheme.as_ref().map_or("", |scheme| scheme.display_name.as_str());
         let contributors: Vec<&str> = item.contributors.iter().map(contributor).collect();
         let of = item.completing_organizations.iter();
@@ -308,7 +310,7 @@ impl Case for Awards {
         item.classified || item.public_safety
     }
 
-    fn parties(_work: &mut Work, item: &Award) -> Result<Parties> {
+    fn parties(_work: &mut UnitOfWork, item: &Award) -> Result<Parties> {
         let mut parties = Parties::default();
         for contributor in &item.contributors {
             let person = contributor.talent.as_ref().map(|person| person.talent.clone());
@@ -353,7 +355,7 @@ impl Case for Awards {
     fn of_decision() -> &'static [Held<Self>] {
         &OF_DECISION
     }
-    fn follow(before: &Award, item: &mut Award, crossing: &mut Crossing<'_>) -> Result<()> {
+    fn follow(before: &Award, item: &mut Award, crossing: &mut TransitionContext<'_>) -> Result<()> {
         if Self::is_taken_here(item) && (before.grade != item.grade || before.scheme != item.scheme) {
             expect_grade("award.grade", &item.grade, item, crossing)?;
         }
@@ -399,12 +401,15 @@ mod tests {
 
     #[test]
     fn the_page_of_the_life_cycle_is_up_to_date() {
-        mingce_lifecycle::picture::expect_page::<Awards>("award.md");
+        mingce_lifecycle::lifecycle_docs::expect_page::<Awards>("award.md");
     }
 
     #[test]
     fn the_life_cycle_is_that_of_the_contract() {
-        assert_eq!(mingce_lifecycle::picture::faults::<Awards>(), Vec::<String>::new());
+        assert_eq!(
+            mingce_lifecycle::lifecycle_docs::faults::<Awards>(),
+            Vec::<String>::new()
+        );
         assert_eq!(mingce_lifecycle::due::faults::<Awards>(), Vec::<String>::new());
     }
 }

@@ -1,16 +1,16 @@
 //! Resources of this service on their way in: their references are resolved here.
 
-use mingce_orm::model::names::fits;
-use mingce_orm::model::resource::imagined_id;
+use mingce_orm::model::normalize::fits;
+use mingce_orm::model::resource::name_based_id;
 use mingce_orm::write::import;
-use mingce_orm::{Collection, Cx, Edit, Fit, Result, Stamp, Store, Violation, Work, text};
+use mingce_orm::{AuditInfo, Collection, Edit, Fit, RequestContext, Result, Store, UnitOfWork, Violation, text};
 use mingce_proto::awards::{Award, Scheme, SchemeReference};
 use mingce_proto::registry::{AssumedRecord, Name, OrganizationReference, TalentReference};
 use mingce_server::drafts::Drafts;
+use mingce_server::lookup::{Keyed, Lookup, find, is_registered};
 use mingce_server::peers;
-use mingce_server::references::Cited;
+use mingce_server::references::ReferenceBatch;
 use mingce_server::rows::{Prepare, Row, Session};
-use mingce_server::sought::{Keyed, Sought, find, is_registered};
 
 use crate::AwardRegister;
 use crate::award::{self, Awards};
@@ -22,7 +22,7 @@ impl Prepare<Schemes> for AwardRegister {
         &self.store
     }
 
-    async fn prepare(&self, _cx: &Cx, _session: &mut Session, _rows: &mut [Row<Schemes>]) -> Result<()> {
+    async fn prepare(&self, _cx: &RequestContext, _session: &mut Session, _rows: &mut [Row<Schemes>]) -> Result<()> {
         Ok(())
     }
 }
@@ -46,19 +46,19 @@ impl Prepare<Awards> for AwardRegister {
         &self.store
     }
 
-    async fn prepare(&self, cx: &Cx, session: &mut Session, rows: &mut [Row<Awards>]) -> Result<()> {
+    async fn prepare(&self, cx: &RequestContext, session: &mut Session, rows: &mut [Row<Awards>]) -> Result<()> {
         // The scheme first: an award is known by it and its number.
-        let cited = Cited::of(rows, scheme);
-        let (mut fresh, how) = (self.store.rehearsal(), session.looking());
+        let cited = ReferenceBatch::of(rows, scheme);
+        let (mut fresh, how) = (self.store.unit_of_work(), session.looking());
         let work = session.rehearsal.as_mut().unwrap_or(&mut fresh);
         let found = find::<Schemes, _>(&self.store, work, &cited.wanted(), how).await?;
         cited.settle(&self.store, session, rows, found).await?;
 
-        let cited = Cited::of(rows, organizations);
+        let cited = ReferenceBatch::of(rows, organizations);
         let found = peers::organizations(&self.labs, cx, session, cited.wanted()).await?;
         cited.settle(&self.store, session, rows, found).await?;
 
-        let cited = Cited::of(rows, persons);
+        let cited = ReferenceBatch::of(rows, persons);
         let found = peers::talents(&self.talent, cx, session, cited.wanted()).await?;
         cited.settle(&self.store, session, rows, found).await?;
 
@@ -66,7 +66,7 @@ impl Prepare<Awards> for AwardRegister {
         let work = session.rehearsal.as_mut().unwrap_or(&mut fresh);
         let wrong = self
             .store
-            .rehearse(work, |work| {
+            .try_edit(work, |work| {
                 let wrong: Vec<_> = rows.iter().map(|row| graded(work, &row.resource, is_import)).collect();
                 wrong.into_iter().collect::<Result<Vec<_>>>()
             })
@@ -82,7 +82,7 @@ impl Prepare<Awards> for AwardRegister {
         DRAFTS.into_rounds(&self.store, cx, session, rows).await
     }
 
-    fn assume(&self, cx: &Cx, record: &AssumedRecord) -> Option<Edit> {
+    fn assume(&self, cx: &RequestContext, record: &AssumedRecord) -> Option<Edit> {
         let held = record
             .identifiers
             .first()
@@ -99,15 +99,15 @@ impl Prepare<Awards> for AwardRegister {
         };
         let cx = cx.clone();
         Some(Box::new(move |work| {
-            let id = imagined_id(&format!("schemes/{}", scheme.code));
-            let answer = work.create_as::<Schemes>(&cx, &Stamp::new("import"), &scheme, id)?;
+            let id = name_based_id(&format!("schemes/{}", scheme.code));
+            let answer = work.create_as::<Schemes>(&cx, &AuditInfo::new("import"), &scheme, id)?;
             work.name_staged::<Schemes>(&answer.name, &scheme);
             Ok(answer)
         }))
     }
 }
 
-impl Sought<Schemes> for SchemeReference {
+impl Lookup<Schemes> for SchemeReference {
     const HELPS: [&'static str; 2] = ["give the code", "请填写代码"];
 
     fn key(&self) -> Keyed {
@@ -115,7 +115,7 @@ impl Sought<Schemes> for SchemeReference {
         Ok(given.then(|| code_key(&self.code)))
     }
 
-    fn fits(&self, _work: &mut Work, stored: &Scheme) -> Result<Fit> {
+    fn fits(&self, _work: &mut UnitOfWork, stored: &Scheme) -> Result<Fit> {
         Ok(fits(
             (self.display_name.trim(), &[]),
             &stored.display_name,
@@ -170,7 +170,7 @@ fn persons(award: &mut Award) -> Vec<(String, &mut TalentReference)> {
 
 /// The scheme of an award, and what is wrong with the grade: it is one of the scheme's, or the award has had it before the
 /// scheme's grades changed. Scheme and grade belong together: what an update leaves out is as it is stored.
-fn graded(work: &mut Work, award: &Award, is_import: bool) -> Result<(Option<Scheme>, Option<Violation>)> {
+fn graded(work: &mut UnitOfWork, award: &Award, is_import: bool) -> Result<(Option<Scheme>, Option<Violation>)> {
     let named = if award.name.is_empty() {
         None
     } else {

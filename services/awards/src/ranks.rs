@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use mingce_lifecycle::day;
-use mingce_orm::{Cx, Error, List, Result};
+use mingce_orm::{Error, List, RequestContext, Result};
 use mingce_proto::Headed;
 use mingce_proto::awards::{Award, AwardRank, FindAwardRanksRequest, FindAwardRanksResponse};
 use mingce_proto::registry::{AwardCondition, View};
@@ -19,7 +19,7 @@ impl AwardRegister {
     ///
     /// # Errors
     /// Where nobody is named, and where a day of the request is none.
-    pub(crate) async fn ranks(&self, cx: &Cx, r: &FindAwardRanksRequest) -> Result<FindAwardRanksResponse> {
+    pub(crate) async fn ranks(&self, cx: &RequestContext, r: &FindAwardRanksRequest) -> Result<FindAwardRanksResponse> {
         let named = r.talents.iter().chain([&r.talent]).filter(|name| !name.is_empty());
         let persons: BTreeSet<String> = named.cloned().collect();
         if persons.is_empty() {
@@ -44,7 +44,7 @@ impl AwardRegister {
     /// The ranks of some persons in the awards that a filter finds.
     async fn ranks_of(
         &self,
-        cx: &Cx,
+        cx: &RequestContext,
         r: &FindAwardRanksRequest,
         (persons, names): (&[String], &HashMap<String, BTreeSet<String>>),
         filter: &str,

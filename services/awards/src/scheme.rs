@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use mingce_orm::model::names::{Problems, enum_values, keep_names, names_of, settle_names};
+use mingce_orm::model::normalize::{Violations, enum_values, names_of, normalize_names, preserve_names};
 use mingce_orm::{Collection, Column, Field, Key, Shape, Violation};
 use mingce_proto::awards::Scheme;
 
@@ -37,19 +37,19 @@ impl Collection for Schemes {
                     get: |s| s.code.as_str().into(),
                 },
                 Field {
-                    column: Column::text("issuer").dimension(),
+                    column: Column::text("issuer").groupable(),
                     get: |s| s.issuer.as_str().into(),
                 },
                 Field {
-                    column: Column::one_of("level", levels).dimension(),
+                    column: Column::one_of("level", levels).groupable(),
                     get: |s| s.level.into(),
                 },
                 Field {
-                    column: Column::text("category").dimension(),
+                    column: Column::text("category").groupable(),
                     get: |s| s.category.as_str().into(),
                 },
                 Field {
-                    column: Column::one_of("subject", subjects).dimension(),
+                    column: Column::one_of("subject", subjects).groupable(),
                     get: |s| s.subject.into(),
                 },
             ])
@@ -69,10 +69,10 @@ impl Collection for Schemes {
         vec![code_key(&item.code)]
     }
 
-    fn settle(item: &mut Scheme) -> Vec<Violation> {
-        let mut problems = Problems::default();
+    fn normalize(item: &mut Scheme) -> Vec<Violation> {
+        let mut problems = Violations::default();
         problems.name("display_name", &mut item.display_name);
-        settle_names(&mut item.names, &item.display_name, &mut problems);
+        normalize_names(&mut item.names, &item.display_name, &mut problems);
         let mut seen = BTreeSet::new();
         for (place, grade) in item.grades.iter().enumerate() {
             if !seen.insert(&grade.grade) {
@@ -86,8 +86,8 @@ impl Collection for Schemes {
         problems.into_inner()
     }
 
-    fn keep(merged: &mut Scheme, stored: &Scheme) {
-        keep_names(
+    fn preserve(merged: &mut Scheme, stored: &Scheme) {
+        preserve_names(
             &mut merged.names,
             &merged.display_name,
             (&stored.display_name, &stored.names),

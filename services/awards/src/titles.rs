@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use mingce_lifecycle::policy::Policies;
 use mingce_lifecycle::round::Rounds;
-use mingce_orm::{Cx, Result};
+use mingce_orm::{RequestContext, Result};
 use mingce_server::named::{organizations, talents};
 
 use crate::AwardRegister;
@@ -16,7 +16,7 @@ impl AwardRegister {
     ///
     /// # Errors
     /// Where the database cannot be read.
-    pub(crate) async fn titles(&self, cx: &Cx, names: &[String]) -> Result<HashMap<String, String>> {
+    pub(crate) async fn titles(&self, cx: &RequestContext, names: &[String]) -> Result<HashMap<String, String>> {
         let mut titles = HashMap::new();
         titles.extend(self.store.titles::<Awards>(names).await?);
         titles.extend(self.store.titles::<Schemes>(names).await?);

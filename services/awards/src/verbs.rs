@@ -2,8 +2,8 @@
 
 use mingce_lifecycle::case::decided;
 use mingce_lifecycle::cases::{Asked, asked};
-use mingce_lifecycle::round::{enter, take_place};
-use mingce_lifecycle::{Called, Case, Crossing, Move, by_document, called, notice};
+use mingce_lifecycle::round::{enter, use_cap};
+use mingce_lifecycle::{Case, Command, Invocation, TransitionContext, documented_invocation_of, invocation_of, notice};
 use mingce_orm::{Error, Result};
 use mingce_proto::awards::*;
 use mingce_proto::registry::Round;
@@ -13,52 +13,52 @@ use crate::guards::renewed;
 use crate::life::terms;
 use crate::scheme::Schemes;
 
-type Wanted = Called<Awards>;
+type Wanted = Invocation<Awards>;
 
 pub(crate) fn nominate(r: NominateAwardRequest) -> Wanted {
-    let (call, step) = called(&r);
-    let wanted = Move::new("nominate", step, |item: &mut Award, crossing| {
+    let (call, step) = invocation_of(&r);
+    let wanted = Command::new("nominate", step, |item: &mut Award, crossing| {
         Awards::facts_mut(item).submit_date = crossing.at.today.to_string();
         Ok(())
     });
-    Called { call, wanted }
+    Invocation { call, wanted }
 }
 
 pub(crate) fn refuse(r: RefuseAwardRequest) -> Wanted {
-    let (call, step) = called(&r);
-    let wanted = Move::new("refuse", step, |_: &mut Award, _| Ok(()));
-    Called { call, wanted }
+    let (call, step) = invocation_of(&r);
+    let wanted = Command::new("refuse", step, |_: &mut Award, _| Ok(()));
+    Invocation { call, wanted }
 }
 
 pub(crate) fn accept(r: AcceptAwardRequest) -> Wanted {
-    let (call, step) = called(&r);
-    let wanted = Move::new("accept", step, |item: &mut Award, crossing| {
+    let (call, step) = invocation_of(&r);
+    let wanted = Command::new("accept", step, |item: &mut Award, crossing| {
         let terms = terms(crossing.policy).acceptance_notice.unwrap_or_default();
         notice::publish::<Awards>(item, crossing, terms)
     });
-    Called { call, wanted }
+    Invocation { call, wanted }
 }
 
 pub(crate) fn review(r: ReviewAwardRequest) -> Wanted {
-    let (call, step) = called(&r);
-    let wanted = Move::new("review", step, |_: &mut Award, _| Ok(()));
-    Called { call, wanted }
+    let (call, step) = invocation_of(&r);
+    let wanted = Command::new("review", step, |_: &mut Award, _| Ok(()));
+    Invocation { call, wanted }
 }
 
 pub(crate) fn shortlist(r: ShortlistAwardRequest) -> Wanted {
-    let (call, step) = called(&r);
-    let wanted = Move::new("shortlist", step, move |item: &mut Award, crossing| {
+    let (call, step) = invocation_of(&r);
+    let wanted = Command::new("shortlist", step, move |item: &mut Award, crossing| {
         expect_grade("grade", &r.grade, item, crossing)?;
         item.grade.clone_from(&r.grade);
         let terms = crossing.policy.map(Awards::notice_terms).unwrap_or_default();
         notice::publish::<Awards>(item, crossing, terms)
     });
-    Called { call, wanted }
+    Invocation { call, wanted }
 }
 
 pub(crate) fn renew_notice(r: RenewNoticeOfAwardRequest) -> Wanted {
-    let (call, step) = called(&r);
-    let wanted = Move::new("renew_notice", step, move |item: &mut Award, crossing| {
+    let (call, step) = invocation_of(&r);
+    let wanted = Command::new("renew_notice", step, move |item: &mut Award, crossing| {
         if !r.grade.is_empty() {
             if item.state() != AwardState::Shortlisted {
                 let said = "it is not shortlisted yet: leave the grade out";
@@ -73,49 +73,49 @@ pub(crate) fn renew_notice(r: RenewNoticeOfAwardRequest) -> Wanted {
         }
         notice::publish::<Awards>(item, crossing, terms)
     });
-    Called { call, wanted }
+    Invocation { call, wanted }
 }
 
 pub(crate) fn deselect(r: DeselectAwardRequest) -> Wanted {
-    let (call, step) = called(&r);
-    let wanted = Move::new("deselect", step, |_: &mut Award, _| Ok(()));
-    Called { call, wanted }
+    let (call, step) = invocation_of(&r);
+    let wanted = Command::new("deselect", step, |_: &mut Award, _| Ok(()));
+    Invocation { call, wanted }
 }
 
 pub(crate) fn approve(r: ApproveAwardRequest) -> Wanted {
-    let (call, step) = by_document(&r);
-    let wanted = Move::new("approve", step, move |item: &mut Award, crossing| {
+    let (call, step) = documented_invocation_of(&r);
+    let wanted = Command::new("approve", step, move |item: &mut Award, crossing| {
         let decided = decided::<Awards>(item, &r.decision_date, crossing.at)?;
-        take_place::<Awards>(item, crossing)?;
+        use_cap::<Awards>(item, crossing)?;
         item.number.clone_from(&r.number);
         item.decision_date = decided.to_string();
         item.document_number.clone_from(&r.document_number);
         item.money_fen = r.money_fen;
         Ok(())
     });
-    Called { call, wanted }
+    Invocation { call, wanted }
 }
 
 pub(crate) fn confer(r: ConferAwardRequest) -> Wanted {
-    let (call, step) = called(&r);
-    let wanted = Move::new("confer", step, |_: &mut Award, _| Ok(()));
-    Called { call, wanted }
+    let (call, step) = invocation_of(&r);
+    let wanted = Command::new("confer", step, |_: &mut Award, _| Ok(()));
+    Invocation { call, wanted }
 }
 
 pub(crate) fn revoke(r: RevokeAwardRequest) -> Wanted {
-    let (call, step) = by_document(&r);
-    let wanted = Move::new("revoke", step, |_: &mut Award, _| Ok(()));
-    Called { call, wanted }
+    let (call, step) = documented_invocation_of(&r);
+    let wanted = Command::new("revoke", step, |_: &mut Award, _| Ok(()));
+    Invocation { call, wanted }
 }
 
 pub(crate) fn withdraw(r: WithdrawAwardRequest) -> Wanted {
-    let (call, step) = called(&r);
-    let wanted = Move::new("withdraw", step, |_: &mut Award, _| Ok(()));
-    Called { call, wanted }
+    let (call, step) = invocation_of(&r);
+    let wanted = Command::new("withdraw", step, |_: &mut Award, _| Ok(()));
+    Invocation { call, wanted }
 }
 
 /// A grade is one of the policy's, else of the scheme's; none where there are none.
-pub(crate) fn expect_grade(field: &str, grade: &str, item: &Award, crossing: &mut Crossing<'_>) -> Result<()> {
+pub(crate) fn expect_grade(field: &str, grade: &str, item: &Award, crossing: &mut TransitionContext<'_>) -> Result<()> {
     let of_policy = terms(crossing.policy).grades;
     let known: Vec<String> = if of_policy.is_empty() {
         let scheme = crossing.work.require_unchanged::<Schemes>(scheme(item))?;

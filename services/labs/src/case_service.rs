@@ -1,6 +1,6 @@
 //! The rpcs of the life cycle of designations of labs. Each opens its request and tries one verb.
 
-use mingce_lifecycle::by_document;
+use mingce_lifecycle::documented_invocation_of;
 use mingce_orm::Call;
 use mingce_proto::labs::lab_designation_service_server::LabDesignationService;
 use mingce_proto::labs::*;
@@ -34,27 +34,27 @@ impl LabDesignationService for LabRegister {
 
     async fn submit_lab_designation(&self, request: Request<SubmitLabDesignationRequest>) -> Answered<LabDesignation> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::submit(r)).await)
+        reply(self.cases().execute(&cx, verbs::submit(r)).await)
     }
 
     async fn return_lab_designation(&self, request: Request<ReturnLabDesignationRequest>) -> Answered<LabDesignation> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::return_(r)).await)
+        reply(self.cases().execute(&cx, verbs::return_(r)).await)
     }
 
     async fn refuse_lab_designation(&self, request: Request<RefuseLabDesignationRequest>) -> Answered<LabDesignation> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::refuse(r)).await)
+        reply(self.cases().execute(&cx, verbs::refuse(r)).await)
     }
 
     async fn accept_lab_designation(&self, request: Request<AcceptLabDesignationRequest>) -> Answered<LabDesignation> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::accept(r)).await)
+        reply(self.cases().execute(&cx, verbs::accept(r)).await)
     }
 
     async fn reject_lab_designation(&self, request: Request<RejectLabDesignationRequest>) -> Answered<LabDesignation> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::reject(r)).await)
+        reply(self.cases().execute(&cx, verbs::reject(r)).await)
     }
 
     async fn publish_notice_of_lab_designation(
@@ -62,7 +62,7 @@ impl LabDesignationService for LabRegister {
         request: Request<PublishNoticeOfLabDesignationRequest>,
     ) -> Answered<LabDesignation> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::publish_notice(r)).await)
+        reply(self.cases().execute(&cx, verbs::publish_notice(r)).await)
     }
 
     async fn renew_notice_of_lab_designation(
@@ -70,7 +70,7 @@ impl LabDesignationService for LabRegister {
         request: Request<RenewNoticeOfLabDesignationRequest>,
     ) -> Answered<LabDesignation> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::renew_notice(r)).await)
+        reply(self.cases().execute(&cx, verbs::renew_notice(r)).await)
     }
 
     async fn approve_lab_designation(
@@ -78,7 +78,7 @@ impl LabDesignationService for LabRegister {
         request: Request<ApproveLabDesignationRequest>,
     ) -> Answered<LabDesignation> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::approve(r)).await)
+        reply(self.cases().execute(&cx, verbs::approve(r)).await)
     }
 
     async fn accept_completion_of_lab_designation(
@@ -86,7 +86,7 @@ impl LabDesignationService for LabRegister {
         request: Request<AcceptCompletionOfLabDesignationRequest>,
     ) -> Answered<LabDesignation> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::accept_completion(r)).await)
+        reply(self.cases().execute(&cx, verbs::accept_completion(r)).await)
     }
 
     async fn accept_early_completion_of_lab_designation(
@@ -94,7 +94,7 @@ impl LabDesignationService for LabRegister {
         request: Request<AcceptEarlyCompletionOfLabDesignationRequest>,
     ) -> Answered<LabDesignation> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::accept_early_completion(r)).await)
+        reply(self.cases().execute(&cx, verbs::accept_early_completion(r)).await)
     }
 
     async fn extend_building_of_lab_designation(
@@ -102,7 +102,7 @@ impl LabDesignationService for LabRegister {
         request: Request<ExtendBuildingOfLabDesignationRequest>,
     ) -> Answered<LabDesignation> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::extend_building(r)).await)
+        reply(self.cases().execute(&cx, verbs::extend_building(r)).await)
     }
 
     async fn terminate_lab_designation(
@@ -110,7 +110,7 @@ impl LabDesignationService for LabRegister {
         request: Request<TerminateLabDesignationRequest>,
     ) -> Answered<LabDesignation> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::terminate(r)).await)
+        reply(self.cases().execute(&cx, verbs::terminate(r)).await)
     }
 
     async fn submit_annual_report_of_lab_designation(
@@ -118,7 +118,7 @@ impl LabDesignationService for LabRegister {
         request: Request<SubmitAnnualReportOfLabDesignationRequest>,
     ) -> Answered<LabDesignation> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::submit_annual_report(r)).await)
+        reply(self.cases().execute(&cx, verbs::submit_annual_report(r)).await)
     }
 
     async fn evaluate_lab_designation(
@@ -126,7 +126,7 @@ impl LabDesignationService for LabRegister {
         request: Request<EvaluateLabDesignationRequest>,
     ) -> Answered<LabDesignation> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::evaluate(r)).await)
+        reply(self.cases().execute(&cx, verbs::evaluate(r)).await)
     }
 
     async fn reevaluate_lab_designation(
@@ -134,7 +134,7 @@ impl LabDesignationService for LabRegister {
         request: Request<ReevaluateLabDesignationRequest>,
     ) -> Answered<LabDesignation> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::reevaluate(r)).await)
+        reply(self.cases().execute(&cx, verbs::reevaluate(r)).await)
     }
 
     async fn shorten_rectification_of_lab_designation(
@@ -142,7 +142,7 @@ impl LabDesignationService for LabRegister {
         request: Request<ShortenRectificationOfLabDesignationRequest>,
     ) -> Answered<LabDesignation> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::shorten_rectification(r)).await)
+        reply(self.cases().execute(&cx, verbs::shorten_rectification(r)).await)
     }
 
     async fn annul_evaluation_of_lab_designation(
@@ -150,17 +150,17 @@ impl LabDesignationService for LabRegister {
         request: Request<AnnulEvaluationOfLabDesignationRequest>,
     ) -> Answered<LabDesignation> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::annul_evaluation(r)).await)
+        reply(self.cases().execute(&cx, verbs::annul_evaluation(r)).await)
     }
 
     async fn revoke_lab_designation(&self, request: Request<RevokeLabDesignationRequest>) -> Answered<LabDesignation> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::revoke(r)).await)
+        reply(self.cases().execute(&cx, verbs::revoke(r)).await)
     }
 
     async fn merge_lab_designation(&self, request: Request<MergeLabDesignationRequest>) -> Answered<LabDesignation> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::merge(r)).await)
+        reply(self.cases().execute(&cx, verbs::merge(r)).await)
     }
 
     async fn withdraw_lab_designation(
@@ -168,7 +168,7 @@ impl LabDesignationService for LabRegister {
         request: Request<WithdrawLabDesignationRequest>,
     ) -> Answered<LabDesignation> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::withdraw(r)).await)
+        reply(self.cases().execute(&cx, verbs::withdraw(r)).await)
     }
 
     async fn correct_lab_designation(
@@ -176,7 +176,7 @@ impl LabDesignationService for LabRegister {
         request: Request<CorrectLabDesignationRequest>,
     ) -> Answered<LabDesignation> {
         let (cx, r) = open(request)?;
-        let asked = by_document(&r);
+        let asked = documented_invocation_of(&r);
         let right = Right {
             resource: r.lab_designation,
             paths: r.update_mask,

@@ -2,11 +2,11 @@
 
 use std::sync::LazyLock;
 
-use mingce_lifecycle::case::may_write;
-use mingce_lifecycle::round::give_back_place;
-use mingce_lifecycle::{Case, Living, Phase, document};
-use mingce_orm::model::names::{Problems, enum_values, year_of};
-use mingce_orm::{Collection, Column, Cx, Field, Key, Result, Shape, Stamp, Violation, Work};
+use mingce_lifecycle::case::check_write;
+use mingce_lifecycle::round::release_cap;
+use mingce_lifecycle::{Case, Phase, Stateful, document};
+use mingce_orm::model::normalize::{Violations, enum_values, year_of};
+use mingce_orm::{AuditInfo, Collection, Column, Field, Key, RequestContext, Result, Shape, UnitOfWork, Violation};
 use mingce_proto::labs::LabDesignation;
 
 pub(crate) fn lab(designation: &LabDesignation) -> &str {
@@ -49,23 +49,23 @@ impl Collection for Designations {
             let states = enum_values("mingce.labs.v1.LabDesignationState");
             let mut fields: Vec<Field<Designations>> = vec![
                 Field {
-                    column: Column::resource("lab", "labs/{id}").dimension(),
+                    column: Column::resource("lab", "labs/{id}").groupable(),
                     get: |d| lab(d).into(),
                 },
                 Field {
-                    column: Column::one_of("level", levels).dimension(),
+                    column: Column::one_of("level", levels).groupable(),
                     get: |d| d.level.into(),
                 },
                 Field {
-                    column: Column::text("programme").dimension(),
+                    column: Column::text("programme").groupable(),
                     get: |d| d.programme.as_str().into(),
                 },
                 Field {
-                    column: Column::one_of("platform", platforms).dimension(),
+                    column: Column::one_of("platform", platforms).groupable(),
                     get: |d| d.platform.into(),
                 },
                 Field {
-                    column: Column::one_of("state", states).dimension(),
+                    column: Column::one_of("state", states).groupable(),
                     get: |d| d.state.into(),
                 },
                 Field {
@@ -73,15 +73,15 @@ impl Collection for Designations {
                     get: |d| d.number.as_str().into(),
                 },
                 Field {
-                    column: Column::text("round").dimension(),
+                    column: Column::text("round").groupable(),
                     get: |d| d.round.as_str().into(),
                 },
                 Field {
-                    column: Column::document("document_number").dimension(),
+                    column: Column::document("document_number").groupable(),
                     get: |d| d.document_number.as_str().into(),
                 },
                 Field {
-                    column: Column::text("issuer").dimension(),
+                    column: Column::text("issuer").groupable(),
                     get: |d| d.issuer.as_str().into(),
                 },
                 Field {
@@ -97,7 +97,7 @@ impl Collection for Designations {
                     get: |d| d.end_date.as_str().into(),
                 },
                 Field {
-                    column: Column::integer("year").dimension(),
+                    column: Column::integer("year").groupable(),
                     get: |d| d.year.into(),
                 },
             ];
@@ -119,7 +119,7 @@ impl Collection for Designations {
     /// One decision on one lab under one programme, before it one application in a round; and a number is given once per
     /// programme.
     fn keys(item: &Self::Item) -> Vec<Key> {
-        let (phase, level) = (Self::life().phase(item.state), item.level.to_string());
+        let (phase, level) = (Self::state_machine().phase(item.state), item.level.to_string());
         let round = item.case.as_ref().map_or("", |case| case.round.as_str());
         if matches!(phase, Phase::Draft | Phase::Undecided) {
             let application = [lab(item), &level, &item.programme, round].join("|");
@@ -146,9 +146,9 @@ impl Collection for Designations {
         keys
     }
 
-    fn settle(item: &mut Self::Item) -> Vec<Violation> {
-        let mut problems = Problems::default();
-        if matches!(Self::life().phase(item.state), Phase::Draft | Phase::Undecided) {
+    fn normalize(item: &mut Self::Item) -> Vec<Violation> {
+        let mut problems = Violations::default();
+        if matches!(Self::state_machine().phase(item.state), Phase::Draft | Phase::Undecided) {
             // What the decision says is not there before it.
             let is_case = item.case.is_some();
             let mut later = [
@@ -173,23 +173,23 @@ impl Collection for Designations {
         problems.into_inner()
     }
 
-    fn annulled(work: &mut Work, cx: &Cx, stamp: &Stamp, stored: &Self::Item) -> Result<()> {
-        give_back_place::<Self>(work, cx, stamp, stored)
+    fn on_annul(work: &mut UnitOfWork, cx: &RequestContext, stamp: &AuditInfo, stored: &Self::Item) -> Result<()> {
+        release_cap::<Self>(work, cx, stamp, stored)
     }
 
-    fn may_write(stored: Option<&Self::Item>, new: &Self::Item) -> Result<()> {
-        may_write::<Self>(stored, new)
+    fn check_write(stored: Option<&Self::Item>, new: &Self::Item) -> Result<()> {
+        check_write::<Self>(stored, new)
     }
 
-    fn may_import(row: &LabDesignation, stored: &LabDesignation) -> Result<()> {
-        mingce_lifecycle::case::may_import::<Self>(row, stored)
+    fn check_import(row: &LabDesignation, stored: &LabDesignation) -> Result<()> {
+        mingce_lifecycle::case::check_import::<Self>(row, stored)
     }
 
-    fn steady(merged: &mut LabDesignation, stored: &LabDesignation) {
+    fn keep_order(merged: &mut LabDesignation, stored: &LabDesignation) {
         mingce_lifecycle::correct::steady::<Self>(merged, stored);
     }
 
-    fn keep(merged: &mut LabDesignation, stored: &LabDesignation) {
+    fn preserve(merged: &mut LabDesignation, stored: &LabDesignation) {
         mingce_lifecycle::correct::keep::<Self>(merged, stored);
     }
 }

@@ -6,7 +6,7 @@ use mingce_lifecycle::correct::VERB;
 use mingce_lifecycle::dates::{met, on};
 use mingce_lifecycle::day;
 use mingce_lifecycle::due::{Ask, Counted};
-use mingce_lifecycle::{Case, Living, Phase};
+use mingce_lifecycle::{Case, Phase, Stateful};
 use mingce_orm::Result;
 use mingce_proto::labs::LabDesignation;
 use mingce_proto::registry::{CaseDate, DueActor, DueKind, Policy};
@@ -142,7 +142,7 @@ pub(crate) fn next(item: &LabDesignation, policy: Option<&Policy>) -> Result<Opt
         _ => Ok(None),
     }?;
     // A record can say until when the title holds.
-    let is_live = Designations::life().phase(item.state) == Phase::Live;
+    let is_live = Designations::state_machine().phase(item.state) == Phase::Live;
     let end = day::last_of(&item.end_date)?.filter(|end| is_live && *end < Date::MAX);
     let ends = end.map(|end| (end, DueKind::TermEnds));
     let report = reports::next(item, policy)?.filter(|_| is_live);
@@ -171,7 +171,10 @@ pub(crate) fn counts_from(item: &LabDesignation) -> Result<Option<Date>> {
 /// # Errors
 /// Where one cannot be computed.
 pub(crate) fn dates(item: &LabDesignation, policy: Option<&Policy>, today: Date) -> Result<Vec<CaseDate>> {
-    let (is_live, mut all) = (Designations::life().phase(item.state) == Phase::Live, Vec::new());
+    let (is_live, mut all) = (
+        Designations::state_machine().phase(item.state) == Phase::Live,
+        Vec::new(),
+    );
     let building = building_end(item, policy)?;
     let building = building.filter(|_| item.state == BUILDING || !item.building_end_date.is_empty());
     all.extend(building.map(|end| {

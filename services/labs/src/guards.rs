@@ -1,8 +1,8 @@
 //! What has to hold before the verbs on a designation of a lab.
 
 use jiff::civil::Date;
-use mingce_lifecycle::{Guard, Look, day};
-use mingce_orm::{Blocker, Collection, Error, Result, Work};
+use mingce_lifecycle::{Guard, GuardContext, day};
+use mingce_orm::{Blocker, Collection, Error, Result, UnitOfWork};
 use mingce_proto::labs::{Lab, LabDesignation, LabMembership};
 use mingce_proto::registry::{LabDesignationTerms, Policy};
 
@@ -64,12 +64,12 @@ pub(crate) fn terms(policy: Option<&Policy>) -> LabDesignationTerms {
 }
 
 /// The lab of a designation: of one that was recorded twice the record that stays.
-pub(crate) fn lab_of(work: &mut Work, item: &LabDesignation) -> Result<Lab> {
+pub(crate) fn lab_of(work: &mut UnitOfWork, item: &LabDesignation) -> Result<Lab> {
     lab_named(work, designation::lab(item))
 }
 
 /// The lab that has a name, or that the one that has it was merged into.
-pub(crate) fn lab_named(work: &mut Work, name: &str) -> Result<Lab> {
+pub(crate) fn lab_named(work: &mut UnitOfWork, name: &str) -> Result<Lab> {
     let id = mingce_orm::id::Name::parse(name)
         .map(|name| name.id)
         .unwrap_or_default();
@@ -77,7 +77,7 @@ pub(crate) fn lab_named(work: &mut Work, name: &str) -> Result<Lab> {
         .ok_or_else(|| Error::not_found(Labs::COLLECTION, name))
 }
 
-fn hosts(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
+fn hosts(look: &mut GuardContext<'_, Designations>) -> Result<Vec<Blocker>> {
     let (lab, most) = (lab_of(look.work, look.item)?, terms(look.policy).max_hosts);
     let count = lab.hosts.len();
     if count == 0 {
@@ -97,7 +97,7 @@ fn hosts(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
     Ok(Vec::new())
 }
 
-fn fixed_members(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
+fn fixed_members(look: &mut GuardContext<'_, Designations>) -> Result<Vec<Blocker>> {
     let least = terms(look.policy).min_fixed_members;
     let (lab, today) = (lab_of(look.work, look.item)?, look.at.today.to_string());
     let count = lab
@@ -115,7 +115,7 @@ fn fixed_members(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
     Ok(vec![look.blocker("TOO_FEW_FIXED_MEMBERS", en, zh)])
 }
 
-fn area(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
+fn area(look: &mut GuardContext<'_, Designations>) -> Result<Vec<Blocker>> {
     let (lab, least) = (lab_of(look.work, look.item)?, terms(look.policy).min_area_square_metres);
     let has = lab.area_square_metres;
     if has >= least {
@@ -128,7 +128,7 @@ fn area(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
     Ok(vec![look.blocker("AREA_TOO_SMALL", en, zh)])
 }
 
-fn equipment(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
+fn equipment(look: &mut GuardContext<'_, Designations>) -> Result<Vec<Blocker>> {
     let (lab, least) = (
         lab_of(look.work, look.item)?,
         terms(look.policy).min_equipment_value_fen,
@@ -144,7 +144,7 @@ fn equipment(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
     Ok(vec![look.blocker("EQUIPMENT_TOO_SMALL", en, zh)])
 }
 
-fn building_over(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
+fn building_over(look: &mut GuardContext<'_, Designations>) -> Result<Vec<Blocker>> {
     let Some(end) = day::parse(&look.item.building_end_date)? else {
         return Ok(Vec::new());
     };
@@ -155,7 +155,7 @@ fn building_over(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
     Ok(vec![look.blocker("BUILDING_TERM_RUNNING", en, zh)])
 }
 
-fn extension_left(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
+fn extension_left(look: &mut GuardContext<'_, Designations>) -> Result<Vec<Blocker>> {
     let (had, most) = (look.item.extensions, terms(look.policy).max_extensions);
     if had < most {
         return Ok(Vec::new());
@@ -168,12 +168,12 @@ fn extension_left(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
 }
 
 /// The last day of a rectification that is not over.
-fn rectifies_until(look: &Look<'_, Designations>) -> Result<Option<Date>> {
+fn rectifies_until(look: &GuardContext<'_, Designations>) -> Result<Option<Date>> {
     let end = day::parse(&look.item.rectification_end_date)?;
     Ok(end.filter(|end| look.at.today <= *end))
 }
 
-fn rectification_over(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
+fn rectification_over(look: &mut GuardContext<'_, Designations>) -> Result<Vec<Blocker>> {
     let Some(end) = rectifies_until(look)? else {
         return Ok(Vec::new());
     };
@@ -184,7 +184,7 @@ fn rectification_over(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>>
     Ok(vec![look.blocker("RECTIFICATION_RUNNING", en, zh)])
 }
 
-fn rectification_runs(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
+fn rectification_runs(look: &mut GuardContext<'_, Designations>) -> Result<Vec<Blocker>> {
     if rectifies_until(look)?.is_some() {
         return Ok(Vec::new());
     }
@@ -195,7 +195,7 @@ fn rectification_runs(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>>
     )])
 }
 
-fn evaluation_last(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
+fn evaluation_last(look: &mut GuardContext<'_, Designations>) -> Result<Vec<Blocker>> {
     let last = look.item.evaluations.iter().rfind(|evaluation| !evaluation.annulled);
     let Some(last) = last else {
         return Ok(vec![look.blocker(

@@ -3,12 +3,15 @@
 use std::sync::LazyLock;
 
 use mingce_orm::model::identifier;
-use mingce_orm::model::names::{
-    Known, Problems, absorb_names, contradiction, enum_values, fits, identifier_keys, identifiers_differ,
-    keep_identifiers, keep_names, names_of, settle_identifiers, settle_names, settle_ranks, steady_identifiers,
+use mingce_orm::model::normalize::{
+    Known, Violations, absorb_names, contradiction, enum_values, fits, identifier_keys, identifiers_differ,
+    keep_identifier_order, names_of, normalize_identifiers, normalize_names, normalize_ranks, preserve_identifiers,
+    preserve_names,
 };
-use mingce_orm::model::rules::Chain;
-use mingce_orm::{Beside, Cell, Collection, Column, Field, Fit, Key, Likeness, Result, Shape, Violation, Work, text};
+use mingce_orm::model::validate::AcyclicReference;
+use mingce_orm::{
+    Beside, Cell, Collection, Column, Field, Fit, Key, Likeness, Result, Shape, UnitOfWork, Violation, text,
+};
 use mingce_proto::labs::{Lab, LabHost};
 use mingce_proto::registry::TalentReference;
 
@@ -34,7 +37,7 @@ fn person(person: &Option<TalentReference>) -> &str {
 }
 
 /// What took over from a lab does not lead back to it.
-const CHAINS: &[Chain<Labs>] = &[Chain {
+const CHAINS: &[AcyclicReference<Labs>] = &[AcyclicReference {
     field: "successor",
     reason: "SUCCESSOR_CYCLE",
     next: |lab| vec![successor(lab)],
@@ -69,59 +72,61 @@ impl Collection for Labs {
                     get: |l| l.display_name.as_str().into(),
                 },
                 Field {
-                    column: Column::text("names").in_index(),
+                    column: Column::text("names").search_only(),
                     get: |l| Cell::many(names_of(&l.display_name, &l.names)),
                 },
                 Field {
-                    column: Column::text("identifiers").in_index(),
+                    column: Column::text("identifiers").search_only(),
                     get: |l| Cell::many(l.identifiers.iter().map(|i| i.value.as_str())),
                 },
                 Field {
-                    column: Column::one_of("kind", kinds).dimension(),
+                    column: Column::one_of("kind", kinds).groupable(),
                     get: |l| l.kind.into(),
                 },
                 Field {
-                    column: Column::one_of("platform", platforms).dimension(),
+                    column: Column::one_of("platform", platforms).groupable(),
                     get: |l| l.platform.into(),
                 },
                 Field {
-                    column: Column::one_of("state", states).dimension(),
+                    column: Column::one_of("state", states).groupable(),
                     get: |l| l.state.into(),
                 },
                 Field {
-                    column: Column::text("field").dimension(),
+                    column: Column::text("field").groupable(),
                     get: |l| l.field.as_str().into(),
                 },
                 Field {
-                    column: Column::text("discipline_code").dimension(),
+                    column: Column::text("discipline_code").groupable(),
                     get: |l| l.discipline_code.as_str().into(),
                 },
                 Field {
-                    column: Column::resource("hosts", "organizations/{id}").many().dimension(),
+                    column: Column::resource("hosts", "organizations/{id}")
+                        .multi_valued()
+                        .groupable(),
                     get: |l| Cell::many(l.hosts.iter().map(organization)),
                 },
                 Field {
-                    column: Column::resource("lead_host", "organizations/{id}").dimension(),
+                    column: Column::resource("lead_host", "organizations/{id}").groupable(),
                     get: |l| l.hosts.first().map_or("", organization).into(),
                 },
                 Field {
-                    column: Column::integer("host_count").dimension(),
+                    column: Column::integer("host_count").groupable(),
                     get: |l| i64::try_from(l.hosts.len()).unwrap_or(0).into(),
                 },
                 Field {
-                    column: Column::text("members").many().cites(),
+                    column: Column::text("members").multi_valued().cites(),
                     get: |l| Cell::many(l.members.iter().map(|m| person(&m.person))),
                 },
                 Field {
-                    column: Column::text("directors").many().cites(),
+                    column: Column::text("directors").multi_valued().cites(),
                     get: |l| Cell::many(l.directors.iter().map(|d| person(&d.person))),
                 },
                 Field {
-                    column: Column::text("city").dimension(),
+                    column: Column::text("city").groupable(),
                     get: |l| l.city.as_str().into(),
                 },
                 Field {
-                    column: Column::text("division_code").dimension(),
+                    column: Column::text("division_code").groupable(),
                     get: |l| l.division_code.as_str().into(),
                 },
                 Field {
@@ -133,7 +138,7 @@ impl Collection for Labs {
                     get: |l| l.equipment_value_fen.into(),
                 },
                 Field {
-                    column: Column::integer("established_year").dimension(),
+                    column: Column::integer("established_year").groupable(),
                     get: |l| l.established_year.into(),
                 },
                 Field {
@@ -157,20 +162,20 @@ impl Collection for Labs {
         identifier_keys(&item.identifiers).collect()
     }
 
-    fn chains() -> &'static [Chain<Self>] {
+    fn acyclic_references() -> &'static [AcyclicReference<Self>] {
         CHAINS
     }
 
-    fn settle(item: &mut Self::Item) -> Vec<Violation> {
-        let mut problems = Problems::default();
+    fn normalize(item: &mut Self::Item) -> Vec<Violation> {
+        let mut problems = Violations::default();
         problems.name("display_name", &mut item.display_name);
-        settle_names(&mut item.names, &item.display_name, &mut problems);
-        settle_identifiers(&mut item.identifiers, &mut problems);
+        normalize_names(&mut item.names, &item.display_name, &mut problems);
+        normalize_identifiers(&mut item.identifiers, &mut problems);
         problems.division_code(&item.division_code);
         if !item.discipline_code.is_empty() {
             problems.check("discipline_code", identifier::discipline_code(&item.discipline_code));
         }
-        settle_ranks(
+        normalize_ranks(
             &mut item.hosts,
             "hosts",
             (|h| h.rank, |h, rank| h.rank = rank),
@@ -221,7 +226,7 @@ impl Collection for Labs {
     }
 
     /// The same name in the same city, unless both have an identifier of one scheme and these differ. A lab of other hosts is another lab.
-    fn is_same(work: &mut Work, row: &Lab, stored: &Lab) -> Result<Fit> {
+    fn is_same(work: &mut UnitOfWork, row: &Lab, stored: &Lab) -> Result<Fit> {
         let city = row.city.is_empty() || stored.city.is_empty() || text::same_name(&row.city, &stored.city);
         if !city || identifiers_differ(&row.identifiers, &stored.identifiers) {
             return Ok(Fit::No);
@@ -241,24 +246,24 @@ impl Collection for Labs {
         contradiction(known(row), known(stored), by_own)
     }
 
-    fn steady(merged: &mut Lab, stored: &Lab) {
-        steady_identifiers(&mut merged.identifiers, &stored.identifiers);
+    fn keep_order(merged: &mut Lab, stored: &Lab) {
+        keep_identifier_order(&mut merged.identifiers, &stored.identifiers);
     }
 
-    fn retitle(item: &mut Lab, title: &str) {
+    fn rename(item: &mut Lab, title: &str) {
         title.clone_into(&mut item.display_name);
     }
 
-    fn keep(merged: &mut Self::Item, stored: &Self::Item) {
-        keep_identifiers(&mut merged.identifiers, &stored.identifiers);
-        keep_names(
+    fn preserve(merged: &mut Self::Item, stored: &Self::Item) {
+        preserve_identifiers(&mut merged.identifiers, &stored.identifiers);
+        preserve_names(
             &mut merged.names,
             &merged.display_name,
             (&stored.display_name, &stored.names),
         );
     }
 
-    fn absorb(item: &mut Self::Item, other: &Self::Item, from: &str) {
+    fn on_merge(item: &mut Self::Item, other: &Self::Item, from: &str) {
         // What took over from it may be the duplicate, which now is the same lab.
         if item.successor.as_ref().is_some_and(|s| s.lab == from) {
             item.successor = None;
@@ -272,7 +277,7 @@ impl Collection for Labs {
         );
     }
 
-    fn release(item: &mut Self::Item, from: &str) {
+    fn on_unmerge(item: &mut Self::Item, from: &str) {
         item.names.retain(|name| name.merged_from != from);
     }
 
@@ -293,7 +298,7 @@ impl Collection for Labs {
 }
 
 /// Whether one host of a row is one of a stored lab's, by what stands for it today. Where one of them names none, it may be.
-fn shares_host(work: &mut Work, row: &Lab, stored: &Lab) -> Result<bool> {
+fn shares_host(work: &mut UnitOfWork, row: &Lab, stored: &Lab) -> Result<bool> {
     // One that is not resolved yet may be any.
     if stored.hosts.is_empty() || row.hosts.iter().all(|host| organization(host).is_empty()) {
         return Ok(true);
@@ -319,7 +324,7 @@ fn shares_host(work: &mut Work, row: &Lab, stored: &Lab) -> Result<bool> {
     waits.map_or(Ok(shares), Err)
 }
 
-fn term(problems: &mut Problems, at: &str, who: &Option<TalentReference>, start: &str, end: &str) {
+fn term(problems: &mut Violations, at: &str, who: &Option<TalentReference>, start: &str, end: &str) {
     if person(who).trim().is_empty() {
         problems.add(
             format!("{at}.person"),

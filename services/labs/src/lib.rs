@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mingce_lifecycle::document::earlier;
-use mingce_lifecycle::{AnyCase, Calendar, Cases, Of, schema::Schema as CaseSchema};
+use mingce_lifecycle::{Calendar, CaseAdapter, Cases, DynCase, schema::Schema as CaseSchema};
 use mingce_orm::migration::ledger::Ledger;
 use mingce_orm::migration::renew::renew;
 use mingce_orm::migration::schema::prepare as prepare_tables;
@@ -91,8 +91,8 @@ impl LabRegister {
     }
 
     /// The kinds of case that it has, for the service that all cases share.
-    pub fn kinds() -> Vec<Arc<dyn AnyCase>> {
-        vec![Arc::new(Of::<designation::Designations>::new())]
+    pub fn kinds() -> Vec<Arc<dyn DynCase>> {
+        vec![Arc::new(CaseAdapter::<designation::Designations>::new())]
     }
 
     /// All collections that it keeps, for the service of imports.

@@ -1,7 +1,7 @@
 //! The life cycle of designations of labs: states, verbs, and what has to hold for each.
 
 use jiff::civil::Date;
-use mingce_lifecycle::case::arrive;
+use mingce_lifecycle::case::on_enter;
 use mingce_lifecycle::correct::{VERB, expect_ended, moved_end};
 use mingce_lifecycle::document::Decided;
 use mingce_lifecycle::due::{Ask, Counted};
@@ -11,9 +11,12 @@ use mingce_lifecycle::guard::{
 };
 use mingce_lifecycle::notice::{field, level_in_words};
 use mingce_lifecycle::replay::{Replays, term_under};
-use mingce_lifecycle::{Arrival, At, ByItself, Case, Crossing, Edge, Life, Living, Parties, Phase, Scope, State};
+use mingce_lifecycle::{
+    ByItself, Case, EvalContext, Parties, Phase, Scope, State, StateEntry, StateMachine, Stateful, Transition,
+    TransitionContext,
+};
 use mingce_orm::model::resource::Kind;
-use mingce_orm::{Collection, Result, Work};
+use mingce_orm::{Collection, Result, UnitOfWork};
 use mingce_proto::labs::LabDesignation;
 use mingce_proto::labs::LabDesignationState as S;
 use mingce_proto::registry::{
@@ -71,18 +74,18 @@ static STATES: [State; 14] = [
     state(S::Merged, "merged", "合并", "merged", Phase::Ended),
 ];
 
-static LIFE: Life<Designations> = Life {
+static LIFE: StateMachine<Designations> = StateMachine {
     zh: "重点实验室认定",
     en: "Designation of a lab",
     service: "mingce.labs.v1.LabDesignationService",
     state_enum: "mingce.labs.v1.LabDesignationState",
     first: DRAFT,
     states: &STATES,
-    edges: &EDGES,
+    transitions: &EDGES,
 };
 
-static EDGES: [Edge<Designations>; 21] = [
-    Edge {
+static EDGES: [Transition<Designations>; 21] = [
+    Transition {
         verb: "submit",
         zh: "申报",
         method: "SubmitLabDesignation",
@@ -90,7 +93,7 @@ static EDGES: [Edge<Designations>; 21] = [
         to: &[SUBMITTED],
         guards: &[round_takes(), HOSTS, FIXED_MEMBERS, AREA, EQUIPMENT],
     },
-    Edge {
+    Transition {
         verb: "return",
         zh: "退回",
         method: "ReturnLabDesignation",
@@ -98,7 +101,7 @@ static EDGES: [Edge<Designations>; 21] = [
         to: &[RETURNED],
         guards: &[no_open_objection()],
     },
-    Edge {
+    Transition {
         verb: "refuse",
         zh: "不予受理",
         method: "RefuseLabDesignation",
@@ -106,7 +109,7 @@ static EDGES: [Edge<Designations>; 21] = [
         to: &[REFUSED],
         guards: &[no_open_objection()],
     },
-    Edge {
+    Transition {
         verb: "accept",
         zh: "受理",
         method: "AcceptLabDesignation",
@@ -114,7 +117,7 @@ static EDGES: [Edge<Designations>; 21] = [
         to: &[IN_REVIEW],
         guards: &[],
     },
-    Edge {
+    Transition {
         verb: "publish_notice",
         zh: "公示",
         method: "PublishNoticeOfLabDesignation",
@@ -122,7 +125,7 @@ static EDGES: [Edge<Designations>; 21] = [
         to: &[ON_NOTICE],
         guards: &[reviewed(), calendar_known()],
     },
-    Edge {
+    Transition {
         verb: "renew_notice",
         zh: "重新公示",
         method: "RenewNoticeOfLabDesignation",
@@ -130,7 +133,7 @@ static EDGES: [Edge<Designations>; 21] = [
         to: &[ON_NOTICE],
         guards: &[no_open_objection(), calendar_known()],
     },
-    Edge {
+    Transition {
         verb: "approve",
         zh: "认定",
         method: "ApproveLabDesignation",
@@ -144,7 +147,7 @@ static EDGES: [Edge<Designations>; 21] = [
             cap_left(),
         ],
     },
-    Edge {
+    Transition {
         verb: "reject",
         zh: "不予认定",
         method: "RejectLabDesignation",
@@ -152,7 +155,7 @@ static EDGES: [Edge<Designations>; 21] = [
         to: &[REJECTED],
         guards: &[no_open_objection()],
     },
-    Edge {
+    Transition {
         verb: "withdraw",
         zh: "撤回",
         method: "WithdrawLabDesignation",
@@ -160,7 +163,7 @@ static EDGES: [Edge<Designations>; 21] = [
         to: &[WITHDRAWN],
         guards: &[],
     },
-    Edge {
+    Transition {
         verb: "accept_completion",
         zh: "验收",
         method: "AcceptCompletionOfLabDesignation",
@@ -168,7 +171,7 @@ static EDGES: [Edge<Designations>; 21] = [
         to: &[OPERATING],
         guards: &[BUILDING_OVER],
     },
-    Edge {
+    Transition {
         verb: "accept_early_completion",
         zh: "提前验收",
         method: "AcceptEarlyCompletionOfLabDesignation",
@@ -176,7 +179,7 @@ static EDGES: [Edge<Designations>; 21] = [
         to: &[OPERATING],
         guards: &[],
     },
-    Edge {
+    Transition {
         verb: "extend_building",
         zh: "延长建设期",
         method: "ExtendBuildingOfLabDesignation",
@@ -184,7 +187,7 @@ static EDGES: [Edge<Designations>; 21] = [
         to: &[BUILDING],
         guards: &[EXTENSION_LEFT],
     },
-    Edge {
+    Transition {
         verb: "terminate",
         zh: "终止建设",
         method: "TerminateLabDesignation",
@@ -192,7 +195,7 @@ static EDGES: [Edge<Designations>; 21] = [
         to: &[TERMINATED],
         guards: &[],
     },
-    Edge {
+    Transition {
         verb: "submit_annual_report",
         zh: "提交年度报告",
         method: "SubmitAnnualReportOfLabDesignation",
@@ -200,7 +203,7 @@ static EDGES: [Edge<Designations>; 21] = [
         to: &[],
         guards: &[],
     },
-    Edge {
+    Transition {
         verb: "evaluate",
         zh: "评估",
         method: "EvaluateLabDesignation",
@@ -208,7 +211,7 @@ static EDGES: [Edge<Designations>; 21] = [
         to: &[OPERATING, RECTIFYING, REVOKED],
         guards: &[],
     },
-    Edge {
+    Transition {
         verb: "reevaluate",
         zh: "重新评估",
         method: "ReevaluateLabDesignation",
@@ -216,7 +219,7 @@ static EDGES: [Edge<Designations>; 21] = [
         to: &[OPERATING, REVOKED],
         guards: &[RECTIFICATION_OVER],
     },
-    Edge {
+    Transition {
         verb: "shorten_rectification",
         zh: "缩短整改期",
         method: "ShortenRectificationOfLabDesignation",
@@ -224,7 +227,7 @@ static EDGES: [Edge<Designations>; 21] = [
         to: &[RECTIFYING],
         guards: &[RECTIFICATION_RUNS],
     },
-    Edge {
+    Transition {
         verb: "annul_evaluation",
         zh: "撤销评估结果",
         method: "AnnulEvaluationOfLabDesignation",
@@ -232,7 +235,7 @@ static EDGES: [Edge<Designations>; 21] = [
         to: &[OPERATING, RECTIFYING],
         guards: &[EVALUATION_LAST],
     },
-    Edge {
+    Transition {
         verb: "revoke",
         zh: "撤销",
         method: "RevokeLabDesignation",
@@ -240,7 +243,7 @@ static EDGES: [Edge<Designations>; 21] = [
         to: &[REVOKED],
         guards: &[],
     },
-    Edge {
+    Transition {
         verb: "merge",
         zh: "合并",
         method: "MergeLabDesignation",
@@ -248,7 +251,7 @@ static EDGES: [Edge<Designations>; 21] = [
         to: &[MERGED],
         guards: &[],
     },
-    Edge {
+    Transition {
         verb: VERB,
         zh: "更正",
         method: "CorrectLabDesignation",
@@ -266,8 +269,8 @@ static REPLAYS: Replays<Designations> = Replays {
     at_decision: &[reviewed()],
 };
 
-impl Living for Designations {
-    fn life() -> &'static Life<Self> {
+impl Stateful for Designations {
+    fn state_machine() -> &'static StateMachine<Self> {
         &LIFE
     }
     fn state(item: &LabDesignation) -> i32 {
@@ -283,8 +286,8 @@ impl Living for Designations {
         let scope = Self::scope(item);
         Some((scope.level, scope.programme.to_owned()))
     }
-    fn arrive(item: &mut LabDesignation, arrival: &mut Arrival<'_>) -> Result<()> {
-        arrive::<Self>(item, arrival)
+    fn on_enter(item: &mut LabDesignation, arrival: &mut StateEntry<'_>) -> Result<()> {
+        on_enter::<Self>(item, arrival)
     }
     fn documents_mut(item: &mut LabDesignation) -> Option<&mut Vec<DecisionDocument>> {
         Some(&mut item.documents)
@@ -345,7 +348,7 @@ impl Case for Designations {
             S::Building | S::Operating | S::Rectifying | S::Terminated | S::Revoked | S::Merged
         )
     }
-    fn display(work: &mut Work, item: &LabDesignation) -> Result<String> {
+    fn display(work: &mut UnitOfWork, item: &LabDesignation) -> Result<String> {
         Ok(format!("{}·{}", lab_of(work, item)?.display_name, item.programme))
     }
     fn notice_terms(policy: &Policy) -> NoticeTerms {
@@ -355,7 +358,7 @@ impl Case for Designations {
         policy.lab_designation.as_ref().and_then(|terms| terms.review.as_ref())
     }
 
-    fn public_fields(work: &mut Work, item: &LabDesignation) -> Result<Vec<PublicField>> {
+    fn public_fields(work: &mut UnitOfWork, item: &LabDesignation) -> Result<Vec<PublicField>> {
         let lab = lab_of(work, item)?;
         let host = |host: &mingce_proto::labs::LabHost| {
             host.organization
@@ -372,7 +375,7 @@ impl Case for Designations {
         ])
     }
 
-    fn parties(work: &mut Work, item: &LabDesignation) -> Result<Parties> {
+    fn parties(work: &mut UnitOfWork, item: &LabDesignation) -> Result<Parties> {
         let lab = lab_of(work, item)?;
         let mut parties = Parties::default();
         let hosts = lab.hosts.into_iter().filter_map(|host| host.organization);
@@ -393,7 +396,7 @@ impl Case for Designations {
 
     const HELD: &'static [i32] = &[RECTIFYING];
 
-    fn dates(item: &LabDesignation, policy: Option<&Policy>, at: &At) -> Result<Vec<CaseDate>> {
+    fn dates(item: &LabDesignation, policy: Option<&Policy>, at: &EvalContext) -> Result<Vec<CaseDate>> {
         due::dates(item, policy, at.today)
     }
 
@@ -409,7 +412,7 @@ impl Case for Designations {
     }
 
     /// What began with the decision begins on its right day, and so does a building term that was not extended.
-    fn follow(before: &LabDesignation, item: &mut LabDesignation, crossing: &mut Crossing<'_>) -> Result<()> {
+    fn follow(before: &LabDesignation, item: &mut LabDesignation, crossing: &mut TransitionContext<'_>) -> Result<()> {
         if before.start_date == before.decision_date && item.start_date == before.start_date {
             item.start_date.clone_from(&item.decision_date);
         }
@@ -459,16 +462,16 @@ impl ByItself for Designations {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mingce_lifecycle::picture;
+    use mingce_lifecycle::lifecycle_docs;
 
     #[test]
     fn the_life_cycle_is_that_of_the_contract() {
-        assert_eq!(picture::faults::<Designations>(), Vec::<String>::new());
+        assert_eq!(lifecycle_docs::faults::<Designations>(), Vec::<String>::new());
         assert_eq!(mingce_lifecycle::due::faults::<Designations>(), Vec::<String>::new());
     }
 
     #[test]
     fn the_page_of_the_life_cycle_is_up_to_date() {
-        picture::expect_page::<Designations>("lab-designation.md");
+        lifecycle_docs::expect_page::<Designations>("lab-designation.md");
     }
 }

@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use mingce_orm::model::names::{
-    Known, Problems, absorb_names, contradiction, enum_values, fits, identifier_keys, identifiers_differ,
-    keep_identifiers, keep_names, names_of, settle_identifiers, settle_names, steady_identifiers,
+use mingce_orm::model::normalize::{
+    Known, Violations, absorb_names, contradiction, enum_values, fits, identifier_keys, identifiers_differ,
+    keep_identifier_order, names_of, normalize_identifiers, normalize_names, preserve_identifiers, preserve_names,
 };
-use mingce_orm::model::rules::Chain;
-use mingce_orm::{Beside, Cell, Collection, Column, Field, Fit, Key, Likeness, Result, Shape, Violation, Work, text};
+use mingce_orm::model::validate::AcyclicReference;
+use mingce_orm::{
+    Beside, Cell, Collection, Column, Field, Fit, Key, Likeness, Result, Shape, UnitOfWork, Violation, text,
+};
 use mingce_proto::labs::{Organization, OrganizationRelation, OrganizationRelationKind};
 
 /// The key that an unverified organization is told from others by: its name and city. It holds no other.
@@ -25,13 +27,13 @@ fn is_resource_name(name: &str) -> bool {
 }
 
 /// What an organization belongs to, and what took over from it, do not lead back to it.
-const CHAINS: &[Chain<Organizations>] = &[
-    Chain {
+const CHAINS: &[AcyclicReference<Organizations>] = &[
+    AcyclicReference {
         field: "parent",
         reason: "PARENT_CYCLE",
         next: |organization| parents(organization).collect(),
     },
-    Chain {
+    AcyclicReference {
         field: "successor",
         reason: "SUCCESSOR_CYCLE",
         next: |organization| vec![organization.successor.as_str()],
@@ -78,39 +80,39 @@ impl Collection for Organizations {
                     get: |o| o.display_name.as_str().into(),
                 },
                 Field {
-                    column: Column::text("names").in_index(),
+                    column: Column::text("names").search_only(),
                     get: |o| Cell::many(names_of(&o.display_name, &o.names)),
                 },
                 Field {
-                    column: Column::text("identifiers").in_index(),
+                    column: Column::text("identifiers").search_only(),
                     get: |o| Cell::many(o.identifiers.iter().map(|i| i.value.as_str())),
                 },
                 Field {
-                    column: Column::one_of("kind", kinds).dimension(),
+                    column: Column::one_of("kind", kinds).groupable(),
                     get: |o| o.kind.into(),
                 },
                 Field {
-                    column: Column::one_of("state", states).dimension(),
+                    column: Column::one_of("state", states).groupable(),
                     get: |o| o.state.into(),
                 },
                 Field {
-                    column: Column::text("division_code").dimension(),
+                    column: Column::text("division_code").groupable(),
                     get: |o| o.division_code.as_str().into(),
                 },
                 Field {
-                    column: Column::text("city").dimension(),
+                    column: Column::text("city").groupable(),
                     get: |o| o.city.as_str().into(),
                 },
                 Field {
-                    column: Column::text("country_code").dimension(),
+                    column: Column::text("country_code").groupable(),
                     get: |o| o.country_code.as_str().into(),
                 },
                 Field {
-                    column: Column::integer("established_year").dimension(),
+                    column: Column::integer("established_year").groupable(),
                     get: |o| o.established_year.into(),
                 },
                 Field {
-                    column: Column::resource("parent", "organizations/{id}").dimension(),
+                    column: Column::resource("parent", "organizations/{id}").groupable(),
                     get: |o| o.parent.as_str().into(),
                 },
                 Field {
@@ -118,22 +120,26 @@ impl Collection for Organizations {
                     get: |o| o.successor.as_str().into(),
                 },
                 Field {
-                    column: Column::boolean("unverified").dimension(),
+                    column: Column::boolean("unverified").groupable(),
                     get: |o| o.unverified.into(),
                 },
                 Field {
-                    column: Column::one_of("kinds", kinds).many().dimension(),
+                    column: Column::one_of("kinds", kinds).multi_valued().groupable(),
                     get: |o| {
                         let all = std::iter::once(o.kind).chain(o.other_kinds.iter().copied());
                         Cell::Many(all.filter(|kind| *kind != 0).map(|kind| kind.to_string()).collect())
                     },
                 },
                 Field {
-                    column: Column::resource("parents", "organizations/{id}").many().dimension(),
+                    column: Column::resource("parents", "organizations/{id}")
+                        .multi_valued()
+                        .groupable(),
                     get: |o| Cell::many(parents(o)),
                 },
                 Field {
-                    column: Column::resource("related", "organizations/{id}").many().dimension(),
+                    column: Column::resource("related", "organizations/{id}")
+                        .multi_valued()
+                        .groupable(),
                     get: |o| Cell::many(o.relations.iter().map(other)),
                 },
             ])
@@ -156,7 +162,7 @@ impl Collection for Organizations {
             .collect()
     }
 
-    fn chains() -> &'static [Chain<Self>] {
+    fn acyclic_references() -> &'static [AcyclicReference<Self>] {
         CHAINS
     }
 
@@ -164,11 +170,11 @@ impl Collection for Organizations {
         !row.parent.is_empty() || !row.successor.is_empty() || !row.relations.is_empty()
     }
 
-    fn settle(item: &mut Self::Item) -> Vec<Violation> {
-        let mut problems = Problems::default();
+    fn normalize(item: &mut Self::Item) -> Vec<Violation> {
+        let mut problems = Violations::default();
         problems.name("display_name", &mut item.display_name);
-        settle_names(&mut item.names, &item.display_name, &mut problems);
-        settle_identifiers(&mut item.identifiers, &mut problems);
+        normalize_names(&mut item.names, &item.display_name, &mut problems);
+        normalize_identifiers(&mut item.identifiers, &mut problems);
         problems.division_code(&item.division_code);
         for (field, value) in [("parent", &item.parent), ("successor", &item.successor)] {
             if !is_resource_name(value) {
@@ -203,7 +209,7 @@ impl Collection for Organizations {
     }
 
     /// The same name in the same city, unless both have an identifier of one scheme and these differ.
-    fn is_same(_work: &mut Work, row: &Organization, stored: &Organization) -> Result<Fit> {
+    fn is_same(_work: &mut UnitOfWork, row: &Organization, stored: &Organization) -> Result<Fit> {
         let city = row.city.is_empty() || stored.city.is_empty() || text::same_name(&row.city, &stored.city);
         if !city || identifiers_differ(&row.identifiers, &stored.identifiers) {
             return Ok(Fit::No);
@@ -220,24 +226,24 @@ impl Collection for Organizations {
         contradiction(known(row), known(stored), by_own)
     }
 
-    fn steady(merged: &mut Organization, stored: &Organization) {
-        steady_identifiers(&mut merged.identifiers, &stored.identifiers);
+    fn keep_order(merged: &mut Organization, stored: &Organization) {
+        keep_identifier_order(&mut merged.identifiers, &stored.identifiers);
     }
 
-    fn retitle(item: &mut Organization, title: &str) {
+    fn rename(item: &mut Organization, title: &str) {
         title.clone_into(&mut item.display_name);
     }
 
-    fn keep(merged: &mut Self::Item, stored: &Self::Item) {
-        keep_identifiers(&mut merged.identifiers, &stored.identifiers);
-        keep_names(
+    fn preserve(merged: &mut Self::Item, stored: &Self::Item) {
+        preserve_identifiers(&mut merged.identifiers, &stored.identifiers);
+        preserve_names(
             &mut merged.names,
             &merged.display_name,
             (&stored.display_name, &stored.names),
         );
     }
 
-    fn absorb(item: &mut Self::Item, other: &Self::Item, from: &str) {
+    fn on_merge(item: &mut Self::Item, other: &Self::Item, from: &str) {
         // What it belongs to or what took over may be the duplicate, which now is the same organization.
         for field in [&mut item.parent, &mut item.successor] {
             if field == from {
@@ -254,7 +260,7 @@ impl Collection for Organizations {
         );
     }
 
-    fn release(item: &mut Self::Item, from: &str) {
+    fn on_unmerge(item: &mut Self::Item, from: &str) {
         item.names.retain(|name| name.merged_from != from);
     }
 

@@ -2,19 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use mingce_orm::model::names::names_of;
+use mingce_orm::model::normalize::names_of;
 use mingce_orm::write::imports;
-use mingce_orm::{Answer, Collection, Cx, Edit, Error, Fit, Result, Store, Work, text};
+use mingce_orm::{Collection, Edit, Error, Fit, RequestContext, Result, Store, UnitOfWork, WriteResult, text};
 use mingce_proto::labs::resolve_organizations_response::Resolution;
 use mingce_proto::labs::{
     Lab, LabDesignation, LabReference, Organization, ResolveOrganizationsRequest, ResolveOrganizationsResponse,
 };
 use mingce_proto::registry::{AssumedRecord, Identifier, OrganizationReference};
 use mingce_server::drafts::Drafts;
+use mingce_server::lookup::{Keyed, Lookup, Place, find, identifier_key, keep_original_parent};
 use mingce_server::peers;
-use mingce_server::references::{Cited, Found};
+use mingce_server::references::{ReferenceBatch, ResolvedReference};
 use mingce_server::rows::{Missing, Prepare, Row, Session, stand_in};
-use mingce_server::sought::{Keyed, Place, Sought, find, identifier_key, stay_recorded};
 use prost::Message;
 
 use crate::LabRegister;
@@ -28,16 +28,16 @@ impl LabRegister {
     /// Resolves organizations, and makes those that are missing where the call wants it.
     pub(crate) async fn resolve(
         &self,
-        cx: &Cx,
-        work: Option<&mut Work>,
+        cx: &RequestContext,
+        work: Option<&mut UnitOfWork>,
         references: Vec<OrganizationReference>,
         how: Resolving,
     ) -> Result<Vec<Resolution>> {
-        let mut view = self.store.rehearsal();
-        let seen = self.store.rehearse(work.unwrap_or(&mut view), |work| {
+        let mut view = self.store.unit_of_work();
+        let seen = self.store.try_edit(work.unwrap_or(&mut view), |work| {
             let resolutions = resolve::organizations(work, cx, &references, &how)?;
             // What would be made stays nowhere: it may be that nobody wants it in the end.
-            work.forget();
+            work.discard();
             Ok(resolutions)
         });
         let resolutions = seen.await?;
@@ -59,7 +59,7 @@ impl LabRegister {
                     .collect();
                 imports::add_references(work, &at, &how.import, Organizations::COLLECTION, made.len())?;
             }
-            Ok(Answer::of(&ResolveOrganizationsResponse { resolutions }))
+            Ok(WriteResult::of(&ResolveOrganizationsResponse { resolutions }))
         });
         let answer = self.store.change_each(cx, vec![edit]).await?.pop();
         let answer = answer.ok_or_else(|| Error::internal("a writer answered nothing"))??;
@@ -69,7 +69,11 @@ impl LabRegister {
     }
 
     /// Resolves organizations for another service.
-    pub(crate) async fn resolve_for_others(&self, cx: &Cx, r: ResolveOrganizationsRequest) -> Result<Vec<Resolution>> {
+    pub(crate) async fn resolve_for_others(
+        &self,
+        cx: &RequestContext,
+        r: ResolveOrganizationsRequest,
+    ) -> Result<Vec<Resolution>> {
         let how = Resolving {
             create_missing: r.create_missing,
             source: r.source,
@@ -80,7 +84,7 @@ impl LabRegister {
         if !r.validate_only {
             return self.resolve(cx, None, r.references, how).await;
         }
-        let mut work = self.store.rehearsal();
+        let mut work = self.store.unit_of_work();
         for record in &r.assumed {
             stand_in(&self.store, &mut work, &assumed(cx, record)).await?;
         }
@@ -88,7 +92,7 @@ impl LabRegister {
     }
 
     /// The names of a list's parent and of the labs that were merged into it; none for all.
-    pub(crate) async fn parents(&self, cx: &Cx, parent: &str) -> Result<Vec<String>> {
+    pub(crate) async fn parents(&self, cx: &RequestContext, parent: &str) -> Result<Vec<String>> {
         if parent.ends_with("/-") {
             return Ok(Vec::new());
         }
@@ -96,7 +100,12 @@ impl LabRegister {
         self.store.family::<Labs>(cx, parent).await
     }
 
-    async fn ask(&self, cx: &Cx, session: &mut Session, references: Vec<OrganizationReference>) -> Result<Vec<Found>> {
+    async fn ask(
+        &self,
+        cx: &RequestContext,
+        session: &mut Session,
+        references: Vec<OrganizationReference>,
+    ) -> Result<Vec<ResolvedReference>> {
         let how = Resolving {
             create_missing: session.missing != Missing::Refused,
             source: session.settings.source.clone(),
@@ -109,14 +118,14 @@ impl LabRegister {
     }
 
     /// Finds labs by resource name, else identifier, else name.
-    async fn ask_labs(&self, session: &mut Session, references: Vec<LabReference>) -> Result<Vec<Found>> {
-        let (mut fresh, how) = (self.store.rehearsal(), session.looking());
+    async fn ask_labs(&self, session: &mut Session, references: Vec<LabReference>) -> Result<Vec<ResolvedReference>> {
+        let (mut fresh, how) = (self.store.unit_of_work(), session.looking());
         let work = session.rehearsal.as_mut().unwrap_or(&mut fresh);
         find::<Labs, LabReference>(&self.store, work, &references, how).await
     }
 }
 
-impl Sought<Labs> for LabReference {
+impl Lookup<Labs> for LabReference {
     const HELPS: [&'static str; 2] = [
         "give an identifier, or a city or host that tells them apart; those that are one are merged with `mingce merge`",
         "请补充标识、城市或依托单位；若是重复记录，请用 mingce merge 合并",
@@ -126,7 +135,7 @@ impl Sought<Labs> for LabReference {
         identifier_key(self.identifier.as_ref())
     }
 
-    fn fits(&self, work: &mut Work, stored: &Lab) -> Result<Fit> {
+    fn fits(&self, work: &mut UnitOfWork, stored: &Lab) -> Result<Fit> {
         let meant = Lab {
             display_name: self.display_name.trim().to_owned(),
             city: self.city.clone(),
@@ -149,7 +158,7 @@ impl Sought<Labs> for LabReference {
 }
 
 /// Whether a lab has a host of this name, as it stood when the lab was written or as it is called today.
-fn is_hosted(work: &mut Work, lab: &Lab, host: &str) -> Result<bool> {
+fn is_hosted(work: &mut UnitOfWork, lab: &Lab, host: &str) -> Result<bool> {
     let kind = &Organizations::shape().kind;
     let (mut is, mut waits) = (false, None);
     for reference in lab.hosts.iter().filter_map(|host| host.organization.as_ref()) {
@@ -217,8 +226,8 @@ impl Prepare<Organizations> for LabRegister {
         &self.store
     }
 
-    async fn prepare(&self, cx: &Cx, session: &mut Session, rows: &mut [Row<Organizations>]) -> Result<()> {
-        let cited = Cited::of(rows, related);
+    async fn prepare(&self, cx: &RequestContext, session: &mut Session, rows: &mut [Row<Organizations>]) -> Result<()> {
+        let cited = ReferenceBatch::of(rows, related);
         let named = |given: String| match given.split_once(':') {
             Some((scheme, value)) => OrganizationReference {
                 identifier: Some(Identifier {
@@ -238,12 +247,12 @@ impl Prepare<Organizations> for LabRegister {
             field.clear();
         }
         cited.settle(&self.store, session, rows, found).await?;
-        let cited = Cited::of(rows, relations);
+        let cited = ReferenceBatch::of(rows, relations);
         let found = self.ask(cx, session, cited.wanted()).await?;
         cited.settle(&self.store, session, rows, found).await
     }
 
-    fn assume(&self, cx: &Cx, record: &AssumedRecord) -> Option<Edit> {
+    fn assume(&self, cx: &RequestContext, record: &AssumedRecord) -> Option<Edit> {
         Some(assumed(cx, record))
     }
 }
@@ -253,16 +262,16 @@ impl Prepare<Labs> for LabRegister {
         &self.store
     }
 
-    async fn prepare(&self, cx: &Cx, session: &mut Session, rows: &mut [Row<Labs>]) -> Result<()> {
-        let cited = Cited::of(rows, hosts);
+    async fn prepare(&self, cx: &RequestContext, session: &mut Session, rows: &mut [Row<Labs>]) -> Result<()> {
+        let cited = ReferenceBatch::of(rows, hosts);
         let found = self.ask(cx, session, cited.wanted()).await?;
         cited.settle(&self.store, session, rows, found).await?;
-        let cited = Cited::of(rows, successor);
+        let cited = ReferenceBatch::of(rows, successor);
         let found = self.ask_labs(session, cited.wanted()).await?;
         cited.settle(&self.store, session, rows, found).await
     }
 
-    fn assume(&self, cx: &Cx, record: &AssumedRecord) -> Option<Edit> {
+    fn assume(&self, cx: &RequestContext, record: &AssumedRecord) -> Option<Edit> {
         Some(assumed(cx, record))
     }
 }
@@ -279,16 +288,16 @@ impl Prepare<Designations> for LabRegister {
         &self.store
     }
 
-    async fn prepare(&self, cx: &Cx, session: &mut Session, rows: &mut [Row<Designations>]) -> Result<()> {
+    async fn prepare(&self, cx: &RequestContext, session: &mut Session, rows: &mut [Row<Designations>]) -> Result<()> {
         let asked: Vec<_> = rows
             .iter()
             .map(|row| row.resource.lab.clone().unwrap_or_default())
             .collect();
-        let cited = Cited::of(rows, parent);
+        let cited = ReferenceBatch::of(rows, parent);
         let found = self.ask_labs(session, cited.wanted()).await?;
         cited.settle(&self.store, session, rows, found).await?;
         let is_import = session.is_import();
-        let mut fresh = self.store.rehearsal();
+        let mut fresh = self.store.unit_of_work();
         let work = session.rehearsal.as_mut().unwrap_or(&mut fresh);
         for designation in rows
             .iter_mut()
@@ -298,26 +307,26 @@ impl Prepare<Designations> for LabRegister {
             let Some(name) = designation.lab.as_ref().map(|l| l.lab.clone()) else {
                 continue;
             };
-            let lab: Option<Lab> = self.store.rehearse(work, |work| work.find::<Labs>(&name, None)).await?;
+            let lab: Option<Lab> = self.store.try_edit(work, |work| work.find::<Labs>(&name, None)).await?;
             designation.platform = lab.map_or(0, |lab| lab.platform);
         }
         if is_import {
             let lab: Place<Designations, LabReference> = |d| &mut d.lab;
-            stay_recorded::<Labs, Designations, _>(&self.store, work, rows, &asked, lab).await?;
+            keep_original_parent::<Labs, Designations, _>(&self.store, work, rows, &asked, lab).await?;
         }
         DRAFTS.into_rounds(&self.store, cx, session, rows).await
     }
 
-    fn assume(&self, cx: &Cx, record: &AssumedRecord) -> Option<Edit> {
+    fn assume(&self, cx: &RequestContext, record: &AssumedRecord) -> Option<Edit> {
         Some(assumed(cx, record))
     }
 }
 
-fn assumed(cx: &Cx, record: &AssumedRecord) -> Edit {
+fn assumed(cx: &RequestContext, record: &AssumedRecord) -> Edit {
     let (cx, record) = (cx.clone(), record.clone());
     Box::new(move |work| {
         let made = resolve::assume(work, &cx, &record)?;
-        Ok(made.unwrap_or_else(|| Answer::of(&AssumedRecord::default())))
+        Ok(made.unwrap_or_else(|| WriteResult::of(&AssumedRecord::default())))
     })
 }
 

@@ -3,17 +3,17 @@
 use std::collections::HashMap;
 
 use mingce_orm::model::identifier;
-use mingce_orm::model::names::identifiers_differ;
-use mingce_orm::model::resource::imagined_id;
+use mingce_orm::model::normalize::identifiers_differ;
+use mingce_orm::model::resource::name_based_id;
 use mingce_orm::write::import::called;
-use mingce_orm::{Answer, Collection, Cx, Fit, Key, Result, Stamp, Violation, Work, text};
+use mingce_orm::{AuditInfo, Collection, Fit, Key, RequestContext, Result, UnitOfWork, Violation, WriteResult, text};
 use mingce_proto::Headed;
 use mingce_proto::labs::resolve_organizations_response::Resolution;
 use mingce_proto::labs::{Lab, Organization};
 use mingce_proto::registry::row_outcome::Problem;
 use mingce_proto::registry::{AssumedRecord, Identifier, Name, OrganizationReference};
+use mingce_server::lookup::ambiguous;
 use mingce_server::rows::add_missing;
-use mingce_server::sought::ambiguous;
 
 use crate::lab::Labs;
 use crate::organization::Organizations;
@@ -55,8 +55,8 @@ pub(crate) fn named_at(display_name: &str, city: &str, name: &str) -> String {
 
 /// Resolves all references. What cannot be resolved says so in its answer.
 pub(crate) fn organizations(
-    work: &mut Work,
-    cx: &Cx,
+    work: &mut UnitOfWork,
+    cx: &RequestContext,
     references: &[OrganizationReference],
     how: &Resolving,
 ) -> Result<Vec<Resolution>> {
@@ -81,7 +81,12 @@ pub(crate) fn organizations(
     failed.map_or(Ok(resolutions), Err)
 }
 
-fn organization(work: &mut Work, cx: &Cx, wanted: &OrganizationReference, how: &Resolving) -> Result<Resolution> {
+fn organization(
+    work: &mut UnitOfWork,
+    cx: &RequestContext,
+    wanted: &OrganizationReference,
+    how: &Resolving,
+) -> Result<Resolution> {
     if !wanted.organization.is_empty() {
         if let Some(found) = work.find::<Organizations>(&wanted.organization, None)? {
             return resolution(&found);
@@ -153,18 +158,18 @@ fn organization(work: &mut Work, cx: &Cx, wanted: &OrganizationReference, how: &
         ));
     }
     let key = key_of(&meant);
-    let stamp = Stamp {
+    let stamp = AuditInfo {
         verb: "import",
         reason: how.source.clone(),
         import: how.import.clone(),
-        ..Stamp::default()
+        ..AuditInfo::default()
     };
     let meant = match settled(&meant) {
         Ok(meant) => meant,
         Err(wrong) => return Ok(problem("display_name", wrong.reason, wrong.description)),
     };
     let answer = if how.dry {
-        work.create_as::<Organizations>(cx, &stamp, &meant, imagined_id(&key))?
+        work.create_as::<Organizations>(cx, &stamp, &meant, name_based_id(&key))?
     } else {
         work.create::<Organizations>(cx, &stamp, &meant)?
     };
@@ -179,7 +184,7 @@ fn organization(work: &mut Work, cx: &Cx, wanted: &OrganizationReference, how: &
 }
 
 /// Active organizations that a name means.
-fn candidates(work: &mut Work, meant: &Organization) -> Result<Vec<Organization>> {
+fn candidates(work: &mut UnitOfWork, meant: &Organization) -> Result<Vec<Organization>> {
     // A reference says less than a row: a name of old may serve it, also beside an identifier that nobody has.
     let by_name = Organization {
         identifiers: Vec::new(),
@@ -203,7 +208,7 @@ fn candidates(work: &mut Work, meant: &Organization) -> Result<Vec<Organization>
 
 fn settled(organization: &Organization) -> Result<Organization, Violation> {
     let mut organization = organization.clone();
-    match Organizations::settle(&mut organization).into_iter().next() {
+    match Organizations::normalize(&mut organization).into_iter().next() {
         Some(wrong) => Err(wrong),
         None => Ok(organization),
     }
@@ -243,7 +248,11 @@ fn problem(field: &str, reason: &str, description: impl Into<String>) -> Resolut
 }
 
 /// Puts what an earlier part of a dry run would have created in the place of the record.
-pub(crate) fn assume(work: &mut Work, cx: &Cx, record: &AssumedRecord) -> Result<Option<Answer>> {
+pub(crate) fn assume(
+    work: &mut UnitOfWork,
+    cx: &RequestContext,
+    record: &AssumedRecord,
+) -> Result<Option<WriteResult>> {
     let identifiers = record.identifiers.clone();
     let names: Vec<Name> = record
         .names
@@ -253,7 +262,7 @@ pub(crate) fn assume(work: &mut Work, cx: &Cx, record: &AssumedRecord) -> Result
             ..Name::default()
         })
         .collect();
-    let stamp = Stamp::new("import");
+    let stamp = AuditInfo::new("import");
     match record.collection.as_str() {
         Organizations::COLLECTION => {
             let assumed = Organization {
@@ -276,7 +285,7 @@ pub(crate) fn assume(work: &mut Work, cx: &Cx, record: &AssumedRecord) -> Result
                     return work.update::<Organizations>(cx, &stamp, &found).map(Some);
                 }
             }
-            work.create_as::<Organizations>(cx, &stamp, &assumed, imagined_id(&key_of(&assumed)))
+            work.create_as::<Organizations>(cx, &stamp, &assumed, name_based_id(&key_of(&assumed)))
                 .map(Some)
         }
         Labs::COLLECTION => {
@@ -288,7 +297,7 @@ pub(crate) fn assume(work: &mut Work, cx: &Cx, record: &AssumedRecord) -> Result
                 city: record.city.clone(),
                 ..Lab::default()
             };
-            if Labs::settle(&mut assumed).is_empty() {
+            if Labs::normalize(&mut assumed).is_empty() {
                 for held in &assumed.identifiers {
                     let key = Key::identifier(&held.scheme, &held.value, "identifiers");
                     if let Some(mut found) = work.find::<Labs>("", Some(&key))? {
@@ -302,7 +311,7 @@ pub(crate) fn assume(work: &mut Work, cx: &Cx, record: &AssumedRecord) -> Result
                     assumed.display_name, assumed.city, assumed.identifiers
                 );
                 return work
-                    .create_as::<Labs>(cx, &stamp, &assumed, imagined_id(&key))
+                    .create_as::<Labs>(cx, &stamp, &assumed, name_based_id(&key))
                     .map(Some);
             }
             Ok(None)

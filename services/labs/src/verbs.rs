@@ -1,12 +1,12 @@
 //! What each verb on a designation of a lab does beside leading to another state: one function for each request.
 
 use jiff::civil::Date;
-use mingce_lifecycle::act::expect_grounds;
 use mingce_lifecycle::case::decided;
 use mingce_lifecycle::cases::{Asked, asked};
-use mingce_lifecycle::round::{enter, take_place};
-use mingce_lifecycle::{Called, Crossing, Move, act, by_document, called, day};
-use mingce_orm::write::store::settled;
+use mingce_lifecycle::effects::expect_grounds;
+use mingce_lifecycle::round::{enter, use_cap};
+use mingce_lifecycle::{Command, Invocation, TransitionContext, day, documented_invocation_of, effects, invocation_of};
+use mingce_orm::write::store::normalized;
 use mingce_orm::{Class, Collection, Error, Result};
 use mingce_proto::labs::LabDesignationState as S;
 use mingce_proto::labs::*;
@@ -17,50 +17,50 @@ use crate::evaluation::{self, Given};
 use crate::guards::{lab_named, lab_of, terms};
 use crate::lab::Labs;
 
-type Wanted = Called<Designations>;
+type Wanted = Invocation<Designations>;
 
 pub(crate) fn submit(r: SubmitLabDesignationRequest) -> Wanted {
-    let (call, step) = called(&r);
-    let wanted = Move::new("submit", step, act::submit::<Designations>);
-    Called { call, wanted }
+    let (call, step) = invocation_of(&r);
+    let wanted = Command::new("submit", step, effects::submit::<Designations>);
+    Invocation { call, wanted }
 }
 
 pub(crate) fn return_(r: ReturnLabDesignationRequest) -> Wanted {
-    let (call, step) = called(&r);
-    let wanted = Move::new("return", step, move |item: &mut LabDesignation, crossing| {
-        act::give_back::<Designations>(item, crossing, &r.due_date)
+    let (call, step) = invocation_of(&r);
+    let wanted = Command::new("return", step, move |item: &mut LabDesignation, crossing| {
+        effects::give_back::<Designations>(item, crossing, &r.due_date)
     });
-    Called { call, wanted }
+    Invocation { call, wanted }
 }
 
 pub(crate) fn refuse(r: RefuseLabDesignationRequest) -> Wanted {
-    let (call, step) = called(&r);
-    let wanted = Move::new("refuse", step, |_: &mut LabDesignation, _| Ok(()));
-    Called { call, wanted }
+    let (call, step) = invocation_of(&r);
+    let wanted = Command::new("refuse", step, |_: &mut LabDesignation, _| Ok(()));
+    Invocation { call, wanted }
 }
 
 pub(crate) fn accept(r: AcceptLabDesignationRequest) -> Wanted {
-    let (call, step) = called(&r);
-    let wanted = Move::new("accept", step, |_: &mut LabDesignation, _| Ok(()));
-    Called { call, wanted }
+    let (call, step) = invocation_of(&r);
+    let wanted = Command::new("accept", step, |_: &mut LabDesignation, _| Ok(()));
+    Invocation { call, wanted }
 }
 
 pub(crate) fn publish_notice(r: PublishNoticeOfLabDesignationRequest) -> Wanted {
-    let (call, step) = called(&r);
-    let wanted = Move::new("publish_notice", step, act::publish_notice::<Designations>);
-    Called { call, wanted }
+    let (call, step) = invocation_of(&r);
+    let wanted = Command::new("publish_notice", step, effects::publish_notice::<Designations>);
+    Invocation { call, wanted }
 }
 
 pub(crate) fn renew_notice(r: RenewNoticeOfLabDesignationRequest) -> Wanted {
-    let (call, step) = called(&r);
-    let wanted = Move::new("renew_notice", step, act::publish_notice::<Designations>);
-    Called { call, wanted }
+    let (call, step) = invocation_of(&r);
+    let wanted = Command::new("renew_notice", step, effects::publish_notice::<Designations>);
+    Invocation { call, wanted }
 }
 
 pub(crate) fn approve(r: ApproveLabDesignationRequest) -> Wanted {
-    let (call, step) = by_document(&r);
-    let wanted = Move::new("approve", step, move |item: &mut LabDesignation, crossing| {
-        take_place::<Designations>(item, crossing)?;
+    let (call, step) = documented_invocation_of(&r);
+    let wanted = Command::new("approve", step, move |item: &mut LabDesignation, crossing| {
+        use_cap::<Designations>(item, crossing)?;
         let decided = decided::<Designations>(item, &r.decision_date, crossing.at)?;
         item.decision_date = decided.to_string();
         item.document_number.clone_from(&r.document_number);
@@ -79,36 +79,36 @@ pub(crate) fn approve(r: ApproveLabDesignationRequest) -> Wanted {
         }
         Ok(())
     });
-    Called { call, wanted }
+    Invocation { call, wanted }
 }
 
 pub(crate) fn reject(r: RejectLabDesignationRequest) -> Wanted {
-    let (call, step) = by_document(&r);
-    let wanted = Move::new("reject", step, move |item: &mut LabDesignation, _| {
+    let (call, step) = documented_invocation_of(&r);
+    let wanted = Command::new("reject", step, move |item: &mut LabDesignation, _| {
         item.document_number.clone_from(&r.document_number);
         Ok(())
     });
-    Called { call, wanted }
+    Invocation { call, wanted }
 }
 
 pub(crate) fn withdraw(r: WithdrawLabDesignationRequest) -> Wanted {
-    let (call, step) = called(&r);
-    let wanted = Move::new("withdraw", step, |_: &mut LabDesignation, _| Ok(()));
-    Called { call, wanted }
+    let (call, step) = invocation_of(&r);
+    let wanted = Command::new("withdraw", step, |_: &mut LabDesignation, _| Ok(()));
+    Invocation { call, wanted }
 }
 
 pub(crate) fn accept_completion(r: AcceptCompletionOfLabDesignationRequest) -> Wanted {
-    let (call, step) = by_document(&r);
-    let wanted = Move::new("accept_completion", step, |item: &mut LabDesignation, crossing| {
+    let (call, step) = documented_invocation_of(&r);
+    let wanted = Command::new("accept_completion", step, |item: &mut LabDesignation, crossing| {
         item.operating_date = crossing.at.today.to_string();
         Ok(())
     });
-    Called { call, wanted }
+    Invocation { call, wanted }
 }
 
 pub(crate) fn accept_early_completion(r: AcceptEarlyCompletionOfLabDesignationRequest) -> Wanted {
-    let (call, step) = by_document(&r);
-    let wanted = Move::new(
+    let (call, step) = documented_invocation_of(&r);
+    let wanted = Command::new(
         "accept_early_completion",
         step,
         |item: &mut LabDesignation, crossing| {
@@ -116,12 +116,12 @@ pub(crate) fn accept_early_completion(r: AcceptEarlyCompletionOfLabDesignationRe
             Ok(())
         },
     );
-    Called { call, wanted }
+    Invocation { call, wanted }
 }
 
 pub(crate) fn extend_building(r: ExtendBuildingOfLabDesignationRequest) -> Wanted {
-    let (call, step) = by_document(&r);
-    let wanted = Move::new("extend_building", step, move |item: &mut LabDesignation, crossing| {
+    let (call, step) = documented_invocation_of(&r);
+    let wanted = Command::new("extend_building", step, move |item: &mut LabDesignation, crossing| {
         let most = terms(crossing.policy).max_extension_months;
         if r.months > most {
             let said = format!("{} months, at most {most} are allowed", r.months);
@@ -140,7 +140,7 @@ pub(crate) fn extend_building(r: ExtendBuildingOfLabDesignationRequest) -> Wante
         item.extensions += 1;
         Ok(())
     });
-    Called { call, wanted }
+    Invocation { call, wanted }
 }
 
 /// The day on which a designation began.
@@ -151,16 +151,16 @@ pub(crate) fn began(item: &LabDesignation) -> Result<Option<Date>> {
 }
 
 pub(crate) fn terminate(r: TerminateLabDesignationRequest) -> Wanted {
-    let (call, step) = by_document(&r);
-    let wanted = Move::new("terminate", step, |item: &mut LabDesignation, crossing| {
+    let (call, step) = documented_invocation_of(&r);
+    let wanted = Command::new("terminate", step, |item: &mut LabDesignation, crossing| {
         ends(item, crossing)
     });
-    Called { call, wanted }
+    Invocation { call, wanted }
 }
 
 pub(crate) fn submit_annual_report(r: SubmitAnnualReportOfLabDesignationRequest) -> Wanted {
-    let (call, step) = called(&r);
-    let wanted = Move::new(
+    let (call, step) = invocation_of(&r);
+    let wanted = Command::new(
         "submit_annual_report",
         step,
         move |item: &mut LabDesignation, crossing| {
@@ -179,11 +179,11 @@ pub(crate) fn submit_annual_report(r: SubmitAnnualReportOfLabDesignationRequest)
             Ok(())
         },
     );
-    Called { call, wanted }
+    Invocation { call, wanted }
 }
 
 pub(crate) fn evaluate(r: EvaluateLabDesignationRequest) -> Wanted {
-    let (call, step) = by_document(&r);
+    let (call, step) = documented_invocation_of(&r);
     let given = Given {
         qualitative_score: r.qualitative_score(),
         year: r.year,
@@ -194,7 +194,7 @@ pub(crate) fn evaluate(r: EvaluateLabDesignationRequest) -> Wanted {
         document_number: r.document_number,
         again: false,
     };
-    let wanted = Move::new("evaluate", step, move |item: &mut LabDesignation, crossing| {
+    let wanted = Command::new("evaluate", step, move |item: &mut LabDesignation, crossing| {
         graded(item, crossing, &given, |item, crossing, failed| {
             let terms = terms(crossing.policy);
             if !failed {
@@ -211,11 +211,11 @@ pub(crate) fn evaluate(r: EvaluateLabDesignationRequest) -> Wanted {
             Ok(())
         })
     });
-    Called { call, wanted }
+    Invocation { call, wanted }
 }
 
 pub(crate) fn reevaluate(r: ReevaluateLabDesignationRequest) -> Wanted {
-    let (call, step) = by_document(&r);
+    let (call, step) = documented_invocation_of(&r);
     let given = Given {
         qualitative_score: r.qualitative_score(),
         year: r.year,
@@ -226,7 +226,7 @@ pub(crate) fn reevaluate(r: ReevaluateLabDesignationRequest) -> Wanted {
         document_number: r.document_number,
         again: true,
     };
-    let wanted = Move::new("reevaluate", step, move |item: &mut LabDesignation, crossing| {
+    let wanted = Command::new("reevaluate", step, move |item: &mut LabDesignation, crossing| {
         graded(item, crossing, &given, |item, crossing, failed| {
             item.rectification_end_date.clear();
             if failed {
@@ -238,12 +238,12 @@ pub(crate) fn reevaluate(r: ReevaluateLabDesignationRequest) -> Wanted {
             Ok(())
         })
     });
-    Called { call, wanted }
+    Invocation { call, wanted }
 }
 
 pub(crate) fn shorten_rectification(r: ShortenRectificationOfLabDesignationRequest) -> Wanted {
-    let (call, step) = by_document(&r);
-    let wanted = Move::new(
+    let (call, step) = documented_invocation_of(&r);
+    let wanted = Command::new(
         "shorten_rectification",
         step,
         move |item: &mut LabDesignation, crossing| {
@@ -263,12 +263,12 @@ pub(crate) fn shorten_rectification(r: ShortenRectificationOfLabDesignationReque
             Ok(())
         },
     );
-    Called { call, wanted }
+    Invocation { call, wanted }
 }
 
 pub(crate) fn annul_evaluation(r: AnnulEvaluationOfLabDesignationRequest) -> Wanted {
-    let (call, step) = by_document(&r);
-    let wanted = Move::new("annul_evaluation", step, |item: &mut LabDesignation, _| {
+    let (call, step) = documented_invocation_of(&r);
+    let wanted = Command::new("annul_evaluation", step, |item: &mut LabDesignation, _| {
         let last = item.evaluations.iter_mut().rfind(|evaluation| !evaluation.annulled);
         let last = last.ok_or_else(|| Error::internal("no evaluation stands"))?;
         last.annulled = true;
@@ -279,20 +279,20 @@ pub(crate) fn annul_evaluation(r: AnnulEvaluationOfLabDesignationRequest) -> Wan
         item.end_date.clone_from(&last.end_date_before);
         Ok(())
     });
-    Called { call, wanted }
+    Invocation { call, wanted }
 }
 
 pub(crate) fn revoke(r: RevokeLabDesignationRequest) -> Wanted {
-    let (call, step) = by_document(&r);
-    let wanted = Move::new("revoke", step, |item: &mut LabDesignation, crossing| {
+    let (call, step) = documented_invocation_of(&r);
+    let wanted = Command::new("revoke", step, |item: &mut LabDesignation, crossing| {
         revoked(item, crossing)
     });
-    Called { call, wanted }
+    Invocation { call, wanted }
 }
 
 pub(crate) fn merge(r: MergeLabDesignationRequest) -> Wanted {
-    let (call, step) = by_document(&r);
-    let wanted = Move::new("merge", step, move |item: &mut LabDesignation, crossing| {
+    let (call, step) = documented_invocation_of(&r);
+    let wanted = Command::new("merge", step, move |item: &mut LabDesignation, crossing| {
         let successor = lab_named(crossing.work, &r.successor)?;
         let mut own = lab_of(crossing.work, item)?;
         if own.name == successor.name {
@@ -307,22 +307,22 @@ pub(crate) fn merge(r: MergeLabDesignationRequest) -> Wanted {
         let stored = own.clone();
         own.successor = Some(reference.clone());
         own.set_state(OperatingState::Inactive);
-        mingce_orm::model::rules::expect_no_cycle(crossing.work, Labs::chains(), &stored, &own)?;
+        mingce_orm::model::validate::expect_no_cycle(crossing.work, Labs::acyclic_references(), &stored, &own)?;
         crossing
             .work
-            .update::<Labs>(&crossing.at.cx, crossing.stamp, &settled::<Labs>(&own)?)?;
+            .update::<Labs>(&crossing.at.cx, crossing.stamp, &normalized::<Labs>(&own)?)?;
         item.successor = Some(reference);
         ends(item, crossing)
     });
-    Called { call, wanted }
+    Invocation { call, wanted }
 }
 
 /// Adds an evaluation and lets what follows from it follow. It keeps how the designation stood before.
 fn graded(
     item: &mut LabDesignation,
-    crossing: &mut Crossing<'_>,
+    crossing: &mut TransitionContext<'_>,
     given: &Given,
-    follows: impl Fn(&mut LabDesignation, &mut Crossing<'_>, bool) -> Result<()>,
+    follows: impl Fn(&mut LabDesignation, &mut TransitionContext<'_>, bool) -> Result<()>,
 ) -> Result<()> {
     let lab = lab_of(crossing.work, item)?;
     let mut made = evaluation::evaluate(given, &lab, &terms(crossing.policy), crossing.at.today)?;
@@ -338,19 +338,19 @@ fn graded(
 }
 
 /// An evaluation ends the designation: that asks for a reason and a document.
-fn revoked_by(item: &mut LabDesignation, crossing: &mut Crossing<'_>, given: &Given) -> Result<()> {
+fn revoked_by(item: &mut LabDesignation, crossing: &mut TransitionContext<'_>, given: &Given) -> Result<()> {
     expect_grounds(crossing, &given.document_number)?;
     revoked(item, crossing)
 }
 
-fn revoked(item: &mut LabDesignation, crossing: &mut Crossing<'_>) -> Result<()> {
+fn revoked(item: &mut LabDesignation, crossing: &mut TransitionContext<'_>) -> Result<()> {
     item.set_state(S::Revoked);
     item.rectification_end_date.clear();
     ends(item, crossing)
 }
 
 /// Ends the designation on this day. One that has not begun ends on its first day.
-fn ends(item: &mut LabDesignation, crossing: &Crossing<'_>) -> Result<()> {
+fn ends(item: &mut LabDesignation, crossing: &TransitionContext<'_>) -> Result<()> {
     let today = crossing.at.today;
     let last = day::first_of(&item.start_date)?.map_or(today, |start| start.max(today));
     item.end_date = last.to_string();

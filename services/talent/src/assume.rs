@@ -1,7 +1,7 @@
 //! What stands in a dry run for records that an earlier part of it would have created.
 
-use mingce_orm::model::resource::imagined_id;
-use mingce_orm::{Answer, Collection, Cx, Edit, Key, Result, Stamp, Work};
+use mingce_orm::model::resource::name_based_id;
+use mingce_orm::{AuditInfo, Collection, Edit, Key, RequestContext, Result, UnitOfWork, WriteResult};
 use mingce_proto::registry::{AssumedRecord, Name, OrganizationReference};
 use mingce_proto::talent::{Employment, Programme, Talent};
 use mingce_server::rows::add_missing;
@@ -10,7 +10,7 @@ use crate::programme::Programmes;
 use crate::talent::Talents;
 
 /// The edit that puts what an earlier part of a dry run would have created in the place of the record.
-pub(crate) fn assumed(cx: &Cx, record: &AssumedRecord) -> Edit {
+pub(crate) fn assumed(cx: &RequestContext, record: &AssumedRecord) -> Edit {
     let (cx, record) = (cx.clone(), record.clone());
     Box::new(move |work| {
         let made = match record.collection.as_str() {
@@ -18,7 +18,7 @@ pub(crate) fn assumed(cx: &Cx, record: &AssumedRecord) -> Edit {
             Programmes::COLLECTION => programme(work, &cx, &record)?,
             _ => None,
         };
-        Ok(made.unwrap_or_else(|| Answer::of(&AssumedRecord::default())))
+        Ok(made.unwrap_or_else(|| WriteResult::of(&AssumedRecord::default())))
     })
 }
 
@@ -30,7 +30,7 @@ fn names(record: &AssumedRecord) -> Vec<Name> {
     record.names.iter().map(name).collect()
 }
 
-fn person(work: &mut Work, cx: &Cx, record: &AssumedRecord) -> Result<Option<Answer>> {
+fn person(work: &mut UnitOfWork, cx: &RequestContext, record: &AssumedRecord) -> Result<Option<WriteResult>> {
     let employment = |name: &String| Employment {
         organization: Some(OrganizationReference {
             display_name: name.clone(),
@@ -49,10 +49,10 @@ fn person(work: &mut Work, cx: &Cx, record: &AssumedRecord) -> Result<Option<Ans
         },
         ..Talent::default()
     };
-    if !Talents::settle(&mut person).is_empty() {
+    if !Talents::normalize(&mut person).is_empty() {
         return Ok(None);
     }
-    let stamp = Stamp::new("import");
+    let stamp = AuditInfo::new("import");
     // A row that changes a person may give further identifiers, by which later rows name it.
     for held in &person.identifiers {
         let key = Key::identifier(&held.scheme, &held.value, "identifiers");
@@ -72,14 +72,14 @@ fn person(work: &mut Work, cx: &Cx, record: &AssumedRecord) -> Result<Option<Ans
         Some(held) => format!("talents/{}/{}", held.scheme, held.value),
         None => format!("talents|{}|{}", person.display_name, person.birth_year),
     };
-    let answer = work.create_as::<Talents>(cx, &stamp, &person, imagined_id(&id))?;
+    let answer = work.create_as::<Talents>(cx, &stamp, &person, name_based_id(&id))?;
     work.name_staged::<Talents>(&answer.name, &person);
     Ok(Some(answer))
 }
 
 /// Whether there is a person of this name and year: a row that only an identity document leads to them is taken for a new one by a
 /// dry run, and they are not two.
-fn is_known(work: &mut Work, person: &Talent) -> Result<bool> {
+fn is_known(work: &mut UnitOfWork, person: &Talent) -> Result<bool> {
     let ids = work.named::<Talents>(&person.display_name)?;
     let mut known = false;
     for id in ids {
@@ -89,7 +89,7 @@ fn is_known(work: &mut Work, person: &Talent) -> Result<bool> {
     Ok(known)
 }
 
-fn programme(work: &mut Work, cx: &Cx, record: &AssumedRecord) -> Result<Option<Answer>> {
+fn programme(work: &mut UnitOfWork, cx: &RequestContext, record: &AssumedRecord) -> Result<Option<WriteResult>> {
     let Some(held) = record.identifiers.first() else {
         return Ok(None);
     };
@@ -99,8 +99,8 @@ fn programme(work: &mut Work, cx: &Cx, record: &AssumedRecord) -> Result<Option<
         names: names(record),
         ..Programme::default()
     };
-    let id = imagined_id(&format!("programmes/{}", programme.code));
-    let answer = work.create_as::<Programmes>(cx, &Stamp::new("import"), &programme, id)?;
+    let id = name_based_id(&format!("programmes/{}", programme.code));
+    let answer = work.create_as::<Programmes>(cx, &AuditInfo::new("import"), &programme, id)?;
     work.name_staged::<Programmes>(&answer.name, &programme);
     Ok(Some(answer))
 }

@@ -4,9 +4,9 @@ use std::sync::LazyLock;
 
 use jiff::civil::Date;
 use mingce_lifecycle::policy::Policies;
-use mingce_lifecycle::{Living, Phase, document};
-use mingce_orm::model::names::{Problems, enum_values};
-use mingce_orm::{Collection, Column, Field, Key, Result, Shape, Violation, Work};
+use mingce_lifecycle::{Phase, Stateful, document};
+use mingce_orm::model::normalize::{Violations, enum_values};
+use mingce_orm::{Collection, Column, Field, Key, Result, Shape, UnitOfWork, Violation};
 use mingce_proto::registry::Policy;
 use mingce_proto::talent::{NominatingBody, NominatingQuota};
 
@@ -54,19 +54,19 @@ impl Collection for NominatingBodies {
             let states = enum_values("mingce.talent.v1.NominatingBodyState");
             let mut fields: Vec<Field<NominatingBodies>> = vec![
                 Field {
-                    column: Column::resource("organization", "organizations/{id}").dimension(),
+                    column: Column::resource("organization", "organizations/{id}").groupable(),
                     get: |b| organization(b).into(),
                 },
                 Field {
-                    column: Column::resource("programme", "programmes/{id}").dimension(),
+                    column: Column::resource("programme", "programmes/{id}").groupable(),
                     get: |b| programme(b).into(),
                 },
                 Field {
-                    column: Column::one_of("level", levels).dimension(),
+                    column: Column::one_of("level", levels).groupable(),
                     get: |b| b.level.into(),
                 },
                 Field {
-                    column: Column::one_of("state", states).dimension(),
+                    column: Column::one_of("state", states).groupable(),
                     get: |b| b.state.into(),
                 },
                 Field {
@@ -78,7 +78,7 @@ impl Collection for NominatingBodies {
                     get: |b| b.end_date.as_str().into(),
                 },
                 Field {
-                    column: Column::document("document_number").dimension(),
+                    column: Column::document("document_number").groupable(),
                     get: |b| b.document_number.as_str().into(),
                 },
             ];
@@ -94,18 +94,18 @@ impl Collection for NominatingBodies {
 
     /// An organization has one body under a programme that applies or is authorised.
     fn keys(item: &NominatingBody) -> Vec<Key> {
-        if Self::life().phase(item.state) == Phase::Ended {
+        if Self::state_machine().phase(item.state) == Phase::Ended {
             return Vec::new();
         }
         let live = format!("{}|{}", organization(item), programme(item));
         vec![Key::new("live", live, "organization")]
     }
 
-    fn settle(item: &mut NominatingBody) -> Vec<Violation> {
+    fn normalize(item: &mut NominatingBody) -> Vec<Violation> {
         item.quotas.sort_by_key(|quota| quota.year);
         item.verbs.clear();
         document::settle::<Self>(item);
-        let mut problems = Problems::default();
+        let mut problems = Violations::default();
         problems.date("start_date", &item.start_date);
         problems.date("end_date", &item.end_date);
         problems.into_inner()
@@ -113,7 +113,7 @@ impl Collection for NominatingBodies {
 }
 
 /// The policy that a body is under; `None` before its first verb.
-pub(crate) fn policy_of(work: &mut Work, body: &NominatingBody) -> Result<Option<Policy>> {
+pub(crate) fn policy_of(work: &mut UnitOfWork, body: &NominatingBody) -> Result<Option<Policy>> {
     match NominatingBodies::policy(body) {
         "" => Ok(None),
         name => work.require_unchanged::<Policies>(name).map(Some),

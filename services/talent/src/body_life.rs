@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 use mingce_lifecycle::any::due_again;
-use mingce_lifecycle::case::{arrive, facts, policy_of};
+use mingce_lifecycle::case::{facts, on_enter, policy_of};
 use mingce_lifecycle::correct::{VERB, expect_ended, moved_end};
 use mingce_lifecycle::dates::{met, on};
 use mingce_lifecycle::document::Decided;
@@ -11,11 +11,11 @@ use mingce_lifecycle::guard::{calendar_known, no_open_objection, no_upheld_objec
 use mingce_lifecycle::notice::{field, level_in_words};
 use mingce_lifecycle::replay::{Replays, term_under};
 use mingce_lifecycle::{
-    Arrival, At, ByItself, Case, Crossing, Edge, Guard, Life, Living, Look, Move, Parties, Phase, Scope, State, Step,
-    day,
+    ByItself, Case, Command, EvalContext, Guard, GuardContext, Parties, Phase, Scope, State, StateEntry, StateMachine,
+    Stateful, Step, Transition, TransitionContext, day,
 };
-use mingce_orm::write::store::settled;
-use mingce_orm::{Answer, Blocker, Collection, Error, Result, Stamp, Work};
+use mingce_orm::write::store::normalized;
+use mingce_orm::{AuditInfo, Blocker, Collection, Error, Result, UnitOfWork, WriteResult};
 use mingce_proto::registry::{
     CaseDate, CaseFacts, CaseKind, CaseVerb, DecisionDocument, DueActor, DueKind, NominatingBodyTerms, NoticeTerms,
     Policy, PublicField,
@@ -53,18 +53,18 @@ static STATES: [State; 7] = [
     state(S::Refused, "refused", "不予授权", "refused", Phase::Ended),
 ];
 
-static LIFE: Life<NominatingBodies> = Life {
+static LIFE: StateMachine<NominatingBodies> = StateMachine {
     zh: "自主荐才单位授权",
     en: "Authorisation of a nominating body",
     service: "mingce.talent.v1.NominatingBodyService",
     state_enum: "mingce.talent.v1.NominatingBodyState",
     first: APPLIED,
     states: &STATES,
-    edges: &EDGES,
+    transitions: &EDGES,
 };
 
-static EDGES: [Edge<NominatingBodies>; 10] = [
-    Edge {
+static EDGES: [Transition<NominatingBodies>; 10] = [
+    Transition {
         verb: "publish_notice",
         zh: "公示",
         method: "PublishNoticeOfNominatingBody",
@@ -72,7 +72,7 @@ static EDGES: [Edge<NominatingBodies>; 10] = [
         to: &[ON_NOTICE],
         guards: &[calendar_known()],
     },
-    Edge {
+    Transition {
         verb: "renew_notice",
         zh: "重新公示",
         method: "RenewNoticeOfNominatingBody",
@@ -80,7 +80,7 @@ static EDGES: [Edge<NominatingBodies>; 10] = [
         to: &[ON_NOTICE],
         guards: &[no_open_objection(), calendar_known()],
     },
-    Edge {
+    Transition {
         verb: "authorise",
         zh: "授权",
         method: "AuthoriseNominatingBody",
@@ -93,7 +93,7 @@ static EDGES: [Edge<NominatingBodies>; 10] = [
             published_same(),
         ],
     },
-    Edge {
+    Transition {
         verb: "refuse",
         zh: "不予授权",
         method: "RefuseNominatingBody",
@@ -101,7 +101,7 @@ static EDGES: [Edge<NominatingBodies>; 10] = [
         to: &[REFUSED],
         guards: &[no_open_objection()],
     },
-    Edge {
+    Transition {
         verb: "grant_quota",
         zh: "下达名额",
         method: "GrantQuotaToNominatingBody",
@@ -109,7 +109,7 @@ static EDGES: [Edge<NominatingBodies>; 10] = [
         to: &[],
         guards: &[],
     },
-    Edge {
+    Transition {
         verb: "suspend",
         zh: "暂停授权",
         method: "SuspendNominatingBody",
@@ -117,7 +117,7 @@ static EDGES: [Edge<NominatingBodies>; 10] = [
         to: &[SUSPENDED],
         guards: &[],
     },
-    Edge {
+    Transition {
         verb: "resume",
         zh: "恢复授权",
         method: "ResumeNominatingBody",
@@ -125,7 +125,7 @@ static EDGES: [Edge<NominatingBodies>; 10] = [
         to: &[AUTHORISED],
         guards: &[],
     },
-    Edge {
+    Transition {
         verb: "expire",
         zh: "授权到期",
         method: "ExpireNominatingBody",
@@ -133,7 +133,7 @@ static EDGES: [Edge<NominatingBodies>; 10] = [
         to: &[EXPIRED],
         guards: &[AUTHORISATION_OVER],
     },
-    Edge {
+    Transition {
         verb: "revoke",
         zh: "撤销授权",
         method: "RevokeNominatingBody",
@@ -141,7 +141,7 @@ static EDGES: [Edge<NominatingBodies>; 10] = [
         to: &[REVOKED],
         guards: &[],
     },
-    Edge {
+    Transition {
         verb: VERB,
         zh: "更正",
         method: "CorrectNominatingBody",
@@ -162,7 +162,7 @@ pub(crate) fn terms(policy: Option<&Policy>) -> NominatingBodyTerms {
     policy.and_then(|policy| policy.nominating_body).unwrap_or_default()
 }
 
-fn authorisation_over(look: &mut Look<'_, NominatingBodies>) -> Result<Vec<Blocker>> {
+fn authorisation_over(look: &mut GuardContext<'_, NominatingBodies>) -> Result<Vec<Blocker>> {
     let end = day::parse(&look.item.end_date)?;
     let Some(end) = end.filter(|end| look.at.today <= *end) else {
         return Ok(Vec::new());
@@ -172,10 +172,10 @@ fn authorisation_over(look: &mut Look<'_, NominatingBodies>) -> Result<Vec<Block
 }
 
 /// The name of a programme as it is today; its resource name where it has none.
-pub(crate) fn programme_name(work: &mut Work, name: &str) -> Result<String> {
+pub(crate) fn programme_name(work: &mut UnitOfWork, name: &str) -> Result<String> {
     let kind = &crate::programme::Programmes::shape().kind;
     let found = match kind.id(name) {
-        Some(id) => work.consult::<crate::programme::Programmes>(id)?,
+        Some(id) => work.get_shared::<crate::programme::Programmes>(id)?,
         None => None,
     };
     Ok(found.map_or_else(|| name.to_owned(), |programme| programme.display_name))
@@ -190,8 +190,8 @@ static REPLAYS: Replays<NominatingBodies> = Replays {
     at_decision: &[],
 };
 
-impl Living for NominatingBodies {
-    fn life() -> &'static Life<Self> {
+impl Stateful for NominatingBodies {
+    fn state_machine() -> &'static StateMachine<Self> {
         &LIFE
     }
     fn state(item: &NominatingBody) -> i32 {
@@ -207,8 +207,8 @@ impl Living for NominatingBodies {
         let scope = Self::scope(item);
         Some((scope.level, scope.programme.to_owned()))
     }
-    fn arrive(item: &mut NominatingBody, arrival: &mut Arrival<'_>) -> Result<()> {
-        arrive::<Self>(item, arrival)
+    fn on_enter(item: &mut NominatingBody, arrival: &mut StateEntry<'_>) -> Result<()> {
+        on_enter::<Self>(item, arrival)
     }
     fn documents_mut(item: &mut NominatingBody) -> Option<&mut Vec<DecisionDocument>> {
         Some(&mut item.documents)
@@ -250,7 +250,7 @@ impl Case for NominatingBodies {
     fn is_taken_here(_item: &NominatingBody) -> bool {
         true
     }
-    fn display(work: &mut Work, item: &NominatingBody) -> Result<String> {
+    fn display(work: &mut UnitOfWork, item: &NominatingBody) -> Result<String> {
         let programme = programme_name(work, programme(item))?;
         Ok(format!("{}·{programme}", organization_name(item)))
     }
@@ -258,7 +258,7 @@ impl Case for NominatingBodies {
         terms(Some(policy)).notice.unwrap_or_default()
     }
 
-    fn public_fields(work: &mut Work, item: &NominatingBody) -> Result<Vec<PublicField>> {
+    fn public_fields(work: &mut UnitOfWork, item: &NominatingBody) -> Result<Vec<PublicField>> {
         Ok(vec![
             field("organization", organization_name(item)),
             field("programme", programme_name(work, programme(item))?),
@@ -266,7 +266,7 @@ impl Case for NominatingBodies {
         ])
     }
 
-    fn parties(_work: &mut Work, item: &NominatingBody) -> Result<Parties> {
+    fn parties(_work: &mut UnitOfWork, item: &NominatingBody) -> Result<Parties> {
         let mut parties = Parties::default();
         parties.organizations.insert(organization(item).to_owned());
         parties.organizations.remove("");
@@ -281,7 +281,7 @@ impl Case for NominatingBodies {
     }
 
     /// The authorisation ends as far after its first day as before.
-    fn follow(before: &NominatingBody, item: &mut NominatingBody, crossing: &mut Crossing<'_>) -> Result<()> {
+    fn follow(before: &NominatingBody, item: &mut NominatingBody, crossing: &mut TransitionContext<'_>) -> Result<()> {
         if item.end_date == before.end_date {
             let days = (before.start_date.as_str(), item.start_date.as_str());
             item.end_date = moved_end(&before.end_date, days, terms(crossing.policy).authorisation_months)?;
@@ -318,8 +318,8 @@ impl Case for NominatingBodies {
 
     const HELD: &'static [i32] = &[SUSPENDED];
 
-    fn dates(item: &NominatingBody, policy: Option<&Policy>, at: &At) -> Result<Vec<CaseDate>> {
-        let is_live = Self::life().phase(item.state) == Phase::Live;
+    fn dates(item: &NominatingBody, policy: Option<&Policy>, at: &EvalContext) -> Result<Vec<CaseDate>> {
+        let is_live = Self::state_machine().phase(item.state) == Phase::Live;
         let ends = day::parse(&item.end_date)?.and_then(|end| day::days_after(end, 1).ok());
         let by_itself = terms(policy).expires_by_itself;
         let actor = if by_itself {
@@ -344,7 +344,7 @@ impl Case for NominatingBodies {
 
     /// The end of the authorisation, or before it the end of the year of a quota.
     fn due(item: &NominatingBody, _policy: Option<&Policy>, _today: Date) -> Result<Option<(Date, DueKind)>> {
-        if Self::life().phase(item.state) != Phase::Live {
+        if Self::state_machine().phase(item.state) != Phase::Live {
             return Ok(None);
         }
         // What would lie beyond the calendar never comes.
@@ -389,31 +389,31 @@ impl ByItself for NominatingBodies {
         }
     }
 
-    fn by_itself(work: &mut Work, at: &At, item: &NominatingBody) -> Result<Option<Answer>> {
+    fn by_itself(work: &mut UnitOfWork, at: &EvalContext, item: &NominatingBody) -> Result<Option<WriteResult>> {
         let due = facts::<Self>(item);
         let policy = policy_of::<Self>(work, at, item)?;
         let reason = format!("due {}", due.due_date);
         match due.due() {
             DueKind::QuotaEnds => {
-                let stamp = Stamp {
+                let stamp = AuditInfo {
                     reason,
-                    ..Stamp::new("lapse_quota")
+                    ..AuditInfo::new("lapse_quota")
                 };
                 let lapsed = lapsed(item, at, policy.as_ref())?;
-                work.update::<Self>(&at.cx, &stamp, &settled::<Self>(&lapsed)?)
+                work.update::<Self>(&at.cx, &stamp, &normalized::<Self>(&lapsed)?)
                     .map(Some)
             }
             DueKind::AuthorisationEnds if terms(policy.as_ref()).expires_by_itself => {
                 let step = Step {
                     name: item.name.clone(),
-                    stamp: Stamp {
+                    stamp: AuditInfo {
                         reason,
-                        ..Stamp::default()
+                        ..AuditInfo::default()
                     },
                     ..Step::default()
                 };
-                let expire = Move::<Self>::new("expire", step, |_, _| Ok(()));
-                expire.cross(work, at).map(Some)
+                let expire = Command::<Self>::new("expire", step, |_, _| Ok(()));
+                expire.apply(work, at).map(Some)
             }
             _ => Ok(None),
         }
@@ -421,7 +421,7 @@ impl ByItself for NominatingBodies {
 }
 
 /// A body whose quotas of years that are over have lapsed.
-fn lapsed(item: &NominatingBody, at: &At, policy: Option<&Policy>) -> Result<NominatingBody> {
+fn lapsed(item: &NominatingBody, at: &EvalContext, policy: Option<&Policy>) -> Result<NominatingBody> {
     let mut body = item.clone();
     for quota in &mut body.quotas {
         quota.lapsed = has_lapsed(quota, at.today);
@@ -435,20 +435,20 @@ mod tests {
     use std::sync::Arc;
 
     use mingce_lifecycle::Calendar;
-    use mingce_orm::Cx;
+    use mingce_orm::RequestContext;
     use mingce_proto::talent::NominatingQuota;
 
     use super::*;
 
     #[test]
     fn the_page_of_the_life_cycle_is_up_to_date() {
-        mingce_lifecycle::picture::expect_page::<NominatingBodies>("nominating-body.md");
+        mingce_lifecycle::lifecycle_docs::expect_page::<NominatingBodies>("nominating-body.md");
     }
 
     #[test]
     fn the_life_cycle_is_that_of_the_contract() {
         assert_eq!(
-            mingce_lifecycle::picture::faults::<NominatingBodies>(),
+            mingce_lifecycle::lifecycle_docs::faults::<NominatingBodies>(),
             Vec::<String>::new()
         );
         assert_eq!(
@@ -497,12 +497,12 @@ mod tests {
     #[test]
     fn years_lapse_one_after_the_other_or_several_at_once_after_an_outage() {
         let at = |now: &str| {
-            let cx = Cx {
+            let cx = RequestContext {
                 actor: String::new(),
                 now: now.parse::<jiff::Timestamp>().unwrap().as_microsecond(),
                 deadline: None,
             };
-            At::new(&cx, &Arc::new(Calendar::national())).unwrap()
+            EvalContext::new(&cx, &Arc::new(Calendar::national())).unwrap()
         };
         let mut granted = body("2030-02-28", &[2024, 2025, 2026]);
         NominatingBodies::facts_mut(&mut granted).state_date = "2024-03-01".to_owned();

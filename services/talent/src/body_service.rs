@@ -1,7 +1,7 @@
 //! The rpcs of nominating bodies. Each opens its request and tries one verb, or reads.
 
-use mingce_lifecycle::by_document;
 use mingce_lifecycle::day;
+use mingce_lifecycle::documented_invocation_of;
 use mingce_orm::{Call, Page, wanted};
 use mingce_proto::talent::nominating_body_service_server::NominatingBodyService;
 use mingce_proto::talent::*;
@@ -29,7 +29,7 @@ impl NominatingBodyService for TalentRegister {
         request: Request<PublishNoticeOfNominatingBodyRequest>,
     ) -> Answered<NominatingBody> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::publish_notice(r)).await)
+        reply(self.cases().execute(&cx, verbs::publish_notice(r)).await)
     }
 
     async fn renew_notice_of_nominating_body(
@@ -37,7 +37,7 @@ impl NominatingBodyService for TalentRegister {
         request: Request<RenewNoticeOfNominatingBodyRequest>,
     ) -> Answered<NominatingBody> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::renew_notice(r)).await)
+        reply(self.cases().execute(&cx, verbs::renew_notice(r)).await)
     }
 
     async fn authorise_nominating_body(
@@ -45,12 +45,12 @@ impl NominatingBodyService for TalentRegister {
         request: Request<AuthoriseNominatingBodyRequest>,
     ) -> Answered<NominatingBody> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::authorise(r)).await)
+        reply(self.cases().execute(&cx, verbs::authorise(r)).await)
     }
 
     async fn refuse_nominating_body(&self, request: Request<RefuseNominatingBodyRequest>) -> Answered<NominatingBody> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::refuse(r)).await)
+        reply(self.cases().execute(&cx, verbs::refuse(r)).await)
     }
 
     async fn grant_quota_to_nominating_body(
@@ -58,7 +58,7 @@ impl NominatingBodyService for TalentRegister {
         request: Request<GrantQuotaToNominatingBodyRequest>,
     ) -> Answered<NominatingBody> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::grant_quota(r)).await)
+        reply(self.cases().execute(&cx, verbs::grant_quota(r)).await)
     }
 
     async fn suspend_nominating_body(
@@ -66,22 +66,22 @@ impl NominatingBodyService for TalentRegister {
         request: Request<SuspendNominatingBodyRequest>,
     ) -> Answered<NominatingBody> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::suspend(r)).await)
+        reply(self.cases().execute(&cx, verbs::suspend(r)).await)
     }
 
     async fn resume_nominating_body(&self, request: Request<ResumeNominatingBodyRequest>) -> Answered<NominatingBody> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::resume(r)).await)
+        reply(self.cases().execute(&cx, verbs::resume(r)).await)
     }
 
     async fn expire_nominating_body(&self, request: Request<ExpireNominatingBodyRequest>) -> Answered<NominatingBody> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::expire(r)).await)
+        reply(self.cases().execute(&cx, verbs::expire(r)).await)
     }
 
     async fn revoke_nominating_body(&self, request: Request<RevokeNominatingBodyRequest>) -> Answered<NominatingBody> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::revoke(r)).await)
+        reply(self.cases().execute(&cx, verbs::revoke(r)).await)
     }
 
     async fn correct_nominating_body(
@@ -89,7 +89,7 @@ impl NominatingBodyService for TalentRegister {
         request: Request<CorrectNominatingBodyRequest>,
     ) -> Answered<NominatingBody> {
         let (cx, r) = open(request)?;
-        let asked = by_document(&r);
+        let asked = documented_invocation_of(&r);
         let right = Right {
             resource: r.nominating_body,
             paths: r.update_mask,

@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 use mingce_lifecycle::cases::{Asked, asked};
-use mingce_lifecycle::{Called, Move, act, by_document, called, day};
+use mingce_lifecycle::{Command, Invocation, day, documented_invocation_of, effects, invocation_of};
 use mingce_orm::Error;
 use mingce_proto::talent::NominatingBodyState as S;
 use mingce_proto::talent::*;
@@ -10,23 +10,23 @@ use mingce_proto::talent::*;
 use crate::body::{NominatingBodies, has_lapsed, put_quota, quota_of};
 use crate::body_life::terms;
 
-type Wanted = Called<NominatingBodies>;
+type Wanted = Invocation<NominatingBodies>;
 
 pub(crate) fn publish_notice(r: PublishNoticeOfNominatingBodyRequest) -> Wanted {
-    let (call, step) = called(&r);
-    let wanted = Move::new("publish_notice", step, act::publish_notice::<NominatingBodies>);
-    Called { call, wanted }
+    let (call, step) = invocation_of(&r);
+    let wanted = Command::new("publish_notice", step, effects::publish_notice::<NominatingBodies>);
+    Invocation { call, wanted }
 }
 
 pub(crate) fn renew_notice(r: RenewNoticeOfNominatingBodyRequest) -> Wanted {
-    let (call, step) = called(&r);
-    let wanted = Move::new("renew_notice", step, act::publish_notice::<NominatingBodies>);
-    Called { call, wanted }
+    let (call, step) = invocation_of(&r);
+    let wanted = Command::new("renew_notice", step, effects::publish_notice::<NominatingBodies>);
+    Invocation { call, wanted }
 }
 
 pub(crate) fn authorise(r: AuthoriseNominatingBodyRequest) -> Wanted {
-    let (call, step) = by_document(&r);
-    let wanted = Move::new("authorise", step, move |item: &mut NominatingBody, crossing| {
+    let (call, step) = documented_invocation_of(&r);
+    let wanted = Command::new("authorise", step, move |item: &mut NominatingBody, crossing| {
         let today = crossing.at.today;
         let end = match day::given("end_date", &r.end_date)? {
             Some(end) if end < today => {
@@ -41,18 +41,18 @@ pub(crate) fn authorise(r: AuthoriseNominatingBodyRequest) -> Wanted {
         item.document_number.clone_from(&r.document_number);
         Ok(())
     });
-    Called { call, wanted }
+    Invocation { call, wanted }
 }
 
 pub(crate) fn refuse(r: RefuseNominatingBodyRequest) -> Wanted {
-    let (call, step) = called(&r);
-    let wanted = Move::new("refuse", step, |_: &mut NominatingBody, _| Ok(()));
-    Called { call, wanted }
+    let (call, step) = invocation_of(&r);
+    let wanted = Command::new("refuse", step, |_: &mut NominatingBody, _| Ok(()));
+    Invocation { call, wanted }
 }
 
 pub(crate) fn grant_quota(r: GrantQuotaToNominatingBodyRequest) -> Wanted {
-    let (call, step) = by_document(&r);
-    let wanted = Move::new("grant_quota", step, move |item: &mut NominatingBody, crossing| {
+    let (call, step) = documented_invocation_of(&r);
+    let wanted = Command::new("grant_quota", step, move |item: &mut NominatingBody, crossing| {
         let held = quota_of(item, crossing.policy, r.year);
         if has_lapsed(&held, crossing.at.today) {
             let said = format!("the quota of {} has lapsed with its year", r.year);
@@ -69,31 +69,31 @@ pub(crate) fn grant_quota(r: GrantQuotaToNominatingBodyRequest) -> Wanted {
         put_quota(item, granted);
         Ok(())
     });
-    Called { call, wanted }
+    Invocation { call, wanted }
 }
 
 pub(crate) fn suspend(r: SuspendNominatingBodyRequest) -> Wanted {
-    let (call, step) = called(&r);
-    let wanted = Move::new("suspend", step, |_: &mut NominatingBody, _| Ok(()));
-    Called { call, wanted }
+    let (call, step) = invocation_of(&r);
+    let wanted = Command::new("suspend", step, |_: &mut NominatingBody, _| Ok(()));
+    Invocation { call, wanted }
 }
 
 pub(crate) fn resume(r: ResumeNominatingBodyRequest) -> Wanted {
-    let (call, step) = called(&r);
-    let wanted = Move::new("resume", step, |_: &mut NominatingBody, _| Ok(()));
-    Called { call, wanted }
+    let (call, step) = invocation_of(&r);
+    let wanted = Command::new("resume", step, |_: &mut NominatingBody, _| Ok(()));
+    Invocation { call, wanted }
 }
 
 pub(crate) fn expire(r: ExpireNominatingBodyRequest) -> Wanted {
-    let (call, step) = called(&r);
-    let wanted = Move::new("expire", step, |_: &mut NominatingBody, _| Ok(()));
-    Called { call, wanted }
+    let (call, step) = invocation_of(&r);
+    let wanted = Command::new("expire", step, |_: &mut NominatingBody, _| Ok(()));
+    Invocation { call, wanted }
 }
 
 pub(crate) fn revoke(r: RevokeNominatingBodyRequest) -> Wanted {
-    let (call, step) = by_document(&r);
-    let wanted = Move::new("revoke", step, |_: &mut NominatingBody, _| Ok(()));
-    Called { call, wanted }
+    let (call, step) = documented_invocation_of(&r);
+    let wanted = Command::new("revoke", step, |_: &mut NominatingBody, _| Ok(()));
+    Invocation { call, wanted }
 }
 
 /// One move of a batch.

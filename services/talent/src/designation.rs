@@ -2,11 +2,11 @@
 
 use std::sync::LazyLock;
 
-use mingce_lifecycle::case::may_write;
-use mingce_lifecycle::round::give_back_place;
-use mingce_lifecycle::{Case, Living, Phase, document};
-use mingce_orm::model::names::{Problems, enum_values, year_of};
-use mingce_orm::{Collection, Column, Cx, Field, Key, Result, Shape, Stamp, Violation, Work};
+use mingce_lifecycle::case::check_write;
+use mingce_lifecycle::round::release_cap;
+use mingce_lifecycle::{Case, Phase, Stateful, document};
+use mingce_orm::model::normalize::{Violations, enum_values, year_of};
+use mingce_orm::{AuditInfo, Collection, Column, Field, Key, RequestContext, Result, Shape, UnitOfWork, Violation};
 use mingce_proto::talent::TalentDesignation;
 
 use crate::designation_guards::may_be_live;
@@ -29,7 +29,7 @@ pub(crate) fn employer(designation: &TalentDesignation) -> &str {
 
 /// What a live designation claims: a person has one in a family of programmes.
 pub(crate) fn family_key(talent: &str, family: &str) -> Key {
-    Key::new("family", format!("{talent}|{family}"), "programme").claim()
+    Key::new("family", format!("{talent}|{family}"), "programme").non_identifying()
 }
 
 impl Collection for Designations {
@@ -62,27 +62,27 @@ impl Collection for Designations {
             let states = enum_values("mingce.talent.v1.TalentDesignationState");
             let mut fields: Vec<Field<Designations>> = vec![
                 Field {
-                    column: Column::resource("talent", "talents/{id}").dimension(),
+                    column: Column::resource("talent", "talents/{id}").groupable(),
                     get: |d| talent(d).into(),
                 },
                 Field {
-                    column: Column::resource("programme", "programmes/{id}").dimension(),
+                    column: Column::resource("programme", "programmes/{id}").groupable(),
                     get: |d| programme(d).into(),
                 },
                 Field {
-                    column: Column::one_of("level", levels).dimension(),
+                    column: Column::one_of("level", levels).groupable(),
                     get: |d| d.level.into(),
                 },
                 Field {
-                    column: Column::one_of("kind", kinds).dimension(),
+                    column: Column::one_of("kind", kinds).groupable(),
                     get: |d| d.kind.into(),
                 },
                 Field {
-                    column: Column::one_of("state", states).dimension(),
+                    column: Column::one_of("state", states).groupable(),
                     get: |d| d.state.into(),
                 },
                 Field {
-                    column: Column::resource("employer", "organizations/{id}").dimension(),
+                    column: Column::resource("employer", "organizations/{id}").groupable(),
                     get: |d| employer(d).into(),
                 },
                 Field {
@@ -90,15 +90,15 @@ impl Collection for Designations {
                     get: |d| d.number.as_str().into(),
                 },
                 Field {
-                    column: Column::text("round").dimension(),
+                    column: Column::text("round").groupable(),
                     get: |d| d.round.as_str().into(),
                 },
                 Field {
-                    column: Column::document("document_number").dimension(),
+                    column: Column::document("document_number").groupable(),
                     get: |d| d.document_number.as_str().into(),
                 },
                 Field {
-                    column: Column::text("issuer").dimension(),
+                    column: Column::text("issuer").groupable(),
                     get: |d| d.issuer.as_str().into(),
                 },
                 Field {
@@ -114,11 +114,11 @@ impl Collection for Designations {
                     get: |d| d.end_date.as_str().into(),
                 },
                 Field {
-                    column: Column::integer("year").dimension(),
+                    column: Column::integer("year").groupable(),
                     get: |d| d.year.into(),
                 },
                 Field {
-                    column: Column::text("family").dimension(),
+                    column: Column::text("family").groupable(),
                     get: |d| d.family.as_str().into(),
                 },
             ];
@@ -140,7 +140,7 @@ impl Collection for Designations {
     /// One decision on one person under one programme, before it one application in a round; a number is given once per programme,
     /// and one designation in a family is live.
     fn keys(item: &TalentDesignation) -> Vec<Key> {
-        let (phase, case) = (Self::life().phase(item.state), item.case.as_ref());
+        let (phase, case) = (Self::state_machine().phase(item.state), item.case.as_ref());
         let round = case.map_or("", |case| case.round.as_str());
         if matches!(phase, Phase::Draft | Phase::Undecided) {
             let application = [talent(item), programme(item), round].join("|");
@@ -171,9 +171,9 @@ impl Collection for Designations {
         keys
     }
 
-    fn settle(item: &mut TalentDesignation) -> Vec<Violation> {
-        let mut problems = Problems::default();
-        if matches!(Self::life().phase(item.state), Phase::Draft | Phase::Undecided) {
+    fn normalize(item: &mut TalentDesignation) -> Vec<Violation> {
+        let mut problems = Violations::default();
+        if matches!(Self::state_machine().phase(item.state), Phase::Draft | Phase::Undecided) {
             let is_case = item.case.is_some();
             let mut later = [
                 ("number", &mut item.number),
@@ -197,27 +197,27 @@ impl Collection for Designations {
         problems.into_inner()
     }
 
-    fn may_stand(work: &mut Work, stored: Option<&Self::Item>, new: &Self::Item) -> Result<()> {
+    fn check_beside(work: &mut UnitOfWork, stored: Option<&Self::Item>, new: &Self::Item) -> Result<()> {
         may_be_live(work, stored, new)
     }
 
-    fn annulled(work: &mut Work, cx: &Cx, stamp: &Stamp, stored: &Self::Item) -> Result<()> {
-        give_back_place::<Self>(work, cx, stamp, stored)
+    fn on_annul(work: &mut UnitOfWork, cx: &RequestContext, stamp: &AuditInfo, stored: &Self::Item) -> Result<()> {
+        release_cap::<Self>(work, cx, stamp, stored)
     }
 
-    fn may_write(stored: Option<&TalentDesignation>, new: &TalentDesignation) -> Result<()> {
-        may_write::<Self>(stored, new)
+    fn check_write(stored: Option<&TalentDesignation>, new: &TalentDesignation) -> Result<()> {
+        check_write::<Self>(stored, new)
     }
 
-    fn may_import(row: &TalentDesignation, stored: &TalentDesignation) -> Result<()> {
-        mingce_lifecycle::case::may_import::<Self>(row, stored)
+    fn check_import(row: &TalentDesignation, stored: &TalentDesignation) -> Result<()> {
+        mingce_lifecycle::case::check_import::<Self>(row, stored)
     }
 
-    fn steady(merged: &mut TalentDesignation, stored: &TalentDesignation) {
+    fn keep_order(merged: &mut TalentDesignation, stored: &TalentDesignation) {
         mingce_lifecycle::correct::steady::<Self>(merged, stored);
     }
 
-    fn keep(merged: &mut TalentDesignation, stored: &TalentDesignation) {
+    fn preserve(merged: &mut TalentDesignation, stored: &TalentDesignation) {
         mingce_lifecycle::correct::keep::<Self>(merged, stored);
     }
 }
@@ -247,7 +247,7 @@ mod tests {
     }
 
     fn spaces(item: &TalentDesignation) -> Vec<String> {
-        Designations::keys(item).into_iter().map(|key| key.space).collect()
+        Designations::keys(item).into_iter().map(|key| key.namespace).collect()
     }
 
     #[test]
@@ -304,7 +304,7 @@ mod tests {
             end_date: "2020-01-01".to_owned(),
             ..designation(S::Draft)
         };
-        assert_eq!(Designations::settle(&mut draft), Vec::new());
+        assert_eq!(Designations::normalize(&mut draft), Vec::new());
         let expected = TalentDesignation {
             decision_date: String::new(),
             ..designation(S::Draft)

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
-use mingce_lifecycle::{Guard, Living, Look, Phase, blocker, day};
-use mingce_orm::{Blocker, Class, Collection, Error, Result, Work};
+use mingce_lifecycle::{Guard, GuardContext, Phase, Stateful, blocker, day};
+use mingce_orm::{Blocker, Class, Collection, Error, Result, UnitOfWork};
 use mingce_proto::Headed;
 use mingce_proto::registry::{Policy, RecordStatus, TalentDesignationTerms};
 use mingce_proto::talent::{Talent, TalentCompletionGrade, TalentDesignation, TalentDesignationState as S};
@@ -59,16 +59,16 @@ pub(crate) fn terms(policy: Option<&Policy>) -> TalentDesignationTerms {
 }
 
 /// The person whom a reference means today.
-pub(crate) fn person_of(work: &mut Work, name: &str) -> Result<Talent> {
+pub(crate) fn person_of(work: &mut UnitOfWork, name: &str) -> Result<Talent> {
     let missing = || Error::not_found(Talents::COLLECTION, name);
     let id = Talents::shape().kind.id(name).ok_or_else(missing)?;
     work.survivor::<Talents>(id)?.ok_or_else(missing)
 }
 
 /// The family that an undecided designation would be live in: that of its programme today.
-pub(crate) fn family_of(work: &mut Work, item: &TalentDesignation) -> Result<String> {
+pub(crate) fn family_of(work: &mut UnitOfWork, item: &TalentDesignation) -> Result<String> {
     let programme = match Programmes::shape().kind.id(programme(item)) {
-        Some(id) => work.consult::<Programmes>(id)?,
+        Some(id) => work.get_shared::<Programmes>(id)?,
         None => None,
     };
     Ok(programme.map_or_else(|| item.family.clone(), |programme| programme.family))
@@ -76,7 +76,7 @@ pub(crate) fn family_of(work: &mut Work, item: &TalentDesignation) -> Result<Str
 
 /// The live designation of a person in a family, under whichever name the person was recorded. The person is held, so that of two
 /// decisions at once one comes after the other.
-pub(crate) fn live_in_family(work: &mut Work, talent: &str, family: &str) -> Result<Option<TalentDesignation>> {
+pub(crate) fn live_in_family(work: &mut UnitOfWork, talent: &str, family: &str) -> Result<Option<TalentDesignation>> {
     if family.is_empty() {
         return Ok(None);
     }
@@ -95,8 +95,12 @@ pub(crate) fn live_in_family(work: &mut Work, talent: &str, family: &str) -> Res
 
 /// What is recorded, imported or changed by hand as live has its family alone, also beside what is live under another record of the
 /// person.
-pub(crate) fn may_be_live(work: &mut Work, stored: Option<&TalentDesignation>, new: &TalentDesignation) -> Result<()> {
-    let is_live = |item: &TalentDesignation| Designations::life().phase(item.state) == Phase::Live;
+pub(crate) fn may_be_live(
+    work: &mut UnitOfWork,
+    stored: Option<&TalentDesignation>,
+    new: &TalentDesignation,
+) -> Result<()> {
+    let is_live = |item: &TalentDesignation| Designations::state_machine().phase(item.state) == Phase::Live;
     let had = stored.filter(|stored| is_live(stored)).map(|stored| &stored.family);
     if !is_live(new) || new.family.is_empty() || had == Some(&new.family) {
         return Ok(());
@@ -120,13 +124,13 @@ pub(crate) fn may_be_live(work: &mut Work, stored: Option<&TalentDesignation>, n
     Ok(())
 }
 
-fn max_age(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
+fn max_age(look: &mut GuardContext<'_, Designations>) -> Result<Vec<Blocker>> {
     let most = terms(look.policy).max_age;
     let person = designation::talent(look.item);
     eligibility::age(look.work, person, most, look.at.today).map(Vec::from_iter)
 }
 
-fn one_per_family(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
+fn one_per_family(look: &mut GuardContext<'_, Designations>) -> Result<Vec<Blocker>> {
     let family = family_of(look.work, look.item)?;
     let live = live_in_family(look.work, designation::talent(look.item), &family)?;
     let other = live.filter(|live| live.name != look.item.name);
@@ -142,7 +146,7 @@ pub(crate) fn family_taken(other: TalentDesignation, family: &str) -> Blocker {
     blocker("FAMILY_TAKEN", other.name, en, zh)
 }
 
-fn not_assessed(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
+fn not_assessed(look: &mut GuardContext<'_, Designations>) -> Result<Vec<Blocker>> {
     let day = &look.item.midterm_date;
     if day.is_empty() {
         return Ok(Vec::new());
@@ -151,7 +155,7 @@ fn not_assessed(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
     Ok(vec![look.blocker("MIDTERM_DONE", en, zh)])
 }
 
-fn midterm_reached(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
+fn midterm_reached(look: &mut GuardContext<'_, Designations>) -> Result<Vec<Blocker>> {
     match midterm_day(look.item, look.policy)? {
         Some(day) if look.at.today < day => {
             let (en, zh) = (
@@ -164,7 +168,7 @@ fn midterm_reached(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
     }
 }
 
-fn midterm_last(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
+fn midterm_last(look: &mut GuardContext<'_, Designations>) -> Result<Vec<Blocker>> {
     let item = look.item;
     if item.midterm_date.is_empty() {
         return Ok(vec![look.blocker(
@@ -185,7 +189,7 @@ fn midterm_last(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
     Ok(vec![look.blocker("MIDTERM_BUILT_ON", en, zh)])
 }
 
-fn completion_last(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
+fn completion_last(look: &mut GuardContext<'_, Designations>) -> Result<Vec<Blocker>> {
     let ended = match look.item.completion_grade() {
         TalentCompletionGrade::Unspecified => {
             let (en, zh) = ("the term was not assessed", "未经期满考核");
@@ -201,7 +205,7 @@ fn completion_last(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
     Ok(vec![look.blocker("COMPLETION_BUILT_ON", en, zh)])
 }
 
-fn last_day_reached(look: &mut Look<'_, Designations>) -> Result<Vec<Blocker>> {
+fn last_day_reached(look: &mut GuardContext<'_, Designations>) -> Result<Vec<Blocker>> {
     let end = day::last_of(&look.item.end_date)?;
     let Some(end) = end.filter(|end| look.at.today < *end) else {
         return Ok(Vec::new());
@@ -232,7 +236,7 @@ pub(crate) fn midterm_day(item: &TalentDesignation, policy: Option<&Policy>) -> 
 ///
 /// # Errors
 /// FAILED_PRECONDITION, reason `FAMILY_TAKEN`.
-pub(crate) fn expect_no_shared_family(work: &mut Work, both: [&str; 2]) -> Result<()> {
+pub(crate) fn expect_no_shared_family(work: &mut UnitOfWork, both: [&str; 2]) -> Result<()> {
     let asked = both.map(|name| live_families(work, name));
     let [ours, theirs] = asked;
     let (ours, theirs) = (ours?, theirs?);
@@ -253,14 +257,14 @@ pub(crate) fn expect_no_shared_family(work: &mut Work, both: [&str; 2]) -> Resul
 }
 
 /// The families in which a person has a live designation, under whichever of its names, and the designations.
-fn live_families(work: &mut Work, name: &str) -> Result<BTreeMap<String, String>> {
+fn live_families(work: &mut UnitOfWork, name: &str) -> Result<BTreeMap<String, String>> {
     let names = work.records::<Talents>(name)?;
     let asked: Vec<_> = names.iter().map(|name| work.under::<Designations>(name)).collect();
     let mut families = BTreeMap::new();
     for designations in asked {
         let live = designations?.into_iter().filter(|one| {
             let is_active = one.head().record_status() == RecordStatus::Active;
-            is_active && Designations::life().phase(one.state) == Phase::Live && !one.family.is_empty()
+            is_active && Designations::state_machine().phase(one.state) == Phase::Live && !one.family.is_empty()
         });
         families.extend(live.map(|one| (one.family, one.name)));
     }

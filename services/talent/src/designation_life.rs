@@ -1,7 +1,7 @@
 //! The life cycle of designations of persons: states, verbs, and what has to hold for each.
 
 use jiff::civil::Date;
-use mingce_lifecycle::case::{arrive, facts};
+use mingce_lifecycle::case::{facts, on_enter};
 use mingce_lifecycle::correct::{VERB, expect_ended, look, moved_end};
 use mingce_lifecycle::dates::{met, on};
 use mingce_lifecycle::day;
@@ -13,8 +13,11 @@ use mingce_lifecycle::guard::{
 };
 use mingce_lifecycle::notice::{field, level_in_words};
 use mingce_lifecycle::replay::{Replays, term_under};
-use mingce_lifecycle::{Arrival, At, ByItself, Case, Crossing, Edge, Life, Living, Parties, Phase, Scope, State};
-use mingce_orm::{Collection, Error, Result, Work};
+use mingce_lifecycle::{
+    ByItself, Case, EvalContext, Parties, Phase, Scope, State, StateEntry, StateMachine, Stateful, Transition,
+    TransitionContext,
+};
+use mingce_orm::{Collection, Error, Result, UnitOfWork};
 use mingce_proto::registry::{
     CaseDate, CaseFacts, CaseKind, CaseVerb, DecisionDocument, DueActor, DueKind, NoticeTerms, Policy, PublicField,
     ReviewTerms,
@@ -69,18 +72,18 @@ static STATES: [State; 13] = [
     state(S::Withdrawn, "withdrawn", "撤回", "withdrawn", Phase::Ended),
 ];
 
-static LIFE: Life<Designations> = Life {
+static LIFE: StateMachine<Designations> = StateMachine {
     zh: "人才认定",
     en: "Designation of a person",
     service: "mingce.talent.v1.TalentDesignationService",
     state_enum: "mingce.talent.v1.TalentDesignationState",
     first: DRAFT,
     states: &STATES,
-    edges: &EDGES,
+    transitions: &EDGES,
 };
 
-static EDGES: [Edge<Designations>; 17] = [
-    Edge {
+static EDGES: [Transition<Designations>; 17] = [
+    Transition {
         verb: "submit",
         zh: "申报",
         method: "SubmitTalentDesignation",
@@ -88,7 +91,7 @@ static EDGES: [Edge<Designations>; 17] = [
         to: &[SUBMITTED],
         guards: &[round_takes(), MAX_AGE],
     },
-    Edge {
+    Transition {
         verb: "return",
         zh: "退回",
         method: "ReturnTalentDesignation",
@@ -96,7 +99,7 @@ static EDGES: [Edge<Designations>; 17] = [
         to: &[RETURNED],
         guards: &[no_open_objection()],
     },
-    Edge {
+    Transition {
         verb: "refuse",
         zh: "不予受理",
         method: "RefuseTalentDesignation",
@@ -104,7 +107,7 @@ static EDGES: [Edge<Designations>; 17] = [
         to: &[REFUSED],
         guards: &[no_open_objection()],
     },
-    Edge {
+    Transition {
         verb: "accept",
         zh: "受理",
         method: "AcceptTalentDesignation",
@@ -112,7 +115,7 @@ static EDGES: [Edge<Designations>; 17] = [
         to: &[IN_REVIEW],
         guards: &[],
     },
-    Edge {
+    Transition {
         verb: "publish_notice",
         zh: "公示",
         method: "PublishNoticeOfTalentDesignation",
@@ -120,7 +123,7 @@ static EDGES: [Edge<Designations>; 17] = [
         to: &[ON_NOTICE],
         guards: &[reviewed(), calendar_known()],
     },
-    Edge {
+    Transition {
         verb: "renew_notice",
         zh: "重新公示",
         method: "RenewNoticeOfTalentDesignation",
@@ -128,7 +131,7 @@ static EDGES: [Edge<Designations>; 17] = [
         to: &[ON_NOTICE],
         guards: &[no_open_objection(), calendar_known()],
     },
-    Edge {
+    Transition {
         verb: "approve",
         zh: "认定",
         method: "ApproveTalentDesignation",
@@ -143,7 +146,7 @@ static EDGES: [Edge<Designations>; 17] = [
             ONE_PER_FAMILY,
         ],
     },
-    Edge {
+    Transition {
         verb: "reject",
         zh: "不予认定",
         method: "RejectTalentDesignation",
@@ -151,7 +154,7 @@ static EDGES: [Edge<Designations>; 17] = [
         to: &[REJECTED],
         guards: &[no_open_objection()],
     },
-    Edge {
+    Transition {
         verb: "withdraw",
         zh: "撤回",
         method: "WithdrawTalentDesignation",
@@ -159,7 +162,7 @@ static EDGES: [Edge<Designations>; 17] = [
         to: &[WITHDRAWN],
         guards: &[],
     },
-    Edge {
+    Transition {
         verb: "assess_midterm",
         zh: "中期评估",
         method: "AssessMidtermOfTalentDesignation",
@@ -167,7 +170,7 @@ static EDGES: [Edge<Designations>; 17] = [
         to: &[IN_TERM, SUSPENDED],
         guards: &[NOT_ASSESSED, MIDTERM_REACHED],
     },
-    Edge {
+    Transition {
         verb: "resume",
         zh: "恢复",
         method: "ResumeTalentDesignation",
@@ -175,7 +178,7 @@ static EDGES: [Edge<Designations>; 17] = [
         to: &[IN_TERM],
         guards: &[],
     },
-    Edge {
+    Transition {
         verb: "complete",
         zh: "期满考核",
         method: "CompleteTalentDesignation",
@@ -183,7 +186,7 @@ static EDGES: [Edge<Designations>; 17] = [
         to: &[COMPLETED, CANCELLED],
         guards: &[LAST_DAY_REACHED],
     },
-    Edge {
+    Transition {
         verb: "annul_midterm",
         zh: "撤销中期评估结果",
         method: "AnnulMidtermOfTalentDesignation",
@@ -191,7 +194,7 @@ static EDGES: [Edge<Designations>; 17] = [
         to: &[IN_TERM],
         guards: &[MIDTERM_LAST],
     },
-    Edge {
+    Transition {
         verb: "annul_completion",
         zh: "撤销期满考核结果",
         method: "AnnulCompletionOfTalentDesignation",
@@ -199,7 +202,7 @@ static EDGES: [Edge<Designations>; 17] = [
         to: &[IN_TERM],
         guards: &[COMPLETION_LAST, ONE_PER_FAMILY],
     },
-    Edge {
+    Transition {
         verb: "exit",
         zh: "退出",
         method: "ExitTalentDesignation",
@@ -207,7 +210,7 @@ static EDGES: [Edge<Designations>; 17] = [
         to: &[EXITED],
         guards: &[],
     },
-    Edge {
+    Transition {
         verb: "cancel",
         zh: "取消",
         method: "CancelTalentDesignation",
@@ -215,7 +218,7 @@ static EDGES: [Edge<Designations>; 17] = [
         to: &[CANCELLED],
         guards: &[],
     },
-    Edge {
+    Transition {
         verb: VERB,
         zh: "更正",
         method: "CorrectTalentDesignation",
@@ -233,8 +236,8 @@ static REPLAYS: Replays<Designations> = Replays {
     at_decision: &[reviewed()],
 };
 
-impl Living for Designations {
-    fn life() -> &'static Life<Self> {
+impl Stateful for Designations {
+    fn state_machine() -> &'static StateMachine<Self> {
         &LIFE
     }
     fn state(item: &TalentDesignation) -> i32 {
@@ -250,8 +253,8 @@ impl Living for Designations {
         let scope = Self::scope(item);
         Some((scope.level, scope.programme.to_owned()))
     }
-    fn arrive(item: &mut TalentDesignation, arrival: &mut Arrival<'_>) -> Result<()> {
-        arrive::<Self>(item, arrival)
+    fn on_enter(item: &mut TalentDesignation, arrival: &mut StateEntry<'_>) -> Result<()> {
+        on_enter::<Self>(item, arrival)
     }
     fn documents_mut(item: &mut TalentDesignation) -> Option<&mut Vec<DecisionDocument>> {
         Some(&mut item.documents)
@@ -312,7 +315,7 @@ impl Case for Designations {
             S::InTerm | S::Suspended | S::Completed | S::Cancelled | S::Exited
         )
     }
-    fn display(work: &mut Work, item: &TalentDesignation) -> Result<String> {
+    fn display(work: &mut UnitOfWork, item: &TalentDesignation) -> Result<String> {
         let person = person_of(work, designation::talent(item))?;
         Ok(format!("{}·{}", person.display_name, Self::title(item)))
     }
@@ -326,7 +329,7 @@ impl Case for Designations {
             .and_then(|terms| terms.review.as_ref())
     }
 
-    fn public_fields(work: &mut Work, item: &TalentDesignation) -> Result<Vec<PublicField>> {
+    fn public_fields(work: &mut UnitOfWork, item: &TalentDesignation) -> Result<Vec<PublicField>> {
         let person = person_of(work, designation::talent(item))?;
         let employer = item.employer.as_ref().map_or("", |o| o.display_name.as_str());
         Ok(vec![
@@ -339,7 +342,7 @@ impl Case for Designations {
 
     /// The person under the names that they are and were recorded by, the employer, and where the person works since the
     /// application.
-    fn parties(work: &mut Work, item: &TalentDesignation) -> Result<Parties> {
+    fn parties(work: &mut UnitOfWork, item: &TalentDesignation) -> Result<Parties> {
         let cited = designation::talent(item);
         let person = person_of(work, cited)?;
         let day = facts::<Self>(item).submit_date;
@@ -362,7 +365,11 @@ impl Case for Designations {
 
     /// What began with the decision begins on its right day, and ends as far after it as before. A recommendation says for which
     /// programme it was.
-    fn follow(before: &TalentDesignation, item: &mut TalentDesignation, crossing: &mut Crossing<'_>) -> Result<()> {
+    fn follow(
+        before: &TalentDesignation,
+        item: &mut TalentDesignation,
+        crossing: &mut TransitionContext<'_>,
+    ) -> Result<()> {
         if before.start_date == before.decision_date && item.start_date == before.start_date {
             item.start_date.clone_from(&item.decision_date);
         }
@@ -375,7 +382,7 @@ impl Case for Designations {
         if !item.recommendation.is_empty() {
             expect_recommended(before, item, crossing)?;
         }
-        if Self::life().phase(item.state) == Phase::Live && programme(before) != programme(item) {
+        if Self::state_machine().phase(item.state) == Phase::Live && programme(before) != programme(item) {
             let taken = look::<Self>(item, crossing, &ONE_PER_FAMILY)?;
             if !taken.is_empty() {
                 return Err(Error::blocked("CASE_BLOCKED", taken).about(Self::COLLECTION, &item.name));
@@ -419,8 +426,8 @@ impl Case for Designations {
 
     const HELD: &'static [i32] = &[SUSPENDED];
 
-    fn dates(item: &TalentDesignation, policy: Option<&Policy>, _at: &At) -> Result<Vec<CaseDate>> {
-        let (is_live, mut all) = (Self::life().phase(item.state) == Phase::Live, Vec::new());
+    fn dates(item: &TalentDesignation, policy: Option<&Policy>, _at: &EvalContext) -> Result<Vec<CaseDate>> {
+        let (is_live, mut all) = (Self::state_machine().phase(item.state) == Phase::Live, Vec::new());
         let is_assessed = !item.midterm_date.is_empty();
         let end = day::last_of(&item.end_date)?.or(counted_end(item, policy)?);
         let midterm = midterm_day(item, policy)?.filter(|day| *day < Date::MAX && end.is_none_or(|end| *day <= end));
@@ -494,7 +501,11 @@ fn counted_end(item: &TalentDesignation, policy: Option<&Policy>) -> Result<Opti
 }
 
 /// The programme, the level and the first possible day of a designation that a recommendation made.
-fn expect_recommended(before: &TalentDesignation, item: &TalentDesignation, crossing: &mut Crossing<'_>) -> Result<()> {
+fn expect_recommended(
+    before: &TalentDesignation,
+    item: &TalentDesignation,
+    crossing: &mut TransitionContext<'_>,
+) -> Result<()> {
     let field = |name: &str| format!("{}.{name}", Designations::SINGULAR);
     let own = |one: &TalentDesignation| (programme(one).to_owned(), one.level);
     if own(before) != own(item) {
@@ -531,13 +542,13 @@ mod tests {
 
     #[test]
     fn the_page_of_the_life_cycle_is_up_to_date() {
-        mingce_lifecycle::picture::expect_page::<Designations>("talent-designation.md");
+        mingce_lifecycle::lifecycle_docs::expect_page::<Designations>("talent-designation.md");
     }
 
     #[test]
     fn the_life_cycle_is_that_of_the_contract() {
         assert_eq!(
-            mingce_lifecycle::picture::faults::<Designations>(),
+            mingce_lifecycle::lifecycle_docs::faults::<Designations>(),
             Vec::<String>::new()
         );
         assert_eq!(mingce_lifecycle::due::faults::<Designations>(), Vec::<String>::new());

@@ -1,6 +1,6 @@
 //! The rpcs of the life cycle of designations of persons. Each opens its request and tries one verb.
 
-use mingce_lifecycle::by_document;
+use mingce_lifecycle::documented_invocation_of;
 use mingce_orm::Call;
 use mingce_proto::talent::talent_designation_service_server::TalentDesignationService;
 use mingce_proto::talent::*;
@@ -34,7 +34,7 @@ impl TalentDesignationService for TalentRegister {
         request: Request<SubmitTalentDesignationRequest>,
     ) -> Answered<TalentDesignation> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::submit(r)).await)
+        reply(self.cases().execute(&cx, verbs::submit(r)).await)
     }
 
     async fn return_talent_designation(
@@ -42,7 +42,7 @@ impl TalentDesignationService for TalentRegister {
         request: Request<ReturnTalentDesignationRequest>,
     ) -> Answered<TalentDesignation> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::return_(r)).await)
+        reply(self.cases().execute(&cx, verbs::return_(r)).await)
     }
 
     async fn refuse_talent_designation(
@@ -50,7 +50,7 @@ impl TalentDesignationService for TalentRegister {
         request: Request<RefuseTalentDesignationRequest>,
     ) -> Answered<TalentDesignation> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::refuse(r)).await)
+        reply(self.cases().execute(&cx, verbs::refuse(r)).await)
     }
 
     async fn accept_talent_designation(
@@ -58,7 +58,7 @@ impl TalentDesignationService for TalentRegister {
         request: Request<AcceptTalentDesignationRequest>,
     ) -> Answered<TalentDesignation> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::accept(r)).await)
+        reply(self.cases().execute(&cx, verbs::accept(r)).await)
     }
 
     async fn reject_talent_designation(
@@ -66,7 +66,7 @@ impl TalentDesignationService for TalentRegister {
         request: Request<RejectTalentDesignationRequest>,
     ) -> Answered<TalentDesignation> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::reject(r)).await)
+        reply(self.cases().execute(&cx, verbs::reject(r)).await)
     }
 
     async fn publish_notice_of_talent_designation(
@@ -74,7 +74,7 @@ impl TalentDesignationService for TalentRegister {
         request: Request<PublishNoticeOfTalentDesignationRequest>,
     ) -> Answered<TalentDesignation> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::publish_notice(r)).await)
+        reply(self.cases().execute(&cx, verbs::publish_notice(r)).await)
     }
 
     async fn renew_notice_of_talent_designation(
@@ -82,7 +82,7 @@ impl TalentDesignationService for TalentRegister {
         request: Request<RenewNoticeOfTalentDesignationRequest>,
     ) -> Answered<TalentDesignation> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::renew_notice(r)).await)
+        reply(self.cases().execute(&cx, verbs::renew_notice(r)).await)
     }
 
     async fn approve_talent_designation(
@@ -90,7 +90,7 @@ impl TalentDesignationService for TalentRegister {
         request: Request<ApproveTalentDesignationRequest>,
     ) -> Answered<TalentDesignation> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::approve(r)).await)
+        reply(self.cases().execute(&cx, verbs::approve(r)).await)
     }
 
     async fn assess_midterm_of_talent_designation(
@@ -98,7 +98,7 @@ impl TalentDesignationService for TalentRegister {
         request: Request<AssessMidtermOfTalentDesignationRequest>,
     ) -> Answered<TalentDesignation> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::assess_midterm(r)).await)
+        reply(self.cases().execute(&cx, verbs::assess_midterm(r)).await)
     }
 
     async fn resume_talent_designation(
@@ -106,7 +106,7 @@ impl TalentDesignationService for TalentRegister {
         request: Request<ResumeTalentDesignationRequest>,
     ) -> Answered<TalentDesignation> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::resume(r)).await)
+        reply(self.cases().execute(&cx, verbs::resume(r)).await)
     }
 
     async fn complete_talent_designation(
@@ -114,7 +114,7 @@ impl TalentDesignationService for TalentRegister {
         request: Request<CompleteTalentDesignationRequest>,
     ) -> Answered<TalentDesignation> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::complete(r)).await)
+        reply(self.cases().execute(&cx, verbs::complete(r)).await)
     }
 
     async fn exit_talent_designation(
@@ -122,7 +122,7 @@ impl TalentDesignationService for TalentRegister {
         request: Request<ExitTalentDesignationRequest>,
     ) -> Answered<TalentDesignation> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::exit(r)).await)
+        reply(self.cases().execute(&cx, verbs::exit(r)).await)
     }
 
     async fn cancel_talent_designation(
@@ -130,7 +130,7 @@ impl TalentDesignationService for TalentRegister {
         request: Request<CancelTalentDesignationRequest>,
     ) -> Answered<TalentDesignation> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::cancel(r)).await)
+        reply(self.cases().execute(&cx, verbs::cancel(r)).await)
     }
 
     async fn annul_midterm_of_talent_designation(
@@ -138,7 +138,7 @@ impl TalentDesignationService for TalentRegister {
         request: Request<AnnulMidtermOfTalentDesignationRequest>,
     ) -> Answered<TalentDesignation> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::annul_midterm(r)).await)
+        reply(self.cases().execute(&cx, verbs::annul_midterm(r)).await)
     }
 
     async fn annul_completion_of_talent_designation(
@@ -146,7 +146,7 @@ impl TalentDesignationService for TalentRegister {
         request: Request<AnnulCompletionOfTalentDesignationRequest>,
     ) -> Answered<TalentDesignation> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::annul_completion(r)).await)
+        reply(self.cases().execute(&cx, verbs::annul_completion(r)).await)
     }
 
     async fn withdraw_talent_designation(
@@ -154,7 +154,7 @@ impl TalentDesignationService for TalentRegister {
         request: Request<WithdrawTalentDesignationRequest>,
     ) -> Answered<TalentDesignation> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::withdraw(r)).await)
+        reply(self.cases().execute(&cx, verbs::withdraw(r)).await)
     }
 
     async fn correct_talent_designation(
@@ -162,7 +162,7 @@ impl TalentDesignationService for TalentRegister {
         request: Request<CorrectTalentDesignationRequest>,
     ) -> Answered<TalentDesignation> {
         let (cx, r) = open(request)?;
-        let asked = by_document(&r);
+        let asked = documented_invocation_of(&r);
         let right = Right {
             resource: r.talent_designation,
             paths: r.update_mask,

@@ -3,8 +3,8 @@
 use jiff::civil::Date;
 use mingce_lifecycle::case::decided;
 use mingce_lifecycle::cases::{Asked, asked};
-use mingce_lifecycle::round::{enter, take_place};
-use mingce_lifecycle::{Called, Crossing, Move, act, by_document, called, day};
+use mingce_lifecycle::round::{enter, use_cap};
+use mingce_lifecycle::{Command, Invocation, TransitionContext, day, documented_invocation_of, effects, invocation_of};
 use mingce_orm::{Error, Result};
 use mingce_proto::registry::Round;
 use mingce_proto::talent::TalentDesignationState as S;
@@ -13,50 +13,50 @@ use mingce_proto::talent::*;
 use crate::designation::Designations;
 use crate::designation_guards::{family_of, terms};
 
-type Wanted = Called<Designations>;
+type Wanted = Invocation<Designations>;
 
 pub(crate) fn submit(r: SubmitTalentDesignationRequest) -> Wanted {
-    let (call, step) = called(&r);
-    let wanted = Move::new("submit", step, act::submit::<Designations>);
-    Called { call, wanted }
+    let (call, step) = invocation_of(&r);
+    let wanted = Command::new("submit", step, effects::submit::<Designations>);
+    Invocation { call, wanted }
 }
 
 pub(crate) fn return_(r: ReturnTalentDesignationRequest) -> Wanted {
-    let (call, step) = called(&r);
-    let wanted = Move::new("return", step, move |item: &mut TalentDesignation, crossing| {
-        act::give_back::<Designations>(item, crossing, &r.due_date)
+    let (call, step) = invocation_of(&r);
+    let wanted = Command::new("return", step, move |item: &mut TalentDesignation, crossing| {
+        effects::give_back::<Designations>(item, crossing, &r.due_date)
     });
-    Called { call, wanted }
+    Invocation { call, wanted }
 }
 
 pub(crate) fn refuse(r: RefuseTalentDesignationRequest) -> Wanted {
-    let (call, step) = called(&r);
-    let wanted = Move::new("refuse", step, |_: &mut TalentDesignation, _| Ok(()));
-    Called { call, wanted }
+    let (call, step) = invocation_of(&r);
+    let wanted = Command::new("refuse", step, |_: &mut TalentDesignation, _| Ok(()));
+    Invocation { call, wanted }
 }
 
 pub(crate) fn accept(r: AcceptTalentDesignationRequest) -> Wanted {
-    let (call, step) = called(&r);
-    let wanted = Move::new("accept", step, |_: &mut TalentDesignation, _| Ok(()));
-    Called { call, wanted }
+    let (call, step) = invocation_of(&r);
+    let wanted = Command::new("accept", step, |_: &mut TalentDesignation, _| Ok(()));
+    Invocation { call, wanted }
 }
 
 pub(crate) fn publish_notice(r: PublishNoticeOfTalentDesignationRequest) -> Wanted {
-    let (call, step) = called(&r);
-    let wanted = Move::new("publish_notice", step, act::publish_notice::<Designations>);
-    Called { call, wanted }
+    let (call, step) = invocation_of(&r);
+    let wanted = Command::new("publish_notice", step, effects::publish_notice::<Designations>);
+    Invocation { call, wanted }
 }
 
 pub(crate) fn renew_notice(r: RenewNoticeOfTalentDesignationRequest) -> Wanted {
-    let (call, step) = called(&r);
-    let wanted = Move::new("renew_notice", step, act::publish_notice::<Designations>);
-    Called { call, wanted }
+    let (call, step) = invocation_of(&r);
+    let wanted = Command::new("renew_notice", step, effects::publish_notice::<Designations>);
+    Invocation { call, wanted }
 }
 
 pub(crate) fn approve(r: ApproveTalentDesignationRequest) -> Wanted {
-    let (call, step) = by_document(&r);
-    let wanted = Move::new("approve", step, move |item: &mut TalentDesignation, crossing| {
-        take_place::<Designations>(item, crossing)?;
+    let (call, step) = documented_invocation_of(&r);
+    let wanted = Command::new("approve", step, move |item: &mut TalentDesignation, crossing| {
+        use_cap::<Designations>(item, crossing)?;
         let decided = decided::<Designations>(item, &r.decision_date, crossing.at)?;
         item.decision_date = decided.to_string();
         item.document_number.clone_from(&r.document_number);
@@ -69,7 +69,7 @@ pub(crate) fn approve(r: ApproveTalentDesignationRequest) -> Wanted {
         item.family = family_of(crossing.work, item)?;
         Ok(())
     });
-    Called { call, wanted }
+    Invocation { call, wanted }
 }
 
 /// The last day of a management period; empty where the policy has no length of it.
@@ -85,88 +85,88 @@ fn last_day(start: Date, months: i32) -> Result<String> {
 }
 
 pub(crate) fn reject(r: RejectTalentDesignationRequest) -> Wanted {
-    let (call, step) = by_document(&r);
-    let wanted = Move::new("reject", step, move |item: &mut TalentDesignation, _| {
+    let (call, step) = documented_invocation_of(&r);
+    let wanted = Command::new("reject", step, move |item: &mut TalentDesignation, _| {
         item.document_number.clone_from(&r.document_number);
         Ok(())
     });
-    Called { call, wanted }
+    Invocation { call, wanted }
 }
 
 pub(crate) fn withdraw(r: WithdrawTalentDesignationRequest) -> Wanted {
-    let (call, step) = called(&r);
-    let wanted = Move::new("withdraw", step, |_: &mut TalentDesignation, _| Ok(()));
-    Called { call, wanted }
+    let (call, step) = invocation_of(&r);
+    let wanted = Command::new("withdraw", step, |_: &mut TalentDesignation, _| Ok(()));
+    Invocation { call, wanted }
 }
 
 pub(crate) fn assess_midterm(r: AssessMidtermOfTalentDesignationRequest) -> Wanted {
-    let (call, step) = by_document(&r);
-    let wanted = Move::new("assess_midterm", step, move |item: &mut TalentDesignation, crossing| {
+    let (call, step) = documented_invocation_of(&r);
+    let wanted = Command::new("assess_midterm", step, move |item: &mut TalentDesignation, crossing| {
         item.midterm_date = crossing.at.today.to_string();
         item.midterm_passed = r.passed;
         item.set_state(if r.passed() { S::InTerm } else { S::Suspended });
         Ok(())
     });
-    Called { call, wanted }
+    Invocation { call, wanted }
 }
 
 pub(crate) fn resume(r: ResumeTalentDesignationRequest) -> Wanted {
-    let (call, step) = by_document(&r);
-    let wanted = Move::new("resume", step, |_: &mut TalentDesignation, _| Ok(()));
-    Called { call, wanted }
+    let (call, step) = documented_invocation_of(&r);
+    let wanted = Command::new("resume", step, |_: &mut TalentDesignation, _| Ok(()));
+    Invocation { call, wanted }
 }
 
 pub(crate) fn complete(r: CompleteTalentDesignationRequest) -> Wanted {
-    let (call, step) = by_document(&r);
-    let wanted = Move::new("complete", step, move |item: &mut TalentDesignation, crossing| {
+    let (call, step) = documented_invocation_of(&r);
+    let wanted = Command::new("complete", step, move |item: &mut TalentDesignation, crossing| {
         let cancels = r.grade() == TalentCompletionGrade::Unqualified;
         if cancels {
-            act::expect_grounds(crossing, &r.document_number)?;
+            effects::expect_grounds(crossing, &r.document_number)?;
         }
         item.completion_grade = r.grade;
         item.set_state(if cancels { S::Cancelled } else { S::Completed });
         Ok(())
     });
-    Called { call, wanted }
+    Invocation { call, wanted }
 }
 
 pub(crate) fn annul_midterm(r: AnnulMidtermOfTalentDesignationRequest) -> Wanted {
-    let (call, step) = by_document(&r);
-    let wanted = Move::new("annul_midterm", step, |item: &mut TalentDesignation, _| {
+    let (call, step) = documented_invocation_of(&r);
+    let wanted = Command::new("annul_midterm", step, |item: &mut TalentDesignation, _| {
         item.midterm_date.clear();
         item.midterm_passed = None;
         Ok(())
     });
-    Called { call, wanted }
+    Invocation { call, wanted }
 }
 
 pub(crate) fn annul_completion(r: AnnulCompletionOfTalentDesignationRequest) -> Wanted {
-    let (call, step) = by_document(&r);
-    let wanted = Move::new("annul_completion", step, |item: &mut TalentDesignation, _| {
+    let (call, step) = documented_invocation_of(&r);
+    let wanted = Command::new("annul_completion", step, |item: &mut TalentDesignation, _| {
         item.set_completion_grade(TalentCompletionGrade::Unspecified);
         Ok(())
     });
-    Called { call, wanted }
+    Invocation { call, wanted }
 }
 
 pub(crate) fn exit(r: ExitTalentDesignationRequest) -> Wanted {
-    let (call, step) = called(&r);
-    let wanted = Move::new("exit", step, |item: &mut TalentDesignation, crossing| {
+    let (call, step) = invocation_of(&r);
+    let wanted = Command::new("exit", step, |item: &mut TalentDesignation, crossing| {
         ends(item, crossing)
     });
-    Called { call, wanted }
+    Invocation { call, wanted }
 }
 
 pub(crate) fn cancel(r: CancelTalentDesignationRequest) -> Wanted {
-    let (call, step) = by_document(&r);
-    let wanted = Move::new("cancel", step, |item: &mut TalentDesignation, crossing| {
+    let (call, step) = documented_invocation_of(&r);
+    let wanted = Command::new("cancel", step, |item: &mut TalentDesignation, crossing| {
         ends(item, crossing)
     });
-    Called { call, wanted }
+    Invocation { call, wanted }
 }
 
 /// Ends the management period on this day, unless it ended before. One that has not begun ends on its first day.
-fn ends(item: &mut TalentDesignation, crossing: &Crossing<'_>) -> Result<()> {
+fn ends(item: &mut TalentDesignation, crossing: &TransitionContext<'_>) -> Result<()> {
     let today = crossing.at.today;
     let last = day::first_of(&item.start_date)?.map_or(today, |start| start.max(today));
     if day::last_of(&item.end_date)?.is_none_or(|end| last < end) {

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::civil::Date;
-use mingce_lifecycle::cross::shown;
 use mingce_lifecycle::policy::Policies;
+use mingce_lifecycle::transition::shown;
 use mingce_lifecycle::{blocker, day};
-use mingce_orm::{Blocker, Class, Cx, Error, Result, Work};
+use mingce_orm::{Blocker, Class, Error, RequestContext, Result, UnitOfWork};
 use mingce_proto::Headed;
 use mingce_proto::awards::{AwardRank, FindAwardRanksRequest};
 use mingce_proto::registry::{AwardCondition, CaseKind, Policy, RecordStatus};
@@ -22,7 +22,7 @@ use crate::talent::Talents;
 
 /// What stands in the way of a person by their age on a day; `most` is in whole years, 0 for no bound. It says neither the age
 /// nor the day of birth, which are sealed.
-pub(crate) fn age(work: &mut Work, talent: &str, most: i32, on: Date) -> Result<Option<Blocker>> {
+pub(crate) fn age(work: &mut UnitOfWork, talent: &str, most: i32, on: Date) -> Result<Option<Blocker>> {
     if most == 0 {
         return Ok(None);
     }
@@ -62,7 +62,11 @@ impl TalentRegister {
     ///
     /// # Errors
     /// NOT_FOUND; INVALID_ARGUMENT; UNAVAILABLE where awards count and their service cannot be asked.
-    pub(crate) async fn eligibility(&self, cx: &Cx, r: &CheckEligibilityRequest) -> Result<CheckEligibilityResponse> {
+    pub(crate) async fn eligibility(
+        &self,
+        cx: &RequestContext,
+        r: &CheckEligibilityRequest,
+    ) -> Result<CheckEligibilityResponse> {
         let mut checked = self
             .eligible(cx, std::slice::from_ref(&r.talent), &r.policy, &r.date)
             .await?;
@@ -80,7 +84,7 @@ impl TalentRegister {
     /// The same. A person who does not exist is an outcome.
     pub(crate) async fn eligibilities(
         &self,
-        cx: &Cx,
+        cx: &RequestContext,
         r: &BatchCheckEligibilityRequest,
     ) -> Result<BatchCheckEligibilityResponse> {
         let checked = self.eligible(cx, &r.talents, &r.policy, &r.date).await?;
@@ -108,7 +112,7 @@ impl TalentRegister {
     /// Whether each of these persons is eligible.
     async fn eligible(
         &self,
-        cx: &Cx,
+        cx: &RequestContext,
         names: &[String],
         policy: &str,
         date: &str,
@@ -117,7 +121,7 @@ impl TalentRegister {
         let on = day::given("date", date)?.unwrap_or(today);
         let (policy, persons): (Policy, Vec<Result<Talent>>) = self
             .store
-            .rehearse(&mut self.store.rehearsal(), |work| {
+            .try_edit(&mut self.store.unit_of_work(), |work| {
                 let policy = work.require::<Policies>(policy);
                 let persons = names.iter().map(|name| {
                     work.require::<Talents>(name)?;
@@ -171,7 +175,7 @@ impl TalentRegister {
     /// The ranks of persons that meet a condition, by person. Awards may name a person as they were recorded before a merge.
     async fn proofs(
         &self,
-        cx: &Cx,
+        cx: &RequestContext,
         persons: &BTreeSet<String>,
         conditions: &[AwardCondition],
         until: Date,
@@ -287,7 +291,7 @@ mod tests {
 
     #[test]
     fn without_a_bound_no_birth_is_asked_for() {
-        let mut work = Work::default();
+        let mut work = UnitOfWork::default();
         assert_eq!(age(&mut work, "talents/a", 0, date(2024, 6, 15)).unwrap(), None);
         assert!(!work.is_waiting());
     }

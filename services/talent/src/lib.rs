@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mingce_client::{Awards, Labs};
 use mingce_lifecycle::document::earlier;
-use mingce_lifecycle::{AnyCase, Calendar, Cases, Of, schema::Schema as CaseSchema};
+use mingce_lifecycle::{Calendar, CaseAdapter, Cases, DynCase, schema::Schema as CaseSchema};
 use mingce_orm::migration::ledger::Ledger;
 use mingce_orm::migration::renew::renew;
 use mingce_orm::migration::schema::prepare as prepare_tables;
@@ -117,11 +117,11 @@ impl TalentRegister {
     }
 
     /// The kinds of case that it has, for the service that all cases share.
-    pub fn kinds() -> Vec<Arc<dyn AnyCase>> {
+    pub fn kinds() -> Vec<Arc<dyn DynCase>> {
         vec![
-            Arc::new(Of::<designation::Designations>::new()),
-            Arc::new(Of::<body::NominatingBodies>::new()),
-            Arc::new(Of::<recommendation::Recommendations>::new()),
+            Arc::new(CaseAdapter::<designation::Designations>::new()),
+            Arc::new(CaseAdapter::<body::NominatingBodies>::new()),
+            Arc::new(CaseAdapter::<recommendation::Recommendations>::new()),
         ]
     }
 

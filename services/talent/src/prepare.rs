@@ -1,15 +1,15 @@
 //! Resources of this service on their way in: their references are resolved here.
 
-use mingce_orm::{Call, Collection, Cx, Edit, Error, Result, Store, Work};
+use mingce_orm::{Call, Collection, Edit, Error, RequestContext, Result, Store, UnitOfWork};
 use mingce_proto::codec::Reply;
 use mingce_proto::registry::{AssumedRecord, OrganizationReference, TalentReference};
 use mingce_proto::talent::resolve_talents_response::Resolution;
 use mingce_proto::talent::{ProgrammeReference, ResolveTalentsRequest, Talent, TalentDesignation};
 use mingce_server::drafts::Drafts;
+use mingce_server::lookup::{LookupMode, Place, find, keep_original_parent};
 use mingce_server::peers;
-use mingce_server::references::{Cited, Found};
+use mingce_server::references::{ReferenceBatch, ResolvedReference};
 use mingce_server::rows::{self, Prepare, Row, Session, stand_in};
-use mingce_server::sought::{Looking, Place, find, stay_recorded};
 
 use crate::TalentRegister;
 use crate::assume::assumed;
@@ -20,17 +20,21 @@ use crate::talent::{Talents, take_document};
 
 impl TalentRegister {
     /// Resolves persons for another service.
-    pub(crate) async fn resolve_for_others(&self, cx: &Cx, r: ResolveTalentsRequest) -> Result<Vec<Resolution>> {
-        let mut work = self.store.rehearsal();
+    pub(crate) async fn resolve_for_others(
+        &self,
+        cx: &RequestContext,
+        r: ResolveTalentsRequest,
+    ) -> Result<Vec<Resolution>> {
+        let mut work = self.store.unit_of_work();
         for record in &r.assumed {
             stand_in(&self.store, &mut work, &assumed(cx, record)).await?;
         }
-        let how = Looking {
+        let how = LookupMode {
             importing: r.importing,
             trying: r.validate_only,
         };
         let found = find::<Talents, _>(&self.store, &mut work, &r.references, how).await?;
-        let resolution = |mut found: Found| Resolution {
+        let resolution = |mut found: ResolvedReference| Resolution {
             problem: peers::problem(&mut found),
             name: found.name,
             display_name: found.display_name,
@@ -40,7 +44,7 @@ impl TalentRegister {
     }
 
     /// The names of a list's parent and of the persons that were merged into it; none for all.
-    pub(crate) async fn parents(&self, cx: &Cx, parent: &str) -> Result<Vec<String>> {
+    pub(crate) async fn parents(&self, cx: &RequestContext, parent: &str) -> Result<Vec<String>> {
         if parent.ends_with("/-") {
             return Ok(Vec::new());
         }
@@ -51,7 +55,7 @@ impl TalentRegister {
     /// Begins a designation: a draft for a round that takes those of its level and programme.
     pub(crate) async fn begin_designation(
         &self,
-        cx: &Cx,
+        cx: &RequestContext,
         call: Call,
         round: &str,
         designation: TalentDesignation,
@@ -79,11 +83,11 @@ impl TalentRegister {
     }
 
     /// The level, kind and family of designations come from their programme, also from one that was annulled since.
-    async fn derive(&self, work: &mut Work, rows: &mut [Row<Designations>]) -> Result<()> {
+    async fn derive(&self, work: &mut UnitOfWork, rows: &mut [Row<Designations>]) -> Result<()> {
         let kind = &Programmes::shape().kind;
         let programmes = self
             .store
-            .rehearse(work, |work| {
+            .try_edit(work, |work| {
                 let programmes: Vec<_> = rows
                     .iter()
                     .map(|row| {
@@ -139,17 +143,17 @@ impl Prepare<Talents> for TalentRegister {
         &self.store
     }
 
-    async fn prepare(&self, cx: &Cx, session: &mut Session, rows: &mut [Row<Talents>]) -> Result<()> {
+    async fn prepare(&self, cx: &RequestContext, session: &mut Session, rows: &mut [Row<Talents>]) -> Result<()> {
         for row in rows.iter_mut() {
             let problem = take_document(&mut row.resource);
             row.refuse(problem);
         }
-        let cited = Cited::of(rows, employers);
+        let cited = ReferenceBatch::of(rows, employers);
         let found = peers::organizations(&self.labs, cx, session, cited.wanted()).await?;
         cited.settle(&self.store, session, rows, found).await
     }
 
-    fn assume(&self, cx: &Cx, record: &AssumedRecord) -> Option<Edit> {
+    fn assume(&self, cx: &RequestContext, record: &AssumedRecord) -> Option<Edit> {
         Some(assumed(cx, record))
     }
 }
@@ -159,7 +163,7 @@ impl Prepare<Programmes> for TalentRegister {
         &self.store
     }
 
-    async fn prepare(&self, _cx: &Cx, _session: &mut Session, _rows: &mut [Row<Programmes>]) -> Result<()> {
+    async fn prepare(&self, _cx: &RequestContext, _session: &mut Session, _rows: &mut [Row<Programmes>]) -> Result<()> {
         Ok(())
     }
 }
@@ -176,10 +180,10 @@ impl Prepare<Designations> for TalentRegister {
         &self.store
     }
 
-    async fn prepare(&self, cx: &Cx, session: &mut Session, rows: &mut [Row<Designations>]) -> Result<()> {
+    async fn prepare(&self, cx: &RequestContext, session: &mut Session, rows: &mut [Row<Designations>]) -> Result<()> {
         // Programme and person first: a decision is known by them.
-        let cited = Cited::of(rows, programme);
-        let mut fresh = self.store.rehearsal();
+        let cited = ReferenceBatch::of(rows, programme);
+        let mut fresh = self.store.unit_of_work();
         let how = session.looking();
         let work = session.rehearsal.as_mut().unwrap_or(&mut fresh);
         let found = find::<Programmes, _>(&self.store, work, &cited.wanted(), how).await?;
@@ -189,12 +193,12 @@ impl Prepare<Designations> for TalentRegister {
             .iter()
             .map(|row| row.resource.talent.clone().unwrap_or_default())
             .collect();
-        let cited = Cited::of(rows, parent);
+        let cited = ReferenceBatch::of(rows, parent);
         let work = session.rehearsal.as_mut().unwrap_or(&mut fresh);
         let found = find::<Talents, _>(&self.store, work, &cited.wanted(), how).await?;
         cited.settle(&self.store, session, rows, found).await?;
 
-        let cited = Cited::of(rows, employer);
+        let cited = ReferenceBatch::of(rows, employer);
         let found = peers::organizations(&self.labs, cx, session, cited.wanted()).await?;
         cited.settle(&self.store, session, rows, found).await?;
 
@@ -203,12 +207,12 @@ impl Prepare<Designations> for TalentRegister {
         self.derive(work, rows).await?;
         if is_import {
             let talent: Place<Designations, TalentReference> = |d| &mut d.talent;
-            stay_recorded::<Talents, Designations, _>(&self.store, work, rows, &asked, talent).await?;
+            keep_original_parent::<Talents, Designations, _>(&self.store, work, rows, &asked, talent).await?;
         }
         DRAFTS.into_rounds(&self.store, cx, session, rows).await
     }
 
-    fn assume(&self, cx: &Cx, record: &AssumedRecord) -> Option<Edit> {
+    fn assume(&self, cx: &RequestContext, record: &AssumedRecord) -> Option<Edit> {
         Some(assumed(cx, record))
     }
 }

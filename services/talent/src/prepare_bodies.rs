@@ -1,12 +1,12 @@
 //! Nominating bodies and recommendations on their way in: their references are resolved here.
 
-use mingce_orm::{Collection, Cx, Result, Store, Violation};
+use mingce_orm::{Collection, RequestContext, Result, Store, Violation};
 use mingce_proto::registry::{OrganizationReference, TalentReference};
 use mingce_proto::talent::{NominatingBody, ProgrammeReference, Recommendation};
+use mingce_server::lookup::find;
 use mingce_server::peers;
-use mingce_server::references::Cited;
+use mingce_server::references::ReferenceBatch;
 use mingce_server::rows::{Prepare, Row, Session};
-use mingce_server::sought::find;
 
 use crate::TalentRegister;
 use crate::body::{NominatingBodies, organization_name, programme};
@@ -52,18 +52,23 @@ impl Prepare<NominatingBodies> for TalentRegister {
         &self.store
     }
 
-    async fn prepare(&self, cx: &Cx, session: &mut Session, rows: &mut [Row<NominatingBodies>]) -> Result<()> {
-        let cited = Cited::of(rows, organizations);
+    async fn prepare(
+        &self,
+        cx: &RequestContext,
+        session: &mut Session,
+        rows: &mut [Row<NominatingBodies>],
+    ) -> Result<()> {
+        let cited = ReferenceBatch::of(rows, organizations);
         let found = peers::organizations(&self.labs, cx, session, cited.wanted()).await?;
         cited.settle(&self.store, session, rows, found).await?;
 
-        let cited = Cited::of(rows, programmes);
-        let mut work = self.store.rehearsal();
+        let cited = ReferenceBatch::of(rows, programmes);
+        let mut work = self.store.unit_of_work();
         let found = find::<Programmes, _>(&self.store, &mut work, &cited.wanted(), session.looking()).await?;
         cited.settle(&self.store, session, rows, found).await?;
 
         let kind = &Programmes::shape().kind;
-        let levels = self.store.rehearse(&mut work, |work| {
+        let levels = self.store.try_edit(&mut work, |work| {
             let levels = rows.iter().map(|row| match kind.id(programme(&row.resource)) {
                 Some(id) => work
                     .get::<Programmes>(id)
@@ -88,7 +93,12 @@ impl Prepare<Recommendations> for TalentRegister {
     }
 
     /// What follows from the body is filled in with it.
-    async fn prepare(&self, cx: &Cx, session: &mut Session, rows: &mut [Row<Recommendations>]) -> Result<()> {
+    async fn prepare(
+        &self,
+        cx: &RequestContext,
+        session: &mut Session,
+        rows: &mut [Row<Recommendations>],
+    ) -> Result<()> {
         let kind = &NominatingBodies::shape().kind;
         for row in rows.iter_mut().filter(|row| !row.resource.nominating_body.is_empty()) {
             if kind.id(&row.resource.nominating_body).is_none() {
@@ -99,8 +109,8 @@ impl Prepare<Recommendations> for TalentRegister {
                 }]);
             }
         }
-        let mut work = self.store.rehearsal();
-        let bodies = self.store.rehearse(&mut work, |work| {
+        let mut work = self.store.unit_of_work();
+        let bodies = self.store.try_edit(&mut work, |work| {
             let bodies = rows.iter().map(|row| match row.resource.nominating_body.as_str() {
                 "" => Ok(None),
                 name if kind.id(name).is_none() => Ok(None),
@@ -117,11 +127,11 @@ impl Prepare<Recommendations> for TalentRegister {
             row.resource.level = body.level;
         }
 
-        let cited = Cited::of(rows, talents);
+        let cited = ReferenceBatch::of(rows, talents);
         let found = find::<Talents, _>(&self.store, &mut work, &cited.wanted(), session.looking()).await?;
         cited.settle(&self.store, session, rows, found).await?;
 
-        let cited = Cited::of(rows, employers);
+        let cited = ReferenceBatch::of(rows, employers);
         let found = peers::organizations(&self.labs, cx, session, cited.wanted()).await?;
         cited.settle(&self.store, session, rows, found).await
     }

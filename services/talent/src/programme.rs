@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use mingce_orm::model::names::{Problems, enum_values, keep_names, names_of, settle_names};
+use mingce_orm::model::normalize::{Violations, enum_values, names_of, normalize_names, preserve_names};
 use mingce_orm::{Collection, Column, Field, Key, Shape, Violation};
 use mingce_proto::talent::Programme;
 
@@ -36,15 +36,15 @@ impl Collection for Programmes {
                     get: |p| p.code.as_str().into(),
                 },
                 Field {
-                    column: Column::one_of("kind", kinds).dimension(),
+                    column: Column::one_of("kind", kinds).groupable(),
                     get: |p| p.kind.into(),
                 },
                 Field {
-                    column: Column::one_of("level", levels).dimension(),
+                    column: Column::one_of("level", levels).groupable(),
                     get: |p| p.level.into(),
                 },
                 Field {
-                    column: Column::text("family").dimension(),
+                    column: Column::text("family").groupable(),
                     get: |p| p.family.as_str().into(),
                 },
             ])
@@ -64,15 +64,15 @@ impl Collection for Programmes {
         vec![code_key(&item.code)]
     }
 
-    fn settle(item: &mut Programme) -> Vec<Violation> {
-        let mut problems = Problems::default();
+    fn normalize(item: &mut Programme) -> Vec<Violation> {
+        let mut problems = Violations::default();
         problems.name("display_name", &mut item.display_name);
-        settle_names(&mut item.names, &item.display_name, &mut problems);
+        normalize_names(&mut item.names, &item.display_name, &mut problems);
         problems.into_inner()
     }
 
-    fn keep(merged: &mut Programme, stored: &Programme) {
-        keep_names(
+    fn preserve(merged: &mut Programme, stored: &Programme) {
+        preserve_names(
             &mut merged.names,
             &merged.display_name,
             (&stored.display_name, &stored.names),

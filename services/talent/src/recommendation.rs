@@ -2,9 +2,9 @@
 
 use std::sync::LazyLock;
 
-use mingce_lifecycle::case::may_write;
-use mingce_lifecycle::{Living, Phase, document};
-use mingce_orm::model::names::enum_values;
+use mingce_lifecycle::case::check_write;
+use mingce_lifecycle::{Phase, Stateful, document};
+use mingce_orm::model::normalize::enum_values;
 use mingce_orm::{Class, Collection, Column, Error, Field, Key, Result, Shape, Violation};
 use mingce_proto::talent::{Recommendation, RecommendationState};
 
@@ -55,35 +55,35 @@ impl Collection for Recommendations {
             let states = enum_values("mingce.talent.v1.RecommendationState");
             let mut fields: Vec<Field<Recommendations>> = vec![
                 Field {
-                    column: Column::resource("nominating_body", "nominatingBodies/{id}").dimension(),
+                    column: Column::resource("nominating_body", "nominatingBodies/{id}").groupable(),
                     get: |r| r.nominating_body.as_str().into(),
                 },
                 Field {
-                    column: Column::resource("talent", "talents/{id}").dimension(),
+                    column: Column::resource("talent", "talents/{id}").groupable(),
                     get: |r| talent(r).into(),
                 },
                 Field {
-                    column: Column::resource("programme", "programmes/{id}").dimension(),
+                    column: Column::resource("programme", "programmes/{id}").groupable(),
                     get: |r| r.programme.as_str().into(),
                 },
                 Field {
-                    column: Column::one_of("level", levels).dimension(),
+                    column: Column::one_of("level", levels).groupable(),
                     get: |r| r.level.into(),
                 },
                 Field {
-                    column: Column::integer("year").dimension(),
+                    column: Column::integer("year").groupable(),
                     get: |r| r.year.into(),
                 },
                 Field {
-                    column: Column::one_of("state", states).dimension(),
+                    column: Column::one_of("state", states).groupable(),
                     get: |r| r.state.into(),
                 },
                 Field {
-                    column: Column::resource("employer", "organizations/{id}").dimension(),
+                    column: Column::resource("employer", "organizations/{id}").groupable(),
                     get: |r| employer(r).into(),
                 },
                 Field {
-                    column: Column::document("document_number").dimension(),
+                    column: Column::document("document_number").groupable(),
                     get: |r| r.document_number.as_str().into(),
                 },
                 Field {
@@ -103,22 +103,22 @@ impl Collection for Recommendations {
 
     /// A body recommends a person once in a year. One that came to nothing, or was cancelled, is in nobody's way.
     fn keys(item: &Recommendation) -> Vec<Key> {
-        if Self::life().phase(item.state) == Phase::Ended {
+        if Self::state_machine().phase(item.state) == Phase::Ended {
             return Vec::new();
         }
         let year = [&item.nominating_body, talent(item), &item.year.to_string()].join("|");
         vec![Key::new("year", year, "talent")]
     }
 
-    fn settle(item: &mut Recommendation) -> Vec<Violation> {
+    fn normalize(item: &mut Recommendation) -> Vec<Violation> {
         item.verbs.clear();
         document::settle::<Self>(item);
         Vec::new()
     }
 
     /// Only a draft is written. A recommendation is no record of history that could be mended.
-    fn may_write(stored: Option<&Recommendation>, new: &Recommendation) -> Result<()> {
-        may_write::<Self>(stored, new)?;
+    fn check_write(stored: Option<&Recommendation>, new: &Recommendation) -> Result<()> {
+        check_write::<Self>(stored, new)?;
         match stored {
             Some(stored) if stored.state() != RecommendationState::Draft && stored != new => {
                 let said = "it was filed: nothing of it is changed any more";
@@ -183,11 +183,11 @@ mod tests {
                 statement: "other words".to_owned(),
                 ..stored.clone()
             };
-            let written = Recommendations::may_write(Some(&stored), &new);
+            let written = Recommendations::check_write(Some(&stored), &new);
             let reason = written.err().map(|error| error.reason().to_owned());
             let expected = (state != S::Draft).then(|| "CASE_NOT_EDITABLE".to_owned());
             assert_eq!(reason, expected, "{state:?}");
-            Recommendations::may_write(Some(&stored), &stored).unwrap();
+            Recommendations::check_write(Some(&stored), &stored).unwrap();
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The life cycle of recommendations: states, verbs, and what has to hold for each.
 
 use jiff::civil::Date;
-use mingce_lifecycle::case::{arrive, facts};
+use mingce_lifecycle::case::{facts, on_enter};
 use mingce_lifecycle::correct::VERB;
 use mingce_lifecycle::dates::on;
 use mingce_lifecycle::document::Decided;
@@ -10,9 +10,10 @@ use mingce_lifecycle::guard::{calendar_known, no_open_objection, no_upheld_objec
 use mingce_lifecycle::notice::field;
 use mingce_lifecycle::replay::{Pool, Replays, Wanted};
 use mingce_lifecycle::{
-    Arrival, At, ByItself, Case, Crossing, Edge, Guard, Life, Living, Look, Parties, Phase, Scope, State, blocker, day,
+    ByItself, Case, EvalContext, Guard, GuardContext, Parties, Phase, Scope, State, StateEntry, StateMachine, Stateful,
+    Transition, TransitionContext, blocker, day,
 };
-use mingce_orm::{Blocker, Collection, Result, Work};
+use mingce_orm::{Blocker, Collection, Result, UnitOfWork};
 use mingce_proto::registry::{
     CaseDate, CaseFacts, CaseKind, CaseVerb, DecisionDocument, DueActor, DueKind, NoticeTerms, Policy, PublicField,
     RecommendationTerms,
@@ -56,18 +57,18 @@ static STATES: [State; 7] = [
     state(S::Withdrawn, "withdrawn", "撤回", "withdrawn", Phase::Ended),
 ];
 
-static LIFE: Life<Recommendations> = Life {
+static LIFE: StateMachine<Recommendations> = StateMachine {
     zh: "自主荐才",
     en: "Recommendation by a nominating body",
     service: "mingce.talent.v1.RecommendationService",
     state_enum: "mingce.talent.v1.RecommendationState",
     first: DRAFT,
     states: &STATES,
-    edges: &EDGES,
+    transitions: &EDGES,
 };
 
-static EDGES: [Edge<Recommendations>; 8] = [
-    Edge {
+static EDGES: [Transition<Recommendations>; 8] = [
+    Transition {
         verb: "recommend",
         zh: "荐才备案",
         method: "FileRecommendation",
@@ -75,7 +76,7 @@ static EDGES: [Edge<Recommendations>; 8] = [
         to: &[FILED],
         guards: &[BODY_AUTHORISED, QUOTA_LEFT, MAX_AGE],
     },
-    Edge {
+    Transition {
         verb: "publish_notice",
         zh: "公示",
         method: "PublishNoticeOfRecommendation",
@@ -83,7 +84,7 @@ static EDGES: [Edge<Recommendations>; 8] = [
         to: &[ON_NOTICE],
         guards: &[calendar_known()],
     },
-    Edge {
+    Transition {
         verb: "renew_notice",
         zh: "重新公示",
         method: "RenewNoticeOfRecommendation",
@@ -91,7 +92,7 @@ static EDGES: [Edge<Recommendations>; 8] = [
         to: &[ON_NOTICE],
         guards: &[no_open_objection(), calendar_known()],
     },
-    Edge {
+    Transition {
         verb: "confirm",
         zh: "确认",
         method: "ConfirmRecommendation",
@@ -107,7 +108,7 @@ static EDGES: [Edge<Recommendations>; 8] = [
             ONE_PER_FAMILY,
         ],
     },
-    Edge {
+    Transition {
         verb: "refuse",
         zh: "不予确认",
         method: "RefuseRecommendation",
@@ -115,7 +116,7 @@ static EDGES: [Edge<Recommendations>; 8] = [
         to: &[REFUSED],
         guards: &[no_open_objection()],
     },
-    Edge {
+    Transition {
         verb: "cancel",
         zh: "取消",
         method: "CancelRecommendation",
@@ -123,7 +124,7 @@ static EDGES: [Edge<Recommendations>; 8] = [
         to: &[CANCELLED],
         guards: &[],
     },
-    Edge {
+    Transition {
         verb: "withdraw",
         zh: "撤回",
         method: "WithdrawRecommendation",
@@ -131,7 +132,7 @@ static EDGES: [Edge<Recommendations>; 8] = [
         to: &[WITHDRAWN],
         guards: &[],
     },
-    Edge {
+    Transition {
         verb: VERB,
         zh: "更正",
         method: "CorrectRecommendation",
@@ -167,16 +168,16 @@ pub(crate) fn terms(policy: Option<&Policy>) -> RecommendationTerms {
     policy.and_then(|policy| policy.recommendation).unwrap_or_default()
 }
 
-fn body_of(work: &mut Work, item: &Recommendation) -> Result<NominatingBody> {
+fn body_of(work: &mut UnitOfWork, item: &Recommendation) -> Result<NominatingBody> {
     work.require::<NominatingBodies>(&item.nominating_body)
 }
 
-fn body_authorised(look: &mut Look<'_, Recommendations>) -> Result<Vec<Blocker>> {
+fn body_authorised(look: &mut GuardContext<'_, Recommendations>) -> Result<Vec<Blocker>> {
     let body = body_of(look.work, look.item)?;
     if is_authorised(&body, look.at.today) {
         return Ok(Vec::new());
     }
-    let state = NominatingBodies::life().state(body.state);
+    let state = NominatingBodies::state_machine().state(body.state);
     let (en, zh) = match state {
         Some(state) if body.state() != mingce_proto::talent::NominatingBodyState::Authorised => (
             format!("the body is not authorised: it is in state {}", state.code),
@@ -190,7 +191,7 @@ fn body_authorised(look: &mut Look<'_, Recommendations>) -> Result<Vec<Blocker>>
     Ok(vec![blocker("BODY_NOT_AUTHORISED", body.name, en, zh)])
 }
 
-fn quota_left(look: &mut Look<'_, Recommendations>) -> Result<Vec<Blocker>> {
+fn quota_left(look: &mut GuardContext<'_, Recommendations>) -> Result<Vec<Blocker>> {
     let body = body_of(look.work, look.item)?;
     let policy = body::policy_of(look.work, &body)?;
     let quota = quota_of(&body, policy.as_ref(), look.item.year);
@@ -234,14 +235,14 @@ fn quota_used_up(body: &str, year: &str, [used, limit]: [i32; 2]) -> Blocker {
     blocker("QUOTA_USED_UP", body, en, format!("{year}年度名额已用{used}/{limit}"))
 }
 
-fn max_age(look: &mut Look<'_, Recommendations>) -> Result<Vec<Blocker>> {
+fn max_age(look: &mut GuardContext<'_, Recommendations>) -> Result<Vec<Blocker>> {
     let most = terms(look.policy).max_age;
     eligibility::age(look.work, talent(look.item), most, look.at.today).map(Vec::from_iter)
 }
 
-fn one_per_family(look: &mut Look<'_, Recommendations>) -> Result<Vec<Blocker>> {
+fn one_per_family(look: &mut GuardContext<'_, Recommendations>) -> Result<Vec<Blocker>> {
     let programme = match Programmes::shape().kind.id(&look.item.programme) {
-        Some(id) => look.work.consult::<Programmes>(id)?,
+        Some(id) => look.work.get_shared::<Programmes>(id)?,
         None => None,
     };
     let family = programme.map_or(String::new(), |programme| programme.family);
@@ -257,8 +258,8 @@ static REPLAYS: Replays<Recommendations> = Replays {
     at_decision: &[],
 };
 
-impl Living for Recommendations {
-    fn life() -> &'static Life<Self> {
+impl Stateful for Recommendations {
+    fn state_machine() -> &'static StateMachine<Self> {
         &LIFE
     }
     fn state(item: &Recommendation) -> i32 {
@@ -274,8 +275,8 @@ impl Living for Recommendations {
         let scope = Self::scope(item);
         Some((scope.level, scope.programme.to_owned()))
     }
-    fn arrive(item: &mut Recommendation, arrival: &mut Arrival<'_>) -> Result<()> {
-        arrive::<Self>(item, arrival)
+    fn on_enter(item: &mut Recommendation, arrival: &mut StateEntry<'_>) -> Result<()> {
+        on_enter::<Self>(item, arrival)
     }
     fn documents_mut(item: &mut Recommendation) -> Option<&mut Vec<DecisionDocument>> {
         Some(&mut item.documents)
@@ -317,7 +318,7 @@ impl Case for Recommendations {
     fn is_taken_here(_item: &Recommendation) -> bool {
         true
     }
-    fn display(_work: &mut Work, item: &Recommendation) -> Result<String> {
+    fn display(_work: &mut UnitOfWork, item: &Recommendation) -> Result<String> {
         Ok(format!(
             "{}·{}·{}",
             talent_name(item),
@@ -329,7 +330,7 @@ impl Case for Recommendations {
         terms(Some(policy)).notice.unwrap_or_default()
     }
 
-    fn public_fields(work: &mut Work, item: &Recommendation) -> Result<Vec<PublicField>> {
+    fn public_fields(work: &mut UnitOfWork, item: &Recommendation) -> Result<Vec<PublicField>> {
         let employer = item.employer.as_ref().map_or("", |o| o.display_name.as_str());
         Ok(vec![
             field("person", talent_name(item)),
@@ -341,7 +342,7 @@ impl Case for Recommendations {
     }
 
     /// The person under the names that they are and were recorded by, the body's organization and the employer.
-    fn parties(work: &mut Work, item: &Recommendation) -> Result<Parties> {
+    fn parties(work: &mut UnitOfWork, item: &Recommendation) -> Result<Parties> {
         let (person, body) = (person_of(work, talent(item)), body_of(work, item));
         let mut parties = Parties::default();
         parties.persons.extend([talent(item).to_owned(), person?.name]);
@@ -353,7 +354,7 @@ impl Case for Recommendations {
 
     const DECIDED: &'static [&'static str] = &["employer", "document_number"];
     const DECISION_DATE: &'static str = "";
-    fn follow(before: &Recommendation, item: &mut Recommendation, crossing: &mut Crossing<'_>) -> Result<()> {
+    fn follow(before: &Recommendation, item: &mut Recommendation, crossing: &mut TransitionContext<'_>) -> Result<()> {
         correct_designation(before, item, crossing)
     }
 
@@ -363,7 +364,7 @@ impl Case for Recommendations {
 
     /// The quota of the body in the year.
     fn pools(
-        work: &mut Work,
+        work: &mut UnitOfWork,
         item: &Recommendation,
         _policy: Option<&Policy>,
         wanted: &Wanted<'_>,
@@ -390,7 +391,7 @@ impl Case for Recommendations {
         Ok(last.map(|last| (last, DueKind::Filing)))
     }
 
-    fn dates(item: &Recommendation, policy: Option<&Policy>, at: &At) -> Result<Vec<CaseDate>> {
+    fn dates(item: &Recommendation, policy: Option<&Policy>, at: &EvalContext) -> Result<Vec<CaseDate>> {
         let filing = Self::due(item, policy, at.today)?;
         let filing = filing.map(|(day, due)| CaseDate {
             year: item.year,
@@ -434,13 +435,13 @@ mod tests {
 
     #[test]
     fn the_page_of_the_life_cycle_is_up_to_date() {
-        mingce_lifecycle::picture::expect_page::<Recommendations>("recommendation.md");
+        mingce_lifecycle::lifecycle_docs::expect_page::<Recommendations>("recommendation.md");
     }
 
     #[test]
     fn the_life_cycle_is_that_of_the_contract() {
         assert_eq!(
-            mingce_lifecycle::picture::faults::<Recommendations>(),
+            mingce_lifecycle::lifecycle_docs::faults::<Recommendations>(),
             Vec::<String>::new()
         );
         assert_eq!(mingce_lifecycle::due::faults::<Recommendations>(), Vec::<String>::new());

@@ -1,6 +1,6 @@
 //! The rpcs of recommendations. Each opens its request and tries one verb, or reads.
 
-use mingce_lifecycle::by_document;
+use mingce_lifecycle::documented_invocation_of;
 use mingce_orm::{Call, Page, wanted};
 use mingce_proto::talent::recommendation_service_server::RecommendationService;
 use mingce_proto::talent::*;
@@ -28,7 +28,7 @@ impl RecommendationService for TalentRegister {
 
     async fn file_recommendation(&self, request: Request<FileRecommendationRequest>) -> Answered<Recommendation> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::recommend(r)).await)
+        reply(self.cases().execute(&cx, verbs::recommend(r)).await)
     }
 
     async fn publish_notice_of_recommendation(
@@ -36,7 +36,7 @@ impl RecommendationService for TalentRegister {
         request: Request<PublishNoticeOfRecommendationRequest>,
     ) -> Answered<Recommendation> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::publish_notice(r)).await)
+        reply(self.cases().execute(&cx, verbs::publish_notice(r)).await)
     }
 
     async fn renew_notice_of_recommendation(
@@ -44,22 +44,22 @@ impl RecommendationService for TalentRegister {
         request: Request<RenewNoticeOfRecommendationRequest>,
     ) -> Answered<Recommendation> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::renew_notice(r)).await)
+        reply(self.cases().execute(&cx, verbs::renew_notice(r)).await)
     }
 
     async fn confirm_recommendation(&self, request: Request<ConfirmRecommendationRequest>) -> Answered<Recommendation> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::confirm(r)).await)
+        reply(self.cases().execute(&cx, verbs::confirm(r)).await)
     }
 
     async fn refuse_recommendation(&self, request: Request<RefuseRecommendationRequest>) -> Answered<Recommendation> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::refuse(r)).await)
+        reply(self.cases().execute(&cx, verbs::refuse(r)).await)
     }
 
     async fn cancel_recommendation(&self, request: Request<CancelRecommendationRequest>) -> Answered<Recommendation> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::cancel(r)).await)
+        reply(self.cases().execute(&cx, verbs::cancel(r)).await)
     }
 
     async fn withdraw_recommendation(
@@ -67,12 +67,12 @@ impl RecommendationService for TalentRegister {
         request: Request<WithdrawRecommendationRequest>,
     ) -> Answered<Recommendation> {
         let (cx, r) = open(request)?;
-        reply(self.cases().go(&cx, verbs::withdraw(r)).await)
+        reply(self.cases().execute(&cx, verbs::withdraw(r)).await)
     }
 
     async fn correct_recommendation(&self, request: Request<CorrectRecommendationRequest>) -> Answered<Recommendation> {
         let (cx, r) = open(request)?;
-        let asked = by_document(&r);
+        let asked = documented_invocation_of(&r);
         let right = Right {
             resource: r.recommendation,
             paths: r.update_mask,

@@ -4,9 +4,12 @@ use mingce_lifecycle::any::due_again;
 use mingce_lifecycle::cases::{Asked, asked};
 use mingce_lifecycle::correct::{Correction, VERB, correct};
 use mingce_lifecycle::document;
-use mingce_lifecycle::{Arrival, Called, Case, Crossing, Living, Move, Phase, Step, act, by_document, called, day};
-use mingce_orm::write::store::{create, settled};
-use mingce_orm::{Collection, Mask, Result, Stamp};
+use mingce_lifecycle::{
+    Case, Command, Invocation, Phase, StateEntry, Stateful, Step, TransitionContext, day, documented_invocation_of,
+    effects, invocation_of,
+};
+use mingce_orm::write::store::{create, normalized};
+use mingce_orm::{AuditInfo, Collection, Mask, Result};
 use mingce_proto::Headed;
 use mingce_proto::registry::{DecisionDocument, RecordStatus, TalentReference};
 use mingce_proto::talent::RecommendationState as S;
@@ -20,63 +23,63 @@ use crate::programme::Programmes;
 use crate::recommendation::{Recommendations, talent};
 use crate::recommendation_life::terms;
 
-type Wanted = Called<Recommendations>;
+type Wanted = Invocation<Recommendations>;
 
 pub(crate) fn recommend(r: FileRecommendationRequest) -> Wanted {
-    let (call, step) = called(&r);
-    let wanted = Move::new("recommend", step, |item: &mut Recommendation, crossing| {
+    let (call, step) = invocation_of(&r);
+    let wanted = Command::new("recommend", step, |item: &mut Recommendation, crossing| {
         Recommendations::facts_mut(item).submit_date = crossing.at.today.to_string();
         Ok(())
     });
-    Called { call, wanted }
+    Invocation { call, wanted }
 }
 
 pub(crate) fn publish_notice(r: PublishNoticeOfRecommendationRequest) -> Wanted {
-    let (call, step) = called(&r);
-    let wanted = Move::new("publish_notice", step, act::publish_notice::<Recommendations>);
-    Called { call, wanted }
+    let (call, step) = invocation_of(&r);
+    let wanted = Command::new("publish_notice", step, effects::publish_notice::<Recommendations>);
+    Invocation { call, wanted }
 }
 
 pub(crate) fn renew_notice(r: RenewNoticeOfRecommendationRequest) -> Wanted {
-    let (call, step) = called(&r);
-    let wanted = Move::new("renew_notice", step, act::publish_notice::<Recommendations>);
-    Called { call, wanted }
+    let (call, step) = invocation_of(&r);
+    let wanted = Command::new("renew_notice", step, effects::publish_notice::<Recommendations>);
+    Invocation { call, wanted }
 }
 
 pub(crate) fn confirm(r: ConfirmRecommendationRequest) -> Wanted {
-    let (call, step) = by_document(&r);
-    let wanted = Move::new("confirm", step, move |item: &mut Recommendation, crossing| {
+    let (call, step) = documented_invocation_of(&r);
+    let wanted = Command::new("confirm", step, move |item: &mut Recommendation, crossing| {
         item.document_number.clone_from(&r.document_number);
         use_quota(item, crossing)?;
         item.designation = designate(item, crossing, &r)?;
         Ok(())
     });
-    Called { call, wanted }
+    Invocation { call, wanted }
 }
 
 pub(crate) fn refuse(r: RefuseRecommendationRequest) -> Wanted {
-    let (call, step) = called(&r);
-    let wanted = Move::new("refuse", step, |_: &mut Recommendation, _| Ok(()));
-    Called { call, wanted }
+    let (call, step) = invocation_of(&r);
+    let wanted = Command::new("refuse", step, |_: &mut Recommendation, _| Ok(()));
+    Invocation { call, wanted }
 }
 
 pub(crate) fn cancel(r: CancelRecommendationRequest) -> Wanted {
-    let (call, step) = by_document(&r);
-    let wanted = Move::new("cancel", step, |item: &mut Recommendation, crossing| {
+    let (call, step) = documented_invocation_of(&r);
+    let wanted = Command::new("cancel", step, |item: &mut Recommendation, crossing| {
         end_designation(item, crossing)
     });
-    Called { call, wanted }
+    Invocation { call, wanted }
 }
 
 pub(crate) fn withdraw(r: WithdrawRecommendationRequest) -> Wanted {
-    let (call, step) = called(&r);
-    let wanted = Move::new("withdraw", step, |_: &mut Recommendation, _| Ok(()));
-    Called { call, wanted }
+    let (call, step) = invocation_of(&r);
+    let wanted = Command::new("withdraw", step, |_: &mut Recommendation, _| Ok(()));
+    Invocation { call, wanted }
 }
 
 /// Uses one of the body's quota of the year. The row of the body is held until the transaction ends, so that those who confirm at
 /// the same moment come one after the other.
-fn use_quota(item: &Recommendation, crossing: &mut Crossing<'_>) -> Result<()> {
+fn use_quota(item: &Recommendation, crossing: &mut TransitionContext<'_>) -> Result<()> {
     let mut body = crossing.work.require::<NominatingBodies>(&item.nominating_body)?;
     let policy = body::policy_of(crossing.work, &body)?;
     let held = quota_of(&body, policy.as_ref(), item.year);
@@ -86,11 +89,11 @@ fn use_quota(item: &Recommendation, crossing: &mut Crossing<'_>) -> Result<()> {
     };
     put_quota(&mut body, used);
     due_again::<NominatingBodies>(&mut body, crossing.at, policy.as_ref())?;
-    let stamp = Stamp {
+    let stamp = AuditInfo {
         verb: "use_quota",
         ..crossing.stamp.clone()
     };
-    let body = settled::<NominatingBodies>(&body)?;
+    let body = normalized::<NominatingBodies>(&body)?;
     crossing
         .work
         .update::<NominatingBodies>(&crossing.at.cx, &stamp, &body)?;
@@ -98,10 +101,14 @@ fn use_quota(item: &Recommendation, crossing: &mut Crossing<'_>) -> Result<()> {
 }
 
 /// Makes the designation in term that a confirmation stands for, and answers its resource name.
-fn designate(item: &Recommendation, crossing: &mut Crossing<'_>, r: &ConfirmRecommendationRequest) -> Result<String> {
+fn designate(
+    item: &Recommendation,
+    crossing: &mut TransitionContext<'_>,
+    r: &ConfirmRecommendationRequest,
+) -> Result<String> {
     let today = crossing.at.today;
     let programme = match Programmes::shape().kind.id(&item.programme) {
-        Some(id) => crossing.work.consult::<Programmes>(id)?,
+        Some(id) => crossing.work.get_shared::<Programmes>(id)?,
         None => None,
     };
     let programme = programme.unwrap_or_default();
@@ -141,18 +148,18 @@ fn designate(item: &Recommendation, crossing: &mut Crossing<'_>, r: &ConfirmReco
             state: document::state::<Designations>(&designation),
         });
     }
-    let mut arrival = Arrival {
+    let mut arrival = StateEntry {
         policy: crossing.policy,
         at: crossing.at,
         by: None,
     };
-    Designations::arrive(&mut designation, &mut arrival)?;
+    Designations::on_enter(&mut designation, &mut arrival)?;
     let answer = create::<Designations>(crossing.work, &crossing.at.cx, crossing.stamp, &designation)?;
     Ok(answer.name)
 }
 
 /// Cancels the designation that the confirmation made, where it is live.
-fn end_designation(item: &Recommendation, crossing: &mut Crossing<'_>) -> Result<()> {
+fn end_designation(item: &Recommendation, crossing: &mut TransitionContext<'_>) -> Result<()> {
     let Some(id) = Designations::shape().kind.id(&item.designation) else {
         return Ok(());
     };
@@ -160,7 +167,7 @@ fn end_designation(item: &Recommendation, crossing: &mut Crossing<'_>) -> Result
         return Ok(());
     };
     let is_active = designation.head().record_status() == RecordStatus::Active;
-    if !is_active || Designations::life().phase(designation.state) != Phase::Live {
+    if !is_active || Designations::state_machine().phase(designation.state) != Phase::Live {
         return Ok(());
     }
     let request = CancelTalentDesignationRequest {
@@ -171,7 +178,7 @@ fn end_designation(item: &Recommendation, crossing: &mut Crossing<'_>) -> Result
     };
     let mut cancel = designation_verbs::cancel(request).wanted;
     cancel.step.stamp = crossing.stamp.clone();
-    cancel.cross(crossing.work, crossing.at)?;
+    cancel.apply(crossing.work, crossing.at)?;
     Ok(())
 }
 
@@ -179,7 +186,7 @@ fn end_designation(item: &Recommendation, crossing: &mut Crossing<'_>) -> Result
 pub(crate) fn correct_designation(
     before: &Recommendation,
     item: &Recommendation,
-    crossing: &mut Crossing<'_>,
+    crossing: &mut TransitionContext<'_>,
 ) -> Result<()> {
     let Some(id) = Designations::shape().kind.id(&item.designation) else {
         return Ok(());
@@ -188,8 +195,8 @@ pub(crate) fn correct_designation(
         return Ok(());
     };
     let is_active = made.head().record_status() == RecordStatus::Active;
-    let is_known = Designations::life()
-        .edge(VERB)
+    let is_known = Designations::state_machine()
+        .transition(VERB)
         .is_some_and(|edge| edge.from.contains(&made.state));
     if !is_active || !is_known {
         return Ok(());
@@ -218,7 +225,7 @@ pub(crate) fn correct_designation(
         mask: Mask::among::<Designations>(&paths, Designations::DECIDED)?,
         given: right,
     };
-    correct::<Designations>(step, right).cross(crossing.work, crossing.at)?;
+    correct::<Designations>(step, right).apply(crossing.work, crossing.at)?;
     Ok(())
 }
 

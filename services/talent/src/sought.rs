@@ -5,16 +5,16 @@ use std::sync::LazyLock;
 
 use mingce_orm::id::Id;
 use mingce_orm::model::identifier::document;
-use mingce_orm::model::names::{fits, names_of};
-use mingce_orm::{Fit, Result, Work, text};
+use mingce_orm::model::normalize::{fits, names_of};
+use mingce_orm::{Fit, Result, UnitOfWork, text};
 use mingce_proto::registry::TalentReference;
 use mingce_proto::talent::{Employment, Programme, ProgrammeReference, Talent};
-use mingce_server::sought::{Keyed, Sought, identifier_key};
+use mingce_server::lookup::{Keyed, Lookup, identifier_key};
 
 use crate::programme::{Programmes, code_key};
 use crate::talent::{Talents, document_key};
 
-impl Sought<Talents> for TalentReference {
+impl Lookup<Talents> for TalentReference {
     const HELPS: [&'static str; 2] = [
         "give an identifier, a year of birth or an employer; those that are one are merged with `mingce merge`",
         "请补充标识、出生年份或工作单位；若是重复记录，请用 mingce merge 合并",
@@ -36,7 +36,7 @@ impl Sought<Talents> for TalentReference {
         &self.display_name
     }
 
-    fn fits(&self, _work: &mut Work, stored: &Talent) -> Result<Fit> {
+    fn fits(&self, _work: &mut UnitOfWork, stored: &Talent) -> Result<Fit> {
         let of_year = self.birth_year == 0 || self.birth_year == stored.birth_year;
         let employed = |employment: &Employment| {
             let employer = employment.organization.as_ref();
@@ -73,7 +73,7 @@ impl Sought<Talents> for TalentReference {
     }
 }
 
-impl Sought<Programmes> for ProgrammeReference {
+impl Lookup<Programmes> for ProgrammeReference {
     const HELPS: [&'static str; 2] = ["give the code", "请填写代码"];
 
     fn key(&self) -> Keyed {
@@ -81,7 +81,7 @@ impl Sought<Programmes> for ProgrammeReference {
         Ok(given.then(|| code_key(&self.code)))
     }
 
-    fn fits(&self, _work: &mut Work, stored: &Programme) -> Result<Fit> {
+    fn fits(&self, _work: &mut UnitOfWork, stored: &Programme) -> Result<Fit> {
         Ok(fits(
             (self.display_name.trim(), &[]),
             &stored.display_name,

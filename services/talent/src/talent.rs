@@ -3,11 +3,11 @@
 use std::sync::LazyLock;
 
 use mingce_orm::model::identifier::{self, mask_document, resident_id};
-use mingce_orm::model::names::{
-    Known, Problems, absorb_names, contradiction, identifier_keys, is_other_person, keep_identifiers, keep_names,
-    names_of, settle_identifiers, settle_names, steady_identifiers, year_of,
+use mingce_orm::model::normalize::{
+    Known, Violations, absorb_names, contradiction, identifier_keys, is_other_person, keep_identifier_order, names_of,
+    normalize_identifiers, normalize_names, preserve_identifiers, preserve_names, year_of,
 };
-use mingce_orm::{Beside, Cell, Collection, Column, Field, Key, Likeness, Result, Shape, Violation, Work};
+use mingce_orm::{Beside, Cell, Collection, Column, Field, Key, Likeness, Result, Shape, UnitOfWork, Violation};
 use mingce_proto::talent::{Employment, Talent};
 
 use crate::designation_guards::expect_no_shared_family;
@@ -42,39 +42,41 @@ impl Collection for Talents {
                     get: |t| t.display_name.as_str().into(),
                 },
                 Field {
-                    column: Column::text("names").in_index(),
+                    column: Column::text("names").search_only(),
                     get: |t| Cell::many(names_of(&t.display_name, &t.names)),
                 },
                 Field {
-                    column: Column::text("identifiers").in_index(),
+                    column: Column::text("identifiers").search_only(),
                     get: |t| Cell::many(t.identifiers.iter().map(|i| i.value.as_str())),
                 },
                 Field {
-                    column: Column::integer("birth_year").dimension(),
+                    column: Column::integer("birth_year").groupable(),
                     get: |t| t.birth_year.into(),
                 },
                 Field {
-                    column: Column::text("nationality").dimension(),
+                    column: Column::text("nationality").groupable(),
                     get: |t| t.nationality.as_str().into(),
                 },
                 Field {
-                    column: Column::text("education").dimension(),
+                    column: Column::text("education").groupable(),
                     get: |t| t.education.as_str().into(),
                 },
                 Field {
-                    column: Column::text("title").dimension(),
+                    column: Column::text("title").groupable(),
                     get: |t| t.title.as_str().into(),
                 },
                 Field {
-                    column: Column::text("disciplines").many().dimension(),
+                    column: Column::text("disciplines").multi_valued().groupable(),
                     get: |t| Cell::many(t.disciplines.iter().map(String::as_str)),
                 },
                 Field {
-                    column: Column::resource("employers", "organizations/{id}").many().dimension(),
+                    column: Column::resource("employers", "organizations/{id}")
+                        .multi_valued()
+                        .groupable(),
                     get: |t| Cell::many(t.employments.iter().map(employer)),
                 },
                 Field {
-                    column: Column::boolean("deceased").dimension(),
+                    column: Column::boolean("deceased").groupable(),
                     get: |t| t.deceased.into(),
                 },
             ])
@@ -98,15 +100,15 @@ impl Collection for Talents {
         keys
     }
 
-    fn may_merge(work: &mut Work, duplicate: &Talent, stays: &Talent) -> Result<()> {
+    fn check_merge(work: &mut UnitOfWork, duplicate: &Talent, stays: &Talent) -> Result<()> {
         expect_no_shared_family(work, [&duplicate.name, &stays.name])
     }
 
-    fn settle(item: &mut Talent) -> Vec<Violation> {
-        let mut problems = Problems::default();
+    fn normalize(item: &mut Talent) -> Vec<Violation> {
+        let mut problems = Violations::default();
         problems.name("display_name", &mut item.display_name);
-        settle_names(&mut item.names, &item.display_name, &mut problems);
-        settle_identifiers(&mut item.identifiers, &mut problems);
+        normalize_names(&mut item.names, &item.display_name, &mut problems);
+        normalize_identifiers(&mut item.identifiers, &mut problems);
         problems.partial_date("birth_date", &item.birth_date);
         // One that is given is checked on its way in. What older versions have stored stays where it is no document.
         if let Ok(document) = identifier::document(&item.identity_document) {
@@ -157,7 +159,7 @@ impl Collection for Talents {
 
     /// A document on record with a day of birth stands: a day that is given beside it, without the document, is neither stored nor
     /// compared. Whether it was the right one would tell what is sealed. The year can be seen.
-    fn may_set(stored: &Talent, given: &Talent) -> Option<Violation> {
+    fn check_settable(stored: &Talent, given: &Talent) -> Option<Violation> {
         let is_known = !stored.masked_identity_document.is_empty() && stored.birth_year != 0;
         let is_day = given.birth_date.len() > 4 && year_of(&given.birth_date) == stored.birth_year;
         (is_known && is_day && given.identity_document.is_empty()).then(|| Violation {
@@ -169,20 +171,20 @@ impl Collection for Talents {
         })
     }
 
-    fn steady(merged: &mut Talent, stored: &Talent) {
-        steady_identifiers(&mut merged.identifiers, &stored.identifiers);
+    fn keep_order(merged: &mut Talent, stored: &Talent) {
+        keep_identifier_order(&mut merged.identifiers, &stored.identifiers);
     }
 
-    fn keep(merged: &mut Talent, stored: &Talent) {
-        keep_identifiers(&mut merged.identifiers, &stored.identifiers);
-        keep_names(
+    fn preserve(merged: &mut Talent, stored: &Talent) {
+        preserve_identifiers(&mut merged.identifiers, &stored.identifiers);
+        preserve_names(
             &mut merged.names,
             &merged.display_name,
             (&stored.display_name, &stored.names),
         );
     }
 
-    fn absorb(item: &mut Talent, other: &Talent, from: &str) {
+    fn on_merge(item: &mut Talent, other: &Talent, from: &str) {
         absorb_names(
             &mut item.names,
             &item.display_name,
@@ -192,7 +194,7 @@ impl Collection for Talents {
         );
     }
 
-    fn release(item: &mut Talent, from: &str) {
+    fn on_unmerge(item: &mut Talent, from: &str) {
         item.names.retain(|name| name.merged_from != from);
     }
 
@@ -234,7 +236,7 @@ pub(crate) fn take_document(item: &mut Talent) -> Option<Violation> {
 }
 
 /// A resident identity card says the day of birth too.
-fn settle_resident(item: &mut Talent, birth_date: String, problems: &mut Problems) {
+fn settle_resident(item: &mut Talent, birth_date: String, problems: &mut Violations) {
     if birth_date.starts_with(&item.birth_date) {
         item.birth_date = birth_date;
     } else {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use mingce_lifecycle::policy::Policies;
 use mingce_lifecycle::round::Rounds;
-use mingce_orm::{Cx, Result};
+use mingce_orm::{RequestContext, Result};
 use mingce_server::named::organizations;
 
 use crate::TalentRegister;
@@ -19,7 +19,7 @@ impl TalentRegister {
     ///
     /// # Errors
     /// Where the database cannot be read.
-    pub(crate) async fn titles(&self, cx: &Cx, names: &[String]) -> Result<HashMap<String, String>> {
+    pub(crate) async fn titles(&self, cx: &RequestContext, names: &[String]) -> Result<HashMap<String, String>> {
         let mut titles = HashMap::new();
         titles.extend(self.store.titles::<Talents>(names).await?);
         titles.extend(self.store.titles::<Programmes>(names).await?);

@@ -3,7 +3,7 @@
 
 use mingce_orm::migration::renew;
 use mingce_orm::model::revision::micros;
-use mingce_orm::{Collection, Cx, Db, Edit, Error, List, Result, Stamp, Store};
+use mingce_orm::{AuditInfo, Collection, Db, Edit, Error, List, RequestContext, Result, Store};
 use mingce_proto::Headed;
 use mingce_proto::registry::{CaseKind, DecisionDocument, Revision, View};
 use prost::Message;
@@ -49,7 +49,7 @@ pub async fn fill<C: Case>(db: &Db, now: i64) -> Result<()> {
 }
 
 async fn fill_all<C: Case>(store: &Store, now: i64) -> Result<()> {
-    let cx = Cx {
+    let cx = RequestContext {
         actor: BY_ITSELF.to_owned(),
         now,
         deadline: None,
@@ -75,7 +75,7 @@ async fn fill_all<C: Case>(store: &Store, now: i64) -> Result<()> {
                     if stored != item {
                         return Err(Error::concurrent());
                     }
-                    work.update::<C>(&at, &Stamp::new("migrate"), &right)
+                    work.update::<C>(&at, &AuditInfo::new("migrate"), &right)
                 });
                 edits.push(edit);
             }
@@ -90,7 +90,7 @@ async fn fill_all<C: Case>(store: &Store, now: i64) -> Result<()> {
     }
 }
 
-async fn with_documents<C: Case>(store: &Store, cx: &Cx, mut item: C::Item) -> Result<C::Item> {
+async fn with_documents<C: Case>(store: &Store, cx: &RequestContext, mut item: C::Item) -> Result<C::Item> {
     let head = item.head();
     if !C::documents(&item).is_empty() {
         return Ok(item);
@@ -145,7 +145,7 @@ fn of_history<C: Case>(history: &[Revision]) -> Result<(String, Vec<DecisionDocu
                 }
             }
             // A record, or a correction of it.
-            verb if C::life().edge(verb).is_none() || verb == VERB => {
+            verb if C::state_machine().transition(verb).is_none() || verb == VERB => {
                 own = if is_changed { number.to_owned() } else { own };
             }
             _ if is_changed && !number.is_empty() => add(number),

@@ -15,13 +15,13 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use tokio::sync::OnceCell;
 
-use crate::cx::Cx;
+use crate::context::RequestContext;
 use crate::db::counted::{Counted, of_row, of_sqlite};
 use crate::db::fault::is_locked;
+use crate::db::fsync::{FsyncHandle, PAGES_AT_MOST};
 use crate::db::head::Keeper;
-use crate::db::sqlite::{self, Readers, Way};
+use crate::db::sqlite_read_pool::{self, ReadPool, ReadPoolConfig};
 use crate::db::statement::{Condition, sql};
-use crate::db::synced::{PAGES_AT_MOST, Synced};
 use crate::db::watched::watched;
 use crate::error::{Class, Error, Result};
 
@@ -39,7 +39,7 @@ const POSTGRES_GETS: u32 = 2;
 const POSTGRES_WRITES: u32 = 5;
 
 /// How many calls share a statement or a transaction at most, where nothing else is said.
-pub const SHARE: usize = 256;
+pub const MAX_BATCH: usize = 256;
 
 /// The database of a store.
 #[derive(Debug, Clone)]
@@ -53,7 +53,7 @@ pub struct Db {
     /// For reads of messages on SQLite.
     file: Option<File>,
     write: DatabaseConnection,
-    share: usize,
+    max_batch: usize,
     clock: Option<Clock>,
 }
 
@@ -72,14 +72,14 @@ impl std::fmt::Debug for Clock {
 struct File {
     path: PathBuf,
     /// For lists and searches.
-    lists: Readers,
+    lists: ReadPool,
     /// For gets, which share a page cache.
-    gets: Readers,
+    gets: ReadPool,
     /// For counts, which may take long.
-    counts: Readers,
+    counts: ReadPool,
     /// How far the ledger is known to go.
     head: Arc<OnceCell<Keeper>>,
-    synced: Arc<Synced>,
+    synced: Arc<FsyncHandle>,
 }
 
 impl Db {
@@ -140,12 +140,12 @@ impl Db {
                     .pragma("cache_size", "-2048"),
             );
         let readers = |most: u32, cache_kibibytes: u32| {
-            let way = Way {
+            let way = ReadPoolConfig {
                 path: path.to_owned(),
                 cache_kibibytes,
                 map_mebibytes: mebibytes,
             };
-            Readers::new(way, most)
+            ReadPool::new(way, most)
         };
         let read = SqlxSqliteConnector::from_sqlx_sqlite_pool(read);
         let db = Self {
@@ -158,10 +158,10 @@ impl Db {
                 gets: readers(1, 24 << 10),
                 counts: readers(SQLITE_COUNTS, 2 << 10),
                 head: Arc::default(),
-                synced: Arc::new(Synced::open(path)?),
+                synced: Arc::new(FsyncHandle::open(path)?),
             }),
             write: SqlxSqliteConnector::from_sqlx_sqlite_pool(write),
-            share: SHARE,
+            max_batch: MAX_BATCH,
             clock: None,
         };
         let row = db
@@ -245,7 +245,7 @@ impl Db {
             count: SqlxPostgresConnector::from_sqlx_postgres_pool(count),
             file: None,
             write: SqlxPostgresConnector::from_sqlx_postgres_pool(write),
-            share: SHARE,
+            max_batch: MAX_BATCH,
             clock: None,
         };
         db.expect_writable().await?;
@@ -283,7 +283,7 @@ impl Db {
     }
 
     /// Where the database of a PostgreSQL URL is, without how to get in.
-    pub fn place(url: &str) -> String {
+    pub fn display_url(url: &str) -> String {
         url.parse::<PgConnectOptions>().map_or_else(
             |_| "postgres".to_owned(),
             |o| {
@@ -304,9 +304,9 @@ impl Db {
 
     /// The same database, with at most so many calls that share a statement or a transaction. 1: none do.
     #[must_use]
-    pub fn shared_by(self, calls: usize) -> Self {
+    pub fn batched_by(self, calls: usize) -> Self {
         Self {
-            share: calls.max(1),
+            max_batch: calls.max(1),
             ..self
         }
     }
@@ -324,14 +324,14 @@ impl Db {
     }
 
     /// How many calls share a statement or a transaction at most.
-    pub(crate) fn share(&self) -> usize {
-        self.share
+    pub(crate) fn max_batch(&self) -> usize {
+        self.max_batch
     }
 
     /// How many statements for single resources run at once. Fewer are shared by more calls each; calls that share
     /// nothing need them all.
     pub(crate) fn readers(&self) -> usize {
-        match (self.backend(), self.share) {
+        match (self.backend(), self.max_batch) {
             (DbBackend::Postgres, 1) => POSTGRES_READS as usize,
             (DbBackend::Postgres, _) => POSTGRES_GETS as usize,
             (_, 1) => SQLITE_READS as usize,
@@ -341,7 +341,7 @@ impl Db {
 
     /// How many writers work at the same time. SQLite has one.
     pub(crate) fn writers(&self) -> usize {
-        match (self.backend(), self.share) {
+        match (self.backend(), self.max_batch) {
             (DbBackend::Postgres, 1) => POSTGRES_WRITES as usize,
             (DbBackend::Postgres, _) => 2,
             _ => 1,
@@ -395,7 +395,10 @@ impl Db {
     ) -> Result<Vec<Bytes>> {
         if let Some(file) = &self.file {
             let weight = (Bytes::len as fn(&Bytes) -> usize, most);
-            return file.lists.rows(text.to_owned(), values, sqlite::body, weight).await;
+            return file
+                .lists
+                .rows(text.to_owned(), values, sqlite_read_pool::body, weight)
+                .await;
         }
         self.bodies_over(&self.read, &first_ones(text, most), values).await
     }
@@ -404,7 +407,7 @@ impl Db {
     /// moment. Nothing is counted where there are no bodies. Only counts wait for it, and it ends with the time of the call.
     pub(crate) async fn bodies_and_count(
         &self,
-        cx: &Cx,
+        cx: &RequestContext,
         (rest, values): (&str, Vec<Value>),
         count: Condition,
         most: usize,
@@ -424,7 +427,7 @@ impl Db {
             let values = count.values.into_iter().chain(values);
             let weigh: fn(&(Bytes, i64)) -> usize = |(body, _)| body.len();
             let take: fn(&rusqlite::Row<'_>) -> rusqlite::Result<(Bytes, i64)> =
-                |row| Ok((sqlite::body(row)?, row.get(1)?));
+                |row| Ok((sqlite_read_pool::body(row)?, row.get(1)?));
             let rows = file.counts.rows(text, values, take, (weigh, most)).await?;
             let count = rows.first().map(|(_, count)| *count);
             Ok((rows.into_iter().map(|(body, _)| body).collect(), count))
@@ -451,13 +454,13 @@ impl Db {
     }
 
     /// Where gets that are shared are read on SQLite.
-    pub(crate) fn gets(&self) -> Option<&Readers> {
+    pub(crate) fn gets(&self) -> Option<&ReadPool> {
         let file = self.file.as_ref()?;
-        Some(if self.share == 1 { &file.lists } else { &file.gets })
+        Some(if self.max_batch == 1 { &file.lists } else { &file.gets })
     }
 
     /// The file of SQLite.
-    pub(crate) fn synced(&self) -> Option<&Arc<Synced>> {
+    pub(crate) fn synced(&self) -> Option<&Arc<FsyncHandle>> {
         self.file.as_ref().map(|file| &file.synced)
     }
 
@@ -477,7 +480,7 @@ impl Db {
     /// other counts waits for it; where the call's time is over, or its caller leaves, the database stops.
     pub(crate) async fn counted(
         &self,
-        cx: &Cx,
+        cx: &RequestContext,
         text: &str,
         values: Vec<Value>,
         texts: &[bool],
@@ -552,7 +555,7 @@ fn first_ones(text: &str, most: usize) -> String {
 }
 
 /// What counts, as long as the call has time.
-async fn in_time<T>(cx: &Cx, counted: impl Future<Output = Result<T>>) -> Result<T> {
+async fn in_time<T>(cx: &RequestContext, counted: impl Future<Output = Result<T>>) -> Result<T> {
     let Some(deadline) = cx.deadline else {
         return counted.await;
     };

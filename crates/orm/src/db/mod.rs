@@ -3,14 +3,14 @@
 //! Nothing here knows of resources. It may use no other folder.
 
 pub(crate) mod batch;
-pub(crate) mod checkpoint;
 pub(crate) mod counted;
 pub mod database;
 pub(crate) mod fault;
+mod fsync;
 pub mod head;
 pub(crate) mod inspect;
 pub mod sound;
-mod sqlite;
+mod sqlite_read_pool;
 pub(crate) mod statement;
-mod synced;
+pub(crate) mod wal_checkpoint;
 pub(crate) mod watched;

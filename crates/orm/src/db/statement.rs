@@ -189,15 +189,15 @@ impl Condition {
 
 /// A statement, and what is wrong where it does not change so many rows.
 #[derive(Debug)]
-pub(crate) struct Step {
+pub(crate) struct PlannedStatement {
     pub statement: Statement,
     pub expects: Option<(u64, String)>,
 }
 
 /// Takes the statements in their order.
-pub(crate) type Put<'a> = dyn FnMut(Step) + 'a;
+pub(crate) type StatementSink<'a> = dyn FnMut(PlannedStatement) + 'a;
 
-impl From<Statement> for Step {
+impl From<Statement> for PlannedStatement {
     fn from(statement: Statement) -> Self {
         Self {
             statement,
@@ -213,7 +213,7 @@ pub(crate) fn insert_values(
     columns: &[&str],
     tail: &str,
     rows: impl Iterator<Item = Vec<Value>>,
-    put: &mut Put<'_>,
+    put: &mut StatementSink<'_>,
 ) {
     insert_made(backend, table, columns, |_, value| value, tail, rows, put);
 }
@@ -226,7 +226,7 @@ pub(crate) fn insert_made(
     made: fn(&str, String) -> String,
     tail: &str,
     mut rows: impl Iterator<Item = Vec<Value>>,
-    put: &mut Put<'_>,
+    put: &mut StatementSink<'_>,
 ) {
     let picked = columns
         .iter()

@@ -3,8 +3,10 @@
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use sea_orm_migration::prelude::*;
 
+use crate::migration::m000005_index;
 use crate::migration::refill::add_sequence;
 use crate::migration::schema::{Migration, run};
+use crate::search_index::index::merged_later;
 
 /// The migrations of the ledger, which services that share a database share.
 #[derive(Debug)]
@@ -28,6 +30,7 @@ impl MigratorTrait for Ledger {
                 Box::pin(sequences(manager))
             }),
             Migration::new("m20261130_000060_ledger_verbs", |manager| Box::pin(verbs(manager))),
+            Migration::new("m20261130_000070_segments", |manager| Box::pin(segments(manager))),
         ]
     }
     fn migration_table_name() -> DynIden {
@@ -145,4 +148,16 @@ async fn verbs(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let renamed = renamed.map(|(old, new)| format!("UPDATE ledger SET verb = '{new}' WHERE verb = '{old}'"));
     run(manager, &renamed).await?;
     keep(manager).await
+}
+
+/// The search indexes of SQLite merge their segments later. It stands with the ledger because that belongs to all.
+async fn segments(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let connection = manager.get_connection();
+    if connection.get_database_backend() != DbBackend::Sqlite {
+        return Ok(());
+    }
+    for table in m000005_index::indexed_tables(connection).await? {
+        run(manager, &[merged_later(&table)]).await?;
+    }
+    Ok(())
 }

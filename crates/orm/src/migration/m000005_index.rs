@@ -4,8 +4,8 @@ use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 
 use crate::db::statement::{first, sql};
-use crate::search_index::places::{SERIALS, first_of};
-use crate::text::place;
+use crate::search_index::fts5_rowid::{SERIALS, rowid_lower_bound};
+use crate::text::order_code;
 
 /// How many rows are numbered by one statement.
 const PIECE: i64 = 5000;
@@ -13,16 +13,20 @@ const PIECE: i64 = 5000;
 /// Makes the search indexes of all tables anew, with numbers in the order of names. For registers that were made when the
 /// index knew rows by their serial numbers, or kept how long texts are.
 pub(crate) async fn renumber(connection: &impl ConnectionTrait) -> Result<(), DbErr> {
+    for table in indexed_tables(connection).await? {
+        renumber_index(connection, &table).await?;
+    }
+    Ok(())
+}
+
+/// The tables that have a search index on SQLite.
+pub(crate) async fn indexed_tables(connection: &impl ConnectionTrait) -> Result<Vec<String>, DbErr> {
     let indexes = "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE '%\\_search' ESCAPE '\\' \
                    AND sql LIKE 'CREATE VIRTUAL TABLE % USING fts5(%'";
     let indexes = connection.query_all_raw(sql(DbBackend::Sqlite, indexes, [])).await?;
     let indexes: Vec<String> = first(&indexes).map_err(|error| DbErr::Custom(error.to_string()))?;
-    for index in &indexes {
-        if let Some(table) = index.strip_suffix("_search") {
-            renumber_index(connection, table).await?;
-        }
-    }
-    Ok(())
+    let tables = indexes.iter().filter_map(|index| index.strip_suffix("_search"));
+    Ok(tables.map(str::to_owned).collect())
 }
 
 async fn renumber_index(connection: &impl ConnectionTrait, table: &str) -> Result<(), DbErr> {
@@ -51,7 +55,7 @@ async fn renumber_index(connection: &impl ConnectionTrait, table: &str) -> Resul
         let mut numbers = Vec::new();
         for row in connection.query_all_raw(sql(DbBackend::Sqlite, &text, values)).await? {
             let (serial, sort_key): (i64, String) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
-            numbers.push((serial, first_of(place(&sort_key)) | serial));
+            numbers.push((serial, rowid_lower_bound(order_code(&sort_key)) | serial));
             from = serial;
         }
         if numbers.is_empty() {

@@ -4,8 +4,8 @@ use sea_orm::sea_query::{ArrayType, Value};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 
 use crate::db::statement::{bound, sql};
-use crate::search_index::sections::signed;
-use crate::text::place;
+use crate::search_index::gin_buckets::with_bucket_prefix;
+use crate::text::order_code;
 
 /// How many rows are rewritten by one statement.
 const PIECE: i64 = 5000;
@@ -40,7 +40,10 @@ async fn sign_table(connection: &impl ConnectionTrait, table: &str) -> Result<()
         for row in connection.query_all_raw(found).await? {
             let (sort_key, tokens): (String, String) = (row.try_get_by_index(1)?, row.try_get_by_index(2)?);
             from = row.try_get_by_index(0)?;
-            rows.push(vec![from.as_str().into(), signed(&tokens, place(&sort_key)).into()]);
+            rows.push(vec![
+                from.as_str().into(),
+                with_bucket_prefix(&tokens, order_code(&sort_key)).into(),
+            ]);
         }
         if rows.is_empty() {
             break;

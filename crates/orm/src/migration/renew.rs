@@ -10,10 +10,10 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend};
 use crate::db::database::Db;
 use crate::db::statement::{first, sql};
 use crate::error::{Class, Error, Result};
-use crate::model::field::Type;
+use crate::model::column::Type;
 use crate::model::resource::{self, Cell, Collection, WHOLE_NAME};
-use crate::search_index::places::first_of;
-use crate::search_index::{index, sections};
+use crate::search_index::fts5_rowid::rowid_lower_bound;
+use crate::search_index::{gin_buckets, index};
 use crate::text::{self, VERSION};
 
 /// How many rows are read at once.
@@ -161,7 +161,7 @@ async fn write_row<C: Collection>(on: &DatabaseTransaction, id: &str, serial: i6
     let (table, backend) = (C::TABLE, on.get_database_backend());
     let cells = resource::cells::<C>(item);
     let sort_key = text::sort_key(C::title(item));
-    let place = text::place(&sort_key);
+    let place = text::order_code(&sort_key);
     let tokens = resource::tokens::<C>(item, &cells);
     let (mut set, mut values) = ("sort_key = ?".to_owned(), vec![Value::from(sort_key)]);
     let mut many = resource::whole_names::<C>(item)
@@ -174,15 +174,15 @@ async fn write_row<C: Collection>(on: &DatabaseTransaction, id: &str, serial: i6
                 set.push_str(&format!(", {} = ?", column.name));
                 values.push(text.into());
             }
-            Cell::Many(all) if !column.in_index => many.extend(all.into_iter().map(|value| (column.name, value))),
+            Cell::Many(all) if !column.search_only => many.extend(all.into_iter().map(|value| (column.name, value))),
             _ => {}
         }
     }
     if backend == DbBackend::Postgres {
         set.push_str(", tokens = array_to_tsvector(string_to_array(?, ' '))");
-        values.push(sections::signed(&tokens, place).into());
+        values.push(gin_buckets::with_bucket_prefix(&tokens, place).into());
     } else if !tokens.is_empty() {
-        let values = [Value::from(first_of(place) | serial), tokens.into()];
+        let values = [Value::from(rowid_lower_bound(place) | serial), tokens.into()];
         on.execute_raw(sql(
             backend,
             "INSERT INTO temp.renewed (number, tokens) VALUES (?, ?)",

@@ -1,16 +1,16 @@
 //! What resources are: their fields, keys and heads, which values are good, and how their messages are read, cleaned and sealed.
 //!
-//! Nothing here knows a database. It may use `text`. Beside that it names the `Work` of `write`, which the hooks of a collection are
+//! Nothing here knows a database. It may use `text`. Beside that it names the `UnitOfWork` of `write`, which the hooks of a collection are
 //! given.
 
 mod alike;
-pub mod field;
+pub mod column;
 pub mod identifier;
 pub(crate) mod likeness;
-pub mod names;
+pub(crate) mod message_fields;
+pub mod normalize;
 pub mod resource;
 pub mod revision;
-pub mod rules;
 pub mod texts;
+pub mod validate;
 pub mod vault;
-pub(crate) mod wire;

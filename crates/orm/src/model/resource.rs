@@ -10,12 +10,12 @@ use prost::bytes::Bytes;
 
 use crate::error::{Error, Result, Violation};
 use crate::id::Id;
-use crate::model::field::Column;
+use crate::model::column::Column;
 use crate::model::likeness::Likeness;
+use crate::model::message_fields;
 use crate::model::vault::Vault;
-use crate::model::wire;
 use crate::text;
-use crate::write::work::Work;
+use crate::write::unit_of_work::UnitOfWork;
 
 /// Fields 1 to 8 and 100, the same in every resource: set by the write path, never by callers.
 #[derive(Clone, PartialEq, Message)]
@@ -54,7 +54,7 @@ impl Head {
     pub(crate) fn with(&self, encoded: &[u8]) -> Result<Vec<u8>> {
         let mut whole = Vec::with_capacity(self.encoded_len() + encoded.len());
         self.encode(&mut whole).map_err(Error::internal)?;
-        wire::append(&mut whole, encoded, |number| !is_head(number))?;
+        message_fields::append(&mut whole, encoded, |number| !is_head(number))?;
         Ok(whole)
     }
 }
@@ -138,13 +138,13 @@ pub struct Field<C: Collection> {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key {
     /// What kind of key, for example `identifiers/ror` or `code`.
-    pub space: String,
+    pub namespace: String,
     /// Its value, in its canonical form.
     pub value: String,
     /// Personal data: stored as a keyed blind index only.
     pub private: bool,
     /// It says what a record has alone, not which record it is: rows of an import are not matched by it.
-    pub claim: bool,
+    pub non_identifying: bool,
     /// The field that holds it, for errors.
     pub field: String,
 }
@@ -153,18 +153,18 @@ impl Key {
     /// A key that anybody may see.
     pub fn new(space: impl Into<String>, value: impl Into<String>, field: impl Into<String>) -> Self {
         Self {
-            space: space.into(),
+            namespace: space.into(),
             value: value.into(),
             private: false,
-            claim: false,
+            non_identifying: false,
             field: field.into(),
         }
     }
 
     /// The same key as a claim, which nobody else can make and by which no record is known.
     #[must_use]
-    pub fn claim(mut self) -> Self {
-        self.claim = true;
+    pub fn non_identifying(mut self) -> Self {
+        self.non_identifying = true;
         self
     }
 
@@ -177,7 +177,7 @@ impl Key {
     pub(crate) fn is_own(&self) -> bool {
         self.private
             || self
-                .space
+                .namespace
                 .strip_prefix("identifiers/")
                 .is_none_or(crate::model::identifier::identifies)
     }
@@ -185,8 +185,12 @@ impl Key {
     /// As the key stands in the database.
     pub(crate) fn stored(&self, vault: Option<&Vault>) -> Result<String> {
         match (self.private, vault) {
-            (false, _) => Ok(format!("{}/{}", self.space, text::grouped(&self.value))),
-            (true, Some(vault)) => Ok(format!("{}/{}", self.space, vault.blind(&self.space, &self.value))),
+            (false, _) => Ok(format!("{}/{}", self.namespace, text::grouped(&self.value))),
+            (true, Some(vault)) => Ok(format!(
+                "{}/{}",
+                self.namespace,
+                vault.blind(&self.namespace, &self.value)
+            )),
             (true, None) => Err(Error::internal("a private key needs a vault")),
         }
     }
@@ -293,7 +297,7 @@ impl<C: Collection> Shape<C> {
             fields: named,
             message: C::MESSAGE,
         };
-        let has_value = |column: &Column| match column.in_index {
+        let has_value = |column: &Column| match column.search_only {
             true => text::value_token(column.name, None),
             false => String::new(),
         };
@@ -355,55 +359,60 @@ pub trait Collection: Send + Sync + Sized + 'static {
     fn keys(item: &Self::Item) -> Vec<Key>;
     /// Brings a resource into its stored form (canonical identifiers, ranks, derived fields) and answers what is
     /// wrong with it. Field paths start below the resource.
-    fn settle(item: &mut Self::Item) -> Vec<Violation>;
+    fn normalize(item: &mut Self::Item) -> Vec<Violation>;
     /// Refuses what callers may not write by themselves, because only a verb of its life cycle does: a record of history that is
     /// undecided (`stored` is `None`), or a state set by hand.
     ///
     /// # Errors
     /// With what would be right.
-    fn may_write(_stored: Option<&Self::Item>, _new: &Self::Item) -> Result<()> {
+    fn check_write(_stored: Option<&Self::Item>, _new: &Self::Item) -> Result<()> {
         Ok(())
     }
     /// Refuses what a row of an import would change, where that is more than what nobody may write.
     ///
     /// # Errors
     /// With what would be right.
-    fn may_import(_row: &Self::Item, _stored: &Self::Item) -> Result<()> {
+    fn check_import(_row: &Self::Item, _stored: &Self::Item) -> Result<()> {
         Ok(())
     }
     /// The fields by which a resource names another of its collection, and that do not lead back to it. Looked at in the transaction
     /// that writes them.
-    fn chains() -> &'static [crate::model::rules::Chain<Self>] {
+    fn acyclic_references() -> &'static [crate::model::validate::AcyclicReference<Self>] {
         &[]
     }
     /// Whether a row of an import, as it was given, may name others of its collection.
     fn names_others(_row: &Self::Item) -> bool {
-        !Self::chains().is_empty()
+        !Self::acyclic_references().is_empty()
     }
     /// Whether what is made, imported or updated can stand beside what is there, where no key of it can say so. Asked in the
     /// transaction that writes it; `stored` is what it was. Verbs have their guards.
     ///
     /// # Errors
     /// With what stands in the way, and while something is not loaded.
-    fn may_stand(_work: &mut Work, _stored: Option<&Self::Item>, _new: &Self::Item) -> Result<()> {
+    fn check_beside(_work: &mut UnitOfWork, _stored: Option<&Self::Item>, _new: &Self::Item) -> Result<()> {
         Ok(())
     }
     /// Whether two records can become one. Asked in the transaction that merges them, before anything is changed.
     ///
     /// # Errors
     /// With what stands in the way, and while something is not loaded.
-    fn may_merge(_work: &mut Work, _duplicate: &Self::Item, _stays: &Self::Item) -> Result<()> {
+    fn check_merge(_work: &mut UnitOfWork, _duplicate: &Self::Item, _stays: &Self::Item) -> Result<()> {
         Ok(())
     }
     /// What else changes, in the same transaction, when a resource turns out to be one that should not have been made.
     ///
     /// # Errors
     /// While something is not loaded.
-    fn annulled(_work: &mut Work, _cx: &crate::Cx, _stamp: &crate::Stamp, _stored: &Self::Item) -> Result<()> {
+    fn on_annul(
+        _work: &mut UnitOfWork,
+        _cx: &crate::RequestContext,
+        _stamp: &crate::AuditInfo,
+        _stored: &Self::Item,
+    ) -> Result<()> {
         Ok(())
     }
     /// Gives a resource this name to be sorted by. For collections that are matched by name.
-    fn retitle(_item: &mut Self::Item, _title: &str) {}
+    fn rename(_item: &mut Self::Item, _title: &str) {}
     /// Whether it was looked for in another way before a row of an import is taken, so that one that has no key may be made.
     fn is_sought(_row: &Self::Item) -> bool {
         false
@@ -412,7 +421,7 @@ pub trait Collection: Send + Sync + Sized + 'static {
     ///
     /// # Errors
     /// Where something has to be loaded first.
-    fn is_same(_work: &mut Work, _row: &Self::Item, _stored: &Self::Item) -> Result<Fit> {
+    fn is_same(_work: &mut UnitOfWork, _row: &Self::Item, _stored: &Self::Item) -> Result<Fit> {
         Ok(Fit::No)
     }
     /// Why a row of an import that shares a key with this stored resource cannot mean it. `by_own`: one of the keys that they share
@@ -422,18 +431,18 @@ pub trait Collection: Send + Sync + Sized + 'static {
     }
     /// What a change of a stored resource (as it is shown) may not set, though it is right by itself: the field, and why. An update is refused
     /// with it; in a row of an import the field is left out.
-    fn may_set(_stored: &Self::Item, _given: &Self::Item) -> Option<Violation> {
+    fn check_settable(_stored: &Self::Item, _given: &Self::Item) -> Option<Violation> {
         None
     }
     /// Puts lists whose order means nothing in the stored order, where nothing else of them is another.
-    fn steady(_merged: &mut Self::Item, _stored: &Self::Item) {}
+    fn keep_order(_merged: &mut Self::Item, _stored: &Self::Item) {}
     /// Keeps, in what an import makes of a stored resource, what its source does not speak of: identifiers of other
     /// schemes, names that came with a merge, former names.
-    fn keep(_merged: &mut Self::Item, _stored: &Self::Item) {}
+    fn preserve(_merged: &mut Self::Item, _stored: &Self::Item) {}
     /// Takes the names of a resource that is merged into this one, marked with where they come from.
-    fn absorb(_item: &mut Self::Item, _other: &Self::Item, _from: &str) {}
+    fn on_merge(_item: &mut Self::Item, _other: &Self::Item, _from: &str) {}
     /// Gives back what came with a merge.
-    fn release(_item: &mut Self::Item, _from: &str) {}
+    fn on_unmerge(_item: &mut Self::Item, _from: &str) {}
     /// What a likely duplicate of it would share. None for records that are not merged. Of those that an import matches by name
     /// ([`Collection::BY_NAME`]) the column `city` has to agree too, of others `birth_year`.
     fn likeness(_item: &Self::Item) -> Option<Likeness<'_>> {
@@ -463,8 +472,8 @@ pub(crate) struct Row {
     pub id: String,
     pub head: Head,
     pub sort_key: String,
-    /// Where its name stands among all (see [`text::place`]).
-    pub place: i64,
+    /// Where its name stands among all (see [`text::order_code`]).
+    pub order_code: i64,
     pub cells: Vec<Cell>,
     /// Its search tokens, with a space between.
     pub tokens: String,
@@ -497,7 +506,7 @@ pub(crate) fn decode<C: Collection>(message: &[u8]) -> Result<C::Item> {
 /// Where it does not read back.
 pub fn shown<C: Collection>(resource: &C::Item) -> Result<C::Item> {
     let hidden = private::<C>();
-    decode::<C>(&wire::only(&resource.encode_to_vec(), |number| {
+    decode::<C>(&message_fields::retain(&resource.encode_to_vec(), |number| {
         !hidden.contains(&number)
     })?)
 }
@@ -512,7 +521,7 @@ pub(crate) fn private<C: Collection>() -> &'static [u32] {
 /// # Errors
 /// Where they do not read back.
 pub fn changed<C: Collection>(old: &C::Item, new: &C::Item) -> Result<Vec<&'static str>> {
-    let numbers = wire::changed(&old.encode_to_vec(), &new.encode_to_vec())?;
+    let numbers = message_fields::changed(&old.encode_to_vec(), &new.encode_to_vec())?;
     Ok(numbers
         .into_iter()
         .map(|number| C::shape().kind.field(number))
@@ -534,7 +543,7 @@ pub(crate) fn cell<C: Collection>(resource: &C::Item, head: &Head, column: &str)
             let place = shape.kind.columns.iter().position(|c| c.name == name);
             let column = place.and_then(|place| shape.kind.columns.get(place).zip(shape.get.get(place)));
             let (column, get) = column.ok_or_else(|| Error::internal(format!("{name} is no column")))?;
-            formed(column, get(resource))
+            comparable(column, get(resource))
         }
     })
 }
@@ -543,7 +552,7 @@ pub(crate) fn cell<C: Collection>(resource: &C::Item, head: &Head, column: &str)
 pub(crate) fn cells<C: Collection>(resource: &C::Item) -> Vec<Cell> {
     let shape = C::shape();
     let columns = shape.kind.columns.iter().zip(&shape.get);
-    columns.map(|(column, get)| formed(column, get(resource))).collect()
+    columns.map(|(column, get)| comparable(column, get(resource))).collect()
 }
 
 /// The whole names of a resource, folded, where an import matches by them.
@@ -556,7 +565,7 @@ pub(crate) fn whole_names<C: Collection>(resource: &C::Item) -> BTreeSet<String>
 }
 
 /// A value in the form in which filters and statistics compare.
-fn formed(column: &Column, cell: Cell) -> Cell {
+fn comparable(column: &Column, cell: Cell) -> Cell {
     let own = |text: String| match column.form(&text) {
         std::borrow::Cow::Borrowed(_) => text,
         std::borrow::Cow::Owned(other) => other,
@@ -575,7 +584,7 @@ pub(crate) fn tokens<C: Collection>(resource: &C::Item, cells: &[Cell]) -> Strin
     names.iter().for_each(|name| tokens.add_text(&text::whole_name(name)));
     let shape = C::shape();
     for ((column, has_value), cell) in shape.kind.columns.iter().zip(&shape.has_value).zip(cells) {
-        if let (true, Cell::Many(values)) = (column.in_index, cell) {
+        if let (true, Cell::Many(values)) = (column.search_only, cell) {
             if !values.is_empty() {
                 tokens.add_text(has_value);
             }
@@ -619,15 +628,15 @@ pub(crate) fn row<C: Collection>(
         (whole.clone(), Vec::new())
     } else {
         (
-            wire::only(whole, |n| !hidden.contains(&n))?.into(),
-            wire::only(whole, |n| hidden.contains(&n))?,
+            message_fields::retain(whole, |n| !hidden.contains(&n))?.into(),
+            message_fields::retain(whole, |n| hidden.contains(&n))?,
         )
     };
     let cells: Vec<Cell> = cells::<C>(resource);
     let sort_key = text::sort_key(C::title(resource));
     Ok(Row {
         kind: &shape.kind,
-        place: text::place(&sort_key),
+        order_code: text::order_code(&sort_key),
         sort_key,
         tokens: tokens::<C>(resource, &cells),
         cells,
@@ -641,7 +650,7 @@ pub(crate) fn row<C: Collection>(
 }
 
 /// An id that is the same for the same text: for records that a dry run takes as created.
-pub fn imagined_id(text: &str) -> Id {
+pub fn name_based_id(text: &str) -> Id {
     use sha2::Digest;
     let digest = sha2::Sha256::digest(text.as_bytes());
     let mut bytes = [0u8; 16];

@@ -23,7 +23,7 @@ pub fn micros(time: &prost_types::Timestamp) -> i64 {
 
 /// What the ledger says of a change beside the change itself.
 #[derive(Debug, Clone, Default)]
-pub struct Stamp {
+pub struct AuditInfo {
     /// What is done, for example `create`.
     pub verb: &'static str,
     /// Why.
@@ -34,7 +34,7 @@ pub struct Stamp {
     pub import: String,
 }
 
-impl Stamp {
+impl AuditInfo {
     /// A change without a reason.
     pub fn new(verb: &'static str) -> Self {
         Self {

@@ -7,7 +7,7 @@ use mingce_proto::registry::{Citation, RecordStatus};
 use sea_orm::ConnectionTrait;
 use sea_orm::sea_query::Value;
 
-use crate::cx::Cx;
+use crate::context::RequestContext;
 use crate::db::statement::{among, list};
 use crate::error::{Error, Result};
 use crate::id::Name;
@@ -52,7 +52,7 @@ impl Store {
     /// may be more.
     pub async fn cited(
         &self,
-        _cx: &Cx,
+        _cx: &RequestContext,
         kinds: &[&'static Kind],
         name: &str,
         since: Since,
@@ -74,9 +74,9 @@ impl Store {
         let mut found: BTreeMap<String, Citation> = BTreeMap::new();
         let mut more = false;
         for kind in kinds {
-            for column in kind.columns.iter().filter(|column| column.cites && !column.in_index) {
+            for column in kind.columns.iter().filter(|column| column.cites && !column.search_only) {
                 let table = kind.table;
-                let (of, mut values): (String, Vec<Value>) = if column.many {
+                let (of, mut values): (String, Vec<Value>) = if column.multi_valued {
                     let of = format!("{table}_values WHERE field = ? AND value = ?");
                     (of, vec![column.name.into(), name.into()])
                 } else {

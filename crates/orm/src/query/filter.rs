@@ -9,7 +9,7 @@ mod value;
 use std::fmt;
 
 use crate::error::Error;
-use crate::model::field::Column;
+use crate::model::column::Column;
 
 pub use parse::{COMPARISONS_AT_MOST, parse};
 

@@ -18,12 +18,12 @@ use mingce_proto::registry::{
 use prost::Message;
 use sea_orm::ConnectionTrait;
 
-use crate::cx::Cx;
+use crate::context::RequestContext;
 use crate::db::statement::{among, first, list};
 use crate::error::{Error, Result};
 use crate::model::resource::{self, Collection, Kind};
-use crate::query::page::{self, Position};
-use crate::query::reads::{self, by_id};
+use crate::query::get_batcher::{self, by_id};
+use crate::query::page_token::{self, Position};
 use crate::write::store::Store;
 
 use self::pairs::{Member, Pairs};
@@ -78,7 +78,7 @@ impl Store {
     /// A page of pairs of active records that may be of one subject.
     pub async fn likely_duplicates<C: Collection>(
         &self,
-        _cx: &Cx,
+        _cx: &RequestContext,
         wanted: &ListLikelyDuplicatesRequest,
     ) -> Result<ListLikelyDuplicatesResponse> {
         let kind = &C::shape().kind;
@@ -97,7 +97,7 @@ impl Store {
         let mut walk = Walk {
             store: self,
             kind,
-            size: page::size(wanted.page_size),
+            size: page_token::size(wanted.page_size),
             looks_at_identifiers: by_identifier,
             wanted,
             page: ListLikelyDuplicatesResponse::default(),
@@ -106,7 +106,7 @@ impl Store {
             pairs: MOST_PAIRS,
             bytes: 0,
         };
-        let mut from = match page::decode(&wanted.page_token, &arguments)? {
+        let mut from = match page_token::decode(&wanted.page_token, &arguments)? {
             None => None,
             Some(position) => Some(at_of(&position, &stages)?),
         };
@@ -123,7 +123,7 @@ impl Store {
                     Position::Text(one),
                     Position::Text(other),
                 ];
-                walk.page.next_page_token = page::encode(&arguments, &position);
+                walk.page.next_page_token = page_token::encode(&arguments, &position);
                 break;
             }
         }
@@ -234,7 +234,7 @@ impl Walk<'_> {
                     && let Some(found) = self.compare::<C>(&last, (a, b), &merged)?
                 {
                     self.bytes += found.encoded_len() + 8;
-                    if self.bytes > page::BYTES && !self.page.likely_duplicates.is_empty() {
+                    if self.bytes > page_token::BYTES && !self.page.likely_duplicates.is_empty() {
                         return Ok(Some(last));
                     }
                     self.page.likely_duplicates.push(found);
@@ -253,7 +253,7 @@ impl Walk<'_> {
             .iter()
             .flat_map(|(one, other)| [one.as_str(), other.as_str()])
             .collect();
-        let (text, wanted) = reads::wanted(&self.store.db, self.kind, ids.iter().copied());
+        let (text, wanted) = get_batcher::wanted(&self.store.db, self.kind, ids.iter().copied());
         let bodies = self.store.db.bodies(&text, [wanted], usize::MAX >> 1).await?;
         let found = by_id(&bodies);
         let mut records = BTreeMap::new();

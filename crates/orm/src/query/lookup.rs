@@ -3,11 +3,11 @@
 use mingce_proto::codec::Reply;
 use mingce_proto::registry::{Identifier, View};
 
-use crate::cx::Cx;
+use crate::context::RequestContext;
 use crate::error::{Class, Error, Result};
 use crate::model::identifier;
 use crate::model::resource::{self, Collection, Key};
-use crate::query::read::shown;
+use crate::query::list::shown;
 use crate::write::store::Store;
 
 /// How often a survivor was merged itself, at most.
@@ -17,7 +17,7 @@ impl Store {
     /// The record that has an identifier; where that was merged, the one that stands for it.
     pub async fn get_by_identifier<C: Collection>(
         &self,
-        _cx: &Cx,
+        _cx: &RequestContext,
         wanted: Option<&Identifier>,
         view: i32,
     ) -> Result<Reply<C::Item>> {

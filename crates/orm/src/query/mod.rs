@@ -3,15 +3,15 @@
 //! It may use `text`, `model`, `db` and `search_index`. Its functions are those of the `Store` in `write`, of which it uses nothing else.
 
 pub(crate) mod citations;
-pub mod figures;
 pub mod filter;
+pub(crate) mod get_batcher;
 pub mod likely;
+pub mod list;
 mod lookup;
-pub mod order;
-pub mod page;
-pub mod read;
-pub(crate) mod reads;
+pub mod order_by;
+pub mod page_token;
+mod predicate;
 mod search;
-mod select;
+pub mod statistics;
 pub(crate) mod survivors;
 pub(crate) mod valued;

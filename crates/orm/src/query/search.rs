@@ -9,13 +9,13 @@ use prost::bytes::Bytes;
 use sea_orm::DbBackend;
 use sea_orm::sea_query::Value;
 
-use crate::cx::Cx;
+use crate::context::RequestContext;
 use crate::error::{Error, Result};
 use crate::model::resource::{self, Collection, Kind};
-use crate::query::page::{self, Position};
-use crate::query::read::{Page, id_of, limit, shown};
-use crate::search_index::places::{self, SERIALS};
-use crate::search_index::{index, sections};
+use crate::query::list::{Page, id_of, limit, shown};
+use crate::query::page_token::{self, Position};
+use crate::search_index::fts5_rowid::{self, SERIALS};
+use crate::search_index::{gin_buckets, index};
 use crate::text::{self, Query};
 use crate::write::store::Store;
 
@@ -23,16 +23,16 @@ use crate::write::store::Store;
 const BESIDE: usize = 30;
 
 /// Where a page ended: whether in the whole names, and the name and id there.
-struct Place<'a> {
+struct SortPosition<'a> {
     whole: bool,
     sort_key: &'a str,
     id: &'a str,
 }
 
 /// Whether the whole names are wanted or the others, and after which place.
-type Part<'a> = (bool, Option<&'a Place<'a>>);
+type Part<'a> = (bool, Option<&'a SortPosition<'a>>);
 
-impl<'a> Place<'a> {
+impl<'a> SortPosition<'a> {
     /// From a page token's positions.
     fn of(position: &'a [Position]) -> Result<Self> {
         match position {
@@ -58,7 +58,7 @@ impl Store {
     /// A page of what a search finds: whole names first, then in the order of names.
     pub async fn search<C: Collection>(
         &self,
-        _cx: &Cx,
+        _cx: &RequestContext,
         query: &str,
         page_size: i32,
         page_token: &str,
@@ -91,7 +91,7 @@ impl Store {
     ) -> Result<Page<C>> {
         let kind = &C::shape().kind;
         let arguments = ["search", kind.table, query];
-        let mut position = page::decode(page_token, &arguments)?;
+        let mut position = page_token::decode(page_token, &arguments)?;
         let meaning = position.as_deref().map_or(Ok(meaning), meaning_of)?;
         let others = Query::others(query);
         let meant = match usize::try_from(meaning - 1).ok().and_then(|place| others.get(place)) {
@@ -105,7 +105,7 @@ impl Store {
                 "give at least one letter, digit or Chinese character",
             ));
         };
-        let size = page::size(page_size);
+        let size = page_token::size(page_size);
         let mut page = Page::new(Vec::new());
         let mut bytes = 0;
         // Tokens find a little too much; what the recheck leaves out is made up for by reading on.
@@ -123,10 +123,10 @@ impl Store {
                     continue;
                 }
                 bytes += body.len();
-                if (page.bodies.len() == size || bytes > page::BYTES)
+                if (page.bodies.len() == size || bytes > page_token::BYTES)
                     && let Some(last) = page.bodies.last()
                 {
-                    page.next_page_token = page::encode(&arguments, &found_at::<C>(last, &parsed, meaning)?);
+                    page.next_page_token = page_token::encode(&arguments, &found_at::<C>(last, &parsed, meaning)?);
                     return Ok(page);
                 }
                 page.bodies.push(shown(kind, body, view, View::Basic)?);
@@ -145,7 +145,7 @@ impl Store {
         position: Option<&[Position]>,
         most: usize,
     ) -> Result<Vec<Bytes>> {
-        let after = position.map(Place::of).transpose()?;
+        let after = position.map(SortPosition::of).transpose()?;
         // Whole names, then the others; where a page ended in the others, the next goes on there.
         let parts: &[Part<'_>] = match &after {
             None => &[(true, None), (false, None)],
@@ -177,8 +177,8 @@ impl Store {
             if *whole {
                 steps.push(index::whole(DbBackend::Postgres, query));
             } else {
-                let from = after.map_or(0, |place| sections::of(text::place(place.sort_key)));
-                steps.extend(sections::steps(query, from));
+                let from = after.map_or(0, |place| gin_buckets::bucket_of(text::order_code(place.sort_key)));
+                steps.extend(gin_buckets::steps(query, from));
             }
         }
         let after = parts.first().and_then(|(_, after)| *after);
@@ -197,7 +197,7 @@ impl Store {
         );
         let mut values: Vec<Value> = vec![steps.join("\n").into()];
         values.extend(after.iter().flat_map(|place| place.values()));
-        self.db.bodies(&text, values, page::BYTES).await
+        self.db.bodies(&text, values, page_token::BYTES).await
     }
 
     /// On SQLite: as many hits are read as are wanted, and the others of the place where these end.
@@ -205,7 +205,7 @@ impl Store {
         &self,
         kind: &Kind,
         wanted: &str,
-        after: Option<&Place<'_>>,
+        after: Option<&SortPosition<'_>>,
         most: usize,
     ) -> Result<Vec<Bytes>> {
         let table = kind.table;
@@ -220,13 +220,17 @@ impl Store {
              SELECT t.body FROM (SELECT f.serial FROM found f {behind}ORDER BY f.sort_key, f.id LIMIT ? + 0) p \
              CROSS JOIN {table} t ON t.serial = p.serial ORDER BY t.sort_key, t.id"
         );
-        let mut from = after.map_or(0, |place| places::first_of(text::place(place.sort_key)));
+        let mut from = after.map_or(0, |place| {
+            fts5_rowid::rowid_lower_bound(text::order_code(place.sort_key))
+        });
         let mut rows = Vec::new();
         loop {
             let missing = most - rows.len();
             let (hits, next) = self.hits_from(table, wanted, from, missing + 1).await?;
             if !hits.is_empty() {
-                let namesakes = hits.chunk_by(|one, other| places::last_beside(*one) == places::last_beside(*other));
+                let namesakes = hits.chunk_by(|one, other| {
+                    fts5_rowid::rowid_upper_bound(*one) == fts5_rowid::rowid_upper_bound(*other)
+                });
                 let first = namesakes
                     .filter(|group| group.len() > 1)
                     .filter_map(|group| group.first());
@@ -234,7 +238,7 @@ impl Store {
                 let mut values: Vec<Value> = vec![first.into(), all.as_str().into(), all.as_str().into()];
                 values.extend(after.iter().flat_map(|place| place.values()));
                 values.push(limit(missing));
-                rows.extend(self.db.bodies(&text, values, page::BYTES).await?);
+                rows.extend(self.db.bodies(&text, values, page_token::BYTES).await?);
             }
             match next {
                 Some(next) if !is_full(&rows, most) => from = next,
@@ -259,7 +263,7 @@ impl Store {
             let end = most
                 .checked_sub(1)
                 .and_then(|at| hits.get(at))
-                .map(|at| places::last_beside(*at));
+                .map(|at| fts5_rowid::rowid_upper_bound(*at));
             match (end, hits.last()) {
                 (Some(end), Some(last)) if *last > end => {
                     hits.retain(|hit| *hit <= end);
@@ -282,7 +286,7 @@ fn rounded(size: usize) -> usize {
 
 /// Whether more than `most` rows are here, or more than a page has in bytes: then there may be others.
 fn is_full(rows: &[Bytes], most: usize) -> bool {
-    rows.len() > most || rows.iter().map(Bytes::len).sum::<usize>() > page::BYTES
+    rows.len() > most || rows.iter().map(Bytes::len).sum::<usize>() > page_token::BYTES
 }
 
 /// The serial numbers of rows, as a list for SQLite.

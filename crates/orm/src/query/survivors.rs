@@ -11,7 +11,7 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult};
 
 use mingce_proto::registry::RecordStatus;
 
-use crate::db::statement::{Condition, Put, Step, among, first, insert_values, list, sql};
+use crate::db::statement::{Condition, PlannedStatement, StatementSink, among, first, insert_values, list, sql};
 use crate::error::Result;
 use crate::model::resource::{Head, RowChange};
 use crate::write::store::Store;
@@ -66,7 +66,7 @@ pub(crate) async fn gather(connection: &impl ConnectionTrait) -> Result<(), DbEr
 }
 
 /// Notes what became duplicates, active again or annulled.
-pub(crate) fn write(backend: DbBackend, rows: &[RowChange], put: &mut Put<'_>) {
+pub(crate) fn write(backend: DbBackend, rows: &[RowChange], put: &mut StatementSink<'_>) {
     let stands = |head: &Head| (head.record_status, head.survivor.clone());
     let other = rows.iter().filter(|(before, after)| {
         let active = RecordStatus::Active as i32;
@@ -92,7 +92,7 @@ pub(crate) fn write(backend: DbBackend, rows: &[RowChange], put: &mut Put<'_>) {
 }
 
 /// Notes what others stand for, and what stands for itself again.
-fn note(backend: DbBackend, gone: &[[&str; 2]], back: &[&str], put: &mut Put<'_>) {
+fn note(backend: DbBackend, gone: &[[&str; 2]], back: &[&str], put: &mut StatementSink<'_>) {
     if gone.is_empty() && back.is_empty() {
         return;
     }
@@ -109,7 +109,7 @@ fn note(backend: DbBackend, gone: &[[&str; 2]], back: &[&str], put: &mut Put<'_>
 }
 
 /// Follows the merges of these records, and of those that lead over them, to their ends.
-fn follow(backend: DbBackend, records: &[impl AsRef<str>]) -> Step {
+fn follow(backend: DbBackend, records: &[impl AsRef<str>]) -> PlannedStatement {
     let text = format!(
         "WITH RECURSIVE below (record) AS (SELECT s.record FROM survivors s WHERE {} OR {} \
          UNION SELECT s.record FROM survivors s JOIN below b ON s.merged_into = b.record), \
@@ -208,7 +208,7 @@ impl Store {
         let mut steps = Vec::new();
         let like = format!("{collection}/%");
         let text = format!("DELETE FROM {TABLE} WHERE record LIKE ?");
-        steps.push(Step::from(sql(backend, &text, [like.into()])));
+        steps.push(PlannedStatement::from(sql(backend, &text, [like.into()])));
         let gone: Vec<[&str; 2]> = merged
             .iter()
             .map(|(record, into)| [record.as_str(), into.as_str()])

@@ -4,11 +4,11 @@ use mingce_proto::registry::RecordStatus;
 use sea_orm::ConnectionTrait;
 use sea_orm::sea_query::Value;
 
-use crate::cx::Cx;
+use crate::context::RequestContext;
 use crate::error::{Error, Result};
 use crate::model::resource::{self, Collection};
-use crate::query::page::{self, Position};
-use crate::query::read::limit;
+use crate::query::list::limit;
+use crate::query::page_token::{self, Position};
 use crate::write::store::Store;
 
 /// Which values are wanted.
@@ -34,11 +34,11 @@ impl Store {
     /// Where the token is none of this query.
     pub async fn valued<C: Collection>(
         &self,
-        _cx: &Cx,
+        _cx: &RequestContext,
         wanted: Valued<'_>,
     ) -> Result<(Vec<(String, C::Item)>, String)> {
         let table = C::TABLE;
-        let size = page::size(wanted.page_size);
+        let size = page_token::size(wanted.page_size);
         let how = if wanted.prefix { "prefix" } else { "value" };
         let arguments = [table, wanted.field, wanted.value, how];
         let mut values: Vec<Value> = vec![wanted.field.into()];
@@ -50,7 +50,7 @@ impl Store {
             values.push(wanted.value.into());
             "v.value = ?".to_owned()
         };
-        match page::decode(wanted.page_token, &arguments)?.as_deref() {
+        match page_token::decode(wanted.page_token, &arguments)?.as_deref() {
             None => {}
             Some([Position::Text(value), Position::Text(id)]) => {
                 bounds.push_str(" AND (v.value, v.id) > (?, ?)");
@@ -68,7 +68,7 @@ impl Store {
              ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM (SELECT v.value, v.id, t.body \
              FROM {table}_values v JOIN {table} t ON t.id = v.id WHERE v.field = ? AND {bounds} AND t.record_status = ? \
              ORDER BY v.value, v.id LIMIT ? + 0) page) summed WHERE COALESCE(before, 0) <= {} ORDER BY value, id",
-            page::BYTES
+            page_token::BYTES
         );
         let rows = self.db.read.query_all_raw(self.db.sql(&text, values)).await?;
         let rows = rows.iter().map(|row| {
@@ -76,10 +76,10 @@ impl Store {
             Ok((value, id, row.try_get_by_index::<Vec<u8>>(2)?))
         });
         let rows = rows.collect::<Result<Vec<_>>>()?;
-        let fitting = page::fitting(rows.iter().map(|(.., body)| body.len()), size);
+        let fitting = page_token::fitting(rows.iter().map(|(.., body)| body.len()), size);
         let last = rows.get(fitting - 1).filter(|_| rows.len() > fitting);
         let next = last.map_or(String::new(), |(value, id, _)| {
-            page::encode(&arguments, &[Position::Text(value.clone()), Position::Text(id.clone())])
+            page_token::encode(&arguments, &[Position::Text(value.clone()), Position::Text(id.clone())])
         });
         let found = rows.into_iter().take(fitting);
         let found = found.map(|(value, _, body)| Ok((value, resource::decode::<C>(&body)?)));

@@ -9,15 +9,16 @@ use std::collections::BTreeMap;
 use sea_orm::sea_query::Value;
 use sea_orm::{DbBackend, DbErr};
 
-use crate::db::statement::{Put, Step, sql};
+use crate::db::statement::{PlannedStatement, StatementSink, sql};
 use crate::model::resource::{Row, RowChange};
-use crate::search_index::places::{SERIALS, first_of};
+use crate::search_index::fts5_rowid::{SERIALS, rowid_lower_bound};
 use crate::text::{Query, Term, whole_name};
 
 /// The statements that make the index of a table, in the words of [`crate::migration::schema::run`].
-pub(crate) fn statements(table: &str) -> [String; 2] {
+pub(crate) fn statements(table: &str) -> [String; 3] {
     [
         format!("$SQLITE {}", on_sqlite(table)),
+        format!("$SQLITE {}", merged_later(table)),
         format!("$POSTGRES {}", on_postgres(table)),
     ]
 }
@@ -27,6 +28,15 @@ pub(crate) fn on_sqlite(table: &str) -> String {
     format!(
         "CREATE VIRTUAL TABLE {table}_search USING fts5(tokens, content='', columnsize=0, detail=none, tokenize='ascii')"
     )
+}
+
+/// FTS5 merges segments of an index while rows are written, once there are so many of one size. By itself it does so at 4: a large
+/// import then writes each token more often.
+const SEGMENTS: u32 = 8;
+
+/// Sets at how many segments an index of SQLite merges them.
+pub(crate) fn merged_later(table: &str) -> String {
+    format!("INSERT INTO {table}_search ({table}_search, rank) VALUES ('automerge', {SEGMENTS})")
 }
 
 /// The one for PostgreSQL.
@@ -96,20 +106,25 @@ pub(crate) fn whole(backend: DbBackend, query: &Query) -> String {
 }
 
 /// Brings the index of SQLite up to what rows have become. On PostgreSQL tokens are a column like others.
-pub(crate) fn write(backend: DbBackend, table: &str, rows: &[RowChange], put: &mut Put<'_>) -> Result<(), DbErr> {
+pub(crate) fn write(
+    backend: DbBackend,
+    table: &str,
+    rows: &[RowChange],
+    put: &mut StatementSink<'_>,
+) -> Result<(), DbErr> {
     if backend == DbBackend::Postgres {
         return Ok(());
     }
     let (mut gone, mut new) = (BTreeMap::new(), BTreeMap::new());
     for (before, after) in rows {
-        let same = |before: &Row| before.tokens == after.tokens && before.place == after.place;
+        let same = |before: &Row| before.tokens == after.tokens && before.order_code == after.order_code;
         if before.as_ref().is_some_and(same) {
             continue;
         }
         let lists = [(before.as_ref(), &mut gone), (Some(after.as_ref()), &mut new)];
         for (row, list) in lists {
             let row = row.filter(|row| !row.tokens.is_empty());
-            list.extend(row.map(|row| (known_as(row), row.tokens.as_str())));
+            list.extend(row.map(|row| (document_key(row), row.tokens.as_str())));
         }
     }
     // The index keeps no texts: what goes is said once more.
@@ -134,7 +149,7 @@ pub(crate) fn write(backend: DbBackend, table: &str, rows: &[RowChange], put: &m
         let wrong = format!(
             "the search index {holds} other rows than {table}, or {table} has more than SQLite's index can: use PostgreSQL"
         );
-        put(Step {
+        put(PlannedStatement {
             statement: sql(backend, &text, [as_json(&rows)?.into()]),
             expects: Some((rows.len() as u64, wrong)),
         });
@@ -143,8 +158,8 @@ pub(crate) fn write(backend: DbBackend, table: &str, rows: &[RowChange], put: &m
 }
 
 /// The first number of the place of a row, in so many digits, and its id: in the order of the numbers.
-fn known_as(row: &Row) -> String {
-    format!("{:0DIGITS$}{}", first_of(row.place), row.id)
+fn document_key(row: &Row) -> String {
+    format!("{:0DIGITS$}{}", rowid_lower_bound(row.order_code), row.id)
 }
 
 /// The digits of the largest number.

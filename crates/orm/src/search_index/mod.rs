@@ -2,7 +2,7 @@
 //!
 //! It may use `model`, `text` and `db`.
 
+pub mod fts5_rowid;
+pub(crate) mod gin_buckets;
+pub(crate) mod gin_pending_list;
 pub(crate) mod index;
-pub(crate) mod lists;
-pub mod places;
-pub(crate) mod sections;

@@ -7,8 +7,8 @@ mod document;
 mod fold;
 #[cfg(test)]
 mod names_tests;
+mod order_code;
 mod pieces;
-mod place;
 mod query;
 mod reading;
 mod sort;
@@ -22,7 +22,7 @@ mod written;
 pub use clean::{Damage, canonical, damage, damage_of_prose, grouped};
 pub use document::document_number;
 pub use fold::{fold, same_name, spelled};
-pub use place::{PLACE_BITS, place};
+pub use order_code::{ORDER_CODE_BITS, order_code};
 pub use query::{Query, Term};
 pub(crate) use reading::begins_with_double_surname;
 pub use sort::sort_key;

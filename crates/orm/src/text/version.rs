@@ -12,7 +12,7 @@ mod tests {
     use data_encoding::HEXLOWER;
     use sha2::{Digest, Sha256};
 
-    use super::super::{fold, place, sort_key, tokens};
+    use super::super::{fold, order_code, sort_key, tokens};
 
     /// Of [`VERSION`](super::VERSION) 3.
     const DIGEST: &str = "b40348266020196cad62e681c55dfc780c6195542b23586c4fe0fef3a7c6d104";
@@ -39,7 +39,7 @@ mod tests {
             text.clear();
             text.push(character);
             let key = sort_key(&text);
-            take(&place(&key).to_string());
+            take(&order_code(&key).to_string());
             take(&key);
             for token in tokens([text.as_str()]).sorted() {
                 take(token);

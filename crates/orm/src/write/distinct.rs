@@ -3,7 +3,7 @@
 use mingce_proto::Headed;
 use mingce_proto::codec::Reply;
 
-use crate::cx::Cx;
+use crate::context::RequestContext;
 use crate::error::{Class, Error, Result};
 use crate::model::resource::Collection;
 use crate::query::likely::are_distinct;
@@ -16,7 +16,7 @@ impl Store {
     /// Says that two records are two, and answers the first.
     pub async fn mark_distinct<C: Collection>(
         &self,
-        cx: &Cx,
+        cx: &RequestContext,
         call: Call,
         (name, other): (&str, &str),
         etag: &str,
@@ -59,7 +59,7 @@ impl Store {
     /// Takes that back, and answers the first.
     pub async fn unmark_distinct<C: Collection>(
         &self,
-        cx: &Cx,
+        cx: &RequestContext,
         call: Call,
         (name, other): (&str, &str),
         etag: &str,

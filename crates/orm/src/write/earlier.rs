@@ -12,14 +12,14 @@ use prost::Message;
 use sea_orm::{ConnectionTrait, Value};
 use sha2::{Digest, Sha256};
 
-use crate::cx::Cx;
+use crate::context::RequestContext;
 use crate::db::statement::{among, first as first_column, list};
 use crate::error::{Error, Result};
 use crate::model::resource::{Collection, Kind};
-use crate::query::read::List;
+use crate::query::list::List;
 use crate::write::imports::{Imports, id_of};
 use crate::write::ledger::UNDO;
-use crate::write::seen::without_sealed;
+use crate::write::run_notes::without_sealed;
 use crate::write::store::Store;
 
 /// A row that names what is not there is taken as soon as it is.
@@ -56,7 +56,7 @@ impl DecidedRow {
         (row, encoded): (i64, &[u8]),
         reason: &str,
     ) -> Result<Option<Self>> {
-        let is_elsewhere = reason == NOT_FOUND || (is_of_references(reason) && C::chains().is_empty());
+        let is_elsewhere = reason == NOT_FOUND || (is_of_references(reason) && C::acyclic_references().is_empty());
         if settings.source_sha256.is_empty() || is_elsewhere {
             return Ok(None);
         }
@@ -68,7 +68,7 @@ impl DecidedRow {
     /// Whether a row of an import may mean another record the next time: it has only a name to be known by, or names others of its
     /// collection.
     pub fn is_doubtful<C: Collection>(row: &C::Item) -> bool {
-        C::names_others(row) || (C::BY_NAME && C::keys(row).iter().all(|key| key.claim))
+        C::names_others(row) || (C::BY_NAME && C::keys(row).iter().all(|key| key.non_identifying))
     }
 
     /// The row of an import with this number, encoded, that means the record of this name; for doubtful ones. None where the file is not
@@ -189,7 +189,11 @@ impl Store {
     ///
     /// # Errors
     /// Where the database cannot be read.
-    pub async fn earlier<C: Collection>(&self, cx: &Cx, settings: &ImportSettings) -> Result<Option<Earlier>> {
+    pub async fn earlier<C: Collection>(
+        &self,
+        cx: &RequestContext,
+        settings: &ImportSettings,
+    ) -> Result<Option<Earlier>> {
         if settings.source_sha256.is_empty() {
             return Ok(None);
         }
@@ -281,7 +285,7 @@ impl Store {
                     .for_each(|refused| add(refused, &Decision::Refused));
             }
             // What rows of such a collection name this database holds too.
-            let stands = !earlier.is_changed && !C::chains().is_empty();
+            let stands = !earlier.is_changed && !C::acyclic_references().is_empty();
             let decision = if stands { Decision::Stands } else { Decision::Means };
             for means in &noted.mean {
                 add(means, &decision);

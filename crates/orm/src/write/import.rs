@@ -9,21 +9,21 @@ use mingce_proto::registry::RecordStatus;
 use mingce_proto::registry::row_outcome::Holder;
 use prost::Message;
 
-use crate::cx::Cx;
+use crate::context::RequestContext;
 use crate::error::{Class, Error, Result, Violation};
+use crate::model::message_fields;
 use crate::model::resource::{self, Collection, Fit};
-use crate::model::revision::Stamp;
-use crate::model::rules::{check, expect_no_cycle};
+use crate::model::revision::AuditInfo;
+use crate::model::validate::{check, expect_no_cycle};
 use crate::model::vault::Vault;
-use crate::model::wire;
 use crate::text;
-use crate::write::answer::{Answer, Outcome};
-use crate::write::asks::Ask;
-use crate::write::draft::{Draft, StoredKey, stored_keys};
-use crate::write::seen::{Turn, Verdict};
-use crate::write::store::{Mask, Store, expect_active, refused, settled, with_nul};
-use crate::write::work::Work;
-use crate::write::writer::{Edit, Planned};
+use crate::write::load_requests::LoadRequest;
+use crate::write::prepared_insert::{PreparedInsert, StoredKey, stored_keys};
+use crate::write::result::{WriteOutcome, WriteResult};
+use crate::write::run_notes::{RowTurn, Verdict};
+use crate::write::store::{Mask, Store, expect_active, normalized, refused, with_nul};
+use crate::write::unit_of_work::UnitOfWork;
+use crate::write::writer::{Edit, PreloadedEdit};
 
 /// What a row of an import sets: the fields that the source speaks of, or without any those that are set.
 /// `encoded` is the resource of the row.
@@ -37,14 +37,14 @@ pub fn mask<C: Collection>(paths: &[String], encoded: &[u8]) -> Result<Mask> {
 ///
 /// # Errors
 /// Where a key cannot be made.
-pub fn row<C: Collection>(
+pub fn plan_row<C: Collection>(
     store: &Store,
-    cx: &Cx,
-    stamp: Stamp,
+    cx: &RequestContext,
+    stamp: AuditInfo,
     mask: Mask,
     resource: C::Item,
-    turn: Turn,
-) -> Result<Planned> {
+    turn: RowTurn,
+) -> Result<PreloadedEdit> {
     let (cx, vault) = (cx.clone(), store.vault.clone());
     // What was given may have come to nothing meanwhile.
     let mask = mask.without_unset_private::<C>(&resource)?;
@@ -53,7 +53,7 @@ pub fn row<C: Collection>(
     // Of a row that names a record it is looked at what it makes of that.
     let mut wrong = if is_named { Vec::new() } else { check(&canonical, "") };
     // Keys are compared in their canonical form. What else is wrong is said when it is clear what the row makes.
-    let problems = C::settle(&mut canonical);
+    let problems = C::normalize(&mut canonical);
     let said = canonical.encode_to_vec();
     wrong.extend(with_nul::<C>(&said));
     if wrong.is_empty() {
@@ -64,20 +64,20 @@ pub fn row<C: Collection>(
     let title = Some(C::title(&canonical)).filter(|title| C::BY_NAME && !title.trim().is_empty());
     let title = title.map(text::fold);
     let keys = stored_keys::<C>(&canonical, vault.as_deref())?;
-    let has_none = keys.iter().all(|stored| stored.key.claim);
+    let has_none = keys.iter().all(|stored| stored.key.non_identifying);
     let is_nameless = C::BY_NAME && name.is_empty() && has_none;
     let is_bare = !C::BY_NAME && !C::is_sought(&canonical) && has_none;
     // It can be known by its keys and its name alone, and may be made by them.
     let is_plain = name.is_empty() && !is_bare;
     let meant = kind.id(name).or(turn.meant().map(|(id, _)| id));
     if let Some(id) = meant {
-        asks.push(Ask::Row(kind, id.to_owned()));
+        asks.push(LoadRequest::Row(kind, id.to_owned()));
     } else {
         for key in keys.iter() {
-            asks.push(Ask::Key(kind, key.stored.clone()));
+            asks.push(LoadRequest::Key(kind, key.stored.clone()));
         }
         if let Some(title) = &title {
-            asks.push(Ask::Name(kind, title.clone()));
+            asks.push(LoadRequest::Name(kind, title.clone()));
         }
     }
     // Where the record is likely to be there, it is not drafted before that is clear: that takes as much as all the rest.
@@ -87,13 +87,13 @@ pub fn row<C: Collection>(
         draft::<C>((&cx, &stamp), row, &wrong, &turn, vault.as_deref())
     });
     let edit: Edit = Box::new(move |work| {
-        let made = |work: &mut Work, answer: Answer| {
+        let made = |work: &mut UnitOfWork, answer: WriteResult| {
             let by_name = title.as_deref().filter(|_| is_nameless);
-            let answer = kept::<C>(&turn, work, answer, &said, ("", by_name))?;
+            let answer = noted::<C>(&turn, work, answer, &said, ("", by_name))?;
             if work.is_dry_run() && !work.is_waiting() && turn.is_made(kind, &keys, &said)? {
-                work.forget();
-                return Ok(Answer {
-                    outcome: Outcome::Unchanged,
+                work.discard();
+                return Ok(WriteResult {
+                    outcome: WriteOutcome::Unchanged,
                     name: String::new(),
                     ..answer
                 });
@@ -103,14 +103,14 @@ pub fn row<C: Collection>(
         if let (Some(Ok(draft)), true) = (&ahead, is_plain)
             && let Some(answer) = work.make_if_unknown(draft, title.as_deref())?
         {
-            C::may_stand(work, None, &canonical)?;
+            C::check_beside(work, None, &canonical)?;
             return made(work, answer);
         }
         let found = match meant_before::<C>(work, &turn)? {
-            Some((record, way)) => Found::One(Box::new(record), way),
+            Some((record, way)) => Match::One(Box::new(record), way),
             None => find::<C>(work, &canonical)?,
         };
-        if let Found::Several(records) = &found {
+        if let Match::Several(records) = &found {
             turn.doubt::<C>(work, &said, title.as_deref(), records, Verdict::Several)?;
             let mut holders = Vec::new();
             for name in records.iter().take(MOST_HOLDERS) {
@@ -118,10 +118,10 @@ pub fn row<C: Collection>(
             }
             return Err(several(records, C::SINGULAR).held_by(holders));
         }
-        let Found::One(stored, way) = found else {
+        let Match::One(stored, way) = found else {
             if problems.is_empty() && is_bare {
                 // What is undecided has no number yet, whatever the row says.
-                C::may_write(None, &canonical)?;
+                C::check_write(None, &canonical)?;
                 let said = "the row has nothing by which it can be told from others when it is loaded again: give an identifier";
                 return Err(Error::invalid(C::SINGULAR, "IDENTIFIER_MISSING", said));
             }
@@ -133,16 +133,16 @@ pub fn row<C: Collection>(
                 }
             };
             let answer = work.make(&draft)?;
-            C::may_stand(work, None, &canonical)?;
+            C::check_beside(work, None, &canonical)?;
             return made(work, answer);
         };
         let name = stored.head().name.to_owned();
-        if !matches!(way, Way::Merge | Way::Before) && problems.iter().any(is_taken_out) {
+        if !matches!(way, MatchedBy::Merge | MatchedBy::Before) && problems.iter().any(is_taken_out) {
             let taken_out = problems.iter().filter(|problem| is_taken_out(problem));
             return Err(refused::<C>(taken_out.cloned().collect()));
         }
         let called = C::title(&stored).to_owned();
-        let answer = match place::<C>(work, &cx, &stamp, &mask, &canonical, (*stored, way)) {
+        let answer = match update_matched::<C>(work, &cx, &stamp, &mask, &canonical, (*stored, way)) {
             Err(error) if error.reason() == "RECORDS_DISAGREE" => {
                 turn.doubt::<C>(work, &said, None, &[name], Verdict::Contradicts)?;
                 return Err(error);
@@ -154,13 +154,13 @@ pub fn row<C: Collection>(
             }
             answer => answer?,
         };
-        if way == Way::Merge {
+        if way == MatchedBy::Merge {
             return Ok(answer);
         }
-        let by_name = title.as_deref().filter(|_| is_nameless || way == Way::Name);
-        kept::<C>(&turn, work, answer, &said, (&called, by_name))
+        let by_name = title.as_deref().filter(|_| is_nameless || way == MatchedBy::Name);
+        noted::<C>(&turn, work, answer, &said, (&called, by_name))
     });
-    Ok(Planned { edit, asks })
+    Ok(PreloadedEdit { edit, asks })
 }
 
 /// What settling takes out of a row, so that nothing of it would be said where the row means a record. What else is wrong is seen in what
@@ -171,12 +171,12 @@ fn is_taken_out(problem: &Violation) -> bool {
 
 /// What a row makes where it means no record: its settled resource, that encoded, and its keys. `wrong` is what is wrong with it.
 fn draft<C: Collection>(
-    (cx, stamp): (&Cx, &Stamp),
+    (cx, stamp): (&RequestContext, &AuditInfo),
     (item, encoded, keys): (&C::Item, &[u8], &Arc<[StoredKey]>),
     wrong: &[Violation],
-    turn: &Turn,
+    turn: &RowTurn,
     vault: Option<&Vault>,
-) -> Result<Arc<Draft>> {
+) -> Result<Arc<PreparedInsert>> {
     if !wrong.is_empty() {
         return Err(refused::<C>(wrong.to_vec()));
     }
@@ -187,20 +187,20 @@ fn draft<C: Collection>(
             return Err(refused::<C>(wrong));
         }
     }
-    C::may_write(None, item)?;
+    C::check_write(None, item)?;
     let title = C::title(item).into();
     let item = (item, encoded, Arc::clone(keys));
-    let mut draft = Draft::of_encoded::<C>(cx, stamp, item, turn.id(cx.now), vault)?;
+    let mut draft = PreparedInsert::of_encoded::<C>(cx, stamp, item, turn.id(cx.now), vault)?;
     draft.answer.title = Some(title);
     Ok(Arc::new(draft))
 }
 
 /// The active record that the row meant when the same file was loaded before.
-fn meant_before<C: Collection>(work: &mut Work, turn: &Turn) -> Result<Option<(C::Item, Way)>> {
+fn meant_before<C: Collection>(work: &mut UnitOfWork, turn: &RowTurn) -> Result<Option<(C::Item, MatchedBy)>> {
     let Some((id, stands)) = turn.meant() else {
         return Ok(None);
     };
-    let way = if stands { Way::Before } else { Way::Name };
+    let way = if stands { MatchedBy::Before } else { MatchedBy::Name };
     let record = work.get::<C>(id)?;
     let is_active = |record: &C::Item| Ok::<_, Error>(record.head().record_status() == RecordStatus::Active);
     Ok(match record {
@@ -211,13 +211,13 @@ fn meant_before<C: Collection>(work: &mut Work, turn: &Turn) -> Result<Option<(C
 
 /// Notes what a row means, or refuses it where the run said otherwise before: of this record, or of one that an earlier row means.
 /// `called` is what the record is called so far, `by_name` the folded name of a row that is known by it alone.
-fn kept<C: Collection>(
-    turn: &Turn,
-    work: &mut Work,
-    answer: Answer,
+fn noted<C: Collection>(
+    turn: &RowTurn,
+    work: &mut UnitOfWork,
+    answer: WriteResult,
     said: &[u8],
     (called, by_name): (&str, Option<&str>),
-) -> Result<Answer> {
+) -> Result<WriteResult> {
     let answer = turn.keep(work, answer, said, called);
     if let Some(title) = by_name {
         // Also where it is refused: it means the record all the same.
@@ -225,7 +225,7 @@ fn kept<C: Collection>(
         turn.known_by_name::<C>(said, title, name)?;
     }
     let answer = answer?;
-    if answer.outcome != Outcome::Unchanged {
+    if answer.outcome != WriteOutcome::Unchanged {
         turn.expect_steady::<C>(work, &answer, said)?;
     }
     turn.expect_not_refused(&answer)?;
@@ -233,14 +233,16 @@ fn kept<C: Collection>(
 }
 
 /// What an earlier row means now, as it did when it had its turn.
-pub(crate) fn verdict<C: Collection>(work: &mut Work, row: &C::Item) -> Result<(Verdict, String)> {
+pub(crate) fn verdict<C: Collection>(work: &mut UnitOfWork, row: &C::Item) -> Result<(Verdict, String)> {
     Ok(match find::<C>(work, row)? {
-        Found::None => (Verdict::Nothing, String::new()),
-        Found::Several(_) => (Verdict::Several, String::new()),
-        Found::One(stored, way) => {
+        Match::None => (Verdict::Nothing, String::new()),
+        Match::Several(_) => (Verdict::Several, String::new()),
+        Match::One(stored, way) => {
             let name = stored.head().name.to_owned();
             match way {
-                Way::Key { by_own } if C::contradicts(row, &stored, by_own).is_some() => (Verdict::Contradicts, name),
+                MatchedBy::Key { by_own } if C::contradicts(row, &stored, by_own).is_some() => {
+                    (Verdict::Contradicts, name)
+                }
                 _ => (Verdict::Means, name),
             }
         }
@@ -248,19 +250,19 @@ pub(crate) fn verdict<C: Collection>(work: &mut Work, row: &C::Item) -> Result<(
 }
 
 /// Changes the record that a row means.
-fn place<C: Collection>(
-    work: &mut Work,
-    cx: &Cx,
-    stamp: &Stamp,
+fn update_matched<C: Collection>(
+    work: &mut UnitOfWork,
+    cx: &RequestContext,
+    stamp: &AuditInfo,
     mask: &Mask,
     row: &C::Item,
-    (stored, way): (C::Item, Way),
-) -> Result<Answer> {
-    if matches!(way, Way::Merge | Way::Before) {
+    (stored, way): (C::Item, MatchedBy),
+) -> Result<WriteResult> {
+    if matches!(way, MatchedBy::Merge | MatchedBy::Before) {
         // The source still lists a record that a clerk has merged: the decision stands. Or nothing has changed since it was loaded.
         return work.update::<C>(cx, stamp, &stored);
     }
-    let own = own::<C>(work, &stored, row, mask)?;
+    let own = without_duplicates_keys::<C>(work, &stored, row, mask)?;
     let (row, mut mask) = own
         .as_ref()
         .map_or((row, mask.clone()), |(row, mask)| (row, mask.clone()));
@@ -269,7 +271,7 @@ fn place<C: Collection>(
     }
     let base = work.base_of::<C>(&stored, mask.has_private::<C>())?;
     let head = stored.head();
-    if let Way::Key { by_own } = way
+    if let MatchedBy::Key { by_own } = way
         && let Some(wrong) = C::contradicts(row, &base, by_own)
     {
         let holder = head.name;
@@ -284,16 +286,16 @@ fn place<C: Collection>(
             .about(C::COLLECTION, holder));
     }
     // One with identifiers is found by them the next time, and what it is called then it is called now.
-    let is_nameless = way == Way::Name && C::keys(row).iter().all(|key| key.claim);
+    let is_nameless = way == MatchedBy::Name && C::keys(row).iter().all(|key| key.non_identifying);
     let merge = |mask: &Mask, base: &C::Item| {
         let mut merged = mask.apply::<C>(base, row)?;
         if is_nameless {
             // Another spelling, or another of its names, does not rename what it was found by.
-            C::retitle(&mut merged, C::title(&stored));
+            C::rename(&mut merged, C::title(&stored));
         }
-        C::keep(&mut merged, &stored);
-        let mut merged = settled::<C>(&merged)?;
-        C::steady(&mut merged, &stored);
+        C::preserve(&mut merged, &stored);
+        let mut merged = normalized::<C>(&merged)?;
+        C::keep_order(&mut merged, &stored);
         Ok::<_, Error>(merged)
     };
     let mut merged = merge(&mask, &base)?;
@@ -309,18 +311,18 @@ fn place<C: Collection>(
         }
     }
     if merged != stored {
-        C::may_import(row, &stored)?;
+        C::check_import(row, &stored)?;
     }
-    C::may_write(Some(&stored), &merged)?;
+    C::check_write(Some(&stored), &merged)?;
     let mut answer = work.update::<C>(cx, stamp, &merged)?;
     answer.kept = kept;
     // What has just been made cannot be where a circle closes.
-    if answer.outcome == Outcome::Updated {
-        C::may_stand(work, Some(&stored), &merged)?;
-        expect_no_cycle(work, C::chains(), &stored, &merged)?;
+    if answer.outcome == WriteOutcome::Updated {
+        C::check_beside(work, Some(&stored), &merged)?;
+        expect_no_cycle(work, C::acyclic_references(), &stored, &merged)?;
     }
     let etag = row.head().etag;
-    if way == Way::Told && answer.outcome == Outcome::Updated && !etag.is_empty() && etag != head.etag {
+    if way == MatchedBy::Told && answer.outcome == WriteOutcome::Updated && !etag.is_empty() && etag != head.etag {
         let said = format!(
             "{} is at {}, and the row is of {etag}: somebody changed the record since; take the row out of a newer export",
             head.name, head.etag
@@ -336,7 +338,7 @@ fn place<C: Collection>(
 /// The fields that a row would change and may set; of sealed ones all that it gives, since nobody is told whether they are others.
 fn changed_fields<C: Collection>(stored: &C::Item, merged: &C::Item, sealed: &[String]) -> Result<Vec<String>> {
     let kind = &C::shape().kind;
-    let changed = wire::changed(&stored.encode_to_vec(), &merged.encode_to_vec())?;
+    let changed = message_fields::changed(&stored.encode_to_vec(), &merged.encode_to_vec())?;
     let mut fields: Vec<String> = changed
         .into_iter()
         .filter(|number| kind.is_writable(*number) && !kind.private.contains(number))
@@ -348,8 +350,8 @@ fn changed_fields<C: Collection>(stored: &C::Item, merged: &C::Item, sealed: &[S
 
 /// The row without what its record's duplicates hold: their keys stay with them, and lead to the record all the same.
 /// None where they hold nothing of it.
-fn own<C: Collection>(
-    work: &mut Work,
+fn without_duplicates_keys<C: Collection>(
+    work: &mut UnitOfWork,
     stored: &C::Item,
     row: &C::Item,
     mask: &Mask,
@@ -357,7 +359,7 @@ fn own<C: Collection>(
     let (kind, name) = (&C::shape().kind, stored.head().name);
     let mut theirs = Vec::new();
     for key in C::keys(row) {
-        if (key.private || key.space.starts_with("identifiers/"))
+        if (key.private || key.namespace.starts_with("identifiers/"))
             && let Some(owner) = work.owner::<C>(&key)?
             && kind.id(name) != Some(owner.as_str())
             && let Some(survivor) = work.survivor::<C>(&owner)?
@@ -370,7 +372,7 @@ fn own<C: Collection>(
         return Ok(None);
     }
     let places = RefCell::new(BTreeMap::<u32, usize>::new());
-    let kept = wire::only(&row.encode_to_vec(), |number| {
+    let kept = message_fields::retain(&row.encode_to_vec(), |number| {
         let mut places = places.borrow_mut();
         let place = places.entry(number).or_default();
         let (field, item) = (kind.field(number), format!("[{place}]"));
@@ -388,7 +390,7 @@ fn own<C: Collection>(
 
 /// The stored record that a resource on its way in speaks of, whatever became of it: the one that it names; for a row of an
 /// import (`by_key`) else the one that it means. `None` too where that is not clear, which is said when the row is written.
-pub fn meant<C: Collection>(work: &mut Work, resource: &C::Item, by_key: bool) -> Result<Option<C::Item>> {
+pub fn meant<C: Collection>(work: &mut UnitOfWork, resource: &C::Item, by_key: bool) -> Result<Option<C::Item>> {
     let name = resource.head().name.to_owned();
     if let Some(id) = C::shape().kind.id(&name)
         && let Some(named) = work.get::<C>(id)?
@@ -399,16 +401,16 @@ pub fn meant<C: Collection>(work: &mut Work, resource: &C::Item, by_key: bool) -
         return Ok(None);
     }
     let mut canonical = resource.clone();
-    C::settle(&mut canonical);
+    C::normalize(&mut canonical);
     Ok(match find::<C>(work, &canonical) {
-        Ok(Found::One(stored, _)) => Some(*stored),
+        Ok(Match::One(stored, _)) => Some(*stored),
         _ => None,
     })
 }
 
 /// How a row was found to mean a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
+enum MatchedBy {
     /// By its resource name.
     Told,
     /// By a key; one of them of a sort that a subject has alone and keeps.
@@ -422,9 +424,9 @@ enum Way {
 }
 
 /// What a row means.
-enum Found<T> {
+enum Match<T> {
     None,
-    One(Box<T>, Way),
+    One(Box<T>, MatchedBy),
     /// More than one record: their names.
     Several(Vec<String>),
 }
@@ -442,7 +444,7 @@ fn several(records: &[String], singular: &str) -> Error {
 }
 
 /// The active record that a row means, and how.
-fn find<C: Collection>(work: &mut Work, row: &C::Item) -> Result<Found<C::Item>> {
+fn find<C: Collection>(work: &mut UnitOfWork, row: &C::Item) -> Result<Match<C::Item>> {
     let kind = &C::shape().kind;
     let name = row.head().name.to_owned();
     if !name.is_empty() {
@@ -454,11 +456,11 @@ fn find<C: Collection>(work: &mut Work, row: &C::Item) -> Result<Found<C::Item>>
             }
             let found = active::<C>(work, named)?;
             let way = if found.head().name == name {
-                Way::Told
+                MatchedBy::Told
             } else {
-                Way::Merge
+                MatchedBy::Merge
             };
-            return Ok(Found::One(Box::new(found), way));
+            return Ok(Match::One(Box::new(found), way));
         }
     }
     // Looked up also where a key says enough: imports that touch one name then go one after the other on PostgreSQL, and
@@ -470,7 +472,7 @@ fn find<C: Collection>(work: &mut Work, row: &C::Item) -> Result<Found<C::Item>>
         Vec::new()
     };
     let (mut found, mut merged_away, mut by_own) = (BTreeMap::new(), true, false);
-    for key in C::keys(row).into_iter().filter(|key| !key.claim) {
+    for key in C::keys(row).into_iter().filter(|key| !key.non_identifying) {
         if let Some(id) = work.owner::<C>(&key)?
             && let Some(holder) = work.survivor::<C>(&id)?
         {
@@ -480,21 +482,25 @@ fn find<C: Collection>(work: &mut Work, row: &C::Item) -> Result<Found<C::Item>>
             found.insert(name, holder);
         }
     }
-    let mut way = if merged_away { Way::Merge } else { Way::Key { by_own } };
+    let mut way = if merged_away {
+        MatchedBy::Merge
+    } else {
+        MatchedBy::Key { by_own }
+    };
     if found.is_empty() && !named.is_empty() {
-        way = Way::Name;
+        way = MatchedBy::Name;
         for namesake in among::<C>(work, named, |work, found| C::is_same(work, row, found))? {
             found.insert(namesake.head().name.to_owned(), namesake);
         }
     }
     if found.len() > 1 {
-        return Ok(Found::Several(found.into_keys().collect()));
+        return Ok(Match::Several(found.into_keys().collect()));
     }
     let Some((_, found)) = found.pop_first() else {
-        return Ok(Found::None);
+        return Ok(Match::None);
     };
     expect_active::<C>(&found)?;
-    Ok(Found::One(Box::new(found), way))
+    Ok(Match::One(Box::new(found), way))
 }
 
 /// How many records a problem names.
@@ -516,18 +522,18 @@ pub fn holder_of<C: Collection>(item: &C::Item) -> Result<Holder> {
 /// # Errors
 /// Where something has to be loaded first.
 pub fn called<C: Collection>(
-    work: &mut Work,
+    work: &mut UnitOfWork,
     name: &str,
-    fits: impl FnMut(&mut Work, &C::Item) -> Result<Fit>,
+    fits: impl FnMut(&mut UnitOfWork, &C::Item) -> Result<Fit>,
 ) -> Result<Vec<C::Item>> {
     let ids = work.named::<C>(name)?;
     among::<C>(work, ids, fits)
 }
 
 fn among<C: Collection>(
-    work: &mut Work,
+    work: &mut UnitOfWork,
     ids: Vec<String>,
-    mut fits: impl FnMut(&mut Work, &C::Item) -> Result<Fit>,
+    mut fits: impl FnMut(&mut UnitOfWork, &C::Item) -> Result<Fit>,
 ) -> Result<Vec<C::Item>> {
     let (mut found, mut best, mut seen) = (Vec::new(), Fit::No, BTreeSet::new());
     let mut waits = None;
@@ -562,7 +568,7 @@ fn among<C: Collection>(
     waits.map_or(Ok(found), Err)
 }
 
-fn active<C: Collection>(work: &mut Work, found: C::Item) -> Result<C::Item> {
+fn active<C: Collection>(work: &mut UnitOfWork, found: C::Item) -> Result<C::Item> {
     let head = found.head();
     let id = C::shape().kind.expect(head.name, "name")?;
     let found = work.survivor::<C>(id)?.unwrap_or(found);

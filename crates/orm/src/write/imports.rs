@@ -8,19 +8,19 @@ use mingce_proto::registry::{Import, ImportCounts, ImportSettings, ImportState};
 use sea_orm::{ConnectionTrait, DbBackend};
 
 use crate::Column;
-use crate::cx::Cx;
-use crate::db::statement::{Put, first, insert_values};
+use crate::context::RequestContext;
+use crate::db::statement::{StatementSink, first, insert_values};
 use crate::error::{Class, Error, Result, Violation};
 use crate::id::Id;
-use crate::model::names::enum_values;
+use crate::model::normalize::enum_values;
 use crate::model::resource::{Cell, Collection, Field, Key, Shape};
-use crate::model::revision::{Stamp, micros, timestamp};
-use crate::query::read::List;
-use crate::write::answer::Answer;
+use crate::model::revision::{AuditInfo, micros, timestamp};
+use crate::query::list::List;
 use crate::write::earlier::{self, DecidedRow};
-use crate::write::seen::{Fresh, Seen};
+use crate::write::result::WriteResult;
+use crate::write::run_notes::{RunNotes, UnsavedNotes};
 use crate::write::store::Store;
-use crate::write::work::Work;
+use crate::write::unit_of_work::UnitOfWork;
 use crate::write::writer::Edit;
 
 /// The collection.
@@ -48,7 +48,7 @@ impl Collection for Imports {
                     get: |i| i.run.as_str().into(),
                 },
                 Field {
-                    column: Column::text("mapping").dimension(),
+                    column: Column::text("mapping").groupable(),
                     get: |i| i.mapping.as_str().into(),
                 },
                 Field {
@@ -56,11 +56,11 @@ impl Collection for Imports {
                     get: |i| i.source_sha256.as_str().into(),
                 },
                 Field {
-                    column: Column::text("actor").dimension(),
+                    column: Column::text("actor").groupable(),
                     get: |i| i.actor.as_str().into(),
                 },
                 Field {
-                    column: Column::one_of("state", states).dimension(),
+                    column: Column::one_of("state", states).groupable(),
                     get: |i| i.state.into(),
                 },
                 Field {
@@ -68,7 +68,7 @@ impl Collection for Imports {
                     get: |i| i.end_time.as_ref().map_or(0, micros).into(),
                 },
                 Field {
-                    column: Column::text("collections").many().dimension(),
+                    column: Column::text("collections").multi_valued().groupable(),
                     get: |i| Cell::many(i.counts.iter().map(|c| c.collection.as_str())),
                 },
             ])
@@ -84,7 +84,7 @@ impl Collection for Imports {
         vec![run_key(&item.run)]
     }
 
-    fn settle(_item: &mut Import) -> Vec<Violation> {
+    fn normalize(_item: &mut Import) -> Vec<Violation> {
         Vec::new()
     }
 }
@@ -115,7 +115,7 @@ pub struct Noted {
     /// What it did in its collection since it was noted last.
     pub counts: ImportCounts,
     /// What its rows meant, where further calls may go on.
-    pub seen: Option<Arc<Mutex<Seen>>>,
+    pub seen: Option<Arc<Mutex<RunNotes>>>,
     /// Which part its rows are of.
     pub part: i32,
     /// What it decided of rows since.
@@ -137,7 +137,7 @@ pub(crate) struct SeenNote {
 }
 
 /// Writes what rows meant.
-pub(crate) fn write_seen(backend: DbBackend, notes: &[Arc<SeenNote>], put: &mut Put<'_>) {
+pub(crate) fn write_seen(backend: DbBackend, notes: &[Arc<SeenNote>], put: &mut StatementSink<'_>) {
     let columns = [
         "import",
         "collection",
@@ -209,14 +209,14 @@ fn expect_not_undone(import: &Import) -> Result<()> {
 }
 
 /// The import of a run, or a new one.
-fn of_run(work: &mut Work, run: &str) -> Result<Option<Import>> {
+fn of_run(work: &mut UnitOfWork, run: &str) -> Result<Option<Import>> {
     match work.owner::<Imports>(&run_key(run))? {
         Some(id) => work.get::<Imports>(&id),
         None => Ok(None),
     }
 }
 
-fn new(cx: &Cx, run: &str, source: &str) -> Import {
+fn new(cx: &RequestContext, run: &str, source: &str) -> Import {
     Import {
         source: source.to_owned(),
         run: run.to_owned(),
@@ -229,7 +229,7 @@ fn new(cx: &Cx, run: &str, source: &str) -> Import {
 ///
 /// # Errors
 /// Where it was taken back, and while something is not loaded.
-pub fn belongs(work: &mut Work, cx: &Cx, run: &str, source: &str) -> Result<String> {
+pub fn belongs(work: &mut UnitOfWork, cx: &RequestContext, run: &str, source: &str) -> Result<String> {
     if let Some(found) = of_run(work, run)? {
         expect_not_undone(&found)?;
         return Ok(id_of(&found.name).to_owned());
@@ -237,7 +237,7 @@ pub fn belongs(work: &mut Work, cx: &Cx, run: &str, source: &str) -> Result<Stri
     let mut import = new(cx, run, source);
     import.set_state(ImportState::Done);
     import.end_time = Some(timestamp(cx.now));
-    let made = work.create::<Imports>(cx, &Stamp::new("begin"), &import)?;
+    let made = work.create::<Imports>(cx, &AuditInfo::new("begin"), &import)?;
     Ok(id_of(&made.name).to_owned())
 }
 
@@ -245,12 +245,18 @@ pub fn belongs(work: &mut Work, cx: &Cx, run: &str, source: &str) -> Result<Stri
 ///
 /// # Errors
 /// While something is not loaded.
-pub fn add_references(work: &mut Work, cx: &Cx, id: &str, collection: &str, made: usize) -> Result<()> {
+pub fn add_references(
+    work: &mut UnitOfWork,
+    cx: &RequestContext,
+    id: &str,
+    collection: &str,
+    made: usize,
+) -> Result<()> {
     let Some(mut import) = work.get::<Imports>(id)? else {
         return Err(Error::internal("an import that makes records is not there"));
     };
     counts_of(&mut import, collection)?.created_references += i64::try_from(made).unwrap_or(i64::MAX);
-    work.update::<Imports>(cx, &Stamp::new("note"), &import).map(drop)
+    work.update::<Imports>(cx, &AuditInfo::new("note"), &import).map(drop)
 }
 
 impl Store {
@@ -258,7 +264,12 @@ impl Store {
     ///
     /// # Errors
     /// Where it was taken back.
-    pub async fn begin_import(&self, cx: &Cx, settings: &ImportSettings, collection: &'static str) -> Result<Import> {
+    pub async fn begin_import(
+        &self,
+        cx: &RequestContext,
+        settings: &ImportSettings,
+        collection: &'static str,
+    ) -> Result<Import> {
         let (at, given, id) = (cx.clone(), settings.clone(), Id::new(cx.now));
         let edit: Edit = Box::new(move |work| {
             let run = if given.run.is_empty() {
@@ -283,7 +294,7 @@ impl Store {
                 }
             }
             counts_of(&mut import, collection)?;
-            let stamp = Stamp::new("begin");
+            let stamp = AuditInfo::new("begin");
             if is_new {
                 return work.create_as::<Imports>(&at, &stamp, &import, id);
             }
@@ -296,8 +307,14 @@ impl Store {
     ///
     /// # Errors
     /// Where the import was taken back meanwhile.
-    pub async fn note_import(&self, cx: &Cx, name: &str, noted: &Noted, ended: Option<Ended>) -> Result<()> {
-        let of_run = |seen: &Arc<Mutex<Seen>>| seen.lock().unwrap_or_else(PoisonError::into_inner).take_fresh();
+    pub async fn note_import(
+        &self,
+        cx: &RequestContext,
+        name: &str,
+        noted: &Noted,
+        ended: Option<Ended>,
+    ) -> Result<()> {
+        let of_run = |seen: &Arc<Mutex<RunNotes>>| seen.lock().unwrap_or_else(PoisonError::into_inner).take_fresh();
         let fresh = noted.seen.as_ref().and_then(of_run);
         let done = self.note_seen(cx, name, (noted, fresh.as_ref()), ended).await;
         if let (Err(_), Some(fresh), Some(seen)) = (&done, fresh, &noted.seen) {
@@ -309,9 +326,9 @@ impl Store {
 
     async fn note_seen(
         &self,
-        cx: &Cx,
+        cx: &RequestContext,
         name: &str,
-        (noted, fresh): (&Noted, Option<&Fresh>),
+        (noted, fresh): (&Noted, Option<&UnsavedNotes>),
         ended: Option<Ended>,
     ) -> Result<()> {
         let (at, name, more) = (cx.clone(), name.to_owned(), noted.counts.clone());
@@ -323,7 +340,7 @@ impl Store {
                 part: noted.part,
                 note: Id::new(at.now).to_string(),
                 time: at.now,
-                seen: fresh.map(Fresh::notes).unwrap_or_default(),
+                seen: fresh.map(UnsavedNotes::notes).unwrap_or_default(),
                 decided,
                 rows: earlier::bounds(&noted.decided),
             })
@@ -337,7 +354,7 @@ impl Store {
             expect_not_undone(&import)?;
             add(&mut import, &more)?;
             if let Some(seen) = &seen {
-                work.keep_seen(seen);
+                work.record_run_notes(seen);
             }
             let state = match ended {
                 None => ImportState::Running,
@@ -357,7 +374,7 @@ impl Store {
             }
             let verb = if ended.is_some() { "end" } else { "note" };
             // Also where nothing is counted: it says that the call still goes on.
-            work.decide::<Imports>(&at, &Stamp::new(verb), &import)
+            work.decide::<Imports>(&at, &AuditInfo::new(verb), &import)
         });
         self.edit_import(cx, edit).await.map(drop)
     }
@@ -367,7 +384,7 @@ impl Store {
     ///
     /// # Errors
     /// Where the database cannot be read or written.
-    pub async fn interrupt_imports(&self, cx: &Cx, since: Option<i64>) -> Result<usize> {
+    pub async fn interrupt_imports(&self, cx: &RequestContext, since: Option<i64>) -> Result<usize> {
         let noted = match since {
             Some(since) => format!(" AND update_time < \"{}\"", timestamp(since)),
             None => String::new(),
@@ -392,7 +409,7 @@ impl Store {
                         (import.first_sequence, import.last_sequence) = (first, last);
                     }
                 }
-                work.update::<Imports>(&at, &Stamp::new("interrupt"), &import)
+                work.update::<Imports>(&at, &AuditInfo::new("interrupt"), &import)
             });
             self.edit_import(cx, edit).await?;
         }
@@ -409,11 +426,11 @@ impl Store {
     ///
     /// # Errors
     /// Where the database cannot be read.
-    pub async fn seen(&self, (import, collection, part): (&str, &str, i32)) -> Result<Seen> {
+    pub async fn seen(&self, (import, collection, part): (&str, &str, i32)) -> Result<RunNotes> {
         let text = "SELECT seen FROM import_seen WHERE import = ? AND collection = ? AND part = ? AND length(seen) > 0 ORDER BY note";
         let values = [import.into(), collection.into(), i64::from(part).into()];
         let rows = self.db.read.query_all_raw(self.db.sql(text, values)).await?;
-        Seen::of_notes(&first::<Vec<u8>>(&rows)?)
+        RunNotes::of_notes(&first::<Vec<u8>>(&rows)?)
     }
 
     /// Lets go what rows of imports meant that nobody has gone on with since, and what was decided of them before another time, both in
@@ -440,9 +457,9 @@ impl Store {
     }
 
     /// Does one edit of an import, and answers the import.
-    pub(crate) async fn edit_import(&self, cx: &Cx, edit: Edit) -> Result<Import> {
+    pub(crate) async fn edit_import(&self, cx: &RequestContext, edit: Edit) -> Result<Import> {
         let answer = self.change_each(cx, vec![edit]).await?.pop();
-        let answer: Answer = answer.ok_or_else(|| Error::internal("a writer answered nothing"))??;
+        let answer: WriteResult = answer.ok_or_else(|| Error::internal("a writer answered nothing"))??;
         answer.decode::<Imports>()
     }
 

@@ -13,12 +13,12 @@ use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr};
 
 use crate::db::database::Db;
-use crate::db::statement::{Put, among, insert_values, list, numbers, sql};
+use crate::db::statement::{StatementSink, among, insert_values, list, numbers, sql};
 use crate::error::{Error, Result};
 use crate::model::resource::Kind;
 use crate::model::revision::timestamp;
-use crate::query::page::{self, Position};
-use crate::write::stamps::Stamps;
+use crate::query::page_token::{self, Position};
+use crate::write::commit_stamps::CommitStamps;
 
 /// The verb that takes an import back.
 pub(crate) const UNDO: &str = "undo";
@@ -78,7 +78,7 @@ pub(crate) struct Drawn {
 }
 
 /// Writes the entries.
-pub(crate) fn append(backend: DbBackend, entries: &[Arc<Entry>], stamps: &Stamps, put: &mut Put<'_>) {
+pub(crate) fn append(backend: DbBackend, entries: &[Arc<Entry>], stamps: &CommitStamps, put: &mut StatementSink<'_>) {
     let rows = entries.iter().zip(&stamps.all).map(|(entry, stamp)| {
         vec![
             stamp.sequence.into(),
@@ -212,9 +212,9 @@ pub(crate) fn import_name(id: String) -> String {
 
 /// A page of the history of one resource, the newest entry first, and the token for the next page.
 pub(crate) async fn history(db: &Db, name: &str, page_size: i32, page_token: &str) -> Result<(Vec<Revision>, String)> {
-    let size = page::size(page_size);
+    let size = page_token::size(page_size);
     let arguments = ["history", name];
-    let from = match page::decode(page_token, &arguments)?.as_deref() {
+    let from = match page_token::decode(page_token, &arguments)?.as_deref() {
         None => i64::MAX,
         Some([Position::Integer(revision)]) => *revision,
         Some(_) => {
@@ -232,7 +232,7 @@ pub(crate) async fn history(db: &Db, name: &str, page_size: i32, page_token: &st
          ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM (SELECT {columns} FROM ledger \
          WHERE resource = ? AND revision < ? ORDER BY revision DESC LIMIT ? + 0) page) summed \
          WHERE COALESCE(before, 0) <= {} ORDER BY revision DESC",
-        page::BYTES
+        page_token::BYTES
     );
     let limit = i64::try_from(size + 1).unwrap_or(i64::MAX);
     let rows = db
@@ -242,7 +242,7 @@ pub(crate) async fn history(db: &Db, name: &str, page_size: i32, page_token: &st
     let lengths = rows
         .iter()
         .map(|row| row.try_get_by_index::<Vec<u8>>(10).map(|snapshot| snapshot.len()));
-    let fitting = page::fitting(lengths.collect::<std::result::Result<Vec<_>, _>>()?, size);
+    let fitting = page_token::fitting(lengths.collect::<std::result::Result<Vec<_>, _>>()?, size);
     let mut revisions = Vec::with_capacity(rows.len());
     for row in rows.iter().take(fitting) {
         let text = |index: usize| row.try_get_by_index::<String>(index);
@@ -271,7 +271,7 @@ pub(crate) async fn history(db: &Db, name: &str, page_size: i32, page_token: &st
     let more = rows.len() > fitting;
     let last = revisions.last().filter(|_| more);
     let token = last.map_or(String::new(), |r| {
-        page::encode(&arguments, &[Position::Integer(r.revision)])
+        page_token::encode(&arguments, &[Position::Integer(r.revision)])
     });
     Ok((revisions, token))
 }

@@ -3,17 +3,17 @@
 use mingce_proto::codec::Reply;
 use mingce_proto::registry::RecordStatus;
 
-use crate::cx::Cx;
+use crate::context::RequestContext;
 use crate::error::{Error, Result};
 use crate::model::resource::Collection;
 use crate::write::distinct::expect_not_distinct;
-use crate::write::store::{Call, Store, expect_active, expect_etag, settled};
+use crate::write::store::{Call, Store, expect_active, expect_etag, normalized};
 
 impl Store {
     /// Merges a resource into another and answers that one. The duplicate keeps its keys: they lead to the survivor.
     pub async fn merge<C: Collection>(
         &self,
-        cx: &Cx,
+        cx: &RequestContext,
         call: Call,
         (name, survivor): (&str, &str),
         etag: &str,
@@ -38,11 +38,11 @@ impl Store {
                 expect_active::<C>(&duplicate)?;
                 expect_active::<C>(&stays)?;
                 expect_not_distinct::<C>(&duplicate, &stays)?;
-                C::may_merge(work, &duplicate, &stays)?;
+                C::check_merge(work, &duplicate, &stays)?;
                 work.change::<C>(&at, &stamp, &duplicate, RecordStatus::Duplicate, &survivor)?;
-                C::absorb(&mut stays, &duplicate, &name);
+                C::on_merge(&mut stays, &duplicate, &name);
                 // Its history says so also where it takes over no name.
-                work.decide::<C>(&at, &stamp, &settled::<C>(&stays)?)
+                work.decide::<C>(&at, &stamp, &normalized::<C>(&stays)?)
             }),
         )
         .await

@@ -2,25 +2,25 @@
 //!
 //! It may use all folders but `migration`.
 
-pub mod answer;
-mod asks;
+mod change_set;
+mod commit_stamps;
 mod distinct;
-mod draft;
 pub mod earlier;
+pub mod idempotency;
 pub mod import;
 pub mod imports;
-mod layer;
 mod ledger;
+mod load_requests;
 mod merge;
-pub mod once;
-pub mod seen;
-mod stamps;
-mod steps;
+mod overlay;
+mod prepared_insert;
+pub mod result;
+pub mod run_notes;
 pub mod store;
 pub(crate) mod tables;
 mod trail;
 pub mod undo;
+pub mod unit_of_work;
 mod unmerge;
 mod unmerged;
-pub mod work;
 pub(crate) mod writer;

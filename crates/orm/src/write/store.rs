@@ -13,40 +13,40 @@ use prost::bytes::Bytes;
 use sea_orm::{DatabaseTransaction, TransactionTrait};
 use sha2::{Digest, Sha256};
 
-use crate::cx::Cx;
+use crate::context::RequestContext;
 use crate::db::database::Db;
 use crate::error::{Class, Error, Result, Violation};
 use crate::id::Id;
 use crate::model::resource::{self, Collection, Kind, is_head};
-use crate::model::revision::Stamp;
-use crate::model::rules::{self, expect_no_cycle};
+use crate::model::revision::AuditInfo;
+use crate::model::validate::{self, expect_no_cycle};
 use crate::model::vault::Vault;
-use crate::model::{texts, wire};
-use crate::query::reads::Reads;
-use crate::write::answer::Answer;
-use crate::write::draft::Draft;
+use crate::model::{message_fields, texts};
+use crate::query::get_batcher::GetBatcher;
+use crate::write::idempotency::IdempotencyKey;
 use crate::write::ledger;
 pub use crate::write::ledger::Entered;
-use crate::write::once::Once;
+use crate::write::prepared_insert::PreparedInsert;
+use crate::write::result::WriteResult;
 use crate::write::tables::{self, Lock};
-use crate::write::work::Work;
-use crate::write::writer::{Edit, Planned, WriteQueue, Writers, apply};
+use crate::write::unit_of_work::UnitOfWork;
+use crate::write::writer::{Edit, PreloadedEdit, QueueLength, WriteQueue, apply};
 
 /// The store of one service.
 #[derive(Debug, Clone)]
 pub struct Store {
     pub(crate) db: Db,
     pub(crate) vault: Option<Arc<Vault>>,
-    pub(crate) reads: Arc<Reads>,
+    pub(crate) reads: Arc<GetBatcher>,
     /// Something was merged or annulled once, as far as this process has seen.
     pub(crate) merged: Arc<AtomicBool>,
-    writers: Arc<Writers>,
+    writers: Arc<WriteQueue>,
 }
 
 /// How a call wants its change done.
 #[derive(Debug, Clone, Default)]
 pub struct Call {
-    once: Option<Once>,
+    once: Option<IdempotencyKey>,
     validate_only: bool,
     reason: String,
 }
@@ -64,7 +64,7 @@ impl Call {
             digest.update(method.as_bytes());
             digest.update([0]);
             digest.update(with_small_letters(request.encode_to_vec(), request_id.as_bytes()));
-            Once {
+            IdempotencyKey {
                 request_id: request_id.to_lowercase(),
                 digest: digest.finalize().to_vec(),
             }
@@ -84,7 +84,7 @@ impl Call {
     }
 
     /// Its request id and content, where it is to be done once.
-    pub fn once(&self) -> Option<&Once> {
+    pub fn once(&self) -> Option<&IdempotencyKey> {
         self.once.as_ref()
     }
 
@@ -94,14 +94,14 @@ impl Call {
     }
 
     /// What the ledger says of an update.
-    pub fn update_stamp(&self) -> Stamp {
+    pub fn update_stamp(&self) -> AuditInfo {
         self.stamp("update", &self.reason)
     }
 
     /// What the ledger says of the change.
-    pub fn stamp(&self, verb: &'static str, reason: &str) -> Stamp {
+    pub fn stamp(&self, verb: &'static str, reason: &str) -> AuditInfo {
         let request_id = self.once.as_ref().map_or(String::new(), |once| once.request_id.clone());
-        Stamp {
+        AuditInfo {
             verb,
             reason: reason.replace('\0', "\u{fffd}"),
             request_id,
@@ -115,9 +115,9 @@ impl Store {
     /// keep personal data.
     pub fn new(db: Db, vault: Option<Arc<Vault>>) -> Self {
         // What places are told by takes a moment to make: the first call is not to wait for it.
-        std::thread::spawn(|| crate::text::place(""));
-        let writers = Arc::new(Writers::start(&db, vault.clone()));
-        let reads = Arc::new(Reads::start(&db));
+        std::thread::spawn(|| crate::text::order_code(""));
+        let writers = Arc::new(WriteQueue::start(&db, vault.clone()));
+        let reads = Arc::new(GetBatcher::start(&db));
         Self {
             db,
             vault,
@@ -128,7 +128,7 @@ impl Store {
     }
 
     /// The queue of writes as it is now.
-    pub fn write_queue(&self) -> WriteQueue {
+    pub fn write_queue(&self) -> QueueLength {
         self.writers.length()
     }
 
@@ -138,13 +138,18 @@ impl Store {
     }
 
     /// Does one edit as a call wants it, and answers the resource that it answers.
-    pub async fn change<C: Collection>(&self, cx: &Cx, call: Call, edit: Edit) -> Result<Reply<C::Item>> {
+    pub async fn change<C: Collection>(&self, cx: &RequestContext, call: Call, edit: Edit) -> Result<Reply<C::Item>> {
         self.change_as_planned::<C>(cx, call, edit.into()).await
     }
 
-    async fn change_as_planned<C: Collection>(&self, cx: &Cx, call: Call, planned: Planned) -> Result<Reply<C::Item>> {
+    async fn change_as_planned<C: Collection>(
+        &self,
+        cx: &RequestContext,
+        call: Call,
+        planned: PreloadedEdit,
+    ) -> Result<Reply<C::Item>> {
         let answer = if call.validate_only {
-            self.rehearse(&mut self.dry_run(), &planned.edit).await?
+            self.try_edit(&mut self.dry_run(), &planned.edit).await?
         } else {
             let once = call.once.map(|once| once.keyed(self.vault.as_deref()));
             let mut answers = self.writers.submit(cx, once, planned).await?;
@@ -158,10 +163,10 @@ impl Store {
     /// Does several edits in their order, in one transaction; each is kept or fails alone.
     pub async fn change_each(
         &self,
-        cx: &Cx,
-        edits: impl IntoIterator<Item = impl Into<Planned>>,
-    ) -> Result<Vec<Result<Answer>>> {
-        let planned: Vec<Planned> = edits.into_iter().map(Into::into).collect();
+        cx: &RequestContext,
+        edits: impl IntoIterator<Item = impl Into<PreloadedEdit>>,
+    ) -> Result<Vec<Result<WriteResult>>> {
+        let planned: Vec<PreloadedEdit> = edits.into_iter().map(Into::into).collect();
         if planned.is_empty() {
             return Ok(Vec::new());
         }
@@ -169,71 +174,71 @@ impl Store {
     }
 
     /// A view of the register in which edits can be tried, one upon the other, without being written.
-    pub fn rehearsal(&self) -> Work {
-        Work::new(self.vault.clone())
+    pub fn unit_of_work(&self) -> UnitOfWork {
+        UnitOfWork::new(self.vault.clone())
     }
 
     /// The same for what a caller asks to be tried: what comes of it tells nothing of what is sealed.
-    pub fn dry_run(&self) -> Work {
-        self.rehearsal().for_dry_run()
+    pub fn dry_run(&self) -> UnitOfWork {
+        self.unit_of_work().for_dry_run()
     }
 
     /// Tries an edit: its changes stay in `work` and are never written.
-    pub async fn rehearse<T>(&self, work: &mut Work, edit: impl Fn(&mut Work) -> Result<T>) -> Result<T> {
+    pub async fn try_edit<T>(&self, work: &mut UnitOfWork, edit: impl Fn(&mut UnitOfWork) -> Result<T>) -> Result<T> {
         loop {
             let result = apply(work, &edit);
             if !work.is_waiting() {
                 return result;
             }
-            let asks = std::mem::take(&mut work.asks);
-            tables::load(self.db.one(), &asks, &mut work.base, self.vault.as_ref(), Lock::None).await?;
+            let asks = std::mem::take(&mut work.requested);
+            tables::load(self.db.one(), &asks, &mut work.loaded, self.vault.as_ref(), Lock::None).await?;
         }
     }
 
     /// Reads in as many steps as it takes, all of one moment.
-    pub async fn look<T>(&self, edit: impl Fn(&mut Work) -> Result<T>) -> Result<T> {
-        let mut work = self.rehearsal();
+    pub async fn look<T>(&self, edit: impl Fn(&mut UnitOfWork) -> Result<T>) -> Result<T> {
+        let mut work = self.unit_of_work();
         let mut moment: Option<DatabaseTransaction> = None;
         loop {
             let result = apply(&mut work, &edit);
             if !work.is_waiting() {
                 return result;
             }
-            let asks = std::mem::take(&mut work.asks);
+            let asks = std::mem::take(&mut work.requested);
             let at = match moment {
                 Some(begun) => begun,
                 None => self.db.one().begin().await?,
             };
-            tables::load(&at, &asks, &mut work.base, self.vault.as_ref(), Lock::None).await?;
+            tables::load(&at, &asks, &mut work.loaded, self.vault.as_ref(), Lock::None).await?;
             moment = Some(at);
         }
     }
 
     /// What an earlier call with the same request id and content was answered.
-    pub async fn answered<C: Collection>(&self, cx: &Cx, call: &Call) -> Result<Option<Reply<C::Item>>> {
+    pub async fn answered<C: Collection>(&self, cx: &RequestContext, call: &Call) -> Result<Option<Reply<C::Item>>> {
         let Some(once) = &call.once else { return Ok(None) };
         let found = crate::write::writer::answered(&self.db, cx, &once.keyed(self.vault.as_deref())).await?;
-        Ok(found.map(Answer::reply))
+        Ok(found.map(WriteResult::reply))
     }
 
     /// Makes a resource.
     pub async fn create<C: Collection>(
         &self,
-        cx: &Cx,
+        cx: &RequestContext,
         call: Call,
         verb: &'static str,
         resource: C::Item,
     ) -> Result<Reply<C::Item>> {
         let stamp = call.stamp(verb, "");
-        let settled = settled::<C>(&resource).and_then(|new| {
+        let settled = normalized::<C>(&resource).and_then(|new| {
             // Whatever begins a life cycle does so in its first state; a record says where it stands.
             if verb == "record" {
-                C::may_write(None, &new)?;
+                C::check_write(None, &new)?;
             }
             Ok(new)
         });
         let draft = settled.and_then(|new| {
-            let draft = Draft::new::<C>(cx, &stamp, &new, Id::new(cx.now), self.vault.as_deref())?;
+            let draft = PreparedInsert::new::<C>(cx, &stamp, &new, Id::new(cx.now), self.vault.as_deref())?;
             Ok((new, Arc::new(draft)))
         });
         let asks = draft.as_ref().map(|(_, draft)| draft.asks()).unwrap_or_default();
@@ -241,16 +246,17 @@ impl Store {
         let edit: Edit = Box::new(move |work| {
             let (new, draft) = draft.as_ref().map_err(Clone::clone)?;
             let answer = work.make(draft)?;
-            C::may_stand(work, None, new)?;
+            C::check_beside(work, None, new)?;
             Ok(answer)
         });
-        self.change_as_planned::<C>(cx, call, Planned { edit, asks }).await
+        self.change_as_planned::<C>(cx, call, PreloadedEdit { edit, asks })
+            .await
     }
 
     /// Changes the fields that the mask names to what they are in `resource`.
     pub async fn update<C: Collection>(
         &self,
-        cx: &Cx,
+        cx: &RequestContext,
         call: Call,
         resource: C::Item,
         mask: Mask,
@@ -270,11 +276,11 @@ impl Store {
                     return Err(refused::<C>(vec![problem]));
                 }
                 let base = work.base_of::<C>(&stored, mask.has_private::<C>())?;
-                let mut merged = settled::<C>(&mask.apply::<C>(&base, &resource)?)?;
-                C::steady(&mut merged, &stored);
-                C::may_write(Some(&stored), &merged)?;
-                C::may_stand(work, Some(&stored), &merged)?;
-                expect_no_cycle(work, C::chains(), &stored, &merged)?;
+                let mut merged = normalized::<C>(&mask.apply::<C>(&base, &resource)?)?;
+                C::keep_order(&mut merged, &stored);
+                C::check_write(Some(&stored), &merged)?;
+                C::check_beside(work, Some(&stored), &merged)?;
+                expect_no_cycle(work, C::acyclic_references(), &stored, &merged)?;
                 work.update::<C>(&at, &stamp, &merged)
             }),
         )
@@ -284,7 +290,7 @@ impl Store {
     /// Marks a resource as one that should not have been made.
     pub async fn annul<C: Collection>(
         &self,
-        cx: &Cx,
+        cx: &RequestContext,
         call: Call,
         name: &str,
         etag: &str,
@@ -299,7 +305,7 @@ impl Store {
                 let stored = work.require::<C>(&name)?;
                 expect_etag::<C>(&stored, &etag)?;
                 expect_active::<C>(&stored)?;
-                C::annulled(work, &at, &stamp, &stored)?;
+                C::on_annul(work, &at, &stamp, &stored)?;
                 work.change::<C>(&at, &stamp, &stored, RecordStatus::Annulled, "")
             }),
         )
@@ -307,19 +313,19 @@ impl Store {
     }
 
     /// The entries of the ledger about these resources, each resource's in their order, without what they hold.
-    pub async fn entries(&self, _cx: &Cx, names: &BTreeSet<String>) -> Result<Vec<Entered>> {
+    pub async fn entries(&self, _cx: &RequestContext, names: &BTreeSet<String>) -> Result<Vec<Entered>> {
         ledger::entries(&self.db, names).await
     }
 
     /// What entries of the ledger hold, by their numbers: resources as they were, without what is private.
-    pub async fn snapshots(&self, _cx: &Cx, sequences: &BTreeSet<i64>) -> Result<HashMap<i64, Bytes>> {
+    pub async fn snapshots(&self, _cx: &RequestContext, sequences: &BTreeSet<i64>) -> Result<HashMap<i64, Bytes>> {
         ledger::snapshots(&self.db, sequences).await
     }
 
     /// A page of the history of one resource of these kinds, the newest entry first, and the token for the next page.
     pub async fn history(
         &self,
-        _cx: &Cx,
+        _cx: &RequestContext,
         kinds: &[&'static Kind],
         name: &str,
         page_size: i32,
@@ -339,9 +345,14 @@ impl Store {
 }
 
 /// Settles a resource and makes it.
-pub fn create<C: Collection>(work: &mut Work, cx: &Cx, stamp: &Stamp, resource: &C::Item) -> Result<Answer> {
-    let new = settled::<C>(resource)?;
-    C::may_write(None, &new)?;
+pub fn create<C: Collection>(
+    work: &mut UnitOfWork,
+    cx: &RequestContext,
+    stamp: &AuditInfo,
+    resource: &C::Item,
+) -> Result<WriteResult> {
+    let new = normalized::<C>(resource)?;
+    C::check_write(None, &new)?;
     work.create::<C>(cx, stamp, &new)
 }
 
@@ -349,16 +360,16 @@ pub fn create<C: Collection>(work: &mut Work, cx: &Cx, stamp: &Stamp, resource: 
 ///
 /// # Errors
 /// With what is wrong with it.
-pub fn settled<C: Collection>(resource: &C::Item) -> Result<C::Item> {
+pub fn normalized<C: Collection>(resource: &C::Item) -> Result<C::Item> {
     let encoded = resource.encode_to_vec();
     let mut new = texts::in_one_form(C::MESSAGE, &encoded).unwrap_or_else(|| resource.clone());
-    let problems = unsound::<C>(&new, &encoded).or_else(|| Some(C::settle(&mut new)).filter(|p| !p.is_empty()));
+    let problems = unsound::<C>(&new, &encoded).or_else(|| Some(C::normalize(&mut new)).filter(|p| !p.is_empty()));
     problems.map_or(Ok(new), |problems| Err(refused::<C>(problems)))
 }
 
 /// What the contract finds wrong with a resource, as it was sent.
 pub(crate) fn unsound<C: Collection>(resource: &C::Item, encoded: &[u8]) -> Option<Vec<Violation>> {
-    let mut problems = rules::check(resource, "");
+    let mut problems = validate::check(resource, "");
     problems.extend(with_nul::<C>(encoded));
     (!problems.is_empty()).then_some(problems)
 }
@@ -431,7 +442,7 @@ pub fn writable<C: Collection>(new: C::Item) -> Result<C::Item> {
 
 /// A resource with only the fields that `keep` says.
 fn less<C: Collection>(new: C::Item, keep: impl Fn(u32) -> bool) -> Result<C::Item> {
-    let kept = wire::less(&new.encode_to_vec(), keep)?;
+    let kept = message_fields::retain_if_changed(&new.encode_to_vec(), keep)?;
     kept.map_or(Ok(new), |kept| resource::decode::<C>(&kept))
 }
 
@@ -474,7 +485,10 @@ impl Mask {
 
     /// The names of its fields that are sealed and that a resource sets.
     pub(crate) fn sets_private<C: Collection>(&self, resource: &C::Item) -> Result<Vec<String>> {
-        let (hidden, set) = (resource::private::<C>(), wire::set(&resource.encode_to_vec())?);
+        let (hidden, set) = (
+            resource::private::<C>(),
+            message_fields::present_fields(&resource.encode_to_vec())?,
+        );
         let given = self.fields.iter().filter(|n| hidden.contains(n) && set.contains(n));
         Ok(given.map(|number| C::shape().kind.field(*number).to_owned()).collect())
     }
@@ -504,7 +518,7 @@ impl Mask {
     fn parse_paths<C: Collection>(paths: &[String], encoded: &[u8]) -> Result<Self> {
         let kind = &C::shape().kind;
         if paths.is_empty() {
-            let mut set = wire::set(encoded)?;
+            let mut set = message_fields::present_fields(encoded)?;
             set.retain(|number| kind.is_writable(*number));
             return Ok(Self::of(set));
         }
@@ -581,7 +595,7 @@ impl Mask {
 
     /// `stored` with the fields of the mask as they are in `new`.
     pub fn apply<C: Collection>(&self, stored: &C::Item, new: &C::Item) -> Result<C::Item> {
-        let merged = wire::replace(&stored.encode_to_vec(), &new.encode_to_vec(), |number| {
+        let merged = message_fields::replace(&stored.encode_to_vec(), &new.encode_to_vec(), |number| {
             self.fields.contains(&number)
         })?;
         resource::decode::<C>(&merged)
@@ -600,7 +614,7 @@ impl Mask {
         if !self.has_private::<C>() {
             return Ok(self);
         }
-        let (hidden, set) = (resource::private::<C>(), wire::set(encoded)?);
+        let (hidden, set) = (resource::private::<C>(), message_fields::present_fields(encoded)?);
         self.fields
             .retain(|number| !hidden.contains(number) || set.contains(number));
         Ok(self)
@@ -611,7 +625,7 @@ impl Mask {
         if !self.has_private::<C>() {
             return Ok(None);
         }
-        Ok(C::may_set(stored, &self.only::<C>(given)?))
+        Ok(C::check_settable(stored, &self.only::<C>(given)?))
     }
 
     /// The mask without a field.
@@ -636,7 +650,7 @@ impl Mask {
 
     /// `new` with nothing but the fields of the mask and its head.
     pub fn only<C: Collection>(&self, new: &C::Item) -> Result<C::Item> {
-        let kept = wire::only(&new.encode_to_vec(), |number| {
+        let kept = message_fields::retain(&new.encode_to_vec(), |number| {
             is_head(number) || self.fields.contains(&number)
         })?;
         resource::decode::<C>(&kept)

@@ -7,15 +7,15 @@ use sea_orm::sea_query::{ArrayType, Value};
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult};
 
 use crate::db::fault::locked;
-use crate::db::statement::{Put, among, bound, insert_made, insert_values, list, most_rows, sql, table_of};
+use crate::db::statement::{StatementSink, among, bound, insert_made, insert_values, list, most_rows, sql, table_of};
 use crate::error::Result;
 use crate::model::resource::{Cell, Kind, Row, RowChange, WHOLE_NAME};
 use crate::model::vault::Vault;
-use crate::search_index::{index, sections};
-use crate::write::asks::Asks;
-use crate::write::layer::{Base, Loaded};
-use crate::write::stamps::{Stamp, Stamps};
-use crate::write::{ledger, once, unmerged};
+use crate::search_index::{gin_buckets, index};
+use crate::write::commit_stamps::{CommitStamp, CommitStamps};
+use crate::write::load_requests::LoadRequests;
+use crate::write::overlay::{LoadedRow, ReadSet};
+use crate::write::{idempotency, ledger, unmerged};
 
 /// The column of the search tokens on PostgreSQL.
 const TOKENS: &str = "tokens";
@@ -47,8 +47,8 @@ impl Lock {
 /// Loads all that edits asked for.
 pub(crate) async fn load(
     connection: &impl ConnectionTrait,
-    asks: &Asks,
-    base: &mut Base,
+    asks: &LoadRequests,
+    base: &mut ReadSet,
     vault: Option<&Arc<Vault>>,
     lock: Lock,
 ) -> Result<()> {
@@ -160,7 +160,7 @@ pub(crate) async fn load(
     // After the rows are locked: what came first and held them is committed, and its requests are seen.
     if !asks.requests.is_empty() {
         let ids: Vec<&str> = asks.requests.iter().map(String::as_str).collect();
-        base.requests.extend(once::earlier(connection, &ids).await?);
+        base.requests.extend(idempotency::recorded(connection, &ids).await?);
         base.request_ids.extend(asks.requests.iter().cloned());
     }
     // After the rows too: nobody changes them meanwhile.
@@ -211,7 +211,7 @@ fn after(kind: &Kind) -> usize {
     if kind.sealed { 3 } else { 2 }
 }
 
-fn take_row(kind: &Kind, row: &QueryResult, base: &mut Base, vault: Option<&Arc<Vault>>) -> Result<String> {
+fn take_row(kind: &Kind, row: &QueryResult, base: &mut ReadSet, vault: Option<&Arc<Vault>>) -> Result<String> {
     let id: String = row.try_get_by_index(0)?;
     let mut whole: Vec<u8> = row.try_get_by_index(1)?;
     let sealed: Option<Vec<u8>> = if kind.sealed {
@@ -231,7 +231,7 @@ fn take_row(kind: &Kind, row: &QueryResult, base: &mut Base, vault: Option<&Arc<
     }
     let at = (kind.table, id.clone());
     base.shared.remove(&at);
-    base.rows.insert(at, Some(Loaded { whole, sealed }));
+    base.rows.insert(at, Some(LoadedRow { whole, sealed }));
     Ok(id)
 }
 
@@ -244,7 +244,7 @@ async fn by_index(
     connection: &impl ConnectionTrait,
     kind: &'static Kind,
     wanted: &BTreeSet<String>,
-    base: &mut Base,
+    base: &mut ReadSet,
     vault: Option<&Arc<Vault>>,
 ) -> Result<()> {
     let (backend, table) = (connection.get_database_backend(), kind.table);
@@ -264,16 +264,21 @@ async fn by_index(
 }
 
 /// Writes what lies beside changed rows: keys and values. Nothing of it bears the number of the change.
-pub(crate) fn write_beside(backend: DbBackend, rows: &[RowChange], put: &mut Put<'_>) {
+pub(crate) fn write_beside(backend: DbBackend, rows: &[RowChange], put: &mut StatementSink<'_>) {
     let none = BTreeSet::new();
     for (kind, of_kind) in by_kind(rows) {
-        let mut side = Side::default();
+        let mut side = IndexDelta::default();
         for (before, after) in of_kind {
             let id = after.id.as_str();
             let old = before.as_ref();
             side.keys(id, old.map_or(&none, |r| &r.keys), &after.keys);
             side.values(WHOLE_NAME, id, old.map_or(&none, |r| &r.names), &after.names);
-            for (place, column) in kind.columns.iter().enumerate().filter(|(_, c)| c.many && !c.in_index) {
+            for (place, column) in kind
+                .columns
+                .iter()
+                .enumerate()
+                .filter(|(_, c)| c.multi_valued && !c.search_only)
+            {
                 let was = old.and_then(|r| many(r, place)).unwrap_or(&none);
                 let is = many(after, place).unwrap_or(&none);
                 side.values(column.name, id, was, is);
@@ -295,8 +300,8 @@ pub(crate) fn write_beside(backend: DbBackend, rows: &[RowChange], put: &mut Put
 pub(crate) fn write(
     backend: DbBackend,
     rows: &[RowChange],
-    stamps: &Stamps,
-    put: &mut Put<'_>,
+    stamps: &CommitStamps,
+    put: &mut StatementSink<'_>,
 ) -> Result<(), sea_orm::DbErr> {
     for (kind, of_kind) in by_kind(rows) {
         write_rows(backend, kind, of_kind, stamps, put);
@@ -311,14 +316,14 @@ fn by_kind(rows: &[RowChange]) -> impl Iterator<Item = (&'static Kind, &[RowChan
 }
 
 #[derive(Default)]
-struct Side<'a> {
+struct IndexDelta<'a> {
     keys_gone: Vec<[&'a str; 2]>,
     keys_new: Vec<[&'a str; 2]>,
     values_gone: Vec<[&'a str; 3]>,
     values_new: Vec<[&'a str; 3]>,
 }
 
-impl<'a> Side<'a> {
+impl<'a> IndexDelta<'a> {
     fn keys(&mut self, id: &'a str, was: &'a BTreeSet<String>, is: &'a BTreeSet<String>) {
         self.keys_gone.extend(was.difference(is).map(|key| [key.as_str(), id]));
         self.keys_new.extend(is.difference(was).map(|key| [key.as_str(), id]));
@@ -352,7 +357,7 @@ pub(crate) fn columns(kind: &Kind) -> Vec<&'static str> {
         "sequence",
         "sort_key",
     ];
-    names.extend(kind.columns.iter().filter(|c| !c.many).map(|c| c.name));
+    names.extend(kind.columns.iter().filter(|c| !c.multi_valued).map(|c| c.name));
     names.push("body");
     if kind.sealed {
         names.push("sealed");
@@ -360,7 +365,7 @@ pub(crate) fn columns(kind: &Kind) -> Vec<&'static str> {
     names
 }
 
-fn write_rows(backend: DbBackend, kind: &Kind, rows: &[RowChange], stamps: &Stamps, put: &mut Put<'_>) {
+fn write_rows(backend: DbBackend, kind: &Kind, rows: &[RowChange], stamps: &CommitStamps, put: &mut StatementSink<'_>) {
     let mut names = columns(kind);
     let has_tokens = backend == DbBackend::Postgres;
     if has_tokens {
@@ -371,7 +376,7 @@ fn write_rows(backend: DbBackend, kind: &Kind, rows: &[RowChange], stamps: &Stam
     let values = rows.iter().map(|(_, row)| {
         let mut values = values(row, stamps.of(&row.head.name, row.head.revision));
         if has_tokens {
-            values.push(sections::tokens(row).into());
+            values.push(gin_buckets::tokens(row).into());
         }
         values
     });
@@ -386,7 +391,7 @@ fn made_of(column: &str, value: String) -> String {
     }
 }
 
-fn values(row: &Row, stamp: Option<&Stamp>) -> Vec<Value> {
+fn values(row: &Row, stamp: Option<&CommitStamp>) -> Vec<Value> {
     let head = &row.head;
     let mut values: Vec<Value> = vec![
         row.id.as_str().into(),
@@ -412,12 +417,24 @@ fn values(row: &Row, stamp: Option<&Stamp>) -> Vec<Value> {
     values
 }
 
-fn insert<const N: usize>(backend: DbBackend, table: &str, columns: [&str; N], rows: &[[&str; N]], put: &mut Put<'_>) {
+fn insert<const N: usize>(
+    backend: DbBackend,
+    table: &str,
+    columns: [&str; N],
+    rows: &[[&str; N]],
+    put: &mut StatementSink<'_>,
+) {
     let rows = rows.iter().map(|row| row.iter().map(|text| (*text).into()).collect());
     insert_values(backend, table, &columns, "", rows, put);
 }
 
-fn remove<const N: usize>(backend: DbBackend, table: &str, columns: [&str; N], rows: &[[&str; N]], put: &mut Put<'_>) {
+fn remove<const N: usize>(
+    backend: DbBackend,
+    table: &str,
+    columns: [&str; N],
+    rows: &[[&str; N]],
+    put: &mut StatementSink<'_>,
+) {
     let picked: Vec<_> = (0..N).map(|n| format!("c{n}")).collect();
     for piece in rows.chunks(most_rows(backend)) {
         let text = format!(

@@ -18,14 +18,14 @@ use prost::bytes::Bytes;
 pub use self::collection::{AnyCollection, any};
 use self::fate::{Fate, stays};
 use self::named::Origin;
-use crate::cx::Cx;
+use crate::context::RequestContext;
 use crate::error::{Class, Error, Result};
 use crate::model::resource::{Collection, Kind};
-use crate::model::revision::{Stamp, micros};
-use crate::query::page::{self, Position};
-use crate::write::answer::Answer;
+use crate::model::revision::{AuditInfo, micros};
+use crate::query::page_token::{self, Position};
 use crate::write::imports::{Imports, id_of};
 use crate::write::ledger::{Entered, UNDO};
+use crate::write::result::WriteResult;
 use crate::write::store::{Call, Store, expect_etag};
 
 /// How many changes a page has where nothing is said.
@@ -48,7 +48,7 @@ pub struct UndoPage {
     next: Option<i64>,
     is_first: bool,
     /// What an earlier try of the call was answered.
-    earlier: Option<Answer>,
+    earlier: Option<WriteResult>,
     /// The records of the page.
     listed: Vec<String>,
     /// Those, and records of the import that name them.
@@ -157,7 +157,7 @@ impl Store {
     /// NOT_FOUND, `ETAG_MISMATCH`, `IMPORT_RUNNING`, and those of page tokens.
     pub async fn undo_page(
         &self,
-        cx: &Cx,
+        cx: &RequestContext,
         kinds: &[Arc<dyn AnyCollection>],
         wanted: UndoWanted<'_>,
     ) -> Result<UndoPage> {
@@ -177,7 +177,7 @@ impl Store {
         if is_running(&import, wanted.left_since) {
             return Err(running(&import));
         }
-        let before = match page::decode(wanted.page_token, &["undo", wanted.name])?.as_deref() {
+        let before = match page_token::decode(wanted.page_token, &["undo", wanted.name])?.as_deref() {
             None => i64::MAX,
             Some([Position::Integer(sequence)]) => *sequence,
             Some(_) => {
@@ -242,7 +242,7 @@ impl Store {
     /// Reads what records were that are to be set back.
     async fn look_back(
         &self,
-        cx: &Cx,
+        cx: &RequestContext,
         kinds: &[Arc<dyn AnyCollection>],
         page: &mut UndoPage,
         names: &[String],
@@ -270,7 +270,7 @@ impl Store {
     /// `CONCURRENT_CHANGE` where somebody was faster each time, and `IMPORT_RUNNING`.
     pub async fn undo(
         &self,
-        cx: &Cx,
+        cx: &RequestContext,
         call: &Call,
         reason: &str,
         kinds: &[Arc<dyn AnyCollection>],
@@ -278,13 +278,13 @@ impl Store {
     ) -> Result<Undone> {
         page.settle();
         let name = page.import.name.clone();
-        let stamp = Stamp {
+        let stamp = AuditInfo {
             import: id_of(&name).to_owned(),
             ..call.stamp(UNDO, reason)
         };
         let next_page_token = page
             .next
-            .map(|sequence| page::encode(&["undo", &name], &[Position::Integer(sequence)]))
+            .map(|sequence| page_token::encode(&["undo", &name], &[Position::Integer(sequence)]))
             .unwrap_or_default();
         let import = match page.earlier.take() {
             Some(answer) => answer.decode::<Imports>()?,

@@ -6,16 +6,16 @@ use mingce_proto::names::lists;
 use mingce_proto::registry::{RecordStatus, UnmergeReport};
 use prost::Message;
 
-use crate::cx::Cx;
+use crate::context::RequestContext;
 use crate::error::{Class, Error, Result};
+use crate::model::message_fields;
 use crate::model::resource::{self, Collection, Kind, is_head};
-use crate::model::revision::Stamp;
-use crate::model::rules::{check, expect_no_cycle};
-use crate::model::wire;
-use crate::write::answer::Answer;
+use crate::model::revision::AuditInfo;
+use crate::model::validate::{check, expect_no_cycle};
+use crate::write::result::WriteResult;
 use crate::write::store::{Call, Store, expect_etag};
+use crate::write::unit_of_work::UnitOfWork;
 use crate::write::unmerged::Merge;
-use crate::write::work::Work;
 use crate::write::writer::Edit;
 
 impl Store {
@@ -23,7 +23,7 @@ impl Store {
     /// resources of `kinds` are concerned.
     pub async fn unmerge<C: Collection>(
         &self,
-        cx: &Cx,
+        cx: &RequestContext,
         call: Call,
         (name, etag): (&str, &str),
         reason: &str,
@@ -34,7 +34,7 @@ impl Store {
         let edit: Edit = Box::new(move |work| unmerge::<C>(work, &at, &stamp, (&given, &etag)));
         if call.is_dry() {
             let mut work = self.dry_run();
-            let answer = self.rehearse(&mut work, &edit).await?;
+            let answer = self.try_edit(&mut work, &edit).await?;
             let undone = work.undone::<C>(name)?;
             return Ok((answer.decode::<C>()?, self.report(undone, kinds).await?));
         }
@@ -45,7 +45,12 @@ impl Store {
     }
 }
 
-fn unmerge<C: Collection>(work: &mut Work, cx: &Cx, stamp: &Stamp, (name, etag): (&str, &str)) -> Result<Answer> {
+fn unmerge<C: Collection>(
+    work: &mut UnitOfWork,
+    cx: &RequestContext,
+    stamp: &AuditInfo,
+    (name, etag): (&str, &str),
+) -> Result<WriteResult> {
     let duplicate = work.require::<C>(name)?;
     expect_etag::<C>(&duplicate, etag)?;
     let head = duplicate.head();
@@ -75,17 +80,22 @@ fn unmerge<C: Collection>(work: &mut Work, cx: &Cx, stamp: &Stamp, (name, etag):
 }
 
 /// A survivor without what the merge had added, and with what it had taken out, field by field, as far as the rules allow it.
-fn restore<C: Collection>(work: &mut Work, stored: &C::Item, name: &str, merge: Option<&Merge>) -> Result<C::Item> {
+fn restore<C: Collection>(
+    work: &mut UnitOfWork,
+    stored: &C::Item,
+    name: &str,
+    merge: Option<&Merge>,
+) -> Result<C::Item> {
     let mut item = stored.clone();
     if let Some(merge) = merge {
-        for number in wire::changed(&merge.before, &merge.after)? {
+        for number in message_fields::changed(&merge.before, &merge.after)? {
             let now = item.encode_to_vec();
             let back = back::<C>(&now, (&merge.before, &merge.after), number)?;
             let Some(back) = back.filter(|_| !is_head(number)) else {
                 continue;
             };
-            let tried = resource::decode::<C>(&wire::replace(&now, &back, |of| of == number)?)?;
-            let circle = expect_no_cycle(work, C::chains(), stored, &tried);
+            let tried = resource::decode::<C>(&message_fields::replace(&now, &back, |of| of == number)?)?;
+            let circle = expect_no_cycle(work, C::acyclic_references(), stored, &tried);
             if work.is_waiting() {
                 circle?;
             } else if circle.is_ok() && wrongs::<C>(&tried) <= wrongs::<C>(&item) {
@@ -94,18 +104,18 @@ fn restore<C: Collection>(work: &mut Work, stored: &C::Item, name: &str, merge: 
         }
     }
     // Names that somebody has edited since are still marked with where they came from.
-    C::release(&mut item, name);
+    C::on_unmerge(&mut item, name);
     Ok(item)
 }
 
 /// How much is wrong with a resource by itself. What earlier versions stored may have been so before.
 fn wrongs<C: Collection>(item: &C::Item) -> usize {
-    check(item, "").len() + C::settle(&mut item.clone()).len()
+    check(item, "").len() + C::normalize(&mut item.clone()).len()
 }
 
 /// A field as it was before a change, in its encoded form; `None` where it was changed again since, and is no list.
 pub(crate) fn back<C: Collection>(now: &[u8], (before, after): (&[u8], &[u8]), number: u32) -> Result<Option<Vec<u8>>> {
-    let [now, before, after] = [now, before, after].map(|message| wire::parts(message, number));
+    let [now, before, after] = [now, before, after].map(|message| message_fields::parts(message, number));
     let (now, before, after) = (now?, before?, after?);
     if now == after {
         return Ok(Some(before.concat()));
@@ -154,17 +164,17 @@ pub(crate) fn without<'a>(all: &[&'a [u8]], other: &[&[u8]]) -> Vec<&'a [u8]> {
 /// What stands for a changed record, with the names that it would have taken over from that as it is now.
 fn carry<C: Collection>(above: &C::Item, (was, is): (&C::Item, &C::Item), from: &str) -> Result<C::Item> {
     let mut own = above.clone();
-    C::release(&mut own, from);
+    C::on_unmerge(&mut own, from);
     let took = |below: &C::Item| {
         let mut took = own.clone();
-        C::absorb(&mut took, below, from);
+        C::on_merge(&mut took, below, from);
         took.encode_to_vec()
     };
     let (before, after) = (took(is), took(was));
     let mut now = above.encode_to_vec();
-    for number in wire::changed(&before, &after)? {
+    for number in message_fields::changed(&before, &after)? {
         if let Some(back) = back::<C>(&now, (&before, &after), number)? {
-            now = wire::replace(&now, &back, |of| of == number)?;
+            now = message_fields::replace(&now, &back, |of| of == number)?;
         }
     }
     resource::decode::<C>(&now)

@@ -7,14 +7,14 @@ use sea_orm::{ConnectionTrait, QueryResult};
 
 use crate::db::statement::sql;
 use crate::error::{Error, Result};
+use crate::model::message_fields;
 use crate::model::resource::{self, Collection, Kind, is_head};
 use crate::model::revision::{micros, timestamp};
-use crate::model::wire;
 use crate::query::citations::Since;
 use crate::write::ledger::{Entry, import_name};
 use crate::write::store::Store;
+use crate::write::unit_of_work::{UnitOfWork, not_loaded};
 use crate::write::unmerge::without;
-use crate::write::work::{Work, not_loaded};
 
 /// Changes of survivors that a report lists.
 const REVISIONS: usize = 100;
@@ -77,16 +77,16 @@ pub(crate) async fn last_merge(on: &impl ConnectionTrait, name: &str, below: i64
     }))
 }
 
-impl Work {
+impl UnitOfWork {
     /// The last merge of a record.
     pub(crate) fn last_merge(&mut self, kind: &'static Kind, name: &str) -> Result<Option<Merge>> {
         if let Some(merge) = self.own_merge(kind, name)? {
             return Ok(Some(merge));
         }
-        match self.base.merges.get(name) {
+        match self.loaded.merges.get(name) {
             Some(merge) => Ok(merge.clone()),
             None => {
-                self.asks.merges.insert(name.to_owned());
+                self.requested.merges.insert(name.to_owned());
                 Err(not_loaded())
             }
         }
@@ -121,15 +121,15 @@ impl Work {
     fn stored(&self, kind: &'static Kind, name: &str) -> Result<Vec<u8>> {
         let missing = || Error::internal("a survivor that was not read");
         let id = kind.id(name).ok_or_else(missing)?;
-        let loaded = self.base.rows.get(&(kind.table, id.to_owned()));
+        let loaded = self.loaded.rows.get(&(kind.table, id.to_owned()));
         let loaded = loaded.and_then(Option::as_ref).ok_or_else(missing)?;
-        wire::only(&loaded.whole, |number| !kind.private.contains(&number))
+        message_fields::retain(&loaded.whole, |number| !kind.private.contains(&number))
     }
 
     /// What an unmerge that was tried here does. `None` where the ledger does not tell what the merge changed.
     pub(crate) fn undone<C: Collection>(&mut self, name: &str) -> Result<Option<Undone>> {
         let kind = &C::shape().kind;
-        let Some(merge) = self.base.merges.get(name).cloned().flatten() else {
+        let Some(merge) = self.loaded.merges.get(name).cloned().flatten() else {
             return Ok(None);
         };
         let entries = self.entries();
@@ -272,8 +272,11 @@ impl Undone {
     fn fields(&self) -> Result<Vec<Field>> {
         let (before, after, kind) = (&self.merge.before, &self.merge.after, self.kind);
         let mut fields = Vec::new();
-        for number in wire::changed(before, after)?.into_iter().filter(|n| !is_head(*n)) {
-            let parts = [before, after, &self.now, &self.new].map(|message| wire::parts(message, number));
+        for number in message_fields::changed(before, after)?
+            .into_iter()
+            .filter(|n| !is_head(*n))
+        {
+            let parts = [before, after, &self.now, &self.new].map(|message| message_fields::parts(message, number));
             let [before, after, now, new] = parts;
             let (before, after, now, new) = (before?, after?, now?, new?);
             let is_restored = if lists(kind.message).contains(&number) {

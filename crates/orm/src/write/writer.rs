@@ -17,34 +17,34 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend};
 use tokio::runtime;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
-use crate::cx::Cx;
-use crate::db::batch::gather;
-use crate::db::checkpoint::Checkpoints;
+use crate::context::RequestContext;
+use crate::db::batch::drain_batch;
 use crate::db::database::Db;
 use crate::db::fault::{is_locked, is_slow, is_undone, is_unique, is_unreachable, wants_retry};
 use crate::db::sound::Trouble;
+use crate::db::wal_checkpoint::Checkpoints;
 use crate::db::watched::{in_vain, watched};
 use crate::error::{Class, Error, Result};
 use crate::model::vault::Vault;
-use crate::search_index::lists::{Fresh, Lists};
-use crate::write::answer::{Answer, Outcome};
-use crate::write::asks::{Ask, Asks};
-use crate::write::once::{self, Done, Earlier, Once, RequestKey, same};
-use crate::write::steps::MANY;
+use crate::search_index::gin_pending_list::{PendingListCleaner, PendingRows};
+use crate::write::change_set::MANY;
+use crate::write::idempotency::{self, IdempotencyKey, RecordedRequest, Replay, RequestKey, replayed};
+use crate::write::load_requests::{LoadRequest, LoadRequests};
+use crate::write::result::{WriteOutcome, WriteResult};
 use crate::write::tables::{self, Lock};
-use crate::write::work::Work;
+use crate::write::unit_of_work::UnitOfWork;
 
-/// A pure function from the register as it is to an answer; what it wants changed it stages in the [`Work`].
-pub type Edit = Box<dyn Fn(&mut Work) -> Result<Answer> + Send + Sync>;
+/// A pure function from the register as it is to an answer; what it wants changed it stages in the [`UnitOfWork`].
+pub type Edit = Box<dyn Fn(&mut UnitOfWork) -> Result<WriteResult> + Send + Sync>;
 
 /// An edit with what is known beforehand that it will ask for, so that it is run once.
-pub struct Planned {
+pub struct PreloadedEdit {
     /// The edit.
     pub edit: Edit,
-    pub(crate) asks: Vec<Ask>,
+    pub(crate) asks: Vec<LoadRequest>,
 }
 
-impl From<Edit> for Planned {
+impl From<Edit> for PreloadedEdit {
     fn from(edit: Edit) -> Self {
         let asks = Vec::new();
         Self { edit, asks }
@@ -52,12 +52,12 @@ impl From<Edit> for Planned {
 }
 
 /// Edits that one call wants done, and who waits for them.
-pub(crate) struct Job {
-    pub cx: Cx,
-    pub once: Option<Once>,
+pub(crate) struct WriteJob {
+    pub cx: RequestContext,
+    pub once: Option<IdempotencyKey>,
     pub edits: Vec<Edit>,
     /// What is known beforehand that they will ask for.
-    pub asks: Asks,
+    pub asks: LoadRequests,
     pub reply: oneshot::Sender<Replies>,
 }
 
@@ -68,29 +68,29 @@ const ATTEMPTS: u32 = 5;
 
 /// The way to the writers. They end when it is closed or dropped, and all is written.
 #[derive(Debug)]
-pub(crate) struct Writers {
+pub(crate) struct WriteQueue {
     /// None once it is closed.
-    queue: RwLock<Option<mpsc::Sender<Job>>>,
+    queue: RwLock<Option<mpsc::Sender<WriteJob>>>,
     accepted: AtomicUsize,
     threads: std::sync::Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// The queue of writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WriteQueue {
+pub struct QueueLength {
     /// How many jobs it has taken since the start.
     pub accepted: usize,
     /// How many of them no writer has begun.
     pub waiting: usize,
 }
 
-impl Writers {
+impl WriteQueue {
     pub fn start(db: &Db, vault: Option<Arc<Vault>>) -> Self {
         let (queue, waiting) = mpsc::channel(WAITING);
         let waiting = Arc::new(Mutex::new(waiting));
         // In the runtime that the connections belong to, and not in line with the tasks that prepare the rows of imports.
         let runtime = runtime::Handle::current();
-        let lists = Lists::start(db);
+        let lists = PendingListCleaner::start(db);
         let threads = (0..db.writers()).filter_map(|_| {
             let (db, vault, waiting) = (db.clone(), vault.clone(), Arc::clone(&waiting));
             let (lists, runtime) = (lists.clone(), runtime.clone());
@@ -115,27 +115,32 @@ impl Writers {
         }
     }
 
-    fn queue(&self) -> Result<mpsc::Sender<Job>> {
+    fn queue(&self) -> Result<mpsc::Sender<WriteJob>> {
         let queue = self.queue.read().unwrap_or_else(PoisonError::into_inner);
         queue.clone().ok_or_else(Error::shutting_down)
     }
 
     /// The queue as it is now.
-    pub fn length(&self) -> WriteQueue {
+    pub fn length(&self) -> QueueLength {
         let waiting = self.queue().map_or(0, |queue| queue.max_capacity() - queue.capacity());
-        WriteQueue {
+        QueueLength {
             accepted: self.accepted.load(Ordering::Relaxed),
             waiting,
         }
     }
 
     /// Does edits and answers after the commit.
-    pub async fn submit(&self, cx: &Cx, once: Option<Once>, planned: Planned) -> Result<Replies> {
+    pub async fn submit(
+        &self,
+        cx: &RequestContext,
+        once: Option<IdempotencyKey>,
+        planned: PreloadedEdit,
+    ) -> Result<Replies> {
         let (reply, answer) = oneshot::channel();
-        let mut asks = Asks::default();
+        let mut asks = LoadRequests::default();
         planned.asks.into_iter().for_each(|ask| asks.add(ask));
         self.queue()?
-            .try_send(Job {
+            .try_send(WriteJob {
                 cx: cx.clone(),
                 once,
                 edits: vec![planned.edit],
@@ -156,14 +161,14 @@ impl Writers {
 
     /// Does edits and answers after the commit; where the queue is full it waits for a place. For imports, which bring
     /// their work in pieces and have time.
-    pub async fn submit_in_turn(&self, cx: &Cx, planned: Vec<Planned>) -> Result<Replies> {
+    pub async fn submit_in_turn(&self, cx: &RequestContext, planned: Vec<PreloadedEdit>) -> Result<Replies> {
         let (reply, answer) = oneshot::channel();
-        let (mut edits, mut asks) = (Vec::with_capacity(planned.len()), Asks::default());
+        let (mut edits, mut asks) = (Vec::with_capacity(planned.len()), LoadRequests::default());
         for one in planned {
             one.asks.into_iter().for_each(|ask| asks.add(ask));
             edits.push(one.edit);
         }
-        let job = Job {
+        let job = WriteJob {
             cx: cx.clone(),
             once: None,
             edits,
@@ -188,7 +193,7 @@ impl Writers {
     }
 }
 
-type Replies = Vec<Result<Answer>>;
+type Replies = Vec<Result<WriteResult>>;
 
 /// What a writer answers. Where it does not, nobody knows what it has done.
 async fn answered_in_time(what: &'static str, answer: oneshot::Receiver<Replies>) -> Result<Replies> {
@@ -202,10 +207,18 @@ fn commit_unknown() -> Error {
     Error::new(Class::Unavailable, "COMMIT_UNKNOWN", said)
 }
 
-async fn run(db: Db, vault: Option<Arc<Vault>>, lists: Lists, waiting: Arc<Mutex<mpsc::Receiver<Job>>>) {
+async fn run(
+    db: Db,
+    vault: Option<Arc<Vault>>,
+    lists: PendingListCleaner,
+    waiting: Arc<Mutex<mpsc::Receiver<WriteJob>>>,
+) {
     let mut log = Checkpoints::of(&db);
     loop {
-        let mut jobs = gather(&mut *waiting.lock().await, db.share(), |job: &Job| job.edits.len()).await;
+        let mut jobs = drain_batch(&mut *waiting.lock().await, db.max_batch(), |job: &WriteJob| {
+            job.edits.len()
+        })
+        .await;
         if jobs.is_empty() {
             return log.end().await;
         }
@@ -220,7 +233,7 @@ async fn run(db: Db, vault: Option<Arc<Vault>>, lists: Lists, waiting: Arc<Mutex
             }
             continue;
         }
-        let mut asks = Asks::default();
+        let mut asks = LoadRequests::default();
         jobs.iter_mut().for_each(|job| asks.and(std::mem::take(&mut job.asks)));
         let results = match write(&db, vault.as_ref(), &lists, &jobs, asks).await {
             Ok(results) => results,
@@ -235,7 +248,7 @@ async fn run(db: Db, vault: Option<Arc<Vault>>, lists: Lists, waiting: Arc<Mutex
                 );
                 let mut results = Vec::with_capacity(jobs.len());
                 for job in &jobs {
-                    let asks = Asks::default();
+                    let asks = LoadRequests::default();
                     let alone = write(&db, vault.as_ref(), &lists, std::slice::from_ref(job), asks).await;
                     results.push(match alone {
                         Ok(mut one) => one.pop().unwrap_or_default(),
@@ -323,9 +336,9 @@ impl From<Fault> for Error {
 async fn write(
     db: &Db,
     vault: Option<&Arc<Vault>>,
-    lists: &Lists,
-    jobs: &[Job],
-    mut known: Asks,
+    lists: &PendingListCleaner,
+    jobs: &[WriteJob],
+    mut known: LoadRequests,
 ) -> Result<Vec<Replies>, Fault> {
     let mut attempt = 0;
     loop {
@@ -368,9 +381,9 @@ const LONGEST_COMMIT: Duration = Duration::from_secs(120);
 async fn transaction(
     db: &Db,
     vault: Option<&Arc<Vault>>,
-    lists: &Lists,
-    jobs: &[Job],
-    known: &mut Asks,
+    lists: &PendingListCleaner,
+    jobs: &[WriteJob],
+    known: &mut LoadRequests,
     then: Lock,
 ) -> Result<Vec<Replies>, Fault> {
     let uncommitted = uncommitted(db, vault, lists, jobs, known, then);
@@ -384,7 +397,7 @@ async fn transaction(
     let committed = tokio::time::timeout(LONGEST_COMMIT, tx.commit()).await;
     let late = |_| Err(sea_orm::DbErr::Custom("the database has not answered".to_owned()));
     committed.unwrap_or_else(late).map_err(Fault::Commit)?;
-    lists.tell(written);
+    lists.notify(written);
     Ok(results)
 }
 
@@ -393,30 +406,30 @@ async fn transaction(
 async fn uncommitted(
     db: &Db,
     vault: Option<&Arc<Vault>>,
-    lists: &Lists,
-    jobs: &[Job],
-    known: &mut Asks,
+    lists: &PendingListCleaner,
+    jobs: &[WriteJob],
+    known: &mut LoadRequests,
     then: Lock,
-) -> Result<(DatabaseTransaction, Vec<Replies>, Option<Fresh>), Fault> {
+) -> Result<(DatabaseTransaction, Vec<Replies>, Option<PendingRows>), Fault> {
     let tx = db.begin().await?;
     let mut seen = requests(&tx, jobs).await?;
-    let mut work = Work::new(vault.cloned());
+    let mut work = UnitOfWork::new(vault.cloned());
     let mut lock = Lock::Wait;
     if !known.is_empty() {
-        tables::load(&tx, known, &mut work.base, vault, lock).await?;
+        tables::load(&tx, known, &mut work.loaded, vault, lock).await?;
         lock = then;
     }
     let (mut results, asked) = loop {
         let (results, fresh) = edit_all(&mut work, jobs, &mut seen);
-        if work.asks.is_empty() {
+        if work.requested.is_empty() {
             break (results, fresh);
         }
         for (at, _) in fresh {
             seen.remove(&at);
         }
-        work.start_over();
-        let asks = std::mem::take(&mut work.asks);
-        let loaded = tables::load(&tx, &asks, &mut work.base, vault, lock).await;
+        work.reset();
+        let asks = std::mem::take(&mut work.requested);
+        let loaded = tables::load(&tx, &asks, &mut work.loaded, vault, lock).await;
         known.and(asks);
         loaded.map_err(|error| match error.reason() {
             "DATABASE_LOCKED" if lock == Lock::Try => Fault::Held,
@@ -424,11 +437,11 @@ async fn uncommitted(
         })?;
         lock = then;
     };
-    if work.is_stale || overtaken(&tx, jobs, &results, &seen).await? || appeared(&tx, &work).await? {
+    if work.is_stale || raced_by_retry(&tx, jobs, &results, &seen).await? || appeared(&tx, &work).await? {
         return Err(Error::concurrent().into());
     }
     let mut changes = work.finish()?;
-    changes.requests.extend(done(jobs, &asked, &seen));
+    changes.requests.extend(new_requests(jobs, &asked, &seen));
     if changes.entries.is_empty() && changes.requests.is_empty() {
         return Ok((tx, results, None));
     }
@@ -441,11 +454,11 @@ async fn uncommitted(
     Ok((tx, results, Some(written)))
 }
 
-type Seen = HashMap<RequestKey, Earlier>;
+type Replays = HashMap<RequestKey, Replay>;
 /// The requests that are new, each with its job's place.
-type New = Vec<(RequestKey, usize)>;
+type NewRequests = Vec<(RequestKey, usize)>;
 
-fn edit_all(work: &mut Work, jobs: &[Job], seen: &mut Seen) -> (Vec<Replies>, New) {
+fn edit_all(work: &mut UnitOfWork, jobs: &[WriteJob], seen: &mut Replays) -> (Vec<Replies>, NewRequests) {
     let mut fresh = Vec::new();
     let mut results = Vec::with_capacity(jobs.len());
     for (place, job) in jobs.iter().enumerate() {
@@ -456,7 +469,7 @@ fn edit_all(work: &mut Work, jobs: &[Job], seen: &mut Seen) -> (Vec<Replies>, Ne
         if let (Some(at), Some(once)) = (&at, &job.once)
             && let Some(earlier) = seen.get(at)
         {
-            results.push(vec![same(earlier, once)]);
+            results.push(vec![replayed(earlier, once)]);
             continue;
         }
         let result: Vec<_> = job.edits.iter().map(|edit| apply(work, edit)).collect();
@@ -470,20 +483,20 @@ fn edit_all(work: &mut Work, jobs: &[Job], seen: &mut Seen) -> (Vec<Replies>, Ne
 }
 
 /// Runs one edit: its changes are kept, or none of them.
-pub(crate) fn apply<T>(work: &mut Work, edit: impl Fn(&mut Work) -> Result<T>) -> Result<T> {
+pub(crate) fn apply<T>(work: &mut UnitOfWork, edit: impl Fn(&mut UnitOfWork) -> Result<T>) -> Result<T> {
     // A writer outlives the fault of one edit; what it staged is dropped with it.
     let result = catch_unwind(AssertUnwindSafe(|| edit(work)))
         .unwrap_or_else(|_| Err(Error::internal("an edit panicked, see the log before this")));
     if result.is_ok() && !work.is_waiting() {
-        work.keep();
+        work.accept_pending();
     } else {
-        work.drop_edit();
+        work.discard_pending();
     }
     result
 }
 
 /// What an earlier call with this id and content was answered. For a retry that would fail before it comes to a writer.
-pub(crate) async fn answered(db: &Db, cx: &Cx, once: &Once) -> Result<Option<Answer>> {
+pub(crate) async fn answered(db: &Db, cx: &RequestContext, once: &IdempotencyKey) -> Result<Option<WriteResult>> {
     let text = "SELECT r.resource, r.revision, l.snapshot FROM requests r \
                 JOIN ledger l ON l.resource = r.resource AND l.revision = r.revision \
                 WHERE r.request_id = ? AND r.actor = ? AND r.digest = ?";
@@ -495,8 +508,8 @@ pub(crate) async fn answered(db: &Db, cx: &Cx, once: &Once) -> Result<Option<Ans
     let Some(row) = db.read.query_one_raw(db.sql(text, values)).await? else {
         return Ok(None);
     };
-    Ok(Some(Answer {
-        outcome: Outcome::Unchanged,
+    Ok(Some(WriteResult {
+        outcome: WriteOutcome::Unchanged,
         name: row.try_get_by_index(0)?,
         revision: row.try_get_by_index(1)?,
         body: row.try_get_by_index::<Vec<u8>>(2)?.into(),
@@ -506,25 +519,26 @@ pub(crate) async fn answered(db: &Db, cx: &Cx, once: &Once) -> Result<Option<Ans
 }
 
 /// What earlier calls with the request ids of these jobs were answered.
-async fn requests(tx: &DatabaseTransaction, jobs: &[Job]) -> Result<Seen, Fault> {
+async fn requests(tx: &DatabaseTransaction, jobs: &[WriteJob]) -> Result<Replays, Fault> {
     let ids: Vec<&str> = jobs
         .iter()
         .filter_map(|j| j.once.as_ref())
         .map(|o| o.request_id.as_str())
         .collect();
-    Ok(once::earlier(tx, &ids).await?)
+    Ok(idempotency::recorded(tx, &ids).await?)
 }
 
 /// Whether a call failed because its first try was committed after [`requests`] looked for it: what it found in its way
 /// is its own doing. SQLite lets nobody write meanwhile.
-async fn overtaken(
+async fn raced_by_retry(
     tx: &DatabaseTransaction,
-    jobs: &[Job],
-    results: &[Vec<Result<Answer>>],
-    seen: &Seen,
+    jobs: &[WriteJob],
+    results: &[Vec<Result<WriteResult>>],
+    seen: &Replays,
 ) -> Result<bool, Fault> {
-    let failed =
-        |(job, result): (&Job, &Vec<Result<Answer>>)| job.once.is_some() && matches!(result.as_slice(), [Err(_)]);
+    let failed = |(job, result): (&WriteJob, &Vec<Result<WriteResult>>)| {
+        job.once.is_some() && matches!(result.as_slice(), [Err(_)])
+    };
     if tx.get_database_backend() != DbBackend::Postgres || !jobs.iter().zip(results).any(failed) {
         return Ok(false);
     }
@@ -533,7 +547,7 @@ async fn overtaken(
 
 /// Whether a key is held now that nobody held when it was looked up. PostgreSQL looks and waits in one statement: the record that had
 /// one key may have let it go for another meanwhile, and the statement finds neither. SQLite lets nobody write meanwhile.
-async fn appeared(tx: &DatabaseTransaction, work: &Work) -> Result<bool, Fault> {
+async fn appeared(tx: &DatabaseTransaction, work: &UnitOfWork) -> Result<bool, Fault> {
     if tx.get_database_backend() != DbBackend::Postgres {
         return Ok(false);
     }
@@ -546,10 +560,10 @@ async fn appeared(tx: &DatabaseTransaction, work: &Work) -> Result<bool, Fault> 
 }
 
 /// The new requests of jobs, to be remembered.
-fn done(jobs: &[Job], fresh: &New, seen: &Seen) -> Vec<Done> {
+fn new_requests(jobs: &[WriteJob], fresh: &NewRequests, seen: &Replays) -> Vec<RecordedRequest> {
     let done = fresh.iter().filter_map(|(at, place)| {
         let ((digest, answer), job) = (seen.get(at)?, jobs.get(*place)?);
-        Some(Done {
+        Some(RecordedRequest {
             key: at.clone(),
             digest: digest.clone(),
             answer: answer.clone(),

@@ -124,7 +124,7 @@ pub async fn check(db: &Db) -> Vec<Organization> {
             keys.extend(
                 Institutes::keys(&item)
                     .into_iter()
-                    .map(|k| (format!("{}/{}", k.space, text::grouped(&k.value)), id.clone())),
+                    .map(|k| (format!("{}/{}", k.namespace, text::grouped(&k.value)), id.clone())),
             );
         }
         let names = Institutes::searched(&item);
@@ -169,7 +169,7 @@ async fn unsigned(db: &Db) -> BTreeSet<(String, String)> {
     for row in query(db, text).await {
         let take = |at| row.try_get_by_index::<String>(at).unwrap();
         let (id, sort_key, all) = (take(0), take(1), take(2));
-        let section = usize::try_from(text::place(&sort_key) >> 30).unwrap();
+        let section = usize::try_from(text::order_code(&sort_key) >> 30).unwrap();
         for token in all.split(' ').filter(|token| !token.is_empty()) {
             let plain = token.strip_prefix(&SIGNS[section..=section]);
             assert_eq!(
@@ -199,7 +199,7 @@ async fn indexed(db: &Db) -> BTreeSet<(String, String)> {
         let (number, sort_key): (i64, String) = (row.try_get_by_index(0).unwrap(), row.try_get_by_index(1).unwrap());
         assert_eq!(
             number >> 27,
-            text::place(&sort_key),
+            text::order_code(&sort_key),
             "{sort_key} has another number than in the order of names"
         );
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mingce_orm::id::Id;
-use mingce_orm::{Edit, List, Stamp, Store};
+use mingce_orm::{AuditInfo, Edit, List, Store};
 use mingce_proto::awards::{Award, Contributor, SchemeReference, Share};
 use mingce_proto::registry::View;
 use prost::Message;
@@ -56,7 +56,7 @@ async fn make(store: &Store, count: u64) {
         let mut id = [0; 16];
         id[8..].copy_from_slice(&place.to_be_bytes());
         edits.push(Box::new(move |work| {
-            work.create_as::<Prizes>(&at, &Stamp::new("create"), &item, Id::from_bytes(id))
+            work.create_as::<Prizes>(&at, &AuditInfo::new("create"), &item, Id::from_bytes(id))
         }));
     }
     for done in store.change_each(&cx("user:maker"), edits).await.unwrap() {

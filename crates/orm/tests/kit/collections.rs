@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use mingce_orm::model::names::{absorb_names, enum_values, identifier_keys, names_of};
-use mingce_orm::{Cell, Collection, Column, Field, Fit, Key, Result, Shape, Violation, Work, text};
+use mingce_orm::model::normalize::{absorb_names, enum_values, identifier_keys, names_of};
+use mingce_orm::{Cell, Collection, Column, Field, Fit, Key, Result, Shape, UnitOfWork, Violation, text};
 use mingce_proto::awards::Award;
 use mingce_proto::labs::Organization;
 use mingce_proto::talent::Talent;
@@ -50,15 +50,15 @@ impl Collection for Institutes {
                     },
                 },
                 Field {
-                    column: Column::text("names").in_index(),
+                    column: Column::text("names").search_only(),
                     get: |o| Cell::many(names_of(&o.display_name, &o.names)),
                 },
                 Field {
-                    column: Column::text("identifiers").in_index(),
+                    column: Column::text("identifiers").search_only(),
                     get: |o| Cell::many(o.identifiers.iter().map(|i| i.value.as_str())),
                 },
                 Field {
-                    column: Column::text("city").dimension(),
+                    column: Column::text("city").groupable(),
                     get: |o| o.city.as_str().into(),
                 },
             ])
@@ -74,20 +74,20 @@ impl Collection for Institutes {
     fn keys(item: &Organization) -> Vec<Key> {
         identifier_keys(&item.identifiers).collect()
     }
-    fn settle(item: &mut Organization) -> Vec<Violation> {
+    fn normalize(item: &mut Organization) -> Vec<Violation> {
         let mut seen = BTreeSet::new();
         item.identifiers
             .retain(|held| seen.insert((held.scheme.clone(), held.value.clone())));
         named(&mut item.display_name)
     }
-    fn is_same(_work: &mut Work, row: &Organization, stored: &Organization) -> Result<Fit> {
+    fn is_same(_work: &mut UnitOfWork, row: &Organization, stored: &Organization) -> Result<Fit> {
         let named = Self::searched(stored)
             .iter()
             .any(|name| text::fold(name) == text::fold(&row.display_name));
         let here = row.city.is_empty() || stored.city.is_empty() || row.city == stored.city;
         Ok(if named && here { Fit::Now } else { Fit::No })
     }
-    fn absorb(item: &mut Organization, other: &Organization, from: &str) {
+    fn on_merge(item: &mut Organization, other: &Organization, from: &str) {
         absorb_names(
             &mut item.names,
             &item.display_name,
@@ -96,7 +96,7 @@ impl Collection for Institutes {
             from,
         );
     }
-    fn release(item: &mut Organization, from: &str) {
+    fn on_unmerge(item: &mut Organization, from: &str) {
         item.names.retain(|name| name.merged_from != from);
     }
 }
@@ -141,10 +141,10 @@ impl Collection for Persons {
             vec![Key { private: true, ..key }]
         }
     }
-    fn settle(item: &mut Talent) -> Vec<Violation> {
+    fn normalize(item: &mut Talent) -> Vec<Violation> {
         named(&mut item.display_name)
     }
-    fn absorb(item: &mut Talent, other: &Talent, from: &str) {
+    fn on_merge(item: &mut Talent, other: &Talent, from: &str) {
         absorb_names(
             &mut item.names,
             &item.display_name,
@@ -176,7 +176,7 @@ impl Collection for Prizes {
                     get: |a| a.title.as_str().into(),
                 },
                 Field {
-                    column: Column::resource("scheme", "schemes/{id}").dimension(),
+                    column: Column::resource("scheme", "schemes/{id}").groupable(),
                     get: |a| scheme(a).into(),
                 },
                 Field {
@@ -184,23 +184,23 @@ impl Collection for Prizes {
                     get: |a| a.number.as_str().into(),
                 },
                 Field {
-                    column: Column::integer("year").dimension(),
+                    column: Column::integer("year").groupable(),
                     get: |a| a.year.into(),
                 },
                 Field {
-                    column: Column::text("grade").dimension(),
+                    column: Column::text("grade").groupable(),
                     get: |a| a.grade.as_str().into(),
                 },
                 Field {
-                    column: Column::one_of("state", states).dimension(),
+                    column: Column::one_of("state", states).groupable(),
                     get: |a| a.state.into(),
                 },
                 Field {
-                    column: Column::text("evidence").many().dimension(),
+                    column: Column::text("evidence").multi_valued().groupable(),
                     get: |a| Cell::many(evidence(a)),
                 },
                 Field {
-                    column: Column::integer("contributor_count").dimension(),
+                    column: Column::integer("contributor_count").groupable(),
                     get: |a| i64::try_from(a.contributors.len()).unwrap().into(),
                 },
                 Field {
@@ -208,7 +208,7 @@ impl Collection for Prizes {
                     get: |a| a.decision_date.as_str().into(),
                 },
                 Field {
-                    column: Column::boolean("classified").dimension(),
+                    column: Column::boolean("classified").groupable(),
                     get: |a| a.classified.into(),
                 },
             ])
@@ -224,7 +224,7 @@ impl Collection for Prizes {
     fn keys(_: &Award) -> Vec<Key> {
         Vec::new()
     }
-    fn settle(_: &mut Award) -> Vec<Violation> {
+    fn normalize(_: &mut Award) -> Vec<Violation> {
         Vec::new()
     }
 }

@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 use mingce_orm::id::Id;
-use mingce_orm::{Db, List, Stamp, Store};
+use mingce_orm::{AuditInfo, Db, List, Store};
 use mingce_proto::awards::{Award, AwardState, Contributor, SchemeReference};
 use mingce_proto::registry::RecordStatus;
 use proptest::prelude::*;
@@ -91,10 +91,17 @@ pub async fn fill(stores: &[(Db, Store)], awards: &[(Award, bool)]) {
             edits.push(Box::new(move |work| {
                 // Ids that do not follow the order of making.
                 let id = u8::try_from(place * 37 % 251).unwrap();
-                let made = work.create_as::<Prizes>(&cx, &Stamp::new("create"), &award, Id::from_bytes([id; 16]))?;
+                let made =
+                    work.create_as::<Prizes>(&cx, &AuditInfo::new("create"), &award, Id::from_bytes([id; 16]))?;
                 let made_award = made.decode::<Prizes>()?;
                 if annulled {
-                    return work.change::<Prizes>(&cx, &Stamp::new("annul"), &made_award, RecordStatus::Annulled, "");
+                    return work.change::<Prizes>(
+                        &cx,
+                        &AuditInfo::new("annul"),
+                        &made_award,
+                        RecordStatus::Annulled,
+                        "",
+                    );
                 }
                 Ok(made)
             }));

@@ -9,7 +9,7 @@ use mingce_orm::migration::ledger::Ledger;
 use mingce_orm::migration::refill::add_sequence;
 use mingce_orm::migration::schema::Sql::{Integer, Text};
 use mingce_orm::migration::schema::{prepare, resource, run};
-use mingce_orm::{Call, Collection, Cx, Db, Store, Vault};
+use mingce_orm::{Call, Collection, Db, RequestContext, Store, Vault};
 use mingce_proto::codec::Reply;
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestError, TestRunner};
@@ -181,9 +181,9 @@ pub fn vault() -> Arc<Vault> {
 }
 
 /// The context of the next call: time goes on with each.
-pub fn cx(actor: &str) -> Cx {
+pub fn cx(actor: &str) -> RequestContext {
     static NOW: AtomicI64 = AtomicI64::new(1_790_000_000_000_000);
-    Cx {
+    RequestContext {
         actor: actor.to_owned(),
         now: NOW.fetch_add(1_000, Ordering::Relaxed),
         deadline: None,
@@ -256,7 +256,7 @@ pub trait Read<M> {
 /// Takes a merge back, and answers the record.
 pub async fn unmerge<C: Collection>(
     store: &Store,
-    cx: &Cx,
+    cx: &RequestContext,
     call: Call,
     (name, etag): (&str, &str),
     reason: &str,

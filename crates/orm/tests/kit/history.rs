@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use mingce_orm::db::database::SHARE;
+use mingce_orm::db::database::MAX_BATCH;
 use mingce_orm::{Call, Mask, Store};
 use mingce_proto::labs::Organization;
 use mingce_proto::registry::RecordStatus;
@@ -376,7 +376,7 @@ fn histories(kind: Kind, stores: usize, share: usize, cases: u32) {
     let stores: Vec<_> = runtime.block_on(async {
         doors
             .iter()
-            .map(|db| Arc::new(ground::store(&db.clone().shared_by(share))))
+            .map(|db| Arc::new(ground::store(&db.clone().batched_by(share))))
             .collect()
     });
     ground::property(cases, bursts(), &runtime, |bursts| {
@@ -407,22 +407,22 @@ fn histories(kind: Kind, stores: usize, share: usize, cases: u32) {
 
 #[test]
 fn a_history_on_sqlite_is_what_the_rules_say() {
-    histories(Kind::Sqlite, 1, SHARE, 60);
+    histories(Kind::Sqlite, 1, MAX_BATCH, 60);
 }
 
 #[test]
 fn a_history_on_postgres_is_what_the_rules_say() {
-    histories(Kind::Postgres, 1, SHARE, 40);
+    histories(Kind::Postgres, 1, MAX_BATCH, 40);
 }
 
 #[test]
 fn two_stores_on_one_sqlite_database_are_as_one() {
-    histories(Kind::Sqlite, 2, SHARE, 40);
+    histories(Kind::Sqlite, 2, MAX_BATCH, 40);
 }
 
 #[test]
 fn two_stores_on_one_postgres_database_are_as_one() {
-    histories(Kind::Postgres, 2, SHARE, 40);
+    histories(Kind::Postgres, 2, MAX_BATCH, 40);
 }
 
 #[test]

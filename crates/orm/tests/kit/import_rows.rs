@@ -1,8 +1,8 @@
 //! Rows of an import, alone and many at once.
 
 use mingce_orm::write::import;
-use mingce_orm::write::seen::Turn;
-use mingce_orm::{Cx, Planned, Stamp, Store};
+use mingce_orm::write::run_notes::RowTurn;
+use mingce_orm::{AuditInfo, PreloadedEdit, RequestContext, Store};
 use mingce_proto::labs::Organization;
 use prost::Message;
 
@@ -12,13 +12,13 @@ use crate::ground::{self, Ground, Kind, cx};
 use crate::model::Said;
 
 /// The edit of a row of an import that speaks of what it sets.
-pub fn imported(store: &Store, cx: &Cx, item: Organization) -> Planned {
+pub fn imported(store: &Store, cx: &RequestContext, item: Organization) -> PreloadedEdit {
     let mask = import::mask::<Institutes>(&[], &item.encode_to_vec()).unwrap();
-    let stamp = Stamp {
+    let stamp = AuditInfo {
         reason: "a file".to_owned(),
-        ..Stamp::new("import")
+        ..AuditInfo::new("import")
     };
-    import::row::<Institutes>(store, cx, stamp, mask, item, Turn::default()).unwrap()
+    import::plan_row::<Institutes>(store, cx, stamp, mask, item, RowTurn::default()).unwrap()
 }
 
 #[test]

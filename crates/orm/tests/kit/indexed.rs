@@ -2,7 +2,7 @@
 
 use mingce_orm::id::Id;
 use mingce_orm::text::{self, Query};
-use mingce_orm::{Collection, Db, List, Stamp, Store};
+use mingce_orm::{AuditInfo, Collection, Db, List, Store};
 use mingce_proto::labs::Organization;
 use mingce_proto::registry::{Identifier, Name, RecordStatus};
 use proptest::prelude::*;
@@ -104,7 +104,7 @@ async fn fill(stores: &[(Db, Store)], items: &[Organization]) {
         for (item, id) in items.iter().cloned().zip(1..) {
             let cx = cx.clone();
             edits.push(Box::new(move |work| {
-                work.create_as::<Institutes>(&cx, &Stamp::new("create"), &item, Id::from_bytes([id; 16]))
+                work.create_as::<Institutes>(&cx, &AuditInfo::new("create"), &item, Id::from_bytes([id; 16]))
             }));
         }
         for done in store.change_each(&cx, edits).await.unwrap() {

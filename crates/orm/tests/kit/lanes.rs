@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mingce_orm::{Class, Cx, List};
+use mingce_orm::{Class, List, RequestContext};
 use mingce_proto::awards::{Award, AwardState, SchemeReference};
 use mingce_proto::registry::ComputeStatisticsRequest;
 use tokio::task::JoinSet;
@@ -86,9 +86,9 @@ fn sixty_four_dear_counts_hold_up_neither_gets_nor_dry_runs_nor_histories_nor_li
                     .await
                     .read()
                     .unwrap();
-                let mut dry = store.rehearsal();
+                let mut dry = store.unit_of_work();
                 let read = store
-                    .rehearse(&mut dry, |work| work.require::<Prizes>(&one.name))
+                    .try_edit(&mut dry, |work| work.require::<Prizes>(&one.name))
                     .await
                     .unwrap();
                 assert_eq!(read.name, one.name);
@@ -126,7 +126,7 @@ fn sixty_four_dear_counts_hold_up_neither_gets_nor_dry_runs_nor_histories_nor_li
 fn a_count_ends_with_the_time_of_its_call() {
     wait(async {
         let (_ground, store, _) = filled(Kind::Sqlite).await;
-        let cx = Cx {
+        let cx = RequestContext {
             deadline: Some(Instant::now() + Duration::from_millis(20)),
             ..cx("user:reader")
         };

@@ -1,7 +1,7 @@
 //! Pages of large resources end by their bytes, and the next goes on where they end.
 
 use mingce_orm::id::Id;
-use mingce_orm::{Collection, Edit, List, Stamp, Store};
+use mingce_orm::{AuditInfo, Collection, Edit, List, Store};
 use mingce_proto::awards::Award;
 use mingce_proto::registry::RecordStatus;
 use prost::Message;
@@ -35,7 +35,7 @@ async fn do_all(store: &Store, edits: Vec<Edit>) {
 fn made(n: usize) -> Edit {
     Box::new(move |work| {
         let id = Id::from_bytes([u8::try_from(n + 1).unwrap(); 16]);
-        work.create_as::<Prizes>(&cx("user:maker"), &Stamp::new("create"), &large(n), id)
+        work.create_as::<Prizes>(&cx("user:maker"), &AuditInfo::new("create"), &large(n), id)
     })
 }
 
@@ -127,7 +127,7 @@ async fn a_history(kind: Kind) {
         let edit: Edit = Box::new(move |work| {
             work.change::<Prizes>(
                 &cx("user:maker"),
-                &Stamp::new("update"),
+                &AuditInfo::new("update"),
                 &award,
                 RecordStatus::Active,
                 "",

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mingce_orm::model::revision::Stamp;
-use mingce_orm::{Answer, Class, Db, Edit, Result, Store, Work};
+use mingce_orm::model::revision::AuditInfo;
+use mingce_orm::{Class, Db, Edit, Result, Store, UnitOfWork, WriteResult};
 use mingce_proto::labs::Organization;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, TransactionTrait};
 use tokio::task::JoinHandle;
@@ -20,13 +20,13 @@ fn id(item: &Organization) -> String {
 }
 
 /// Moves an organization to another city.
-fn moved(work: &mut Work, id: &str, city: &str) -> Result<Answer> {
+fn moved(work: &mut UnitOfWork, id: &str, city: &str) -> Result<WriteResult> {
     let mut item = work.get::<Institutes>(id)?.unwrap();
     item.city = city.to_owned();
-    work.update::<Institutes>(&cx("user:x"), &Stamp::new("update"), &item)
+    work.update::<Institutes>(&cx("user:x"), &AuditInfo::new("update"), &item)
 }
 
-fn begin(store: &Arc<Store>, edit: impl Fn(&mut Work) -> Result<Answer> + Send + Sync + 'static) -> Doing {
+fn begin(store: &Arc<Store>, edit: impl Fn(&mut UnitOfWork) -> Result<WriteResult> + Send + Sync + 'static) -> Doing {
     let store = Arc::clone(store);
     let edit: Edit = Box::new(edit);
     tokio::spawn(async move { store.change::<Institutes>(&cx("user:x"), call(), edit).await.read() })
@@ -62,7 +62,7 @@ fn edits_that_go_by_one_resource_run_beside_each_other_and_nobody_changes_it_mea
         for (store, id) in stores.iter().zip(&ruled) {
             let (rule, id) = (rule.clone(), id.clone());
             doing.push(begin(store, move |work| {
-                let rule = work.consult::<Institutes>(&rule)?.unwrap();
+                let rule = work.get_shared::<Institutes>(&rule)?.unwrap();
                 moved(work, &id, &rule.display_name)
             }));
         }
@@ -97,7 +97,7 @@ fn what_was_only_read_can_still_be_changed_by_many_at_once() {
                 let both = [0, 1].map(|at: usize| {
                     let id = item.clone();
                     begin(&stores[at], move |work| {
-                        let read = work.consult::<Institutes>(&id)?.unwrap();
+                        let read = work.get_shared::<Institutes>(&id)?.unwrap();
                         moved(work, &id, &format!("{}x", read.city))
                     })
                 });
@@ -193,7 +193,7 @@ fn a_row_of_an_import_finds_a_record_that_lets_one_key_go_for_another_meanwhile(
         let first = begin(&stores[0], move |work| {
             let mut item = work.get::<Institutes>(&at)?.unwrap();
             item.identifiers = named("A", &["1"]).identifiers;
-            work.update::<Institutes>(&cx("user:x"), &Stamp::new("update"), &item)
+            work.update::<Institutes>(&cx("user:x"), &AuditInfo::new("update"), &item)
         });
         expect_waiting(&other, 1).await;
         // It has no name: where it finds nobody it is refused. It waits for the record that has the first of its keys.

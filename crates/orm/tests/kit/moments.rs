@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
-use mingce_orm::{Edit, List, Stamp, Store};
+use mingce_orm::{AuditInfo, Edit, List, Store};
 use mingce_proto::Headed;
 use mingce_proto::labs::Organization;
 use mingce_proto::registry::ComputeStatisticsRequest;
@@ -31,8 +31,8 @@ async fn both(store: &Store, names: [String; 2], city: String) {
             city: city.clone(),
             ..item
         };
-        work.update::<Institutes>(&at, &Stamp::new("update"), &with(one))?;
-        work.update::<Institutes>(&at, &Stamp::new("update"), &with(other))
+        work.update::<Institutes>(&at, &AuditInfo::new("update"), &with(one))?;
+        work.update::<Institutes>(&at, &AuditInfo::new("update"), &with(other))
     });
     let done = store.change_each(&cx("user:clerk"), [edit]).await.unwrap();
     done.into_iter().next().unwrap().unwrap();

@@ -75,7 +75,7 @@ async fn expect_hidden(db: &Db) {
 async fn whole(store: &Store, name: &str) -> Talent {
     let id = Persons::shape().kind.id(name).unwrap().to_owned();
     store
-        .rehearse(&mut store.rehearsal(), move |work| work.get::<Persons>(&id))
+        .try_edit(&mut store.unit_of_work(), move |work| work.get::<Persons>(&id))
         .await
         .unwrap()
         .unwrap()

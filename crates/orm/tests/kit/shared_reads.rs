@@ -51,7 +51,7 @@ fn each_read_of_a_wave_gets_its_own_answer() {
     for (kind, share) in KINDS.into_iter().flat_map(|kind| SHARES.map(|share| (kind, share))) {
         on_one_thread(async {
             let (_ground, db) = Ground::new(kind).await;
-            let store = Arc::new(ground::store(&db.shared_by(share)));
+            let store = Arc::new(ground::store(&db.batched_by(share)));
             let mut made = Vec::new();
             for name in ["first", "second", "third"] {
                 made.push(make::<Institutes>(&store, named(name, &[name])).await);
@@ -104,7 +104,7 @@ fn reads_of_one_id_at_once_are_each_in_the_view_that_was_asked_for() {
     for (kind, share) in KINDS.into_iter().flat_map(|kind| SHARES.map(|share| (kind, share))) {
         on_one_thread(async {
             let (_ground, db) = Ground::new(kind).await;
-            let store = Arc::new(ground::store(&db.shared_by(share)));
+            let store = Arc::new(ground::store(&db.batched_by(share)));
             let organization = Some(OrganizationReference::default());
             let employment = Employment {
                 organization,
@@ -142,7 +142,7 @@ fn a_reader_that_leaves_costs_the_others_nothing() {
     for (kind, share) in KINDS.into_iter().flat_map(|kind| SHARES.map(|share| (kind, share))) {
         on_one_thread(async {
             let (_ground, db) = Ground::new(kind).await;
-            let store = Arc::new(ground::store(&db.shared_by(share)));
+            let store = Arc::new(ground::store(&db.batched_by(share)));
             let mut made = Vec::new();
             for place in 0..6 {
                 made.push(make::<Institutes>(&store, named(&format!("n{place}"), &[])).await);
@@ -189,7 +189,7 @@ fn readers_go_on_after_a_statement_that_failed() {
     for (kind, share) in KINDS.into_iter().flat_map(|kind| SHARES.map(|share| (kind, share))) {
         on_one_thread(async {
             let (_ground, db) = Ground::new(kind).await;
-            let store = Arc::new(ground::store(&db.clone().shared_by(share)));
+            let store = Arc::new(ground::store(&db.clone().batched_by(share)));
             let made = make::<Institutes>(&store, named("there", &[])).await;
             let person = Talent {
                 display_name: "张三".into(),
@@ -222,7 +222,7 @@ fn a_row_that_cannot_be_read_fails_the_call_for_it_alone() {
     for (kind, share) in KINDS.into_iter().flat_map(|kind| SHARES.map(|share| (kind, share))) {
         on_one_thread(async {
             let (_ground, db) = Ground::new(kind).await;
-            let store = Arc::new(ground::store(&db.clone().shared_by(share)));
+            let store = Arc::new(ground::store(&db.clone().batched_by(share)));
             let mut made = Vec::new();
             for name in ["first", "broken", "third"] {
                 made.push(make::<Institutes>(&store, named(name, &[name])).await);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mingce_orm::{Cx, Db, List, Mask, Store};
+use mingce_orm::{Db, List, Mask, RequestContext, Store};
 use mingce_proto::codec::Reply;
 use mingce_proto::labs::Organization;
 use proptest::prelude::*;
@@ -69,7 +69,7 @@ fn unstamped(body: &[u8]) -> Vec<u8> {
 }
 
 async fn send(store: &Store, planned: Planned, names: Names) -> Told {
-    let cx = Cx {
+    let cx = RequestContext {
         actor: planned.actor.clone(),
         now: planned.now,
         deadline: None,
@@ -119,7 +119,7 @@ async fn send(store: &Store, planned: Planned, names: Names) -> Told {
     }
 }
 
-async fn pages(store: &Store, cx: &Cx, ask: &Ask) -> Vec<Vec<u8>> {
+async fn pages(store: &Store, cx: &RequestContext, ask: &Ask) -> Vec<Vec<u8>> {
     let (mut told, mut token) = (Vec::new(), String::new());
     loop {
         let page = match ask {
@@ -158,7 +158,7 @@ struct End {
 
 async fn run(db: &Db, share: usize, planned: &[Vec<Planned>]) -> End {
     ground::empty(db).await;
-    let store = Arc::new(ground::store(&db.clone().shared_by(share)));
+    let store = Arc::new(ground::store(&db.clone().batched_by(share)));
     let (mut names, mut told, mut made) = (Names::default(), Vec::new(), 0);
     for wave in planned {
         let mut calls = JoinSet::new();
@@ -249,7 +249,7 @@ fn so_many_calls_share_a_transaction_as_is_said() {
             ground::empty(&db).await;
             // Two writers take what comes first, and wait; the others gather.
             let held = hold(&other).await;
-            let store = Arc::new(ground::store(&db.clone().shared_by(share)));
+            let store = Arc::new(ground::store(&db.clone().batched_by(share)));
             let mut calls = JoinSet::new();
             for place in 0..40 {
                 let store = Arc::clone(&store);
@@ -285,7 +285,7 @@ fn a_change_of_a_row_that_cannot_be_read_fails_alone() {
     ] {
         on_one_thread(async {
             let (_ground, db) = Ground::new(kind).await;
-            let store = Arc::new(ground::store(&db.clone().shared_by(share)));
+            let store = Arc::new(ground::store(&db.clone().batched_by(share)));
             let mut made = Vec::new();
             for name in ["first", "broken", "third"] {
                 made.push(ground::make::<Institutes>(&store, named(name, &[name])).await);

@@ -101,7 +101,7 @@ fn creating(
 /// Keeps all writers busy behind what `other` holds: what is queued after this shares a transaction.
 async fn occupy(other: &Db, store: &Arc<Store>) -> Vec<Waiting> {
     // What is made once for all names is there before the first is written.
-    mingce_orm::text::place("");
+    mingce_orm::text::order_code("");
     let writers = if other.backend() == DbBackend::Postgres { 2 } else { 1 };
     let mut busy = Vec::new();
     for writer in 0..writers {
@@ -384,13 +384,13 @@ fn an_edit_that_fails_late_leaves_nothing() {
             let store = ground::store(&db);
             let at = cx("user:x");
             let failing: Edit = Box::new(move |work| {
-                let stamp = mingce_orm::Stamp::new("create");
+                let stamp = mingce_orm::AuditInfo::new("create");
                 work.create::<Institutes>(&at, &stamp, &named("first", &["1"]))?;
                 work.create::<Institutes>(&at, &stamp, &named("second", &["1"]))
             });
             let at = cx("user:x");
             let next: Edit = Box::new(move |work| {
-                work.create::<Institutes>(&at, &mingce_orm::Stamp::new("create"), &named("third", &["1"]))
+                work.create::<Institutes>(&at, &mingce_orm::AuditInfo::new("create"), &named("third", &["1"]))
             });
             let done = store.change_each(&cx("user:x"), vec![failing, next]).await.unwrap();
             let told: Vec<_> = done
@@ -410,17 +410,17 @@ fn a_rehearsal_writes_nothing_and_builds_on_itself() {
         wait(async {
             let (_ground, db) = Ground::new(kind).await;
             let store = ground::store(&db);
-            let mut work = store.rehearsal();
+            let mut work = store.unit_of_work();
             let at = cx("user:x");
             let mut told = Vec::new();
             for name in ["first", "second"] {
                 let item = named(name, &["1"]);
-                let edit = |work: &mut mingce_orm::Work| {
-                    work.create::<Institutes>(&at, &mingce_orm::Stamp::new("create"), &item)
+                let edit = |work: &mut mingce_orm::UnitOfWork| {
+                    work.create::<Institutes>(&at, &mingce_orm::AuditInfo::new("create"), &item)
                 };
                 told.push(
                     store
-                        .rehearse(&mut work, edit)
+                        .try_edit(&mut work, edit)
                         .await
                         .map(|a| a.revision)
                         .map_err(|e| e.reason()),

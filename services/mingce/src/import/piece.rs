@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use mingce_mapping::{Collection, Mapping, Part, Refusal, Row};
 use mingce_orm::model::identifier;
-use mingce_orm::model::names::year_of;
+use mingce_orm::model::normalize::year_of;
 use mingce_proto::labs::ImportLabsResponse;
 use mingce_proto::registry::row_outcome::Outcome;
 use mingce_proto::registry::{AssumedRecord, Identifier, ImportSettings, Name, RowOutcome};

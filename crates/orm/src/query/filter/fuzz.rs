@@ -6,8 +6,8 @@ use sea_orm::DbBackend;
 
 use super::*;
 use crate::db::statement::{Condition, sql};
-use crate::model::field::Period;
-use crate::query::select::compile;
+use crate::model::column::Period;
+use crate::query::predicate::compile;
 
 const KINDS: &[(&str, i32)] = &[
     ("LAB_KIND_UNSPECIFIED", 0),
@@ -28,10 +28,10 @@ const COLUMNS: &[Column] = &[
     Column::resource("lab", "labs/{id}"),
     Column::resource("survivor", "labs/{id}").as_written(),
     Column::one_of("kind", KINDS),
-    Column::one_of("kinds", KINDS).many(),
-    Column::resource("hosts", "organizations/{id}").many(),
-    Column::text("names").many(),
-    Column::text("identifiers").in_index(),
+    Column::one_of("kinds", KINDS).multi_valued(),
+    Column::resource("hosts", "organizations/{id}").multi_valued(),
+    Column::text("names").multi_valued(),
+    Column::text("identifiers").search_only(),
 ];
 
 /// The tables that conditions speak of, in a database that says whether it understands them.

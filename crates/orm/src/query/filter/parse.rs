@@ -2,7 +2,7 @@
 
 use super::{Expr, Operator, invalid, value};
 use crate::error::{Error, Result};
-use crate::model::field::{self, Column, Type};
+use crate::model::column::{self, Column, Type};
 
 /// Parentheses in each other, at most.
 const DEPTH_AT_MOST: usize = 20;
@@ -160,17 +160,17 @@ impl<'a> Reader<'a> {
         let operator_at = self.at;
         let operator = self.operator().ok_or_else(|| match name {
             "and" | "or" | "not" => invalid(start, "AND, OR and NOT are written in capitals"),
-            _ if field::find(self.columns, name).is_some() => invalid(
+            _ if column::find(self.columns, name).is_some() => invalid(
                 operator_at,
                 &format!("expected one of `= != < <= > >= :` after `{name}`"),
             ),
             _ => without_field(start),
         })?;
-        let Some(column) = field::find(self.columns, name).copied() else {
+        let Some(column) = column::find(self.columns, name).copied() else {
             return Err(self.unknown(name, start));
         };
         if operator.compares_order()
-            && (column.many
+            && (column.multi_valued
                 || matches!(
                     column.kind,
                     Type::Boolean | Type::Enum(_) | Type::Name(_) | Type::Period(..)

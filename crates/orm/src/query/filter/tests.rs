@@ -18,8 +18,8 @@ const CREATED: Column = Column::time("create_time");
 const DECIDED: Column = Column::date("decision_date");
 const LAB: Column = Column::resource("lab", "labs/{id}");
 const KIND: Column = Column::one_of("kind", KINDS);
-const HOSTS: Column = Column::resource("hosts", "organizations/{id}").many();
-const NAMES: Column = Column::text("names").many();
+const HOSTS: Column = Column::resource("hosts", "organizations/{id}").multi_valued();
+const NAMES: Column = Column::text("names").multi_valued();
 const COLUMNS: &[Column] = &[CITY, YEAR, UNVERIFIED, CREATED, DECIDED, LAB, KIND, HOSTS, NAMES];
 const NAME: &str = "organizations/01jd2k3m4n5p6q7r8s9t0v1w2x";
 
@@ -413,7 +413,7 @@ fn comparison() -> impl Strategy<Value = Expr> {
     let day = (1i16..=9999, 1i8..=12, 1i8..=28).prop_map(|(y, m, d)| format!("{y:04}-{m:02}-{d:02}"));
     prop_oneof![
         (prop::sample::select(vec![CITY, NAMES]), any_operator.clone(), text).prop_map(|(column, operator, text)| {
-            let operator = if column.many && operator.compares_order() {
+            let operator = if column.multi_valued && operator.compares_order() {
                 Has
             } else {
                 operator

@@ -9,7 +9,7 @@ use unicode_normalization::char::is_combining_mark;
 use super::{Operator, Value, value_invalid};
 use crate::error::Error;
 use crate::id::Name;
-use crate::model::field::{self, Column, Type};
+use crate::model::column::{self, Column, Type};
 
 /// 0001-01-01T00:00:00Z in microseconds, the earliest instant that the contract can tell.
 const EARLIEST: i64 = -62_135_596_800_000_000;
@@ -57,7 +57,7 @@ pub(super) fn read(column: Column, operator: Operator, text: &str, quoted: bool,
             format!("a whole number for `{name}`, for example `2024`"),
         ),
         Type::Hundredths => (
-            field::hundredths(text).map(Value::Integer),
+            column::hundredths(text).map(Value::Integer),
             format!("points with at most two decimals for `{name}`, for example `80` or `91.37`"),
         ),
         Type::Boolean => (
@@ -88,12 +88,12 @@ pub(super) fn read(column: Column, operator: Operator, text: &str, quoted: bool,
             ),
         ),
         Type::Enum(values) => {
-            let prefix = field::enum_prefix(values);
+            let prefix = column::enum_prefix(values);
             let short: Vec<_> = values
                 .iter()
                 .map(|(full, _)| full.strip_prefix(prefix).unwrap_or(full))
                 .collect();
-            let number = field::enum_number(values, text).map(|number| Value::Integer(number.into()));
+            let number = column::enum_number(values, text).map(|number| Value::Integer(number.into()));
             (number, format!("one of these for `{name}`: {}", short.join(", ")))
         }
     };
@@ -116,7 +116,7 @@ pub(super) fn write(f: &mut fmt::Formatter<'_>, column: Column, value: &Value) -
             Ok(time) => write!(f, "{time}"),
             Err(_) => write!(f, "{micros}"),
         },
-        (Type::Hundredths, Value::Integer(number)) => f.write_str(&field::points(*number)),
+        (Type::Hundredths, Value::Integer(number)) => f.write_str(&column::points(*number)),
         (_, Value::Integer(number)) => write!(f, "{number}"),
     }
 }

@@ -6,7 +6,7 @@ use mingce_proto::registry::{DuplicateReason, Identifier, Name, NameKind};
 
 use crate::model::identifier::identifies;
 use crate::model::likeness::{Beside, Likeness};
-use crate::model::names::names_of;
+use crate::model::normalize::names_of;
 use crate::text;
 
 /// A city as it is compared: 青岛市 is 青岛.

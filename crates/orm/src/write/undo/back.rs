@@ -8,11 +8,11 @@ use mingce_proto::registry::{Import, ImportState, StayReason, StayingRecord};
 
 use super::fate::{Fate, built_on, fate, stays};
 use super::{AnyCollection, UndoPage, of, of_no_kind, running};
-use crate::cx::Cx;
+use crate::context::RequestContext;
 use crate::error::{Class, Error, Result};
-use crate::model::revision::Stamp;
-use crate::write::answer::{Answer, Outcome};
+use crate::model::revision::AuditInfo;
 use crate::write::imports::{Imports, is_undone};
+use crate::write::result::{WriteOutcome, WriteResult};
 use crate::write::store::{Call, Store};
 use crate::write::trail::Trails;
 use crate::write::writer::Edit;
@@ -29,9 +29,9 @@ impl Store {
     /// Writes a page in one transaction.
     pub(super) async fn go_back(
         &self,
-        cx: &Cx,
+        cx: &RequestContext,
         call: &Call,
-        stamp: &Stamp,
+        stamp: &AuditInfo,
         kinds: &[Arc<dyn AnyCollection>],
         page: &mut UndoPage,
     ) -> Result<Import> {
@@ -63,7 +63,7 @@ impl Store {
             counted.note(&mut import, &results);
             let answer = work.update::<Imports>(&at, &its, &import)?;
             if let Some(once) = &once {
-                work.remember(&at, once, &answer);
+                work.record_request(&at, once, &answer);
             }
             Ok(answer)
         }));
@@ -80,25 +80,25 @@ impl Store {
     /// What [`Store::go_back`] would do.
     pub(super) async fn try_back(
         &self,
-        cx: &Cx,
-        stamp: &Stamp,
+        cx: &RequestContext,
+        stamp: &AuditInfo,
         kinds: &[Arc<dyn AnyCollection>],
         page: &mut UndoPage,
     ) -> Result<Import> {
         let steps = page.steps_back(cx, stamp, kinds)?;
-        let mut work = self.rehearsal();
+        let mut work = self.unit_of_work();
         // All that they need is loaded together.
-        let all = self.rehearse(&mut work, |work| {
+        let all = self.try_edit(&mut work, |work| {
             for edit in &steps.edits {
                 let _ = edit(work);
             }
-            work.forget();
+            work.discard();
             Ok(())
         });
         all.await?;
         let mut answers = Vec::with_capacity(steps.edits.len());
         for edit in &steps.edits {
-            answers.push(self.rehearse(&mut work, edit).await);
+            answers.push(self.try_edit(&mut work, edit).await);
         }
         let mut import = page.import.clone();
         page.counted().note(&mut import, &steps.results);
@@ -108,8 +108,8 @@ impl Store {
 }
 
 /// The entry of the import itself belongs to none: it is no part of what the import did.
-fn own(stamp: &Stamp) -> Stamp {
-    Stamp {
+fn own(stamp: &AuditInfo) -> AuditInfo {
+    AuditInfo {
         import: String::new(),
         ..stamp.clone()
     }
@@ -170,7 +170,12 @@ impl UndoPage {
     }
 
     /// The edits that take a page back.
-    fn steps_back(&mut self, cx: &Cx, stamp: &Stamp, kinds: &[Arc<dyn AnyCollection>]) -> Result<StepsBack> {
+    fn steps_back(
+        &mut self,
+        cx: &RequestContext,
+        stamp: &AuditInfo,
+        kinds: &[Arc<dyn AnyCollection>],
+    ) -> Result<StepsBack> {
         let mut snapshots = std::mem::take(&mut self.snapshots);
         let going = self.going();
         let places: HashMap<&str, usize> = going
@@ -209,7 +214,7 @@ impl UndoPage {
                 };
                 let became = match (&done, &before) {
                     (Err(_), _) => FAILED,
-                    (Ok(answer), _) if answer.outcome == Outcome::Unchanged => WAITS,
+                    (Ok(answer), _) if answer.outcome == WriteOutcome::Unchanged => WAITS,
                     (Ok(_), None) => ANNULLED,
                     (Ok(_), Some(_)) => RESTORED,
                 };
@@ -251,7 +256,7 @@ impl UndoPage {
     }
 
     /// Records whose edits were refused stay. Answers those that somebody changed meanwhile.
-    fn note_failures(&mut self, names: &[String], answers: Vec<Result<Answer>>) -> Result<Vec<String>> {
+    fn note_failures(&mut self, names: &[String], answers: Vec<Result<WriteResult>>) -> Result<Vec<String>> {
         let mut changed = Vec::new();
         for (name, answer) in names.iter().zip(answers) {
             let Err(error) = answer else { continue };

@@ -9,16 +9,16 @@ use mingce_proto::Headed;
 use mingce_proto::registry::RecordStatus;
 use prost::Message;
 
-use crate::cx::Cx;
+use crate::context::RequestContext;
 use crate::error::{Error, Result};
-use crate::model::field::Column;
+use crate::model::column::Column;
+use crate::model::message_fields;
 use crate::model::resource::{self, Cell, Collection, Kind, is_head};
-use crate::model::revision::Stamp;
-use crate::model::rules::expect_no_cycle;
-use crate::model::wire;
-use crate::write::answer::Answer;
-use crate::write::store::{expect_active, settled};
-use crate::write::work::Work;
+use crate::model::revision::AuditInfo;
+use crate::model::validate::expect_no_cycle;
+use crate::write::result::WriteResult;
+use crate::write::store::{expect_active, normalized};
+use crate::write::unit_of_work::UnitOfWork;
 
 /// A collection without its type: what an undo needs of it.
 pub trait AnyCollection: fmt::Debug + Send + Sync {
@@ -28,7 +28,7 @@ pub trait AnyCollection: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// While something is not loaded.
-    fn title(&self, work: &mut Work, name: &str) -> Result<String>;
+    fn title(&self, work: &mut UnitOfWork, name: &str) -> Result<String>;
     /// What a record of this content names.
     ///
     /// # Errors
@@ -38,12 +38,25 @@ pub trait AnyCollection: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// `CONCURRENT_CHANGE` where it is at another, and while something is not loaded.
-    fn annul(&self, work: &mut Work, cx: &Cx, stamp: &Stamp, at: (&str, i64)) -> Result<Answer>;
+    fn annul(
+        &self,
+        work: &mut UnitOfWork,
+        cx: &RequestContext,
+        stamp: &AuditInfo,
+        at: (&str, i64),
+    ) -> Result<WriteResult>;
     /// Sets a record that is at this revision back to what it was. What is sealed stays.
     ///
     /// # Errors
     /// The same, and where what it was cannot stand beside what is there.
-    fn restore(&self, work: &mut Work, cx: &Cx, stamp: &Stamp, at: (&str, i64), before: &[u8]) -> Result<Answer>;
+    fn restore(
+        &self,
+        work: &mut UnitOfWork,
+        cx: &RequestContext,
+        stamp: &AuditInfo,
+        at: (&str, i64),
+        before: &[u8],
+    ) -> Result<WriteResult>;
 }
 
 /// A collection without its type.
@@ -66,7 +79,7 @@ pub(super) fn may_cite(column: &Column) -> bool {
 }
 
 /// The record, where nobody changed it since it was looked at.
-fn unchanged<C: Collection>(work: &mut Work, (name, revision): (&str, i64)) -> Result<C::Item> {
+fn unchanged<C: Collection>(work: &mut UnitOfWork, (name, revision): (&str, i64)) -> Result<C::Item> {
     let stored = work.require::<C>(name)?;
     if stored.head().revision == revision {
         Ok(stored)
@@ -80,7 +93,7 @@ impl<C: Collection> AnyCollection for Of<C> {
         &C::shape().kind
     }
 
-    fn title(&self, work: &mut Work, name: &str) -> Result<String> {
+    fn title(&self, work: &mut UnitOfWork, name: &str) -> Result<String> {
         Ok(C::title(&work.require_unchanged::<C>(name)?).to_owned())
     }
 
@@ -98,24 +111,37 @@ impl<C: Collection> AnyCollection for Of<C> {
         Ok(named)
     }
 
-    fn annul(&self, work: &mut Work, cx: &Cx, stamp: &Stamp, at: (&str, i64)) -> Result<Answer> {
+    fn annul(
+        &self,
+        work: &mut UnitOfWork,
+        cx: &RequestContext,
+        stamp: &AuditInfo,
+        at: (&str, i64),
+    ) -> Result<WriteResult> {
         let stored = unchanged::<C>(work, at)?;
         expect_active::<C>(&stored)?;
-        C::annulled(work, cx, stamp, &stored)?;
+        C::on_annul(work, cx, stamp, &stored)?;
         work.change::<C>(cx, stamp, &stored, RecordStatus::Annulled, "")
     }
 
-    fn restore(&self, work: &mut Work, cx: &Cx, stamp: &Stamp, at: (&str, i64), before: &[u8]) -> Result<Answer> {
+    fn restore(
+        &self,
+        work: &mut UnitOfWork,
+        cx: &RequestContext,
+        stamp: &AuditInfo,
+        at: (&str, i64),
+        before: &[u8],
+    ) -> Result<WriteResult> {
         let stored = unchanged::<C>(work, at)?;
         expect_active::<C>(&stored)?;
         let (sealed, now) = (resource::private::<C>(), stored.encode_to_vec());
-        let mut whole = wire::only(&now, |number| is_head(number) || sealed.contains(&number))?;
-        whole.extend(wire::only(before, |number| {
+        let mut whole = message_fields::retain(&now, |number| is_head(number) || sealed.contains(&number))?;
+        whole.extend(message_fields::retain(before, |number| {
             !is_head(number) && !sealed.contains(&number)
         })?);
-        let before = settled::<C>(&resource::decode::<C>(&whole)?)?;
-        C::may_stand(work, Some(&stored), &before)?;
-        expect_no_cycle(work, C::chains(), &stored, &before)?;
+        let before = normalized::<C>(&resource::decode::<C>(&whole)?)?;
+        C::check_beside(work, Some(&stored), &before)?;
+        expect_no_cycle(work, C::acyclic_references(), &stored, &before)?;
         work.update::<C>(cx, stamp, &before)
     }
 }

@@ -9,7 +9,7 @@ use super::collection::may_cite;
 use super::{AnyCollection, REFERRERS, Referrers};
 use crate::db::statement::{among, list};
 use crate::error::Result;
-use crate::model::field::Type;
+use crate::model::column::Type;
 use crate::write::store::Store;
 
 impl Store {
@@ -41,7 +41,7 @@ impl Store {
                 if names.is_empty() {
                     continue;
                 }
-                let (from, value) = if column.many {
+                let (from, value) = if column.multi_valued {
                     let table = kind.table;
                     (
                         format!("{table}_values v JOIN {table} t ON t.id = v.id"),
@@ -56,7 +56,7 @@ impl Store {
                     RecordStatus::Annulled as i32
                 );
                 let mut values = vec![list(backend, names)];
-                if column.many {
+                if column.multi_valued {
                     condition.push_str(" AND v.field = ?");
                     values.push(column.name.into());
                 }

@@ -1,0 +1,178 @@
+//! Shared reads: calls that wait for one resource at the same moment become one statement.
+//!
+//! There is no timer: a reader takes what waits and asks for it at once, and while a statement runs the next calls gather. Two calls
+//! for one id both get it; a failed statement fails those that shared it. A call that finds nobody waiting and no other such call
+//! reads by itself, without the way to a reader and back.
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use prost::bytes::Bytes;
+use sea_orm::sea_query::Value;
+use tokio::sync::{Mutex, Semaphore, SemaphorePermit, mpsc, oneshot};
+
+use crate::db::batch::drain_batch;
+use crate::db::database::Db;
+use crate::db::statement::{among, list};
+use crate::db::watched::{in_vain, watched};
+use crate::error::{Class, Error, Result};
+use crate::model::message_fields;
+use crate::model::resource::Kind;
+
+/// How many calls may wait.
+const WAITING: usize = 8192;
+
+/// After how many look-ups in SQLite, which may wait for the disk, others of the same thread have their turn.
+const IN_A_ROW: usize = 32;
+
+/// The encoded message of a resource. Calls that share a statement share it.
+pub(crate) type Body = Bytes;
+
+struct GetRequest {
+    kind: &'static Kind,
+    id: String,
+    reply: oneshot::Sender<Result<Option<Body>>>,
+}
+
+/// The way to the readers. They end when it is dropped.
+#[derive(Debug)]
+pub(crate) struct GetBatcher {
+    queue: mpsc::Sender<GetRequest>,
+    /// For the one call that reads by itself.
+    alone: Semaphore,
+    db: Db,
+}
+
+impl GetBatcher {
+    pub fn start(db: &Db) -> Self {
+        let (queue, waiting) = mpsc::channel(WAITING);
+        let waiting = Arc::new(Mutex::new(waiting));
+        for _ in 0..db.readers() {
+            tokio::spawn(run(db.clone(), Arc::clone(&waiting)));
+        }
+        Self {
+            queue,
+            alone: Semaphore::new(1),
+            db: db.clone(),
+        }
+    }
+
+    /// The message of one id, where it exists.
+    pub async fn one(&self, kind: &'static Kind, id: &str) -> Result<Option<Body>> {
+        if let Some(_alone) = self.alone() {
+            let found = watched("a get", bodies(&self.db, kind, &[id])).await;
+            return found.ok_or_else(in_vain)??.pop().unwrap_or(Ok(None));
+        }
+        let (reply, answer) = oneshot::channel();
+        self.queue
+            .try_send(GetRequest {
+                kind,
+                id: id.to_owned(),
+                reply,
+            })
+            .map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => Error::new(
+                    Class::Exhausted,
+                    "READ_QUEUE_FULL",
+                    "too many reads wait: try again in a moment",
+                ),
+                mpsc::error::TrySendError::Closed(_) => Error::shutting_down(),
+            })?;
+        watched("a get", answer)
+            .await
+            .ok_or_else(in_vain)?
+            .map_err(|_| Error::internal("a reader ended without an answer"))?
+    }
+}
+
+impl GetBatcher {
+    fn alone(&self) -> Option<SemaphorePermit<'_>> {
+        let is_empty = self.queue.capacity() == self.queue.max_capacity();
+        is_empty.then(|| self.alone.try_acquire().ok()).flatten()
+    }
+}
+
+async fn run(db: Db, waiting: Arc<Mutex<mpsc::Receiver<GetRequest>>>) {
+    loop {
+        let mut asks = drain_batch(&mut *waiting.lock().await, db.max_batch(), |_| 1).await;
+        if asks.is_empty() {
+            return;
+        }
+        // Callers that have left cost nothing.
+        asks.retain(|ask| !ask.reply.is_closed());
+        let mut kinds: HashMap<&'static str, Vec<GetRequest>> = HashMap::new();
+        for ask in asks {
+            kinds.entry(ask.kind.table).or_default().push(ask);
+        }
+        for asks in kinds.into_values() {
+            let Some(kind) = asks.first().map(|ask| ask.kind) else {
+                continue;
+            };
+            let ids: Vec<&str> = asks.iter().map(|ask| ask.id.as_str()).collect();
+            // A reader outlives a panic.
+            let found = AssertUnwindSafe(bodies(&db, kind, &ids)).catch_unwind().await;
+            let answers =
+                match found.unwrap_or_else(|_| Err(Error::internal("a get panicked, see the log before this"))) {
+                    Ok(bodies) => bodies,
+                    Err(error) => vec![Err(error); asks.len()],
+                };
+            for (ask, answer) in asks.into_iter().zip(answers) {
+                let _ = ask.reply.send(answer);
+            }
+        }
+    }
+}
+
+/// The messages of these ids, in their order.
+async fn bodies(db: &Db, kind: &Kind, ids: &[&str]) -> Result<Vec<Result<Option<Body>>>> {
+    if let Some(file) = db.gets() {
+        let mut found = Vec::with_capacity(ids.len());
+        for (piece, ids) in ids.chunks(IN_A_ROW).enumerate() {
+            if piece > 0 {
+                tokio::task::yield_now().await;
+            }
+            found.extend(file.by_ids(kind.table, ids).await?.into_iter().map(Ok));
+        }
+        return Ok(found);
+    }
+    let (text, list) = wanted(db, kind, ids.iter().copied());
+    let found = db.got(&text, [list]).await?;
+    let found = by_id(&found);
+    Ok(ids.iter().map(|id| found.body(id).map(|body| body.cloned())).collect())
+}
+
+/// The query for the encoded messages of these ids, as far as they exist, and its value.
+pub(crate) fn wanted<'a>(db: &Db, kind: &Kind, ids: impl IntoIterator<Item = &'a str>) -> (String, Value) {
+    let backend = db.backend();
+    let text = format!("SELECT t.body FROM {} t WHERE {}", kind.table, among(backend, "t.id"));
+    (text, list(backend, ids))
+}
+
+/// Encoded messages by the ids in their names.
+pub(crate) struct ById<'a> {
+    bodies: HashMap<&'a [u8], &'a Body>,
+    /// One of them does not even have a name: whatever is missing may be this one.
+    broken: bool,
+}
+
+impl ById<'_> {
+    pub fn body(&self, id: &str) -> Result<Option<&Body>> {
+        match self.bodies.get(id.as_bytes()) {
+            None if self.broken => Err(Error::internal("a stored message does not decode")),
+            found => Ok(found.copied()),
+        }
+    }
+}
+
+pub(crate) fn by_id(bodies: &[Body]) -> ById<'_> {
+    let named: HashMap<&[u8], &Body> = bodies
+        .iter()
+        .filter_map(|body| Some((message_fields::id(body)?, body)))
+        .collect();
+    ById {
+        broken: named.len() < bodies.len(),
+        bodies: named,
+    }
+}

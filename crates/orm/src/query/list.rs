@@ -1,0 +1,392 @@
+//! Reading resources: by name, in pages, counted.
+
+use std::collections::HashMap;
+use std::marker::PhantomData;
+
+use mingce_proto::codec::Reply;
+use mingce_proto::registry::{RecordStatus, View};
+use prost::bytes::Bytes;
+use prost::encoding::{WireType, encode_key, encode_varint};
+use sea_orm::sea_query::Value;
+use sea_orm::{ConnectionTrait, DbBackend};
+
+use crate::context::RequestContext;
+use crate::db::statement::{Condition, among, list};
+use crate::error::{Class, Error, Result};
+use crate::model::column::{Column, Type, find};
+use crate::model::message_fields;
+use crate::model::resource::{self, Cell, Collection, Kind};
+use crate::query::filter::{self, Expr};
+use crate::query::get_batcher::{self, by_id};
+use crate::query::order_by;
+use crate::query::page_token::{self, Position};
+use crate::query::predicate::{after_position, columns_of, compile};
+use crate::write::store::Store;
+
+/// More bytes than this are not got at once: with their tags they fit into the 4 MiB that most clients take.
+const BATCH_BYTES: usize = 4_000_000;
+
+/// How many resources are asked for their titles at once.
+const AT_ONCE: usize = 1000;
+
+/// What a list call asks for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct List<'a> {
+    /// At most so many; 0 for the default.
+    pub page_size: i32,
+    /// The token of the page before.
+    pub page_token: &'a str,
+    /// Which ones.
+    pub filter: &'a str,
+    /// In which order.
+    pub order_by: &'a str,
+    /// Whether to count all that match.
+    pub count: bool,
+    /// How much of each.
+    pub view: i32,
+    /// Names of the parents whose children are wanted; empty for those of all.
+    pub parents: &'a [String],
+}
+
+/// A page of resources, in their encoded form: they are handed on as they are kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page<C> {
+    pub(crate) bodies: Vec<Bytes>,
+    /// For the next page; empty on the last.
+    pub next_page_token: String,
+    /// How many match in all, where it was asked for.
+    pub total_size: i64,
+    of: PhantomData<C>,
+}
+
+impl<C: Collection> Page<C> {
+    pub(crate) fn new(bodies: Vec<Bytes>) -> Self {
+        Self {
+            bodies,
+            next_page_token: String::new(),
+            total_size: 0,
+            of: PhantomData,
+        }
+    }
+
+    /// The resources.
+    pub fn items(&self) -> Result<Vec<C::Item>> {
+        self.bodies.iter().map(|body| resource::decode::<C>(body)).collect()
+    }
+
+    /// The page as a message of the contract: in all of these, 1 are the resources, 2 the token and 3 the number of all.
+    pub fn reply<M>(self) -> Reply<M> {
+        let length = self.bodies.iter().map(|body| body.len() + 6).sum::<usize>() + self.next_page_token.len() + 16;
+        let mut message = Vec::with_capacity(length);
+        for body in &self.bodies {
+            encode_key(1, WireType::LengthDelimited, &mut message);
+            encode_varint(body.len() as u64, &mut message);
+            message.extend_from_slice(body);
+        }
+        if !self.next_page_token.is_empty() {
+            prost::encoding::string::encode(2, &self.next_page_token, &mut message);
+        }
+        if self.total_size != 0 {
+            prost::encoding::int64::encode(3, &self.total_size, &mut message);
+        }
+        Reply::Encoded(message.into())
+    }
+}
+
+impl Store {
+    /// The resource with a name, whatever its record status.
+    pub async fn get<C: Collection>(&self, _cx: &RequestContext, name: &str, view: i32) -> Result<Reply<C::Item>> {
+        let kind = &C::shape().kind;
+        let missing = || Error::not_found(kind.collection, name);
+        let body = self
+            .reads
+            .one(kind, kind.id(name).ok_or_else(missing)?)
+            .await?
+            .ok_or_else(missing)?;
+        expect_name::<C>(&body, name)?;
+        Ok(Reply::Encoded(shown(kind, body, view, View::Full)?))
+    }
+
+    /// The resources with these names, in their order. NOT_FOUND names the first that does not exist; `ANSWER_TOO_LARGE` says that
+    /// they have too many bytes.
+    pub async fn batch_get<C: Collection>(
+        &self,
+        _cx: &RequestContext,
+        names: &[impl AsRef<str>],
+        view: i32,
+    ) -> Result<Page<C>> {
+        let kind = &C::shape().kind;
+        // Not over the connection of the shared gets, which would wait for it.
+        let ids = names.iter().filter_map(|name| kind.id(name.as_ref()));
+        let (text, ids) = get_batcher::wanted(&self.db, kind, ids);
+        let found = self.db.bodies(&text, [ids], BATCH_BYTES).await?;
+        if found.iter().map(Bytes::len).sum::<usize>() > BATCH_BYTES {
+            let message = "these resources together have more than 4 MB: ask for fewer at once";
+            return Err(Error::new(Class::Exhausted, "ANSWER_TOO_LARGE", message));
+        }
+        let found = by_id(&found);
+        let bodies = names.iter().map(|name| {
+            let name = name.as_ref();
+            let missing = || Error::not_found(kind.collection, name);
+            let id = kind.id(name).ok_or_else(missing)?;
+            let body = found.body(id)?.ok_or_else(missing)?;
+            expect_name::<C>(body, name)?;
+            shown(kind, body.clone(), view, View::Full)
+        });
+        Ok(Page::new(bodies.collect::<Result<_>>()?))
+    }
+
+    /// A page of a list.
+    pub async fn list<C: Collection>(&self, cx: &RequestContext, wanted: List<'_>) -> Result<Page<C>> {
+        let kind = &C::shape().kind;
+        let columns = columns_of(kind);
+        let parsed = filter::parse(wanted.filter, &columns)?;
+        let order = order_by::parse(wanted.order_by, &columns, C::DEFAULT_ORDER)?;
+        let by_number = order.first().is_some_and(|key| key.column.name == "sequence");
+        let mut condition = chosen(self.db.backend(), kind, parsed.as_ref(), by_number);
+        if let (Some((_, column)), false) = (kind.parent, wanted.parents.is_empty()) {
+            condition.and(
+                &among(self.db.backend(), &format!("t.{column}")),
+                [list(self.db.backend(), wanted.parents)],
+            );
+        }
+        let all = wanted.count.then(|| Condition {
+            text: format!("SELECT COUNT(*) FROM {} t WHERE {}", kind.table, condition.text),
+            values: condition.values.clone(),
+        });
+        // The first is the one that was asked for; others were merged into it, and more may be.
+        let parent = wanted.parents.first().map_or("", String::as_str);
+        let arguments = [kind.table, wanted.filter, wanted.order_by, parent];
+        let keys: Vec<(&str, Type, bool)> = order
+            .iter()
+            .map(|k| (sort_column(&k.column, C::DEFAULT_ORDER), k.column.kind, k.descending))
+            .collect();
+        if let Some(position) = page_token::decode(wanted.page_token, &arguments)? {
+            condition.extend(after_position(&keys, &position)?);
+        }
+        let size = page_token::size(wanted.page_size);
+        let ordered: Vec<String> = keys
+            .iter()
+            .map(|(name, _, descending)| format!("t.{name}{}", if *descending { " DESC" } else { "" }))
+            .collect();
+        let rest = format!(
+            " FROM {} t WHERE {} ORDER BY {}, t.id LIMIT ? + 0",
+            kind.table,
+            condition.text,
+            ordered.join(", ")
+        );
+        condition.values.push(limit(size));
+        let (mut bodies, total_size) = if let Some(all) = all {
+            let page = (rest.as_str(), condition.values);
+            let (bodies, total) = self
+                .db
+                .bodies_and_count(cx, page, all.clone(), page_token::BYTES)
+                .await?;
+            let total = match total {
+                Some(total) => total,
+                // A first page without anything is all that there is; before one behind the last there may be others.
+                None if wanted.page_token.is_empty() => 0,
+                None => {
+                    let found = self.db.counted(cx, &all.text, all.values, &[]).await?;
+                    found.first().map_or(0, |(count, _)| *count)
+                }
+            };
+            (bodies, total)
+        } else {
+            let text = format!("SELECT t.body{rest}");
+            (self.db.bodies(&text, condition.values, page_token::BYTES).await?, 0)
+        };
+        let fitting = page_token::fitting(bodies.iter().map(Bytes::len), size);
+        let mut next_page_token = String::new();
+        if bodies.len() > fitting {
+            bodies.truncate(fitting);
+            if let Some(last) = bodies.last() {
+                next_page_token = page_token::encode(&arguments, &position_of::<C>(last, &keys)?);
+            }
+        }
+        let shown = bodies
+            .into_iter()
+            .map(|body| shown(kind, body, wanted.view, View::Basic));
+        Ok(Page {
+            next_page_token,
+            total_size,
+            ..Page::new(shown.collect::<Result<_>>()?)
+        })
+    }
+
+    /// What resources of a collection are called, by their resource names; of those that are others' and that are not there, nothing.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub async fn titles<C: Collection>(&self, names: &[String]) -> Result<HashMap<String, String>> {
+        let kind = &C::shape().kind;
+        let ids: Vec<&str> = names.iter().filter_map(|name| kind.id(name)).collect();
+        let mut titles = HashMap::with_capacity(ids.len());
+        let title = ["display_name", "title"]
+            .into_iter()
+            .find(|name| find(&kind.columns, name).is_some());
+        for ids in ids.chunks(AT_ONCE) {
+            let text = format!(
+                "SELECT t.name, t.{} FROM {} t WHERE {}",
+                title.unwrap_or("body"),
+                kind.table,
+                among(self.db.backend(), "t.id")
+            );
+            let ids = list(self.db.backend(), ids);
+            for row in self.db.one().query_all_raw(self.db.sql(&text, [ids])).await? {
+                let called = if title.is_some() {
+                    row.try_get_by_index(1)?
+                } else {
+                    C::title(&resource::decode::<C>(&row.try_get_by_index::<Vec<u8>>(1)?)?).to_owned()
+                };
+                titles.insert(row.try_get_by_index(0)?, called);
+            }
+        }
+        Ok(titles)
+    }
+
+    /// The name of a record and those of all records that were merged into it.
+    pub async fn family<C: Collection>(&self, _cx: &RequestContext, name: &str) -> Result<Vec<String>> {
+        let text = format!(
+            "SELECT name FROM {} WHERE survivor = ? AND survivor <> ''",
+            C::shape().kind.table
+        );
+        let mut names = vec![name.to_owned()];
+        let mut next = 0;
+        while let Some(name) = names.get(next).cloned() {
+            let rows = self.db.one().query_all_raw(self.db.sql(&text, [name.into()])).await?;
+            names.extend(crate::db::statement::first::<String>(&rows)?);
+            next += 1;
+        }
+        Ok(names)
+    }
+}
+
+/// The condition of a filter. Active records only, unless the filter names `record_status`.
+pub(crate) fn selection(backend: DbBackend, kind: &Kind, text: &str) -> Result<Condition> {
+    let parsed = filter::parse(text, &columns_of(kind))?;
+    Ok(chosen(backend, kind, parsed.as_ref(), false))
+}
+
+/// The same of a filter that was read. `by_number`: in the order of sequences, of which SQLite knows by no statistics that its index
+/// leads to few rows, and that of record statuses to nearly all.
+fn chosen(backend: DbBackend, kind: &Kind, parsed: Option<&Expr>, by_number: bool) -> Condition {
+    let all = parsed.is_some_and(|expr| filter::mentions(expr, "record_status"));
+    let mut condition = Condition::new("1 = 1", []);
+    if !all {
+        let active = if by_number && backend == DbBackend::Sqlite {
+            "+t.record_status = ?"
+        } else {
+            "t.record_status = ?"
+        };
+        condition.and(active, [i64::from(RecordStatus::Active as i32).into()]);
+    }
+    if let Some(expr) = parsed {
+        condition.extend(compile(backend, expr, kind.table));
+    }
+    condition
+}
+
+/// Names sort by their pinyin key.
+fn sort_column(column: &Column, default: &str) -> &'static str {
+    let by_default = default.split(", ").any(|name| name == column.name);
+    if by_default && matches!(column.name, "display_name" | "title") {
+        "sort_key"
+    } else {
+        column.name
+    }
+}
+
+/// Where a resource stands in a list, for the page after it.
+fn position_of<C: Collection>(body: &[u8], keys: &[(&str, Type, bool)]) -> Result<Vec<Position>> {
+    let (resource, head) = (resource::decode::<C>(body)?, resource::head(body)?);
+    let mut position = Vec::with_capacity(keys.len() + 1);
+    for (name, ..) in keys {
+        position.push(match resource::cell::<C>(&resource, &head, name)? {
+            Cell::Text(text) => Position::Text(text),
+            Cell::Integer(number) => Position::Integer(number),
+            Cell::Many(_) => return Err(Error::internal("lists are not sorted by several values")),
+        });
+    }
+    position.push(Position::Text(id_of(&C::shape().kind, body)?));
+    Ok(position)
+}
+
+pub(crate) fn id_of(kind: &Kind, body: &[u8]) -> Result<String> {
+    let name = std::str::from_utf8(message_fields::name(body)?).map_err(Error::internal)?;
+    let id = kind
+        .id(name)
+        .ok_or_else(|| Error::internal("a resource without a name"))?;
+    Ok(id.to_owned())
+}
+
+/// A child's id under another parent is no name of it.
+fn expect_name<C: Collection>(body: &[u8], name: &str) -> Result<()> {
+    if message_fields::name(body)? == name.as_bytes() {
+        Ok(())
+    } else {
+        Err(Error::not_found(C::COLLECTION, name))
+    }
+}
+
+/// One row more than a page has, to see whether there is another page. For `LIMIT ? + 0`: a bare `LIMIT ?` makes SQLite
+/// plan the statement anew for each value that is bound.
+pub(crate) fn limit(size: usize) -> Value {
+    i64::try_from(size + 1).unwrap_or(i64::MAX).into()
+}
+
+fn is_basic(view: i32, default: View) -> bool {
+    let view = View::try_from(view).ok().filter(|v| *v != View::Unspecified);
+    view.unwrap_or(default) == View::Basic
+}
+
+/// A resource as a view shows it.
+pub(crate) fn shown(kind: &Kind, body: Bytes, view: i32, default: View) -> Result<Bytes> {
+    if is_basic(view, default) {
+        message_fields::without(body, &kind.full_only)
+    } else {
+        Ok(body)
+    }
+}
+
+/// What a list request asks for: all list requests of the contract have these fields.
+#[macro_export]
+macro_rules! wanted {
+    ($request:expr) => {
+        $crate::List {
+            page_size: $request.page_size,
+            page_token: &$request.page_token,
+            filter: &$request.filter,
+            order_by: &$request.order_by,
+            count: $request.include_total_size,
+            view: $request.view,
+            parents: &[],
+        }
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_page_of_the_contract_has_its_fields_where_a_reply_puts_them() {
+        let is_page = |name: &str| ["BatchGet", "List", "Search"].iter().any(|verb| name.starts_with(verb));
+        let services = mingce_proto::names::POOL.services();
+        let methods = services.flat_map(|service| service.methods().collect::<Vec<_>>());
+        let mut seen = 0;
+        for method in methods.filter(|method| is_page(method.name())) {
+            let page = method.output();
+            let items = page.get_field(1).unwrap();
+            assert!(
+                items.is_list() && items.kind().as_message().is_some(),
+                "{}",
+                page.full_name()
+            );
+            for (name, number) in [("next_page_token", 2), ("total_size", 3)] {
+                let found = page.get_field_by_name(name).map(|field| field.number());
+                assert!(found.is_none_or(|found| found == number), "{} {name}", page.full_name());
+            }
+            seen += 1;
+        }
+        assert!(seen > 15, "{seen} methods");
+    }
+}

@@ -1,0 +1,121 @@
+//! What a transaction writes, statement by statement. But for the numbers of its changes none of them needs the answer of another, so
+//! that the next ones are made while the database does those before.
+
+use std::sync::Arc;
+
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr};
+use tokio::sync::mpsc;
+
+use crate::db::statement::{PlannedStatement, StatementSink, together};
+use crate::model::resource::RowChange;
+use crate::query::survivors;
+use crate::write::commit_stamps::CommitStamps;
+use crate::write::idempotency::{self, RecordedRequest};
+use crate::write::imports::{self, SeenNote};
+use crate::write::ledger::{self, Entry};
+use crate::write::tables;
+use crate::write::writer::Fault;
+
+/// From how many edits on some of the work on them is done in a thread of its own.
+pub(crate) const MANY: usize = 200;
+/// How many statements may be ready.
+const READY: usize = 4;
+
+/// All that a batch of edits has changed.
+#[derive(Debug, Default)]
+pub(crate) struct ChangeSet {
+    /// Rows, by their tables and ids.
+    pub rows: Vec<RowChange>,
+    /// New requests that are to be done once.
+    pub requests: Vec<RecordedRequest>,
+    /// What rows of imports meant.
+    pub seen: Vec<Arc<SeenNote>>,
+    /// What the ledger says, in this order.
+    pub entries: Vec<Arc<Entry>>,
+}
+
+impl PlannedStatement {
+    async fn run(self, tx: &DatabaseTransaction) -> Result<(), DbErr> {
+        let done = tx.execute_raw(self.statement).await?.rows_affected();
+        match self.expects {
+            Some((rows, wrong)) if rows != done => Err(DbErr::Custom(wrong)),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl ChangeSet {
+    /// Writes them, and answers what became of each. What bears the number of a change comes behind the draw of the numbers: whoever
+    /// has drawn is alone until the commit.
+    pub async fn write(self, tx: &DatabaseTransaction, now: i64) -> Result<Arc<CommitStamps>, Fault> {
+        let backend = tx.get_database_backend();
+        let is_large = self.entries.len() >= MANY;
+        let this = Arc::new(self);
+        let beside = Arc::clone(&this);
+        run(tx, is_large, move |put| {
+            beside.without_numbers(backend, put);
+            Ok(())
+        })
+        .await?;
+        if this.entries.is_empty() {
+            return Ok(Arc::default());
+        }
+        let drawn = ledger::draw(tx, this.entries.len(), now).await?;
+        let stamps = Arc::new(CommitStamps::new(&this.entries, drawn)?);
+        if backend == DbBackend::Postgres && !is_large {
+            // The others wait: it is one round trip.
+            let mut all = Vec::new();
+            this.with_numbers(backend, &stamps, &mut |step| all.push(step.statement))?;
+            tx.execute_raw(together(all)).await?;
+        } else {
+            let stamped = Arc::clone(&stamps);
+            run(tx, is_large, move |put| this.with_numbers(backend, &stamped, put)).await?;
+        }
+        Ok(stamps)
+    }
+
+    /// What bears no number of a change.
+    fn without_numbers(&self, backend: DbBackend, put: &mut StatementSink<'_>) {
+        tables::write_beside(backend, &self.rows, put);
+        survivors::write(backend, &self.rows, put);
+        idempotency::record(backend, &self.requests, put);
+        imports::write_seen(backend, &self.seen, put);
+    }
+
+    /// What does. On PostgreSQL these are insertions, each into a table of its own.
+    fn with_numbers(
+        &self,
+        backend: DbBackend,
+        stamps: &CommitStamps,
+        put: &mut StatementSink<'_>,
+    ) -> Result<(), DbErr> {
+        tables::write(backend, &self.rows, stamps, put)?;
+        ledger::append(backend, &self.entries, stamps, put);
+        Ok(())
+    }
+}
+
+/// Does the statements that `made` makes; those of a large batch are made ahead in a thread of their own.
+async fn run(
+    tx: &DatabaseTransaction,
+    is_large: bool,
+    made: impl FnOnce(&mut StatementSink<'_>) -> Result<(), DbErr> + Send + 'static,
+) -> Result<(), DbErr> {
+    if !is_large {
+        let mut steps = Vec::new();
+        made(&mut |step| steps.push(step))?;
+        for step in steps {
+            step.run(tx).await?;
+        }
+        return Ok(());
+    }
+    let (ready, mut steps) = mpsc::channel(READY);
+    let made = tokio::task::spawn_blocking(move || {
+        // Nobody takes them any more where one has failed.
+        made(&mut |step| drop(ready.blocking_send(step)))
+    });
+    while let Some(step) = steps.recv().await {
+        step.run(tx).await?;
+    }
+    made.await.map_err(|error| DbErr::Custom(error.to_string()))?
+}

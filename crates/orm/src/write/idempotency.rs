@@ -1,0 +1,110 @@
+//! Requests that are done once: what earlier calls with the same id were answered, and what is remembered of new ones.
+
+use std::collections::HashMap;
+
+use sea_orm::{ConnectionTrait, DbBackend};
+
+use crate::db::statement::{StatementSink, among, insert_values, list, sql};
+use crate::error::{Error, Result};
+use crate::model::vault::Vault;
+use crate::write::result::{WriteOutcome, WriteResult};
+
+/// A retried call is done once: who called, with which id, with what content.
+#[derive(Debug, Clone)]
+pub struct IdempotencyKey {
+    /// The `request_id`.
+    pub request_id: String,
+    /// Digest of method and request.
+    pub digest: Vec<u8>,
+}
+
+impl IdempotencyKey {
+    /// As it is remembered: whoever has the database and not the master key cannot try what a request may have said.
+    pub(crate) fn keyed(&self, vault: Option<&Vault>) -> Self {
+        Self {
+            request_id: self.request_id.clone(),
+            digest: vault.map_or_else(|| self.digest.clone(), |vault| vault.digest("request", &self.digest)),
+        }
+    }
+}
+
+/// Who called, and the `request_id`.
+pub(crate) type RequestKey = (String, String);
+
+/// What an earlier call was: its digest, and its answer.
+pub(crate) type Replay = (Vec<u8>, WriteResult);
+
+/// A request that is done and not yet remembered.
+#[derive(Debug, Clone)]
+pub(crate) struct RecordedRequest {
+    pub key: RequestKey,
+    pub digest: Vec<u8>,
+    pub answer: WriteResult,
+    /// When it was done, in microseconds.
+    pub time: i64,
+}
+
+/// What earlier calls with these ids were answered, whoever called.
+pub(crate) async fn recorded(
+    connection: &impl ConnectionTrait,
+    ids: &[&str],
+) -> Result<HashMap<RequestKey, Replay>, sea_orm::DbErr> {
+    let mut seen = HashMap::new();
+    if ids.is_empty() {
+        return Ok(seen);
+    }
+    let backend = connection.get_database_backend();
+    let text = format!(
+        "SELECT r.actor, r.request_id, r.digest, r.resource, r.revision, l.snapshot FROM requests r \
+         JOIN ledger l ON l.resource = r.resource AND l.revision = r.revision WHERE {}",
+        among(backend, "r.request_id")
+    );
+    for row in connection
+        .query_all_raw(sql(backend, &text, [list(backend, ids)]))
+        .await?
+    {
+        let answer = WriteResult {
+            outcome: WriteOutcome::Unchanged,
+            name: row.try_get_by_index(3)?,
+            revision: row.try_get_by_index(4)?,
+            body: row.try_get_by_index::<Vec<u8>>(5)?.into(),
+            kept: Vec::new(),
+            title: None,
+        };
+        seen.insert(
+            (row.try_get_by_index(0)?, row.try_get_by_index(1)?),
+            (row.try_get_by_index(2)?, answer),
+        );
+    }
+    Ok(seen)
+}
+
+/// Remembers requests in the transaction that did them.
+pub(crate) fn record(backend: DbBackend, done: &[RecordedRequest], put: &mut StatementSink<'_>) {
+    let rows = done.iter().map(|done| {
+        let (actor, request_id) = &done.key;
+        vec![
+            actor.as_str().into(),
+            request_id.as_str().into(),
+            done.digest.clone().into(),
+            done.answer.name.as_str().into(),
+            done.answer.revision.into(),
+            done.time.into(),
+        ]
+    });
+    let columns = ["actor", "request_id", "digest", "resource", "revision", "create_time"];
+    insert_values(backend, "requests", &columns, "", rows, put);
+}
+
+/// The answer of an earlier call, if it was the same.
+///
+/// # Errors
+/// Where it was another one.
+pub(crate) fn replayed(earlier: &Replay, once: &IdempotencyKey) -> Result<WriteResult> {
+    let (digest, answer) = earlier;
+    if *digest == once.digest {
+        return Ok(answer.clone());
+    }
+    let said = "this request_id was used for another request: make a new one for each request";
+    Err(Error::invalid("request_id", "REQUEST_ID_REUSED", said))
+}
