@@ -105,7 +105,7 @@ const FOLDERS: [(&str, &[&str]); 7] = [
     ("text", &[]),
     ("db", &[]),
     // The hooks of a collection are given what an edit sees.
-    ("model", &["text", "write::work::Work"]),
+    ("model", &["text", "write::unit_of_work::UnitOfWork"]),
     ("search_index", &["text", "db", "model"]),
     // Reads are functions of the store.
     ("query", &["text", "db", "model", "search_index", "write::store::Store"]),
