@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use mingce_ingest::import_record::LEASE;
+use mingce_ingest::runs::let_go;
 use mingce_orm::write::imports::Imports;
 use mingce_orm::write::undo::UndoWanted;
 use mingce_orm::{Call, Error, Page, RequestContext, Result, wanted};
@@ -13,10 +15,8 @@ use mingce_proto::registry::{
     UndoImportRequest, UndoImportResponse,
 };
 use mingce_server::Clock;
+use mingce_server::call::status::from_status;
 use mingce_server::call::{Answered, open, reply};
-use mingce_server::kept::LEASE;
-use mingce_server::runs::let_go;
-use mingce_server::status::from_status;
 use tonic::Request;
 
 use crate::CaseRegister;

@@ -7,7 +7,7 @@ use mingce_orm::{Error, Result};
 use mingce_proto::collections::{ORGANIZATIONS, TALENTS};
 use mingce_proto::labs::ListOrganizationsRequest;
 use mingce_proto::talent::ListTalentsRequest;
-use mingce_server::status::from_status;
+use mingce_server::call::status::from_status;
 
 use crate::{CaseRegister, Peers};
 

@@ -13,7 +13,7 @@ use mingce_proto::registry::{
     AssignReviewerRequest, Conflict, HandlingTerms, OrganizationReference, ReviewTerms, TalentReference, View,
 };
 use mingce_proto::talent::{BatchGetTalentsRequest, ListTalentsRequest, ResolveTalentsRequest, Talent};
-use mingce_server::status::from_status;
+use mingce_server::call::status::from_status;
 use tonic::{Code, Status};
 
 use crate::CaseRegister;

@@ -20,15 +20,18 @@ use tonic::server::NamedService;
 use tonic_health::ServingStatus;
 use tower::Service;
 
-use crate::accept::Acceptor;
-use crate::concurrency_limit::ConcurrencyLimit;
 use crate::config::Config;
-use crate::edge::Edge;
-use crate::health::Health;
-use crate::mounts::Mounts;
-use crate::permissions::{Methods, OPEN, Sizes};
-use crate::reflection;
-use crate::waiting_calls::WaitingCalls;
+use crate::layer::access_log::Access;
+use crate::layer::admission::Bounds;
+use crate::layer::concurrency_limit::ConcurrencyLimit;
+use crate::layer::methods::{Methods, OPEN, Sizes};
+use crate::layer::pipeline::{Parts, Pipeline};
+use crate::layer::router::Mounts;
+use crate::service::health::Health;
+use crate::service::reflection;
+use crate::transport::accept::Acceptor;
+use crate::transport::connection_service::Shared;
+use crate::transport::waiting_calls::WaitingCalls;
 
 /// An answer that has not moved for so long may be cut for others.
 const STILL: Duration = Duration::from_secs(1);
@@ -167,34 +170,37 @@ impl Server {
         let (ends, ending) = watch::channel(false);
         let times = self.config.times();
         let places = ConcurrencyLimit::new(self.config.in_flight);
-        let edge = Edge {
-            methods,
-            times,
-            places: places.clone(),
-            half_open: WaitingCalls::new(
-                self.config.half_open_memory,
-                self.config.half_open_memory / 4,
-                Duration::ZERO,
-            ),
-            answers: WaitingCalls::new(self.config.answer_memory, self.config.answer_memory / 2, STILL),
+        let half_open = self.config.half_open_memory;
+        let bounds = Bounds {
+            permits: places.clone(),
+            half_open: WaitingCalls::new(half_open, half_open / 4, Duration::ZERO),
             budget: Budget::new(self.config.request_memory),
-            clock: self.config.clock.clone(),
-            mounts: self.mounts,
-            ending,
+            request: times.request,
+            default: times.default,
         };
-        let edge = Arc::new(edge);
-        // Services hold this and are held by the edge.
-        let within = Arc::downgrade(&edge);
+        let shared = Arc::new(Shared {
+            pipeline: Pipeline::new(Parts {
+                methods,
+                times,
+                clock: self.config.clock.clone(),
+                bounds,
+                mounts: self.mounts,
+            }),
+            answers: WaitingCalls::new(self.config.answer_memory, self.config.answer_memory / 2, STILL),
+            ending,
+        });
+        // Services hold this and are held by the pipeline.
+        let within = Arc::downgrade(&shared);
         self.here.serve(move |request| {
             let within = within.upgrade();
             async move {
                 match within {
-                    Some(edge) => edge.answer_within(request).await,
+                    Some(shared) => answered(shared.pipeline.in_process(request).await),
                     None => Status::unavailable("the server has ended").into_http(),
                 }
             }
         });
-        let acceptor = Acceptor::new(listener, edge, self.config.limits());
+        let acceptor = Acceptor::new(listener, shared, self.config.limits());
         Ok(Bound {
             acceptor,
             local,
@@ -290,6 +296,18 @@ impl Bound {
         }
         Ok(())
     }
+}
+
+/// The answer of a call within the process: whoever asked has it.
+fn answered(response: Result<Response<Body>, Infallible>) -> Response<Body> {
+    let mut response = match response {
+        Ok(response) => response,
+        Err(never) => match never {},
+    };
+    if let Some(access) = response.extensions_mut().remove::<Access>() {
+        access.ok();
+    }
+    response
 }
 
 /// The URL at which this very process reaches a server of its own, also one that listens on all addresses.

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::accept::Limits;
 use crate::clock::Clock;
-use crate::deadline::Times;
+use crate::layer::deadline::Times;
+use crate::transport::accept::Limits;
 
 /// How a server listens and what it bears. The defaults suit a public port.
 #[derive(Debug, Clone)]

@@ -1,14 +1,14 @@
 //! The rpcs of the life cycle of awards. Each opens its request and tries one verb.
 
+use mingce_ingest::single::{self, Right};
 use mingce_lifecycle::documented_invocation_of;
 use mingce_orm::{Call, RequestContext, Result as Done};
 use mingce_proto::awards::award_nomination_service_server::AwardNominationService;
 use mingce_proto::awards::*;
 use mingce_proto::codec::Reply;
 use mingce_proto::registry::Round;
+use mingce_server::call::status::from_error;
 use mingce_server::call::{Answered, open, reply};
-use mingce_server::rows::{self, Right};
-use mingce_server::status::from_error;
 use tonic::Request;
 
 use crate::AwardRegister;
@@ -45,10 +45,10 @@ impl AwardNominationService for AwardRegister {
         let (cx, r) = open(request)?;
         let call = Call::of(&r);
         let award = r.award.unwrap_or_default();
-        rows::expect_sound::<Awards>(&award).map_err(from_error)?;
+        single::expect_sound::<Awards>(&award).map_err(from_error)?;
         let round = self.expect_round(&cx, &r.round, &award).await.map_err(from_error)?;
         let begin = |award: &mut Award| begin(award, &round.unwrap_or_default());
-        reply(rows::create_as::<Awards>(self, &cx, call, "create", Some(award), begin).await)
+        reply(single::create_as::<Awards>(self, &cx, call, "create", Some(award), begin).await)
     }
 
     async fn nominate_award(&self, request: Request<NominateAwardRequest>) -> Answered<Award> {
@@ -113,7 +113,7 @@ impl AwardNominationService for AwardRegister {
             resource: r.award,
             paths: r.update_mask,
         };
-        reply(rows::correct::<Awards>(self, self.cases(), &cx, asked, right).await)
+        reply(single::correct::<Awards>(self, self.cases(), &cx, asked, right).await)
     }
 
     async fn batch_move_awards(&self, request: Request<BatchMoveAwardsRequest>) -> Answered<BatchMoveAwardsResponse> {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use mingce_awards::{AwardRegister, TRIES};
 use mingce_cases::{CaseRegister, Peers};
-use mingce_server::peers::{Awards, labs, talent};
+use mingce_ingest::peers::{Awards, labs, talent};
 use mingce_server::{Failure, Flags, Host, host};
 
 /// The awards service of the register (名册) alone

@@ -1,16 +1,16 @@
 //! Resources of this service on their way in: their references are resolved here.
 
+use mingce_ingest::drafts::Drafts;
+use mingce_ingest::lookup::{Keyed, Lookup, find, is_registered};
+use mingce_ingest::peers;
+use mingce_ingest::references::ReferenceBatch;
+use mingce_ingest::session::{Prepare, Row, Session};
 use mingce_orm::model::normalize::fits;
 use mingce_orm::model::resource::name_based_id;
 use mingce_orm::write::import;
 use mingce_orm::{AuditInfo, Collection, Edit, Fit, RequestContext, Result, Store, UnitOfWork, Violation, text};
 use mingce_proto::awards::{Award, Scheme, SchemeReference};
 use mingce_proto::registry::{AssumedRecord, Name, OrganizationReference, TalentReference};
-use mingce_server::drafts::Drafts;
-use mingce_server::lookup::{Keyed, Lookup, find, is_registered};
-use mingce_server::peers;
-use mingce_server::references::ReferenceBatch;
-use mingce_server::rows::{Prepare, Row, Session};
 
 use crate::AwardRegister;
 use crate::award::{self, Awards};

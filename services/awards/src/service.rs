@@ -1,5 +1,7 @@
 //! The rpcs of the awards service. Each opens its request and calls one verb.
 
+use mingce_ingest::named::entitled;
+use mingce_ingest::{single, stream};
 use mingce_orm::model::resource::Kind;
 use mingce_orm::{Call, Collection, Error, Page, Since, wanted};
 use mingce_proto::awards::award_service_server::AwardService;
@@ -8,8 +10,6 @@ use mingce_proto::registry::{
     ComputeStatisticsRequest, ComputeStatisticsResponse, ListCitationsRequest, ListCitationsResponse,
 };
 use mingce_server::call::{Answered, context, open, reply};
-use mingce_server::named::entitled;
-use mingce_server::rows;
 use tonic::{Request, Streaming};
 
 use crate::AwardRegister;
@@ -42,13 +42,13 @@ impl AwardService for AwardRegister {
     async fn create_scheme(&self, request: Request<CreateSchemeRequest>) -> Answered<Scheme> {
         let (cx, r) = open(request)?;
         let call = Call::of(&r);
-        reply(rows::create::<Schemes>(self, &cx, call, "create", r.scheme).await)
+        reply(single::create::<Schemes>(self, &cx, call, "create", r.scheme).await)
     }
 
     async fn update_scheme(&self, request: Request<UpdateSchemeRequest>) -> Answered<Scheme> {
         let (cx, r) = open(request)?;
         let call = Call::of(&r).because(&r.reason);
-        reply(rows::update::<Schemes>(self, &cx, call, r.scheme, r.update_mask).await)
+        reply(single::update::<Schemes>(self, &cx, call, r.scheme, r.update_mask).await)
     }
 
     async fn import_schemes(
@@ -57,7 +57,7 @@ impl AwardService for AwardRegister {
     ) -> Answered<ImportSchemesResponse> {
         let (cx, rows) = (context(&request), request.into_inner());
         let (outcomes, created_references) =
-            rows::import::<Schemes, _>(self, &cx, rows, |r| (r.settings, r.row, r.scheme)).await?;
+            stream::import::<Schemes, _>(self, &cx, rows, |r| (r.settings, r.row, r.scheme)).await?;
         reply(Ok(ImportSchemesResponse {
             outcomes,
             created_references,
@@ -107,19 +107,19 @@ impl AwardService for AwardRegister {
     async fn record_award(&self, request: Request<RecordAwardRequest>) -> Answered<Award> {
         let (cx, r) = open(request)?;
         let call = Call::of(&r);
-        reply(rows::create::<Awards>(self, &cx, call, "record", r.award).await)
+        reply(single::create::<Awards>(self, &cx, call, "record", r.award).await)
     }
 
     async fn update_award(&self, request: Request<UpdateAwardRequest>) -> Answered<Award> {
         let (cx, r) = open(request)?;
         let call = Call::of(&r).because(&r.reason);
-        reply(rows::update::<Awards>(self, &cx, call, r.award, r.update_mask).await)
+        reply(single::update::<Awards>(self, &cx, call, r.award, r.update_mask).await)
     }
 
     async fn import_awards(&self, request: Request<Streaming<ImportAwardsRequest>>) -> Answered<ImportAwardsResponse> {
         let (cx, rows) = (context(&request), request.into_inner());
         let (outcomes, created_references) =
-            rows::import::<Awards, _>(self, &cx, rows, |r| (r.settings, r.row, r.award)).await?;
+            stream::import::<Awards, _>(self, &cx, rows, |r| (r.settings, r.row, r.award)).await?;
         reply(Ok(ImportAwardsResponse {
             outcomes,
             created_references,

@@ -1,12 +1,12 @@
 //! The rpcs of the life cycle of designations of labs. Each opens its request and tries one verb.
 
+use mingce_ingest::single::{self, Right};
 use mingce_lifecycle::documented_invocation_of;
 use mingce_orm::Call;
 use mingce_proto::labs::lab_designation_service_server::LabDesignationService;
 use mingce_proto::labs::*;
+use mingce_server::call::status::from_error;
 use mingce_server::call::{Answered, open, reply};
-use mingce_server::rows::{self, Right};
-use mingce_server::status::from_error;
 use tonic::Request;
 
 use crate::LabRegister;
@@ -20,7 +20,7 @@ impl LabDesignationService for LabRegister {
         let (cx, r) = open(request)?;
         let call = Call::of(&r);
         if let Some(given) = &r.lab_designation {
-            rows::expect_sound::<Designations>(given).map_err(from_error)?;
+            single::expect_sound::<Designations>(given).map_err(from_error)?;
         }
         let designation = under(&r.parent, r.lab_designation).map_err(from_error)?;
         let round = self
@@ -29,7 +29,7 @@ impl LabDesignationService for LabRegister {
             .await
             .map_err(from_error)?;
         let begin = |d: &mut LabDesignation| begin(d, &round);
-        reply(rows::create_as::<Designations>(self, &cx, call, "create", Some(designation), begin).await)
+        reply(single::create_as::<Designations>(self, &cx, call, "create", Some(designation), begin).await)
     }
 
     async fn submit_lab_designation(&self, request: Request<SubmitLabDesignationRequest>) -> Answered<LabDesignation> {
@@ -181,7 +181,7 @@ impl LabDesignationService for LabRegister {
             resource: r.lab_designation,
             paths: r.update_mask,
         };
-        reply(rows::correct::<Designations>(self, self.cases(), &cx, asked, right).await)
+        reply(single::correct::<Designations>(self, self.cases(), &cx, asked, right).await)
     }
 
     async fn batch_move_lab_designations(

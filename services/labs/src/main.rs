@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use mingce_cases::{CaseRegister, Peers};
+use mingce_ingest::peers::{Labs, awards, talent};
 use mingce_labs::{LabRegister, TRIES};
-use mingce_server::peers::{Labs, awards, talent};
 use mingce_server::{Failure, Flags, Host, host};
 
 /// The labs service of the register (名册) alone

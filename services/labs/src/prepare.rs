@@ -2,6 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use mingce_ingest::drafts::Drafts;
+use mingce_ingest::lookup::{Keyed, Lookup, Place, find, identifier_key, keep_original_parent};
+use mingce_ingest::peers;
+use mingce_ingest::references::{ReferenceBatch, ResolvedReference};
+use mingce_ingest::session::{Missing, Prepare, Row, Session, stand_in};
 use mingce_orm::model::normalize::names_of;
 use mingce_orm::write::imports;
 use mingce_orm::{Collection, Edit, Error, Fit, RequestContext, Result, Store, UnitOfWork, WriteResult, text};
@@ -10,11 +15,6 @@ use mingce_proto::labs::{
     Lab, LabDesignation, LabReference, Organization, ResolveOrganizationsRequest, ResolveOrganizationsResponse,
 };
 use mingce_proto::registry::{AssumedRecord, Identifier, OrganizationReference};
-use mingce_server::drafts::Drafts;
-use mingce_server::lookup::{Keyed, Lookup, Place, find, identifier_key, keep_original_parent};
-use mingce_server::peers;
-use mingce_server::references::{ReferenceBatch, ResolvedReference};
-use mingce_server::rows::{Missing, Prepare, Row, Session, stand_in};
 use prost::Message;
 
 use crate::LabRegister;

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use mingce_ingest::lookup::ambiguous;
+use mingce_ingest::session::add_missing;
 use mingce_orm::model::identifier;
 use mingce_orm::model::normalize::identifiers_differ;
 use mingce_orm::model::resource::name_based_id;
@@ -12,8 +14,6 @@ use mingce_proto::labs::resolve_organizations_response::Resolution;
 use mingce_proto::labs::{Lab, Organization};
 use mingce_proto::registry::row_outcome::Problem;
 use mingce_proto::registry::{AssumedRecord, Identifier, Name, OrganizationReference};
-use mingce_server::lookup::ambiguous;
-use mingce_server::rows::add_missing;
 
 use crate::lab::Labs;
 use crate::organization::Organizations;

@@ -1,5 +1,7 @@
 //! The rpcs of the labs service. Each opens its request and calls one verb.
 
+use mingce_ingest::named::entitled;
+use mingce_ingest::{single, stream};
 use mingce_orm::model::resource::Kind;
 use mingce_orm::{Call, Collection, Error, List, Page, Since, wanted};
 use mingce_proto::labs::lab_service_server::LabService;
@@ -8,10 +10,8 @@ use mingce_proto::registry::{
     ComputeStatisticsRequest, ComputeStatisticsResponse, ListCitationsRequest, ListCitationsResponse,
     ListLikelyDuplicatesRequest, ListLikelyDuplicatesResponse,
 };
+use mingce_server::call::status::from_error;
 use mingce_server::call::{Answered, context, open, reply};
-use mingce_server::named::entitled;
-use mingce_server::rows;
-use mingce_server::status::from_error;
 use tonic::{Request, Streaming};
 
 use crate::LabRegister;
@@ -76,13 +76,13 @@ impl LabService for LabRegister {
     async fn create_organization(&self, request: Request<CreateOrganizationRequest>) -> Answered<Organization> {
         let (cx, r) = open(request)?;
         let call = Call::of(&r);
-        reply(rows::create::<Organizations>(self, &cx, call, "create", r.organization).await)
+        reply(single::create::<Organizations>(self, &cx, call, "create", r.organization).await)
     }
 
     async fn update_organization(&self, request: Request<UpdateOrganizationRequest>) -> Answered<Organization> {
         let (cx, r) = open(request)?;
         let call = Call::of(&r).because(&r.reason);
-        reply(rows::update::<Organizations>(self, &cx, call, r.organization, r.update_mask).await)
+        reply(single::update::<Organizations>(self, &cx, call, r.organization, r.update_mask).await)
     }
 
     async fn import_organizations(
@@ -91,7 +91,7 @@ impl LabService for LabRegister {
     ) -> Answered<ImportOrganizationsResponse> {
         let (cx, rows) = (context(&request), request.into_inner());
         let (outcomes, created_references) =
-            rows::import::<Organizations, _>(self, &cx, rows, |r| (r.settings, r.row, r.organization)).await?;
+            stream::import::<Organizations, _>(self, &cx, rows, |r| (r.settings, r.row, r.organization)).await?;
         reply(Ok(ImportOrganizationsResponse {
             outcomes,
             created_references,
@@ -212,19 +212,19 @@ impl LabService for LabRegister {
     async fn create_lab(&self, request: Request<CreateLabRequest>) -> Answered<Lab> {
         let (cx, r) = open(request)?;
         let call = Call::of(&r);
-        reply(rows::create::<Labs>(self, &cx, call, "create", r.lab).await)
+        reply(single::create::<Labs>(self, &cx, call, "create", r.lab).await)
     }
 
     async fn update_lab(&self, request: Request<UpdateLabRequest>) -> Answered<Lab> {
         let (cx, r) = open(request)?;
         let call = Call::of(&r).because(&r.reason);
-        reply(rows::update::<Labs>(self, &cx, call, r.lab, r.update_mask).await)
+        reply(single::update::<Labs>(self, &cx, call, r.lab, r.update_mask).await)
     }
 
     async fn import_labs(&self, request: Request<Streaming<ImportLabsRequest>>) -> Answered<ImportLabsResponse> {
         let (cx, rows) = (context(&request), request.into_inner());
         let (outcomes, created_references) =
-            rows::import::<Labs, _>(self, &cx, rows, |r| (r.settings, r.row, r.lab)).await?;
+            stream::import::<Labs, _>(self, &cx, rows, |r| (r.settings, r.row, r.lab)).await?;
         reply(Ok(ImportLabsResponse {
             outcomes,
             created_references,
@@ -319,13 +319,13 @@ impl LabService for LabRegister {
         let (cx, r) = open(request)?;
         let call = Call::of(&r);
         let lab_designation = under(&r.parent, r.lab_designation).map_err(from_error)?;
-        reply(rows::create::<Designations>(self, &cx, call, "record", Some(lab_designation)).await)
+        reply(single::create::<Designations>(self, &cx, call, "record", Some(lab_designation)).await)
     }
 
     async fn update_lab_designation(&self, request: Request<UpdateLabDesignationRequest>) -> Answered<LabDesignation> {
         let (cx, r) = open(request)?;
         let call = Call::of(&r).because(&r.reason);
-        reply(rows::update::<Designations>(self, &cx, call, r.lab_designation, r.update_mask).await)
+        reply(single::update::<Designations>(self, &cx, call, r.lab_designation, r.update_mask).await)
     }
 
     async fn import_lab_designations(
@@ -334,7 +334,7 @@ impl LabService for LabRegister {
     ) -> Answered<ImportLabDesignationsResponse> {
         let (cx, rows) = (context(&request), request.into_inner());
         let (outcomes, created_references) =
-            rows::import::<Designations, _>(self, &cx, rows, |r| (r.settings, r.row, r.lab_designation)).await?;
+            stream::import::<Designations, _>(self, &cx, rows, |r| (r.settings, r.row, r.lab_designation)).await?;
         reply(Ok(ImportLabDesignationsResponse {
             outcomes,
             created_references,

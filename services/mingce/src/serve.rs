@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 use mingce_awards::AwardRegister;
 use mingce_cases::{CaseRegister, Peers};
+use mingce_ingest::peers::{self, Awards, Labs, Talent};
 use mingce_labs::LabRegister;
-use mingce_server::peers::{self, Awards, Labs, Talent};
 use mingce_server::{Failure, Flags, Host, host};
 use mingce_talent::TalentRegister;
 

@@ -1,10 +1,10 @@
 //! What stands in a dry run for records that an earlier part of it would have created.
 
+use mingce_ingest::session::add_missing;
 use mingce_orm::model::resource::name_based_id;
 use mingce_orm::{AuditInfo, Collection, Edit, Key, RequestContext, Result, UnitOfWork, WriteResult};
 use mingce_proto::registry::{AssumedRecord, Name, OrganizationReference};
 use mingce_proto::talent::{Employment, Programme, Talent};
-use mingce_server::rows::add_missing;
 
 use crate::programme::Programmes;
 use crate::talent::Talents;

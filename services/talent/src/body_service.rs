@@ -1,13 +1,13 @@
 //! The rpcs of nominating bodies. Each opens its request and tries one verb, or reads.
 
+use mingce_ingest::single::{self, Right};
 use mingce_lifecycle::day;
 use mingce_lifecycle::documented_invocation_of;
 use mingce_orm::{Call, Page, wanted};
 use mingce_proto::talent::nominating_body_service_server::NominatingBodyService;
 use mingce_proto::talent::*;
+use mingce_server::call::status::from_error;
 use mingce_server::call::{Answered, open, reply};
-use mingce_server::rows::{self, Right};
-use mingce_server::status::from_error;
 use tonic::Request;
 
 use crate::TalentRegister;
@@ -21,7 +21,7 @@ impl NominatingBodyService for TalentRegister {
         let call = Call::of(&r);
         let today = day::today(&cx).map_err(from_error)?;
         let begin = |body: &mut NominatingBody| verbs::begin(body, today);
-        reply(rows::create_as::<NominatingBodies>(self, &cx, call, "create", r.nominating_body, begin).await)
+        reply(single::create_as::<NominatingBodies>(self, &cx, call, "create", r.nominating_body, begin).await)
     }
 
     async fn publish_notice_of_nominating_body(
@@ -94,7 +94,7 @@ impl NominatingBodyService for TalentRegister {
             resource: r.nominating_body,
             paths: r.update_mask,
         };
-        reply(rows::correct::<NominatingBodies>(self, self.cases(), &cx, asked, right).await)
+        reply(single::correct::<NominatingBodies>(self, self.cases(), &cx, asked, right).await)
     }
 
     async fn batch_move_nominating_bodies(

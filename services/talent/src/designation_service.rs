@@ -1,12 +1,12 @@
 //! The rpcs of the life cycle of designations of persons. Each opens its request and tries one verb.
 
+use mingce_ingest::single::{self, Right};
 use mingce_lifecycle::documented_invocation_of;
 use mingce_orm::Call;
 use mingce_proto::talent::talent_designation_service_server::TalentDesignationService;
 use mingce_proto::talent::*;
+use mingce_server::call::status::from_error;
 use mingce_server::call::{Answered, open, reply};
-use mingce_server::rows::{self, Right};
-use mingce_server::status::from_error;
 use tonic::Request;
 
 use crate::TalentRegister;
@@ -23,7 +23,7 @@ impl TalentDesignationService for TalentRegister {
         let (cx, r) = open(request)?;
         let call = Call::of(&r);
         if let Some(given) = &r.talent_designation {
-            rows::expect_sound::<Designations>(given).map_err(from_error)?;
+            single::expect_sound::<Designations>(given).map_err(from_error)?;
         }
         let designation = under(&r.parent, r.talent_designation).map_err(from_error)?;
         reply(self.begin_designation(&cx, call, &r.round, designation).await)
@@ -167,7 +167,7 @@ impl TalentDesignationService for TalentRegister {
             resource: r.talent_designation,
             paths: r.update_mask,
         };
-        reply(rows::correct::<Designations>(self, self.cases(), &cx, asked, right).await)
+        reply(single::correct::<Designations>(self, self.cases(), &cx, asked, right).await)
     }
 
     async fn batch_move_talent_designations(

@@ -14,7 +14,7 @@ use mingce_proto::talent::{
     AwardProof, BatchCheckEligibilityRequest, BatchCheckEligibilityResponse, CheckEligibilityRequest,
     CheckEligibilityResponse, EligibilityOutcome, Talent,
 };
-use mingce_server::status::from_status;
+use mingce_server::call::status::from_status;
 
 use crate::TalentRegister;
 use crate::designation_guards::{person_of, terms};

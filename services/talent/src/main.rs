@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use mingce_cases::{CaseRegister, Peers};
-use mingce_server::peers::{Talent, awards, labs};
+use mingce_ingest::peers::{Talent, awards, labs};
 use mingce_server::{Failure, Flags, Host, host};
 use mingce_talent::{TRIES, TalentRegister};
 

@@ -1,15 +1,16 @@
 //! Resources of this service on their way in: their references are resolved here.
 
+use mingce_ingest::drafts::Drafts;
+use mingce_ingest::lookup::{LookupMode, Place, find, keep_original_parent};
+use mingce_ingest::peers;
+use mingce_ingest::references::{ReferenceBatch, ResolvedReference};
+use mingce_ingest::session::{Prepare, Row, Session, stand_in};
+use mingce_ingest::single;
 use mingce_orm::{Call, Collection, Edit, Error, RequestContext, Result, Store, UnitOfWork};
 use mingce_proto::codec::Reply;
 use mingce_proto::registry::{AssumedRecord, OrganizationReference, TalentReference};
 use mingce_proto::talent::resolve_talents_response::Resolution;
 use mingce_proto::talent::{ProgrammeReference, ResolveTalentsRequest, Talent, TalentDesignation};
-use mingce_server::drafts::Drafts;
-use mingce_server::lookup::{LookupMode, Place, find, keep_original_parent};
-use mingce_server::peers;
-use mingce_server::references::{ReferenceBatch, ResolvedReference};
-use mingce_server::rows::{self, Prepare, Row, Session, stand_in};
 
 use crate::TalentRegister;
 use crate::assume::assumed;
@@ -71,7 +72,7 @@ impl TalentRegister {
         let [row] = rows;
         if !row.notes.problems.is_empty() {
             // Refused together with all else that is wrong.
-            return rows::create::<Designations>(self, cx, call, "create", Some(designation)).await;
+            return single::create::<Designations>(self, cx, call, "create", Some(designation)).await;
         }
         let round = match self.cases().round_for::<Designations>(cx, round, &row.resource).await {
             Ok(round) => round,
@@ -79,7 +80,7 @@ impl TalentRegister {
             Err(error) => return self.store.answered::<Designations>(cx, &call).await?.ok_or(error),
         };
         let begin = |designation: &mut TalentDesignation| begin(designation, &round);
-        rows::create_as::<Designations>(self, cx, call, "create", Some(designation), begin).await
+        single::create_as::<Designations>(self, cx, call, "create", Some(designation), begin).await
     }
 
     /// The level, kind and family of designations come from their programme, also from one that was annulled since.

@@ -1,12 +1,12 @@
 //! Nominating bodies and recommendations on their way in: their references are resolved here.
 
+use mingce_ingest::lookup::find;
+use mingce_ingest::peers;
+use mingce_ingest::references::ReferenceBatch;
+use mingce_ingest::session::{Prepare, Row, Session};
 use mingce_orm::{Collection, RequestContext, Result, Store, Violation};
 use mingce_proto::registry::{OrganizationReference, TalentReference};
 use mingce_proto::talent::{NominatingBody, ProgrammeReference, Recommendation};
-use mingce_server::lookup::find;
-use mingce_server::peers;
-use mingce_server::references::ReferenceBatch;
-use mingce_server::rows::{Prepare, Row, Session};
 
 use crate::TalentRegister;
 use crate::body::{NominatingBodies, organization_name, programme};

@@ -1,11 +1,11 @@
 //! The rpcs of recommendations. Each opens its request and tries one verb, or reads.
 
+use mingce_ingest::single::{self, Right};
 use mingce_lifecycle::documented_invocation_of;
 use mingce_orm::{Call, Page, wanted};
 use mingce_proto::talent::recommendation_service_server::RecommendationService;
 use mingce_proto::talent::*;
 use mingce_server::call::{Answered, open, reply};
-use mingce_server::rows::{self, Right};
 use tonic::Request;
 
 use crate::TalentRegister;
@@ -17,13 +17,13 @@ impl RecommendationService for TalentRegister {
     async fn create_recommendation(&self, request: Request<CreateRecommendationRequest>) -> Answered<Recommendation> {
         let (cx, r) = open(request)?;
         let call = Call::of(&r);
-        reply(rows::create_as::<Recommendations>(self, &cx, call, "create", r.recommendation, verbs::begin).await)
+        reply(single::create_as::<Recommendations>(self, &cx, call, "create", r.recommendation, verbs::begin).await)
     }
 
     async fn update_recommendation(&self, request: Request<UpdateRecommendationRequest>) -> Answered<Recommendation> {
         let (cx, r) = open(request)?;
         let call = Call::of(&r).because(&r.reason);
-        reply(rows::update::<Recommendations>(self, &cx, call, r.recommendation, r.update_mask).await)
+        reply(single::update::<Recommendations>(self, &cx, call, r.recommendation, r.update_mask).await)
     }
 
     async fn file_recommendation(&self, request: Request<FileRecommendationRequest>) -> Answered<Recommendation> {
@@ -77,7 +77,7 @@ impl RecommendationService for TalentRegister {
             resource: r.recommendation,
             paths: r.update_mask,
         };
-        reply(rows::correct::<Recommendations>(self, self.cases(), &cx, asked, right).await)
+        reply(single::correct::<Recommendations>(self, self.cases(), &cx, asked, right).await)
     }
 
     async fn batch_move_recommendations(

@@ -1,5 +1,7 @@
 //! The rpcs of the talent service. Each opens its request and calls one verb.
 
+use mingce_ingest::named::entitled;
+use mingce_ingest::{single, stream};
 use mingce_orm::model::identifier::says_none;
 use mingce_orm::model::resource::Kind;
 use mingce_orm::{Call, Collection, Error, List, Page, Since, wanted};
@@ -9,10 +11,8 @@ use mingce_proto::registry::{
 };
 use mingce_proto::talent::talent_service_server::TalentService;
 use mingce_proto::talent::*;
+use mingce_server::call::status::from_error;
 use mingce_server::call::{Answered, context, open, reply};
-use mingce_server::named::entitled;
-use mingce_server::rows;
-use mingce_server::status::from_error;
 use tonic::{Request, Streaming};
 
 use crate::TalentRegister;
@@ -67,7 +67,7 @@ impl TalentService for TalentRegister {
     async fn create_talent(&self, request: Request<CreateTalentRequest>) -> Answered<Talent> {
         let (cx, r) = open(request)?;
         let call = Call::of(&r);
-        reply(rows::create::<Talents>(self, &cx, call, "create", r.talent).await)
+        reply(single::create::<Talents>(self, &cx, call, "create", r.talent).await)
     }
 
     async fn update_talent(&self, request: Request<UpdateTalentRequest>) -> Answered<Talent> {
@@ -80,7 +80,7 @@ impl TalentService for TalentRegister {
             }
             talent
         });
-        reply(rows::update::<Talents>(self, &cx, call, talent, r.update_mask).await)
+        reply(single::update::<Talents>(self, &cx, call, talent, r.update_mask).await)
     }
 
     async fn import_talents(
@@ -89,7 +89,7 @@ impl TalentService for TalentRegister {
     ) -> Answered<ImportTalentsResponse> {
         let (cx, rows) = (context(&request), request.into_inner());
         let (outcomes, created_references) =
-            rows::import::<Talents, _>(self, &cx, rows, |r| (r.settings, r.row, r.talent)).await?;
+            stream::import::<Talents, _>(self, &cx, rows, |r| (r.settings, r.row, r.talent)).await?;
         reply(Ok(ImportTalentsResponse {
             outcomes,
             created_references,
@@ -183,13 +183,13 @@ impl TalentService for TalentRegister {
     async fn create_programme(&self, request: Request<CreateProgrammeRequest>) -> Answered<Programme> {
         let (cx, r) = open(request)?;
         let call = Call::of(&r);
-        reply(rows::create::<Programmes>(self, &cx, call, "create", r.programme).await)
+        reply(single::create::<Programmes>(self, &cx, call, "create", r.programme).await)
     }
 
     async fn update_programme(&self, request: Request<UpdateProgrammeRequest>) -> Answered<Programme> {
         let (cx, r) = open(request)?;
         let call = Call::of(&r).because(&r.reason);
-        reply(rows::update::<Programmes>(self, &cx, call, r.programme, r.update_mask).await)
+        reply(single::update::<Programmes>(self, &cx, call, r.programme, r.update_mask).await)
     }
 
     async fn import_programmes(
@@ -198,7 +198,7 @@ impl TalentService for TalentRegister {
     ) -> Answered<ImportProgrammesResponse> {
         let (cx, rows) = (context(&request), request.into_inner());
         let (outcomes, created_references) =
-            rows::import::<Programmes, _>(self, &cx, rows, |r| (r.settings, r.row, r.programme)).await?;
+            stream::import::<Programmes, _>(self, &cx, rows, |r| (r.settings, r.row, r.programme)).await?;
         reply(Ok(ImportProgrammesResponse {
             outcomes,
             created_references,
@@ -262,7 +262,7 @@ impl TalentService for TalentRegister {
         let (cx, r) = open(request)?;
         let call = Call::of(&r);
         let talent_designation = under(&r.parent, r.talent_designation).map_err(from_error)?;
-        reply(rows::create::<Designations>(self, &cx, call, "record", Some(talent_designation)).await)
+        reply(single::create::<Designations>(self, &cx, call, "record", Some(talent_designation)).await)
     }
 
     async fn update_talent_designation(
@@ -271,7 +271,7 @@ impl TalentService for TalentRegister {
     ) -> Answered<TalentDesignation> {
         let (cx, r) = open(request)?;
         let call = Call::of(&r).because(&r.reason);
-        reply(rows::update::<Designations>(self, &cx, call, r.talent_designation, r.update_mask).await)
+        reply(single::update::<Designations>(self, &cx, call, r.talent_designation, r.update_mask).await)
     }
 
     async fn import_talent_designations(
@@ -280,7 +280,7 @@ impl TalentService for TalentRegister {
     ) -> Answered<ImportTalentDesignationsResponse> {
         let (cx, rows) = (context(&request), request.into_inner());
         let (outcomes, created_references) =
-            rows::import::<Designations, _>(self, &cx, rows, |r| (r.settings, r.row, r.talent_designation)).await?;
+            stream::import::<Designations, _>(self, &cx, rows, |r| (r.settings, r.row, r.talent_designation)).await?;
         reply(Ok(ImportTalentDesignationsResponse {
             outcomes,
             created_references,

@@ -3,13 +3,13 @@
 use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
 
+use mingce_ingest::lookup::{Keyed, Lookup, identifier_key};
 use mingce_orm::id::Id;
 use mingce_orm::model::identifier::document;
 use mingce_orm::model::normalize::{fits, names_of};
 use mingce_orm::{Fit, Result, UnitOfWork, text};
 use mingce_proto::registry::TalentReference;
 use mingce_proto::talent::{Employment, Programme, ProgrammeReference, Talent};
-use mingce_server::lookup::{Keyed, Lookup, identifier_key};
 
 use crate::programme::{Programmes, code_key};
 use crate::talent::{Talents, document_key};

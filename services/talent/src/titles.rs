@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
+use mingce_ingest::named::organizations;
 use mingce_lifecycle::policy::Policies;
 use mingce_lifecycle::round::Rounds;
 use mingce_orm::{RequestContext, Result};
-use mingce_server::named::organizations;
 
 use crate::TalentRegister;
 use crate::body::NominatingBodies;

@@ -47,18 +47,19 @@ fn dependencies(folder: &str) -> BTreeSet<String> {
 }
 
 /// Which packages of the workspace each of them may use: the arrows of ARCHITECTURE.md.
-const ARROWS: [(&str, &str); 13] = [
+const ARROWS: [(&str, &str); 14] = [
     ("mingce-proto", ""),
     ("mingce-client", "proto"),
     ("mingce-mapping", "proto"),
     ("mingce-orm", "proto"),
     ("mingce-lifecycle", "proto orm"),
     ("mingce-server", "proto client orm lifecycle"),
-    ("mingce-cases", "proto client orm lifecycle server"),
-    ("mingce-labs", "proto client orm lifecycle server cases"),
-    ("mingce-talent", "proto client orm lifecycle server cases"),
-    ("mingce-awards", "proto client orm lifecycle server cases"),
-    ("mingce", "proto orm mapping server cases labs talent awards"),
+    ("mingce-ingest", "proto client orm lifecycle server"),
+    ("mingce-cases", "proto client orm lifecycle server ingest"),
+    ("mingce-labs", "proto client orm lifecycle server ingest cases"),
+    ("mingce-talent", "proto client orm lifecycle server ingest cases"),
+    ("mingce-awards", "proto client orm lifecycle server ingest cases"),
+    ("mingce", "proto orm mapping server ingest cases labs talent awards"),
     ("mingce-bench", "proto orm"),
     // It starts the program, and speaks with it as clients do.
     ("mingce-e2e", "proto"),

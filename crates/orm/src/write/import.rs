@@ -266,7 +266,7 @@ fn update_matched<C: Collection>(
     let (row, mut mask) = own
         .as_ref()
         .map_or((row, mask.clone()), |(row, mask)| (row, mask.clone()));
-    if let Some(problem) = mask.may_set::<C>(&stored, row)? {
+    if let Some(problem) = mask.check_settable::<C>(&stored, row)? {
         mask = mask.without::<C>(&problem.field);
     }
     let base = work.base_of::<C>(&stored, mask.has_private::<C>())?;

@@ -272,7 +272,7 @@ impl Store {
                 let stored = work.require::<C>(head.name)?;
                 expect_etag::<C>(&stored, head.etag)?;
                 expect_active::<C>(&stored)?;
-                if let Some(problem) = mask.may_set::<C>(&stored, &resource)? {
+                if let Some(problem) = mask.check_settable::<C>(&stored, &resource)? {
                     return Err(refused::<C>(vec![problem]));
                 }
                 let base = work.base_of::<C>(&stored, mask.has_private::<C>())?;
@@ -621,7 +621,7 @@ impl Mask {
     }
 
     /// What it names and may not be set, of what can be told without what is sealed.
-    pub(crate) fn may_set<C: Collection>(&self, stored: &C::Item, given: &C::Item) -> Result<Option<Violation>> {
+    pub(crate) fn check_settable<C: Collection>(&self, stored: &C::Item, given: &C::Item) -> Result<Option<Violation>> {
         if !self.has_private::<C>() {
             return Ok(None);
         }

@@ -7,10 +7,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, anyhow};
 use indicatif::ProgressBar;
+use mingce_ingest::peers::assumed_reference;
 use mingce_mapping::{Counts, Item, Mapping, Part, Refusal, Row, Source};
 use mingce_orm::id::Id;
 use mingce_proto::registry::{CreatedReference, ImportSettings};
-use mingce_server::peers::assumed_reference;
 use prost_reflect::prost::Message;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;

@@ -16,11 +16,11 @@ use tokio::sync::{AcquireError, OwnedSemaphorePermit};
 use tokio::time::Sleep;
 use tonic::{Code, Status};
 
-use crate::concurrency_limit::{ConcurrencyLimit, Permit, PermitKind, not_whole};
-use crate::connection_counter::Peer;
-use crate::deadline;
-use crate::status;
-use crate::waiting_calls::{Cut, Waiter, WaitingCalls};
+use crate::call::status;
+use crate::layer::concurrency_limit::{ConcurrencyLimit, Permit, PermitKind, not_whole};
+use crate::layer::deadline;
+use crate::transport::connection_counter::Peer;
+use crate::transport::waiting_calls::{Cut, Waiter, WaitingCalls};
 
 /// Each gRPC message begins with a flag (one byte) and its length (four).
 const PREFIX: usize = 5;

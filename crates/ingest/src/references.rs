@@ -13,7 +13,7 @@ use mingce_proto::registry::{CreatedReference, OrganizationReference, TalentRefe
 use mingce_proto::talent::ProgrammeReference;
 use prost::Message;
 
-use crate::rows::{Row, Session};
+use crate::session::{Row, Session};
 
 /// A reference as the contract has it: a resource name and the name of the thing as it stood.
 pub trait Reference: Message + Clone + Default {

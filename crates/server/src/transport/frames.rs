@@ -13,7 +13,7 @@ use bytes::{Buf, BufMut, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
-use crate::connection_counter::Peer;
+use crate::transport::connection_counter::Peer;
 
 /// Bytes of a frame's head: length, kind, flags, stream.
 const HEAD: usize = 9;

@@ -1,5 +1,7 @@
 //! From a tonic request to what the kit wants (a context and a valid message), and from its result to a tonic response.
 
+pub mod status;
+
 use mingce_orm::model::texts::cleaned;
 use mingce_orm::model::validate::check;
 use mingce_orm::{Error, RequestContext};
@@ -9,8 +11,7 @@ use prost::Name;
 use tonic::{Request, Response, Status};
 
 use crate::clock::{Clock, RequestTime};
-use crate::deadline::Deadline;
-use crate::status;
+use crate::layer::deadline::Deadline;
 
 /// Who calls. The server puts it among the extensions of each request.
 #[derive(Debug, Clone, PartialEq, Eq)]

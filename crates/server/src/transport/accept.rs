@@ -14,10 +14,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::connection_counter::{ConnectionCounter, Peer};
-use crate::deadline::Streams;
-use crate::edge::{ConnectionService, Edge};
-use crate::frames::{Reading, Writing};
+use crate::layer::deadline::Streams;
+use crate::transport::connection_counter::{ConnectionCounter, Peer};
+use crate::transport::connection_service::{ConnectionService, Shared};
+use crate::transport::frames::{Reading, Writing};
 
 /// What a client of HTTP/2 says first.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -44,7 +44,7 @@ pub(crate) struct Limits {
 /// The connections of one listener.
 pub(crate) struct Acceptor {
     listener: TcpListener,
-    edge: Arc<Edge>,
+    shared: Arc<Shared>,
     limits: Limits,
     guests: ConnectionCounter,
     connections: JoinSet<()>,
@@ -53,12 +53,12 @@ pub(crate) struct Acceptor {
 }
 
 impl Acceptor {
-    pub(crate) fn new(listener: TcpListener, edge: Arc<Edge>, limits: Limits) -> Self {
+    pub(crate) fn new(listener: TcpListener, shared: Arc<Shared>, limits: Limits) -> Self {
         let (draining, _) = watch::channel(false);
         let guests = ConnectionCounter::default();
         Self {
             listener,
-            edge,
+            shared,
             limits,
             guests,
             connections: JoinSet::new(),
@@ -112,11 +112,11 @@ impl Acceptor {
             self.complain("a connection was closed: there are as many as the server takes, in all or from one address");
             return;
         };
-        let door = ConnectionService(self.edge.clone(), Peer::new(address));
+        let service = ConnectionService(self.shared.clone(), Peer::new(address));
         let (limits, draining) = (self.limits.clone(), self.draining.subscribe());
         self.connections.spawn(async move {
             let _guest = guest;
-            connection(stream, door, limits, draining).await;
+            connection(stream, service, limits, draining).await;
         });
     }
 
@@ -156,7 +156,7 @@ enum Opening {
 
 async fn connection(
     mut stream: TcpStream,
-    door: ConnectionService,
+    service: ConnectionService,
     limits: Limits,
     mut draining: watch::Receiver<bool>,
 ) {
@@ -177,11 +177,11 @@ async fn connection(
         Err(_) => return tracing::debug!("a connection was closed: it said nothing"),
     }
 
-    let peer = door.1.clone();
+    let peer = service.1.clone();
     let (reader, writer) = stream.into_split();
     let reader = io::Cursor::new(first).chain(Reading::new(reader, peer.clone()));
     let io = TokioIo::new(tokio::io::join(reader, Writing::new(writer, peer.clone())));
-    let mut served = pin!(builder(&limits).serve_connection(io, door));
+    let mut served = pin!(builder(&limits).serve_connection(io, service));
     let cut = std::future::poll_fn(|cx| peer.cut.poll(cx));
     let served = async {
         let ended = tokio::select! {

@@ -12,12 +12,12 @@ use mingce_proto::registry::row_outcome::Problem;
 use mingce_proto::registry::{AssumedRecord, CreatedReference, Identifier, OrganizationReference, TalentReference};
 use mingce_proto::talent::ResolveTalentsRequest;
 
-use crate::boot::StartError;
 pub use crate::piece::assumed_reference;
 use crate::references::ResolvedReference;
-use crate::rows::{Missing, Session};
-use crate::status::from_status;
+use crate::session::{Missing, Session};
 use mingce_orm::model::validate::interned;
+use mingce_server::boot::StartError;
+use mingce_server::call::status::from_status;
 
 /// The labs service at an address.
 ///

@@ -6,9 +6,10 @@ use mingce_proto::registry::RowOutcome;
 use mingce_proto::registry::row_outcome::Outcome;
 use prost::Message;
 
-use crate::kept::Keeper;
+use crate::import_record::Keeper;
 use crate::piece::take;
-use crate::rows::{PIECE, Prepare, Row, Session};
+use crate::session::{Prepare, Row, Session};
+use crate::stream::PIECE;
 
 /// How many bytes of rows are kept.
 const BYTES: usize = 4 << 20;
@@ -16,12 +17,12 @@ const BYTES: usize = 4 << 20;
 const ROUNDS: usize = 16;
 
 /// Rows that name what is not there, each with the place of its outcome.
-pub(crate) struct Again<C: Collection> {
+pub(crate) struct LateRows<C: Collection> {
     rows: Vec<(usize, Row<C>)>,
     bytes: usize,
 }
 
-impl<C: Collection> Default for Again<C> {
+impl<C: Collection> Default for LateRows<C> {
     fn default() -> Self {
         Self {
             rows: Vec::new(),
@@ -30,7 +31,7 @@ impl<C: Collection> Default for Again<C> {
     }
 }
 
-impl<C: Collection> Again<C> {
+impl<C: Collection> LateRows<C> {
     /// Keeps rows of a piece whose outcomes begin at a place, while there is room.
     pub(crate) fn add(&mut self, from: usize, rows: Vec<(usize, Row<C>)>) {
         for (place, row) in rows {
@@ -99,13 +100,13 @@ mod tests {
         Row::new(number, resource)
     }
 
-    fn kept(again: &Again<Imports>) -> Vec<(usize, i64)> {
+    fn kept(again: &LateRows<Imports>) -> Vec<(usize, i64)> {
         again.rows.iter().map(|(place, row)| (*place, row.number)).collect()
     }
 
     #[test]
     fn rows_keep_the_place_of_their_outcome_over_all_pieces() {
-        let mut again = Again::default();
+        let mut again = LateRows::default();
         again.add(0, vec![(0, row(1, 10)), (7, row(8, 10))]);
         again.add(PIECE, vec![(3, row(1004, 10))]);
         assert_eq!(kept(&again), [(0, 1), (7, 8), (PIECE + 3, 1004)]);
@@ -113,7 +114,7 @@ mod tests {
 
     #[test]
     fn no_more_rows_are_kept_than_there_is_room_for() {
-        let mut again = Again::default();
+        let mut again = LateRows::default();
         again.add(0, vec![(0, row(1, BYTES / 2)), (1, row(2, BYTES / 2))]);
         assert_eq!(kept(&again), [(0, 1)]);
         // Nor one behind them, however short it is.

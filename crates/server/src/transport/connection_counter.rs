@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::Semaphore;
 
-use crate::waiting_calls::Cut;
+use crate::transport::waiting_calls::Cut;
 
-/// How much of health and reflection one connection may have at once, in the parts of [`crate::concurrency_limit::PermitKind`].
+/// How much of health and reflection one connection may have at once, in the parts of [`crate::layer::concurrency_limit::PermitKind`].
 const PARTS: usize = 16;
 
 /// How many pages, batches and statistics of one connection are made or wait to be read at once.

@@ -9,17 +9,17 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
 use futures_util::task::AtomicWaker;
-use http::{HeaderMap, Response};
+use http::HeaderMap;
 use http_body::{Frame, SizeHint};
 use tonic::body::Body;
 use tonic::{Code, Status};
 
-use crate::access::Access;
-use crate::connection_counter::Peer;
-use crate::deadline;
-use crate::limited_body::PermitSlot;
-use crate::status;
-use crate::waiting_calls::{Waiter, WaitingCalls};
+use crate::call::status;
+use crate::layer::access_log::Access;
+use crate::layer::deadline;
+use crate::layer::limited_body::PermitSlot;
+use crate::transport::connection_counter::Peer;
+use crate::transport::waiting_calls::{Waiter, WaitingCalls};
 
 /// What can end an answer before its time; resolves to the status that then stands at its end.
 pub(crate) type End = Pin<Box<dyn Future<Output = Status> + Send>>;
@@ -99,57 +99,18 @@ impl Buf for Piece {
 }
 
 impl Answer {
-    /// A handler's answer. A status that the libraries made gets the form of ours.
-    pub(crate) fn of(
-        response: Response<Body>,
-        mut access: Access,
-        end: Option<End>,
-        seat: PermitSlot,
-        reader: Reader,
-    ) -> Response<Self> {
-        let (mut parts, inner) = response.into_parts();
-        let failure = parts.extensions.remove::<Status>().filter(|s| s.code() != Code::Ok);
-        let access = if let Some(failure) = failure {
-            if let Some(own) = access.failed(&failure) {
-                let _ = own.add_header(&mut parts.headers);
-            }
-            access.put(&mut parts.headers);
-            None
-        } else {
-            access.put(&mut parts.headers);
-            Some(access)
-        };
+    /// The answer of a call that went well so far.
+    pub(crate) fn of(inner: Body, access: Access, end: Option<End>, seat: Option<PermitSlot>, reader: Reader) -> Self {
         let mut answer = Self::bare(inner);
         answer.end = end;
-        answer.access = access;
+        answer.access = Some(access);
         answer.reader = Some(reader);
-        answer.seat = Some(seat);
-        Response::from_parts(parts, answer)
+        answer.seat = seat;
+        answer
     }
 
-    /// An answer that says no more than that the call failed.
-    pub(crate) fn failure(status: Status, access: Option<Access>) -> Response<Self> {
-        let Some(mut access) = access else {
-            return status.into_http::<Body>().map(Self::bare);
-        };
-        let own = access.failed(&status).unwrap_or(status);
-        let mut response = own.into_http::<Body>().map(Self::bare);
-        access.put(response.headers_mut());
-        response
-    }
-
-    /// An answer of plain HTTP, for somebody who does not speak gRPC.
-    pub(crate) fn plain(code: http::StatusCode, text: &'static str) -> Response<Self> {
-        let inner = Body::new(http_body_util::Full::new(Bytes::from_static(text.as_bytes())));
-        let mut response = Response::new(Self::bare(inner));
-        *response.status_mut() = code;
-        response
-            .headers_mut()
-            .insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("text/plain"));
-        response
-    }
-
-    fn bare(inner: Body) -> Self {
+    /// An answer that is at its end.
+    pub(crate) fn bare(inner: Body) -> Self {
         Self {
             inner,
             rest: Bytes::new(),

@@ -18,8 +18,8 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 use tower::Service;
 
-use crate::permissions::OPEN;
-use crate::status;
+use crate::call::status;
+use crate::layer::methods::OPEN;
 
 /// How well each service is. Copies share what they know.
 #[derive(Debug, Clone, Default)]

@@ -9,7 +9,7 @@ use mingce_proto::registry::row_outcome::Holder;
 use mingce_proto::registry::{Identifier, TalentReference};
 
 use crate::references::{Reference, ResolvedReference};
-use crate::rows::Row;
+use crate::session::Row;
 
 /// All results, or the first error. Goes on after an error, so that all that has to be loaded is asked for at once.
 pub(crate) fn all<R>(results: impl Iterator<Item = Result<R, Error>>) -> Result<Vec<R>, Error> {

@@ -11,7 +11,7 @@ use mingce_orm::{Class, Collection, Error, List, RequestContext, Result, Store, 
 use mingce_proto::Headed;
 use mingce_proto::registry::{Round, RoundState, View};
 
-use crate::rows::{Row, Session};
+use crate::session::{Row, Session};
 
 /// How the drafts of a kind of case begin.
 #[derive(Debug)]

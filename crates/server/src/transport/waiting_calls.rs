@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::task::AtomicWaker;
 
-use crate::connection_counter::Peer;
+use crate::transport::connection_counter::Peer;
 
 /// Tells a task that it is to end.
 #[derive(Debug, Clone, Default)]

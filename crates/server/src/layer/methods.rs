@@ -2,15 +2,22 @@
 //! the descriptor set at start-up; a method without a permission does not start the server.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::convert::Infallible;
+use std::future::ready;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+use std::time::Instant;
 
+use http::{Request, Response};
 use prost_reflect::{DescriptorPool, MethodDescriptor, Value};
+use tonic::body::Body;
 use tonic::{Code, Status};
+use tower::Service;
 
+use super::{Answering, CallInfo, Inner, RequestBody};
 use crate::boot::StartError;
-use crate::call::Principal;
-use crate::limited_body::Limit;
-use crate::status;
+use crate::call::status;
+use crate::layer::limited_body::Limit;
 
 /// The option that names a method's permission.
 const OPTION: &str = "mingce.registry.v1.permission";
@@ -116,30 +123,40 @@ impl Methods {
     }
 }
 
+/// The layer: finds the method, for those behind it.
+#[derive(Debug, Clone)]
+pub(crate) struct FindMethod<S> {
+    pub(crate) inner: S,
+    pub(crate) methods: Arc<Methods>,
+}
+
+impl<B: RequestBody, S: Inner<B>> Service<Request<B>> for FindMethod<S> {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Answering;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Answering {
+        let call = match self.methods.at(request.uri().path()) {
+            Ok(method) => CallInfo {
+                method: Arc::clone(method),
+                started: Instant::now(),
+                deadline: OnceLock::new(),
+            },
+            Err(unknown) => return Box::pin(ready(Ok(unknown.into_http()))),
+        };
+        request.extensions_mut().insert(Arc::new(call));
+        self.inner.call(request)
+    }
+}
+
 /// The refusal of a call for a method that is not served.
 pub(crate) fn unknown() -> Status {
     let message = "this server has no such method; reflection lists the ones that it has";
     status::own(Code::Unimplemented, "METHOD_UNKNOWN", message)
-}
-
-/// May `who` call `method`? In this version everybody may call what has a permission at all.
-pub(crate) fn authorise(_who: &Principal, method: &Method) -> Result<(), Status> {
-    let open = || {
-        OPEN.iter().any(|service| {
-            method
-                .path
-                .strip_prefix('/')
-                .is_some_and(|path| path.starts_with(service))
-        })
-    };
-    if method.permission.is_some() || open() {
-        return Ok(());
-    }
-    Err(status::own(
-        Code::PermissionDenied,
-        "PERMISSION_DENIED",
-        "the method has no permission, so nobody may call it",
-    ))
 }
 
 /// The permission option of a method.

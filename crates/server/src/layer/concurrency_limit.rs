@@ -1,6 +1,6 @@
 //! How many calls run at once: beyond that they are refused at once, not queued.
 //!
-//! A call takes its place when its request is whole; until then it waits among the half-open ([`crate::waiting_calls`]).
+//! A call takes its place when its request is whole; until then it waits among the half-open ([`crate::transport::waiting_calls`]).
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -10,8 +10,8 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::{Code, Status};
 
-use crate::connection_counter::Peer;
-use crate::status;
+use crate::call::status;
+use crate::transport::connection_counter::Peer;
 
 /// All of health and reflection that runs at once, in parts.
 const PARTS: usize = 4096;

@@ -3,15 +3,18 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
+use std::future::ready;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use http::{Request, Response};
 use tonic::body::Body;
 use tonic::server::NamedService;
 use tower::{Service, ServiceExt};
 
-type Answering = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+use super::Answering;
+use super::methods::unknown;
+
 type Answers = Box<dyn Fn(Request<Body>) -> Answering + Send + Sync>;
 
 /// Services by name. Which methods each has says the contract, before a call comes here.
@@ -44,5 +47,24 @@ impl Mounts {
 impl fmt::Debug for Mounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// The service behind all layers: that in whose path the call is.
+#[derive(Debug, Clone)]
+pub(crate) struct Router(pub(crate) Arc<Mounts>);
+
+impl Service<Request<Body>> for Router {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Answering;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Answering {
+        let answering = self.0.call(request);
+        answering.unwrap_or_else(|| Box::pin(ready(Ok(unknown().into_http()))))
     }
 }

@@ -16,7 +16,8 @@ use mingce_proto::registry::{AssumedRecord, CreatedReference, Identifier, RowOut
 use prost::Message;
 
 use crate::references::RowNotes;
-use crate::rows::{Missing, Prepare, Row, Session, Yielding, stand_in};
+use crate::session::{Missing, Prepare, Row, Session, stand_in};
+use crate::stream::Yielding;
 
 /// How many problems of a row are told.
 const PROBLEMS: usize = 8;

@@ -1,38 +1,75 @@
 //! The line that each call leaves in the log: method, code, reason, time. No content, no names of persons or peers.
 
+use std::convert::Infallible;
 use std::error::Error;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
+use std::task::{Context, Poll};
 use std::time::Instant;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use tonic::body::Body;
 use tonic::{Code, Status};
+use tower::Service;
 use tracing::Level;
 
-use crate::permissions::Method;
-use crate::status;
+use super::{Answering, CallInfo, Inner, RequestBody, refuse, unknown_call};
+use crate::call::status;
 
 /// The header with the id of a call.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// The layer. A call that failed is logged here, in the form in which its caller learns it. One that went well so far has its [`Access`]
+/// among the extensions of the answer, for whoever sees its end.
+#[derive(Debug, Clone)]
+pub(crate) struct AccessLog<S>(pub(crate) S);
+
+impl<B: RequestBody, S: Inner<B>> Service<Request<B>> for AccessLog<S> {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Answering;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Answering {
+        let Some(call) = CallInfo::of(&request) else {
+            return refuse(request, unknown_call());
+        };
+        let mut access = Access::new(call, request.headers());
+        let answering = self.0.call(request);
+        Box::pin(async move {
+            let mut response = answering.await?;
+            let status = response.extensions_mut().remove::<Status>();
+            if let Some(failure) = status.filter(|status| status.code() != Code::Ok) {
+                if let Some(own) = access.failed(&failure) {
+                    let _ = own.add_header(response.headers_mut());
+                }
+                access.put(response.headers_mut());
+            } else {
+                access.put(response.headers_mut());
+                response.extensions_mut().insert(access);
+            }
+            Ok(response)
+        })
+    }
+}
+
 /// What is known of a call while it runs.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Access {
-    method: Arc<Method>,
-    started: Instant,
-    deadline: Option<Instant>,
+    pub(crate) call: Arc<CallInfo>,
     request: Option<String>,
     /// Whether its caller reads Chinese rather than English.
     chinese: bool,
 }
 
 impl Access {
-    pub(crate) fn new(method: Arc<Method>, started: Instant, deadline: Option<Instant>, headers: &HeaderMap) -> Self {
+    fn new(call: Arc<CallInfo>, headers: &HeaderMap) -> Self {
         Self {
-            method,
-            started,
-            deadline,
+            call,
             request: request_id(headers),
             chinese: wants_chinese(headers),
         }
@@ -43,7 +80,7 @@ impl Access {
         if tracing::enabled!(target: "mingce::access", Level::DEBUG) {
             let (ms, left) = self.times();
             let request = self.request.as_deref();
-            tracing::debug!(target: "mingce::access", method = self.method.path, code = "OK", ms, left, request);
+            tracing::debug!(target: "mingce::access", method = self.call.method.path, code = "OK", ms, left, request);
         }
     }
 
@@ -51,7 +88,7 @@ impl Access {
     pub(crate) fn gone(&self) {
         let (ms, left) = self.times();
         let request = self.request.as_deref();
-        tracing::info!(target: "mingce::access", method = self.method.path, code = "CANCELLED", ms, left, request);
+        tracing::info!(target: "mingce::access", method = self.call.method.path, code = "CANCELLED", ms, left, request);
     }
 
     /// The call failed. What only the log may know of it stands in the status's source. The status that the caller gets instead,
@@ -61,7 +98,7 @@ impl Access {
         let mut own = status::normalized(failure);
         let status = own.as_ref().unwrap_or(failure);
         let (ms, left) = self.times();
-        let method = self.method.path.as_str();
+        let method = self.call.method.path.as_str();
         let (code, reason) = (status::name(status.code()), status::reason(status));
         if matches!(status.code(), Code::Internal | Code::Unknown | Code::DataLoss) {
             let detail = status.source().map(ToString::to_string);
@@ -77,7 +114,7 @@ impl Access {
     }
 
     /// Puts the id of the call into the headers of its answer, where it has one: it was sent, or the call failed.
-    pub(crate) fn put(&self, headers: &mut HeaderMap) {
+    fn put(&self, headers: &mut HeaderMap) {
         if let Some(id) = self.request.as_deref().and_then(|id| HeaderValue::from_str(id).ok()) {
             headers.insert(REQUEST_ID, id);
         }
@@ -87,7 +124,10 @@ impl Access {
     fn times(&self) -> (f64, Option<f64>) {
         let now = Instant::now();
         let ms = |a: Instant, b: Instant| (a.saturating_duration_since(b).as_secs_f64() * 10_000.0).round() / 10.0;
-        (ms(now, self.started), self.deadline.map(|deadline| ms(deadline, now)))
+        (
+            ms(now, self.call.started),
+            self.call.deadline().map(|deadline| ms(deadline, now)),
+        )
     }
 }
 

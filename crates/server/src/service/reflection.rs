@@ -29,8 +29,8 @@ use tonic_reflection::pb::v1::{
 };
 use tower::Service;
 
-use crate::mounts::Mounts;
-use crate::permissions::OPEN;
+use crate::layer::methods::OPEN;
+use crate::layer::router::Mounts;
 
 /// The descriptors of what is served beside the contract: the machinery, and the details of errors, without which
 /// clients print those as raw bytes.
