@@ -105,9 +105,11 @@ async fn a_register_of_each_release_says_the_same_after_migrate_and_a_second_one
         register.migrate().succeeded();
         run(&mut register, &clock);
         let (then, now) = (fixture.told(), told(&register));
-        // An extension of the time for building has written its number over that of the decision, and so has a mid-term assessment.
+        // An extension of the time for building has written its number over that of the decision, and so has a mid-term assessment. Changes
+        // of a round's caps have another verb.
         let expected = [
             "labs/1/designations/1.documentNumber: \"示例科〔2024〕2号\" is \"示例科〔2024〕1号\"",
+            "rounds/1.history[1].verb: \"take_place\" is \"use_cap\"",
             "talents/1/designations/2.documentNumber: \"示例人才〔2024〕4号\" is \"示例人才〔2024〕1号\"",
         ];
         let expected: &[&str] = if fixture.release() == FIRST { &expected } else { &[] };

@@ -155,10 +155,10 @@ fn a_reader_that_leaves_costs_the_others_nothing() {
                     stay.spawn(async move { assert_eq!(get(&store, &wanted.name).await, Ok(wanted)) });
                     tokio::task::yield_now().await;
                 }
-                // Polled once, so that it is in the queue, then dropped.
+                // Polled once: it has read by itself, or it is in the queue and is dropped.
                 tokio::select! {
                     biased;
-                    done = get(&store, &wanted.name) => panic!("it cannot be done yet: {done:?}"),
+                    done = get(&store, &wanted.name) => assert_eq!(done, Ok(wanted.clone())),
                     () = std::future::ready(()) => {}
                 }
             }
@@ -176,7 +176,9 @@ fn a_full_queue_of_reads_says_so_at_once_and_answers_all_that_it_took() {
             let store = Arc::new(ground::store(&db));
             let made = make::<Institutes>(&store, named("there", &[])).await;
             let told = wave(&store, &vec![made.name.clone(); WAITING + 500]).await;
-            let (taken, refused) = told.split_at(WAITING);
+            // One reads by itself while the others wait. SQLite is read in the thread that asks: then nobody waits on one thread.
+            let most = if kind == Kind::Sqlite { told.len() } else { WAITING + 1 };
+            let (taken, refused) = told.split_at(most);
             assert!(taken.iter().all(|told| *told == Ok(made.clone())), "{kind:?}");
             assert!(refused.iter().all(|told| *told == Err("READ_QUEUE_FULL")), "{kind:?}");
             assert_eq!(get(&store, &made.name).await, Ok(made));
