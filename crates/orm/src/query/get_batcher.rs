@@ -1,17 +1,18 @@
 //! Shared reads: calls that wait for one resource at the same moment become one statement.
 //!
 //! There is no timer: a reader takes what waits and asks for it at once, and while a statement runs the next calls gather. Two calls
-//! for one id both get it; a failed statement fails those that shared it. A call that finds nobody waiting and no other such call
-//! reads by itself, without the way to a reader and back.
+//! for one id both get it; a failed statement fails those that shared it. A call that is alone reads by itself, without the way to a
+//! reader and back.
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::FutureExt;
 use prost::bytes::Bytes;
 use sea_orm::sea_query::Value;
-use tokio::sync::{Mutex, Semaphore, SemaphorePermit, mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot};
 
 use crate::db::batch::drain_batch;
 use crate::db::database::Db;
@@ -40,8 +41,8 @@ struct GetRequest {
 #[derive(Debug)]
 pub(crate) struct GetBatcher {
     queue: mpsc::Sender<GetRequest>,
-    /// For the one call that reads by itself.
-    alone: Semaphore,
+    /// How many calls have no answer yet.
+    in_flight: AtomicUsize,
     db: Db,
 }
 
@@ -54,14 +55,16 @@ impl GetBatcher {
         }
         Self {
             queue,
-            alone: Semaphore::new(1),
+            in_flight: AtomicUsize::new(0),
             db: db.clone(),
         }
     }
 
     /// The message of one id, where it exists.
     pub async fn one(&self, kind: &'static Kind, id: &str) -> Result<Option<Body>> {
-        if let Some(_alone) = self.alone() {
+        let others = self.in_flight.fetch_add(1, Ordering::Relaxed);
+        let _in_flight = InFlight(&self.in_flight);
+        if others == 0 {
             let found = watched("a get", bodies(&self.db, kind, &[id])).await;
             return found.ok_or_else(in_vain)??.pop().unwrap_or(Ok(None));
         }
@@ -87,10 +90,12 @@ impl GetBatcher {
     }
 }
 
-impl GetBatcher {
-    fn alone(&self) -> Option<SemaphorePermit<'_>> {
-        let is_empty = self.queue.capacity() == self.queue.max_capacity();
-        is_empty.then(|| self.alone.try_acquire().ok()).flatten()
+/// A call that has no answer yet.
+struct InFlight<'a>(&'a AtomicUsize);
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
