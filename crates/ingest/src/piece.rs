@@ -151,10 +151,8 @@ async fn candidates<C: Collection>(
     let keeps = session.settings.keep_edits;
     let mask = |given: &Vec<u8>| Ok(import::mask::<C>(&paths, given)?.keeping_edits(keeps));
     let masks: Vec<_> = given.iter().map(mask).collect();
-    let doubtful: Vec<_> = rows
-        .iter()
-        .map(|row| DecidedRow::is_doubtful::<C>(&row.resource))
-        .collect();
+    let is_doubtful = |row: &Row<C>| session.keeps_decisions() && DecidedRow::is_doubtful::<C>(&row.resource);
+    let doubtful: Vec<_> = rows.iter().map(is_doubtful).collect();
     session.missing = Missing::Proposed;
     service.prepare(cx, session, &mut rows).await?;
     if let Some(earlier) = &mut session.earlier {

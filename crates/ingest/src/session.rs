@@ -97,17 +97,22 @@ impl Session {
         }
     }
 
+    /// Whether what is decided of rows is kept, for when the same file is loaded again: its file has to be known.
+    pub(crate) fn keeps_decisions(&self) -> bool {
+        !self.is_dry() && !self.settings.source_sha256.is_empty()
+    }
+
     /// Notes what was decided of a row, encoded as it was given: it is refused for a reason, or means a record.
     pub(crate) fn decide<C: Collection>(
         &mut self,
         row: (i64, &[u8]),
         decision: Result<&str, &str>,
     ) -> Result<(), Error> {
-        if self.is_dry() {
+        if !self.keeps_decisions() {
             return Ok(());
         }
         let decided = match decision {
-            Ok(record) => DecidedRow::means::<C>(&self.import, &self.settings, row, record)?,
+            Ok(record) => Some(DecidedRow::means::<C>(&self.import, &self.settings, row, record)?),
             Err(reason) => DecidedRow::refused::<C>(&self.import, &self.settings, row, reason)?,
         };
         self.decided.extend(decided);

@@ -169,10 +169,10 @@ impl Server {
         }
         let (ends, ending) = watch::channel(false);
         let times = self.config.times();
-        let places = ConcurrencyLimit::new(self.config.in_flight);
+        let permits = ConcurrencyLimit::new(self.config.in_flight);
         let half_open = self.config.half_open_memory;
         let bounds = Bounds {
-            permits: places.clone(),
+            permits: permits.clone(),
             half_open: WaitingCalls::new(half_open, half_open / 4, Duration::ZERO),
             budget: Budget::new(self.config.request_memory),
             request: times.request,
@@ -207,7 +207,7 @@ impl Server {
             health,
             services: self.services,
             config: self.config,
-            places,
+            permits,
             ends,
         })
     }
@@ -220,7 +220,7 @@ pub struct Bound {
     health: Health,
     services: Vec<&'static str>,
     config: Config,
-    places: ConcurrencyLimit,
+    permits: ConcurrencyLimit,
     ends: watch::Sender<bool>,
 }
 
@@ -291,7 +291,7 @@ impl Bound {
                 "calls still ran at the end of the drain and were cut"
             );
         }
-        if !self.places.empty(Duration::from_secs(1)).await {
+        if !self.permits.empty(Duration::from_secs(1)).await {
             tracing::warn!("a call still runs after the end of its connection");
         }
         Ok(())

@@ -13,7 +13,6 @@ use clap::error::ErrorKind as Said;
 use mingce_client::InProcess;
 use mingce_lifecycle::Calendar;
 use mingce_orm::db::sound::Trouble;
-use mingce_orm::migration::ledger::Ledger;
 use mingce_orm::migration::schema;
 use mingce_orm::{Db, Error, Store, Vault};
 
@@ -276,14 +275,12 @@ impl Host {
         Ok(Arc::new(Vault::from_text(&text)?))
     }
 
-    /// The store of all services of the process, over the database: one queue of writes, with its writers. Personal data is sealed in
-    /// the vault.
+    /// The store of all services of the process, over the database with its tables: one queue of writes, with its writers. Personal data
+    /// is sealed in `vault`.
     ///
     /// # Errors
     /// Where the register was sealed with another master key.
-    pub async fn store(&self) -> Result<Store, Failure> {
-        let vault = self.vault().await?;
-        schema::prepare::<Ledger>(&self.db, false).await?;
+    pub async fn store(&self, vault: Arc<Vault>) -> Result<Store, Failure> {
         schema::expect_vault(&self.db, &vault).await?;
         Ok(Store::new(self.db.clone(), Some(vault)))
     }

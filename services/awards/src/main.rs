@@ -34,10 +34,10 @@ async fn serve(program: Program) -> Result<(), Failure> {
     let (labs, talent) = (labs(&program.labs_url)?, talent(&program.talent_url)?);
     let host = Host::start(program.flags).await?;
     // The key comes first: where its folder cannot be written, the database stays as it is.
-    host.vault().await?;
+    let vault = host.vault().await?;
     AwardRegister::prepare(host.db(), false).await?;
     CaseRegister::prepare(host.db(), false).await?;
-    let store = host.store().await?;
+    let store = host.store(vault).await?;
     let service = AwardRegister::new(store.clone(), host.calendar(), labs.clone(), talent.clone());
     // Who has awards together is known here.
     let peers = Peers {

@@ -94,7 +94,7 @@ pub async fn run(args: ServeArgs) -> Result<ExitCode, Failure> {
         None => serves(Service::Awards).then(|| Awards::in_process(&within)),
     };
     // The key comes first: where its folder cannot be written, the database stays as it is.
-    host.vault().await?;
+    let vault = host.vault().await?;
     if serves(Service::Labs) {
         LabRegister::prepare(host.db(), false).await?;
     }
@@ -105,7 +105,7 @@ pub async fn run(args: ServeArgs) -> Result<ExitCode, Failure> {
         AwardRegister::prepare(host.db(), false).await?;
     }
     CaseRegister::prepare(host.db(), false).await?;
-    let store = host.store().await?;
+    let store = host.store(vault).await?;
     let (mut kinds, mut collections) = (Vec::new(), Vec::new());
     if serves(Service::Labs) {
         let service = LabRegister::new(store.clone(), host.calendar());

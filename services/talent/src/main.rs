@@ -36,10 +36,10 @@ async fn serve(program: Program) -> Result<(), Failure> {
     let awards = program.awards_url.as_deref().map(awards).transpose()?;
     let host = Host::start(program.flags).await?;
     // The key comes first: where its folder cannot be written, the database stays as it is.
-    host.vault().await?;
+    let vault = host.vault().await?;
     TalentRegister::prepare(host.db(), false).await?;
     CaseRegister::prepare(host.db(), false).await?;
-    let store = host.store().await?;
+    let store = host.store(vault).await?;
     let service = TalentRegister::new(store.clone(), host.calendar(), labs.clone(), awards.clone());
     // Reviewers are persons of this service.
     let peers = Peers {

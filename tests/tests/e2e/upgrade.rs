@@ -128,6 +128,14 @@ async fn a_register_of_each_release_says_the_same_after_migrate_and_a_second_one
         let before = register.number(ledger).await;
         register.migrate().succeeded();
         assert_eq!(register.number(ledger).await, before, "{fixture:?}");
+        if store == Store::Sqlite {
+            // Search indexes that were there, and those that the migration has made.
+            let merge =
+                ["organizations", "awards", "imports"].map(|table| format!("SELECT k, v FROM {table}_search_config"));
+            let merge = merge.join(" UNION ALL ");
+            let alike = format!("SELECT count(*) FROM ({merge}) WHERE k = 'automerge' AND v = 8");
+            assert_eq!(register.number(&alike).await, 3, "{fixture:?}");
+        }
         register.restart();
         assert_eq!(told(&register), now, "{fixture:?}");
     }

@@ -67,8 +67,8 @@ async fn renumber_index(connection: &impl ConnectionTrait, table: &str) -> Resul
             .execute_raw(sql(DbBackend::Sqlite, text, [numbers.into()]))
             .await?;
     }
+    run(&crate::search_index::index::on_sqlite(table)).await?;
     run(&[
-        crate::search_index::index::on_sqlite(table),
         format!(
             "INSERT INTO main.{table}_search (rowid, tokens) SELECT n.number, t.tokens FROM temp.tokens t \
              JOIN temp.numbers n ON n.serial = t.serial ORDER BY n.number"

@@ -147,7 +147,9 @@ async fn write_anew<C: Collection>(on: &DatabaseTransaction) -> Result<()> {
     if is_postgres {
         on.execute_unprepared(&index::on_postgres(table)).await?;
     } else {
-        on.execute_unprepared(&index::on_sqlite(table)).await?;
+        for statement in index::on_sqlite(table) {
+            on.execute_unprepared(&statement).await?;
+        }
         let fill = format!(
             "INSERT INTO main.{table}_search (rowid, tokens) SELECT number, tokens FROM temp.renewed ORDER BY number"
         );

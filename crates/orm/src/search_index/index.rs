@@ -16,18 +16,20 @@ use crate::text::{Query, Term, whole_name};
 
 /// The statements that make the index of a table, in the words of [`crate::migration::schema::run`].
 pub(crate) fn statements(table: &str) -> [String; 3] {
+    let [made, merged] = on_sqlite(table);
     [
-        format!("$SQLITE {}", on_sqlite(table)),
-        format!("$SQLITE {}", merged_later(table)),
+        format!("$SQLITE {made}"),
+        format!("$SQLITE {merged}"),
         format!("$POSTGRES {}", on_postgres(table)),
     ]
 }
 
-/// The one for SQLite.
-pub(crate) fn on_sqlite(table: &str) -> String {
-    format!(
+/// Those for SQLite.
+pub(crate) fn on_sqlite(table: &str) -> [String; 2] {
+    let made = format!(
         "CREATE VIRTUAL TABLE {table}_search USING fts5(tokens, content='', columnsize=0, detail=none, tokenize='ascii')"
-    )
+    );
+    [made, merged_later(table)]
 }
 
 /// FTS5 merges segments of an index while rows are written, once there are so many of one size. By itself it does so at 4: a large

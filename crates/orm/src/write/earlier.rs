@@ -45,8 +45,8 @@ pub struct DecidedRow {
 }
 
 impl DecidedRow {
-    /// The row of an import with this number, encoded, that was refused. None where the file of the import is not known, and where what
-    /// the row names may be mended in another collection, which another database may hold.
+    /// The row of an import with this number, encoded, that was refused. None where what the row names may be mended in another
+    /// collection, which another database may hold.
     ///
     /// # Errors
     /// Where the resource is none.
@@ -57,7 +57,7 @@ impl DecidedRow {
         reason: &str,
     ) -> Result<Option<Self>> {
         let is_elsewhere = reason == NOT_FOUND || (is_of_references(reason) && C::acyclic_references().is_empty());
-        if settings.source_sha256.is_empty() || is_elsewhere {
+        if is_elsewhere {
             return Ok(None);
         }
         let said = said::<C>(id_of(&import.name), settings, encoded)?;
@@ -71,8 +71,7 @@ impl DecidedRow {
         C::names_others(row) || (C::BY_NAME && C::keys(row).iter().all(|key| key.non_identifying))
     }
 
-    /// The row of an import with this number, encoded, that means the record of this name; for doubtful ones. None where the file is not
-    /// known.
+    /// The row of an import with this number, encoded, that means the record of this name; for doubtful ones.
     ///
     /// # Errors
     /// Where the resource is none.
@@ -81,14 +80,11 @@ impl DecidedRow {
         settings: &ImportSettings,
         (row, encoded): (i64, &[u8]),
         name: &str,
-    ) -> Result<Option<Self>> {
-        if settings.source_sha256.is_empty() {
-            return Ok(None);
-        }
+    ) -> Result<Self> {
         let said = said::<C>(id_of(&import.name), settings, encoded)?;
         let id = C::shape().kind.expect(name, "name")?;
         let decision = Decision::Means(id.into());
-        Ok(Some(Self { row, said, decision }))
+        Ok(Self { row, said, decision })
     }
 }
 

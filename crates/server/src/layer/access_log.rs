@@ -1,17 +1,13 @@
 //! The line that each call leaves in the log: method, code, reason, time. No content, no names of persons or peers.
 
-use std::convert::Infallible;
 use std::error::Error;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
-use std::task::{Context, Poll};
 use std::time::Instant;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
-use tonic::body::Body;
+use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use tonic::{Code, Status};
-use tower::Service;
 use tracing::Level;
 
 use super::{Answering, CallInfo, Inner, RequestBody, refuse, unknown_call};
@@ -22,41 +18,27 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The layer. A call that failed is logged here, in the form in which its caller learns it. One that went well so far has its [`Access`]
 /// among the extensions of the answer, for whoever sees its end.
-#[derive(Debug, Clone)]
-pub(crate) struct AccessLog<S>(pub(crate) S);
-
-impl<B: RequestBody, S: Inner<B>> Service<Request<B>> for AccessLog<S> {
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = Answering;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.0.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<B>) -> Answering {
-        let Some(call) = CallInfo::of(&request) else {
-            return refuse(request, unknown_call());
-        };
-        let mut access = Access::new(call, request.headers());
-        let answering = self.0.call(request);
-        Box::pin(async move {
-            let mut response = answering.await?;
-            let status = response.extensions_mut().remove::<Status>();
-            if let Some(failure) = status.filter(|status| status.code() != Code::Ok) {
-                if let Some(own) = access.failed(&failure) {
-                    let _ = own.add_header(response.headers_mut());
-                }
-                access.put(response.headers_mut());
-            } else {
-                access.put(response.headers_mut());
-                response.extensions_mut().insert(access);
+pub(crate) fn access_log<B: RequestBody, S: Inner<B>>((): &(), inner: &mut S, request: Request<B>) -> Answering {
+    let Some(call) = CallInfo::of(&request) else {
+        return refuse(request, unknown_call());
+    };
+    let mut access = Access::new(call, request.headers());
+    let answering = inner.call(request);
+    Box::pin(async move {
+        let mut response = answering.await?;
+        let status = response.extensions_mut().remove::<Status>();
+        if let Some(failure) = status.filter(|status| status.code() != Code::Ok) {
+            if let Some(own) = access.failed(&failure) {
+                let _ = own.add_header(response.headers_mut());
             }
-            Ok(response)
-        })
-    }
+            access.put(response.headers_mut());
+        } else {
+            access.put(response.headers_mut());
+            response.extensions_mut().insert(access);
+        }
+        Ok(response)
+    })
 }
-
 /// What is known of a call while it runs.
 #[derive(Debug, Clone)]
 pub(crate) struct Access {

@@ -1,18 +1,15 @@
 //! What a call takes while it runs: memory for its request, and a permit of the concurrency limit once that is whole. A call that one
 //! service of the process makes to another takes memory alone: the call that makes it has a permit.
 
-use std::convert::Infallible;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use http::{Request, Response};
+use http::Request;
 use hyper::body::Incoming;
 use mingce_proto::budget::Budget;
 use tonic::body::Body;
-use tower::Service;
 
-use super::{Answering, CallInfo, Inner, unknown_call};
+use super::{Answering, CallInfo, Inner, refuse, unknown_call};
 use crate::layer::concurrency_limit::{ConcurrencyLimit, PermitKind};
 use crate::layer::limited_body::{Admission, Limit, LimitedBody, PermitSlot};
 use crate::layer::methods::Method;
@@ -33,54 +30,38 @@ pub(crate) struct Bounds {
 }
 
 /// The layer for calls of connections.
-#[derive(Debug, Clone)]
-pub(crate) struct Admit<S> {
-    pub(crate) inner: S,
-    pub(crate) bounds: Arc<Bounds>,
-}
-
-impl<S: Inner<Body>> Service<Request<Incoming>> for Admit<S> {
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = Answering;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<Incoming>) -> Answering {
-        let peer = request.extensions().get::<Arc<Peer>>().cloned();
-        let (Some(call), Some(peer)) = (CallInfo::of(&request), peer) else {
-            return super::refuse(request, unknown_call());
-        };
-        let (bounds, method) = (&self.bounds, &call.method);
-        let slot = PermitSlot::default();
-        let admission = Admission {
-            places: bounds.permits.clone(),
-            half_open: bounds.half_open.clone(),
-            peer,
-            part: kind(method),
-            seat: slot.clone(),
-        };
-        let until = call.deadline().unwrap_or(call.started + bounds.default);
-        // Who sends slowly would otherwise hold a permit for as long as the call may take.
-        let whole = if method.streams {
-            until
-        } else {
-            until.min(Instant::now() + bounds.request)
-        };
-        let held = bounds.budget.hold();
-        let limited = request.map(|body| {
-            let body = LimitedBody::new(body, method.limit, whole, held.clone(), admission);
-            Body::new(body)
-        });
-        let answering = held.during(self.inner.call(limited));
-        Box::pin(async move {
-            let mut response = answering.await?;
-            response.extensions_mut().insert(slot);
-            Ok(response)
-        })
-    }
+pub(crate) fn admission<S: Inner<Body>>(bounds: &Arc<Bounds>, inner: &mut S, request: Request<Incoming>) -> Answering {
+    let peer = request.extensions().get::<Arc<Peer>>().cloned();
+    let (Some(call), Some(peer)) = (CallInfo::of(&request), peer) else {
+        return refuse(request, unknown_call());
+    };
+    let method = &call.method;
+    let slot = PermitSlot::default();
+    let admission = Admission {
+        limit: bounds.permits.clone(),
+        half_open: bounds.half_open.clone(),
+        peer,
+        kind: kind(method),
+        slot: slot.clone(),
+    };
+    let until = call.deadline().unwrap_or(call.started + bounds.default);
+    // Who sends slowly would otherwise hold a permit for as long as the call may take.
+    let whole = if method.streams {
+        until
+    } else {
+        until.min(Instant::now() + bounds.request)
+    };
+    let held = bounds.budget.hold();
+    let limited = request.map(|body| {
+        let body = LimitedBody::new(body, method.limit, whole, held.clone(), admission);
+        Body::new(body)
+    });
+    let answering = held.during(inner.call(limited));
+    Box::pin(async move {
+        let mut response = answering.await?;
+        response.extensions_mut().insert(slot);
+        Ok(response)
+    })
 }
 
 /// Which permit a method needs.
@@ -96,22 +77,6 @@ fn kind(method: &Method) -> PermitKind {
 }
 
 /// The layer for calls between services of the process.
-#[derive(Debug, Clone)]
-pub(crate) struct HoldMemory<S> {
-    pub(crate) inner: S,
-    pub(crate) bounds: Arc<Bounds>,
-}
-
-impl<S: Inner<Body>> Service<Request<Body>> for HoldMemory<S> {
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = Answering;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Answering {
-        Box::pin(self.bounds.budget.hold().during(self.inner.call(request)))
-    }
+pub(crate) fn memory<S: Inner<Body>>(bounds: &Arc<Bounds>, inner: &mut S, request: Request<Body>) -> Answering {
+    Box::pin(bounds.budget.hold().during(inner.call(request)))
 }

@@ -1,41 +1,25 @@
 //! Whether who calls may call the method.
 
-use std::convert::Infallible;
-use std::task::{Context, Poll};
+use std::sync::Arc;
 
-use http::{Request, Response};
-use tonic::body::Body;
+use http::Request;
 use tonic::{Code, Status};
-use tower::Service;
 
 use super::{Answering, CallInfo, Inner, RequestBody, refuse, unknown_call};
 use crate::call::{Principal, status};
 use crate::layer::methods::{Method, OPEN};
 
 /// The layer.
-#[derive(Debug, Clone)]
-pub(crate) struct Authorization<S>(pub(crate) S);
-
-impl<B: RequestBody, S: Inner<B>> Service<Request<B>> for Authorization<S> {
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = Answering;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.0.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<B>) -> Answering {
-        let call = request.extensions().get::<std::sync::Arc<CallInfo>>();
-        let who = request.extensions().get::<Principal>();
-        let allowed = match (call, who) {
-            (Some(call), Some(who)) => authorise(who, &call.method),
-            _ => Err(unknown_call()),
-        };
-        match allowed {
-            Ok(()) => self.0.call(request),
-            Err(refusal) => refuse(request, refusal),
-        }
+pub(crate) fn authorization<B: RequestBody, S: Inner<B>>((): &(), inner: &mut S, request: Request<B>) -> Answering {
+    let call = request.extensions().get::<Arc<CallInfo>>();
+    let who = request.extensions().get::<Principal>();
+    let allowed = match (call, who) {
+        (Some(call), Some(who)) => authorise(who, &call.method),
+        _ => Err(unknown_call()),
+    };
+    match allowed {
+        Ok(()) => inner.call(request),
+        Err(refusal) => refuse(request, refusal),
     }
 }
 

@@ -1,6 +1,6 @@
 //! How many calls run at once: beyond that they are refused at once, not queued.
 //!
-//! A call takes its place when its request is whole; until then it waits among the half-open ([`crate::transport::waiting_calls`]).
+//! A call takes its permit when its request is whole; until then it waits among the half-open ([`crate::transport::waiting_calls`]).
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -16,7 +16,7 @@ use crate::transport::connection_counter::Peer;
 /// All of health and reflection that runs at once, in parts.
 const PARTS: usize = 4096;
 
-/// Which places a call needs.
+/// Which permits a call needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PermitKind {
     /// One of those for calls.
@@ -30,7 +30,7 @@ pub(crate) enum PermitKind {
     Machinery(u32),
 }
 
-/// The places for calls. A call keeps its place until its answer is sent.
+/// The permits for calls. A call keeps its permit until its answer is sent.
 #[derive(Debug, Clone)]
 pub(crate) struct ConcurrencyLimit(Arc<Inner>);
 
@@ -46,7 +46,7 @@ struct Inner {
     addresses: Mutex<BTreeMap<IpAddr, u32>>,
 }
 
-/// A place that is taken. It is given back when this is dropped.
+/// A permit that is taken. It is given back when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Permit {
     _permits: [Option<OwnedSemaphorePermit>; 2],
@@ -57,8 +57,8 @@ pub(crate) struct Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        if let Some((places, address)) = &self.counted {
-            let mut addresses = places.addresses();
+        if let Some((permits, address)) = &self.counted {
+            let mut addresses = permits.addresses();
             if let Some(here) = addresses.get_mut(address) {
                 *here -= 1;
                 if *here == 0 {
@@ -89,40 +89,40 @@ impl ConcurrencyLimit {
         }))
     }
 
-    /// A place, or RESOURCE_EXHAUSTED.
-    pub(crate) fn take(&self, peer: &Peer, part: PermitKind) -> Result<Permit, Status> {
-        self.free(peer, part).ok_or_else(|| overloaded(part))
+    /// A permit, or RESOURCE_EXHAUSTED.
+    pub(crate) fn take(&self, peer: &Peer, kind: PermitKind) -> Result<Permit, Status> {
+        self.free(peer, kind).ok_or_else(|| overloaded(kind))
     }
 
-    fn free(&self, peer: &Peer, part: PermitKind) -> Option<Permit> {
-        let places = &self.0;
+    fn free(&self, peer: &Peer, kind: PermitKind) -> Option<Permit> {
+        let permits = &self.0;
         let one = |from: &Arc<Semaphore>| Arc::clone(from).try_acquire_owned().ok();
-        if let PermitKind::Machinery(parts) = part {
+        if let PermitKind::Machinery(parts) = kind {
             let mine = Arc::clone(&peer.parts).try_acquire_many_owned(parts).ok()?;
-            let all = Arc::clone(&places.machinery).try_acquire_many_owned(parts).ok()?;
+            let all = Arc::clone(&permits.machinery).try_acquire_many_owned(parts).ok()?;
             return Some(Permit {
                 _permits: [Some(mine), Some(all)],
                 counted: None,
                 turn: None,
             });
         }
-        let stream = if part == PermitKind::Stream {
-            Some(one(&places.streams)?)
+        let stream = if kind == PermitKind::Stream {
+            Some(one(&permits.streams)?)
         } else {
             None
         };
-        let mut addresses = places.addresses();
+        let mut addresses = permits.addresses();
         let here = addresses.get(&peer.address).copied().unwrap_or(0);
         let others = addresses.len() > usize::from(here > 0);
-        let most = if others { (places.all / 2).max(1) } else { places.all };
+        let most = if others { (permits.all / 2).max(1) } else { permits.all };
         if here >= most {
             return None;
         }
-        let place = one(&places.free)?;
+        let permit = one(&permits.free)?;
         addresses.insert(peer.address, here + 1);
         Some(Permit {
-            _permits: [Some(place), stream],
-            counted: Some((Arc::clone(places), peer.address)),
+            _permits: [Some(permit), stream],
+            counted: Some((Arc::clone(permits), peer.address)),
             turn: None,
         })
     }
@@ -134,9 +134,9 @@ impl ConcurrencyLimit {
     }
 }
 
-/// The refusal of a call for which there is no place.
-fn overloaded(part: PermitKind) -> Status {
-    let message = match part {
+/// The refusal of a call for which there is no permit.
+fn overloaded(kind: PermitKind) -> Status {
+    let message = match kind {
         PermitKind::Call | PermitKind::Page => {
             "the server has all the calls that it can take, in all or from one address: try again a little later"
         }
@@ -161,56 +161,59 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_call_beyond_the_limit_is_refused_until_a_place_is_free() {
-        let (places, peer) = (ConcurrencyLimit::new(2), Peer::of(1));
-        let first = places.take(&peer, PermitKind::Call).unwrap();
-        let _second = places.take(&peer, PermitKind::Call).unwrap();
-        let refused = places.take(&peer, PermitKind::Call).unwrap_err();
+        let (permits, peer) = (ConcurrencyLimit::new(2), Peer::of(1));
+        let first = permits.take(&peer, PermitKind::Call).unwrap();
+        let _second = permits.take(&peer, PermitKind::Call).unwrap();
+        let refused = permits.take(&peer, PermitKind::Call).unwrap_err();
         assert_eq!(refused.code(), Code::ResourceExhausted);
         drop(first);
-        assert!(places.take(&peer, PermitKind::Call).is_ok());
+        assert!(permits.take(&peer, PermitKind::Call).is_ok());
     }
 
     #[test]
     fn an_address_that_has_all_leaves_places_to_others_and_then_has_half() {
-        let (places, greedy, other) = (ConcurrencyLimit::new(64), Peer::of(1), Peer::of(2));
+        let (permits, greedy, other) = (ConcurrencyLimit::new(64), Peer::of(1), Peer::of(2));
         let mut held: Vec<_> = (0..64)
-            .map(|_| places.take(&greedy, PermitKind::Call).unwrap())
+            .map(|_| permits.take(&greedy, PermitKind::Call).unwrap())
             .collect();
-        assert!(places.take(&greedy, PermitKind::Call).is_err());
-        let _other = places.take(&other, PermitKind::Call).unwrap();
+        assert!(permits.take(&greedy, PermitKind::Call).is_err());
+        let _other = permits.take(&other, PermitKind::Call).unwrap();
         held.truncate(40);
-        assert!(places.take(&greedy, PermitKind::Call).is_err(), "it has more than half");
+        assert!(
+            permits.take(&greedy, PermitKind::Call).is_err(),
+            "it has more than half"
+        );
         held.truncate(31);
-        assert!(places.take(&greedy, PermitKind::Call).is_ok());
+        assert!(permits.take(&greedy, PermitKind::Call).is_ok());
     }
 
     #[test]
     fn streams_of_requests_leave_three_quarters_to_other_calls() {
-        let (places, peer) = (ConcurrencyLimit::new(8), Peer::of(1));
-        let _streams = [(); 2].map(|()| places.take(&peer, PermitKind::Stream).unwrap());
-        assert!(places.take(&peer, PermitKind::Stream).is_err());
-        let _calls = [(); 6].map(|()| places.take(&peer, PermitKind::Call).unwrap());
+        let (permits, peer) = (ConcurrencyLimit::new(8), Peer::of(1));
+        let _streams = [(); 2].map(|()| permits.take(&peer, PermitKind::Stream).unwrap());
+        assert!(permits.take(&peer, PermitKind::Stream).is_err());
+        let _calls = [(); 6].map(|()| permits.take(&peer, PermitKind::Call).unwrap());
     }
 
     #[test]
     fn a_connection_has_so_much_of_health_and_reflection_and_calls_none_the_less() {
-        let (places, peer) = (ConcurrencyLimit::new(1), Peer::of(1));
+        let (permits, peer) = (ConcurrencyLimit::new(1), Peer::of(1));
         let held: Vec<_> = (0..8)
-            .map(|_| places.take(&peer, PermitKind::Machinery(2)).unwrap())
+            .map(|_| permits.take(&peer, PermitKind::Machinery(2)).unwrap())
             .collect();
-        assert!(places.take(&peer, PermitKind::Machinery(1)).is_err());
-        assert!(places.take(&Peer::of(2), PermitKind::Machinery(1)).is_ok());
-        assert!(places.take(&peer, PermitKind::Call).is_ok());
+        assert!(permits.take(&peer, PermitKind::Machinery(1)).is_err());
+        assert!(permits.take(&Peer::of(2), PermitKind::Machinery(1)).is_ok());
+        assert!(permits.take(&peer, PermitKind::Call).is_ok());
         drop(held);
-        assert!(places.take(&peer, PermitKind::Machinery(8)).is_ok());
+        assert!(permits.take(&peer, PermitKind::Machinery(8)).is_ok());
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_server_is_empty_once_each_place_is_given_back() {
-        let places = ConcurrencyLimit::new(2);
-        let place = places.take(&Peer::of(1), PermitKind::Call).unwrap();
-        assert!(!places.empty(Duration::from_secs(1)).await);
-        drop(place);
-        assert!(places.empty(Duration::from_secs(1)).await);
+        let permits = ConcurrencyLimit::new(2);
+        let permit = permits.take(&Peer::of(1), PermitKind::Call).unwrap();
+        assert!(!permits.empty(Duration::from_secs(1)).await);
+        drop(permit);
+        assert!(permits.empty(Duration::from_secs(1)).await);
     }
 }

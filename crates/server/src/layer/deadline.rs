@@ -1,16 +1,13 @@
 //! Until when a call may run: `grpc-timeout`, a default and a maximum, and an end to streams that nobody reads.
 
 use std::cell::{Cell, OnceCell};
-use std::convert::Infallible;
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use http::{HeaderMap, Request, Response};
-use tonic::body::Body;
+use http::{HeaderMap, Request};
 use tonic::{Code, Status};
-use tower::Service;
 
 use super::{Answering, CallInfo, Inner, RequestBody, refuse, unknown_call};
 use crate::call::status;
@@ -49,45 +46,32 @@ impl Times {
 }
 
 /// The layer: a call has so long as its caller says, within bounds. A streamed answer has to begin in good time, also one without an end.
-#[derive(Debug, Clone)]
-pub(crate) struct Deadlines<S> {
-    pub(crate) inner: S,
-    pub(crate) times: Times,
-}
-
-impl<B: RequestBody, S: Inner<B>> Service<Request<B>> for Deadlines<S> {
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = Answering;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.inner.poll_ready(cx)
+pub(crate) fn deadline<B: RequestBody, S: Inner<B>>(
+    times: &Times,
+    inner: &mut S,
+    mut request: Request<B>,
+) -> Answering {
+    let Some(call) = CallInfo::of(&request) else {
+        return refuse(request, unknown_call());
+    };
+    let method = &call.method;
+    let time = match times.of(request.headers(), method.streams, method.endless) {
+        Ok(time) => time,
+        Err(malformed) => return refuse(request, malformed),
+    };
+    let until = time.map(|time| call.started + time);
+    let _ = call.deadline.set(until);
+    if let Some(until) = until {
+        request.extensions_mut().insert(Deadline(until));
     }
-
-    fn call(&mut self, mut request: Request<B>) -> Answering {
-        let Some(call) = CallInfo::of(&request) else {
-            return refuse(request, unknown_call());
-        };
-        let method = &call.method;
-        let time = match self.times.of(request.headers(), method.streams, method.endless) {
-            Ok(time) => time,
-            Err(malformed) => return refuse(request, malformed),
-        };
-        let until = time.map(|time| call.started + time);
-        let _ = call.deadline.set(until);
-        if let Some(until) = until {
-            request.extensions_mut().insert(Deadline(until));
-        }
-        let begun = until.unwrap_or(call.started + self.times.default);
-        let answering = self.inner.call(request);
-        Box::pin(async move {
-            tokio::time::timeout_at(begun.into(), answering)
-                .await
-                .unwrap_or_else(|_| Ok(exceeded().into_http()))
-        })
-    }
+    let begun = until.unwrap_or(call.started + times.default);
+    let answering = inner.call(request);
+    Box::pin(async move {
+        tokio::time::timeout_at(begun.into(), answering)
+            .await
+            .unwrap_or_else(|_| Ok(exceeded().into_http()))
+    })
 }
-
 /// Reads `grpc-timeout`: one to eight digits and a unit.
 fn parse(text: &str) -> Option<Duration> {
     let unit = text.chars().last()?;

@@ -40,11 +40,11 @@ pub(crate) type PermitSlot = Arc<Mutex<Option<Permit>>>;
 /// What a call passes when its request is whole, or the first message of it where it has several.
 #[derive(Debug, Clone)]
 pub(crate) struct Admission {
-    pub(crate) places: ConcurrencyLimit,
+    pub(crate) limit: ConcurrencyLimit,
     pub(crate) half_open: WaitingCalls,
     pub(crate) peer: Arc<Peer>,
-    pub(crate) part: PermitKind,
-    pub(crate) seat: PermitSlot,
+    pub(crate) kind: PermitKind,
+    pub(crate) slot: PermitSlot,
 }
 
 /// How large the messages of a method may be.
@@ -72,7 +72,7 @@ pub(crate) struct LimitedBody<B> {
     /// Set once the caller lets us wait: most requests come whole, and need no timer.
     end: Option<Pin<Box<Sleep>>>,
     /// What is still to be passed.
-    gate: Option<Admission>,
+    admission: Option<Admission>,
     /// Set once the caller lets us wait before that.
     waiter: Option<Waiter>,
     cut: Cut,
@@ -90,7 +90,7 @@ pub(crate) struct LimitedBody<B> {
 
 impl<B> LimitedBody<B> {
     /// `until` when all of it has to be here.
-    pub(crate) fn new(inner: B, limit: Limit, until: Instant, held: Held, gate: Admission) -> Self {
+    pub(crate) fn new(inner: B, limit: Limit, until: Instant, held: Held, admission: Admission) -> Self {
         Self {
             inner,
             limit,
@@ -102,7 +102,7 @@ impl<B> LimitedBody<B> {
             until,
             held,
             end: None,
-            gate: Some(gate),
+            admission: Some(admission),
             waiter: None,
             cut: Cut::default(),
             kept: VecDeque::new(),
@@ -177,10 +177,10 @@ impl<B> LimitedBody<B> {
     /// The request, or the first message of it, is whole: now the call needs its place.
     fn pass(&mut self, turn: Option<OwnedSemaphorePermit>) -> Result<(), Status> {
         self.waiter = None;
-        if let Some(gate) = self.gate.take() {
-            let mut place = gate.places.take(&gate.peer, gate.part)?;
-            place.turn = turn;
-            *gate.seat.lock().unwrap_or_else(PoisonError::into_inner) = Some(place);
+        if let Some(admission) = self.admission.take() {
+            let mut permit = admission.limit.take(&admission.peer, admission.kind)?;
+            permit.turn = turn;
+            *admission.slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(permit);
         }
         Ok(())
     }
@@ -200,10 +200,12 @@ impl<B> LimitedBody<B> {
 
     /// Counts the call among the half-open; ready where it gives way to others.
     fn open(&mut self, cx: &mut Context<'_>) -> Poll<Status> {
-        let Some(gate) = &self.gate else { return Poll::Pending };
+        let Some(admission) = &self.admission else {
+            return Poll::Pending;
+        };
         if self.waiter.is_none() {
             let weight = HALF_OPEN + self.came;
-            self.waiter = Some(gate.half_open.enter(&gate.peer, weight, self.cut.clone()));
+            self.waiter = Some(admission.half_open.enter(&admission.peer, weight, self.cut.clone()));
         }
         self.cut.poll(cx).map(|()| not_whole())
     }
@@ -283,10 +285,10 @@ where
             }
             let Some(Ok(frame)) = frame else {
                 let whole = if ended { self.finish() } else { Err(gone()) };
-                if let (Ok(()), Some(gate)) = (&whole, &self.gate)
-                    && gate.part == PermitKind::Page
+                if let (Ok(()), Some(admission)) = (&whole, &self.admission)
+                    && admission.kind == PermitKind::Page
                 {
-                    self.turn = Some(Box::pin(Arc::clone(&gate.peer.pages).acquire_owned()));
+                    self.turn = Some(Box::pin(Arc::clone(&admission.peer.pages).acquire_owned()));
                     continue;
                 }
                 match whole.and_then(|()| self.pass(None)) {
@@ -372,13 +374,13 @@ mod tests {
         }
     }
 
-    fn gate() -> Admission {
+    fn admission() -> Admission {
         Admission {
-            places: ConcurrencyLimit::new(1),
+            limit: ConcurrencyLimit::new(1),
             half_open: WaitingCalls::new(1 << 20, 1 << 20, Duration::ZERO),
             peer: Peer::of(1),
-            part: PermitKind::Call,
-            seat: PermitSlot::default(),
+            kind: PermitKind::Call,
+            slot: PermitSlot::default(),
         }
     }
 
@@ -396,12 +398,12 @@ mod tests {
 
     #[tokio::test]
     async fn half_open_calls_take_no_place_and_the_oldest_gives_way() {
-        let gate = gate();
+        let admission = admission();
         let held = Budget::new(1 << 20).hold();
         let until = Instant::now() + Duration::from_secs(60);
         let most = (1 << 20) / HALF_OPEN;
         let mut open: Vec<_> = (0..=most)
-            .map(|_| LimitedBody::new(Open, Limit::One(100), until, held.clone(), gate.clone()))
+            .map(|_| LimitedBody::new(Open, Limit::One(100), until, held.clone(), admission.clone()))
             .collect();
         for body in &mut open {
             assert!(body.frame().now_or_never().is_none());
@@ -409,7 +411,7 @@ mod tests {
         let oldest = open[0].frame().await.unwrap().unwrap_err();
         assert_eq!(status::reason(&oldest).as_deref(), Some("OVERLOADED"));
         assert!(open[1].frame().now_or_never().is_none());
-        gate.places.take(&gate.peer, PermitKind::Call).unwrap();
+        admission.limit.take(&admission.peer, PermitKind::Call).unwrap();
     }
 
     fn message(length: usize) -> Vec<u8> {
@@ -424,7 +426,7 @@ mod tests {
         let pieces = bytes.chunks(step.max(1)).map(Bytes::copy_from_slice).collect();
         let held = Budget::new(1 << 20).hold();
         Ok(
-            LimitedBody::new(Pieces(pieces, whole), limit, Instant::now(), held, gate())
+            LimitedBody::new(Pieces(pieces, whole), limit, Instant::now(), held, admission())
                 .collect()
                 .await?
                 .to_bytes()
@@ -489,7 +491,7 @@ mod tests {
         let measured = |length: usize| {
             let pieces = message(length).chunks(4096).map(Bytes::copy_from_slice).collect();
             let body = Pieces(pieces, true);
-            LimitedBody::new(body, Limit::One(1 << 20), Instant::now(), budget.hold(), gate()).collect()
+            LimitedBody::new(body, Limit::One(1 << 20), Instant::now(), budget.hold(), admission()).collect()
         };
         assert_eq!(reason(measured(600 << 10).await.map(|_| Vec::new())), "OVERLOADED");
         assert_eq!(budget.free(), 256 << 10, "what was refused holds nothing");

@@ -2,17 +2,13 @@
 //! the descriptor set at start-up; a method without a permission does not start the server.
 
 use std::collections::HashMap;
-use std::convert::Infallible;
 use std::future::ready;
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll};
 use std::time::Instant;
 
-use http::{Request, Response};
+use http::Request;
 use prost_reflect::{DescriptorPool, MethodDescriptor, Value};
-use tonic::body::Body;
 use tonic::{Code, Status};
-use tower::Service;
 
 use super::{Answering, CallInfo, Inner, RequestBody};
 use crate::boot::StartError;
@@ -124,35 +120,22 @@ impl Methods {
 }
 
 /// The layer: finds the method, for those behind it.
-#[derive(Debug, Clone)]
-pub(crate) struct FindMethod<S> {
-    pub(crate) inner: S,
-    pub(crate) methods: Arc<Methods>,
+pub(crate) fn find_method<B: RequestBody, S: Inner<B>>(
+    methods: &Arc<Methods>,
+    inner: &mut S,
+    mut request: Request<B>,
+) -> Answering {
+    let call = match methods.at(request.uri().path()) {
+        Ok(method) => CallInfo {
+            method: Arc::clone(method),
+            started: Instant::now(),
+            deadline: OnceLock::new(),
+        },
+        Err(unknown) => return Box::pin(ready(Ok(unknown.into_http()))),
+    };
+    request.extensions_mut().insert(Arc::new(call));
+    inner.call(request)
 }
-
-impl<B: RequestBody, S: Inner<B>> Service<Request<B>> for FindMethod<S> {
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = Answering;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, mut request: Request<B>) -> Answering {
-        let call = match self.methods.at(request.uri().path()) {
-            Ok(method) => CallInfo {
-                method: Arc::clone(method),
-                started: Instant::now(),
-                deadline: OnceLock::new(),
-            },
-            Err(unknown) => return Box::pin(ready(Ok(unknown.into_http()))),
-        };
-        request.extensions_mut().insert(Arc::new(call));
-        self.inner.call(request)
-    }
-}
-
 /// The refusal of a call for a method that is not served.
 pub(crate) fn unknown() -> Status {
     let message = "this server has no such method; reflection lists the ones that it has";

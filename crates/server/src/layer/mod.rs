@@ -17,6 +17,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Buf;
@@ -24,12 +25,45 @@ use http::{Request, Response};
 use http_body_util::BodyExt;
 use tonic::Status;
 use tonic::body::Body;
-use tower::Service;
+use tower::layer::layer_fn;
+use tower::{Layer, Service};
 
 use crate::layer::methods::Method;
 
 /// What comes of a call. A refusal is an answer too, with its status among the extensions, as tonic has it.
 pub(crate) type Answering = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+/// A layer: a function of what it goes by, of what is inside of it, and of the request.
+pub(crate) fn layer<S, T: Clone, F: Clone>(with: T, call: F) -> impl Layer<S, Service = Layered<S, T, F>> {
+    layer_fn(move |inner| Layered {
+        inner,
+        with: with.clone(),
+        call: call.clone(),
+    })
+}
+
+/// A service inside of a layer.
+#[derive(Debug, Clone)]
+pub(crate) struct Layered<S, T, F> {
+    inner: S,
+    with: T,
+    call: F,
+}
+
+impl<B, S, T, F: Fn(&T, &mut S, Request<B>) -> Answering> Service<Request<B>> for Layered<S, T, F> {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Answering;
+
+    /// No layer makes a call wait before it has looked at it.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Answering {
+        (self.call)(&self.with, &mut self.inner, request)
+    }
+}
 
 /// What is inside of a layer.
 pub(crate) trait Inner<B>:

@@ -6,19 +6,18 @@ use std::sync::Arc;
 use http::Request;
 use hyper::body::Incoming;
 use tonic::body::Body;
-use tower::layer::layer_fn;
 use tower::{Service, ServiceBuilder};
 
-use super::Answering;
-use super::access_log::AccessLog;
-use super::admission::{Admit, Bounds, HoldMemory};
-use super::authentication::Authentication;
-use super::authorization::Authorization;
-use super::deadline::{Deadlines, Times};
-use super::methods::{FindMethod, Methods};
-use super::panic::CatchPanic;
-use super::protocol::Protocol;
+use super::access_log::access_log;
+use super::admission::{Bounds, admission, memory};
+use super::authentication::authentication;
+use super::authorization::authorization;
+use super::deadline::{Times, deadline};
+use super::methods::{Methods, find_method};
+use super::panic::catch_panic;
+use super::protocol::protocol;
 use super::router::{Mounts, Router};
+use super::{Answering, layer};
 use crate::clock::Clock;
 
 /// What the layers go by.
@@ -43,31 +42,25 @@ impl Pipeline {
         let router = Router(Arc::new(parts.mounts));
         // What a call of a connection passes, from the outside to the inside.
         let connections = ServiceBuilder::new()
-            .layer(layer_fn(Protocol))
-            .layer(layer_fn(find_method(&methods)))
-            .layer(layer_fn(AccessLog))
-            .layer(layer_fn(deadlines(times)))
-            .layer(layer_fn(authentication(&clock)))
-            .layer(layer_fn(Authorization))
-            .layer(layer_fn(|inner| Admit {
-                inner,
-                bounds: Arc::clone(&bounds),
-            }))
-            .layer(layer_fn(CatchPanic))
+            .layer(layer((), protocol))
+            .layer(layer(Arc::clone(&methods), find_method))
+            .layer(layer((), access_log))
+            .layer(layer(times, deadline))
+            .layer(layer(clock.clone(), authentication))
+            .layer(layer((), authorization))
+            .layer(layer(Arc::clone(&bounds), admission))
+            .layer(layer((), catch_panic))
             .service(router.clone());
 
         // What a call passes that one service of the process makes to another. It takes no permit: the call that makes it has one.
         let in_process = ServiceBuilder::new()
-            .layer(layer_fn(find_method(&methods)))
-            .layer(layer_fn(AccessLog))
-            .layer(layer_fn(deadlines(times)))
-            .layer(layer_fn(authentication(&clock)))
-            .layer(layer_fn(Authorization))
-            .layer(layer_fn(|inner| HoldMemory {
-                inner,
-                bounds: Arc::clone(&bounds),
-            }))
-            .layer(layer_fn(CatchPanic))
+            .layer(layer(methods, find_method))
+            .layer(layer((), access_log))
+            .layer(layer(times, deadline))
+            .layer(layer(clock, authentication))
+            .layer(layer((), authorization))
+            .layer(layer(bounds, memory))
+            .layer(layer((), catch_panic))
             .service(router);
 
         Self {
@@ -84,24 +77,6 @@ impl Pipeline {
     /// Answers a call of a service of this process to another one.
     pub(crate) fn in_process(&self, request: Request<Body>) -> Answering {
         (self.in_process)(request)
-    }
-}
-
-fn find_method<S>(methods: &Arc<Methods>) -> impl Fn(S) -> FindMethod<S> {
-    move |inner| FindMethod {
-        inner,
-        methods: Arc::clone(methods),
-    }
-}
-
-fn deadlines<S>(times: Times) -> impl Fn(S) -> Deadlines<S> {
-    move |inner| Deadlines { inner, times }
-}
-
-fn authentication<S>(clock: &Clock) -> impl Fn(S) -> Authentication<S> {
-    move |inner| Authentication {
-        inner,
-        clock: clock.clone(),
     }
 }
 

@@ -1,15 +1,12 @@
 //! Whether a caller speaks gRPC, with headers of a size that we take.
 
-use std::convert::Infallible;
 use std::future::ready;
-use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use tonic::Code;
 use tonic::body::Body;
-use tower::Service;
 
 use super::{Answering, Inner, RequestBody, refuse};
 use crate::call::status;
@@ -20,33 +17,19 @@ const HEADERS: usize = 16 * 1024;
 const HEADER: usize = 32;
 
 /// The layer.
-#[derive(Debug, Clone)]
-pub(crate) struct Protocol<S>(pub(crate) S);
-
-impl<B: RequestBody, S: Inner<B>> Service<Request<B>> for Protocol<S> {
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = Answering;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.0.poll_ready(cx)
+pub(crate) fn protocol<B: RequestBody, S: Inner<B>>((): &(), inner: &mut S, request: Request<B>) -> Answering {
+    if request.method() != Method::POST || !speaks_grpc(request.headers()) {
+        return Box::pin(ready(Ok(not_grpc())));
     }
-
-    fn call(&mut self, request: Request<B>) -> Answering {
-        if request.method() != Method::POST || !speaks_grpc(request.headers()) {
-            return Box::pin(ready(Ok(not_grpc())));
-        }
-        if size(request.headers()) > HEADERS {
-            let message = format!("the headers of a call may have {HEADERS} bytes in all: send less metadata");
-            return refuse(
-                request,
-                status::own(Code::ResourceExhausted, "HEADERS_TOO_LARGE", message),
-            );
-        }
-        self.0.call(request)
+    if size(request.headers()) > HEADERS {
+        let message = format!("the headers of a call may have {HEADERS} bytes in all: send less metadata");
+        return refuse(
+            request,
+            status::own(Code::ResourceExhausted, "HEADERS_TOO_LARGE", message),
+        );
     }
+    inner.call(request)
 }
-
 fn size(headers: &HeaderMap) -> usize {
     let sizes = headers
         .iter()

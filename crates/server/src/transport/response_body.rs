@@ -50,7 +50,7 @@ pub(crate) struct Answer {
     end: Option<End>,
     access: Option<Access>,
     /// Its place, for as long as it lives.
-    seat: Option<PermitSlot>,
+    permit: Option<PermitSlot>,
 }
 
 /// What of an answer is on its way: with HTTP/2, and not sent yet.
@@ -100,12 +100,18 @@ impl Buf for Piece {
 
 impl Answer {
     /// The answer of a call that went well so far.
-    pub(crate) fn of(inner: Body, access: Access, end: Option<End>, seat: Option<PermitSlot>, reader: Reader) -> Self {
+    pub(crate) fn of(
+        inner: Body,
+        access: Access,
+        end: Option<End>,
+        permit: Option<PermitSlot>,
+        reader: Reader,
+    ) -> Self {
         let mut answer = Self::bare(inner);
         answer.end = end;
         answer.access = Some(access);
         answer.reader = Some(reader);
-        answer.seat = seat;
+        answer.permit = permit;
         answer
     }
 
@@ -119,7 +125,7 @@ impl Answer {
             reader: None,
             end: None,
             access: None,
-            seat: None,
+            permit: None,
         }
     }
 

@@ -155,7 +155,7 @@ impl Kept {
             if kept < GROWS / 2 {
                 return;
             }
-            assert!(began.elapsed() < Duration::from_secs(90), "{} MiB are kept", kept >> 20);
+            assert!(began.elapsed() < Duration::from_secs(30), "{} MiB are kept", kept >> 20);
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
