@@ -6,12 +6,16 @@ use crate::collection::Collection;
 use crate::compile::message_of;
 use crate::error::{Error, said};
 use crate::source::{Options, Source, SourceRow};
+use crate::template::halfwidth;
+use crate::typed::BETWEEN;
 use crate::value::{DateForm, date};
 
 /// How many rows are looked at.
 const ROWS: usize = 200;
 /// In how many rows at the top the headers are looked for.
 const TOP: usize = 30;
+/// The signs between persons or disciplines that a draft names also where no cell has them yet.
+const USUAL: [char; 2] = ['、', '；'];
 
 /// What a file seems to hold.
 #[derive(Debug)]
@@ -37,8 +41,8 @@ pub struct SeenColumn {
     pub guess: Guess,
     /// How a mapping names it.
     reference: String,
-    /// Whether cells hold several values by `、`.
-    several: bool,
+    /// The signs by which cells hold several values, such as `、` and `，`.
+    between: Vec<char>,
 }
 
 /// What the cells of a column are.
@@ -91,7 +95,7 @@ fn is_document(cell: &str) -> bool {
 }
 
 fn is_number(cell: &str) -> bool {
-    let plain = cell.trim_end_matches('%').replace(',', "");
+    let plain = halfwidth(cell).trim_end_matches('%').replace(',', "");
     plain.len() < 18 && plain.bytes().next().is_some_and(|b| b.is_ascii_digit()) && plain.parse::<f64>().is_ok()
 }
 
@@ -267,17 +271,21 @@ fn meant(column: &SeenColumn, words: &[&str]) -> bool {
 /// The line of a field.
 fn line(field: &str, column: &SeenColumn) -> String {
     let from = quoted(&column.reference);
-    let split = if column.several {
-        "split = { by = \"、\", columns = [COLUMN] }, "
-    } else {
-        ""
-    };
     let name = column.reference.trim_start_matches('{').trim_end_matches('}');
-    let split = split.replace("COLUMN", &quoted(name));
+    let split = if column.between.is_empty() {
+        String::new()
+    } else {
+        let by = listed(column.between.iter().copied());
+        format!("split = {{ by = {by}, columns = [{}] }}, ", quoted(name))
+    };
     match field {
         "hosts" => format!("hosts = {{ {split}organization = {{ display_name = {from} }} }}\n"),
-        "employments" => format!("employments = {{ organization = {{ display_name = {from} }} }}\n"),
-        "academic_committee" | "disciplines" => format!("{field} = {{ from = {from}, split = [\"、\", \"；\"] }}\n"),
+        "employments" => format!("employments = {{ {split}organization = {{ display_name = {from} }} }}\n"),
+        "academic_committee" | "disciplines" => {
+            let further = column.between.iter().filter(|c| !USUAL.contains(c));
+            let by = listed(USUAL.iter().chain(further).copied());
+            format!("{field} = {{ from = {from}, split = {by} }}\n")
+        }
         "identifiers" => format!("identifiers = {{ scheme = \"uscc\", value = {from} }}\n"),
         "established_year" => format!("{field} = {{ from = {from}, date = \"year\" }}\n"),
         "birth_date" => format!("{field} = {{ from = {from}, date = \"partial\" }}\n"),
@@ -286,6 +294,12 @@ fn line(field: &str, column: &SeenColumn) -> String {
         ),
         _ => format!("{field} = {from}\n"),
     }
+}
+
+/// Signs as a mapping lists them.
+fn listed(signs: impl Iterator<Item = char>) -> String {
+    let signs: Vec<_> = signs.map(|sign| quoted(&sign.to_string())).collect();
+    format!("[{}]", signs.join(", "))
 }
 
 fn quoted(text: &str) -> String {
@@ -360,7 +374,10 @@ fn columns(source: &Source, rows: &[SourceRow]) -> Vec<SeenColumn> {
                 Some(sign) if first.chars().filter(char::is_ascii_digit).count() > 14 => format!("{sign}***"),
                 _ => first.chars().filter(|c| !c.is_control()).take(24).collect(),
             },
-            several: cells.iter().any(|c| c.contains('、')),
+            between: BETWEEN
+                .into_iter()
+                .filter(|sign| cells.iter().any(|c| c.contains(*sign)))
+                .collect(),
             letter,
             name,
             guess,
@@ -455,6 +472,47 @@ mod tests {
         );
         assert_eq!(survey.columns[6].guess, Guess::Date);
         assert_eq!(tried(&survey, "t.xlsx", bytes), (3, 3));
+    }
+
+    #[test]
+    fn several_values_in_a_cell_are_seen_by_every_sign_that_stands_between_them() {
+        for (sign, by) in [
+            ("、", "[\"、\"]"),
+            ("，", "[\"，\"]"),
+            ("；", "[\"；\"]"),
+            ("|", "[\"|\"]"),
+            ("\n", "[\"\\n\"]"),
+        ] {
+            let names = ["甲大学", "乙研究所"].join(sign);
+            let header = "实验室名称,依托单位,学术委员会,面积";
+            let labs = format!("{header}\n海洋示例室,\"{names}\",\"{names}\",\"1，500\"\n");
+            let labs = survey("t.csv", labs.into());
+            assert_eq!(labs.columns[3].guess, Guess::Number);
+            let draft = labs.draft(Collection::find("labs").unwrap()).unwrap();
+            let hosts = format!("hosts = {{ split = {{ by = {by}, columns = [\"依托单位\"] }}, organization");
+            assert!(draft.contains(&hosts), "{draft}");
+            let mapping = Mapping::parse("draft", &draft).unwrap_or_else(|e| panic!("{e}\n{draft}"));
+            let mut counts = Vec::new();
+            mapping.parts()[0]
+                .read(&mapping, &labs.source, &mut |item| {
+                    match item {
+                        Item::Row(row) => counts.extend(["hosts", "academic_committee"].map(|field| {
+                            let value = row.message.get_field_by_name(field).unwrap();
+                            value.as_list().unwrap().len()
+                        })),
+                        Item::Refused(refusals) => panic!("{refusals:?}\n{draft}"),
+                    }
+                    Ok(true)
+                })
+                .unwrap();
+            assert_eq!(counts, [2, 2], "{draft}");
+            let persons = format!("姓名,工作单位\n张示一,\"{names}\"\n");
+            let draft = survey("t.csv", persons.into());
+            let draft = draft.draft(Collection::find("talents").unwrap()).unwrap();
+            let employments = format!("employments = {{ split = {{ by = {by}");
+            assert!(draft.contains(&employments), "{draft}");
+            Mapping::parse("draft", &draft).unwrap_or_else(|e| panic!("{e}\n{draft}"));
+        }
     }
 
     #[test]

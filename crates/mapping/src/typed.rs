@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use crate::value::enumerated;
 
 /// Signs between several names or texts in one cell.
-const BETWEEN: [char; 6] = ['、', '；', ';', '|', '，', '\n'];
+pub(crate) const BETWEEN: [char; 6] = ['、', '；', ';', '|', '，', '\n'];
 
 /// The value of a field that holds references or several texts, where a cell has names or texts and no JSON.
 pub(crate) fn value(field: &FieldDescriptor, cell: &str) -> Option<Value> {
