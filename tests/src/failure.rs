@@ -122,6 +122,7 @@ pub fn failure<T: std::fmt::Debug>(answer: Result<T, Status>) -> Failure {
         Err(status) => {
             let failure = Failure::from(status);
             failure.shows_nothing_internal();
+            failure.says_each_field_once();
             failure
         }
     }
@@ -136,6 +137,18 @@ impl Failure {
     /// The reasons of what stands in the way.
     pub fn reasons(&self) -> Vec<&str> {
         self.blockers.iter().map(|(reason, _)| reason.as_str()).collect()
+    }
+
+    /// A violation has its field beside its text, so the text does not begin with it once more.
+    #[track_caller]
+    fn says_each_field_once(&self) {
+        for (field, said) in self.fields.iter().zip(&self.descriptions) {
+            let last = field.rsplit('.').next().unwrap_or(field);
+            let twice = [field.as_str(), last]
+                .iter()
+                .any(|name| said.starts_with(&format!("{name}: ")));
+            assert!(field.is_empty() || !twice, "{field} stands twice: {self:?}");
+        }
     }
 
     /// Whatever went wrong inside, its text stays inside.

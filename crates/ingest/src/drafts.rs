@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mingce_lifecycle::Case;
 use mingce_lifecycle::due::quoted;
-use mingce_lifecycle::round::{Rounds, expect_fit};
+use mingce_lifecycle::round::{Rounds, misfit};
 use mingce_lifecycle::state_machine::Phase;
 use mingce_orm::write::store::named;
-use mingce_orm::{Class, Collection, Error, List, RequestContext, Result, Store, Violation};
+use mingce_orm::{Class, Collection, List, RequestContext, Result, Store, Violation};
 use mingce_proto::Headed;
 use mingce_proto::registry::{Round, RoundState, View};
 
@@ -154,7 +154,7 @@ fn chosen<'a, C: Case>(rounds: &'a [Round], text: &str, item: &C::Item) -> Resul
     };
     let fits: Vec<&Round> = rounds
         .iter()
-        .filter(|round| expect_fit::<C>(round, item).is_ok())
+        .filter(|round| misfit::<C>(round, item).is_none())
         .collect();
     let open: Vec<&Round> = fits
         .iter()
@@ -168,13 +168,7 @@ fn chosen<'a, C: Case>(rounds: &'a [Round], text: &str, item: &C::Item) -> Resul
                 "ROUND_UNKNOWN",
                 format!("there is no round {text:?}: give its resource name, or its name as the register has it"),
             ),
-            Some(round) => {
-                let said = expect_fit::<C>(round, item).err();
-                wrong(
-                    "ROUND_OF_OTHER_KIND",
-                    said.map_or(String::new(), |error: Error| error.message().to_owned()),
-                )
-            }
+            Some(round) => wrong("ROUND_OF_OTHER_KIND", misfit::<C>(round, item).unwrap_or_default()),
         }),
         _ => {
             let names: Vec<&str> = fits.iter().take(5).map(|round| round.name.as_str()).collect();

@@ -12,7 +12,7 @@ use prost_reflect::{DynamicMessage, ReflectMessage, Value};
 use crate::any::due_again;
 use crate::case::{Case, GuardContext, decision_day, facts};
 use crate::day;
-use crate::round::{Rounds, change_cap, expect_fit};
+use crate::round::{Rounds, change_cap, misfit};
 use crate::state_machine::{Guard, Phase};
 use crate::transition::{Command, Step, TransitionContext};
 
@@ -107,14 +107,9 @@ fn in_its_round<C: Case>(item: &C::Item, crossing: &mut TransitionContext<'_>) -
         return Ok(Vec::new());
     }
     let round = crossing.work.require::<Rounds>(&name)?;
-    Ok(match expect_fit::<C>(&round, item) {
-        Ok(()) => Vec::new(),
-        Err(other) => vec![crate::blocker(
-            "ROUND_OF_OTHER_KIND",
-            name,
-            other.message(),
-            "批次不受理此类申报",
-        )],
+    Ok(match misfit::<C>(&round, item) {
+        None => Vec::new(),
+        Some(said) => vec![crate::blocker("ROUND_OF_OTHER_KIND", name, said, "批次不受理此类申报")],
     })
 }
 
@@ -190,7 +185,7 @@ pub(crate) fn expect_kept<C: Case>(stored: &C::Item, new: &C::Item) -> Result<()
     );
     let text = format!("{name}: {} {said}", touched.join(", "));
     let error = Error::new(Class::Precondition, "FIELD_DECIDED", text).about(C::COLLECTION, name);
-    let at = |error: Error, field| error.at(field_of::<C>(field), format!("{field} {said}"));
+    let at = |error: Error, field| error.at(field_of::<C>(field), said.as_str());
     Err(touched.into_iter().fold(error, at))
 }
 

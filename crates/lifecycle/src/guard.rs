@@ -8,7 +8,7 @@ use mingce_proto::registry::{NoticeTerms, RecordStatus, RoundState};
 use crate::case::{Case, GuardContext, blocker, facts, heard_until};
 use crate::day;
 use crate::notice::{Notices, differences};
-use crate::round::{Rounds, cap_of, cap_reached, expect_fit};
+use crate::round::{Rounds, cap_of, cap_reached, misfit};
 use crate::state_machine::Guard;
 
 /// The round takes cases on this day.
@@ -104,13 +104,8 @@ fn check_round<C: Case>(look: &mut GuardContext<'_, C>) -> Result<Vec<Blocker>> 
     let (came, until) = (facts.submit_date, facts.resubmit_date);
     Ok(if round.head().record_status() == RecordStatus::Annulled {
         vec![blocker("ROUND_ANNULLED", &name, "the round was annulled", "批次已作废")]
-    } else if let Err(other) = expect_fit::<C>(&round, look.item) {
-        vec![blocker(
-            "ROUND_OF_OTHER_KIND",
-            &name,
-            other.message(),
-            "批次不受理此类申报",
-        )]
+    } else if let Some(said) = misfit::<C>(&round, look.item) {
+        vec![blocker("ROUND_OF_OTHER_KIND", &name, said, "批次不受理此类申报")]
     } else if !came.is_empty() {
         // It came in time. What it was returned for may be done after the window, until the day that was set for it.
         if until.is_empty() || today <= until {

@@ -217,14 +217,22 @@ pub fn cap_of<'a>(round: &'a Round, grade: &str) -> Option<&'a RoundCap> {
 /// # Errors
 /// Where this is none.
 pub fn expect_fit<C: Case>(round: &Round, item: &C::Item) -> Result<()> {
+    match misfit::<C>(round, item) {
+        None => Ok(()),
+        Some(said) => Err(Error::invalid("round", "ROUND_OF_OTHER_KIND", said)),
+    }
+}
+
+/// Why a round does not take a case, without the field that names the round; nothing where it takes it.
+pub fn misfit<C: Case>(round: &Round, item: &C::Item) -> Option<String> {
     let scope = C::scope(item);
     let fits = round.kind() == C::KIND
         && round.level == scope.level
         && (round.programme.is_empty() || round.programme == scope.programme);
     if fits {
-        return Ok(());
+        return None;
     }
-    let said = format!(
+    Some(format!(
         "{} is for {} of {}{}: name a round for this one",
         round.name,
         round.kind().as_str_name(),
@@ -234,8 +242,7 @@ pub fn expect_fit<C: Case>(round: &Round, item: &C::Item) -> Result<()> {
         } else {
             format!(" under {}", round.programme)
         }
-    );
-    Err(Error::invalid("round", "ROUND_OF_OTHER_KIND", said))
+    ))
 }
 
 /// Puts a case into a round: it is decided under the policy of the round, whichever is in force when it is submitted.

@@ -113,6 +113,7 @@ async fn an_update_after_the_decision_is_refused_and_a_correction_done(store: St
         let refused = failure(register.labs().update_lab_designation(request).await);
         assert_eq!(refused.is(), (Code::FailedPrecondition, "FIELD_DECIDED"), "{refused:?}");
         assert_eq!(refused.fields, [format!("lab_designation.{field}")]);
+        assert!(refused.descriptions[0].starts_with("was decided: "), "{refused:?}");
         assert!(refused.message.contains("CorrectLabDesignation"), "{refused:?}");
         assert_eq!(refused.resource, case.name);
     }
@@ -233,6 +234,7 @@ async fn a_correction_is_held_to_what_the_decision_was(store: Store) {
     }
     let refused = failure(corrected(&register, right(&case, &["level"], other())).await);
     assert_eq!(refused.reasons(), ["ROUND_OF_OTHER_KIND"], "{refused:?}");
+    assert!(!refused.message.contains("round: "), "{refused:?}");
     assert_eq!(refused.blockers[0].1, round.name);
     for (paths, reason) in [
         (&["state"][..], "MASK_FIELD_UNKNOWN"),

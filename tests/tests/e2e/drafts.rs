@@ -274,7 +274,9 @@ async fn a_draft_from_a_file_is_held_to_its_round(store: Store) {
     };
     assert!(refused("没有这个批次").contains("ROUND_UNKNOWN"));
     assert!(refused("rounds/01jd2k3m4n5p6q7r8s9t0v1w2x").contains("ROUND_UNKNOWN"));
-    assert!(refused("市级批次").contains("ROUND_OF_OTHER_KIND"));
+    // The column stands before the reason: its text does not name the field again.
+    let said = refused("市级批次");
+    assert!(said.contains("ROUND_OF_OTHER_KIND: rounds/"), "{said}");
     let said = refused("同名批次");
     assert!(said.contains("ROUND_AMBIGUOUS") && said.contains(&one.name), "{said}");
     // Without a round it is no draft, and what is beyond a draft no file makes.
