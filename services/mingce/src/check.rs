@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use mingce_mapping::{HIDDEN, Item, Mapping, Options, Source, Survey, chinese, seen};
+use mingce_mapping::{HIDDEN, Item, Mapping, Options, Source, Survey};
 
-use crate::import::collection;
+use crate::import::{collection, told_refusal};
 use crate::lang::Lang;
 
 /// How many refused rows are shown.
@@ -167,11 +167,7 @@ fn with(name: &str, args: &CheckArgs, out: &mut dyn Write) -> Result<ExitCode> {
             writeln!(out, "  {reason}: {count}")?;
         }
         for refusal in shown {
-            let (row, column, value) = (refusal.row, seen(&refusal.column), seen(&refusal.value));
-            match (lang, chinese(&refusal.reason)) {
-                (Lang::Zh, Some(said)) => writeln!(out, "  第 {row} 行，{column} {value}：{said}")?,
-                _ => writeln!(out, "  row {row}, {column} {value}: {}", refusal.description)?,
-            }
+            writeln!(out, "  {}", told_refusal(&refusal, lang))?;
         }
     }
     Ok(if any { ExitCode::from(3) } else { ExitCode::SUCCESS })

@@ -24,6 +24,7 @@ use tonic::transport::Channel;
 
 use self::run::{Kept, Run, file_name};
 pub use self::stop::Stop;
+pub use self::summary::told as told_refusal;
 use crate::lang::Lang;
 use crate::wire;
 

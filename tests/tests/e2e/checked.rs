@@ -23,6 +23,15 @@ async fn a_list_is_checked_drafted_and_imported_by_its_draft(store: Store) {
     let mut command = Command::new(mingce());
     let tried = run(command.args(["check", &list, "--as", &draft])).succeeded();
     assert!(tried.contains("labs: 2 read, 0 refused"), "{tried}");
+    // What is refused is told as an import tells it, without the number of an identity card.
+    let wrong = LIST.replace("1200", "370200198510010010号");
+    let path = folder.path().join("wrong.csv").display().to_string();
+    fs::write(&path, wrong).unwrap();
+    let mut command = Command::new(mingce());
+    let refused = run(command.args(["check", &path, "--as", &draft, "--lang", "en"]));
+    assert_eq!(refused.code, Some(3), "{refused:?}");
+    assert!(refused.stdout.contains("  row 5, 面积: UNIT_UNKNOWN: "), "{refused:?}");
+    assert!(!refused.stdout.contains("3702001985"), "{refused:?}");
     let register = Register::start(store).await;
     register.cli(&["import", &list, "--as", &draft]).succeeded();
     let found = register.cli(&["search", "labs", "潮汐能源"]).succeeded();

@@ -80,7 +80,7 @@ pub fn print(out: &mut impl Write, summary: &Summary, dry_run: bool, lang: Lang)
 }
 
 /// One refusal in one line.
-fn told(refusal: &Refusal, lang: Lang) -> String {
+pub fn told(refusal: &Refusal, lang: Lang) -> String {
     let mut line = match lang {
         Lang::En => format!("row {}", refusal.row),
         Lang::Zh => format!("第 {} 行", refusal.row),
@@ -90,7 +90,10 @@ fn told(refusal: &Refusal, lang: Lang) -> String {
     }
     // The text of a cell with an identity number in it stays off the terminal.
     if !refusal.value.is_empty() && !holds_resident_id(&refusal.value) {
-        line.push_str(&format!(" \"{}\"", seen(&shortened(&refusal.value))));
+        let value = shortened(&refusal.value);
+        // One that has quotation marks itself, as an etag has, gets no others.
+        let mark = if value.starts_with('"') { "" } else { "\"" };
+        line.push_str(&format!(" {mark}{}{mark}", seen(&value)));
     }
     let description = seen(&refusal.description);
     match (lang, chinese(&refusal.reason)) {
@@ -291,6 +294,8 @@ mod tests {
             shown,
             "第 7 行, name \"孙\u{3000}示六\": REFERENCE_AMBIGUOUS: 有几条记录同名，见下；请补充标识或城市，若是重复记录，请用 mingce merge 合并 (give a city)"
         );
+        let etag = told(&refusal("\"r9\"", "ETAG_MISMATCH"), Lang::En);
+        assert_eq!(etag, "row 7, name \"r9\": ETAG_MISMATCH: give a city");
         let hidden = told(
             &refusal("张三 370102198001019876", "IDENTITY_DOCUMENT_IN_CLEAR"),
             Lang::En,
