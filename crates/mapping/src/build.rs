@@ -8,7 +8,7 @@ use crate::reading::{Bound, Origin};
 use crate::source::{Odd, SourceRow};
 use crate::spec::{Condition, Entry, Filling, Group, Rows, Split, Text};
 use crate::template::cleaned;
-use crate::value::{DateForm, Unfit, bound, convert, date, measured, sound};
+use crate::value::{DateForm, Unfit, bound, convert, date, measured, sound, unclear};
 
 /// A row, or one of the values that stand in step in its split cells.
 #[derive(Clone)]
@@ -383,15 +383,11 @@ impl<'a> Builder<'a> {
             && !at.row.odd.is_empty()
         {
             let columns = columns();
-            if columns.iter().any(|&c| self.bound.odd(c, at.row) == Some(Odd::Number)) {
-                return Err(Bad {
-                    row: at.row.number,
-                    columns,
-                    reason: "DATE_AMBIGUOUS",
-                    description:
-                        "a number that may be January or October, or another day: write it as 2010-01 or 2010-10"
-                            .to_owned(),
-                });
+            let is_unclear = |column: &usize| self.bound.odd(*column, at.row) == Some(Odd::Number);
+            let found = columns.iter().copied().find(is_unclear);
+            if let Some(column) = found {
+                let number = self.bound.raw(column, at.row).trim();
+                return fit(Err(unclear(Some(number), number.len() == 5)), at.row.number, columns);
             }
         }
         match text.date {

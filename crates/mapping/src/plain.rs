@@ -9,7 +9,7 @@ use crate::refused::EXTRA;
 use crate::source::{Odd, Source, SourceRow};
 use crate::spec::Part;
 use crate::typed;
-use crate::value::{DateForm, convert, date};
+use crate::value::{DateForm, convert, date, unclear};
 use crate::words::word;
 
 /// Reads rows of one collection in the form of an export.
@@ -106,10 +106,10 @@ impl<'a> PlainReader<'a> {
             personal,
             reason: reason.to_owned(),
             description: match (personal, reason) {
-                (false, _) => description,
                 // Said again without the value.
-                (true, "NUMBER_ROUNDED") => "a spreadsheet rounded the number, or made it scientific: set the column to text and type the number again".to_owned(),
-                (true, _) => "the value does not fit the field".to_owned(),
+                (true, "DATE_AMBIGUOUS") => unclear(None, false).description,
+                (true, "JSON_INVALID" | "VALUE_INVALID") => "the value does not fit the field".to_owned(),
+                _ => description,
             },
         })
     }
@@ -199,9 +199,8 @@ impl<'a> PlainReader<'a> {
                 }
                 if is_date(field) {
                     if row.odd(place) == Some(Odd::Number) {
-                        let said = "a number that is more than one date; make the cell text and write it as 2024-06-30"
-                            .to_owned();
-                        return Err(self.refuse(row, field.name(), text, "DATE_AMBIGUOUS", said));
+                        let unfit = unclear(Some(text), text.len() == 5);
+                        return Err(self.refuse(row, field.name(), text, unfit.reason, unfit.description));
                     }
                     let day = date(text, DateForm::Partial)
                         .map_err(|unfit| self.refuse(row, field.name(), text, unfit.reason, unfit.description))?;

@@ -11,6 +11,7 @@ use crate::plain::PlainReader;
 use crate::refused::EXTRA;
 use crate::source::{Hidden, Odd, Source, SourceRow};
 use crate::spec::{Content, Group, Mapping, Part};
+use crate::value::unclear;
 
 /// A resource that one or more rows describe.
 #[derive(Clone, Debug)]
@@ -191,7 +192,11 @@ impl<'a> Bound<'a> {
             personal,
             column,
             reason: bad.reason.to_owned(),
-            description: bad.description,
+            description: match (personal, bad.reason) {
+                // Said again without the value.
+                (true, "DATE_AMBIGUOUS") => unclear(None, false).description,
+                _ => bad.description,
+            },
         })
     }
 }

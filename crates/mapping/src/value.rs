@@ -352,10 +352,7 @@ fn parts(text: &str) -> Result<(u32, u32, u32), Unfit> {
             4 => Some(vec![number(0..4)]),
             // 20243 may be March of 2024 as well as a day of 1955.
             5 if plain.starts_with("19") || plain.starts_with("20") => {
-                return unfit(
-                    "DATE_AMBIGUOUS",
-                    "this is a month or the day number of a spreadsheet; write it as 2024-03 or 2024-03-05",
-                );
+                return Err(unclear(Some(plain), false));
             }
             5 => return Ok(from_serial(number(0..5))),
             6 => Some(vec![number(0..4), number(4..6)]),
@@ -374,6 +371,49 @@ fn parts(text: &str) -> Result<(u32, u32, u32), Unfit> {
         _ => wrong(),
     }
 }
+
+/// Why a number is no clear date. `number` is the caller's own, where a message may repeat it; `old_days`: its workbook
+/// counts from 1904.
+pub(crate) fn unclear(number: Option<&str>, old_days: bool) -> Unfit {
+    let number = number.unwrap_or_default();
+    let readings = readings(number, old_days).join(" or ");
+    let description = if readings.is_empty() {
+        "a number that may be several dates: make the cell text and write it as 2024-06-30, or as 2024-06".to_owned()
+    } else {
+        format!("{number} may be {readings}: make the cell text and write the one that is right")
+    };
+    Unfit {
+        reason: "DATE_AMBIGUOUS",
+        description,
+    }
+}
+
+/// What a number such as `2010.1` or `20243` may mean as a date.
+fn readings(number: &str, old_days: bool) -> Vec<String> {
+    if let Some(year) = number.strip_suffix(".1").filter(|year| year.len() == 4) {
+        return vec![format!("{year}-01"), format!("{year}-10")];
+    }
+    let is_digits = number.len() == 5 && number.bytes().all(|b| b.is_ascii_digit());
+    let (Some((year, month)), Ok(serial), true) = (number.split_at_checked(4), number.parse::<u32>(), is_digits) else {
+        return Vec::new();
+    };
+    let day = |serial| {
+        let (year, month, day) = from_serial(serial);
+        format!("{year:04}-{month:02}-{day:02}")
+    };
+    let mut readings = Vec::new();
+    if ["19", "20"].iter().any(|century| year.starts_with(century)) && month != "0" {
+        readings.push(format!("{year}-0{month}"));
+    }
+    readings.push(format!("{} (a day number)", day(serial)));
+    if old_days {
+        readings.push(format!("{} (a day number counted from 1904)", day(serial + OLD_DAYS)));
+    }
+    readings
+}
+
+/// How many days 1904-01-01 is behind the day from which other workbooks count.
+const OLD_DAYS: u32 = 1462;
 
 fn days_in(year: u32, month: u32) -> u32 {
     match month {
@@ -477,6 +517,22 @@ mod tests {
         for text in ["20243", "20129", "19991"] {
             assert_eq!(day(text), Err("DATE_AMBIGUOUS"), "{text}");
         }
+        let said = |text, old_days| unclear(text, old_days).description;
+        let right = ": make the cell text and write the one that is right";
+        for (text, old_days, expected) in [
+            ("2010.1", false, "2010.1 may be 2010-01 or 2010-10"),
+            ("1985.1", false, "1985.1 may be 1985-01 or 1985-10"),
+            ("20243", false, "20243 may be 2024-03 or 1955-06-03 (a day number)"),
+            ("20240", false, "20240 may be 1955-05-31 (a day number)"),
+            (
+                "30000",
+                true,
+                "30000 may be 1982-02-18 (a day number) or 1986-02-19 (a day number counted from 1904)",
+            ),
+        ] {
+            assert_eq!(said(Some(text), old_days), format!("{expected}{right}"));
+        }
+        assert!(said(None, false).starts_with("a number that may be several dates: "));
         for text in ["9634", "1066-10-14", "2024123", "99991231", "1799", "2201"] {
             assert!(matches!(day(text), Err("YEAR_IMPLAUSIBLE" | "DATE_INVALID")), "{text}");
         }

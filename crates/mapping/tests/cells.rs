@@ -4,7 +4,7 @@
 
 use std::io::{Cursor, Read, Write};
 
-use mingce_mapping::{Item, Mapping, Options, Refusal, RefusedWriter, Row, Source};
+use mingce_mapping::{Collection, Item, Mapping, Options, Refusal, RefusedWriter, Row, Source};
 use mingce_proto::labs::Lab;
 use mingce_proto::talent::Talent;
 use rust_xlsxwriter::{ExcelDateTime, Format, Formula, Workbook, Worksheet};
@@ -163,6 +163,44 @@ fn numbers_that_a_spreadsheet_rounded_and_formulas_without_a_value_are_refused()
         ]
         .map(|(n, c, r)| (n, c.to_owned(), r.to_owned()))
     );
+}
+
+#[test]
+fn what_an_unclear_date_may_mean_is_told_unless_it_is_personal() {
+    const SINCE: &str = r#"
+[[part]]
+collection = "labs"
+[part.fields]
+display_name = "{名称}"
+names = { text = "{别名}", start_date = { from = "{起}", date = "partial" } }
+"#;
+    let said = |mapping, csv: &str| {
+        let (_, refused) = read(mapping, "t.csv", csv.into()).unwrap();
+        assert_eq!(refused[0].reason, "DATE_AMBIGUOUS");
+        refused[0].description.clone()
+    };
+    let labs = said(SINCE, "名称,别名,起\n甲室,旧室,1987.1\n");
+    assert!(labs.starts_with("1987.1 may be 1987-01 or 1987-10: "), "{labs}");
+    let labs = said(SINCE, "名称,别名,起\n甲室,旧室,20243\n");
+    assert!(labs.starts_with("20243 may be 2024-03 or 1955-06-03"), "{labs}");
+    // A day of birth is in no message.
+    for born in ["1987.1", "19871"] {
+        let person = said(TALENTS, &format!("姓名,出生,工号\n甲,{born},1\n"));
+        assert!(!person.contains("1987") && person.contains("2024-06-30"), "{person}");
+        let mapping = Mapping::plain(Collection::find("talents").unwrap()).unwrap();
+        let file = format!("display_name,birth_date\n甲,{born}\n").into_bytes();
+        let source = Source::from_bytes("t.csv", file, &mapping.options()).unwrap();
+        let mut told = Vec::new();
+        let mut keep = |item| {
+            if let Item::Refused(all) = item {
+                told.extend(all);
+            }
+            Ok(true)
+        };
+        mapping.parts()[0].read(&mapping, &source, &mut keep).unwrap();
+        assert_eq!(told[0].reason, "DATE_AMBIGUOUS");
+        assert_eq!(told[0].description, person);
+    }
 }
 
 #[test]
