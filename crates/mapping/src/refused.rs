@@ -144,7 +144,16 @@ impl<'a> RefusedWriter<'a> {
 
     /// The cells of the extra columns.
     fn told(&self, row: &SourceRow, refusals: &[&Refusal]) -> [String; 6] {
-        let own: Vec<_> = refusals.iter().filter(|r| r.row == row.number).collect();
+        let mut own: Vec<&Refusal> = Vec::new();
+        for refusal in refusals.iter().copied().filter(|r| r.row == row.number) {
+            // Several parts may say the same of a column.
+            let same = |r: &&Refusal| {
+                (&r.column, &r.reason, &r.description) == (&refusal.column, &refusal.reason, &refusal.description)
+            };
+            if !own.iter().any(same) {
+                own.push(refusal);
+            }
+        }
         if own.is_empty() {
             let other: Vec<_> = refusals.iter().map(|r| r.row.to_string()).collect();
             let description = format!("row {} of the same resource was refused", other.join(", "));

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use mingce_mapping::{HIDDEN, Item, Mapping, Options, Source, Survey};
+use mingce_mapping::{HIDDEN, Item, Mapping, Options, Refusal, Source, Survey};
 
 use crate::import::{collection, told_refusal};
 use crate::lang::Lang;
@@ -143,13 +143,13 @@ fn with(name: &str, args: &CheckArgs, out: &mut dyn Write) -> Result<ExitCode> {
             if let Item::Refused(refusals) = item {
                 for refusal in refusals {
                     *reasons.entry(refusal.reason.clone()).or_default() += 1;
-                    if shown.len() < SHOWN {
-                        shown.push(refusal);
-                    }
+                    shown.push(refusal);
                 }
             }
             Ok(true)
         })?;
+        // Rows that are joined are told at the end.
+        shown.sort_by_key(|refusal: &Refusal| refusal.row);
         any |= counts.refused > 0;
         let label = part.collection().label;
         match lang {
@@ -166,8 +166,8 @@ fn with(name: &str, args: &CheckArgs, out: &mut dyn Write) -> Result<ExitCode> {
         for (reason, count) in &reasons {
             writeln!(out, "  {reason}: {count}")?;
         }
-        for refusal in shown {
-            writeln!(out, "  {}", told_refusal(&refusal, lang))?;
+        for refusal in shown.iter().take(SHOWN) {
+            writeln!(out, "  {}", told_refusal(refusal, lang))?;
         }
     }
     Ok(if any { ExitCode::from(3) } else { ExitCode::SUCCESS })

@@ -175,6 +175,13 @@ impl Summary {
     pub fn refused(&self) -> u64 {
         self.tallies.iter().map(|t| t.refused).sum()
     }
+
+    /// Puts what is told of rows in the order of the file: a mapping tells of a row as it is read, the server at the
+    /// end of a call.
+    fn in_order(&mut self) {
+        self.refusals.sort_by_key(|refusal| refusal.row);
+        self.kept.sort_by_key(|kept| kept.row);
+    }
 }
 
 /// How to load.
@@ -333,6 +340,7 @@ pub async fn load(
             bar.finish_and_clear();
         }
         summary.tallies.push(tally);
+        summary.in_order();
         if let Some(id) = run.id() {
             id.clone_into(&mut summary.run);
         }

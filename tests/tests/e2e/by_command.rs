@@ -15,6 +15,7 @@ on_both_stores!(
     an_import_that_is_interrupted_ends_what_it_sent_and_says_what_was_kept,
     an_edited_export_does_not_undo_what_others_changed,
     an_export_of_another_register_is_loaded_into_an_empty_one,
+    refused_rows_are_listed_in_the_order_of_the_file,
     what_is_made_by_the_way_is_listed_by_name,
     a_dry_run_counts_on_what_its_rows_would_change,
     records_are_merged_and_parted_again_by_command,
@@ -61,6 +62,48 @@ async fn refused_rows_are_a_workbook_that_goes_when_nothing_is_refused(store: St
     );
     assert!(!path.exists());
     assert_eq!(organizations(&register).await.len(), 2);
+}
+
+async fn refused_rows_are_listed_in_the_order_of_the_file(store: Store) {
+    let register = Register::start(store).await;
+    let mapping = r#"
+[[part]]
+collection = "organizations"
+[part.fields]
+display_name = "{单位}"
+division_code = "{区划}"
+established_year = { from = "{成立}", date = "year" }
+parent = "{上级}"
+[[part]]
+collection = "labs"
+[part.fields]
+display_name = "{单位}"
+division_code = "{区划}"
+established_year = { from = "{成立}", date = "year" }
+"#;
+    write(&register, "m.toml", mapping);
+    // By turns the register and the mapping refuse a row; one names what is not there.
+    let file = "单位,区划,成立,上级\n甲大学,990000,2001,\n乙大学,370202,某年,\n丙大学,370202,2001,ror:03cve4549\n\
+                丁大学,990000,2001,\n戊大学,370202,某年,\n";
+    write(&register, "o.csv", file);
+    for flags in [&["--dry-run"][..], &[]] {
+        let import = ["import", "o.csv", "--as", "m.toml", "--refused", "refused.csv"];
+        let args = [&import[..], flags].concat();
+        let ran = register.cli(&args);
+        assert_eq!(ran.code, Some(3), "{ran:?}");
+        let listed = ran.stdout.lines().filter_map(|line| line.strip_prefix("  row "));
+        let listed: String = listed.filter_map(|line| line.chars().next()).collect();
+        assert_eq!(listed, "223345566", "{ran:?}");
+        // The file has each row once, and what both parts say of a column once.
+        let written = fs::read_to_string(register.beside().join("refused.csv")).unwrap();
+        let rows: Vec<&str> = written.lines().skip(1).collect();
+        assert_eq!(rows.len(), 5, "{written}");
+        assert!(
+            rows[0].starts_with("2,区划,990000,DIVISION_CODE_PROVINCE_UNKNOWN,"),
+            "{written}"
+        );
+        assert!(rows[1].starts_with("3,成立,某年,DATE_INVALID,"), "{written}");
+    }
 }
 
 async fn an_import_that_fails_prints_what_it_kept(store: Store) {

@@ -86,7 +86,6 @@ impl Run {
         kept: &mut Kept<'_>,
         bar: Option<&ProgressBar>,
     ) -> Result<()> {
-        let before = kept.refusals.len();
         let mut done = self.rows(index, channel, kept, bar).await;
         if done.is_ok() {
             done = self.rows_again(index, channel, kept).await;
@@ -95,8 +94,6 @@ impl Run {
         if left > 0 {
             kept.tally.refused += u64::try_from(left).unwrap_or(u64::MAX);
             kept.refusals.extend(refusals);
-            let of_part = kept.refusals.get_mut(before..).unwrap_or_default();
-            of_part.sort_by_key(|refusal| refusal.row);
         }
         done
     }
