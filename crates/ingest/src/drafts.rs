@@ -80,11 +80,8 @@ impl<C: Case> Drafts<C> {
             if let Some((_, name)) = known {
                 row.resource = named::<C>(&row.resource, name)?;
             } else if !new.insert((round.name, identity)) {
-                row.refuse([Violation {
-                    field: "round".to_owned(),
-                    reason: "ROW_TWICE",
-                    description: "an earlier row is a draft of the same application: leave one of them out".to_owned(),
-                }]);
+                let said = "an earlier row is a draft of the same application: leave one of them out";
+                row.refuse([Violation::new("round", "ROW_TWICE", said)]);
             }
         }
         Ok(())
@@ -147,11 +144,7 @@ async fn called<C: Case>(store: &Store, cx: &RequestContext, text: &str) -> Resu
 
 /// The one of these rounds that takes a case; of several the one that is open.
 fn chosen<'a, C: Case>(rounds: &'a [Round], text: &str, item: &C::Item) -> Result<&'a Round, Violation> {
-    let wrong = |reason, description: String| Violation {
-        field: "round".to_owned(),
-        reason,
-        description,
-    };
+    let wrong = |reason, description: String| Violation::new("round", reason, description);
     let fits: Vec<&Round> = rounds
         .iter()
         .filter(|round| misfit::<C>(round, item).is_none())

@@ -144,11 +144,7 @@ impl ResolvedReference {
         if !self.holders.is_empty() {
             notes.holders.push((field.clone(), self.holders.clone()));
         }
-        problems.push(Violation {
-            field,
-            reason,
-            description: description.clone(),
-        });
+        problems.push(Violation::new(field, reason, description));
     }
 }
 

@@ -90,14 +90,13 @@ fn on_top(base: &Policy, given: Policy, paths: &[String]) -> Result<Policy> {
                 term: leaf.term,
                 source: source.to_owned(),
             }),
-            None => missing.push(Violation {
-                field: "policy.sources".to_owned(),
-                reason: "TERM_WITHOUT_SOURCE",
-                description: format!(
+            None => {
+                let said = format!(
                     "{} is other than in what it is based on and has no source: name the published rule, or say \"assumed\"",
                     leaf.term
-                ),
-            }),
+                );
+                missing.push(Violation::new("policy.sources", "TERM_WITHOUT_SOURCE", said));
+            }
         }
     }
     if !missing.is_empty() {

@@ -247,9 +247,5 @@ fn first_of(broken: &[Violation]) -> Vec<Violation> {
 
 /// What is wrong with a move that names no verb.
 fn no_verb() -> Violation {
-    Violation {
-        field: String::new(),
-        reason: "MOVE_NOT_ONE",
-        description: "each move is just one of the requests".to_owned(),
-    }
+    Violation::new("", "MOVE_NOT_ONE", "each move is just one of the requests")
 }

@@ -41,10 +41,9 @@ pub fn give_back<C: Case>(item: &mut C::Item, crossing: &TransitionContext<'_>, 
 /// # Errors
 /// Naming `reason` and `document_number`, whichever is missing.
 pub fn expect_grounds(crossing: &TransitionContext<'_>, document_number: &str) -> Result<()> {
-    let missing = |field: &str, reason, what: &str| Violation {
-        field: field.to_owned(),
-        reason,
-        description: format!("by this the title is lost: give {what}"),
+    let missing = |field: &str, reason, what: &str| {
+        let said = format!("by this the title is lost: give {what}");
+        Violation::new(field, reason, said)
     };
     let mut all = Vec::new();
     if crossing.stamp.reason.is_empty() {

@@ -40,6 +40,20 @@ pub struct Violation {
     pub reason: &'static str,
     /// What is wrong and what would be right; no personal data.
     pub description: String,
+    /// Whether the value is out of the resource already: what the resource would make says nothing of it any more.
+    pub is_taken_out: bool,
+}
+
+impl Violation {
+    /// A wrong field, whose value stands in the resource as it was given.
+    pub fn new(field: impl Into<String>, reason: &'static str, description: impl Into<String>) -> Self {
+        Self {
+            field: field.into(),
+            reason,
+            description: description.into(),
+            is_taken_out: false,
+        }
+    }
 }
 
 /// The resource that an error is about.
@@ -100,13 +114,9 @@ impl Error {
 
     /// A wrong field of the request.
     pub fn invalid(field: impl Into<String>, reason: &'static str, description: impl Into<String>) -> Self {
-        let (field, description) = (field.into(), description.into());
+        let (field, description): (String, String) = (field.into(), description.into());
         let mut error = Self::new(Class::Invalid, reason, format!("{field}: {description}"));
-        error.0.violations.push(Violation {
-            field,
-            reason,
-            description,
-        });
+        error.0.violations.push(Violation::new(field, reason, description));
         error
     }
 
@@ -204,11 +214,7 @@ impl Error {
     #[must_use]
     pub fn at(mut self, field: impl Into<String>, description: impl Into<String>) -> Self {
         let reason = self.0.reason;
-        self.0.violations.push(Violation {
-            field: field.into(),
-            reason,
-            description: description.into(),
-        });
+        self.0.violations.push(Violation::new(field, reason, description));
         self
     }
 

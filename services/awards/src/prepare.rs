@@ -201,10 +201,6 @@ fn graded(work: &mut UnitOfWork, award: &Award, is_import: bool) -> Result<(Opti
         return Ok((Some(scheme), None));
     }
     let grades: Vec<_> = scheme.grades.iter().map(|known| known.grade.as_str()).collect();
-    let wrong = Violation {
-        field: "grade".to_owned(),
-        reason: "GRADE_UNKNOWN",
-        description: format!("{} has the grades {}", scheme.display_name, grades.join(", ")),
-    };
-    Ok((Some(scheme), Some(wrong)))
+    let said = format!("{} has the grades {}", scheme.display_name, grades.join(", "));
+    Ok((Some(scheme), Some(Violation::new("grade", "GRADE_UNKNOWN", said))))
 }

@@ -60,12 +60,9 @@ pub(crate) fn evaluate(given: &Given, lab: &Lab, terms: &LabDesignationTerms, to
         let in_window = (given.start_date.as_str()..=given.end_date.as_str()).contains(&output.date.as_str());
         output.counted = Some(in_window && is_fixed(lab, producer, &output.date));
         if memberships(lab, producer).next().is_none() {
-            strangers.push(Violation {
-                field: format!("outputs[{place}].producer"),
-                reason: "PRODUCER_NOT_MEMBER",
-                description: "no member of the lab, now or before: correct the output, or enter the member first"
-                    .to_owned(),
-            });
+            let field = format!("outputs[{place}].producer");
+            let said = "no member of the lab, now or before: correct the output, or enter the member first";
+            strangers.push(Violation::new(field, "PRODUCER_NOT_MEMBER", said));
         }
     }
     if !strangers.is_empty() {

@@ -348,11 +348,6 @@ pub(crate) fn kept_person(at: &str, who: &TalentReference) -> Option<Violation> 
         ("employer", !who.employer.is_empty()),
     ];
     let (field, _) = given.into_iter().find(|(_, given)| *given)?;
-    Some(Violation {
-        field: format!("{at}.{field}"),
-        reason: "PERSON_NOT_RESOLVED",
-        description:
-            "a lab keeps its persons as they are given and looks for none of them: leave this out, or give `talent`"
-                .to_owned(),
-    })
+    let said = "a lab keeps its persons as they are given and looks for none of them: leave this out, or give `talent`";
+    Some(Violation::new(format!("{at}.{field}"), "PERSON_NOT_RESOLVED", said))
 }

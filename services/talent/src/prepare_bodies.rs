@@ -102,11 +102,8 @@ impl Prepare<Recommendations> for TalentRegister {
         let kind = &NominatingBodies::shape().kind;
         for row in rows.iter_mut().filter(|row| !row.resource.nominating_body.is_empty()) {
             if kind.id(&row.resource.nominating_body).is_none() {
-                row.refuse([Violation {
-                    field: "nominating_body".to_owned(),
-                    reason: "NAME_WRONG_KIND",
-                    description: "expected a resource name like nominatingBodies/{id}".to_owned(),
-                }]);
+                let said = "expected a resource name like nominatingBodies/{id}";
+                row.refuse([Violation::new("nominating_body", "NAME_WRONG_KIND", said)]);
             }
         }
         let mut work = self.store.unit_of_work();

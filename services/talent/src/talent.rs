@@ -130,11 +130,8 @@ impl Collection for Talents {
 
     fn contradicts(row: &Talent, stored: &Talent, by_own: bool) -> Option<Violation> {
         let differ = |field: &str, what: &str| {
-            Some(Violation {
-                field: field.to_owned(),
-                reason: "RECORDS_DISAGREE",
-                description: format!("the record has another {what}"),
-            })
+            let said = format!("the record has another {what}");
+            Some(Violation::new(field, "RECORDS_DISAGREE", said))
         };
         let canonical = |item: &Talent| {
             identifier::document(&item.identity_document)
@@ -162,13 +159,10 @@ impl Collection for Talents {
     fn check_settable(stored: &Talent, given: &Talent) -> Option<Violation> {
         let is_known = !stored.masked_identity_document.is_empty() && stored.birth_year != 0;
         let is_day = given.birth_date.len() > 4 && year_of(&given.birth_date) == stored.birth_year;
-        (is_known && is_day && given.identity_document.is_empty()).then(|| Violation {
-            field: "birth_date".to_owned(),
-            reason: "BIRTH_DATE_WITHOUT_DOCUMENT",
-            description: "the record has an identity document, and a day of birth is not compared with it: give identity_document too, or leave \
-                          this out"
-                .to_owned(),
-        })
+        let said = "the record has an identity document, and a day of birth is not compared with it: give \
+                    identity_document too, or leave this out";
+        let is_alone = is_known && is_day && given.identity_document.is_empty();
+        is_alone.then(|| Violation::new("birth_date", "BIRTH_DATE_WITHOUT_DOCUMENT", said))
     }
 
     fn keep_order(merged: &mut Talent, stored: &Talent) {
@@ -227,11 +221,7 @@ pub(crate) fn take_document(item: &mut Talent) -> Option<Violation> {
             item.identity_document = document.unwrap_or_default();
             None
         }
-        Err(fault) => Some(Violation {
-            field: "identity_document".to_owned(),
-            reason: fault.reason,
-            description: fault.description,
-        }),
+        Err(fault) => Some(Violation::new("identity_document", fault.reason, fault.description)),
     }
 }
 

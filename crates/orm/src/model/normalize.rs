@@ -16,11 +16,7 @@ pub struct Violations(Vec<Violation>);
 impl Violations {
     /// Adds a wrong field.
     pub fn add(&mut self, field: impl Into<String>, reason: &'static str, description: impl Into<String>) {
-        self.0.push(Violation {
-            field: field.into(),
-            reason,
-            description: description.into(),
-        });
+        self.0.push(Violation::new(field, reason, description));
     }
 
     /// Adds what an identifier check found.
@@ -98,7 +94,10 @@ impl Violations {
         for (field, value) in fields {
             if is_case && **value != T::default() {
                 let said = "is said by the decision and is not written before it: leave it out, and give it to the verb that decides";
-                self.add(*field, "FIELD_BEFORE_DECISION", said);
+                self.0.push(Violation {
+                    is_taken_out: true,
+                    ..Violation::new(*field, "FIELD_BEFORE_DECISION", said)
+                });
             }
             **value = T::default();
         }
@@ -250,13 +249,7 @@ pub type Known<'a> = (&'a str, &'a [Name], &'a [Identifier]);
 /// Why a row that shares a key with a stored resource is of another subject: another value of a scheme that identifies, or of any
 /// scheme where they share none that does; or a name that has nothing to do with any of its names.
 pub fn contradiction(row: Known<'_>, stored: Known<'_>, by_own: bool) -> Option<Violation> {
-    let problem = |field: &str, description: String| {
-        Some(Violation {
-            field: field.to_owned(),
-            reason: "RECORDS_DISAGREE",
-            description,
-        })
-    };
+    let problem = |field: &str, description: String| Some(Violation::new(field, "RECORDS_DISAGREE", description));
     for (place, held) in row.2.iter().enumerate() {
         let mut of_scheme = stored.2.iter().filter(|other| other.scheme == held.scheme).peekable();
         let is_known = of_scheme.peek().is_some();
@@ -342,4 +335,25 @@ pub fn names_of<'a>(display_name: &'a str, names: &'a [Name]) -> impl Iterator<I
 /// The year of an ISO 8601 date; 0 where there is none.
 pub fn year_of(date: &str) -> i32 {
     date.get(..4).and_then(|year| year.parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_taken_out_of_a_resource_with_a_problem_is_marked_and_nothing_else() {
+        let (mut number, mut day) = ("X7".to_owned(), String::new());
+        let mut found = Violations::default();
+        found.before_decision(true, &mut [("number", &mut number), ("decision_date", &mut day)]);
+        found.add("city", "NAME_EMPTY", "give a name");
+        let found = found.into_inner();
+        let marks: Vec<_> = found.iter().map(|p| (p.field.as_str(), p.is_taken_out)).collect();
+        assert_eq!(marks, [("number", true), ("city", false)]);
+        assert_eq!(number, "");
+        // Of a row of history it does not count as given.
+        let (mut number, mut found) = ("X7".to_owned(), Violations::default());
+        found.before_decision(false, &mut [("number", &mut number)]);
+        assert!(found.into_inner().is_empty() && number.is_empty());
+    }
 }

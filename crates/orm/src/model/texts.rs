@@ -26,11 +26,7 @@ pub fn rewritten(name: &str, encoded: &[u8], skip: impl Fn(&str) -> bool) -> Res
     let mut problems = Vec::new();
     let new = texts::rewrite(name, encoded, skip, &mut |path, of, text| {
         if let Some((reason, description)) = wrong(of, text) {
-            problems.push(Violation {
-                field: path.to_string(),
-                reason,
-                description,
-            });
+            problems.push(Violation::new(path.to_string(), reason, description));
             return None;
         }
         if of.sort != Some(Sort::Name) {
@@ -39,11 +35,8 @@ pub fn rewritten(name: &str, encoded: &[u8], skip: impl Fn(&str) -> bool) -> Res
         let canonical = text::canonical(text);
         // White space alone is what each field makes of it.
         if canonical.is_empty() && !text.trim().is_empty() {
-            problems.push(Violation {
-                field: path.to_string(),
-                reason: "NAME_EMPTY",
-                description: "it holds only characters that cannot be seen: give a text, or leave it empty".to_owned(),
-            });
+            let said = "it holds only characters that cannot be seen: give a text, or leave it empty";
+            problems.push(Violation::new(path.to_string(), "NAME_EMPTY", said));
         }
         (canonical != text && !canonical.is_empty()).then(|| canonical.into_owned())
     });

@@ -21,10 +21,9 @@ pub fn check<T: Validate>(message: &T, prefix: &str) -> Vec<Violation> {
         (_, "") => prefix.to_owned(),
         (_, _) => format!("{prefix}.{path}"),
     };
-    let violation = |broken: &prost_protovalidate::Violation| Violation {
-        field: name(broken.field_path()),
-        reason: reason(broken.rule_id()),
-        description: description(broken.rule_id(), broken.message()),
+    let violation = |broken: &prost_protovalidate::Violation| {
+        let said = description(broken.rule_id(), broken.message());
+        Violation::new(name(broken.field_path()), reason(broken.rule_id()), said)
     };
     broken.violations().iter().map(violation).collect()
 }

@@ -137,8 +137,9 @@ pub fn plan_row<C: Collection>(
             return made(work, answer);
         };
         let name = stored.head().name.to_owned();
-        if !matches!(way, MatchedBy::Merge | MatchedBy::Before) && problems.iter().any(is_taken_out) {
-            let taken_out = problems.iter().filter(|problem| is_taken_out(problem));
+        if !matches!(way, MatchedBy::Merge | MatchedBy::Before) && problems.iter().any(|p| p.is_taken_out) {
+            // What else is wrong is seen in what the row makes of the record.
+            let taken_out = problems.iter().filter(|problem| problem.is_taken_out);
             return Err(refused::<C>(taken_out.cloned().collect()));
         }
         let called = C::title(&stored).to_owned();
@@ -161,12 +162,6 @@ pub fn plan_row<C: Collection>(
         noted::<C>(&turn, work, answer, &said, (&called, by_name))
     });
     Ok(PreloadedEdit { edit, asks })
-}
-
-/// What settling takes out of a row, so that nothing of it would be said where the row means a record. What else is wrong is seen in what
-/// it makes of the record.
-fn is_taken_out(problem: &Violation) -> bool {
-    problem.reason == "FIELD_BEFORE_DECISION"
 }
 
 /// What a row makes where it means no record: its settled resource, that encoded, and its keys. `wrong` is what is wrong with it.

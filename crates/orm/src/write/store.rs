@@ -377,11 +377,7 @@ pub(crate) fn unsound<C: Collection>(resource: &C::Item, encoded: &[u8]) -> Opti
 /// What is wrong with the first text of an encoded resource that holds U+0000.
 pub(crate) fn with_nul<C: Collection>(encoded: &[u8]) -> Option<Violation> {
     let field = mingce_proto::texts::with_nul(C::MESSAGE, encoded)?;
-    Some(Violation {
-        field,
-        reason: "TEXT_HOLDS_NUL",
-        description: "a text holds no U+0000".to_owned(),
-    })
+    Some(Violation::new(field, "TEXT_HOLDS_NUL", "a text holds no U+0000"))
 }
 
 /// What is wrong with a resource, as an error of the request that holds it.
@@ -535,11 +531,7 @@ impl Mask {
             if problems.len() > MOST_VIOLATIONS {
                 break;
             }
-            let wrong = |reason, description: String| Violation {
-                field: "update_mask".into(),
-                reason,
-                description,
-            };
+            let wrong = |reason, description: String| Violation::new("update_mask", reason, description);
             match kind.fields.iter().find(|(_, name)| name == path) {
                 Some((number, _)) if kind.is_writable(*number) => numbers.push(*number),
                 Some(_) => problems.push(wrong("MASK_FIELD_OUTPUT_ONLY", format!("{path} cannot be written"))),
@@ -575,10 +567,9 @@ impl Mask {
         };
         let wrong = paths.iter().filter(|path| number(path).is_none()).take(MOST_VIOLATIONS);
         let wrong: Vec<Violation> = wrong
-            .map(|path| Violation {
-                field: "update_mask".into(),
-                reason: "MASK_FIELD_UNKNOWN",
-                description: format!("{path:?} is none of the fields that this sets: use {known}"),
+            .map(|path| {
+                let said = format!("{path:?} is none of the fields that this sets: use {known}");
+                Violation::new("update_mask", "MASK_FIELD_UNKNOWN", said)
             })
             .collect();
         if !wrong.is_empty() {

@@ -11,12 +11,7 @@ use mingce_proto::talent::Talent;
 
 fn named(display_name: &mut String) -> Vec<Violation> {
     *display_name = display_name.trim().to_owned();
-    let description = "a name has at least one character".to_owned();
-    let problem = Violation {
-        field: "display_name".into(),
-        reason: "NAME_EMPTY",
-        description,
-    };
+    let problem = Violation::new("display_name", "NAME_EMPTY", "a name has at least one character");
     if display_name.is_empty() {
         vec![problem]
     } else {

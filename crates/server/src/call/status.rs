@@ -335,11 +335,7 @@ mod tests {
             text.message
         };
         assert_eq!(said(Error::not_found("labs", "labs/1")), "登记册中没有该记录");
-        let wrong = |field: &str, reason| Violation {
-            field: field.to_owned(),
-            reason,
-            description: "…".to_owned(),
-        };
+        let wrong = |field: &str, reason| Violation::new(field, reason, "…");
         let two = vec![wrong("lab.city", "STRING_MAX_LEN"), wrong("lab.hosts[0]", "HOST_TWICE")];
         assert_eq!(
             said(Error::invalid_all(two)),
@@ -374,10 +370,9 @@ mod tests {
 
     #[test]
     fn a_status_fits_into_the_headers_of_any_client() {
-        let violation = |n: usize| Violation {
-            field: format!("lab.names[{n}].{}", "x".repeat(500)),
-            reason: "STRING_MAX_LEN",
-            description: "青岛市重点实验室".repeat(100),
+        let violation = |n: usize| {
+            let field = format!("lab.names[{n}].{}", "x".repeat(500));
+            Violation::new(field, "STRING_MAX_LEN", "青岛市重点实验室".repeat(100))
         };
         for error in [
             Error::invalid_all((0..5000).map(violation).collect()),
