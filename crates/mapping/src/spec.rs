@@ -216,36 +216,81 @@ impl Columns {
 
     /// The columns of the file that a column stands for, itself or those it is derived from.
     pub(crate) fn of_file(&self, column: usize, found: &mut Vec<usize>) {
-        match self.texts(column) {
-            None if found.contains(&column) => {}
-            None => found.push(column),
-            Some(texts) => texts
-                .iter()
-                .flat_map(|t| t.from.columns())
-                .for_each(|c| self.of_file(c, found)),
+        let mut seen = Vec::new();
+        let mut waiting = vec![column];
+        while let Some(column) = waiting.pop() {
+            match self.texts(column) {
+                None if found.contains(&column) => {}
+                None => found.push(column),
+                // Several may be made of one, and before they are checked one may be made of itself.
+                Some(_) if seen.contains(&column) => {}
+                Some(texts) => {
+                    seen.push(column);
+                    let from = waiting.len();
+                    waiting.extend(texts.iter().flat_map(|t| t.from.columns()));
+                    // The first of them is the next.
+                    if let Some(added) = waiting.get_mut(from..) {
+                        added.reverse();
+                    }
+                }
+            }
         }
     }
 
+    /// Refuses derived columns that need themselves, and those that would take too long to work out in each row.
     pub(crate) fn check_cycles(&self) -> Result<(), Error> {
-        fn walk(columns: &Columns, column: usize, path: &mut Vec<usize>) -> Result<(), Error> {
-            if path.contains(&column) {
-                let place = format!("columns.{}", columns.name(column));
-                return Err(Error::mapping(
-                    place,
-                    "a derived column that needs itself; give it a name of its own",
-                ));
-            }
-            path.push(column);
-            for text in columns.texts(column).unwrap_or_default() {
-                let conditions = text.skip.iter().map(|c| c.column);
-                text.from
-                    .columns()
-                    .chain(conditions)
-                    .try_for_each(|c| walk(columns, c, path))?;
-            }
-            path.pop();
-            Ok(())
-        }
-        (0..self.names.len()).try_for_each(|column| walk(self, column, &mut Vec::new()))
+        let mut visits = vec![Visit::New; self.names.len()];
+        (0..self.names.len()).try_for_each(|column| self.visit(column, &mut visits, 0).map(|_| ()))
     }
+
+    /// How many cells a column takes, each counted as often as it is asked for, and over how many others it leads. Each
+    /// column is looked at once.
+    fn visit(&self, column: usize, visits: &mut [Visit], above: usize) -> Result<(u64, usize), Error> {
+        let wrong = |problem: String| Err(Error::mapping(format!("columns.{}", self.name(column)), problem));
+        match visits.get_mut(column) {
+            Some(Visit::Done(cells, deep)) => return Ok((*cells, *deep)),
+            Some(Visit::Open) => {
+                return wrong("a derived column that needs itself; give it a name of its own".to_owned());
+            }
+            Some(visit) => *visit = Visit::Open,
+            None => return Ok((1, 0)),
+        }
+        let (mut cells, mut deep) = (1u64, 0);
+        for text in self.texts(column).unwrap_or_default() {
+            let conditions = text.skip.iter().map(|c| c.column);
+            for used in text.from.columns().chain(conditions) {
+                if above >= DEEPEST {
+                    return wrong(format!("derived columns lead over more than {DEEPEST} others; make it of fewer"));
+                }
+                let (more, below) = self.visit(used, visits, above + 1)?;
+                cells = cells.saturating_add(more);
+                deep = deep.max(below + 1);
+            }
+        }
+        if cells > MOST_CELLS {
+            return wrong(format!("takes the cells of more than {MOST_CELLS} columns in each row; make it of fewer"));
+        }
+        if deep > DEEPEST {
+            return wrong(format!("derived columns lead over more than {DEEPEST} others; make it of fewer"));
+        }
+        if let Some(visit) = visits.get_mut(column) {
+            *visit = Visit::Done(cells, deep);
+        }
+        Ok((cells, deep))
+    }
+}
+
+/// The most cells that a derived column takes, directly and over others, each counted as often as it is asked for.
+const MOST_CELLS: u64 = 10_000;
+/// Over how many others a derived column leads at most.
+const DEEPEST: usize = 100;
+
+/// What is known of a column on the way through all of them.
+#[derive(Clone, Copy)]
+enum Visit {
+    New,
+    /// It is on the way that leads here.
+    Open,
+    /// How many cells it takes, and over how many others it leads.
+    Done(u64, usize),
 }

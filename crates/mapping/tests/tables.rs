@@ -299,6 +299,12 @@ fn a_wrong_mapping_says_where() {
             "mapping, columns.a: a derived column that needs itself",
         ),
         (
+            "[columns]\na = \"{b}\"\nb = \"{a}\"\nc = { from = \"{x}{a}\", split = \";\" }\n\
+             [[part]]\ncollection = \"labs\"\n[part.fields]\n"
+                .to_owned(),
+            "mapping, columns.a: a derived column that needs itself",
+        ),
+        (
             "clean = [\"wash\"]".to_owned(),
             "mapping, test.toml: TOML parse error at line 1",
         ),
@@ -313,6 +319,30 @@ fn a_wrong_mapping_says_where() {
         unknown.contains("ror-organizations, ror-labs, nobel") && unknown.contains("labDesignations"),
         "{unknown}"
     );
+}
+
+/// A mapping of labs by a derived column that leads over `length` others, each made so of the next: `{next}`.
+fn chain(length: usize, made: &str) -> String {
+    let link = |n: usize| made.replace("{next}", &format!("{{c{}}}", n + 1));
+    let links: String = (0..length).map(|n| format!("c{n} = \"{}\"\n", link(n))).collect();
+    format!(
+        "[columns]\n{links}c{length} = \"{{名称}}\"\n\
+         [[part]]\ncollection = \"labs\"\n[part.fields]\ndisplay_name = \"{{c0}}\"\n"
+    )
+}
+
+#[test]
+fn a_long_chain_of_derived_columns_is_checked_at_once_and_read_or_refused() {
+    let (rows, refusals) = table::<Lab>(&chain(64, "{next}"), "名称\n甲室\n");
+    assert_eq!((rows[0].display_name.as_str(), refusals.len()), ("甲室", 0));
+    // Each is asked for twice: as often as 2 to the power of 64 in each row.
+    let said = wrong(&chain(64, "{next}{next}"));
+    assert!(said.contains("the cells of more than 10000 columns"), "{said}");
+    // So few are no harm.
+    let (rows, _) = table::<Lab>(&chain(8, "{next}{next}"), "名称\n甲\n");
+    assert_eq!(rows[0].display_name, "甲".repeat(256));
+    let said = wrong(&chain(1_000, "{next}"));
+    assert!(said.contains("lead over more than 100 others"), "{said}");
 }
 
 #[test]
