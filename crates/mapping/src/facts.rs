@@ -47,9 +47,13 @@ impl Facts {
         Ok(facts)
     }
 
+    /// A row without a number is the one behind the row before, and a cell without a place the one behind the cell
+    /// before, as the reader of cells has it: also where the row or cell before is an empty tag.
     fn sheet<R: BufRead>(&mut self, xml: &mut Reader<R>) -> Result<(), Said> {
         let mut buffer = Vec::new();
         let (mut row, mut column) = (0, 0);
+        // The row that a cell itself names, and whether the row of cells is hidden.
+        let (mut line, mut hiding) = (0, false);
         let (mut formula, mut value, mut inside, mut text) = (false, false, false, false);
         loop {
             buffer.clear();
@@ -64,17 +68,25 @@ impl Facts {
                             row = position(&at).ok_or_else(far)?.0.saturating_sub(1);
                         }
                         column = 0;
-                        if matches!(hidden.as_deref(), Some("1" | "true")) {
+                        hiding = matches!(hidden.as_deref(), Some("1" | "true"));
+                        if hiding {
                             self.hidden.insert(row);
+                        }
+                        if matches!(event, Event::Empty(_)) {
+                            (row, hiding) = (row + 1, false);
                         }
                     }
                     "c" => {
                         let [at, kind] = marks(e, ["r", "t"])?;
+                        line = row;
                         if let Some(at) = at {
                             position(&at).ok_or_else(far)?;
-                            if let Some((_, c)) = place(&at) {
-                                column = c;
+                            if let Some((own, c)) = place(&at) {
+                                (line, column) = (own, c);
                             }
+                        }
+                        if hiding {
+                            self.hidden.insert(line);
                         }
                         (formula, value) = (false, false);
                         text = kind.as_deref() == Some("str");
@@ -97,7 +109,7 @@ impl Facts {
                     "v" | "t" => inside = false,
                     "c" => {
                         if formula && !value {
-                            self.valueless.insert((row, column));
+                            self.valueless.insert((line, column));
                             if self.valueless.len() > MOST {
                                 return Err(said(
                                     format!("more than {MOST} formulas without a value: open and save the file once"),
@@ -107,7 +119,7 @@ impl Facts {
                         }
                         column += 1;
                     }
-                    "row" => row += 1,
+                    "row" => (row, hiding) = (row + 1, false),
                     _ => {}
                 },
                 _ => {}

@@ -26,6 +26,25 @@ fn book(fill: impl FnOnce(&mut Worksheet)) -> Vec<u8> {
 
 /// The workbook with the text of one of its parts changed.
 fn changed(bytes: &[u8], part: &str, from: &str, to: &str) -> Vec<u8> {
+    rewritten(bytes, part, |text| {
+        assert!(text.contains(from), "{text}");
+        text.replace(from, to)
+    })
+}
+
+/// A workbook whose sheet has these rows, as XML.
+fn sheet(rows: &str) -> Vec<u8> {
+    let bytes = book(|sheet| {
+        sheet.write_string(0, 0, "x").unwrap();
+    });
+    rewritten(&bytes, "xl/worksheets/sheet1.xml", |text| {
+        let (before, rest) = text.split_once("<sheetData>").unwrap();
+        let (_, behind) = rest.split_once("</sheetData>").unwrap();
+        format!("{before}<sheetData>{rows}</sheetData>{behind}")
+    })
+}
+
+fn rewritten(bytes: &[u8], part: &str, new: impl Fn(&str) -> String) -> Vec<u8> {
     let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).unwrap();
     let mut out = zip::ZipWriter::new(Cursor::new(Vec::new()));
     for index in 0..archive.len() {
@@ -34,9 +53,7 @@ fn changed(bytes: &[u8], part: &str, from: &str, to: &str) -> Vec<u8> {
         let mut bytes = Vec::new();
         entry.read_to_end(&mut bytes).unwrap();
         if name == part {
-            let text = String::from_utf8(bytes).unwrap();
-            assert!(text.contains(from), "{text}");
-            bytes = text.replace(from, to).into_bytes();
+            bytes = new(std::str::from_utf8(&bytes).unwrap()).into_bytes();
         }
         out.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
         out.write_all(&bytes).unwrap();
@@ -201,6 +218,35 @@ names = { text = "{别名}", start_date = { from = "{起}", date = "partial" } }
         assert_eq!(told[0].reason, "DATE_AMBIGUOUS");
         assert_eq!(told[0].description, person);
     }
+}
+
+#[test]
+fn rows_and_cells_that_do_not_say_where_they_stand_follow_each_other() {
+    let text = |text: &str| format!("<c t=\"inlineStr\"><is><t>{text}</t></is></c>");
+    let at = |place: &str, text: &str| format!("<c r=\"{place}\" t=\"inlineStr\"><is><t>{text}</t></is></c>");
+    let rows = [
+        format!("<row>{}{}{}</row>", text("姓名"), text("出生"), text("工号")),
+        // An empty row is one too, hidden or not.
+        "<row hidden=\"1\"/>".to_owned(),
+        format!("<row>{}<c/><c><v>3</v></c></row>", text("甲")),
+        format!("<row hidden=\"1\">{}</row>", text("乙")),
+        "<row r=\"8\"/>".to_owned(),
+        format!("<row hidden=\"true\">{}</row>", text("丙")),
+        format!("<row r=\"12\">{}<c/><c><f>1+1</f></c></row>", at("A12", "丁")),
+        "<row/>".to_owned(),
+        format!("<row>{}<c r=\"B14\"/><c><v>14</v></c></row>", text("戊")),
+        // The cell knows better than the row.
+        format!("<row hidden=\"1\">{}</row>", at("A20", "己")),
+    ];
+    let (read, refused) = talents(sheet(&rows.concat()));
+    assert_eq!(read, told([("甲", "", "3"), ("戊", "", "14")]));
+    let expected = [
+        (4, "", "ROW_HIDDEN"),
+        (9, "", "ROW_HIDDEN"),
+        (12, "工号", "CELL_ERROR"),
+        (20, "", "ROW_HIDDEN"),
+    ];
+    assert_eq!(refused, expected.map(|(n, c, r)| (n, c.to_owned(), r.to_owned())));
 }
 
 #[test]
