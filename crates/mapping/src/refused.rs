@@ -200,6 +200,7 @@ fn still_wrong(cell: &str, odd: Option<Odd>, unclear: bool) -> String {
         // The digits that are left are not the number.
         Some(Odd::Rounded) => cell.parse::<f64>().map_or_else(|_| cell.to_owned(), scientific),
         Some(Odd::Valueless) => "#VALUE!".to_owned(),
+        Some(Odd::NoNumber) => "#NUM!".to_owned(),
         // A number may be several days; a text of the same signs is one.
         Some(Odd::Number) if unclear => format!("{cell}?"),
         Some(Odd::Number) | None => cell.to_owned(),

@@ -203,6 +203,9 @@ impl Shown {
 
 /// A number with at most 15 digits, as spreadsheets show it, without a needless point.
 pub(crate) fn plain(n: f64) -> String {
+    if !n.is_finite() {
+        return n.to_string();
+    }
     if n.fract() == 0.0 && n.abs() < 1e15 {
         return format!("{n:.0}");
     }
@@ -227,8 +230,17 @@ pub(crate) fn plain(n: f64) -> String {
 
 /// Whether a workbook cannot have kept all digits of a number.
 pub(crate) fn is_rounded(n: f64) -> bool {
-    n.abs() >= 1e15
+    n.is_finite() && n.abs() >= 1e15
 }
+
+/// Whether a spreadsheet has a day for the number of a cell that shows one: from 1900 or 1904 to the year 9999.
+pub(crate) fn is_day(date: &ExcelDateTime) -> bool {
+    let n = date.as_f64();
+    n.is_finite() && (date.is_duration() || (0.0..LAST_DAY).contains(&n))
+}
+
+/// The number of the day behind 9999-12-31.
+const LAST_DAY: f64 = 2_958_466.0;
 
 #[cfg(test)]
 mod tests {
@@ -249,9 +261,13 @@ mod tests {
             (123456789012345.0, "123456789012345"),
             (1.2e20, "120000000000000000000"),
             (0.0, "0"),
+            (f64::INFINITY, "inf"),
+            (f64::NEG_INFINITY, "-inf"),
+            (f64::NAN, "NaN"),
         ] {
             assert_eq!(plain(n), expected);
         }
+        assert!(!is_rounded(f64::INFINITY) && !is_rounded(f64::NAN));
         assert!(is_rounded(2.0240115000123e17) && !is_rounded(999_999_999_999_999.0));
     }
 
@@ -314,6 +330,18 @@ mod tests {
         };
         assert_eq!(kept_by_number(57).moment(&date(45473.0)), "2024年6月");
         assert_eq!(kept_by_number(58).moment(&date(45473.0)), "6月30日");
+        for (n, expected) in [
+            (0.0, true),
+            (2_958_465.5, true),
+            (2_958_466.0, false),
+            (-1.0, false),
+            (f64::INFINITY, false),
+            (f64::NAN, false),
+        ] {
+            assert_eq!(is_day(&date(n)), expected, "{n}");
+        }
+        let hours = |n| ExcelDateTime::new(n, ExcelDateTimeType::TimeDelta, false);
+        assert!(is_day(&hours(-0.5)) && !is_day(&hours(f64::NAN)));
         let mac = ExcelDateTime::new(45473.0 - 1462.0, ExcelDateTimeType::DateTime, true);
         assert_eq!(Shown::parse("yyyy-mm-dd").moment(&mac), "2024-06-30");
     }

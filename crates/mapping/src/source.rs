@@ -102,6 +102,8 @@ pub(crate) enum Odd {
     Rounded,
     /// A formula whose value nobody kept.
     Valueless,
+    /// A number cell with none that a spreadsheet shows: `inf`, `nan`, a day before all days.
+    NoNumber,
     /// A number that is a month or a day in more than one way: 2010.1.
     Number,
 }
@@ -117,6 +119,10 @@ impl Odd {
             Odd::Valueless => (
                 "CELL_ERROR",
                 "a formula whose value the file does not hold: open the file in a spreadsheet and save it once (公式没有保存结果，请打开文件并保存一次)",
+            ),
+            Odd::NoNumber => (
+                "NUMBER_INVALID",
+                "the cell holds no number, or no day, that can be shown: type it again (单元格中没有可用的数字或日期，请重新填写)",
             ),
             Odd::Number => return None,
         };

@@ -10,7 +10,7 @@ use zip::ZipArchive;
 use crate::delimited::MAX_COLUMNS;
 use crate::error::{Error, Said, said};
 use crate::facts::{Facts, texts_told};
-use crate::shown::{Shown, is_rounded, plain};
+use crate::shown::{Shown, is_day, is_rounded, plain};
 use crate::source::{Bytes, Limits, Odd, SourceRow};
 
 pub(crate) type Input = BufReader<Box<dyn Bytes>>;
@@ -263,11 +263,12 @@ fn text(value: &DataRef<'_>, shown: &Shown) -> String {
     match value {
         DataRef::Empty => String::new(),
         DataRef::Int(n) => shown.number(*n as f64),
-        DataRef::Float(n) if is_rounded(*n) => plain(*n),
+        DataRef::Float(n) if is_rounded(*n) || !n.is_finite() => plain(*n),
         DataRef::Float(n) => shown.number(*n),
         DataRef::String(s) | DataRef::DateTimeIso(s) | DataRef::DurationIso(s) => s.clone(),
         DataRef::SharedString(s) => (*s).to_owned(),
         DataRef::Bool(b) => b.to_string(),
+        DataRef::DateTime(d) if !is_day(d) => plain(d.as_f64()),
         DataRef::DateTime(d) => shown.moment(d),
         DataRef::Error(e) => e.to_string(),
     }
@@ -277,6 +278,8 @@ fn odd(value: &DataRef<'_>, text: &str, old_days: bool) -> Option<Odd> {
     match value {
         DataRef::Int(n) if is_rounded(*n as f64) => Some(Odd::Rounded),
         DataRef::Float(n) if is_rounded(*n) => Some(Odd::Rounded),
+        DataRef::Float(n) if !n.is_finite() => Some(Odd::NoNumber),
+        DataRef::DateTime(d) if !is_day(d) => Some(Odd::NoNumber),
         // A number of five digits may be a day, and in such a workbook another one than elsewhere.
         DataRef::Int(_) | DataRef::Float(_) if old_days && text.len() == 5 => Some(Odd::Number),
         DataRef::Int(_) | DataRef::Float(_) => Odd::of_number(text),

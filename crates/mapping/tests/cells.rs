@@ -250,6 +250,55 @@ fn rows_and_cells_that_do_not_say_where_they_stand_follow_each_other() {
 }
 
 #[test]
+fn a_cell_of_a_number_that_holds_none_is_refused_and_stays_so() {
+    let text = |text: &str| format!("<c t=\"inlineStr\"><is><t>{text}</t></is></c>");
+    let mut rows = format!("<row>{}{}{}</row>", text("姓名"), text("出生"), text("工号"));
+    let values = ["inf", "-inf", "nan", "NaN", "infinity", "1e999"];
+    for value in values {
+        rows.push_str(&format!("<row>{}<c/><c><v>{value}</v></c></row>", text("甲")));
+        rows.push_str(&format!("<row><c><v>{value}</v></c></row>"));
+    }
+    let mapping = Mapping::parse("test", TALENTS).unwrap();
+    let source = Source::from_bytes("t.xlsx", sheet(&rows), &mapping.options()).unwrap();
+    let mut refusals = Vec::new();
+    let mut keep = |item| {
+        match item {
+            Item::Row(row) => panic!("{row:?}"),
+            Item::Refused(all) => refusals.extend(all),
+        }
+        Ok(true)
+    };
+    mapping.parts()[0].read(&mapping, &source, &mut keep).unwrap();
+    assert_eq!(refusals.len(), 2 * values.len());
+    for (refusal, column) in refusals.iter().zip(["工号", "姓名"].iter().cycle()) {
+        assert_eq!(refusal.column, *column);
+        assert_eq!(refusal.reason, "NUMBER_INVALID");
+        assert!(["inf", "-inf", "NaN"].contains(&refusal.value.as_str()), "{refusal:?}");
+    }
+    // In the file of refused rows it is no text that would be taken.
+    let mut out = Vec::new();
+    RefusedWriter::new(&mapping, &source, &refusals).write(&mut out).unwrap();
+    let (taken, refused) = read(TALENTS, "t.csv", out).unwrap();
+    assert_eq!((taken.len(), refused.len()), (0, refusals.len()));
+    assert!(refused.iter().all(|r| r.reason == "CELL_ERROR"), "{refused:?}");
+}
+
+#[test]
+fn a_day_before_all_days_and_behind_them_is_refused() {
+    let (read, refused) = talents(book(|sheet| {
+        sheet.write_row(0, 0, ["姓名", "出生", "工号"]).unwrap();
+        let day = Format::new().set_num_format("yyyy-mm-dd");
+        for (row, name, number) in [(1, "甲", -1.0), (2, "乙", 20_240_630.0), (3, "丙", 45473.0)] {
+            sheet.write_string(row, 0, name).unwrap();
+            sheet.write_number_with_format(row, 1, number, &day).unwrap();
+        }
+    }));
+    assert_eq!(read, told([("丙", "2024-06-30", "")]));
+    let reasons = [(2, "出生", "NUMBER_INVALID"), (3, "出生", "NUMBER_INVALID")];
+    assert_eq!(refused, reasons.map(|(n, c, r)| (n, c.to_owned(), r.to_owned())));
+}
+
+#[test]
 fn a_formula_that_gives_an_empty_text_is_an_empty_cell() {
     let bytes = book(|sheet| {
         sheet.write_row(0, 0, ["姓名", "出生", "工号"]).unwrap();
