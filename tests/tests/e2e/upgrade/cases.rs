@@ -5,14 +5,18 @@ use mingce_e2e::{Register, Store, failure, on_both_stores};
 use mingce_proto::awards::{AcceptAwardRequest, AwardState, ListAwardsRequest};
 use mingce_proto::labs::{LabDesignation, LabDesignationState, ListLabDesignationsRequest};
 use mingce_proto::registry::{
-    AcceptObjectionRequest, DismissObjectionRequest, ListDecisionDocumentsRequest, ListDueWorkRequest,
+    AcceptObjectionRequest, DismissObjectionRequest, DueActor, DueKind, ListDecisionDocumentsRequest,
+    ListDueWorkRequest,
 };
 use mingce_proto::talent::{ListRecommendationsRequest, PublishNoticeOfRecommendationRequest, RecommendationState};
 
 use super::{DAY, upgraded};
 use crate::designated::{approve, get};
 
-on_both_stores!(cases_of_then_go_on);
+on_both_stores!(
+    cases_of_then_go_on,
+    what_was_due_then_is_due_and_what_waited_or_was_recorded_too,
+);
 
 async fn lab_designation(register: &Register, filter: &str) -> LabDesignation {
     let asked = ListLabDesignationsRequest {
@@ -103,17 +107,43 @@ async fn cases_of_then_go_on(store: Store) {
     };
     let accepted = register.nominations().accept_award(accept).await;
     assert_eq!(accepted.unwrap().into_inner().state(), AwardState::Accepted);
+}
 
+async fn what_was_due_then_is_due_and_what_waited_or_was_recorded_too(store: Store) {
+    let clock = Clock::on(DAY);
+    let register = upgraded(store, &clock).await;
     let asked = ListDueWorkRequest {
         until_date: "2027-12-31".to_owned(),
+        page_size: 100,
         ..ListDueWorkRequest::default()
     };
-    let due = register
-        .cases()
-        .list_due_work(asked)
-        .await
-        .unwrap()
-        .into_inner()
-        .due_work;
-    assert!(due.iter().any(|due| due.name == decided.name), "{due:?}");
+    let answer = register.cases().list_due_work(asked).await.unwrap().into_inner();
+    let mut due: Vec<_> = answer
+        .due_work
+        .iter()
+        .map(|work| {
+            let (collection, _) = work.name.split_once('/').unwrap();
+            let days = (work.date.as_str(), work.since_date.as_str());
+            (collection, days, work.due(), work.actor())
+        })
+        .collect();
+    due.sort();
+    use DueActor::{Decider, Office, Register as Itself};
+    assert_eq!(
+        due,
+        [
+            // These waited without a day, and what was recorded had none either.
+            ("awards", ("", "2024-03-11"), DueKind::FormalCheck, Office),
+            ("labs", ("2021-07-01", ""), DueKind::Evaluation, Office),
+            ("labs", ("2024-10-22", "2024-10-14"), DueKind::NoticeEnds, Decider),
+            ("labs", ("2026-10-14", "2024-10-14"), DueKind::Evaluation, Office),
+            ("nominatingBodies", ("2025-01-01", "2024-03-25"), DueKind::QuotaEnds, Itself),
+            ("objections", ("", "2024-10-14"), DueKind::Objection, Office),
+            ("recommendations", ("", "2024-03-25"), DueKind::FormalCheck, Office),
+            ("rounds", ("2024-12-01", "2024-03-01"), DueKind::RoundEnds, Itself),
+            ("rounds", ("2024-12-01", "2024-03-01"), DueKind::RoundEnds, Itself),
+            ("rounds", ("2024-12-01", "2024-03-01"), DueKind::RoundEnds, Itself),
+            ("talents", ("2026-03-25", "2024-06-26"), DueKind::TermEnds, Office),
+        ]
+    );
 }
