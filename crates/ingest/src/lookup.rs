@@ -129,7 +129,7 @@ fn find_one<C: Collection, T: Lookup<C>>(
         if !is_foreign || (matches!(key, Ok(None)) && wanted.called().trim().is_empty()) {
             return Ok(ResolvedReference::missing(
                 thing,
-                format!("{name} does not exist or was annulled"),
+                format!("{name} does not exist or was annulled: name another"),
             ));
         }
     }
@@ -156,12 +156,20 @@ fn find_one<C: Collection, T: Lookup<C>>(
         }
         return Ok(match key.field.as_str() {
             // A code may be shown; an identifier may say who a person is.
-            "code" => ResolvedReference::missing("code", format!("no {thing} has the code {:?}", key.value)),
+            "code" => {
+                let said = format!("no {thing} has the code {:?}: correct it, or make it first", key.value);
+                ResolvedReference::missing("code", said)
+            }
             "identity_document" => {
-                let said = format!("no {thing} has this document and this name, written so");
+                let said = format!(
+                    "no {thing} has this document and this name, written so: correct them, or make the {thing} first"
+                );
                 ResolvedReference::missing("identity_document", said)
             }
-            field => ResolvedReference::missing(field, format!("no {thing} has this {field}")),
+            field => {
+                let said = format!("no {thing} has this {field}: correct it, or make the {thing} first");
+                ResolvedReference::missing(field, said)
+            }
         });
     }
     let title = wanted.called().trim();

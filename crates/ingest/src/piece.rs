@@ -392,7 +392,7 @@ fn refuse<C: Collection>(
         .map(|v| problem(&v.field, v.reason, &v.description, about(v)))
         .collect();
     if let Some(more) = violations.len().checked_sub(PROBLEMS + 1) {
-        let said = format!("{} more that are not listed", more + 1);
+        let said = format!("{} more that are not listed: mend these first", more + 1);
         outcome.problems.push(problem("", "PROBLEMS_MORE", &said, &[]));
     }
     if outcome.problems.is_empty() {

@@ -522,7 +522,7 @@ fn all(filter: &str) -> List<'_> {
 /// INVALID_ARGUMENT where none has.
 pub fn of_name(kinds: &[std::sync::Arc<dyn DynCase>], name: &str, field: &str) -> Result<std::sync::Arc<dyn DynCase>> {
     kinds.iter().find(|kind| kind.owns(name)).cloned().ok_or_else(|| {
-        let said = format!("{name} is no case that this server serves");
+        let said = format!("{name} is no case that this server serves: ask the service that does");
         Error::invalid(field, "CASE_ELSEWHERE", said)
     })
 }

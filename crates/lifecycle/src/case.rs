@@ -401,7 +401,7 @@ pub fn check_write<C: Case>(stored: Option<&C::Item>, new: &C::Item) -> Result<(
                 .any(|s| matches!(life.phase(*s), Phase::Draft | Phase::Undecided)))
     {
         let text = format!(
-            "the case is in state {}: only the methods of {} change the state",
+            "the case is in state {}: only the methods of {} change the state, leave it as it is",
             said(before),
             life.service
         );

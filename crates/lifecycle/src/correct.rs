@@ -61,10 +61,10 @@ fn expect_right<C: Case>(before: &C::Item, item: &mut C::Item, crossing: &mut Tr
         match day::first_of(C::decision_date(item))? {
             Some(day) if is_here => decision_day::<C>(&field, item, day, crossing.at)?,
             Some(day) if day > crossing.at.today => {
-                let said = format!("{day} is after today, {}", crossing.at.today);
+                let said = format!("{day} is after today, {}: give a day up to today", crossing.at.today);
                 return Err(Error::invalid(field, "DATE_IN_FUTURE", said));
             }
-            None if is_here => return Err(Error::invalid(field, "REQUIRED", "a decision has a day")),
+            None if is_here => return Err(Error::invalid(field, "REQUIRED", "a decision has a day: give it")),
             _ => {}
         }
     }
@@ -121,7 +121,7 @@ pub fn expect_ended<C: Case>(item: &C::Item, end_dates: [&str; 2], crossing: &Tr
     let (today, [before, after]) = (crossing.at.today, end_dates);
     match day::first_of(after)? {
         Some(end) if before != after && end > today && C::state_machine().phase(C::state(item)) == Phase::Ended => {
-            let said = format!("it has ended: its last day is not after today, {today}");
+            let said = format!("it has ended: its last day is not after today, {today}, give such a day");
             Err(Error::invalid(field_of::<C>("end_date"), "DATE_IN_FUTURE", said))
         }
         _ => Ok(()),
@@ -176,7 +176,7 @@ pub(crate) fn expect_kept<C: Case>(stored: &C::Item, new: &C::Item) -> Result<()
             return Ok(());
         }
         let code = life.state(state).map_or("unknown", |state| state.code);
-        let said = format!("the case has ended in state {code}: nothing of it is changed any more");
+        let said = format!("the case has ended in state {code}: nothing of it is changed any more, leave it as it is");
         return Err(Error::new(Class::Precondition, "CASE_NOT_EDITABLE", said).about(C::COLLECTION, name));
     };
     let said = format!(

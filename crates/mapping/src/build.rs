@@ -259,7 +259,10 @@ impl<'a> Builder<'a> {
                     row: at.row.number,
                     columns: split.columns.clone(),
                     reason: "VALUES_UNEQUAL",
-                    description: format!("columns that go in step hold {count} and {} values", values.len()),
+                    description: format!(
+                        "columns that go in step hold {count} and {} values: give as many in each",
+                        values.len()
+                    ),
                 });
             }
             count = if empty { count } else { values.len() };
@@ -291,7 +294,9 @@ impl<'a> Builder<'a> {
                                 row: at.row.number,
                                 columns: self.bound.of_file(text.from.columns()),
                                 reason: "ROWS_DISAGREE",
-                                description: format!("row {row} is of the same resource and says something else"),
+                                description: format!(
+                                    "row {row} is of the same resource and says something else: say the same in both"
+                                ),
                             });
                         }
                     },
@@ -363,7 +368,10 @@ impl<'a> Builder<'a> {
                 (None, None) => {
                     let mut known: Vec<_> = values.keys().map(String::as_str).collect();
                     known.sort_unstable();
-                    let description = format!("the mapping knows {}", known.join(", "));
+                    let description = format!(
+                        "the mapping knows {}: write one of them, or add this value to the mapping",
+                        known.join(", ")
+                    );
                     return fit(
                         Err(Unfit {
                             reason: "VALUE_UNKNOWN",

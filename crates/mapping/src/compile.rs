@@ -122,7 +122,8 @@ impl Mapping {
             Error::mapping(name, format!("{}{quote}", problem.trim_end()))
         })?;
         if file.part.is_empty() {
-            return Err(Error::mapping(name, "there is no [[part]]"));
+            let problem = "there is no [[part]]: write one for each collection that the file holds";
+            return Err(Error::mapping(name, problem));
         }
         let header = file.header.map(OneOrMany::into_vec).unwrap_or_default();
         let follow = header.windows(2).all(|pair| matches!(pair, [a, b] if a + 1 == *b));
@@ -279,7 +280,8 @@ impl Compiler {
                 return Err(Error::mapping(place, problem));
             };
             if collection.message().as_ref() == Some(message) && collection.is_output_only(&name) {
-                return Err(Error::mapping(place, "only the service sets this field"));
+                let problem = "only the service sets this field: leave it out";
+                return Err(Error::mapping(place, problem));
             }
             let filling = self.filling(value, &field, &place, collection)?;
             fields.push((field, filling));
@@ -314,7 +316,7 @@ impl Compiler {
                 } if join.is_empty() => Ok(Filling::Message(group)),
                 _ => Err(Error::mapping(
                     place,
-                    "one message: `split` and `join` are for fields of several",
+                    "one message: `split` and `join` are for fields of several, leave them out",
                 )),
             },
             (Some(message), true) => {
@@ -384,7 +386,8 @@ impl Compiler {
             };
             let text = self.text(value, &place, field)?;
             if text.split.is_some() {
-                return Err(Error::mapping(place, "one value: `split` is for fields of several"));
+                let problem = "one value: `split` is for fields of several, leave it out";
+                return Err(Error::mapping(place, problem));
             }
             texts.push(text);
         }
@@ -433,11 +436,14 @@ impl Compiler {
                 None => {
                     return Err(Error::mapping(
                         format!("{place}.values"),
-                        format!("no table [values.{name}]"),
+                        format!("no table [values.{name}]: write it, or correct its name"),
                     ));
                 }
             },
-            None if spec.other.is_some() => return Err(Error::mapping(place, "`other` needs `values`")),
+            None if spec.other.is_some() => {
+                let problem = "`other` needs `values`: add them, or leave it out";
+                return Err(Error::mapping(place, problem));
+            }
             None => None,
         };
         let pattern = |text: Option<String>, key: &str| {
@@ -446,7 +452,7 @@ impl Compiler {
         };
         let (remove, pattern) = (pattern(spec.remove, "remove")?, pattern(spec.pattern, "match")?);
         if spec.range.is_some() && spec.date.is_none() {
-            return Err(Error::mapping(place, "`range` needs `date`"));
+            return Err(Error::mapping(place, "`range` needs `date`: add date = \"partial\""));
         }
         // The unit of a number without one is what `times` says.
         let units = spec.units.map(|mut units| {
@@ -456,7 +462,8 @@ impl Compiler {
         let times = if units.is_some() { 1 } else { spec.times.unwrap_or(1) };
         if let Some(field) = field {
             if (times != 1 || units.is_some()) && !matches!(field.kind(), Kind::Int32 | Kind::Int64) {
-                return Err(Error::mapping(place, "`times` and `units` are for whole numbers"));
+                let problem = "`times` and `units` are for fields of whole numbers: leave them out";
+                return Err(Error::mapping(place, problem));
             }
             if let Some(form) = spec.date {
                 expect_fit(form, field, place)?;
@@ -502,13 +509,15 @@ impl Compiler {
             ),
         };
         if by.is_empty() || by.iter().any(String::is_empty) {
-            return Err(Error::mapping(place, "a separator is empty"));
+            let problem = "a separator is empty: write the sign between the values";
+            return Err(Error::mapping(place, problem));
         }
         let mut of_file = Vec::new();
         let columns: Vec<usize> = columns.unwrap_or_else(|| named.to_vec());
         columns.iter().for_each(|&c| self.columns.of_file(c, &mut of_file));
         if of_file.is_empty() {
-            return Err(Error::mapping(place, "there is no column to split"));
+            let problem = "there is no column to split: name one in braces";
+            return Err(Error::mapping(place, problem));
         }
         Ok(Split { by, columns: of_file })
     }
@@ -553,7 +562,7 @@ fn expect_fit(form: DateForm, field: &FieldDescriptor, place: &str) -> Result<()
     }
     let problem = match takes(DateForm::Day) {
         true => "this field takes whole days only: date = \"day\"",
-        false => "this field holds no date",
+        false => "this field holds no date: leave `date` out",
     };
     Err(Error::mapping(place, problem))
 }

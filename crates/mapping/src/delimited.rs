@@ -54,8 +54,8 @@ impl<R: BufRead> Delimited<R> {
                 if at == At::Quoted {
                     let row = self.number + 1;
                     return Err(bad(
-                        format!("row {row}: a quotation mark opens a cell and nothing closes it"),
-                        format!("第{row}行：单元格的引号没有结束"),
+                        format!("row {row}: a quotation mark opens a cell and nothing closes it: close or delete it"),
+                        format!("第{row}行：单元格的引号没有结束，请补上或删去"),
                     ));
                 }
                 cells.push(text(cell)?);
@@ -91,8 +91,8 @@ impl<R: BufRead> Delimited<R> {
                         if cells.len() >= MAX_COLUMNS {
                             let row = self.number + 1;
                             return Err(bad(
-                                format!("row {row}: more than {MAX_COLUMNS} columns"),
-                                format!("第{row}行：超过 {MAX_COLUMNS} 列"),
+                                format!("row {row}: more than {MAX_COLUMNS} columns; delete those that are not needed"),
+                                format!("第{row}行：超过 {MAX_COLUMNS} 列，请删去不需要的列"),
                             ));
                         }
                         cells.push(text(std::mem::take(&mut cell))?);

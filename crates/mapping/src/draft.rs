@@ -233,7 +233,10 @@ impl Survey {
             else {
                 return Err(Error::source(
                     self.source.name(),
-                    said("no column of texts that could be a name", "没有可以作为名称的文字列"),
+                    said(
+                        "no column of texts that could be a name; write a mapping that says which is",
+                        "没有可以作为名称的文字列；请自行编写映射，写明哪一列是名称",
+                    ),
                 ));
             };
             text.push_str(&line("display_name", column));

@@ -136,7 +136,10 @@ impl Facts {
         };
         self.ranged += bottom.saturating_sub(top) as usize + 1;
         if self.ranged > MOST_MERGED {
-            return Err(said("too many merged ranges", "合并单元格过多"));
+            return Err(said(
+                "too many merged ranges; unmerge them, or save the table as CSV",
+                "合并单元格过多；请取消合并，或另存为 CSV",
+            ));
         }
         for row in top + 1..=bottom {
             self.merged.entry(row).or_default().push((left, top));

@@ -4,7 +4,7 @@ use prost_reflect::{DeserializeOptions, DynamicMessage, FieldDescriptor, Kind, R
 use serde_json::{Map, Value as Json};
 
 use crate::error::{Error, said};
-use crate::reading::{Refusal, Row};
+use crate::reading::{Refusal, Row, too_long};
 use crate::refused::EXTRA;
 use crate::source::{Odd, Source, SourceRow};
 use crate::spec::Part;
@@ -43,8 +43,8 @@ impl<'a> PlainReader<'a> {
                 return Err(Error::source(
                     source.name(),
                     said(
-                        format!("two columns are headed {header:?}"),
-                        format!("有两列的表头都是“{header}”"),
+                        format!("two columns are headed {header:?}; delete one"),
+                        format!("有两列的表头都是“{header}”，请删去一列"),
                     ),
                 ));
             }
@@ -53,7 +53,10 @@ impl<'a> PlainReader<'a> {
         if !source.is_json() && fields.iter().all(Option::is_none) {
             return Err(Error::source(
                 source.name(),
-                said("no column holds a field that can be set", "没有一列是可以填写的字段"),
+                said(
+                    "no column holds a field that can be set; headers are the names of fields, as in an export",
+                    "没有一列是可以填写的字段；表头应为字段名，与导出的文件一样",
+                ),
             ));
         }
         Ok(PlainReader {
@@ -108,7 +111,9 @@ impl<'a> PlainReader<'a> {
             description: match (personal, reason) {
                 // Said again without the value.
                 (true, "DATE_AMBIGUOUS") => unclear(None, false).description,
-                (true, "JSON_INVALID" | "VALUE_INVALID") => "the value does not fit the field".to_owned(),
+                (true, "JSON_INVALID" | "VALUE_INVALID") => {
+                    "the value does not fit the field: a text is expected".to_owned()
+                }
                 _ => description,
             },
         })
@@ -132,7 +137,9 @@ impl<'a> PlainReader<'a> {
                 .get_field_by_json_name(&key)
                 .or_else(|| fields.get_field_by_name(&key))
             else {
-                let description = format!("there is no such field in {}", self.part.collection.label);
+                let known: Vec<_> = fields.fields().map(|f| f.name().to_owned()).collect();
+                let (label, known) = (self.part.collection.label, known.join(", "));
+                let description = format!("there is no such field in {label}; there are {known}");
                 return Err(self.refuse(row, &key, "", "FIELD_UNKNOWN", description));
             };
             if is_read(self.part, field.name()) {
@@ -146,7 +153,7 @@ impl<'a> PlainReader<'a> {
     /// Sets the fields from their cells; all that is wrong is told.
     fn cells(&self, row: &SourceRow, message: &mut DynamicMessage) -> Result<(), Vec<Refusal>> {
         if row.cells.len() > self.fields.len() {
-            let description = format!("{} cells stand under {} headers", row.cells.len(), self.fields.len());
+            let description = too_long(row.cells.len(), self.fields.len());
             return Err(vec![*self.refuse(row, "", "", "ROW_TOO_LONG", description)]);
         }
         let mut refused = Vec::new();
@@ -184,7 +191,7 @@ impl<'a> PlainReader<'a> {
                         field.name(),
                         text,
                         "JSON_INVALID",
-                        format!("JSON is expected: {e}"),
+                        format!("JSON is expected, as an export writes it: {e}"),
                     )
                 })?;
                 self.set_json(row, message, field, json, text)?;
@@ -234,7 +241,10 @@ impl<'a> PlainReader<'a> {
                 }
                 Ok(())
             }
-            Err(e) => Err(self.refuse(row, field.name(), text, "VALUE_INVALID", e.to_string())),
+            Err(e) => {
+                let said = format!("{e}; write it as an export does");
+                Err(self.refuse(row, field.name(), text, "VALUE_INVALID", said))
+            }
         }
     }
 }

@@ -449,6 +449,14 @@ fn hint(seen: Option<(u64, u64)>, sheet: Option<&str>) -> Said {
 pub const HIDDEN: &str = "the sheet hides the row";
 const ROW_HIDDEN: &str = "the sheet hides this row, by hand or by a filter: show all rows, or say `hidden = \"read\"` or `hidden = \"skip\"` in the mapping (此行在表中被隐藏或筛选掉)";
 
+/// What is wrong with a row that has cells beyond the headers.
+pub(crate) fn too_long(cells: usize, headers: usize) -> String {
+    format!(
+        "{cells} cells stand under {headers} headers: clear what is beyond them; in CSV a cell with the separator \
+         stands in quotation marks"
+    )
+}
+
 enum Sorted<'a> {
     Skip(&'a str),
     Alone,
@@ -467,10 +475,7 @@ impl Bound<'_> {
                 row: at.row.number,
                 columns: Vec::new(),
                 reason: "ROW_TOO_LONG",
-                description: format!(
-                    "{} cells stand under {width} headers; is a cell with the separator not quoted?",
-                    at.row.cells.len()
-                ),
+                description: too_long(at.row.cells.len(), width),
             });
         }
         if let Some(reason) = builder.skipped(&group.skip, at)? {
@@ -488,7 +493,7 @@ impl Bound<'_> {
                 row: at.row.number,
                 columns: self.of_file(join.iter().copied()),
                 reason: "JOIN_KEY_EMPTY",
-                description: "the columns that tell which rows belong together are empty".to_owned(),
+                description: "the columns that tell which rows belong together are empty: fill one in".to_owned(),
             });
         }
         Ok(Sorted::Join(key))

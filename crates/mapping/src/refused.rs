@@ -156,7 +156,10 @@ impl<'a> RefusedWriter<'a> {
         }
         if own.is_empty() {
             let other: Vec<_> = refusals.iter().map(|r| r.row.to_string()).collect();
-            let description = format!("row {} of the same resource was refused", other.join(", "));
+            let description = format!(
+                "row {} of the same resource was refused: mend it there",
+                other.join(", ")
+            );
             return [
                 row.number.to_string(),
                 String::new(),

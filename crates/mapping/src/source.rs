@@ -213,7 +213,11 @@ impl Source {
         let name = path.display().to_string();
         let kind = std::fs::metadata(path).map_err(|e| Error::io(&name, e))?;
         if !kind.is_file() {
-            return Err(Error::source(&name, said("not a file", "不是文件")));
+            let problem = said(
+                "not a file: name one, and no folder",
+                "不是文件：请给出文件，而不是文件夹",
+            );
+            return Err(Error::source(&name, problem));
         }
         Source::recognise(name, Content::File(path.to_path_buf()), options)
     }
@@ -265,7 +269,10 @@ impl Source {
             }
             let separator = match options.separator {
                 Some(c) if c.is_ascii() && !"\"\r\n".contains(c) => c as u8,
-                Some(c) => return Err(Error::mapping("separator", format!("{c:?} is not a separator"))),
+                Some(c) => {
+                    let problem = format!("{c:?} is not a separator: write one such as \",\", \";\" or \"\\t\"");
+                    return Err(Error::mapping("separator", problem));
+                }
                 None => b',',
             };
             Kind::Text { encoding, separator }
@@ -308,8 +315,8 @@ impl Source {
         let Some(row) = found.filter(|r| options.header.is_none_or(|n| r.number == n)) else {
             let problem = match options.header {
                 Some(n) => said(
-                    format!("there is no row of headers: row {n} is empty or not there"),
-                    format!("没有表头：第{n}行为空或不存在"),
+                    format!("there is no row of headers: row {n} is empty or not there; name another, as header = 4"),
+                    format!("没有表头：第{n}行为空或不存在；请写明表头所在的行，如 header = 4"),
                 ),
                 None => said("there is no row of headers; the file is empty", "没有表头；文件是空的"),
             };
@@ -650,8 +657,8 @@ impl Source {
                         return Err(Error::source(
                             &self.name,
                             said(
-                                format!("line {number}: more than {MAX_ROW} bytes"),
-                                format!("第{number}行：超过 {MAX_ROW} 字节"),
+                                format!("line {number}: more than {MAX_ROW} bytes; write one resource on a line"),
+                                format!("第{number}行：超过 {MAX_ROW} 字节；每行应为一条记录"),
                             ),
                         ));
                     }
@@ -744,6 +751,6 @@ mod tests {
         let folder = Source::open(Path::new("/"), &Options::default())
             .unwrap_err()
             .to_string();
-        assert_eq!(folder, "/: not a file");
+        assert_eq!(folder, "/: not a file: name one, and no folder");
     }
 }

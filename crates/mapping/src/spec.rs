@@ -247,6 +247,7 @@ impl Columns {
     /// column is looked at once.
     fn visit(&self, column: usize, visits: &mut [Visit], above: usize) -> Result<(u64, usize), Error> {
         let wrong = |problem: String| Err(Error::mapping(format!("columns.{}", self.name(column)), problem));
+        let too_deep = || format!("derived columns lead over more than {DEEPEST} others; make it of fewer");
         match visits.get_mut(column) {
             Some(Visit::Done(cells, deep)) => return Ok((*cells, *deep)),
             Some(Visit::Open) => {
@@ -260,7 +261,7 @@ impl Columns {
             let conditions = text.skip.iter().map(|c| c.column);
             for used in text.from.columns().chain(conditions) {
                 if above >= DEEPEST {
-                    return wrong(format!("derived columns lead over more than {DEEPEST} others; make it of fewer"));
+                    return wrong(too_deep());
                 }
                 let (more, below) = self.visit(used, visits, above + 1)?;
                 cells = cells.saturating_add(more);
@@ -268,10 +269,11 @@ impl Columns {
             }
         }
         if cells > MOST_CELLS {
-            return wrong(format!("takes the cells of more than {MOST_CELLS} columns in each row; make it of fewer"));
+            let said = format!("takes the cells of more than {MOST_CELLS} columns in each row; make it of fewer");
+            return wrong(said);
         }
         if deep > DEEPEST {
-            return wrong(format!("derived columns lead over more than {DEEPEST} others; make it of fewer"));
+            return wrong(too_deep());
         }
         if let Some(visit) = visits.get_mut(column) {
             *visit = Visit::Done(cells, deep);

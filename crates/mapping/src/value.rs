@@ -79,7 +79,10 @@ pub(crate) fn convert(text: &str, kind: &Kind, times: u64) -> Result<Value, Unfi
             share.set_field_by_name("denominator", Value::I32(denominator));
             Ok(Value::Message(share))
         }
-        _ => unfit("VALUE_INVALID", "this field cannot be filled from one text"),
+        _ => unfit(
+            "VALUE_INVALID",
+            "this field cannot be filled from one text: the mapping gives its parts in a table",
+        ),
     }
 }
 
@@ -128,7 +131,10 @@ pub(crate) fn enumerated(text: &str, values: &EnumDescriptor) -> Result<i32, Unf
 
 /// A whole number, times `times`: `1,200`, `12.50` times 100, full-width digits.
 fn whole(text: &str, times: u64) -> Result<i64, Unfit> {
-    let wrong = || unfit("NUMBER_INVALID", "a number is expected, digits with at most one point");
+    let wrong = || {
+        let said = "a number is expected, digits with at most one point, such as 1200 or 12.5";
+        unfit("NUMBER_INVALID", said)
+    };
     let plain: String = halfwidth(text)
         .chars()
         .filter(|c| !matches!(c, ',' | ' ' | '\u{a0}'))
@@ -145,7 +151,10 @@ fn whole(text: &str, times: u64) -> Result<i64, Unfit> {
     }
     let too_large = || Unfit {
         reason: "NUMBER_TOO_LARGE",
-        description: "the number is too large".to_owned(),
+        description: format!(
+            "the number is too large, at most {} is possible: is its unit right?",
+            i64::MAX
+        ),
     };
     let mut number = all
         .parse::<i128>()
@@ -267,7 +276,10 @@ pub(crate) fn date(text: &str, form: DateForm) -> Result<String, Unfit> {
     match (form, month, day) {
         (DateForm::Year, _, _) | (DateForm::Partial, 0, _) => Ok(format!("{year:04}")),
         (DateForm::Partial, _, 0) => Ok(format!("{year:04}-{month:02}")),
-        (DateForm::Day, _, 0) => unfit("DATE_INCOMPLETE", "a whole date is expected, with month and day"),
+        (DateForm::Day, _, 0) => unfit(
+            "DATE_INCOMPLETE",
+            "a whole date is expected, with month and day, such as 2024-06-30",
+        ),
         _ => Ok(format!("{year:04}-{month:02}-{day:02}")),
     }
 }

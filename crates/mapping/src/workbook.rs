@@ -48,16 +48,19 @@ pub(crate) fn check(input: Input, limits: Limits) -> Result<(), Said> {
                 run = if matches!(byte, b'<' | b'>') { 0 } else { run + 1 };
                 if xml && run > limits.text {
                     return Err(said(
-                        format!("{name}: a cell or tag of more than {} bytes", limits.text),
-                        format!("{name}：有单元格或标记超过 {} 字节", limits.text),
+                        format!(
+                            "{name}: a cell or tag of more than {} bytes; shorten its text",
+                            limits.text
+                        ),
+                        format!("{name}：有单元格或标记超过 {} 字节，请缩短文字", limits.text),
                     ));
                 }
             }
             if all > limits.unpacked || held > limits.held {
                 let (all, held) = (limits.unpacked >> 20, limits.held >> 20);
                 return Err(said(
-                    format!("unpacks to more than {all} MiB, or to more than {held} MiB of texts and styles"),
-                    format!("解压后超过 {all} MiB，或其中文字和样式超过 {held} MiB"),
+                    format!("unpacks to more than {all} MiB, or {held} MiB of texts and styles; save it as CSV"),
+                    format!("解压后超过 {all} MiB，或其中文字和样式超过 {held} MiB；请另存为 CSV"),
                 ));
             }
         }
@@ -121,7 +124,10 @@ pub(crate) fn sheet(sheets: &[Sheet], name: Option<&str>) -> Result<String, Said
             format!("no sheet {name:?}; there are {}", names.join(", ")),
             format!("没有名为“{name}”的工作表；现有：{}", names.join("、")),
         )),
-        (None, None) => Err(said("a workbook without sheets", "工作簿中没有工作表")),
+        (None, None) => Err(said(
+            "a workbook without sheets; save the table in one",
+            "工作簿中没有工作表；请把表格保存在工作表中",
+        )),
     }
 }
 
@@ -165,8 +171,8 @@ pub(crate) fn each(
             return Err(Error::source(
                 name,
                 said(
-                    format!("row {number}: more than {MAX_COLUMNS} columns"),
-                    format!("第{number}行：超过 {MAX_COLUMNS} 列"),
+                    format!("row {number}: more than {MAX_COLUMNS} columns; delete those that are not needed"),
+                    format!("第{number}行：超过 {MAX_COLUMNS} 列，请删去不需要的列"),
                 ),
             ));
         }
@@ -175,8 +181,8 @@ pub(crate) fn each(
                 return Err(Error::source(
                     name,
                     said(
-                        format!("row {number} stands after a later row"),
-                        format!("第{number}行排在其后的行之后"),
+                        format!("row {number} stands after a later row; open the file and save it once"),
+                        format!("第{number}行排在其后的行之后；请打开文件并保存一次"),
                     ),
                 ));
             }

@@ -277,7 +277,9 @@ fn a_cell_of_a_number_that_holds_none_is_refused_and_stays_so() {
     }
     // In the file of refused rows it is no text that would be taken.
     let mut out = Vec::new();
-    RefusedWriter::new(&mapping, &source, &refusals).write(&mut out).unwrap();
+    RefusedWriter::new(&mapping, &source, &refusals)
+        .write(&mut out)
+        .unwrap();
     let (taken, refused) = read(TALENTS, "t.csv", out).unwrap();
     assert_eq!((taken.len(), refused.len()), (0, refusals.len()));
     assert!(refused.iter().all(|r| r.reason == "CELL_ERROR"), "{refused:?}");

@@ -124,7 +124,10 @@ fn bad_cells_are_refused_with_row_column_value_and_reason() {
             (7, "", "", "ROW_TOO_LONG"),
         ]
     );
-    assert_eq!(refusals[0].description, "the mapping knows 企业类, 学科类");
+    assert_eq!(
+        refusals[0].description,
+        "the mapping knows 企业类, 学科类: write one of them, or add this value to the mapping"
+    );
 }
 
 #[test]
@@ -218,7 +221,8 @@ fn joined_rows_that_contradict_each_other_are_refused_together() {
     );
     assert_eq!(
         lines[1],
-        "2,,,SAME_RESOURCE,同一条记录的另一行被拒绝,row 3 of the same resource was refused,A1,深海,,张三,甲,"
+        "2,,,SAME_RESOURCE,同一条记录的另一行被拒绝，请改正那一行,\
+         row 3 of the same resource was refused: mend it there,A1,深海,,张三,甲,"
     );
     assert!(lines[2].starts_with("3,项目,浅海,ROWS_DISAGREE,"), "{}", lines[2]);
 

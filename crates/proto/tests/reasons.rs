@@ -143,6 +143,15 @@ fn each_line_of_the_table_is_whole_and_stands_once() {
     }
 }
 
+/// The Chinese text of a reason stands before the English description of a refused row.
+#[test]
+fn the_chinese_text_of_each_reason_of_a_row_says_what_would_be_right() {
+    let is_of_rows = |reason: &&Reason| reason.at.split(", ").any(|at| at == "row");
+    for reason in all().iter().filter(is_of_rows) {
+        assert!(reason.chinese.contains(['请', '应', '须', '只']), "{reason:?}");
+    }
+}
+
 #[test]
 #[expect(clippy::disallowed_methods, reason = "golden files are written anew by it")]
 fn the_page_of_the_reasons_is_up_to_date() {

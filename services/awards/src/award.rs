@@ -256,7 +256,7 @@ impl Collection for Awards {
                 problems.add(
                     &at,
                     "CONTRIBUTOR_KIND",
-                    "a contributor is either a person or an organization",
+                    "a contributor is either a person or an organization: give one of the two",
                 );
             } else if contributor(one).is_empty() {
                 problems.add(
@@ -265,7 +265,7 @@ impl Collection for Awards {
                     "give the person's resource name or their name",
                 );
             } else if contributor(one).contains('/') && !seen.insert(contributor(one).to_owned()) {
-                problems.add(&at, "CONTRIBUTOR_TWICE", "each contributor stands once");
+                problems.add(&at, "CONTRIBUTOR_TWICE", "each contributor stands once: leave one out");
             }
             if let Some(share) = &mut one.share {
                 share.numerator = share.numerator.max(1);
@@ -276,7 +276,8 @@ impl Collection for Awards {
         for (place, one) in item.completing_organizations.iter().enumerate() {
             if !completing(one).is_empty() && !seen.insert(completing(one)) {
                 let at = format!("completing_organizations[{place}].organization");
-                problems.add(at, "ORGANIZATION_TWICE", "each completing organization stands once");
+                let said = "each completing organization stands once: leave one out";
+                problems.add(at, "ORGANIZATION_TWICE", said);
             }
         }
         problems.into_inner()
@@ -326,7 +327,7 @@ fn settle_shares(contributors: &[Contributor], problems: &mut Violations) {
             problems.add(
                 "contributors",
                 "SHARES_EXCEED_WHOLE",
-                "the shares add up to more than 1",
+                "the shares add up to more than 1: correct them",
             );
         }
         _ => problems.add(

@@ -201,6 +201,10 @@ fn graded(work: &mut UnitOfWork, award: &Award, is_import: bool) -> Result<(Opti
         return Ok((Some(scheme), None));
     }
     let grades: Vec<_> = scheme.grades.iter().map(|known| known.grade.as_str()).collect();
-    let said = format!("{} has the grades {}", scheme.display_name, grades.join(", "));
+    let said = format!(
+        "{} has the grades {}: give one of them",
+        scheme.display_name,
+        grades.join(", ")
+    );
     Ok((Some(scheme), Some(Violation::new("grade", "GRADE_UNKNOWN", said))))
 }

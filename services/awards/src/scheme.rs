@@ -79,7 +79,7 @@ impl Collection for Schemes {
                 problems.add(
                     format!("grades[{place}].grade"),
                     "GRADE_TWICE",
-                    "each grade stands once",
+                    "each grade stands once: leave one out",
                 );
             }
         }

@@ -129,7 +129,7 @@ pub(crate) fn expect_grade(field: &str, grade: &str, item: &Award, crossing: &mu
     let said = if known.is_empty() {
         "the scheme has no grades: leave it empty".to_owned()
     } else {
-        format!("one of {}", known.join(", "))
+        format!("give one of {}", known.join(", "))
     };
     Err(Error::invalid(field, "GRADE_UNKNOWN", said))
 }

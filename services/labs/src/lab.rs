@@ -189,7 +189,7 @@ impl Collection for Labs {
                 problems.add(
                     format!("hosts[{place}].organization"),
                     "HOST_TWICE",
-                    "each host stands once",
+                    "each host stands once: leave one out",
                 );
             }
         }
@@ -219,7 +219,7 @@ impl Collection for Labs {
             problems.add(
                 "successor",
                 "REFERENCE_TO_ITSELF",
-                "a lab does not take over from itself",
+                "a lab does not take over from itself: name the other one",
             );
         }
         problems.into_inner()

@@ -184,7 +184,8 @@ impl Collection for Organizations {
                     "expected a resource name like organizations/{id}",
                 );
             } else if !value.is_empty() && *value == item.name {
-                problems.add(field, "REFERENCE_TO_ITSELF", "an organization is not its own");
+                let said = "an organization is not its own: name another, or leave this out";
+                problems.add(field, "REFERENCE_TO_ITSELF", said);
             }
         }
         let kind = item.kind;
@@ -197,11 +198,11 @@ impl Collection for Organizations {
             problems.period(format!("{at}.end_date"), &relation.start_date, &relation.end_date);
             let name = other(relation);
             if !name.is_empty() && name == item.name {
-                let said = "an organization has no relation to itself";
+                let said = "an organization has no relation to itself: name another, or leave this out";
                 problems.add(format!("{at}.organization"), "REFERENCE_TO_ITSELF", said);
             }
             if !name.is_empty() && !seen.insert((name, relation.kind, relation.start_date.as_str())) {
-                let said = "each organization stands once with a kind and a first day";
+                let said = "each organization stands once with a kind and a first day: leave one out";
                 problems.add(format!("{at}.organization"), "RELATION_TWICE", said);
             }
         }

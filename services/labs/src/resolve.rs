@@ -101,7 +101,7 @@ fn organization(
             return Ok(problem(
                 "organization",
                 "REFERENCE_NOT_FOUND",
-                format!("{} does not exist or was annulled", wanted.organization),
+                format!("{} does not exist or was annulled: name another", wanted.organization),
             ));
         }
     }
@@ -123,7 +123,7 @@ fn organization(
     let name = wanted.display_name.trim();
     if name.is_empty() {
         let said = if held.is_some() {
-            "no organization has this identifier, and no name is given to make one"
+            "no organization has this identifier, and no name is given to make one: correct it, or give the name too"
         } else {
             "give a resource name, an identifier or a name"
         };
@@ -154,7 +154,7 @@ fn organization(
         return Ok(problem(
             "display_name",
             "REFERENCE_NOT_FOUND",
-            "no organization has this name",
+            "no organization has this name: correct it, or make the organization first",
         ));
     }
     let key = key_of(&meant);

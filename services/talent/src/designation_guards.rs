@@ -115,7 +115,10 @@ pub(crate) fn may_be_live(
     for owner in asked {
         let Some(id) = owner? else { continue };
         let holder = work.get::<Designations>(&id)?.map_or(String::new(), |other| other.name);
-        let said = format!("{holder} is live in the family {} and of the same person", new.family);
+        let said = format!(
+            "{holder} is live in the family {} and of the same person: end it first",
+            new.family
+        );
         let error = Error::new(Class::AlreadyExists, "IDENTIFIER_TAKEN", format!("programme: {said}"));
         return Err(error
             .at(format!("{}.programme", Designations::SINGULAR), said)

@@ -121,7 +121,7 @@ impl Collection for Recommendations {
         check_write::<Self>(stored, new)?;
         match stored {
             Some(stored) if stored.state() != RecommendationState::Draft && stored != new => {
-                let said = "it was filed: nothing of it is changed any more";
+                let said = "it was filed: nothing of it is changed any more, leave it as it is";
                 let error = Error::new(Class::Precondition, "CASE_NOT_EDITABLE", said);
                 Err(error.about(Self::COLLECTION, &stored.name))
             }

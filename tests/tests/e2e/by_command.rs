@@ -352,7 +352,8 @@ async fn reasons_are_in_chinese_where_asked(store: Store) {
     write(&register, "o.csv", "display_name,kind\n孙\u{3000}示六,怪\n");
     let ran = register.cli(&["import", "o.csv", "--as", "organizations", "--lang", "zh"]);
     assert_eq!(ran.code, Some(3), "{ran:?}");
-    let row = "第 2 行, kind \"怪\": ENUM_VALUE_UNKNOWN: 该值不在规定的选项之内 (one of UNIVERSITY (高校), ";
+    let row = "第 2 行, kind \"怪\": ENUM_VALUE_UNKNOWN: 该值不在规定的选项之内，请按提示填写 \
+               (one of UNIVERSITY (高校), ";
     assert!(ran.stdout.contains(row), "{}", ran.stdout);
     assert!(
         ran.stdout.contains("行数      新建      更新       未变     被拒"),

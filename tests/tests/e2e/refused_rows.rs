@@ -381,6 +381,18 @@ async fn outcomes_name_what_they_are_about(store: Store) {
         (same[0].outcome(), same[0].display_name.as_str()),
         (Outcome::Unchanged, "一号重点实验室")
     );
+    // A row of two records says which they are and what to do.
+    let ninth = lab("九号重点实验室", "9", named("甲大学"));
+    let other = labs(&register, std::slice::from_ref(&ninth), dry(false)).await.0;
+    let both = Lab {
+        identifiers: vec![identifier("1"), identifier("9")],
+        ..ninth
+    };
+    let told = labs(&register, &[both], dry(false)).await.0;
+    assert_eq!(ends(&told), ["RECORDS_DISAGREE"]);
+    let said = &told[0].problems[0].description;
+    assert!(said.contains(&first[0].name) && said.contains(&other[0].name), "{said}");
+    assert!(said.ends_with("merge them or mend the row"), "{said}");
     // Nothing that is sealed.
     let sealed = Talent {
         identity_document: "E98765432".to_owned(),

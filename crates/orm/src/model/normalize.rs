@@ -35,7 +35,7 @@ impl Violations {
             self.add(
                 field,
                 "NAME_EMPTY",
-                "a name has at least one character that can be seen",
+                "give a name with at least one character that can be seen",
             );
         } else if identifier::holds_resident_id(name) {
             self.add(field, "IDENTITY_DOCUMENT_IN_CLEAR", identifier::IN_CLEAR);

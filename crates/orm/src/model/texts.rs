@@ -47,11 +47,14 @@ pub fn rewritten(name: &str, encoded: &[u8], skip: impl Fn(&str) -> bool) -> Res
     Ok(new)
 }
 
+/// What is wrong with a text that holds U+0000.
+pub(crate) const HOLDS_NUL: &str = "a text holds no U+0000: type it again, or take that character out";
+
 /// What no text may be: the reason, and in words.
 fn wrong(of: texts::Text, text: &str) -> Option<(&'static str, String)> {
     // Databases do not take it alike, so nothing is looked up by such a text.
     if text.as_bytes().contains(&0) {
-        return Some(("TEXT_HOLDS_NUL", "a text holds no U+0000".to_owned()));
+        return Some(("TEXT_HOLDS_NUL", HOLDS_NUL.to_owned()));
     }
     if of.free && holds_resident_id(text) {
         return Some(("IDENTITY_DOCUMENT_IN_CLEAR", IN_CLEAR.to_owned()));

@@ -205,7 +205,7 @@ fn follow<C: Collection>(work: &mut UnitOfWork, chain: &AcyclicReference<C>, own
         }
     }
     Err(refuse(format!(
-        "{first} leads on over more than {STEPS} others: that is a circle, or a mistake"
+        "{first} leads on over more than {STEPS} others: that is a circle or a mistake, take one of them out"
     )))
 }
 

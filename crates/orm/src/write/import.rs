@@ -435,7 +435,7 @@ fn several(records: &[String], singular: &str) -> Error {
     let said = format!(
         "the row means {one} by one of its identifiers or names and {other} by another: merge them or mend the row"
     );
-    Error::new(Class::Invalid, "RECORDS_DISAGREE", said).at(singular, "means more than one record")
+    Error::new(Class::Invalid, "RECORDS_DISAGREE", said.clone()).at(singular, said)
 }
 
 /// The active record that a row means, and how.

@@ -601,7 +601,8 @@ fn twice(row: i64, name: String, called: &str) -> Error {
 
 /// A record that an earlier row of a dry run would make has the key that this one would take.
 fn held_by_row(kind: &Kind, key: &Key, row: i64) -> Error {
-    let (field, said) = (&key.field, format!("what row {row} makes has it already"));
+    let field = &key.field;
+    let said = format!("what row {row} makes has it already: correct one of the two");
     Error::new(Class::AlreadyExists, "IDENTIFIER_TAKEN", format!("{field}: {said}"))
         .at(format!("{}.{field}", kind.singular), said)
 }

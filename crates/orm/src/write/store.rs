@@ -377,7 +377,7 @@ pub(crate) fn unsound<C: Collection>(resource: &C::Item, encoded: &[u8]) -> Opti
 /// What is wrong with the first text of an encoded resource that holds U+0000.
 pub(crate) fn with_nul<C: Collection>(encoded: &[u8]) -> Option<Violation> {
     let field = mingce_proto::texts::with_nul(C::MESSAGE, encoded)?;
-    Some(Violation::new(field, "TEXT_HOLDS_NUL", "a text holds no U+0000"))
+    Some(Violation::new(field, "TEXT_HOLDS_NUL", texts::HOLDS_NUL))
 }
 
 /// What is wrong with a resource, as an error of the request that holds it.
@@ -412,7 +412,7 @@ pub fn expect_active<C: Collection>(stored: &C::Item) -> Result<()> {
     let head = stored.head();
     let said = match head.record_status() {
         RecordStatus::Duplicate => format!("{} was merged into {}: use that one", head.name, head.survivor),
-        RecordStatus::Annulled => format!("{} was annulled", head.name),
+        RecordStatus::Annulled => format!("{} was annulled: use another, or make a new one", head.name),
         _ => return Ok(()),
     };
     Err(Error::new(Class::Precondition, "RECORD_NOT_ACTIVE", said).about(C::COLLECTION, head.name))

@@ -334,12 +334,12 @@ mod tests {
             assert!(status.get_details_error_info().is_some());
             text.message
         };
-        assert_eq!(said(Error::not_found("labs", "labs/1")), "登记册中没有该记录");
+        assert_eq!(said(Error::not_found("labs", "labs/1")), "登记册中没有该记录，请核对名称");
         let wrong = |field: &str, reason| Violation::new(field, reason, "…");
         let two = vec![wrong("lab.city", "STRING_MAX_LEN"), wrong("lab.hosts[0]", "HOST_TWICE")];
         assert_eq!(
             said(Error::invalid_all(two)),
-            "lab.city：文字过长；lab.hosts[0]：同一依托单位出现两次"
+            "lab.city：文字过长，请缩短；lab.hosts[0]：同一依托单位出现两次，请删去一个"
         );
         let blocker = |zh: &str| mingce_orm::Blocker {
             reason: "NOTICE_RUNNING",

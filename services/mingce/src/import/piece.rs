@@ -204,7 +204,7 @@ pub fn refusals(mapping: &Mapping, part: &Part, row: &Row, outcome: &RowOutcome)
     let unsaid = (
         String::new(),
         "REFUSED".to_owned(),
-        "the service gave no reason".to_owned(),
+        "the service gave no reason: ask whoever runs the register".to_owned(),
     );
     let mut problems: Vec<_> = outcome
         .problems

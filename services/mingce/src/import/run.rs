@@ -354,7 +354,7 @@ fn too_large(row: &Row) -> Refusal {
         value: String::new(),
         personal: false,
         reason: "ROW_TOO_LARGE".to_owned(),
-        description: "the resource has more than 1 MiB; are too many rows joined to one?".to_owned(),
+        description: "the resource has more than 1 MiB: shorten it, or join fewer rows to one".to_owned(),
     }
 }
 

@@ -85,7 +85,7 @@ async fn a_dry_run_of_many_rows_and_rows_with_many_problems_take_no_more_memory_
         assert_eq!(outcome.problems.len(), 9);
         let last = &outcome.problems[8];
         assert_eq!(last.reason, "PROBLEMS_MORE");
-        assert!(last.description.ends_with("more that are not listed"), "{last:?}");
+        assert!(last.description.ends_with(": mend these first"), "{last:?}");
     }
     assert!(grown() < GROWTH, "{} bytes for problems", grown());
 

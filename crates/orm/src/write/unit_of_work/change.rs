@@ -275,7 +275,7 @@ impl UnitOfWork {
             .map(resource::head)
             .transpose()?
             .map_or(String::new(), |h| h.name);
-        let said = format!("{holder} has it already");
+        let said = format!("{holder} has it already: correct this one, or use that record");
         Err(
             Error::new(Class::AlreadyExists, "IDENTIFIER_TAKEN", format!("{field}: {said}"))
                 .at(format!("{}.{field}", kind.singular), said)
