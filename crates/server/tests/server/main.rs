@@ -2,11 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod bears;
-mod caller;
-mod ends;
-mod reflects;
-mod refused;
-mod refuses;
-mod serves;
-mod toy;
+mod abuse;
+mod calls;
+mod lifecycle;
+mod raw_client;
+mod reflection_and_health;
+mod refusals;
+mod refusals_on_one_connection;
+mod test_service;

@@ -11,11 +11,11 @@ use tokio::net::TcpStream;
 use tonic::Code;
 use tonic_types::StatusExt;
 
-use crate::caller::{
+use crate::raw_client::{
     GET, IMPORT, LAB, assert_refused, call_with, closed_within, config, connect, framed, get, get_lab, reason, request,
     start, whole,
 };
-use crate::toy::Toy;
+use crate::test_service::TestService;
 
 #[tokio::test]
 async fn an_invalid_message_is_refused_field_by_field() {
@@ -99,7 +99,7 @@ async fn a_request_that_is_too_large_is_refused_and_a_method_may_have_more() {
     );
 
     let bound = Server::new(config())
-        .add_service(Toy::default())
+        .add_service(TestService::default())
         .request_limit(GET, 1024 * kib)
         .bind()
         .await
@@ -178,7 +178,7 @@ async fn a_malformed_timeout_is_refused() {
 }
 
 #[tokio::test]
-async fn the_kits_errors_arrive_with_their_reason_and_nothing_internal() {
+async fn errors_of_the_orm_crate_arrive_with_their_reason_and_nothing_internal() {
     let address = start(config()).await;
     let status = get(address, &[("x-do", "missing")]).await.unwrap_err();
     assert_refused(&status, Code::NotFound, "RESOURCE_NOT_FOUND");

@@ -1,4 +1,4 @@
-//! What the server bears: slow, silent, greedy and vanishing callers.
+//! Callers that abuse the server, on purpose or not: slow, silent, greedy and vanishing ones.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -13,11 +13,11 @@ use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
-use crate::caller::{
+use crate::raw_client::{
     GET, IMPORT, assert_refused, call_with, channel, closed_within, config, connect, eventually, framed, get, get_lab,
     open_body, reason, request, start, start_with, whole,
 };
-use crate::toy::Toy;
+use crate::test_service::TestService;
 
 #[tokio::test]
 async fn a_deadline_of_one_millisecond_is_exceeded_not_cancelled() {
@@ -47,8 +47,8 @@ async fn a_stalled_stream_and_a_half_sent_request_end_at_their_deadline() {
         maximum_deadline: Duration::from_millis(200),
         ..config()
     };
-    let toy = Toy::default();
-    let server = start_with(times, toy.clone()).await;
+    let service = TestService::default();
+    let server = start_with(times, service.clone()).await;
     let mut connection = connect(server.address).await;
     let mut held = Vec::new();
     for path in [
@@ -65,7 +65,7 @@ async fn a_stalled_stream_and_a_half_sent_request_end_at_their_deadline() {
         held.push(sender);
     }
     eventually("the handlers ended too", Duration::from_secs(1), async || {
-        toy.running.load(Ordering::SeqCst) == 0
+        service.running.load(Ordering::SeqCst) == 0
     })
     .await;
 }
@@ -124,15 +124,18 @@ async fn an_answer_that_nobody_reads_gives_its_place_back_after_the_deadline() {
 
 #[tokio::test]
 async fn a_call_beyond_the_limit_is_refused_at_once_while_health_answers() {
-    let address = start(Config {
+    let service = TestService::default();
+    let gate = service.close_gate().await;
+    let limits = Config {
         in_flight: 2,
         ..config()
-    })
-    .await;
+    };
+    let server = start_with(limits, service.clone()).await;
+    let address = server.address;
     let slow: Vec<_> = (0..2)
-        .map(|_| tokio::spawn(async move { get(address, &[("x-do", "sleep 400")]).await }))
+        .map(|_| tokio::spawn(async move { get(address, &[("x-do", "wait")]).await }))
         .collect();
-    tokio::time::sleep(Duration::from_millis(150)).await;
+    service.expect_running(2).await;
     let started = Instant::now();
     assert_refused(
         &get(address, &[]).await.unwrap_err(),
@@ -144,6 +147,7 @@ async fn a_call_beyond_the_limit_is_refused_at_once_while_health_answers() {
         .check(HealthCheckRequest::default())
         .await
         .unwrap();
+    drop(gate);
     for call in slow {
         call.await.unwrap().unwrap();
     }
@@ -153,11 +157,11 @@ async fn a_call_beyond_the_limit_is_refused_at_once_while_health_answers() {
 #[tokio::test]
 async fn a_caller_that_goes_away_gives_its_place_back_and_is_no_end_of_its_stream() {
     let (outcomes, mut seen) = mpsc::unbounded_channel();
-    let toy = Toy {
+    let service = TestService {
         outcomes: Some(outcomes),
-        ..Toy::default()
+        ..TestService::default()
     };
-    let server = start_with(config(), toy.clone()).await;
+    let server = start_with(config(), service.clone()).await;
     let mut connection = connect(server.address).await;
 
     let (sender, body) = open_body();
@@ -165,13 +169,13 @@ async fn a_caller_that_goes_away_gives_its_place_back_and_is_no_end_of_its_strea
     let mut calls = connection.clone();
     let call = tokio::spawn(async move { calls.send_request(request(IMPORT, &[], body)).await });
     eventually("the stream began", Duration::from_secs(2), async || {
-        toy.running.load(Ordering::SeqCst) == 1
+        service.running.load(Ordering::SeqCst) == 1
     })
     .await;
     call.abort();
     assert_eq!(seen.recv().await, Some(Err("CALLER_GONE".to_owned())));
     eventually("the handler ended", Duration::from_secs(2), async || {
-        toy.running.load(Ordering::SeqCst) == 0
+        service.running.load(Ordering::SeqCst) == 0
     })
     .await;
 
@@ -187,8 +191,8 @@ async fn a_caller_that_goes_away_gives_its_place_back_and_is_no_end_of_its_strea
 
 #[tokio::test]
 async fn a_flood_of_calls_that_are_given_up_leaves_nothing_behind() {
-    let toy = Toy::default();
-    let server = start_with(config(), toy.clone()).await;
+    let service = TestService::default();
+    let server = start_with(config(), service.clone()).await;
     let mut connection = connect(server.address).await;
     for n in 0..3000 {
         if connection.ready().await.is_err() {
@@ -198,7 +202,7 @@ async fn a_flood_of_calls_that_are_given_up_leaves_nothing_behind() {
         let _ = tokio::time::timeout(Duration::from_micros(n % 300), call).await;
     }
     eventually("no handler runs", Duration::from_secs(2), async || {
-        toy.running.load(Ordering::SeqCst) == 0
+        service.running.load(Ordering::SeqCst) == 0
     })
     .await;
     get(server.address, &[]).await.unwrap();
@@ -206,8 +210,9 @@ async fn a_flood_of_calls_that_are_given_up_leaves_nothing_behind() {
 
 #[tokio::test]
 async fn one_connection_runs_a_hundred_calls_at_once_and_the_others_wait() {
-    let toy = Toy::default();
-    let server = start_with(config(), toy.clone()).await;
+    let service = TestService::default();
+    let gate = service.close_gate().await;
+    let server = start_with(config(), service.clone()).await;
     let connection = connect(server.address).await;
     // The limit is known to the client once it has the server's settings.
     assert_eq!(
@@ -221,15 +226,18 @@ async fn one_connection_runs_a_hundred_calls_at_once_and_the_others_wait() {
         .map(|_| {
             let mut connection = connection.clone();
             tokio::spawn(async move {
-                call_with(&mut connection, GET, &[("x-do", "sleep 500")], whole(get_lab()))
+                call_with(&mut connection, GET, &[("x-do", "wait")], whole(get_lab()))
                     .await
                     .0
                     .code()
             })
         })
         .collect();
-    tokio::time::sleep(Duration::from_millis(250)).await;
-    assert_eq!(toy.running.load(Ordering::SeqCst), 100);
+    service.expect_running(100).await;
+    // A fixed wait: that no more of them begin is no event.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(service.running.load(Ordering::SeqCst), 100);
+    drop(gate);
     for call in calls {
         assert_eq!(call.await.unwrap(), Code::Ok);
     }
@@ -314,7 +322,11 @@ async fn one_address_has_so_many_connections_and_no_more() {
 /// Without TCP_NODELAY the second answer waits until the client has acknowledged the first, which it does after 40 ms.
 #[tokio::test]
 async fn small_answers_do_not_wait_for_acknowledgements() {
-    let bound = Server::new(config()).add_service(Toy::default()).bind().await.unwrap();
+    let bound = Server::new(config())
+        .add_service(TestService::default())
+        .bind()
+        .await
+        .unwrap();
     let (health, address) = (bound.health(), bound.local_addr());
     tokio::spawn(bound.serve(std::future::pending()));
     let mut times = Vec::new();

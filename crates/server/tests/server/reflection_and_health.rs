@@ -1,4 +1,4 @@
-//! Reflection and health: what is not known is told, and the stream goes on.
+//! Reflection and health: an answer to what is not known, after which the stream goes on.
 
 use std::collections::HashMap;
 
@@ -14,8 +14,8 @@ use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 use tonic_reflection::pb::v1::{ExtensionRequest, ServerReflectionRequest, ServerReflectionResponse};
 use tonic_reflection::pb::v1alpha;
 
-use crate::caller::{assert_refused, call_with, channel, config, connect, framed, start, whole};
-use crate::toy::Toy;
+use crate::raw_client::{assert_refused, call_with, channel, config, connect, framed, start, whole};
+use crate::test_service::TestService;
 
 const OPTIONS: &str = "google.protobuf.MethodOptions";
 
@@ -209,7 +209,7 @@ async fn a_question_after_health_that_cannot_be_read_is_the_callers_fault() {
 
 #[tokio::test]
 async fn a_watch_on_an_unknown_service_says_so_and_goes_on_until_it_is_known() {
-    let server = mingce_server::Server::new(config()).add_service(Toy::default());
+    let server = mingce_server::Server::new(config()).add_service(TestService::default());
     let bound = server.bind().await.unwrap();
     let (health, address) = (bound.health(), bound.local_addr());
     tokio::spawn(bound.serve(std::future::pending()));

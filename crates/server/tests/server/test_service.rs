@@ -13,20 +13,22 @@ use mingce_proto::codec::Checked;
 use mingce_proto::codec::Reply;
 use mingce_proto::labs::{GetLabRequest, ImportLabsRequest, ImportLabsResponse, Lab};
 use mingce_server::call::{self, Answered};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedRwLockWriteGuard, RwLock, mpsc};
 use tonic::server::NamedService;
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::caller::{IMPORT, reason};
+use crate::raw_client::{IMPORT, eventually, reason};
 
 #[derive(Clone, Default)]
-pub struct Toy {
+pub struct TestService {
     pub running: Arc<AtomicUsize>,
+    /// What handlers told to `wait` pass once it is open.
+    pub gate: Arc<RwLock<()>>,
     /// What the handler of the stream saw at its end.
     pub outcomes: Option<mpsc::UnboundedSender<Result<usize, String>>>,
 }
 
-impl NamedService for Toy {
+impl NamedService for TestService {
     const NAME: &'static str = "mingce.labs.v1.LabService";
 }
 
@@ -46,7 +48,20 @@ impl Drop for Running {
     }
 }
 
-impl Toy {
+impl TestService {
+    /// Holds calls that are told to `wait` until the guard is dropped.
+    pub async fn close_gate(&self) -> OwnedRwLockWriteGuard<()> {
+        Arc::clone(&self.gate).write_owned().await
+    }
+
+    /// Waits until so many handlers run.
+    pub async fn expect_running(&self, count: usize) {
+        eventually("so many handlers run", Duration::from_secs(10), async || {
+            self.running.load(Ordering::SeqCst) == count
+        })
+        .await;
+    }
+
     async fn get(self, request: Request<GetLabRequest>) -> Answered<Lab> {
         let _running = Running::new(&self.running);
         let wish = request
@@ -56,6 +71,7 @@ impl Toy {
             .unwrap_or_default();
         let (cx, request) = call::open(request)?;
         match wish.split_once(' ').unwrap_or((&wish, "")) {
+            ("wait", _) => drop(self.gate.read().await),
             ("sleep", ms) => tokio::time::sleep(Duration::from_millis(ms.parse().unwrap())).await,
             ("panic", _) => panic!("as the test wished"),
             ("internal", _) => return call::reply::<_, Lab>(Err(Error::internal("the password of 10.0.0.7 is wrong"))),
@@ -109,7 +125,7 @@ impl Toy {
     }
 }
 
-impl tower::Service<http::Request<tonic::body::Body>> for Toy {
+impl tower::Service<http::Request<tonic::body::Body>> for TestService {
     type Response = http::Response<tonic::body::Body>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
@@ -119,17 +135,17 @@ impl tower::Service<http::Request<tonic::body::Body>> for Toy {
     }
 
     fn call(&mut self, request: http::Request<tonic::body::Body>) -> Self::Future {
-        let toy = self.clone();
+        let service = self.clone();
         Box::pin(async move {
             Ok(match request.uri().path() {
                 IMPORT => {
-                    let handler = tower::service_fn(move |request| toy.clone().import(request));
+                    let handler = tower::service_fn(move |request| service.clone().import(request));
                     tonic::server::Grpc::new(Checked::<ImportLabsResponse, ImportLabsRequest>::default())
                         .client_streaming(handler, request)
                         .await
                 }
                 _ => {
-                    let handler = tower::service_fn(move |request| toy.clone().get(request));
+                    let handler = tower::service_fn(move |request| service.clone().get(request));
                     tonic::server::Grpc::new(Checked::<Reply<Lab>, GetLabRequest>::default())
                         .unary(handler, request)
                         .await

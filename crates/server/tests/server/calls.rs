@@ -6,7 +6,7 @@ use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
-use crate::caller::{GET, LAB, assert_refused, channel, config, get, start};
+use crate::raw_client::{GET, LAB, assert_refused, channel, config, get, start};
 
 #[tokio::test]
 async fn a_call_reaches_its_handler_with_actor_and_default_deadline() {

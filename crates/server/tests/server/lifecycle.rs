@@ -10,10 +10,10 @@ use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
-use crate::caller::{
+use crate::raw_client::{
     IMPORT, assert_refused, channel, config, connect, eventually, framed, get, open_body, request, start, start_with,
 };
-use crate::toy::Toy;
+use crate::test_service::TestService;
 
 #[tokio::test]
 async fn a_method_without_a_permission_does_not_start_and_is_named() {
@@ -23,7 +23,7 @@ async fn a_method_without_a_permission_does_not_start_and_is_named() {
         .encode_to_vec();
     let error = Server::new(config())
         .descriptors(Vec::leak(bare))
-        .add_service(Toy::default())
+        .add_service(TestService::default())
         .bind()
         .await
         .unwrap_err();
@@ -41,7 +41,7 @@ async fn a_malformed_permission_does_not_start_and_is_named() {
     doctored[place..place + right.len()].copy_from_slice(wrong);
     let error = Server::new(config())
         .descriptors(Vec::leak(doctored))
-        .add_service(Toy::default())
+        .add_service(TestService::default())
         .bind()
         .await
         .unwrap_err();
@@ -83,7 +83,7 @@ async fn a_port_in_use_is_one_clear_line() {
 async fn the_port_can_be_known_before_the_services_are_made() {
     let mut server = Server::new(config());
     let early = server.listen().await.unwrap();
-    let bound = server.add_service(Toy::default()).bind().await.unwrap();
+    let bound = server.add_service(TestService::default()).bind().await.unwrap();
     assert_eq!(bound.local_addr(), early);
     tokio::spawn(bound.serve(std::future::pending()));
     get(early, &[]).await.unwrap();
@@ -91,18 +91,21 @@ async fn the_port_can_be_known_before_the_services_are_made() {
 
 #[tokio::test]
 async fn the_drain_lets_calls_finish_says_not_serving_and_takes_no_more() {
-    let mut server = start_with(config(), Toy::default()).await;
+    let service = TestService::default();
+    let gate = service.close_gate().await;
+    let mut server = start_with(config(), service.clone()).await;
     let address = server.address;
-    let slow = tokio::spawn(async move { get(address, &[("x-do", "sleep 400")]).await });
+    let slow = tokio::spawn(async move { get(address, &[("x-do", "wait")]).await });
     let mut client = HealthClient::new(channel(address));
     let mut watch = client.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
     assert_eq!(watch.message().await.unwrap().unwrap().status, 1);
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    service.expect_running(1).await;
 
     let started = Instant::now();
     server.stop.take().unwrap().send(()).unwrap();
     assert_eq!(watch.message().await.unwrap().unwrap().status, 2, "not serving");
     assert_refused(&watch.message().await.unwrap_err(), Code::Unavailable, "SHUTTING_DOWN");
+    drop(gate);
     slow.await.unwrap().unwrap();
     server.served.await.unwrap().unwrap();
     assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
@@ -111,13 +114,13 @@ async fn the_drain_lets_calls_finish_says_not_serving_and_takes_no_more() {
 
 #[tokio::test]
 async fn the_drain_ends_within_its_limit_though_a_stream_is_open() {
-    let toy = Toy::default();
+    let service = TestService::default();
     let mut server = start_with(
         Config {
             drain_limit: Duration::from_millis(300),
             ..config()
         },
-        toy.clone(),
+        service.clone(),
     )
     .await;
     let mut connection = connect(server.address).await;
@@ -125,7 +128,7 @@ async fn the_drain_ends_within_its_limit_though_a_stream_is_open() {
     sender.send(framed(&[])).await.unwrap();
     let call = tokio::spawn(async move { connection.send_request(request(IMPORT, &[], body)).await.is_err() });
     eventually("the stream began", Duration::from_secs(2), async || {
-        toy.running.load(Ordering::SeqCst) == 1
+        service.running.load(Ordering::SeqCst) == 1
     })
     .await;
     // Neither do those hold it up who are connected and say nothing.
@@ -141,7 +144,7 @@ async fn the_drain_ends_within_its_limit_though_a_stream_is_open() {
     );
     assert!(call.await.unwrap(), "the call was cut");
     eventually("the handler ended too", Duration::from_secs(1), async || {
-        toy.running.load(Ordering::SeqCst) == 0
+        service.running.load(Ordering::SeqCst) == 0
     })
     .await;
 }

@@ -1,4 +1,4 @@
-//! Starts servers and calls them, byte by byte where tonic's own client would be too kind.
+//! Starts servers and calls them, byte by byte where tonic's own client sends only what is right.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -25,7 +25,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
-use crate::toy::Toy;
+use crate::test_service::TestService;
 
 pub const GET: &str = "/mingce.labs.v1.LabService/GetLab";
 pub const IMPORT: &str = "/mingce.labs.v1.LabService/ImportLabs";
@@ -45,8 +45,8 @@ pub fn config() -> Config {
     }
 }
 
-pub async fn start_with(config: Config, toy: Toy) -> Started {
-    let bound = Server::new(config).add_service(toy).bind().await.unwrap();
+pub async fn start_with(config: Config, service: TestService) -> Started {
+    let bound = Server::new(config).add_service(service).bind().await.unwrap();
     let address = bound.local_addr();
     let (stop, stopped) = oneshot::channel::<()>();
     let served = tokio::spawn(bound.serve(async move {
@@ -60,7 +60,7 @@ pub async fn start_with(config: Config, toy: Toy) -> Started {
 }
 
 pub async fn start(config: Config) -> SocketAddr {
-    let running = start_with(config, Toy::default()).await;
+    let running = start_with(config, TestService::default()).await;
     std::mem::forget(running.stop);
     running.address
 }

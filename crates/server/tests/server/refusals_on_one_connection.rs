@@ -1,6 +1,5 @@
 //! Many refusals on one connection, frame by frame: what a client of HTTP/2 sends a moment after its headers.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -8,8 +7,10 @@ use std::time::Duration;
 use mingce_server::Config;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::OwnedRwLockWriteGuard;
 
-use crate::caller::{GET, config, eventually, get, get_lab, start};
+use crate::raw_client::{GET, Started, config, eventually, get, get_lab, start_with};
+use crate::test_service::TestService;
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
@@ -58,21 +59,25 @@ async fn read(mut reader: impl AsyncReadExt + Unpin, answered: Arc<AtomicUsize>,
     ended.fetch_add(1, Ordering::SeqCst);
 }
 
-async fn occupied() -> SocketAddr {
-    let address = start(Config {
+/// A server whose only place is taken for as long as the guard lives.
+async fn occupied() -> (Started, OwnedRwLockWriteGuard<()>) {
+    let service = TestService::default();
+    let gate = service.close_gate().await;
+    let limits = Config {
         in_flight: 1,
         ..config()
-    })
-    .await;
-    tokio::spawn(async move { get(address, &[("x-do", "sleep 8000")]).await });
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    address
+    };
+    let server = start_with(limits, service.clone()).await;
+    let address = server.address;
+    tokio::spawn(async move { get(address, &[("x-do", "wait")]).await });
+    service.expect_running(1).await;
+    (server, gate)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn refusals_do_not_end_the_connection_of_callers_whose_requests_come_in_two_parts() {
-    let address = occupied().await;
-    let (reader, mut writer) = TcpStream::connect(address).await.unwrap().into_split();
+    let (server, _gate) = occupied().await;
+    let (reader, mut writer) = TcpStream::connect(server.address).await.unwrap().into_split();
     let (answered, ended) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     tokio::spawn(read(reader, Arc::clone(&answered), Arc::clone(&ended)));
     writer.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
@@ -85,6 +90,7 @@ async fn refusals_do_not_end_the_connection_of_callers_whose_requests_come_in_tw
             .collect();
         let rest: Vec<u8> = streams.flat_map(|s| frame(DATA, END_STREAM, s, &get_lab())).collect();
         writer.write_all(&begun).await.unwrap();
+        // A fixed wait: the time that a client takes between headers and data is what the test is about.
         tokio::time::sleep(Duration::from_millis(10)).await;
         writer.write_all(&rest).await.unwrap();
         // Each refusal is an answer of one HEADERS frame.
