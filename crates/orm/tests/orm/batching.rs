@@ -1,9 +1,8 @@
-//! Sharing changes nothing but the cost: the same calls at once end the same, whether they share statements and
+//! Batching changes nothing but the cost: the same calls at once end the same, whether they share statements and
 //! transactions or not.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use mingce_orm::{Db, List, Mask, RequestContext, Store};
 use mingce_proto::codec::Reply;
@@ -13,20 +12,20 @@ use proptest::test_runner::TestCaseError;
 use prost::Message;
 use tokio::task::JoinSet;
 
-use crate::audit;
 use crate::collections::Institutes;
-use crate::ground::{self, Ground, Kind, Read, call, number, once, unmerge};
-use crate::model::{Op, Record};
-use crate::shared_reads::on_one_thread;
-use crate::waves::{Ask, Planned, label, plan, waves};
-use crate::writers::{hold, named};
+use crate::concurrent_ops::{PlannedCall, Request, bursts, label, plan};
+use crate::fixture_db::{self, FixtureDb, Kind, Read, call, number, unmerge, with_id};
+use crate::invariants;
+use crate::read_batching::on_one_thread;
+use crate::reference_model::{Op, Record};
+use crate::write_queue::{block_writes, eventually, named};
 
-/// How many calls share something where nothing is said, and where none do.
-const SHARED: usize = 256;
-const ALONE: usize = 1;
+/// How many calls share a statement or a transaction by default, and where none do.
+const BATCHED: usize = 256;
+const UNBATCHED: usize = 1;
 
 /// What a call was answered: encoded resources, with nothing after each page that is not the last; or the reason.
-type Told = Result<Vec<Vec<u8>>, &'static str>;
+type Answer = Result<Vec<Vec<u8>>, &'static str>;
 
 /// The names that the records of one register really have, and what stands for them in a plan.
 #[derive(Debug, Clone, Default)]
@@ -61,37 +60,37 @@ impl Names {
     }
 }
 
-/// A resource without when it was changed, and as which of all: calls of a wave come to the writer in any order.
+/// A resource without when it was changed, and as which of all: calls of a burst come to the writer in any order.
 fn unstamped(body: &[u8]) -> Vec<u8> {
     let mut item = Organization::decode(body).unwrap();
     (item.create_time, item.update_time, item.sequence) = (None, None, 0);
     item.encode_to_vec()
 }
 
-async fn send(store: &Store, planned: Planned, names: Names) -> Told {
+async fn send(store: &Store, planned: PlannedCall, names: Names) -> Answer {
     let cx = RequestContext {
         actor: planned.actor.clone(),
         now: planned.now,
         deadline: None,
     };
     let real = |name: &str| names.real(name);
-    let reply: mingce_orm::Result<Reply<Organization>> = match planned.ask {
-        Ask::Change(op) => {
+    let reply: mingce_orm::Result<Reply<Organization>> = match planned.request {
+        Request::Change(op) => {
             // Every other call can be repeated.
             let call = if planned.now % 2_000 == 0 {
                 call()
             } else {
-                once("wave", &planned.actor, &Organization::default())
+                with_id("burst", &planned.actor, &Organization::default())
             };
             match op {
-                Op::Create(said) => store.create::<Institutes>(&cx, call, "create", said.item()).await,
-                Op::Update { name, etag, said } => {
+                Op::Create(input) => store.create::<Institutes>(&cx, call, "create", input.item()).await,
+                Op::Update { name, etag, input } => {
                     let item = Organization {
                         name: real(&name),
                         etag,
-                        ..said.item()
+                        ..input.item()
                     };
-                    let mask = Mask::parse::<Institutes>(&said.paths(), &item).unwrap();
+                    let mask = Mask::parse::<Institutes>(&input.paths(), &item).unwrap();
                     store.update::<Institutes>(&cx, call, item, mask).await
                 }
                 Op::Annul { name, etag } => store.annul::<Institutes>(&cx, call, &real(&name), &etag, "why").await,
@@ -107,8 +106,8 @@ async fn send(store: &Store, planned: Planned, names: Names) -> Told {
                 Op::Import(_) => unreachable!("an import is no single call"),
             }
         }
-        Ask::Get(name) => store.get::<Institutes>(&cx, &real(&name), 0).await,
-        Ask::List(..) | Ask::Search(..) => return Ok(pages(store, &cx, &planned.ask).await),
+        Request::Get(name) => store.get::<Institutes>(&cx, &real(&name), 0).await,
+        Request::List(..) | Request::Search(..) => return Ok(pages(store, &cx, &planned.request).await),
     };
     match reply {
         Ok(reply) => Ok(vec![reply.encode_to_vec()]),
@@ -119,12 +118,12 @@ async fn send(store: &Store, planned: Planned, names: Names) -> Told {
     }
 }
 
-async fn pages(store: &Store, cx: &RequestContext, ask: &Ask) -> Vec<Vec<u8>> {
+async fn pages(store: &Store, cx: &RequestContext, request: &Request) -> Vec<Vec<u8>> {
     let (mut told, mut token) = (Vec::new(), String::new());
     loop {
-        let page = match ask {
-            Ask::Search(query, size) => store.search::<Institutes>(cx, query, *size, &token, 0).await,
-            Ask::List(filter, size) => {
+        let page = match request {
+            Request::Search(query, size) => store.search::<Institutes>(cx, query, *size, &token, 0).await,
+            Request::List(filter, size) => {
                 let wanted = List {
                     page_size: *size,
                     page_token: &token,
@@ -150,26 +149,26 @@ type Change = (i64, String, String, String, Vec<u8>);
 
 /// What one run of a plan left: all answers, the resources, and the history of each.
 #[derive(Debug, PartialEq)]
-struct End {
-    told: Vec<Vec<Told>>,
+struct Outcome {
+    told: Vec<Vec<Answer>>,
     register: BTreeMap<String, Vec<u8>>,
     ledger: BTreeMap<String, Vec<Change>>,
 }
 
-async fn run(db: &Db, share: usize, planned: &[Vec<Planned>]) -> End {
-    ground::empty(db).await;
-    let store = Arc::new(ground::store(&db.clone().batched_by(share)));
+async fn run(db: &Db, limit: usize, planned: &[Vec<PlannedCall>]) -> Outcome {
+    fixture_db::empty(db).await;
+    let store = Arc::new(fixture_db::store(&db.clone().batched_by(limit)));
     let (mut names, mut told, mut made) = (Names::default(), Vec::new(), 0);
-    for wave in planned {
+    for burst in planned {
         let mut calls = JoinSet::new();
-        for (place, call) in wave.iter().cloned().enumerate() {
+        for (place, call) in burst.iter().cloned().enumerate() {
             let (store, names) = (Arc::clone(&store), names.clone());
             calls.spawn(async move { (place, send(&store, call, names).await) });
         }
         let mut answers = calls.join_all().await;
         answers.sort_by_key(|(place, _)| *place);
-        for (call, (_, answer)) in wave.iter().zip(&answers) {
-            if matches!(call.ask, Ask::Change(Op::Create(_))) {
+        for (call, (_, answer)) in burst.iter().zip(&answers) {
+            if matches!(call.request, Request::Change(Op::Create(_))) {
                 made += 1;
                 if let Ok(bodies) = answer {
                     names.learn(&label(made), &Organization::decode(bodies[0].as_slice()).unwrap());
@@ -179,19 +178,19 @@ async fn run(db: &Db, share: usize, planned: &[Vec<Planned>]) -> End {
         told.push(answers);
     }
     let translated =
-        |answer: Told| answer.map(|all| all.iter().map(|body| names.translated(unstamped(body))).collect());
+        |answer: Answer| answer.map(|all| all.iter().map(|body| names.translated(unstamped(body))).collect());
     let told = told
         .into_iter()
-        .map(|wave| wave.into_iter().map(|(_, answer)| translated(answer)).collect())
+        .map(|burst| burst.into_iter().map(|(_, answer)| translated(answer)).collect())
         .collect();
     let name = |real: &str| String::from_utf8(names.translated(real.as_bytes().to_vec())).unwrap();
-    let items = audit::check(db).await;
+    let items = invariants::check(db).await;
     let register = items
         .iter()
         .map(|item| (name(&item.name), names.translated(unstamped(&item.encode_to_vec()))))
         .collect();
     let mut ledger: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for entry in audit::ledger(db).await {
+    for entry in invariants::ledger(db).await {
         let snapshot = names.translated(unstamped(&entry.snapshot));
         ledger.entry(name(&entry.resource)).or_default().push((
             entry.revision,
@@ -201,10 +200,10 @@ async fn run(db: &Db, share: usize, planned: &[Vec<Planned>]) -> End {
             snapshot,
         ));
     }
-    End { told, register, ledger }
+    Outcome { told, register, ledger }
 }
 
-fn records(answer: &Told) -> Result<Vec<Record>, &'static str> {
+fn records(answer: &Answer) -> Result<Vec<Record>, &'static str> {
     let read = |body: &Vec<u8>| Record::from(Organization::decode(body.as_slice()).unwrap());
     answer
         .as_ref()
@@ -212,18 +211,18 @@ fn records(answer: &Told) -> Result<Vec<Record>, &'static str> {
         .map_err(|reason| *reason)
 }
 
-fn waves_end_the_same(kind: Kind, cases: u32) {
-    let runtime = ground::runtime();
-    let (_ground, db) = runtime.block_on(Ground::new(kind));
-    ground::property(cases, waves(), &runtime, |waves| {
+fn bursts_end_the_same(kind: Kind, cases: u32) {
+    let runtime = fixture_db::runtime();
+    let (_fixture, db) = runtime.block_on(FixtureDb::new(kind));
+    fixture_db::property(cases, bursts(), &runtime, |bursts| {
         let db = db.clone();
         async move {
-            let planned = plan(&waves);
-            let shared = run(&db, SHARED, &planned).await;
+            let planned = plan(&bursts);
+            let shared = run(&db, BATCHED, &planned).await;
             for (call, answer) in planned.iter().flatten().zip(shared.told.iter().flatten()) {
                 prop_assert_eq!(&records(answer), &call.expected, "{:?}", call);
             }
-            let alone = run(&db, ALONE, &planned).await;
+            let alone = run(&db, UNBATCHED, &planned).await;
             prop_assert_eq!(&shared, &alone);
             Ok::<_, TestCaseError>(())
         }
@@ -231,37 +230,37 @@ fn waves_end_the_same(kind: Kind, cases: u32) {
 }
 
 #[test]
-fn waves_of_calls_on_sqlite_end_the_same_whether_they_share_or_not() {
-    waves_end_the_same(Kind::Sqlite, 16);
+fn bursts_on_sqlite_end_the_same_with_and_without_batching() {
+    bursts_end_the_same(Kind::Sqlite, 16);
 }
 
 #[test]
-fn waves_of_calls_on_postgres_end_the_same_whether_they_share_or_not() {
-    waves_end_the_same(Kind::Postgres, 12);
+fn bursts_on_postgres_end_the_same_with_and_without_batching() {
+    bursts_end_the_same(Kind::Postgres, 12);
 }
 
 #[test]
-fn so_many_calls_share_a_transaction_as_is_said() {
+fn a_transaction_has_as_many_calls_as_the_batch_limit_allows() {
     on_one_thread(async {
-        let (ground, db) = Ground::new(Kind::Postgres).await;
-        let other = ground.open().await;
-        for (share, most) in [(ALONE, 1..=1), (8, 8..=8), (SHARED, 9..=40)] {
-            ground::empty(&db).await;
+        let (fixture, db) = FixtureDb::new(Kind::Postgres).await;
+        let other = fixture.open().await;
+        for (limit, most) in [(UNBATCHED, 1..=1), (8, 8..=8), (BATCHED, 9..=40)] {
+            fixture_db::empty(&db).await;
             // Two writers take what comes first, and wait; the others gather.
-            let held = hold(&other).await;
-            let store = Arc::new(ground::store(&db.clone().batched_by(share)));
+            let held = block_writes(&other).await;
+            let store = Arc::new(fixture_db::store(&db.clone().batched_by(limit)));
             let mut calls = JoinSet::new();
             for place in 0..40 {
                 let store = Arc::clone(&store);
                 let item = named(&format!("n{place}"), &[&place.to_string()]);
                 calls.spawn(async move {
                     store
-                        .create::<Institutes>(&ground::cx("user:x"), call(), "create", item)
+                        .create::<Institutes>(&fixture_db::cx("user:x"), call(), "create", item)
                         .await
                         .map(|_| ())
                 });
             }
-            tokio::time::sleep(Duration::from_millis(500)).await;
+            eventually("not all calls are queued", async || store.write_queue().accepted == 40).await;
             held.rollback().await.unwrap();
             for done in calls.join_all().await {
                 done.unwrap();
@@ -269,29 +268,29 @@ fn so_many_calls_share_a_transaction_as_is_said() {
             let of_one =
                 "SELECT MAX(n) FROM (SELECT COUNT(*) AS n FROM institutes GROUP BY xmin::text) AS transactions";
             let seen = number(&db, of_one).await;
-            assert!(most.contains(&seen), "{seen} by {share}");
-            assert_eq!(audit::check(&db).await.len(), 40);
+            assert!(most.contains(&seen), "{seen} by {limit}");
+            assert_eq!(invariants::check(&db).await.len(), 40);
         }
     });
 }
 
 #[test]
 fn a_change_of_a_row_that_cannot_be_read_fails_alone() {
-    for (kind, share) in [
-        (Kind::Sqlite, SHARED),
-        (Kind::Sqlite, ALONE),
-        (Kind::Postgres, SHARED),
-        (Kind::Postgres, ALONE),
+    for (kind, limit) in [
+        (Kind::Sqlite, BATCHED),
+        (Kind::Sqlite, UNBATCHED),
+        (Kind::Postgres, BATCHED),
+        (Kind::Postgres, UNBATCHED),
     ] {
         on_one_thread(async {
-            let (_ground, db) = Ground::new(kind).await;
-            let store = Arc::new(ground::store(&db.clone().batched_by(share)));
+            let (_fixture, db) = FixtureDb::new(kind).await;
+            let store = Arc::new(fixture_db::store(&db.clone().batched_by(limit)));
             let mut made = Vec::new();
             for name in ["first", "broken", "third"] {
-                made.push(ground::make::<Institutes>(&store, named(name, &[name])).await);
+                made.push(fixture_db::make::<Institutes>(&store, named(name, &[name])).await);
             }
             let bytes = if kind == Kind::Postgres { "'\\xff'" } else { "x'ff'" };
-            ground::execute(
+            fixture_db::execute(
                 &db,
                 &format!("UPDATE institutes SET body = {bytes} WHERE name = '{}'", made[1].name),
             )
@@ -301,7 +300,7 @@ fn a_change_of_a_row_that_cannot_be_read_fails_alone() {
                 let (store, name) = (Arc::clone(&store), item.name.clone());
                 calls.spawn(async move {
                     let done = store
-                        .annul::<Institutes>(&ground::cx("user:x"), call(), &name, "", "why")
+                        .annul::<Institutes>(&fixture_db::cx("user:x"), call(), &name, "", "why")
                         .await;
                     (place, done.read().map(|o| o.revision).map_err(|e| e.reason()))
                 });
@@ -311,7 +310,7 @@ fn a_change_of_a_row_that_cannot_be_read_fails_alone() {
             assert_eq!(
                 told,
                 [(0, Ok(2)), (1, Err("INTERNAL")), (2, Ok(2))],
-                "{kind:?} by {share}"
+                "{kind:?} by {limit}"
             );
         });
     }

@@ -1,4 +1,4 @@
-//! What edits hold on PostgreSQL until they are committed, and what they are told where they wait in vain.
+//! Row locks of edits on PostgreSQL, and the errors of those that wait in vain.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,11 +9,11 @@ use mingce_proto::labs::Organization;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, TransactionTrait};
 use tokio::task::JoinHandle;
 
-use crate::audit;
 use crate::collections::Institutes;
-use crate::ground::{self, Ground, Kind, Read, call, cx, execute, make, number, query, wait};
+use crate::fixture_db::{self, FixtureDb, Kind, Read, block_on, call, cx, execute, make, number, query};
 use crate::import_rows::imported;
-use crate::writers::{hold, named, soon};
+use crate::invariants;
+use crate::write_queue::{block_writes, eventually, named};
 
 fn id(item: &Organization) -> String {
     item.name.split_once('/').unwrap().1.to_owned()
@@ -37,10 +37,10 @@ type Doing = JoinHandle<Result<Organization>>;
 async fn expect_waiting(db: &Db, most: i64) {
     let waiting =
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    soon("nobody waits for a lock", async || number(db, waiting).await == most).await;
+    eventually("nobody waits for a lock", async || number(db, waiting).await == most).await;
 }
 
-/// Locks a row of the toy organizations if nobody holds it.
+/// Locks a row of the test organizations if nobody holds it.
 async fn lock(tx: &DatabaseTransaction, id: &str, strength: &str) -> bool {
     let text = format!("SELECT 1 FROM institutes WHERE id = '{id}' FOR {strength} NOWAIT");
     tx.execute_unprepared(&text).await.is_ok()
@@ -48,16 +48,16 @@ async fn lock(tx: &DatabaseTransaction, id: &str, strength: &str) -> bool {
 
 #[test]
 fn edits_that_go_by_one_resource_run_beside_each_other_and_nobody_changes_it_meanwhile() {
-    wait(async {
-        let (ground, db) = Ground::new(Kind::Postgres).await;
-        let stores = [ground::store(&db), ground::store(&ground.open().await)].map(Arc::new);
+    block_on(async {
+        let (fixture, db) = FixtureDb::new(Kind::Postgres).await;
+        let stores = [fixture_db::store(&db), fixture_db::store(&fixture.open().await)].map(Arc::new);
         let rule = id(&make::<Institutes>(&stores[0], named("the rule", &[])).await);
         let ruled = [
             id(&make::<Institutes>(&stores[0], named("one", &[])).await),
             id(&make::<Institutes>(&stores[0], named("another", &[])).await),
         ];
-        let other = ground.open().await;
-        let held = hold(&other).await;
+        let other = fixture.open().await;
+        let held = block_writes(&other).await;
         let mut doing = Vec::new();
         for (store, id) in stores.iter().zip(&ruled) {
             let (rule, id) = (rule.clone(), id.clone());
@@ -81,16 +81,16 @@ fn edits_that_go_by_one_resource_run_beside_each_other_and_nobody_changes_it_mea
         for one in doing {
             assert_eq!(one.await.unwrap().unwrap().city, "the rule");
         }
-        audit::check(&db).await;
+        invariants::check(&db).await;
     });
 }
 
 #[test]
 fn what_was_only_read_can_still_be_changed_by_many_at_once() {
     for kind in [Kind::Sqlite, Kind::Postgres] {
-        wait(async {
-            let (ground, db) = Ground::new(kind).await;
-            let stores = [ground::store(&db), ground::store(&ground.open().await)].map(Arc::new);
+        block_on(async {
+            let (fixture, db) = FixtureDb::new(kind).await;
+            let stores = [fixture_db::store(&db), fixture_db::store(&fixture.open().await)].map(Arc::new);
             let item = id(&make::<Institutes>(&stores[0], named("counted", &[])).await);
             let before = deadlocks(&db).await;
             for _ in 0..8 {
@@ -105,7 +105,7 @@ fn what_was_only_read_can_still_be_changed_by_many_at_once() {
                     one.await.unwrap().unwrap();
                 }
             }
-            let kept = audit::check(&db).await;
+            let kept = invariants::check(&db).await;
             assert_eq!(kept[0].city, "x".repeat(16));
             assert_eq!(deadlocks(&db).await, before);
         });
@@ -128,13 +128,13 @@ async fn deadlocks(db: &Db) -> i64 {
 /// Whoever holds what is first in the order may wait for what is behind it.
 #[test]
 fn whoever_finds_late_what_it_needs_holds_nothing_while_it_waits_for_it() {
-    wait(async {
-        let (ground, db) = Ground::new(Kind::Postgres).await;
-        let store = Arc::new(ground::store(&db));
+    block_on(async {
+        let (fixture, db) = FixtureDb::new(Kind::Postgres).await;
+        let store = Arc::new(fixture_db::store(&db));
         let first = id(&make::<Institutes>(&store, named("first", &[])).await);
         let last = id(&make::<Institutes>(&store, named("last", &[])).await);
         assert!(first < last);
-        let other = ground.open().await;
+        let other = fixture.open().await;
         let held = other.owner().begin().await.unwrap();
         assert!(lock(&held, &first, "UPDATE").await);
         let (one, two) = (last.clone(), first.clone());
@@ -146,19 +146,19 @@ fn whoever_finds_late_what_it_needs_holds_nothing_while_it_waits_for_it() {
         assert!(lock(&held, &last, "UPDATE").await, "it waits, and holds what is behind");
         held.rollback().await.unwrap();
         assert_eq!(doing.await.unwrap().unwrap().city, "there");
-        assert_eq!(audit::check(&db).await.len(), 2);
+        assert_eq!(invariants::check(&db).await.len(), 2);
     });
 }
 
 #[test]
 fn a_statement_that_takes_too_long_and_a_lock_that_is_not_given_are_told_apart() {
-    wait(async {
+    block_on(async {
         for (setting, reason, class) in [
             ("statement_timeout", "STATEMENT_TIMEOUT", Class::Deadline),
             ("lock_timeout", "DATABASE_LOCKED", Class::Unavailable),
         ] {
-            let (ground, db) = Ground::new(Kind::Postgres).await;
-            let store = Arc::new(ground::store(&db));
+            let (fixture, db) = FixtureDb::new(Kind::Postgres).await;
+            let store = Arc::new(fixture_db::store(&db));
             // From the first row that a transaction writes on, which is one beside those that bear its number.
             let hurry = format!(
                 "CREATE FUNCTION hurry() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
@@ -167,15 +167,15 @@ fn a_statement_that_takes_too_long_and_a_lock_that_is_not_given_are_told_apart()
             execute(&db, &hurry).await;
             let each = "CREATE TRIGGER hurry BEFORE INSERT ON institutes_values FOR EACH ROW EXECUTE FUNCTION hurry()";
             execute(&db, each).await;
-            let other = ground.open().await;
-            let held = hold(&other).await;
+            let other = fixture.open().await;
+            let held = block_writes(&other).await;
             let who = cx("user:x");
             let making = store.create::<Institutes>(&who, call(), "create", named("late", &[]));
             let refused = tokio::time::timeout(Duration::from_secs(60), making).await.unwrap();
             let refused = refused.read().unwrap_err();
             assert_eq!((refused.reason(), refused.class()), (reason, class), "{refused}");
             held.rollback().await.unwrap();
-            assert!(audit::check(&db).await.is_empty() && query(&db, "SELECT 1 FROM ledger").await.is_empty());
+            assert!(invariants::check(&db).await.is_empty() && query(&db, "SELECT 1 FROM ledger").await.is_empty());
             make::<Institutes>(&store, named("in time", &[])).await;
         }
     });
@@ -183,12 +183,12 @@ fn a_statement_that_takes_too_long_and_a_lock_that_is_not_given_are_told_apart()
 
 #[test]
 fn a_row_of_an_import_finds_a_record_that_lets_one_key_go_for_another_meanwhile() {
-    wait(async {
-        let (ground, db) = Ground::new(Kind::Postgres).await;
-        let stores = [ground::store(&db), ground::store(&ground.open().await)].map(Arc::new);
+    block_on(async {
+        let (fixture, db) = FixtureDb::new(Kind::Postgres).await;
+        let stores = [fixture_db::store(&db), fixture_db::store(&fixture.open().await)].map(Arc::new);
         let record = make::<Institutes>(&stores[0], named("A", &["4"])).await;
-        let other = ground.open().await;
-        let held = hold(&other).await;
+        let other = fixture.open().await;
+        let held = block_writes(&other).await;
         let at = id(&record);
         let first = begin(&stores[0], move |work| {
             let mut item = work.get::<Institutes>(&at)?.unwrap();
@@ -212,6 +212,6 @@ fn a_row_of_an_import_finds_a_record_that_lets_one_key_go_for_another_meanwhile(
         first.await.unwrap().unwrap();
         let found = second.await.unwrap().unwrap().decode::<Institutes>().unwrap();
         assert_eq!((found.name, found.city.as_str()), (record.name, "青岛"));
-        audit::check(&db).await;
+        invariants::check(&db).await;
     });
 }

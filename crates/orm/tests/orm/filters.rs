@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
 use crate::collections::{Prizes, evidence, scheme};
-use crate::ground::{self, Ground, Kind, cx};
+use crate::fixture_db::{self, FixtureDb, Kind, cx};
 
 const WORDS: &[&str] = &[
     "", "Abc", "abc", "a%c", "a_c", "A\\c", "青岛", "青", "É", "é", "z'\"z", "AND", "*",
@@ -84,7 +84,7 @@ pub fn award() -> impl Strategy<Value = (Award, bool)> {
 pub async fn fill(stores: &[(Db, Store)], awards: &[(Award, bool)]) {
     let cx = cx("user:filler");
     for (db, store) in stores {
-        ground::empty(db).await;
+        fixture_db::empty(db).await;
         let mut edits: Vec<mingce_orm::Edit> = Vec::new();
         for (place, (award, annulled)) in awards.iter().cloned().enumerate() {
             let cx = cx.clone();
@@ -113,22 +113,22 @@ pub async fn fill(stores: &[(Db, Store)], awards: &[(Award, bool)]) {
 }
 
 /// Stores on both databases.
-pub async fn both() -> (Vec<Ground>, Vec<(Db, Store)>) {
-    let (mut grounds, mut stores) = (Vec::new(), Vec::new());
+pub async fn both() -> (Vec<FixtureDb>, Vec<(Db, Store)>) {
+    let (mut fixtures, mut stores) = (Vec::new(), Vec::new());
     for kind in [Kind::Sqlite, Kind::Postgres] {
-        let (ground, db) = Ground::new(kind).await;
-        stores.push((db.clone(), ground::store(&db)));
-        grounds.push(ground);
+        let (fixture, db) = FixtureDb::new(kind).await;
+        stores.push((db.clone(), fixture_db::store(&db)));
+        fixtures.push(fixture);
     }
-    (grounds, stores)
+    (fixtures, stores)
 }
 
 /// A filter, as a tree of its own.
 #[derive(Debug, Clone)]
-pub enum Ask {
-    All(Vec<Ask>),
-    Any(Vec<Ask>),
-    Not(Box<Ask>),
+pub enum Expr {
+    All(Vec<Expr>),
+    Any(Vec<Expr>),
+    Not(Box<Expr>),
     Text(&'static str, &'static str, String),
     Number(&'static str, &'static str, i32),
     State(&'static str, &'static str),
@@ -142,7 +142,7 @@ pub enum Ask {
 
 const STATES: &[(&str, i32)] = &[("APPROVED", 1), ("CONFERRED", 2), ("REVOKED", 3)];
 
-pub fn ask() -> impl Strategy<Value = Ask> {
+pub fn expr() -> impl Strategy<Value = Expr> {
     let operator = || prop::sample::select(vec!["=", "!=", "<", "<=", ">", ">="]);
     let equal = || prop::sample::select(vec!["=", "!=", ":"]);
     let full = || word().prop_filter("has needs words", |w| !w.is_empty());
@@ -173,28 +173,28 @@ pub fn ask() -> impl Strategy<Value = Ask> {
         "classified",
     ];
     let one = prop_oneof![
-        3 => (text_field.clone(), operator(), word()).prop_map(|(f, o, w)| Ask::Text(f, o, w)),
-        2 => (text_field, full()).prop_map(|(f, w)| Ask::Text(f, ":", w)),
+        3 => (text_field.clone(), operator(), word()).prop_map(|(f, o, w)| Expr::Text(f, o, w)),
+        2 => (text_field, full()).prop_map(|(f, w)| Expr::Text(f, ":", w)),
         2 => (prop::sample::select(vec!["year", "contributor_count"]), operator(), prop::sample::select(vec![0, 1, 2, 1999, 2000]))
-            .prop_map(|(f, o, n)| Ask::Number(f, o, n)),
-        1 => (equal(), prop::sample::select(STATES)).prop_map(|(o, s)| Ask::State(o, s.0)),
-        1 => (equal(), any::<bool>()).prop_map(|(o, yes)| Ask::Flag(o, yes)),
-        2 => (prop_oneof![operator(), Just(":")], prop::sample::select(days)).prop_map(|(o, d)| Ask::Day(o, d)),
-        1 => (equal(), prop::sample::select(schemes())).prop_filter("a name", |(_, n)| !n.is_empty()).prop_map(|(o, n)| Ask::Scheme(o, n)),
-        2 => (equal(), full()).prop_map(|(o, w)| Ask::Evidence(o, w)),
-        1 => prop::sample::select(fields).prop_map(Ask::Set),
-        1 => prop::sample::select(vec![RecordStatus::Active, RecordStatus::Annulled]).prop_map(Ask::Status),
+            .prop_map(|(f, o, n)| Expr::Number(f, o, n)),
+        1 => (equal(), prop::sample::select(STATES)).prop_map(|(o, s)| Expr::State(o, s.0)),
+        1 => (equal(), any::<bool>()).prop_map(|(o, yes)| Expr::Flag(o, yes)),
+        2 => (prop_oneof![operator(), Just(":")], prop::sample::select(days)).prop_map(|(o, d)| Expr::Day(o, d)),
+        1 => (equal(), prop::sample::select(schemes())).prop_filter("a name", |(_, n)| !n.is_empty()).prop_map(|(o, n)| Expr::Scheme(o, n)),
+        2 => (equal(), full()).prop_map(|(o, w)| Expr::Evidence(o, w)),
+        1 => prop::sample::select(fields).prop_map(Expr::Set),
+        1 => prop::sample::select(vec![RecordStatus::Active, RecordStatus::Annulled]).prop_map(Expr::Status),
     ];
     one.prop_recursive(3, 12, 3, |inner| {
         prop_oneof![
-            prop::collection::vec(inner.clone(), 2..4).prop_map(Ask::All),
-            prop::collection::vec(inner.clone(), 2..4).prop_map(Ask::Any),
-            inner.prop_map(|ask| Ask::Not(Box::new(ask))),
+            prop::collection::vec(inner.clone(), 2..4).prop_map(Expr::All),
+            prop::collection::vec(inner.clone(), 2..4).prop_map(Expr::Any),
+            inner.prop_map(|expr| Expr::Not(Box::new(expr))),
         ]
     })
 }
 
-impl Ask {
+impl Expr {
     /// As a caller writes it.
     pub fn text(&self) -> String {
         let quoted = |word: &str| format!("\"{}\"", word.replace('\\', "\\\\").replace('"', "\\\""));
@@ -348,10 +348,10 @@ fn a_filter_finds_what_it_says_on_both_databases() {
         states,
         ["AWARD_STATE_APPROVED", "AWARD_STATE_CONFERRED", "AWARD_STATE_REVOKED"]
     );
-    let runtime = ground::runtime();
-    let (_grounds, stores) = runtime.block_on(both());
-    let values = (prop::collection::vec(award(), 1..25), prop::collection::vec(ask(), 20));
-    ground::property(40, values, &runtime, |(awards, asks)| {
+    let runtime = fixture_db::runtime();
+    let (_fixtures, stores) = runtime.block_on(both());
+    let values = (prop::collection::vec(award(), 1..25), prop::collection::vec(expr(), 20));
+    fixture_db::property(40, values, &runtime, |(awards, exprs)| {
         let stores = &stores;
         async move {
             fill(stores, &awards).await;
@@ -363,14 +363,18 @@ fn a_filter_finds_what_it_says_on_both_databases() {
             let (first, second) = (first.unwrap(), second.unwrap());
             prop_assert_eq!(&first, &second);
             prop_assert_eq!(first.len(), awards.len());
-            for ask in &asks {
-                let wanted: Vec<_> = first.iter().filter(|a| ask.picks(a)).map(|a| a.name.as_str()).collect();
+            for expr in &exprs {
+                let wanted: Vec<_> = first
+                    .iter()
+                    .filter(|a| expr.picks(a))
+                    .map(|a| a.name.as_str())
+                    .collect();
                 for (_, store) in stores {
-                    let found = all(store, &ask.text(), "", 1000).await;
+                    let found = all(store, &expr.text(), "", 1000).await;
                     let found =
-                        found.map_err(|e| TestCaseError::fail(format!("{}: {e} {:?}", ask.text(), e.detail())))?;
+                        found.map_err(|e| TestCaseError::fail(format!("{}: {e} {:?}", expr.text(), e.detail())))?;
                     let found: Vec<_> = found.iter().map(|a| a.name.as_str()).collect();
-                    prop_assert_eq!(&found, &wanted, "{}", ask.text());
+                    prop_assert_eq!(&found, &wanted, "{}", expr.text());
                 }
             }
             Ok(())

@@ -6,17 +6,17 @@ use std::time::{Duration, Instant};
 use mingce_orm::Class;
 use tokio::task::JoinSet;
 
-use crate::audit;
 use crate::collections::Institutes;
-use crate::ground::{self, Ground, Kind, Read, call, cx, execute, number, wait};
-use crate::writers::{hold, named};
+use crate::fixture_db::{self, FixtureDb, Kind, Read, block_on, call, cx, execute, number};
+use crate::invariants;
+use crate::write_queue::{block_writes, eventually, named};
 
 #[test]
 fn the_log_of_sqlite_begins_anew_while_writing_and_reading_go_on() {
-    wait(async {
-        let (ground, db) = Ground::new(Kind::Sqlite).await;
-        let store = Arc::new(ground::store(&db));
-        let log = ground.file().with_extension("db-wal");
+    block_on(async {
+        let (fixture, db) = FixtureDb::new(Kind::Sqlite).await;
+        let store = Arc::new(fixture_db::store(&db));
+        let log = fixture.file().with_extension("db-wal");
         let mut calls = JoinSet::new();
         for place in 0..4 {
             let store = Arc::clone(&store);
@@ -24,7 +24,7 @@ fn the_log_of_sqlite_begins_anew_while_writing_and_reading_go_on() {
                 for turn in 0..900 {
                     let number = place * 1000 + turn;
                     let made = named(&format!("n{number}"), &[&number.to_string()]);
-                    let made = ground::make::<Institutes>(&store, made).await;
+                    let made = fixture_db::make::<Institutes>(&store, made).await;
                     store
                         .get::<Institutes>(&cx("user:reader"), &made.name, 0)
                         .await
@@ -36,22 +36,21 @@ fn the_log_of_sqlite_begins_anew_while_writing_and_reading_go_on() {
         // Its file never becomes shorter. SQLite alone would let it grow to four times as many pages.
         let longest = std::fs::metadata(&log).unwrap().len();
         assert!(longest < 16_000 * 4120, "{longest} bytes");
-        assert_eq!(audit::check(&db).await.len(), 3600);
+        assert_eq!(invariants::check(&db).await.len(), 3600);
     });
 }
 
 #[test]
 fn writes_wait_for_another_process_and_each_is_done_once() {
     for kind in [Kind::Sqlite, Kind::Postgres] {
-        wait(async {
-            let (ground, db) = Ground::new(kind).await;
+        block_on(async {
+            let (fixture, db) = FixtureDb::new(kind).await;
             let stores = [
-                Arc::new(ground::store(&db)),
-                Arc::new(ground::store(&ground.open().await)),
+                Arc::new(fixture_db::store(&db)),
+                Arc::new(fixture_db::store(&fixture.open().await)),
             ];
-            let other = ground.open().await;
-            let held = hold(&other).await;
-            let begun = Instant::now();
+            let other = fixture.open().await;
+            let held = block_writes(&other).await;
             let mut calls = JoinSet::new();
             for place in 0..40 {
                 let store = Arc::clone(&stores[place % 2]);
@@ -65,29 +64,33 @@ fn writes_wait_for_another_process_and_each_is_done_once() {
                         .map_err(|e| (e.reason(), e.class()))
                 });
             }
-            tokio::time::sleep(Duration::from_millis(700)).await;
+            eventually("the calls are not taken", async || {
+                let queues = [stores[0].write_queue(), stores[1].write_queue()];
+                queues.iter().all(|queue| queue.accepted == 20 && queue.waiting < 20)
+            })
+            .await;
+            // A fixed wait: SQLite does not tell that a writer waits for its lock.
+            tokio::time::sleep(Duration::from_millis(100)).await;
             // Readers wait for nobody.
             let page = stores[0]
                 .list::<Institutes>(&cx("user:reader"), mingce_orm::List::default())
                 .await
                 .unwrap();
             assert!(page.items().unwrap().is_empty());
+            let released = Instant::now();
             held.rollback().await.unwrap();
             let mut made = Vec::new();
             for done in calls.join_all().await {
                 match done {
                     Ok((name, at)) => {
-                        assert!(
-                            at.duration_since(begun) > Duration::from_millis(600),
-                            "written through the lock"
-                        );
+                        assert!(at > released, "written through the lock");
                         made.push(name);
                     }
                     Err(told) => assert_eq!(told, ("DATABASE_LOCKED", Class::Unavailable)),
                 }
             }
             made.sort();
-            let mut there: Vec<_> = audit::check(&db).await.into_iter().map(|o| o.name).collect();
+            let mut there: Vec<_> = invariants::check(&db).await.into_iter().map(|o| o.name).collect();
             there.sort();
             assert_eq!(there, made, "lost or doubled");
             assert!(!made.is_empty());
@@ -97,9 +100,9 @@ fn writes_wait_for_another_process_and_each_is_done_once() {
 
 #[test]
 fn a_full_disk_is_told_leaves_nothing_half_written_and_is_over_when_there_is_room() {
-    wait(async {
-        let (_ground, db) = Ground::new(Kind::Sqlite).await;
-        let store = Arc::new(ground::store(&db));
+    block_on(async {
+        let (_fixture, db) = FixtureDb::new(Kind::Sqlite).await;
+        let store = Arc::new(fixture_db::store(&db));
         let pages = number(&db, "PRAGMA page_count").await;
         let most = format!("PRAGMA max_page_count = {}", pages + 20);
         let (mut made, mut refused) = (Vec::new(), 0);
@@ -127,7 +130,7 @@ fn a_full_disk_is_told_leaves_nothing_half_written_and_is_over_when_there_is_roo
         }
         assert!(refused > 0, "the disk never was full");
         made.sort();
-        let mut there: Vec<_> = audit::check(&db).await.into_iter().map(|o| o.name).collect();
+        let mut there: Vec<_> = invariants::check(&db).await.into_iter().map(|o| o.name).collect();
         there.sort();
         assert_eq!(there, made);
 
@@ -138,6 +141,6 @@ fn a_full_disk_is_told_leaves_nothing_half_written_and_is_over_when_there_is_roo
             .await
             .read()
             .unwrap();
-        assert_eq!(audit::check(&db).await.len(), made.len() + 1);
+        assert_eq!(invariants::check(&db).await.len(), made.len() + 1);
     });
 }

@@ -8,10 +8,10 @@ use mingce_proto::awards::{Award, Contributor, SchemeReference, Share};
 use mingce_proto::registry::View;
 use prost::Message;
 
-use crate::audit;
 use crate::collections::Prizes;
 use crate::filters::both;
-use crate::ground::{cx, wait};
+use crate::fixture_db::{block_on, cx};
+use crate::invariants;
 
 /// A page as it is sent: resources unread.
 #[derive(Clone, PartialEq, Message)]
@@ -83,11 +83,11 @@ async fn page(store: &Store, page_size: i32, page_token: &str) -> Raw {
 #[test]
 fn bodies_of_all_bytes_come_back_byte_for_byte() {
     const COUNT: u64 = 1001;
-    wait(async {
-        let (_grounds, stores) = both().await;
+    block_on(async {
+        let (_fixtures, stores) = both().await;
         for (db, store) in &stores {
             make(store, COUNT).await;
-            let written: BTreeMap<_, _> = audit::ledger(db)
+            let written: BTreeMap<_, _> = invariants::ledger(db)
                 .await
                 .into_iter()
                 .map(|entry| (entry.resource, entry.snapshot))

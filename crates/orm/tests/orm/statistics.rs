@@ -7,8 +7,8 @@ use mingce_proto::registry::ComputeStatisticsRequest;
 use proptest::prelude::*;
 
 use crate::collections::{Prizes, evidence, scheme};
-use crate::filters::{all, ask, award, both, fill};
-use crate::ground::{self, cx};
+use crate::filters::{all, award, both, expr, fill};
+use crate::fixture_db::{self, cx};
 
 const DIMENSIONS: &[&str] = &[
     "scheme",
@@ -76,26 +76,26 @@ fn counted(award: &Award, field: &str, distinct: bool) -> Vec<(String, String)> 
 
 #[test]
 fn statistics_are_what_a_plain_count_says() {
-    let runtime = ground::runtime();
-    let (_grounds, stores) = runtime.block_on(both());
+    let runtime = fixture_db::runtime();
+    let (_fixtures, stores) = runtime.block_on(both());
     let group_by = prop::collection::vec(prop::sample::select(DIMENSIONS), 0..3);
     let wanted = (
         group_by,
         prop::sample::select(COUNTED),
         any::<bool>(),
-        prop::option::of(ask()),
+        prop::option::of(expr()),
     );
     let cases = (prop::collection::vec(award(), 1..25), prop::collection::vec(wanted, 10));
-    ground::property(30, cases, &runtime, |(awards, requests)| {
+    fixture_db::property(30, cases, &runtime, |(awards, requests)| {
         let stores = &stores;
         async move {
             fill(stores, &awards).await;
             let everything = all(&stores[0].1, "record_status:*", "", 1000).await.unwrap();
-            for (group_by, count, distinct, ask) in &requests {
+            for (group_by, count, distinct, expr) in &requests {
                 let is_active = |a: &Award| a.record_status() == mingce_proto::registry::RecordStatus::Active;
                 let picked: Vec<_> = everything
                     .iter()
-                    .filter(|a| ask.as_ref().map_or(is_active(a), |ask| ask.picks(a)))
+                    .filter(|a| expr.as_ref().map_or(is_active(a), |expr| expr.picks(a)))
                     .collect();
                 let total: BTreeSet<_> = picked.iter().flat_map(|a| counted(a, count, *distinct)).collect();
                 let mut groups: BTreeMap<Vec<String>, BTreeSet<_>> = BTreeMap::new();
@@ -128,7 +128,7 @@ fn statistics_are_what_a_plain_count_says() {
                     group_by: group_by.iter().map(|g| (*g).to_owned()).collect(),
                     count: (*count).to_owned(),
                     distinct: *distinct,
-                    filter: ask.as_ref().map_or(String::new(), |ask| ask.text()),
+                    filter: expr.as_ref().map_or(String::new(), |expr| expr.text()),
                     ..ComputeStatisticsRequest::default()
                 };
                 for (db, store) in stores {
@@ -152,8 +152,8 @@ fn statistics_are_what_a_plain_count_says() {
 
 #[test]
 fn a_dimension_that_is_none_is_refused_with_those_that_are() {
-    let runtime = ground::runtime();
-    let (_grounds, stores) = runtime.block_on(both());
+    let runtime = fixture_db::runtime();
+    let (_fixtures, stores) = runtime.block_on(both());
     runtime.block_on(async {
         for (field, wrong) in [
             ("group_by", "title"),

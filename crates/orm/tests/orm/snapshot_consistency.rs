@@ -1,4 +1,4 @@
-//! What one call answers is of one moment, however many parts it has and whoever writes meanwhile.
+//! One call answers from one snapshot, however many parts it has and whoever writes meanwhile.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -10,7 +10,7 @@ use mingce_proto::labs::Organization;
 use mingce_proto::registry::ComputeStatisticsRequest;
 
 use crate::collections::Institutes;
-use crate::ground::{Ground, Kind, cx, make, store, wait};
+use crate::fixture_db::{FixtureDb, Kind, block_on, cx, make, store};
 
 fn institute(display_name: &str, city: &str) -> Organization {
     Organization {
@@ -21,7 +21,7 @@ fn institute(display_name: &str, city: &str) -> Organization {
 }
 
 /// Changes both in one transaction.
-async fn both(store: &Store, names: [String; 2], city: String) {
+async fn update_both(store: &Store, names: [String; 2], city: String) {
     let edit: Edit = Box::new(move |work| {
         let stored = names.clone().map(|name| work.require::<Institutes>(&name));
         let [one, other] = stored;
@@ -41,8 +41,8 @@ async fn both(store: &Store, names: [String; 2], city: String) {
 #[test]
 fn what_is_read_in_several_steps_is_of_one_moment() {
     for kind in [Kind::Sqlite, Kind::Postgres] {
-        wait(async {
-            let (_ground, db) = Ground::new(kind).await;
+        block_on(async {
+            let (_fixture, db) = FixtureDb::new(kind).await;
             let store = store(&db);
             let one = make::<Institutes>(&store, institute("甲所", "0")).await.name;
             let other = make::<Institutes>(&store, institute("乙所", "0")).await.name;
@@ -52,7 +52,7 @@ fn what_is_read_in_several_steps_is_of_one_moment() {
                 let mut times = 0;
                 while let Some(done) = wanted.recv().await {
                     times += 1;
-                    both(&writer, names.clone(), times.to_string()).await;
+                    update_both(&writer, names.clone(), times.to_string()).await;
                     done.send(()).unwrap();
                 }
                 times
@@ -85,8 +85,8 @@ fn what_is_read_in_several_steps_is_of_one_moment() {
 #[test]
 fn groups_add_up_to_their_total_and_lists_are_as_long_as_they_say() {
     for kind in [Kind::Sqlite, Kind::Postgres] {
-        wait(async {
-            let (_ground, db) = Ground::new(kind).await;
+        block_on(async {
+            let (_fixture, db) = FixtureDb::new(kind).await;
             let store = store(&db);
             let (ends, made) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicI64::new(0)));
             let mut writers = Vec::new();

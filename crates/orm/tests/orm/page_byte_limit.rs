@@ -1,4 +1,4 @@
-//! Pages of large resources end by their bytes, and the next goes on where they end.
+//! The byte limit of pages: a page of large resources ends by it, and the next goes on there.
 
 use mingce_orm::id::Id;
 use mingce_orm::{AuditInfo, Collection, Edit, List, Store};
@@ -7,7 +7,7 @@ use mingce_proto::registry::RecordStatus;
 use prost::Message;
 
 use crate::collections::Prizes;
-use crate::ground::{self, Ground, Kind, cx};
+use crate::fixture_db::{self, FixtureDb, Kind, cx};
 
 /// How many there are, and bytes of each.
 const COUNT: usize = 30;
@@ -39,11 +39,11 @@ fn made(n: usize) -> Edit {
     })
 }
 
-async fn filled(kind: Kind) -> (Ground, Store) {
-    let (ground, db) = Ground::new(kind).await;
-    let store = ground::store(&db);
+async fn filled(kind: Kind) -> (FixtureDb, Store) {
+    let (fixture, db) = FixtureDb::new(kind).await;
+    let store = fixture_db::store(&db);
     do_all(&store, (0..COUNT).map(made).collect()).await;
-    (ground, store)
+    (fixture, store)
 }
 
 /// The titles of all pages, each of which is as large as it may be.
@@ -64,7 +64,7 @@ async fn walked(mut next: impl AsyncFnMut(String) -> (Vec<Award>, String)) -> Ve
 }
 
 async fn pages_of_large_resources(kind: Kind) {
-    let (_ground, store) = filled(kind).await;
+    let (_fixture, store) = filled(kind).await;
     let mut all: Vec<_> = (0..COUNT).map(|n| format!("海洋 {n}")).collect();
     all.sort();
     let listed = walked(async |token| {
@@ -89,7 +89,7 @@ async fn pages_of_large_resources(kind: Kind) {
 }
 
 async fn a_batch(kind: Kind) {
-    let (_ground, store) = filled(kind).await;
+    let (_fixture, store) = filled(kind).await;
     let wanted = List {
         page_size: 1000,
         ..List::default()
@@ -116,8 +116,8 @@ async fn a_batch(kind: Kind) {
 }
 
 async fn a_history(kind: Kind) {
-    let (_ground, db) = Ground::new(kind).await;
-    let store = ground::store(&db);
+    let (_fixture, db) = FixtureDb::new(kind).await;
+    let store = fixture_db::store(&db);
     do_all(&store, vec![made(0)]).await;
     let first = store.list::<Prizes>(&cx("user:reader"), List::default()).await.unwrap();
     let award = first.items().unwrap().remove(0);
@@ -157,30 +157,30 @@ async fn a_history(kind: Kind) {
 
 #[test]
 fn pages_of_large_resources_end_by_their_bytes_on_sqlite() {
-    ground::wait(pages_of_large_resources(Kind::Sqlite));
+    fixture_db::block_on(pages_of_large_resources(Kind::Sqlite));
 }
 
 #[test]
 fn pages_of_large_resources_end_by_their_bytes_on_postgres() {
-    ground::wait(pages_of_large_resources(Kind::Postgres));
+    fixture_db::block_on(pages_of_large_resources(Kind::Postgres));
 }
 
 #[test]
 fn a_batch_that_no_client_would_take_is_refused_on_sqlite() {
-    ground::wait(a_batch(Kind::Sqlite));
+    fixture_db::block_on(a_batch(Kind::Sqlite));
 }
 
 #[test]
 fn a_batch_that_no_client_would_take_is_refused_on_postgres() {
-    ground::wait(a_batch(Kind::Postgres));
+    fixture_db::block_on(a_batch(Kind::Postgres));
 }
 
 #[test]
 fn pages_of_a_history_end_by_their_bytes_on_sqlite() {
-    ground::wait(a_history(Kind::Sqlite));
+    fixture_db::block_on(a_history(Kind::Sqlite));
 }
 
 #[test]
 fn pages_of_a_history_end_by_their_bytes_on_postgres() {
-    ground::wait(a_history(Kind::Postgres));
+    fixture_db::block_on(a_history(Kind::Postgres));
 }

@@ -6,9 +6,9 @@ use mingce_proto::labs::Organization;
 use mingce_proto::registry::{Name, RecordStatus};
 use proptest::prelude::*;
 
-use crate::audit;
 use crate::collections::Institutes;
-use crate::ground::{self, Ground, Kind, Read, call, cx};
+use crate::fixture_db::{self, FixtureDb, Kind, Read, call, cx};
+use crate::invariants;
 
 /// Names out of few parts: many of them share their tokens and hold a query none the less only in part.
 fn name() -> impl Strategy<Value = String> {
@@ -40,7 +40,7 @@ fn query() -> impl Strategy<Value = String> {
 }
 
 /// What a search finds, by pages of a size.
-pub async fn found(store: &Store, query: &str, size: i32) -> Vec<Organization> {
+pub async fn search_all(store: &Store, query: &str, size: i32) -> Vec<Organization> {
     let (mut found, mut token) = (Vec::new(), String::new());
     loop {
         let page = store
@@ -65,7 +65,7 @@ pub async fn found(store: &Store, query: &str, size: i32) -> Vec<Organization> {
 }
 
 /// What a search has to find among all resources.
-pub fn wanted(everything: &[Organization], query: &str) -> Vec<Organization> {
+pub fn expected_hits(everything: &[Organization], query: &str) -> Vec<Organization> {
     let meanings = std::iter::once(query.to_owned()).chain(Query::others(query));
     let mut found = meanings.map(|meaning| meant(everything, &meaning));
     found.find(|found| !found.is_empty()).unwrap_or_default()
@@ -88,18 +88,18 @@ fn meant(everything: &[Organization], query: &str) -> Vec<Organization> {
 }
 
 fn searches(kind: Kind, cases: u32) {
-    let runtime = ground::runtime();
-    let (_ground, db) = runtime.block_on(Ground::new(kind));
-    let store = runtime.block_on(async { ground::store(&db) });
+    let runtime = fixture_db::runtime();
+    let (_fixture, db) = runtime.block_on(FixtureDb::new(kind));
+    let store = runtime.block_on(async { fixture_db::store(&db) });
     let names = prop::collection::vec(
         (name(), prop::collection::vec(name(), 0..2), prop::bool::weighted(0.1)),
         1..30,
     );
     let values = (names, prop::collection::vec((query(), 1..5i32), 8));
-    ground::property(cases, values, &runtime, |(names, queries)| {
+    fixture_db::property(cases, values, &runtime, |(names, queries)| {
         let (db, store) = (&db, &store);
         async move {
-            ground::empty(db).await;
+            fixture_db::empty(db).await;
             for (display_name, others, annulled) in names {
                 let names = others
                     .into_iter()
@@ -113,7 +113,7 @@ fn searches(kind: Kind, cases: u32) {
                     names,
                     ..Organization::default()
                 };
-                let made = ground::make::<Institutes>(store, made).await;
+                let made = fixture_db::make::<Institutes>(store, made).await;
                 if annulled {
                     store
                         .annul::<Institutes>(&cx("user:x"), call(), &made.name, "", "why")
@@ -122,10 +122,16 @@ fn searches(kind: Kind, cases: u32) {
                         .unwrap();
                 }
             }
-            let everything = audit::check(db).await;
+            let everything = invariants::check(db).await;
             for (query, size) in queries {
-                let wanted = wanted(&everything, &query);
-                prop_assert_eq!(&found(store, &query, size).await, &wanted, "{:?} by {}", query, size);
+                let wanted = expected_hits(&everything, &query);
+                prop_assert_eq!(
+                    &search_all(store, &query, size).await,
+                    &wanted,
+                    "{:?} by {}",
+                    query,
+                    size
+                );
             }
             Ok(())
         }
@@ -144,9 +150,9 @@ fn every_hit_is_on_one_page_and_whole_names_come_first_on_postgres() {
 
 #[test]
 fn a_query_without_a_letter_is_refused() {
-    ground::wait(async {
-        let (_ground, db) = Ground::new(Kind::Sqlite).await;
-        let refused = ground::store(&db)
+    fixture_db::block_on(async {
+        let (_fixture, db) = FixtureDb::new(Kind::Sqlite).await;
+        let refused = fixture_db::store(&db)
             .search::<Institutes>(&cx("user:reader"), " ·!", 0, "", 0)
             .await
             .unwrap_err();

@@ -1,4 +1,4 @@
-//! What must hold of the tables at any time: a ledger without gaps, and side tables that say just what the bodies say.
+//! Invariants of the tables: a ledger without gaps, and side tables that say just what the bodies say.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use prost::Message;
 use sea_orm::DbBackend;
 
 use crate::collections::Institutes;
-use crate::ground::{execute, number, query};
+use crate::fixture_db::{execute, number, query};
 
 /// One entry of the ledger.
 #[derive(Debug)]
@@ -73,11 +73,11 @@ pub async fn check(db: &Db) -> Vec<Organization> {
     }
     let back = "SELECT COUNT(*) FROM ledger a JOIN ledger b ON b.sequence = a.sequence + 1 WHERE b.create_time <= a.create_time";
     assert_eq!(number(db, back).await, 0, "a later change has no later time");
-    let drawn = number(db, "SELECT sequence FROM ledger_head").await;
+    let allocated = number(db, "SELECT sequence FROM ledger_head").await;
     assert_eq!(
-        drawn,
+        allocated,
         i64::try_from(entries.len()).unwrap(),
-        "numbers were drawn without entries"
+        "numbers were allocated without entries"
     );
 
     let (mut keys, mut tokens, mut values) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());

@@ -1,4 +1,4 @@
-//! What the tests stand on: databases with the toy tables, stores on them, calls, and properties over async tests.
+//! Fixtures: databases with the tables of the test collections, stores on them, calls, and properties over async tests.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,17 +18,17 @@ use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement};
 use sea_orm_migration::prelude::*;
 use tempfile::TempDir;
 
-/// The tables of the toy collections.
+/// The tables of the test collections.
 #[derive(Debug)]
-pub struct Toys;
+pub struct TestSchema;
 
 #[async_trait::async_trait]
-impl MigratorTrait for Toys {
+impl MigratorTrait for TestSchema {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         vec![Box::new(Tables)]
     }
     fn migration_table_name() -> DynIden {
-        "mingce_toys_migrations".into_iden()
+        "mingce_test_migrations".into_iden()
     }
 }
 
@@ -36,7 +36,7 @@ pub struct Tables;
 
 impl MigrationName for Tables {
     fn name(&self) -> &'static str {
-        "m20261124_000001_toys"
+        "m20261124_000001_test"
     }
 }
 
@@ -75,12 +75,12 @@ pub enum Kind {
 
 /// A database of one test.
 #[derive(Debug)]
-pub enum Ground {
+pub enum FixtureDb {
     Sqlite(TempDir),
     Postgres(Database),
 }
 
-impl Ground {
+impl FixtureDb {
     /// A database without tables.
     pub async fn bare(kind: Kind) -> Self {
         match kind {
@@ -89,16 +89,16 @@ impl Ground {
         }
     }
 
-    /// A database with the toy tables, and a door to it.
+    /// A database with these tables, and its connection pools.
     pub async fn new(kind: Kind) -> (Self, Db) {
-        let ground = Self::bare(kind).await;
-        let db = ground.open().await;
+        let fixture = Self::bare(kind).await;
+        let db = fixture.open().await;
         prepare::<Ledger>(&db, false).await.unwrap();
-        prepare::<Toys>(&db, false).await.unwrap();
-        (ground, db)
+        prepare::<TestSchema>(&db, false).await.unwrap();
+        (fixture, db)
     }
 
-    /// Another door to the database, with pools of its own, as another process has them.
+    /// Other connection pools of the database, as another process has them.
     pub async fn open(&self) -> Db {
         let url = self.url();
         match url.strip_prefix("sqlite:") {
@@ -123,7 +123,7 @@ impl Ground {
     }
 }
 
-/// Takes out all that the tables hold.
+/// Deletes all rows.
 pub async fn empty(db: &Db) {
     for table in ["institutes", "persons", "prizes"] {
         for side in ["", "_keys", "_values"] {
@@ -190,13 +190,13 @@ pub fn cx(actor: &str) -> RequestContext {
     }
 }
 
-/// A call that is done as often as it is made.
+/// A call without a request id: it is done as often as it is made.
 pub fn call() -> Call {
     Call::default()
 }
 
 /// A call with a request id.
-pub fn once(method: &str, id: &str, request: &impl Message) -> Call {
+pub fn with_id(method: &str, id: &str, request: &impl Message) -> Call {
     Call::new(method, id, false, request)
 }
 
@@ -210,7 +210,7 @@ pub async fn make<C: Collection>(store: &Store, item: C::Item) -> C::Item {
 }
 
 /// Runs a test to its end.
-pub fn wait<T>(test: impl Future<Output = T>) -> T {
+pub fn block_on<T>(test: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

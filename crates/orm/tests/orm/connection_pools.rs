@@ -1,6 +1,7 @@
-//! Who counts much holds up nobody else.
+//! Expensive counts have connections of their own, and hold up no other call.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use mingce_orm::{Class, List, RequestContext};
@@ -10,13 +11,14 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::collections::Prizes;
-use crate::ground::{self, Ground, Kind, Read, call, cx, execute, make, wait};
+use crate::fixture_db::{self, FixtureDb, Kind, Read, block_on, call, cx, execute, make};
+use crate::write_queue::eventually;
 
 /// Enough rows that a count of them takes a good part of a second.
 const ROWS: &str = "100000";
 
 /// A count that the database has to sort for.
-fn dear() -> ComputeStatisticsRequest {
+fn expensive_count() -> ComputeStatisticsRequest {
     ComputeStatisticsRequest {
         filter: "record_status:*".to_owned(),
         group_by: vec!["grade".to_owned(), "year".to_owned()],
@@ -26,9 +28,9 @@ fn dear() -> ComputeStatisticsRequest {
 }
 
 /// The same row so often, with other names. What is in the index of search is not asked for.
-async fn filled(kind: Kind) -> (Ground, Arc<mingce_orm::Store>, Award) {
-    let (ground, db) = Ground::new(kind).await;
-    let store = Arc::new(ground::store(&db));
+async fn filled(kind: Kind) -> (FixtureDb, Arc<mingce_orm::Store>, Award) {
+    let (fixture, db) = FixtureDb::new(kind).await;
+    let store = Arc::new(fixture_db::store(&db));
     let one = Award {
         title: "青西新区科学技术奖".to_owned(),
         scheme: Some(SchemeReference {
@@ -61,23 +63,29 @@ async fn filled(kind: Kind) -> (Ground, Arc<mingce_orm::Store>, Award) {
         one.name
     );
     execute(&db, &fill).await;
-    (ground, store, one)
+    (fixture, store, one)
 }
 
 #[test]
-fn sixty_four_dear_counts_hold_up_neither_gets_nor_dry_runs_nor_histories_nor_lists_nor_writes() {
+fn sixty_four_expensive_counts_hold_up_neither_gets_nor_dry_runs_nor_histories_nor_lists_nor_writes() {
     for kind in [Kind::Sqlite, Kind::Postgres] {
-        wait(async {
-            let (_ground, store, one) = filled(kind).await;
+        block_on(async {
+            let (_fixture, store, one) = filled(kind).await;
             let alone = Instant::now();
-            store.count::<Prizes>(&cx("user:reader"), &dear()).await.unwrap();
+            store
+                .count::<Prizes>(&cx("user:reader"), &expensive_count())
+                .await
+                .unwrap();
             let alone = alone.elapsed();
-            let mut counts = JoinSet::new();
+            let (mut counts, begun) = (JoinSet::new(), Arc::new(AtomicUsize::new(0)));
             for _ in 0..64 {
-                let store = Arc::clone(&store);
-                counts.spawn(async move { store.count::<Prizes>(&cx("user:reader"), &dear()).await });
+                let (store, begun) = (Arc::clone(&store), Arc::clone(&begun));
+                counts.spawn(async move {
+                    begun.fetch_add(1, Ordering::Relaxed);
+                    store.count::<Prizes>(&cx("user:reader"), &expensive_count()).await
+                });
             }
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            eventually("not all counts begin", async || begun.load(Ordering::Relaxed) == 64).await;
             // All of them take 32 times as long as one alone on SQLite, and 16 times on PostgreSQL.
             let bound = (alone * 8).max(Duration::from_secs(2));
             let others = async {
@@ -114,7 +122,7 @@ fn sixty_four_dear_counts_hold_up_neither_gets_nor_dry_runs_nor_histories_nor_li
             counts.abort_all();
             // Whoever has left is not counted for any more.
             let bound = (alone * 8).max(Duration::from_secs(5));
-            timeout(bound, store.count::<Prizes>(&cx("user:reader"), &dear()))
+            timeout(bound, store.count::<Prizes>(&cx("user:reader"), &expensive_count()))
                 .await
                 .unwrap()
                 .unwrap();
@@ -124,14 +132,14 @@ fn sixty_four_dear_counts_hold_up_neither_gets_nor_dry_runs_nor_histories_nor_li
 
 #[test]
 fn a_count_ends_with_the_time_of_its_call() {
-    wait(async {
-        let (_ground, store, _) = filled(Kind::Sqlite).await;
+    block_on(async {
+        let (_fixture, store, _) = filled(Kind::Sqlite).await;
         let cx = RequestContext {
             deadline: Some(Instant::now() + Duration::from_millis(20)),
             ..cx("user:reader")
         };
         let begun = Instant::now();
-        let refused = store.count::<Prizes>(&cx, &dear()).await.unwrap_err();
+        let refused = store.count::<Prizes>(&cx, &expensive_count()).await.unwrap_err();
         assert_eq!(
             (refused.class(), refused.reason()),
             (Class::Deadline, "DEADLINE_EXCEEDED")
@@ -143,8 +151,8 @@ fn a_count_ends_with_the_time_of_its_call() {
 #[test]
 fn more_groups_than_an_answer_has_are_refused() {
     for kind in [Kind::Sqlite, Kind::Postgres] {
-        wait(async {
-            let (_ground, store, _) = filled(kind).await;
+        block_on(async {
+            let (_fixture, store, _) = filled(kind).await;
             let wanted = ComputeStatisticsRequest {
                 group_by: vec!["scheme".to_owned()],
                 ..ComputeStatisticsRequest::default()

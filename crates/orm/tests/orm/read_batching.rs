@@ -9,12 +9,12 @@ use mingce_proto::talent::{Employment, Talent};
 use tokio::task::JoinSet;
 
 use crate::collections::{Institutes, Persons};
-use crate::ground::{self, Ground, Kind, Read, cx, execute, make};
-use crate::writers::named;
+use crate::fixture_db::{self, FixtureDb, Kind, Read, cx, execute, make};
+use crate::write_queue::named;
 
 const KINDS: [Kind; 2] = [Kind::Sqlite, Kind::Postgres];
-/// How many calls may share a statement: as many as do where nothing is said, and none.
-const SHARES: [usize; 2] = [256, 1];
+/// How many calls may share a statement: the default, and one alone.
+const LIMITS: [usize; 2] = [256, 1];
 /// How many reads may wait.
 const WAITING: usize = 8192;
 
@@ -27,15 +27,15 @@ pub fn on_one_thread<T>(test: impl Future<Output = T>) -> T {
     runtime.block_on(test)
 }
 
-type Told = Result<Organization, &'static str>;
+type Answer = Result<Organization, &'static str>;
 
-async fn get(store: &Store, name: &str) -> Told {
+async fn get(store: &Store, name: &str) -> Answer {
     let found = store.get::<Institutes>(&cx("user:reader"), name, 0).await.read();
     found.map_err(|error| error.reason())
 }
 
 /// Reads names at the same moment, and answers in their order.
-async fn wave(store: &Arc<Store>, names: &[String]) -> Vec<Told> {
+async fn get_at_once(store: &Arc<Store>, names: &[String]) -> Vec<Answer> {
     let mut calls = JoinSet::new();
     for (place, name) in names.iter().cloned().enumerate() {
         let store = Arc::clone(store);
@@ -47,11 +47,11 @@ async fn wave(store: &Arc<Store>, names: &[String]) -> Vec<Told> {
 }
 
 #[test]
-fn each_read_of_a_wave_gets_its_own_answer() {
-    for (kind, share) in KINDS.into_iter().flat_map(|kind| SHARES.map(|share| (kind, share))) {
+fn each_read_of_a_burst_gets_its_own_answer() {
+    for (kind, limit) in KINDS.into_iter().flat_map(|kind| LIMITS.map(|limit| (kind, limit))) {
         on_one_thread(async {
-            let (_ground, db) = Ground::new(kind).await;
-            let store = Arc::new(ground::store(&db.batched_by(share)));
+            let (_fixture, db) = FixtureDb::new(kind).await;
+            let store = Arc::new(fixture_db::store(&db.batched_by(limit)));
             let mut made = Vec::new();
             for name in ["first", "second", "third"] {
                 made.push(make::<Institutes>(&store, named(name, &[name])).await);
@@ -93,7 +93,7 @@ fn each_read_of_a_wave_gets_its_own_answer() {
                 none,
                 Ok(made[2].clone()),
             ];
-            assert_eq!(wave(&store, &names).await, expected, "{kind:?} by {share}");
+            assert_eq!(get_at_once(&store, &names).await, expected, "{kind:?} by {limit}");
             assert_eq!(among.await.unwrap().unwrap(), person);
         });
     }
@@ -101,10 +101,10 @@ fn each_read_of_a_wave_gets_its_own_answer() {
 
 #[test]
 fn reads_of_one_id_at_once_are_each_in_the_view_that_was_asked_for() {
-    for (kind, share) in KINDS.into_iter().flat_map(|kind| SHARES.map(|share| (kind, share))) {
+    for (kind, limit) in KINDS.into_iter().flat_map(|kind| LIMITS.map(|limit| (kind, limit))) {
         on_one_thread(async {
-            let (_ground, db) = Ground::new(kind).await;
-            let store = Arc::new(ground::store(&db.batched_by(share)));
+            let (_fixture, db) = FixtureDb::new(kind).await;
+            let store = Arc::new(fixture_db::store(&db.batched_by(limit)));
             let organization = Some(OrganizationReference::default());
             let employment = Employment {
                 organization,
@@ -139,10 +139,10 @@ fn reads_of_one_id_at_once_are_each_in_the_view_that_was_asked_for() {
 
 #[test]
 fn a_reader_that_leaves_costs_the_others_nothing() {
-    for (kind, share) in KINDS.into_iter().flat_map(|kind| SHARES.map(|share| (kind, share))) {
+    for (kind, limit) in KINDS.into_iter().flat_map(|kind| LIMITS.map(|limit| (kind, limit))) {
         on_one_thread(async {
-            let (_ground, db) = Ground::new(kind).await;
-            let store = Arc::new(ground::store(&db.batched_by(share)));
+            let (_fixture, db) = FixtureDb::new(kind).await;
+            let store = Arc::new(fixture_db::store(&db.batched_by(limit)));
             let mut made = Vec::new();
             for place in 0..6 {
                 made.push(make::<Institutes>(&store, named(&format!("n{place}"), &[])).await);
@@ -174,10 +174,10 @@ fn a_reader_that_leaves_costs_the_others_nothing() {
 fn a_full_queue_of_reads_says_so_at_once_and_answers_all_that_it_took() {
     for kind in KINDS {
         on_one_thread(async {
-            let (_ground, db) = Ground::new(kind).await;
-            let store = Arc::new(ground::store(&db));
+            let (_fixture, db) = FixtureDb::new(kind).await;
+            let store = Arc::new(fixture_db::store(&db));
             let made = make::<Institutes>(&store, named("there", &[])).await;
-            let told = wave(&store, &vec![made.name.clone(); WAITING + 500]).await;
+            let told = get_at_once(&store, &vec![made.name.clone(); WAITING + 500]).await;
             // One reads by itself while the others wait. SQLite is read in the thread that asks: then nobody waits on one thread.
             let most = if kind == Kind::Sqlite { told.len() } else { WAITING + 1 };
             let (taken, refused) = told.split_at(most);
@@ -190,10 +190,10 @@ fn a_full_queue_of_reads_says_so_at_once_and_answers_all_that_it_took() {
 
 #[test]
 fn readers_go_on_after_a_statement_that_failed() {
-    for (kind, share) in KINDS.into_iter().flat_map(|kind| SHARES.map(|share| (kind, share))) {
+    for (kind, limit) in KINDS.into_iter().flat_map(|kind| LIMITS.map(|limit| (kind, limit))) {
         on_one_thread(async {
-            let (_ground, db) = Ground::new(kind).await;
-            let store = Arc::new(ground::store(&db.clone().batched_by(share)));
+            let (_fixture, db) = FixtureDb::new(kind).await;
+            let store = Arc::new(fixture_db::store(&db.clone().batched_by(limit)));
             let made = make::<Institutes>(&store, named("there", &[])).await;
             let person = Talent {
                 display_name: "张三".into(),
@@ -216,17 +216,20 @@ fn readers_go_on_after_a_statement_that_failed() {
             // The statement for another collection is another one.
             assert_eq!(among.await.unwrap().unwrap(), person);
             execute(&db, "ALTER TABLE elsewhere RENAME TO institutes").await;
-            assert_eq!(wave(&store, &vec![made.name.clone(); 40]).await, vec![Ok(made); 40]);
+            assert_eq!(
+                get_at_once(&store, &vec![made.name.clone(); 40]).await,
+                vec![Ok(made); 40]
+            );
         });
     }
 }
 
 #[test]
 fn a_row_that_cannot_be_read_fails_the_call_for_it_alone() {
-    for (kind, share) in KINDS.into_iter().flat_map(|kind| SHARES.map(|share| (kind, share))) {
+    for (kind, limit) in KINDS.into_iter().flat_map(|kind| LIMITS.map(|limit| (kind, limit))) {
         on_one_thread(async {
-            let (_ground, db) = Ground::new(kind).await;
-            let store = Arc::new(ground::store(&db.clone().batched_by(share)));
+            let (_fixture, db) = FixtureDb::new(kind).await;
+            let store = Arc::new(fixture_db::store(&db.clone().batched_by(limit)));
             let mut made = Vec::new();
             for name in ["first", "broken", "third"] {
                 made.push(make::<Institutes>(&store, named(name, &[name])).await);
@@ -238,10 +241,10 @@ fn a_row_that_cannot_be_read_fails_the_call_for_it_alone() {
             )
             .await;
             let names: Vec<_> = made.iter().map(|item| item.name.clone()).collect();
-            let told = wave(&store, &names).await;
-            assert_eq!(told[0], Ok(made[0].clone()), "{kind:?} by {share}");
+            let told = get_at_once(&store, &names).await;
+            assert_eq!(told[0], Ok(made[0].clone()), "{kind:?} by {limit}");
             assert!(told[1].is_err());
-            assert_eq!(told[2], Ok(made[2].clone()), "{kind:?} by {share}");
+            assert_eq!(told[2], Ok(made[2].clone()), "{kind:?} by {limit}");
         });
     }
 }

@@ -1,12 +1,12 @@
-//! What was stored before characters had one form is found, grouped and compared as if it had been written so.
+//! Rows from before Unicode normalization are indexed anew: found, grouped and compared as if they were written now.
 
 use mingce_orm::migration::renew::{anew, renew};
 use sea_orm::DbBackend;
 
 use crate::collections::Institutes;
-use crate::ground::{Ground, Kind, execute, make, number, query, store, wait};
-use crate::search::found;
-use crate::writers::named;
+use crate::fixture_db::{FixtureDb, Kind, block_on, execute, make, number, query, store};
+use crate::search::search_all;
+use crate::write_queue::named;
 
 /// Writes a radical into a record in the place of the character that it stands for, as an earlier version has stored it.
 async fn with_radical(db: &mingce_orm::Db, name: &str) {
@@ -34,8 +34,8 @@ async fn with_radical(db: &mingce_orm::Db, name: &str) {
 #[test]
 fn old_rows_are_renewed_by_migrate_alone_and_two_that_become_equal_stay_two() {
     for kind in [Kind::Sqlite, Kind::Postgres] {
-        wait(async {
-            let (_ground, db) = Ground::new(kind).await;
+        block_on(async {
+            let (_fixture, db) = FixtureDb::new(kind).await;
             renew::<Institutes>(&db, false).await.unwrap();
             let store = store(&db);
             let old = make::<Institutes>(&store, named("长江示例", &[])).await;
@@ -90,7 +90,7 @@ fn old_rows_are_renewed_by_migrate_alone_and_two_that_become_equal_stay_two() {
             );
             assert_eq!(number(&db, equal).await, 2);
             for asked in ["长江示例", "長江示例", "changjiang", "⻓江"] {
-                assert_eq!(found(&store, asked, 10).await.len(), 2, "{asked}");
+                assert_eq!(search_all(&store, asked, 10).await.len(), 2, "{asked}");
             }
             let names = "SELECT COUNT(*) FROM institutes_values WHERE field = '=' AND value = '长江示例'";
             assert_eq!(number(&db, names).await, 2);

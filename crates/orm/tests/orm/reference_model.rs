@@ -1,4 +1,4 @@
-//! The rules of [`Institutes`] told a second time, over a list in memory.
+//! A reference model: the rules of [`Institutes`](crate::collections::Institutes) once more, over a list in memory.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,16 +38,16 @@ impl From<Organization> for Record {
 
 /// What a caller says of a record.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Said {
+pub struct Input {
     pub display_name: Option<String>,
     pub identifiers: Option<Vec<String>>,
     pub city: Option<String>,
 }
 
-impl Said {
+impl Input {
     pub fn item(&self) -> Organization {
         let held = |value: &String| Identifier {
-            scheme: "toy".into(),
+            scheme: "test".into(),
             value: value.clone(),
         };
         Organization {
@@ -58,20 +58,21 @@ impl Said {
         }
     }
 
-    /// The mask that names what is said.
+    /// The mask that names what is given.
     pub fn paths(&self) -> Vec<String> {
-        let said = [
+        let fields = [
             ("display_name", self.display_name.is_some()),
             ("identifiers", self.identifiers.is_some()),
             ("city", self.city.is_some() || *self == Self::default()),
         ];
-        said.iter()
-            .filter(|(_, said)| *said)
+        fields
+            .iter()
+            .filter(|(_, is_given)| *is_given)
             .map(|(path, _)| (*path).to_owned())
             .collect()
     }
 
-    /// Without what a message cannot tell from not said.
+    /// Without what a message cannot tell from not given.
     fn set(&self) -> Self {
         Self {
             display_name: self.display_name.clone().filter(|n| !n.is_empty()),
@@ -84,11 +85,11 @@ impl Said {
 /// One change that a caller wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Op {
-    Create(Said),
+    Create(Input),
     Update {
         name: String,
         etag: String,
-        said: Said,
+        input: Input,
     },
     Annul {
         name: String,
@@ -103,7 +104,7 @@ pub enum Op {
         name: String,
         etag: String,
     },
-    Import(Said),
+    Import(Input),
 }
 
 /// All records by name.
@@ -123,15 +124,15 @@ impl Model {
 
     fn change(&mut self, op: &Op, new: &str) -> Answer {
         match op {
-            Op::Create(said) => self.create(said, new),
-            Op::Update { name, etag, said } => {
+            Op::Create(input) => self.create(input, new),
+            Op::Update { name, etag, input } => {
                 let stored = self.expect(name, etag)?;
                 active(&stored)?;
-                let empty = Said {
+                let empty = Input {
                     city: Some(String::new()),
-                    ..Said::default()
+                    ..Input::default()
                 };
-                self.put(&stored, if *said == Said::default() { &empty } else { said })
+                self.put(&stored, if *input == Input::default() { &empty } else { input })
             }
             Op::Annul { name, etag } => {
                 let stored = self.expect(name, etag)?;
@@ -193,8 +194,8 @@ impl Model {
                     ..duplicate
                 })
             }
-            Op::Import(said) => {
-                let row = said.set();
+            Op::Import(input) => {
+                let row = input.set();
                 let mut meant = BTreeSet::new();
                 let mut merged_away = true;
                 for holder in row.identifiers.iter().flatten().filter_map(|held| self.holder(held)) {
@@ -231,7 +232,7 @@ impl Model {
                         let identifiers = row.identifiers.map(|all| all.into_iter().filter(own).collect());
                         self.put(
                             &stored,
-                            &Said {
+                            &Input {
                                 display_name: trimmed,
                                 identifiers,
                                 ..row
@@ -244,7 +245,7 @@ impl Model {
         }
     }
 
-    fn create(&mut self, said: &Said, new: &str) -> Answer {
+    fn create(&mut self, input: &Input, new: &str) -> Answer {
         let empty = Record {
             name: new.to_owned(),
             revision: 0,
@@ -255,12 +256,12 @@ impl Model {
             identifiers: Vec::new(),
             city: String::new(),
         };
-        self.put(&empty, said)
+        self.put(&empty, input)
     }
 
-    fn put(&mut self, stored: &Record, said: &Said) -> Answer {
+    fn put(&mut self, stored: &Record, input: &Input) -> Answer {
         let mut record = stored.clone();
-        if let Some(name) = &said.display_name {
+        if let Some(name) = &input.display_name {
             record.display_name.clone_from(name);
         }
         // The contract's own rule comes first.
@@ -268,11 +269,11 @@ impl Model {
             return Err("STRING_MIN_LEN");
         }
         record.display_name = record.display_name.trim().to_owned();
-        if let Some(held) = &said.identifiers {
+        if let Some(held) = &input.identifiers {
             let mut seen = BTreeSet::new();
             record.identifiers = held.iter().filter(|i| seen.insert(*i)).cloned().collect();
         }
-        if let Some(city) = &said.city {
+        if let Some(city) = &input.city {
             record.city.clone_from(city);
         }
         if record.display_name.is_empty() {

@@ -6,10 +6,10 @@ use mingce_orm::{AuditInfo, PreloadedEdit, RequestContext, Store};
 use mingce_proto::labs::Organization;
 use prost::Message;
 
-use crate::audit;
 use crate::collections::Institutes;
-use crate::ground::{self, Ground, Kind, cx};
-use crate::model::Said;
+use crate::fixture_db::{self, FixtureDb, Kind, cx};
+use crate::invariants;
+use crate::reference_model::Input;
 
 /// The edit of a row of an import that speaks of what it sets.
 pub fn imported(store: &Store, cx: &RequestContext, item: Organization) -> PreloadedEdit {
@@ -23,9 +23,9 @@ pub fn imported(store: &Store, cx: &RequestContext, item: Organization) -> Prelo
 
 #[test]
 fn a_row_that_names_a_record_of_another_kind_makes_none() {
-    ground::wait(async {
-        let (_ground, db) = Ground::new(Kind::Sqlite).await;
-        let store = ground::store(&db);
+    fixture_db::block_on(async {
+        let (_fixture, db) = FixtureDb::new(Kind::Sqlite).await;
+        let store = fixture_db::store(&db);
         let row = Organization {
             name: "persons/01jd2k3m4n5p6q7r8s9t0v1w2x".into(),
             display_name: "A".into(),
@@ -34,59 +34,59 @@ fn a_row_that_names_a_record_of_another_kind_makes_none() {
         let edits = [imported(&store, &cx("user:importer"), row)];
         let done = store.change_each(&cx("user:importer"), edits).await.unwrap();
         assert!(done[0].is_err(), "{done:?}");
-        assert_eq!(audit::check(&db).await, []);
+        assert_eq!(invariants::check(&db).await, []);
     });
 }
 
 #[test]
 fn many_rows_of_an_import_are_written_whole() {
     for kind in [Kind::Sqlite, Kind::Postgres] {
-        ground::wait(async {
-            let (_ground, db) = Ground::new(kind).await;
-            let store = ground::store(&db);
+        fixture_db::block_on(async {
+            let (_fixture, db) = FixtureDb::new(kind).await;
+            let store = fixture_db::store(&db);
             let edits = (0..700).map(|number| {
-                let row = crate::writers::named(&format!("青岛{number}"), &[&number.to_string()]);
+                let row = crate::write_queue::named(&format!("青岛{number}"), &[&number.to_string()]);
                 imported(&store, &cx("user:importer"), row)
             });
             let done = store.change_each(&cx("user:importer"), edits).await.unwrap();
             assert!(done.iter().all(Result::is_ok));
-            assert_eq!(audit::check(&db).await.len(), 700);
+            assert_eq!(invariants::check(&db).await.len(), 700);
         });
     }
 }
 
 #[test]
 fn a_row_beyond_what_the_index_of_sqlite_can_number_is_refused_and_leaves_nothing() {
-    ground::wait(async {
-        let (_ground, db) = Ground::new(Kind::Sqlite).await;
-        let store = ground::store(&db);
-        let row = |name: &str| imported(&store, &cx("user:importer"), crate::writers::named(name, &[name]));
+    fixture_db::block_on(async {
+        let (_fixture, db) = FixtureDb::new(Kind::Sqlite).await;
+        let store = fixture_db::store(&db);
+        let row = |name: &str| imported(&store, &cx("user:importer"), crate::write_queue::named(name, &[name]));
         store.change_each(&cx("user:importer"), [row("1")]).await.unwrap();
-        ground::execute(&db, "UPDATE institutes SET serial = 134217727").await;
+        fixture_db::execute(&db, "UPDATE institutes SET serial = 134217727").await;
         let done = store.change_each(&cx("user:importer"), [row("2")]).await.unwrap();
         assert_eq!(done[0].as_ref().unwrap_err().reason(), "INTERNAL");
-        assert_eq!(ground::number(&db, "SELECT COUNT(*) FROM institutes").await, 1);
-        assert_eq!(ground::number(&db, "SELECT COUNT(*) FROM ledger").await, 1);
+        assert_eq!(fixture_db::number(&db, "SELECT COUNT(*) FROM institutes").await, 1);
+        assert_eq!(fixture_db::number(&db, "SELECT COUNT(*) FROM ledger").await, 1);
     });
 }
 
 #[test]
 fn rows_of_one_import_see_each_other() {
-    ground::wait(async {
-        let (_ground, db) = Ground::new(Kind::Sqlite).await;
-        let store = ground::store(&db);
-        let said = |name: &str, held: &[&str]| Said {
+    fixture_db::block_on(async {
+        let (_fixture, db) = FixtureDb::new(Kind::Sqlite).await;
+        let store = fixture_db::store(&db);
+        let input = |name: &str, held: &[&str]| Input {
             display_name: Some(name.into()),
             identifiers: Some(held.iter().map(|h| (*h).to_owned()).collect()),
             city: None,
         };
         let rows = [
-            said("A", &["1"]),
-            said("B", &["1"]),
-            said("C", &["2"]),
-            said("D", &["1", "2"]),
-            said("b", &[]),
-            said("", &[]),
+            input("A", &["1"]),
+            input("B", &["1"]),
+            input("C", &["2"]),
+            input("D", &["1", "2"]),
+            input("b", &[]),
+            input("", &[]),
         ];
         let mut edits = Vec::new();
         for row in &rows {
@@ -108,7 +108,11 @@ fn rows_of_one_import_see_each_other() {
                 Err("STRING_MIN_LEN")
             ]
         );
-        let names: Vec<_> = audit::check(&db).await.into_iter().map(|o| o.display_name).collect();
+        let names: Vec<_> = invariants::check(&db)
+            .await
+            .into_iter()
+            .map(|o| o.display_name)
+            .collect();
         assert_eq!(names.len(), 2);
         assert!(names.contains(&"b".to_owned()) && names.contains(&"C".to_owned()));
     });

@@ -8,8 +8,8 @@ use mingce_proto::awards::Award;
 use proptest::prelude::*;
 
 use crate::collections::{Prizes, scheme};
-use crate::filters::{all, ask, award, both, fill};
-use crate::ground::{self, Ground, Kind, cx, make};
+use crate::filters::{all, award, both, expr, fill};
+use crate::fixture_db::{self, FixtureDb, Kind, cx, make};
 
 const FIELDS: &[&str] = &[
     "title",
@@ -45,17 +45,17 @@ fn compare(field: &str, one: &Award, other: &Award) -> Ordering {
 
 #[test]
 fn pages_make_the_whole_list_in_its_order() {
-    let runtime = ground::runtime();
-    let (_grounds, stores) = runtime.block_on(both());
-    let walk = (order(), prop::option::of(ask()), 1..8i32);
+    let runtime = fixture_db::runtime();
+    let (_fixtures, stores) = runtime.block_on(both());
+    let walk = (order(), prop::option::of(expr()), 1..8i32);
     let values = (prop::collection::vec(award(), 1..30), prop::collection::vec(walk, 4));
-    ground::property(30, values, &runtime, |(awards, walks)| {
+    fixture_db::property(30, values, &runtime, |(awards, walks)| {
         let stores = &stores;
         async move {
             fill(stores, &awards).await;
             let everything = all(&stores[0].1, "record_status:*", "", 1000).await.unwrap();
-            for (order, ask, size) in &walks {
-                let filter = ask.as_ref().map_or("record_status = ACTIVE".to_owned(), |a| a.text());
+            for (order, expr, size) in &walks {
+                let filter = expr.as_ref().map_or("record_status = ACTIVE".to_owned(), |a| a.text());
                 let words: Vec<_> = order
                     .iter()
                     .map(|(f, down)| format!("{f}{}", if *down { " desc" } else { "" }))
@@ -68,7 +68,7 @@ fn pages_make_the_whole_list_in_its_order() {
                 let is_active = |a: &&Award| a.record_status() == mingce_proto::registry::RecordStatus::Active;
                 let mut wanted: Vec<_> = everything
                     .iter()
-                    .filter(|a| ask.as_ref().map_or(is_active(a), |ask| ask.picks(a)))
+                    .filter(|a| expr.as_ref().map_or(is_active(a), |expr| expr.picks(a)))
                     .cloned()
                     .collect();
                 wanted.sort_by(|one, other| {
@@ -93,10 +93,10 @@ fn pages_make_the_whole_list_in_its_order() {
 
 #[test]
 fn what_was_there_all_along_is_on_one_page_just_once() {
-    let runtime = ground::runtime();
+    let runtime = fixture_db::runtime();
     for kind in [Kind::Sqlite, Kind::Postgres] {
-        let (_ground, db) = runtime.block_on(Ground::new(kind));
-        let store = runtime.block_on(async { ground::store(&db) });
+        let (_fixture, db) = runtime.block_on(FixtureDb::new(kind));
+        let store = runtime.block_on(async { fixture_db::store(&db) });
         let stores = [(db, store)];
         let values = (
             prop::collection::vec(award(), 2..20),
@@ -104,7 +104,7 @@ fn what_was_there_all_along_is_on_one_page_just_once() {
             order(),
             1..5i32,
         );
-        ground::property(15, values, &runtime, |(awards, later, order, page_size)| {
+        fixture_db::property(15, values, &runtime, |(awards, later, order, page_size)| {
             let stores = &stores;
             async move {
                 fill(stores, &awards).await;
@@ -159,9 +159,9 @@ fn what_was_there_all_along_is_on_one_page_just_once() {
 
 #[test]
 fn a_token_is_good_for_its_own_list_only() {
-    ground::wait(async {
-        let (_ground, db) = Ground::new(Kind::Sqlite).await;
-        let stores = [(db.clone(), ground::store(&db))];
+    fixture_db::block_on(async {
+        let (_fixture, db) = FixtureDb::new(Kind::Sqlite).await;
+        let stores = [(db.clone(), fixture_db::store(&db))];
         let award = Award {
             title: "A".repeat(300),
             grade: "B".repeat(60),

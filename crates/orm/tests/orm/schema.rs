@@ -7,19 +7,19 @@ use sea_orm::ConnectionTrait;
 use sea_orm_migration::prelude::*;
 
 use crate::collections::{Institutes, Persons, Prizes};
-use crate::ground::{Ground, Kind, Tables, Toys, execute, make, number, query, store, wait};
-use crate::writers::named;
+use crate::fixture_db::{FixtureDb, Kind, Tables, TestSchema, block_on, execute, make, number, query, store};
+use crate::write_queue::named;
 
-/// The toys of a later program.
-struct LaterToys;
+/// The test tables of a later program.
+struct LaterTestSchema;
 
 #[async_trait::async_trait]
-impl MigratorTrait for LaterToys {
+impl MigratorTrait for LaterTestSchema {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         vec![Box::new(Tables), Box::new(More)]
     }
     fn migration_table_name() -> DynIden {
-        Toys::migration_table_name()
+        TestSchema::migration_table_name()
     }
 }
 
@@ -62,15 +62,15 @@ async fn tables(db: &Db) -> Vec<String> {
 #[test]
 fn a_fresh_database_gets_its_tables_and_a_second_start_changes_nothing() {
     for kind in KINDS {
-        wait(async {
-            let (ground, db) = Ground::new(kind).await;
+        block_on(async {
+            let (fixture, db) = FixtureDb::new(kind).await;
             let before = tables(&db).await;
             assert!(!before.is_empty());
             db.close().await;
-            let db = ground.open().await;
+            let db = fixture.open().await;
             recognise(&db).await.unwrap();
             prepare::<Ledger>(&db, false).await.unwrap();
-            prepare::<Toys>(&db, false).await.unwrap();
+            prepare::<TestSchema>(&db, false).await.unwrap();
             assert_eq!(tables(&db).await, before);
             for kind in [&Institutes::shape().kind, &Persons::shape().kind, &Prizes::shape().kind] {
                 assert_eq!(differences(&db, kind).await.unwrap(), Vec::<String>::new());
@@ -83,13 +83,13 @@ fn a_fresh_database_gets_its_tables_and_a_second_start_changes_nothing() {
 fn processes_that_start_together_make_the_tables_once() {
     // What they do to each other is another thing each time.
     for kind in KINDS.into_iter().cycle().take(8) {
-        wait(async {
-            let ground = Ground::bare(kind).await;
+        block_on(async {
+            let fixture = FixtureDb::bare(kind).await;
             let start = async || {
-                let db = ground.open().await;
+                let db = fixture.open().await;
                 prepare::<Ledger>(&db, false).await.unwrap();
-                prepare::<Toys>(&db, false).await.unwrap();
-                number(&db, "SELECT COUNT(*) FROM mingce_toys_migrations").await
+                prepare::<TestSchema>(&db, false).await.unwrap();
+                number(&db, "SELECT COUNT(*) FROM mingce_test_migrations").await
             };
             assert_eq!(tokio::join!(start(), start(), start()), (1, 1, 1), "{kind:?}");
         });
@@ -99,8 +99,8 @@ fn processes_that_start_together_make_the_tables_once() {
 #[test]
 fn a_column_too_many_or_too_few_is_told() {
     for kind in KINDS {
-        wait(async {
-            let (_ground, db) = Ground::new(kind).await;
+        block_on(async {
+            let (_fixture, db) = FixtureDb::new(kind).await;
             execute(&db, "ALTER TABLE prizes ADD COLUMN unknown BIGINT").await;
             assert_eq!(
                 differences(&db, &Prizes::shape().kind).await.unwrap(),
@@ -115,15 +115,15 @@ fn a_column_too_many_or_too_few_is_told() {
 #[test]
 fn a_database_of_a_later_program_is_refused_and_one_of_an_earlier_waits_for_migrate() {
     for kind in KINDS {
-        wait(async {
-            let (_ground, db) = Ground::new(kind).await;
-            let refused = prepare::<LaterToys>(&db, false).await.unwrap_err();
+        block_on(async {
+            let (_fixture, db) = FixtureDb::new(kind).await;
+            let refused = prepare::<LaterTestSchema>(&db, false).await.unwrap_err();
             assert_eq!(refused.reason(), "SCHEMA_OUTDATED");
-            prepare::<LaterToys>(&db, true).await.unwrap();
-            prepare::<LaterToys>(&db, false).await.unwrap();
+            prepare::<LaterTestSchema>(&db, true).await.unwrap();
+            prepare::<LaterTestSchema>(&db, false).await.unwrap();
             let before = tables(&db).await;
             for migrate in [false, true] {
-                let refused = prepare::<Toys>(&db, migrate).await.unwrap_err();
+                let refused = prepare::<TestSchema>(&db, migrate).await.unwrap_err();
                 assert_eq!(refused.reason(), "SCHEMA_UNKNOWN");
             }
             assert_eq!(tables(&db).await, before);
@@ -134,9 +134,9 @@ fn a_database_of_a_later_program_is_refused_and_one_of_an_earlier_waits_for_migr
 #[test]
 fn other_tables_are_refused_and_left_as_they_are() {
     for kind in KINDS {
-        wait(async {
-            let ground = Ground::bare(kind).await;
-            let db = ground.open().await;
+        block_on(async {
+            let fixture = FixtureDb::bare(kind).await;
+            let db = fixture.open().await;
             recognise(&db).await.unwrap();
             assert!(!is_sealed(&db).await.unwrap());
             execute(&db, "CREATE TABLE shop (id BIGINT NOT NULL PRIMARY KEY)").await;
@@ -149,7 +149,7 @@ fn other_tables_are_refused_and_left_as_they_are() {
 
 #[test]
 fn a_file_that_is_no_register_is_refused_and_keeps_every_byte() {
-    wait(async {
+    block_on(async {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("other.db");
         recognise_file(&path).await.unwrap();
@@ -171,16 +171,16 @@ fn a_file_that_is_no_register_is_refused_and_keeps_every_byte() {
         let files = std::fs::read_dir(folder.path()).unwrap().count();
         assert_eq!(files, 1, "files were laid beside it");
 
-        let (ground, db) = Ground::new(Kind::Sqlite).await;
+        let (fixture, db) = FixtureDb::new(Kind::Sqlite).await;
         db.close().await;
-        recognise_file(&ground.file()).await.unwrap();
+        recognise_file(&fixture.file()).await.unwrap();
     });
 }
 
 #[test]
 fn sqlite_is_built_with_a_page_cache_for_each_connection() {
-    wait(async {
-        let (_ground, db) = Ground::new(Kind::Sqlite).await;
+    block_on(async {
+        let (_fixture, db) = FixtureDb::new(Kind::Sqlite).await;
         // `.cargo/config.toml` says so; a build from elsewhere has one cache behind one lock.
         let used = "SELECT sqlite_compileoption_used('ENABLE_MEMORY_MANAGEMENT')";
         assert_eq!(number(&db, used).await, 0);
@@ -189,8 +189,8 @@ fn sqlite_is_built_with_a_page_cache_for_each_connection() {
 
 #[test]
 fn a_postgresql_that_cannot_be_written_or_has_no_schema_is_told_apart() {
-    wait(async {
-        let (ground, db) = Ground::new(Kind::Postgres).await;
+    block_on(async {
+        let (fixture, db) = FixtureDb::new(Kind::Postgres).await;
         for (setting, reason, word) in [
             (
                 "default_transaction_read_only = on",
@@ -201,20 +201,20 @@ fn a_postgresql_that_cannot_be_written_or_has_no_schema_is_told_apart() {
         ] {
             let name = "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I";
             execute(&db, &format!("{name} SET {setting}', current_database()); END $$")).await;
-            let refused = Db::postgres(&ground.url()).await.unwrap_err();
+            let refused = Db::postgres(&fixture.url()).await.unwrap_err();
             assert_eq!(refused.reason(), reason);
             assert!(refused.message().contains(word), "{refused}");
             execute(&db, &format!("{name} RESET ALL', current_database()); END $$")).await;
         }
-        ground.open().await.close().await;
+        fixture.open().await.close().await;
     });
 }
 
 #[test]
 fn a_register_with_other_search_tokens_is_refused() {
     for kind in KINDS {
-        wait(async {
-            let (_ground, db) = Ground::new(kind).await;
+        block_on(async {
+            let (_fixture, db) = FixtureDb::new(kind).await;
             assert_eq!(
                 number(&db, "SELECT COUNT(*) FROM settings WHERE name = 'text'").await,
                 1
@@ -232,8 +232,8 @@ fn a_register_with_other_search_tokens_is_refused() {
 #[test]
 fn entries_of_the_ledger_are_neither_changed_nor_deleted_by_whoever_asks() {
     for kind in KINDS {
-        wait(async {
-            let (_ground, db) = Ground::new(kind).await;
+        block_on(async {
+            let (_fixture, db) = FixtureDb::new(kind).await;
             let store = store(&db);
             make::<Institutes>(&store, named("青岛示例大学", &[])).await;
             for statement in ["UPDATE ledger SET actor = 'nobody'", "DELETE FROM ledger"] {

@@ -10,7 +10,7 @@ use prost::Message;
 use sea_orm::DbBackend;
 
 use crate::collections::Persons;
-use crate::ground::{Ground, Kind, Read, call, cx, make, once, query, unmerge, vault, wait};
+use crate::fixture_db::{FixtureDb, Kind, Read, block_on, call, cx, make, query, unmerge, vault, with_id};
 
 const DOCUMENT: &str = "E12345678-invented";
 const BIRTH: &str = "1949-07-31";
@@ -91,19 +91,19 @@ fn bare(person: &Talent) -> bool {
 }
 
 async fn sealed_fields_stay(kind: Kind) {
-    let (_ground, db) = Ground::new(kind).await;
+    let (_fixture, db) = FixtureDb::new(kind).await;
     let vault = vault();
     let store = Store::new(db.clone(), Some(Arc::clone(&vault)));
     let cx = cx("user:clerk");
     let asked = person("张三 Zhang", DOCUMENT);
     let made = store
-        .create::<Persons>(&cx, once("create", "1", &asked), "create", asked.clone())
+        .create::<Persons>(&cx, with_id("create", "1", &asked), "create", asked.clone())
         .await
         .read()
         .unwrap();
     assert!(bare(&made));
     let again = store
-        .create::<Persons>(&cx, once("create", "1", &asked), "create", asked.clone())
+        .create::<Persons>(&cx, with_id("create", "1", &asked), "create", asked.clone())
         .await
         .read()
         .unwrap();
@@ -248,19 +248,19 @@ async fn sealed_fields_stay(kind: Kind) {
 
 #[test]
 fn sealed_fields_are_nowhere_to_be_read_and_stay_whole_on_sqlite() {
-    wait(sealed_fields_stay(Kind::Sqlite));
+    block_on(sealed_fields_stay(Kind::Sqlite));
 }
 
 #[test]
 fn sealed_fields_are_nowhere_to_be_read_and_stay_whole_on_postgres() {
-    wait(sealed_fields_stay(Kind::Postgres));
+    block_on(sealed_fields_stay(Kind::Postgres));
 }
 
 #[test]
 fn another_master_key_is_refused_and_a_newer_before_the_old_is_not() {
     for kind in [Kind::Sqlite, Kind::Postgres] {
-        wait(async {
-            let (_ground, db) = Ground::new(kind).await;
+        block_on(async {
+            let (_fixture, db) = FixtureDb::new(kind).await;
             let (old, other) = (Vault::new_text(), Vault::new_text());
             let opened = |text: &str| Vault::from_text(text).unwrap();
             assert!(!is_sealed(&db).await.unwrap());

@@ -1,4 +1,4 @@
-//! What stands in the search index is found letter for letter, whatever signs it is made of.
+//! Values and queries with operators, quotes and control characters: the search index takes them as plain text.
 
 use mingce_orm::id::Id;
 use mingce_orm::text::{self, Query};
@@ -9,12 +9,12 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::TestCaseError;
 
-use crate::audit;
 use crate::collections::Institutes;
 use crate::filters::both;
-use crate::ground::{self, Ground, Kind, cx, make};
-use crate::search::{found, wanted};
-use crate::writers::named;
+use crate::fixture_db::{self, FixtureDb, Kind, cx, make};
+use crate::invariants;
+use crate::search::{expected_hits, search_all};
+use crate::write_queue::named;
 
 /// Parts of values: what folding would make alike, what languages have a use for, and what cannot be seen.
 const PARTS: &[&str] = &[
@@ -99,7 +99,7 @@ fn quoted(value: &str) -> String {
 async fn fill(stores: &[(Db, Store)], items: &[Organization]) {
     let cx = cx("user:filler");
     for (db, store) in stores {
-        ground::empty(db).await;
+        fixture_db::empty(db).await;
         let mut edits: Vec<mingce_orm::Edit> = Vec::new();
         for (item, id) in items.iter().cloned().zip(1..) {
             let cx = cx.clone();
@@ -128,8 +128,8 @@ async fn listed(store: &Store, filter: &str) -> Result<Vec<String>, TestCaseErro
 
 #[test]
 fn a_value_in_the_index_is_found_letter_for_letter_in_its_one_form() {
-    let runtime = ground::runtime();
-    let (_grounds, stores) = runtime.block_on(both());
+    let runtime = fixture_db::runtime();
+    let (_fixtures, stores) = runtime.block_on(both());
     let item = (
         value(),
         prop::collection::vec(value(), 0..3),
@@ -141,7 +141,7 @@ fn a_value_in_the_index_is_found_letter_for_letter_in_its_one_form() {
             ..Name::default()
         };
         let identifier = |value| Identifier {
-            scheme: "toy".into(),
+            scheme: "test".into(),
             value,
         };
         Organization {
@@ -152,7 +152,7 @@ fn a_value_in_the_index_is_found_letter_for_letter_in_its_one_form() {
         }
     });
     let values = (prop::collection::vec(item, 1..12), prop::collection::vec(ask(), 12));
-    ground::property(30, values, &runtime, |(mut items, asks)| {
+    fixture_db::property(30, values, &runtime, |(mut items, asks)| {
         let stores = &stores;
         async move {
             // An identifier has one holder.
@@ -162,8 +162,8 @@ fn a_value_in_the_index_is_found_letter_for_letter_in_its_one_form() {
                     .retain(|held| taken.insert(text::grouped(&held.value).into_owned()));
             }
             fill(stores, &items).await;
-            let everything = audit::check(&stores[0].0).await;
-            prop_assert_eq!(&everything, &audit::check(&stores[1].0).await);
+            let everything = invariants::check(&stores[0].0).await;
+            prop_assert_eq!(&everything, &invariants::check(&stores[1].0).await);
             let matching = |test: &dyn Fn(&Organization) -> bool| -> Vec<String> {
                 let all = everything.iter().filter(|item| test(item));
                 all.map(|item| item.name.clone()).collect()
@@ -200,8 +200,8 @@ fn a_value_in_the_index_is_found_letter_for_letter_in_its_one_form() {
 
 #[test]
 fn a_value_of_500_characters_is_told_from_one_that_differs_at_its_end() {
-    ground::wait(async {
-        let (_grounds, stores) = both().await;
+    fixture_db::block_on(async {
+        let (_fixtures, stores) = both().await;
         let long = |last: char| "青".repeat(499) + &last.to_string();
         let item = |last: char| named(&long(last), &[&long(last)]);
         fill(&stores, &[item('a'), item('A'), item('á')]).await;
@@ -304,26 +304,26 @@ fn signs() -> impl Strategy<Value = String> {
 }
 
 fn operators(kind: Kind) {
-    let runtime = ground::runtime();
-    let (_ground, db) = runtime.block_on(Ground::new(kind));
-    let store = runtime.block_on(async { ground::store(&db) });
+    let runtime = fixture_db::runtime();
+    let (_fixture, db) = runtime.block_on(FixtureDb::new(kind));
+    let store = runtime.block_on(async { fixture_db::store(&db) });
     let name = signs().prop_filter("a name", |name| !name.trim().is_empty());
     let values = (prop::collection::vec(name, 1..16), prop::collection::vec(signs(), 12));
-    ground::property(20, values, &runtime, |(names, queries)| {
+    fixture_db::property(20, values, &runtime, |(names, queries)| {
         let (db, store) = (&db, &store);
         async move {
-            ground::empty(db).await;
+            fixture_db::empty(db).await;
             for name in &names {
                 make::<Institutes>(store, named(name, &[])).await;
             }
-            let everything = audit::check(db).await;
+            let everything = invariants::check(db).await;
             // Each sign by itself too, and each name as a query.
             let alone = SIGNS.iter().map(|sign| (*sign).to_owned());
             for query in queries.into_iter().chain(names).chain(alone) {
                 if Query::parse(&query).is_some() {
                     prop_assert_eq!(
-                        &found(store, &query, 1000).await,
-                        &wanted(&everything, &query),
+                        &search_all(store, &query, 1000).await,
+                        &expected_hits(&everything, &query),
                         "{:?}",
                         query
                     );
@@ -349,8 +349,8 @@ fn signs_of_other_languages_are_plain_text_to_a_search_on_postgres() {
 
 #[test]
 fn words_that_are_operators_elsewhere_are_found() {
-    ground::wait(async {
-        let (_grounds, stores) = both().await;
+    fixture_db::block_on(async {
+        let (_fixtures, stores) = both().await;
         for (_, store) in &stores {
             let mut made = Vec::new();
             for name in [
@@ -377,7 +377,7 @@ fn words_that_are_operators_elsewhere_are_found() {
                 ("a|b", 6),
                 ("b & a", 6),
             ] {
-                let names: Vec<_> = found(store, query, 10).await.into_iter().map(|o| o.name).collect();
+                let names: Vec<_> = search_all(store, query, 10).await.into_iter().map(|o| o.name).collect();
                 assert!(names.contains(&made[number].name), "{query}: {names:?}");
             }
             let active = made.iter().all(|item| item.record_status() == RecordStatus::Active);

@@ -1,4 +1,4 @@
-//! Toy collections over messages of the contract, with rules of their own that are small enough to be told twice.
+//! Test collections over messages of the contract. Their rules are small enough to be written once more in a model.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;

@@ -1,4 +1,4 @@
-//! Random histories against the model: one after the other and many at once, by one store and by two.
+//! Random histories against the reference model: calls in sequence and at once, by one store and by two.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,21 +13,21 @@ use proptest::test_runner::TestCaseError;
 use sea_orm::DbBackend;
 use tokio::task::JoinSet;
 
-use crate::audit;
 use crate::collections::Institutes;
-use crate::ground::{self, Ground, Kind, Read, cx, once, unmerge};
+use crate::fixture_db::{self, FixtureDb, Kind, Read, cx, unmerge, with_id};
 use crate::import_rows::imported;
-use crate::model::{Model, Op, Record, Said};
+use crate::invariants;
+use crate::reference_model::{Input, Model, Op, Record};
 
 /// A change in a history, before it is known which records there are.
 #[derive(Debug, Clone)]
 enum Step {
-    Create(Said),
-    Update(Index, Etag, Said),
+    Create(Input),
+    Update(Index, Etag, Input),
     Annul(Index, Etag),
     Merge(Index, Index, Etag),
     Unmerge(Index, Etag),
-    Import(Said),
+    Import(Input),
     /// An earlier call, or one of the same burst, again.
     Again(Index),
     /// Another call under the request id of an earlier one.
@@ -41,7 +41,7 @@ enum Etag {
     Stale,
 }
 
-fn said() -> impl Strategy<Value = Said> {
+fn input() -> impl Strategy<Value = Input> {
     let names = prop::sample::select(vec![
         "Alpha",
         "ALPHA",
@@ -62,7 +62,7 @@ fn said() -> impl Strategy<Value = Said> {
         prop::option::of(held),
         prop::option::of(city),
     )
-        .prop_map(move |(name, held, city)| Said {
+        .prop_map(move |(name, held, city)| Input {
             display_name: name.map(str::to_owned),
             identifiers: held.map(owned),
             city: city.map(str::to_owned),
@@ -73,12 +73,12 @@ fn step() -> impl Strategy<Value = Step> {
     let etag = || prop_oneof![3 => Just(Etag::None), 3 => Just(Etag::Fresh), 1 => Just(Etag::Stale)];
     let some = any::<Index>;
     prop_oneof![
-        4 => said().prop_map(Step::Create),
-        4 => (some(), etag(), said()).prop_map(|(at, etag, said)| Step::Update(at, etag, said)),
+        4 => input().prop_map(Step::Create),
+        4 => (some(), etag(), input()).prop_map(|(at, etag, input)| Step::Update(at, etag, input)),
         1 => (some(), etag()).prop_map(|(at, etag)| Step::Annul(at, etag)),
         3 => (some(), some(), etag()).prop_map(|(at, into, etag)| Step::Merge(at, into, etag)),
         2 => (some(), etag()).prop_map(|(at, etag)| Step::Unmerge(at, etag)),
-        3 => said().prop_map(Step::Import),
+        3 => input().prop_map(Step::Import),
         3 => some().prop_map(Step::Again),
         1 => some().prop_map(Step::Reuse),
     ]
@@ -102,7 +102,7 @@ type Answer = Result<Record, &'static str>;
 
 async fn send(store: &Store, request: &Request) -> Answer {
     let cx = cx(&request.actor);
-    let call = once(
+    let call = with_id(
         "history",
         &request.actor,
         &Organization {
@@ -111,17 +111,17 @@ async fn send(store: &Store, request: &Request) -> Answer {
         },
     );
     let done = match request.op.clone() {
-        Op::Create(said) => store
-            .create::<Institutes>(&cx, call, "create", said.item())
+        Op::Create(input) => store
+            .create::<Institutes>(&cx, call, "create", input.item())
             .await
             .read(),
-        Op::Update { name, etag, said } => {
+        Op::Update { name, etag, input } => {
             let item = Organization {
                 name,
                 etag,
-                ..said.item()
+                ..input.item()
             };
-            let mask = Mask::parse::<Institutes>(&said.paths(), &item).unwrap();
+            let mask = Mask::parse::<Institutes>(&input.paths(), &item).unwrap();
             store.update::<Institutes>(&cx, call, item, mask).await.read()
         }
         Op::Annul { name, etag } => store.annul::<Institutes>(&cx, call, &name, &etag, "why").await.read(),
@@ -132,8 +132,8 @@ async fn send(store: &Store, request: &Request) -> Answer {
         Op::Unmerge { name, etag } => unmerge::<Institutes>(store, &cx, call, (&name, &etag), "why")
             .await
             .read(),
-        Op::Import(said) => {
-            let edit = imported(store, &cx, said.item());
+        Op::Import(input) => {
+            let edit = imported(store, &cx, input.item());
             let mut done = store.change_each(&cx, vec![edit]).await.unwrap();
             done.pop().unwrap().and_then(|answer| answer.decode::<Institutes>())
         }
@@ -203,12 +203,12 @@ impl History {
             }
         };
         let op = match step {
-            Step::Create(said) => Op::Create(said.clone()),
-            Step::Import(said) => Op::Import(said.clone()),
-            Step::Update(at, e, said) => Op::Update {
+            Step::Create(input) => Op::Create(input.clone()),
+            Step::Import(input) => Op::Import(input.clone()),
+            Step::Update(at, e, input) => Op::Update {
                 name: active(at),
                 etag: etag(e, &active(at)),
-                said: said.clone(),
+                input: input.clone(),
             },
             Step::Annul(at, e) => Op::Annul {
                 name: active(at),
@@ -225,9 +225,9 @@ impl History {
             },
             Step::Again(at) => return earlier(at),
             Step::Reuse(at) if alone => {
-                let op = Op::Create(Said {
+                let op = Op::Create(Input {
                     display_name: Some("reused".into()),
-                    ..Said::default()
+                    ..Input::default()
                 });
                 return earlier(at).map(|request| Request { op, ..request });
             }
@@ -262,7 +262,7 @@ impl History {
         let answers: Vec<Answer> = answers.into_iter().map(Option::unwrap).collect();
 
         // Replays what the ledger says was done, in its order; between them lie all states that anybody can have seen.
-        let entries = audit::ledger(db).await;
+        let entries = invariants::ledger(db).await;
         let mut states = vec![self.model.clone()];
         let mut done: BTreeMap<&str, (usize, Record)> = BTreeMap::new();
         let mut new = &entries[self.entries..];
@@ -366,23 +366,23 @@ impl History {
     }
 }
 
-fn histories(kind: Kind, stores: usize, share: usize, cases: u32) {
-    let runtime = ground::runtime();
-    let (ground, db) = runtime.block_on(Ground::new(kind));
-    let doors: Vec<_> = (1..stores)
-        .map(|_| runtime.block_on(ground.open()))
+fn histories(kind: Kind, stores: usize, limit: usize, cases: u32) {
+    let runtime = fixture_db::runtime();
+    let (fixture, db) = runtime.block_on(FixtureDb::new(kind));
+    let databases: Vec<_> = (1..stores)
+        .map(|_| runtime.block_on(fixture.open()))
         .chain([db.clone()])
         .collect();
     let stores: Vec<_> = runtime.block_on(async {
-        doors
+        databases
             .iter()
-            .map(|db| Arc::new(ground::store(&db.clone().batched_by(share))))
+            .map(|db| Arc::new(fixture_db::store(&db.clone().batched_by(limit))))
             .collect()
     });
-    ground::property(cases, bursts(), &runtime, |bursts| {
+    fixture_db::property(cases, bursts(), &runtime, |bursts| {
         let (db, stores) = (db.clone(), stores.clone());
         async move {
-            ground::empty(&db).await;
+            fixture_db::empty(&db).await;
             let (model, sent, answered) = (Model::default(), Vec::new(), BTreeMap::new());
             let mut history = History {
                 stores,
@@ -394,7 +394,7 @@ fn histories(kind: Kind, stores: usize, share: usize, cases: u32) {
             for steps in &bursts {
                 history.burst(&db, steps).await?;
             }
-            let items = audit::check(&db).await;
+            let items = invariants::check(&db).await;
             let found: BTreeMap<_, _> = items
                 .into_iter()
                 .map(|item| (item.name.clone(), Record::from(item)))
@@ -438,21 +438,21 @@ fn a_history_of_calls_that_share_nothing_is_what_the_rules_say_on_postgres() {
 #[test]
 fn a_retry_that_overtakes_its_first_call_is_answered_the_same() {
     for kind in [Kind::Sqlite, Kind::Postgres] {
-        ground::wait(async {
-            let (ground, db) = Ground::new(kind).await;
+        fixture_db::block_on(async {
+            let (fixture, db) = FixtureDb::new(kind).await;
             let stores = [
-                Arc::new(ground::store(&db)),
-                Arc::new(ground::store(&ground.open().await)),
+                Arc::new(fixture_db::store(&db)),
+                Arc::new(fixture_db::store(&fixture.open().await)),
             ];
             for round in 0..60 {
-                let said = Said {
+                let input = Input {
                     display_name: Some("A".into()),
                     identifiers: Some(vec![round.to_string()]),
                     city: None,
                 };
                 let request = Request {
                     actor: format!("user:{round}"),
-                    op: Op::Create(said),
+                    op: Op::Create(input),
                 };
                 let mut tasks = JoinSet::new();
                 for place in 0..4 {
@@ -465,23 +465,23 @@ fn a_retry_that_overtakes_its_first_call_is_answered_the_same() {
                     "{kind:?} {round}: {answers:#?}"
                 );
             }
-            assert_eq!(audit::check(&db).await.len(), 60);
+            assert_eq!(invariants::check(&db).await.len(), 60);
         });
     }
 }
 
 #[test]
 fn merges_are_taken_back_in_the_order_in_which_they_were_made() {
-    ground::wait(async {
-        let (_ground, db) = Ground::new(Kind::Sqlite).await;
-        let store = ground::store(&db);
+    fixture_db::block_on(async {
+        let (_fixture, db) = FixtureDb::new(Kind::Sqlite).await;
+        let store = fixture_db::store(&db);
         let named = |name: &str| Organization {
             display_name: name.into(),
             ..Organization::default()
         };
         let mut made = Vec::new();
         for name in ["A", "B", "C"] {
-            made.push(ground::make::<Institutes>(&store, named(name)).await);
+            made.push(fixture_db::make::<Institutes>(&store, named(name)).await);
         }
         let cx = cx("user:x");
         for (name, into) in [(0, 1), (1, 2)] {
@@ -510,6 +510,6 @@ fn merges_are_taken_back_in_the_order_in_which_they_were_made() {
             };
             assert_eq!(fields(&after), fields(before));
         }
-        audit::check(&db).await;
+        invariants::check(&db).await;
     });
 }

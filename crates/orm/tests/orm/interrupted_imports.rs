@@ -5,7 +5,7 @@ use mingce_orm::{Collection, Store};
 use mingce_proto::registry::{Import, ImportCounts, ImportSettings, ImportState};
 
 use crate::collections::Institutes;
-use crate::ground::{self, Ground, Kind, Read, cx, wait};
+use crate::fixture_db::{self, FixtureDb, Kind, Read, block_on, cx};
 
 async fn read(store: &Store, name: &str) -> Import {
     store.get::<Imports>(&cx("user:reader"), name, 0).await.read().unwrap()
@@ -14,9 +14,9 @@ async fn read(store: &Store, name: &str) -> Import {
 #[test]
 fn an_import_whose_end_was_not_noted_is_interrupted_once_nothing_was_noted_for_long() {
     for kind in [Kind::Sqlite, Kind::Postgres] {
-        wait(async {
-            let (_ground, db) = Ground::new(kind).await;
-            let store = ground::store(&db);
+        block_on(async {
+            let (_fixture, db) = FixtureDb::new(kind).await;
+            let store = fixture_db::store(&db);
             let begun = store
                 .begin_import(&cx("user:x"), &ImportSettings::default(), Institutes::COLLECTION)
                 .await

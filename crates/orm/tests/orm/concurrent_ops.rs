@@ -1,4 +1,4 @@
-//! Waves of calls that do not touch each other, and what the model says that each is answered.
+//! Bursts of concurrent calls that do not touch each other, with the answers that the model gives.
 
 use std::collections::BTreeSet;
 
@@ -7,13 +7,13 @@ use mingce_proto::registry::RecordStatus;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use crate::model::{Model, Op, Record, Said};
+use crate::reference_model::{Input, Model, Op, Record};
 
-/// A call of a wave, before it is known which records there are.
+/// A call of a burst, before it is known which records there are.
 #[derive(Debug, Clone)]
 pub enum Step {
-    Create(Said),
-    Update(Index, bool, Said),
+    Create(Input),
+    Update(Index, bool, Input),
     Annul(Index, bool),
     Merge(Index, Index),
     Unmerge(Index),
@@ -50,7 +50,7 @@ fn meets(filter: &str, record: &Record) -> bool {
     }
 }
 
-fn said() -> impl Strategy<Value = Said> {
+fn input() -> impl Strategy<Value = Input> {
     let names = prop::sample::select(vec![
         "Alpha",
         "ALPHA",
@@ -68,20 +68,20 @@ fn said() -> impl Strategy<Value = Said> {
         prop::option::of(held),
         prop::option::of(city),
     )
-        .prop_map(|(name, identifiers, city)| Said {
+        .prop_map(|(name, identifiers, city)| Input {
             display_name: name.map(str::to_owned),
             identifiers,
             city: city.map(str::to_owned),
         })
 }
 
-/// Waves of changes and single reads, and waves of nothing but reads.
-pub fn waves() -> impl Strategy<Value = Vec<Vec<Step>>> {
+/// Bursts of changes and single reads, and bursts of nothing but reads.
+pub fn bursts() -> impl Strategy<Value = Vec<Vec<Step>>> {
     let some = any::<Index>;
     let get = || some().prop_map(Step::Get);
     let change = prop_oneof![
-        6 => said().prop_map(Step::Create),
-        5 => (some(), any::<bool>(), said()).prop_map(|(at, stale, said)| Step::Update(at, stale, said)),
+        6 => input().prop_map(Step::Create),
+        5 => (some(), any::<bool>(), input()).prop_map(|(at, stale, input)| Step::Update(at, stale, input)),
         1 => (some(), any::<bool>()).prop_map(|(at, stale)| Step::Annul(at, stale)),
         3 => (some(), some()).prop_map(|(at, into)| Step::Merge(at, into)),
         2 => some().prop_map(Step::Unmerge),
@@ -94,27 +94,27 @@ pub fn waves() -> impl Strategy<Value = Vec<Vec<Step>>> {
         1 => (prop::sample::select(vec!["甲", "研究", "alpha", "be", "yjs"]), size())
             .prop_map(|(query, size)| Step::Search(query, size)),
     ];
-    let wave = prop_oneof![
+    let burst = prop_oneof![
         3 => prop::collection::vec(change, 1..16),
         1 => prop::collection::vec(read, 1..12),
     ];
-    prop::collection::vec(wave, 2..10)
+    prop::collection::vec(burst, 2..10)
 }
 
 #[derive(Debug, Clone)]
-pub enum Ask {
+pub enum Request {
     Change(Op),
     Get(String),
     List(&'static str, i32),
     Search(&'static str, i32),
 }
 
-/// A call whose answer no order of its wave can change. Records have made-up names here: that of the third is 3.
+/// A call whose answer no order of its burst can change. Records have made-up names here: that of the third is 3.
 #[derive(Debug, Clone)]
-pub struct Planned {
+pub struct PlannedCall {
     pub actor: String,
     pub now: i64,
-    pub ask: Ask,
+    pub request: Request,
     pub expected: Result<Vec<Record>, &'static str>,
 }
 
@@ -123,7 +123,7 @@ pub fn label(number: usize) -> String {
     format!("organizations/{number:026}")
 }
 
-/// What the calls of one wave read and change.
+/// What the calls of one burst read and change.
 #[derive(Default)]
 struct Touched {
     read: BTreeSet<String>,
@@ -132,12 +132,12 @@ struct Touched {
 }
 
 impl Touched {
-    /// Takes what a change is about for it alone; not where another call of the wave is about it.
-    fn write(&mut self, model: &Model, records: &[&String], said: Option<&Said>) -> bool {
+    /// Takes what a change is about for it alone; not where another call of the burst is about it.
+    fn write(&mut self, model: &Model, records: &[&String], input: Option<&Input>) -> bool {
         let held = records.iter().filter_map(|name| model.0.get(*name));
         let held = held.flat_map(|record| record.identifiers.clone());
-        let said = said.and_then(|said| said.identifiers.clone()).unwrap_or_default();
-        let identifiers: BTreeSet<_> = held.chain(said).collect();
+        let input = input.and_then(|input| input.identifiers.clone()).unwrap_or_default();
+        let identifiers: BTreeSet<_> = held.chain(input).collect();
         let is_free = records
             .iter()
             .all(|name| !self.read.contains(*name) && !self.written.contains(*name));
@@ -150,13 +150,13 @@ impl Touched {
     }
 }
 
-/// Leaves of each wave what is independent, and says by the model what it is answered.
-pub fn plan(waves: &[Vec<Step>]) -> Vec<Vec<Planned>> {
+/// Leaves of each burst what is independent, and says by the model what it is answered.
+pub fn plan(bursts: &[Vec<Step>]) -> Vec<Vec<PlannedCall>> {
     let (mut model, mut now, mut made) = (Model::default(), 1_790_000_000_000_000, 0);
     let mut planned = Vec::new();
-    for wave in waves {
+    for burst in bursts {
         let mut touched = Touched::default();
-        let mut calls: Vec<Planned> = Vec::new();
+        let mut calls: Vec<PlannedCall> = Vec::new();
         let before = model.clone();
         let names: Vec<String> = before.0.keys().cloned().chain([label(0)]).collect();
         let duplicates = before.0.values().filter(|r| r.status == RecordStatus::Duplicate);
@@ -166,31 +166,31 @@ pub fn plan(waves: &[Vec<Step>]) -> Vec<Vec<Planned>> {
             Some(record) => format!("\"r{}\"", record.revision - i64::from(stale)),
             None => String::new(),
         };
-        for (place, step) in wave.iter().enumerate() {
-            let ask = match step {
-                Step::Create(said) => touched
-                    .write(&before, &[], Some(said))
-                    .then(|| Ask::Change(Op::Create(said.clone()))),
-                Step::Update(at, stale, said) => {
-                    let (name, said) = (any(at), said.clone());
+        for (place, step) in burst.iter().enumerate() {
+            let request = match step {
+                Step::Create(input) => touched
+                    .write(&before, &[], Some(input))
+                    .then(|| Request::Change(Op::Create(input.clone()))),
+                Step::Update(at, stale, input) => {
+                    let (name, input) = (any(at), input.clone());
                     let etag = etag(&name, *stale);
                     touched
-                        .write(&before, &[&name], Some(&said))
-                        .then_some(Ask::Change(Op::Update { name, etag, said }))
+                        .write(&before, &[&name], Some(&input))
+                        .then_some(Request::Change(Op::Update { name, etag, input }))
                 }
                 Step::Annul(at, stale) => {
                     let name = any(at);
                     let etag = etag(&name, *stale);
                     touched
                         .write(&before, &[&name], None)
-                        .then_some(Ask::Change(Op::Annul { name, etag }))
+                        .then_some(Request::Change(Op::Annul { name, etag }))
                 }
                 Step::Merge(at, into) => {
                     let (name, survivor) = (any(at), any(into));
                     let etag = String::new();
                     touched
                         .write(&before, &[&name, &survivor], None)
-                        .then_some(Ask::Change(Op::Merge { name, survivor, etag }))
+                        .then_some(Request::Change(Op::Merge { name, survivor, etag }))
                 }
                 Step::Unmerge(at) => {
                     let name = duplicates[at.index(duplicates.len())].clone();
@@ -198,40 +198,40 @@ pub fn plan(waves: &[Vec<Step>]) -> Vec<Vec<Planned>> {
                     let etag = String::new();
                     touched
                         .write(&before, &[&name, &survivor], None)
-                        .then_some(Ask::Change(Op::Unmerge { name, etag }))
+                        .then_some(Request::Change(Op::Unmerge { name, etag }))
                 }
                 Step::Get(at) => {
                     let name = any(at);
                     let is_free = !touched.written.contains(&name);
                     touched.read.insert(name.clone());
-                    is_free.then_some(Ask::Get(name))
+                    is_free.then_some(Request::Get(name))
                 }
-                Step::List(filter, size) => Some(Ask::List(filter, *size)),
-                Step::Search(query, size) => Some(Ask::Search(query, *size)),
+                Step::List(filter, size) => Some(Request::List(filter, *size)),
+                Step::Search(query, size) => Some(Request::Search(query, *size)),
             };
-            let Some(ask) = ask else { continue };
+            let Some(request) = request else { continue };
             now += 1_000;
-            let expected = match &ask {
-                Ask::Change(op) => {
+            let expected = match &request {
+                Request::Change(op) => {
                     made += usize::from(matches!(op, Op::Create(_)));
                     model.apply(op, &label(made)).map(|record| vec![record])
                 }
-                Ask::Get(name) => match before.0.get(name) {
+                Request::Get(name) => match before.0.get(name) {
                     Some(record) => Ok(vec![record.clone()]),
                     None => Err("RESOURCE_NOT_FOUND"),
                 },
-                Ask::List(filter, _) => {
+                Request::List(filter, _) => {
                     let mut found: Vec<_> = before.0.values().filter(|r| meets(filter, r)).cloned().collect();
                     found.sort_by_key(|r| (sort_key(&r.display_name), r.name.clone()));
                     Ok(found)
                 }
-                Ask::Search(query, _) => Ok(searched(&before, query)),
+                Request::Search(query, _) => Ok(searched(&before, query)),
             };
             let actor = format!("user:{}-{place}", planned.len());
-            calls.push(Planned {
+            calls.push(PlannedCall {
                 actor,
                 now,
-                ask,
+                request,
                 expected,
             });
         }
