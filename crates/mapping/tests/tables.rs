@@ -370,7 +370,7 @@ birth_date = { from = "{生日}", date = "partial" }
     assert!(!refusals[0].description.contains("1101"), "{}", refusals[0].description);
 }
 
-mod out_and_back {
+mod round_trip {
     use mingce_proto::awards::{Contributor, SchemeReference, Share};
     use mingce_proto::registry::{Identifier, Name, OrganizationReference};
     use proptest::prelude::*;
