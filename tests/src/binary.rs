@@ -10,7 +10,8 @@ use std::{env, fmt};
 
 /// The binary `mingce`, built from the sources as they are now.
 ///
-/// `tests/run` builds it and names it in `MINGCE_TEST_BINARY`. Without that it is built here, once for each run of the tests.
+/// `tests/run` builds it and names it in `MINGCE_TEST_BINARY`. Without that it is built here, once for each run of the
+/// tests.
 pub fn mingce() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| match env::var_os("MINGCE_TEST_BINARY") {
@@ -88,7 +89,7 @@ fn tool(path: &str) -> PathBuf {
 
 /// What a program that has ended did.
 #[derive(Clone)]
-pub struct Ran {
+pub struct ProcessOutput {
     /// Its exit code, none where a signal ended it.
     pub code: Option<i32>,
     /// What it wrote to its standard output.
@@ -97,7 +98,7 @@ pub struct Ran {
     pub stderr: String,
 }
 
-impl fmt::Debug for Ran {
+impl fmt::Debug for ProcessOutput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -107,7 +108,7 @@ impl fmt::Debug for Ran {
     }
 }
 
-impl Ran {
+impl ProcessOutput {
     /// Its standard output, where it must have succeeded.
     #[track_caller]
     pub fn succeeded(self) -> String {
@@ -125,12 +126,12 @@ impl Ran {
 }
 
 /// Runs a program to its end, which must come within a minute.
-pub fn run(command: &mut Command) -> Ran {
+pub fn run(command: &mut Command) -> ProcessOutput {
     run_within(command, Duration::from_secs(60))
 }
 
 /// Runs a program to its end, which must come within such a time.
-pub fn run_within(command: &mut Command, at_most: Duration) -> Ran {
+pub fn run_within(command: &mut Command, at_most: Duration) -> ProcessOutput {
     let outputs = tempfile::tempdir().unwrap();
     let (out, err) = (outputs.path().join("out"), outputs.path().join("err"));
     let mut child = command
@@ -147,7 +148,7 @@ pub fn run_within(command: &mut Command, at_most: Duration) -> Ran {
     let text = |path| String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned();
     let (stdout, stderr) = (text(out), text(err));
     let status = code.unwrap_or_else(|| panic!("{command:?} does not end\nstdout:\n{stdout}\nstderr:\n{stderr}"));
-    Ran {
+    ProcessOutput {
         code: status.code(),
         stdout,
         stderr,

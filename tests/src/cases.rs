@@ -235,7 +235,8 @@ pub async fn load(register: &Register, policy: Policy) -> Policy {
     register.cases().create_policy(request).await.unwrap().into_inner()
 }
 
-/// A round for a kind of case at a level, for all programmes, from one day to another, under the policy that is then in force.
+/// A round for a kind of case at a level, for all programmes, from one day to another, under the policy that is then in
+/// force.
 pub fn round(kind: CaseKind, level: Level, start_date: &str, end_date: &str) -> Round {
     Round {
         display_name: format!("{}年第一批", &start_date[..4]),

@@ -1,7 +1,8 @@
-//! Bytes that are nearly right: seeds that are, with a few changes in them. What reads such bytes has to take them or to refuse them.
+//! Bytes that are nearly right: seeds that are, with a few changes in them. What reads such bytes has to take them or
+//! to refuse them.
 //!
-//! `MINGCE_FUZZ` says how many each target gets (else as many as it says itself, or what ten seconds allow), `MINGCE_FUZZ_SEED`
-//! repeats a run.
+//! `MINGCE_FUZZ` says how many each target gets (else as many as it says itself, or what ten seconds allow),
+//! `MINGCE_FUZZ_SEED` repeats a run.
 
 use std::cell::Cell;
 use std::env;
@@ -24,14 +25,14 @@ const FAR: usize = 1_000_000;
 
 /// What became of the inputs.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Told {
+pub struct FuzzSummary {
     /// How many were taken.
     pub taken: u32,
     /// How many were refused.
     pub refused: u32,
 }
 
-impl Told {
+impl FuzzSummary {
     /// Fails where the changes were such that the test had only one side of it to look at.
     pub fn expect_both(self) {
         let few = self.taken + self.refused < 200;
@@ -39,10 +40,11 @@ impl Told {
     }
 }
 
-/// Runs a test on each seed, which it has to take, and on so many inputs that are nearly seeds. The test is given the place of the seed
-/// and the bytes, says whether they were taken, and panics where they were not dealt with as they should be. `words` are what changes
-/// put in beside single bytes. An input that fails is made smaller and told with the numbers that repeat it.
-pub fn fuzz(cases: u32, seeds: &[Vec<u8>], words: &[&[u8]], test: impl Fn(usize, &[u8]) -> bool) -> Told {
+/// Runs a test on each seed, which it has to take, and on so many inputs that are nearly seeds. The test is given the
+/// place of the seed and the bytes, says whether they were taken, and panics where they were not dealt with as they
+/// should be. `words` are what changes put in beside single bytes. An input that fails is made smaller and told with
+/// the numbers that repeat it.
+pub fn fuzz(cases: u32, seeds: &[Vec<u8>], words: &[&[u8]], test: impl Fn(usize, &[u8]) -> bool) -> FuzzSummary {
     for (place, bytes) in seeds.iter().enumerate() {
         assert!(test(place, bytes), "seed {place} is refused: {}", shown(bytes));
     }
@@ -58,7 +60,7 @@ pub fn fuzz(cases: u32, seeds: &[Vec<u8>], words: &[&[u8]], test: impl Fn(usize,
         ..Config::default()
     };
     let begun = Instant::now();
-    let (told, tried) = (Cell::new(Told::default()), Cell::new(0_u32));
+    let (told, tried) = (Cell::new(FuzzSummary::default()), Cell::new(0_u32));
     // A test that panics does not come back: what is tried from then on makes its input smaller.
     let (inside, failed) = (Cell::new(false), Cell::new(false));
     let strategy = (0..seeds.len(), vec(change(), 1..=4));

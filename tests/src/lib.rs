@@ -10,11 +10,11 @@ pub mod disk_faults;
 pub mod failure;
 pub mod fixture;
 pub mod fuzz;
-pub mod mess;
+pub mod messy_files;
 pub mod postgres;
+pub mod raw_client;
 pub mod register;
 pub mod store;
-pub mod wire;
 
 pub use failure::{Failure, failure};
 pub use register::Register;

@@ -1,6 +1,7 @@
 //! The tests' PostgreSQL server, one for all test processes of a run, and a fresh database on it for each test.
 //!
-//! `tests/parts/postgres` runs the server and says how it ends. `MINGCE_TEST_POSTGRES` names another server to use instead.
+//! `tests/parts/postgres` runs the server and says how it ends. `MINGCE_TEST_POSTGRES` names another server to use
+//! instead.
 
 use std::fs::{self, File, TryLockError};
 use std::os::unix::process::CommandExt;

@@ -15,9 +15,9 @@ use mingce_proto::talent::talent_service_client::TalentServiceClient;
 use tempfile::TempDir;
 use tonic::transport::{Channel, Endpoint};
 
-use crate::binary::{self, Ran, mingce};
+use crate::binary::{self, ProcessOutput, mingce};
 use crate::postgres::Database;
-use crate::store::{Below, Store};
+use crate::store::{RawDb, Store};
 
 /// A register, running or stopped. Its data goes when it is dropped, and its process with it.
 pub struct Register {
@@ -34,13 +34,13 @@ pub struct Register {
 struct Running {
     child: Child,
     address: String,
-    said: Arc<Mutex<Said>>,
+    said: Arc<Mutex<Captured>>,
     readers: Vec<JoinHandle<()>>,
 }
 
 /// What a process has written so far.
 #[derive(Debug, Default)]
-struct Said {
+struct Captured {
     stdout: String,
     stderr: String,
 }
@@ -106,8 +106,9 @@ impl Register {
         self.flags = flags.iter().map(|&flag| flag.to_owned()).collect();
     }
 
-    /// Another process on the same PostgreSQL database, with the same flags and the same key. It ends before this one is dropped.
-    pub async fn another(&self) -> Self {
+    /// Another process on the same PostgreSQL database, with the same flags and the same key. It ends before this one
+    /// is dropped.
+    pub async fn sibling(&self) -> Self {
         let database = self.database.as_ref().expect("a file is open in one process");
         let url = database.url();
         let mut flags = vec!["--database", url.as_str()];
@@ -139,12 +140,12 @@ impl Register {
     }
 
     /// Tries to start it on an address where it cannot run, and answers what it did.
-    pub fn try_to_serve(&self, listen: &str) -> Ran {
+    pub fn try_to_serve(&self, listen: &str) -> ProcessOutput {
         binary::run(&mut self.serve(listen))
     }
 
     /// Brings the tables of its database to this version. It must not run.
-    pub fn migrate(&self) -> Ran {
+    pub fn migrate(&self) -> ProcessOutput {
         let mut command = Command::new(mingce());
         command.arg("migrate").arg("--data").arg(self.data());
         if let Some(database) = &self.database {
@@ -182,7 +183,7 @@ impl Register {
     }
 
     /// A folder for the test's own files, beside the data folder.
-    pub fn beside(&self) -> &Path {
+    pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
@@ -234,13 +235,13 @@ impl Register {
 
     /// Runs `grpcurl -plaintext FLAGS ADDRESS WHAT`, for example with `["-d", "{}"]` and
     /// `["mingce.labs.v1.LabService/ListLabs"]`, or without flags and with `["list"]`.
-    pub fn grpcurl(&self, flags: &[&str], what: &[&str]) -> Ran {
+    pub fn grpcurl(&self, flags: &[&str], what: &[&str]) -> ProcessOutput {
         let mut command = Command::new(binary::grpcurl());
         binary::run(command.arg("-plaintext").args(flags).arg(self.address()).args(what))
     }
 
     /// Runs a command of the binary against it, for example `["import", "labs.csv", "--as", "labs"]`.
-    pub fn cli(&self, args: &[&str]) -> Ran {
+    pub fn cli(&self, args: &[&str]) -> ProcessOutput {
         binary::run(&mut self.command(args))
     }
 
@@ -263,12 +264,12 @@ impl Register {
 
     /// Runs statements on its database. An SQLite file must not be open in another process meanwhile: stop it first.
     pub async fn execute(&self, statements: &str) {
-        self.below().execute(statements).await;
+        self.raw_db().execute(statements).await;
     }
 
     /// The one whole number that a query on its database answers. The same holds.
     pub async fn number(&self, query: &str) -> i64 {
-        self.below().number(query).await
+        self.raw_db().number(query).await
     }
 
     /// Where its SQLite file lies.
@@ -276,19 +277,19 @@ impl Register {
         self.data().join("register.db")
     }
 
-    fn below(&self) -> Below<'_> {
+    fn raw_db(&self) -> RawDb<'_> {
         match &self.database {
-            Some(database) => Below::Postgres(database),
+            Some(database) => RawDb::Postgres(database),
             None => {
                 assert!(self.running.is_none(), "its SQLite file is open: stop it first");
-                Below::Sqlite(self.sqlite_file())
+                RawDb::Sqlite(self.sqlite_file())
             }
         }
     }
 
     /// Asks it to end as an operator would, waits until it has drained, and answers what it wrote.
     #[track_caller]
-    pub fn stop(&mut self) -> Ran {
+    pub fn stop(&mut self) -> ProcessOutput {
         let ran = self.end_by("TERM");
         assert_eq!(ran.code, Some(0), "it should end in order\n{ran:?}");
         ran
@@ -296,7 +297,7 @@ impl Register {
 
     /// Sends it a signal by its name, for example `INT`, waits for its end, and answers what it wrote.
     #[track_caller]
-    pub fn end_by(&mut self, signal: &str) -> Ran {
+    pub fn end_by(&mut self, signal: &str) -> ProcessOutput {
         self.signal(signal);
         self.wait()
     }
@@ -314,7 +315,7 @@ impl Register {
 
     /// Waits until it ends, which must come within 40 seconds.
     #[track_caller]
-    pub fn wait(&mut self) -> Ran {
+    pub fn wait(&mut self) -> ProcessOutput {
         let mut running = self.running.take().expect("the register does not run");
         let status = end_of(&mut running.child, Duration::from_secs(40));
         if status.is_none() {
@@ -326,7 +327,7 @@ impl Register {
     }
 
     /// Kills it without warning, as a power cut or the system would.
-    pub fn kill(&mut self) -> Ran {
+    pub fn kill(&mut self) -> ProcessOutput {
         let mut running = self.running.take().expect("the register does not run");
         running.kill();
         running.ran(None)
@@ -348,7 +349,7 @@ impl Running {
     /// Waits until a process that was started says where it listens.
     #[track_caller]
     fn listen(mut child: Child) -> Self {
-        let said = Arc::new(Mutex::new(Said::default()));
+        let said = Arc::new(Mutex::new(Captured::default()));
         let (found, finding) = mpsc::channel();
         let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
         let out = Arc::clone(&said);
@@ -388,12 +389,12 @@ impl Running {
         let _ = self.child.wait();
     }
 
-    fn ran(&mut self, status: Option<ExitStatus>) -> Ran {
+    fn ran(&mut self, status: Option<ExitStatus>) -> ProcessOutput {
         for reader in self.readers.drain(..) {
             let _ = reader.join();
         }
         let said = self.said.lock().unwrap();
-        Ran {
+        ProcessOutput {
             code: status.and_then(|s| s.code()),
             stdout: said.stdout.clone(),
             stderr: said.stderr.clone(),

@@ -19,8 +19,8 @@ pub enum Store {
 
 /// Makes of each `async fn name(store: Store)` two tests, `sqlite::name` and `postgres::name`.
 ///
-/// Connections are served by a thread of their own: a test that waits for the end of its register would otherwise keep its
-/// connections from closing, and the register waits for those.
+/// Connections are served by a thread of their own: a test that waits for the end of its register would otherwise keep
+/// its connections from closing, and the register waits for those.
 #[macro_export]
 macro_rules! on_both_stores {
     ($($name:ident),* $(,)?) => {
@@ -41,21 +41,21 @@ macro_rules! on_both_stores {
 
 /// The database of one register, for looking below its surface.
 #[derive(Debug)]
-pub(crate) enum Below<'a> {
+pub(crate) enum RawDb<'a> {
     Sqlite(PathBuf),
     Postgres(&'a Database),
 }
 
-impl Below<'_> {
+impl RawDb<'_> {
     /// Runs statements, and answers nothing.
     pub(crate) async fn execute(&self, statements: &str) {
         match self {
-            Below::Sqlite(file) => sqlite(file)
+            RawDb::Sqlite(file) => sqlite(file)
                 .await
                 .execute(sqlx::raw_sql(AssertSqlSafe(statements.to_owned())))
                 .await
                 .map(|_| ()),
-            Below::Postgres(database) => connection(database)
+            RawDb::Postgres(database) => connection(database)
                 .await
                 .execute(sqlx::raw_sql(AssertSqlSafe(statements.to_owned())))
                 .await
@@ -67,12 +67,12 @@ impl Below<'_> {
     /// The one number that a query answers.
     pub(crate) async fn number(&self, query: &str) -> i64 {
         match self {
-            Below::Sqlite(file) => sqlite(file)
+            RawDb::Sqlite(file) => sqlite(file)
                 .await
                 .fetch_one(sqlx::raw_sql(AssertSqlSafe(query.to_owned())))
                 .await
                 .map(|row| row.get(0)),
-            Below::Postgres(database) => connection(database)
+            RawDb::Postgres(database) => connection(database)
                 .await
                 .fetch_one(sqlx::raw_sql(AssertSqlSafe(query.to_owned())))
                 .await

@@ -1,5 +1,5 @@
-//! Mappings, texts and workbooks with some bytes changed: each is read as what it says, or refused in both languages, and nothing is lost
-//! or read otherwise a second time.
+//! Mappings, texts and workbooks with some bytes changed: each is read as what it says, or refused in both languages,
+//! and nothing is lost or read otherwise a second time.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -173,8 +173,8 @@ fn table(bytes: &[u8], options: &Options) -> Result<(Vec<String>, Vec<SourceRow>
     Ok((source.header().to_vec(), rows))
 }
 
-/// Rows are the same when they were written and are read again. Their numbers stand before them, so that no row is blank and the file is
-/// not taken for another sort of file.
+/// Rows are the same when they were written and are read again. Their numbers stand before them, so that no row is
+/// blank and the file is not taken for another sort of file.
 fn comes_again(header: &[String], rows: &[SourceRow]) {
     let line = |first: &str, cells: &[String]| [&[first.to_owned()][..], cells].concat();
     let mut out = Vec::new();

@@ -1,4 +1,5 @@
-//! Files as a whole: what is said of those that are no tables, in both languages, and what a table without some of its headers is.
+//! Files as a whole: what is said of those that are no tables, in both languages, and what a table without some of its
+//! headers is.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 

@@ -37,7 +37,8 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The texts in quotation marks of the program that have the form of a reason, with where they stand. Tests are left out.
+/// The texts in quotation marks of the program that have the form of a reason, with where they stand. Tests are left
+/// out.
 fn quoted() -> BTreeMap<String, String> {
     let mut files = Vec::new();
     for folder in ["crates", "services"] {

@@ -1,5 +1,5 @@
-//! What ARCHITECTURE.md says of the code and a compiler does not hold: what packages, folders and files may use, and how old what they
-//! use may be.
+//! What ARCHITECTURE.md says of the code and a compiler does not hold: what packages, folders and files may use, and
+//! how old what they use may be.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -138,7 +138,7 @@ fn paths(source: &str) -> Vec<String> {
 }
 
 #[test]
-fn folders_of_the_kit_use_those_below_them() {
+fn folders_of_the_orm_crate_use_those_below_them() {
     let kit = root().join("crates/orm/src");
     let mut seen = 0;
     for (folder, may_use) in FOLDERS {
@@ -202,7 +202,7 @@ fn in_a_service_only_the_handlers_of_calls_name_tonic() {
 }
 
 #[test]
-fn only_the_kit_and_migrations_hold_sql() {
+fn only_the_orm_crate_and_migrations_contain_sql() {
     let begins = [
         "SELECT ",
         "INSERT INTO ",
@@ -273,7 +273,7 @@ fn line(version: &[u64]) -> &[u64] {
 }
 
 #[test]
-fn no_package_is_older_than_the_mend_of_a_known_fault() {
+fn no_package_is_older_than_the_fix_of_a_known_vulnerability() {
     let lock = table("Cargo.lock");
     let packages = lock["package"].as_array().unwrap();
     assert!(packages.len() > 100, "{} packages", packages.len());
@@ -292,7 +292,7 @@ fn no_package_is_older_than_the_mend_of_a_known_fault() {
 }
 
 #[test]
-fn a_line_is_what_its_users_can_take_without_a_change() {
+fn a_compatible_version_is_what_users_can_take_without_a_change() {
     for (text, right) in [
         ("1.11.1", vec![1]),
         ("0.4.16", vec![0, 4]),

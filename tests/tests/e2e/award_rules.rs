@@ -1,5 +1,5 @@
-//! What holds among awards: bars, evidence that was rewarded, batches, led and joined, ranks with their proof, schemes for persons,
-//! and recorded history.
+//! What holds among awards: bars, evidence that was rewarded, batches, led and joined, ranks with their proof, schemes
+//! for persons, and recorded history.
 
 use mingce_e2e::{Store, failure, on_both_stores};
 use mingce_proto::awards::*;
@@ -7,8 +7,8 @@ use mingce_proto::registry::{AwardCondition, AwardTerms, Level, MoveOutcome};
 use tokio::task::JoinSet;
 use tonic::Code;
 
-use crate::awarding::{Year, approval, completing, contributor, march, said, scheme, terms};
-use crate::files::{counted, statistics};
+use crate::award_fixture::{Year, approval, completing, contributor, march, said, scheme, terms};
+use crate::public_files::{counted, statistics};
 
 on_both_stores!(
     a_project_that_failed_in_two_years_is_barred_for_the_next,

@@ -1,5 +1,5 @@
-//! A year of awards over the wire: from nominations to conferral with notices, objections, reviews and caps, and a revocation years
-//! later.
+//! A year of awards over the wire: from nominations to conferral with notices, objections, reviews and caps, and a
+//! revocation years later.
 
 use mingce_e2e::{Store, failure, on_both_stores};
 use mingce_proto::awards::*;
@@ -12,8 +12,8 @@ use mingce_proto::talent::{Employment, Talent};
 use prost_types::FieldMask;
 use tonic::Code;
 
-use crate::awarding::{Year, at, completing, contributor, said, terms};
-use crate::made::{made, organization, person};
+use crate::award_fixture::{Year, at, completing, contributor, said, terms};
+use crate::builders::{made, organization, person};
 
 on_both_stores!(
     a_year_leads_from_nominations_to_conferral_and_years_later_to_a_revocation,

@@ -9,7 +9,7 @@ use mingce_proto::labs::{GetLabRequest, LabDesignationMove, LabDesignationState,
 use mingce_proto::registry::{MoveOutcome, Round};
 use tonic::Code;
 
-use crate::designated::{
+use crate::lab_fixture::{
     Moved, PROGRAMME, accept, all, approve, batch, drafts, easy, get, history, opened, publish, submit, submitted,
 };
 

@@ -11,8 +11,8 @@ use mingce_proto::registry::{
 };
 use mingce_proto::talent::SuspendNominatingBodyRequest;
 
-use crate::designated::{approved, district, draft, easy, get, in_review, published, submitted};
-use crate::recommending::{applied, authorise, body, grant, notice_of_body, programme};
+use crate::body_fixture::{applied, authorise, body, grant, notice_of_body, programme};
+use crate::lab_fixture::{approved, district, draft, easy, get, in_review, published, submitted};
 
 on_both_stores!(
     a_lab_has_all_its_dates_from_the_draft_to_the_evaluation,
@@ -248,7 +248,7 @@ async fn why_a_case_was_returned_is_said_as_long_as_it_is(store: Store) {
     submitted(&register, &name).await.unwrap();
     assert_eq!(get(&register, &name).await.case.unwrap().return_reason, None);
     // And why it was decided against it.
-    let accepted = crate::designated::accept(&name);
+    let accepted = crate::lab_fixture::accept(&name);
     client.accept_lab_designation(accepted).await.unwrap();
     clock.set("2024-03-12");
     let reject = RejectLabDesignationRequest {

@@ -13,22 +13,22 @@ use mingce_proto::talent::{
 };
 use tonic::{Code, Status};
 
-use crate::designated::{PROGRAMME, district, draft, easy, in_review, lab, published, submitted};
-use crate::made::{made, organization, person};
-use crate::recommending::{applied, authorise, drafted, notice_of_body};
-use crate::talent_steps::{applicant, assign, close, panel, programme, score};
+use crate::body_fixture::{applied, authorise, drafted, notice_of_body};
+use crate::builders::{made, organization, person};
+use crate::lab_fixture::{PROGRAMME, district, draft, easy, in_review, lab, published, submitted};
+use crate::talent_fixture::{applicant, assign, close, panel, programme, score};
 
-mod asked;
-mod by_command;
-mod recorded;
-mod stored;
+mod command_line;
+mod filters;
+mod migration;
+mod recorded_cases;
 
-use asked::a_list_is_filtered_by_who_acts_and_by_kind;
-use by_command::{the_command_line_lists_what_is_due, three_processes_are_asked_for_one_list};
-use recorded::{
+use command_line::{the_command_line_lists_what_is_due, three_processes_are_asked_for_one_list};
+use filters::a_list_is_filtered_by_who_acts_and_by_kind;
+use migration::what_an_earlier_version_stored_falls_due_after_migrate;
+use recorded_cases::{
     a_new_policy_moves_what_was_recorded, a_record_stands_in_the_list_once, what_was_recorded_falls_due_at_once,
 };
-use stored::what_an_earlier_version_stored_falls_due_after_migrate;
 
 on_both_stores!(
     what_was_recorded_falls_due_at_once,
@@ -255,7 +255,7 @@ impl Everything {
             let person = employed(&register, reviewer, &elsewhere.name).await;
             assign(&register, &panel, &reviewed.name, &person, "").await.unwrap();
         }
-        let under = crate::recommending::programme(&register, "r", "").await;
+        let under = crate::body_fixture::programme(&register, "r", "").await;
         applied(&register, "试待授权单位", &under).await;
         let body = applied(&register, "试荐才单位", &under).await;
         notice_of_body(&register, &body.name).await;

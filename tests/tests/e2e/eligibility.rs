@@ -13,8 +13,8 @@ use mingce_proto::talent::{
 };
 use tonic::Code;
 
-use crate::made::{identifier, person};
-use crate::talent_steps::{draft, programme, said, spring, stands, submit, terms};
+use crate::builders::{identifier, person};
+use crate::talent_fixture::{draft, programme, said, spring, stands, submit, terms};
 
 on_both_stores!(
     who_is_too_old_or_of_unknown_age_is_not_submitted_and_no_age_is_shown,
@@ -120,7 +120,8 @@ async fn who_is_too_old_or_of_unknown_age_is_not_submitted_and_no_age_is_shown(s
     }
 }
 
-/// A policy that asks for a first prize of the city among the first four, or any prize of the province among the first five.
+/// A policy that asks for a first prize of the city among the first four, or any prize of the province among the first
+/// five.
 fn ranked() -> TalentDesignationTerms {
     let condition = |level: Level, grades: &[&str], max_rank| AwardCondition {
         level: level as i32,

@@ -14,7 +14,7 @@ use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Code;
 
-use crate::made::{history, identifier, organization};
+use crate::builders::{history, identifier, organization};
 
 on_both_stores!(
     a_file_is_an_import_and_says_what_it_did,
@@ -35,7 +35,7 @@ const NO_ROOM: &str = "CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsq
     CREATE TRIGGER no_room BEFORE INSERT OR UPDATE ON imports FOR EACH ROW EXECUTE FUNCTION no_room()";
 
 pub fn write(register: &Register, name: &str, text: &str) {
-    fs::write(register.beside().join(name), text).unwrap();
+    fs::write(register.folder().join(name), text).unwrap();
 }
 
 /// Imports, the newest first.

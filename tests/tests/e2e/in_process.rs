@@ -1,4 +1,5 @@
-//! Services of one process call each other without a socket: a burst of writes with references is answered without a stall.
+//! Services of one process call each other without a socket: a burst of writes with references is answered without a
+//! stall.
 
 use std::fs;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use mingce_proto::talent::talent_service_client::TalentServiceClient;
 use mingce_proto::talent::{CreateTalentRequest, Employment, Talent};
 use tokio::task::JoinSet;
 
-use crate::made::{identifier, made, organization};
+use crate::builders::{identifier, made, organization};
 
 on_both_stores!(
     references_between_services_take_no_connection,
@@ -23,7 +24,8 @@ on_both_stores!(
 
 const WRITES: usize = 2000;
 const CONNECTIONS: usize = 40;
-/// What the longest of them may take on a busy machine. Those that waited for each other's places took until their deadline.
+/// What the longest of them may take on a busy machine. Those that waited for each other's places took until their
+/// deadline.
 const LONGEST: Duration = Duration::from_secs(20);
 
 fn employed(number: usize, employer: &Organization) -> Talent {

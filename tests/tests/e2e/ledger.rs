@@ -4,7 +4,7 @@ use mingce_e2e::{Failure, Register, Store, on_both_stores};
 use mingce_proto::labs::Organization;
 use tonic::Code;
 
-use crate::made::{annul, count, create, history, identifier, made, organization, update, updated, whole};
+use crate::builders::{annul, count, create, history, identifier, made, organization, update, updated, whole};
 
 on_both_stores!(
     the_history_tells_each_change_the_newest_first,

@@ -14,7 +14,7 @@ use mingce_proto::talent::{
 };
 use tonic::{Code, Status};
 
-use crate::made::{count, create, identifier, made, organization, person, read};
+use crate::builders::{count, create, identifier, made, organization, person, read};
 
 on_both_stores!(
     a_merge_leads_names_and_identifiers_to_the_survivor,

@@ -1,11 +1,11 @@
-//! Messages of every method, made from what the contract says of them: the largest that it allows, the heaviest that the wire
-//! can carry, and random ones. Each is answered within bounds, and none is a fault of ours.
+//! Messages of every method, made from what the contract says of them: the largest that it allows, the heaviest that
+//! the wire can carry, and random ones. Each is answered within bounds, and none is a fault of ours.
 
-mod cited;
+mod concurrent_large_requests;
 mod contract;
 mod heaviest;
+mod invalid_names;
+mod invalid_references;
 mod largest;
-mod many;
 mod random;
-mod references;
-mod streams;
+mod stream_limits;

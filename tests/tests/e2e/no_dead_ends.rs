@@ -1,5 +1,5 @@
-//! Whoever handles a case always has a way on: late returns, last week's recommendations, silent reviewers, caps after the window, and
-//! policies and rounds that should not be there.
+//! Whoever handles a case always has a way on: late returns, last week's recommendations, silent reviewers, caps after
+//! the window, and policies and rounds that should not be there.
 
 use mingce_e2e::cases::{Clock, Terms, cap, load, notice_of as days, policy};
 use mingce_e2e::{Register, Store, failure, on_both_stores};
@@ -13,10 +13,10 @@ use mingce_proto::talent::{RecommendationState, Talent};
 use prost_types::FieldMask;
 use tonic::Code;
 
-use crate::designated::{approved, draft, easy, get, in_review, opened, published, reasons, submitted};
-use crate::made::person;
-use crate::recommending::{applied, authorise, confirm, drafted, file, notice_of, notice_of_body, recommendation};
-use crate::talent_steps::{self, applicant, assign, panel, score, spring};
+use crate::body_fixture::{applied, authorise, confirm, drafted, file, notice_of, notice_of_body, recommendation};
+use crate::builders::person;
+use crate::lab_fixture::{approved, draft, easy, get, in_review, opened, published, reasons, submitted};
+use crate::talent_fixture::{self, applicant, assign, panel, score, spring};
 
 on_both_stores!(
     a_late_return_gets_another_day_or_is_refused,
@@ -95,7 +95,7 @@ async fn what_was_filed_in_the_last_week_is_confirmed(store: Store) {
         policy("1", "2024-01-01", Terms::Recommendation(of_recommendations)),
     )
     .await;
-    let programme = crate::recommending::programme(&register, "zzjc", "").await;
+    let programme = crate::body_fixture::programme(&register, "zzjc", "").await;
     let body = applied(&register, "甲大学", &programme).await.name;
     notice_of_body(&register, &body).await;
     clock.set("2024-06-05");
@@ -121,7 +121,7 @@ async fn what_was_filed_in_the_last_week_is_confirmed(store: Store) {
     // What was not filed within the year is not.
     let late = failure(file(&register, &names[1]).await);
     assert_eq!(late.reasons(), ["QUOTA_LAPSED"]);
-    let quotas = crate::recommending::body(&register, &body).await.quotas;
+    let quotas = crate::body_fixture::body(&register, &body).await.quotas;
     assert_eq!(quotas.iter().find(|quota| quota.year == 2024).unwrap().used, 1);
     assert_eq!(
         recommendation(&register, &names[0]).await.designation,
@@ -141,7 +141,7 @@ fn reviewed() -> TalentDesignationTerms {
             criteria: vec![criterion("achievement", 60), criterion("prospect", 40)],
             ..ReviewTerms::default()
         }),
-        ..talent_steps::terms()
+        ..talent_fixture::terms()
     }
 }
 
@@ -149,11 +149,11 @@ async fn a_silent_reviewer_is_replaced_or_left_out(store: Store) {
     let clock = Clock::on("2024-03-04");
     let register = Register::start_at(store, &clock).await;
     let (_, round) = spring(&register, reviewed()).await;
-    talent_steps::programme(&register, "a", "").await;
+    talent_fixture::programme(&register, "a", "").await;
     let talent = applicant(&register, "申报人").await.name;
-    let name = talent_steps::draft(&register, &talent, "a", &round.name, "").await.name;
-    talent_steps::submit(&register, &name).await.unwrap();
-    talent_steps::accept(&register, &name).await.unwrap();
+    let name = talent_fixture::draft(&register, &talent, "a", &round.name, "").await.name;
+    talent_fixture::submit(&register, &name).await.unwrap();
+    talent_fixture::accept(&register, &name).await.unwrap();
     let panel = panel(&register, &name).await;
     let mut reviews = Vec::new();
     for reviewer in ["专家甲", "专家乙", "专家丙"] {
@@ -286,7 +286,7 @@ async fn policies_and_rounds_are_annulled_while_nothing_is_under_them(store: Sto
     let under = mingce_proto::registry::CreateRoundRequest {
         round: Some(Round {
             policy: wrong.name.clone(),
-            ..crate::designated::district("2024-03-10", "2024-03-20")
+            ..crate::lab_fixture::district("2024-03-10", "2024-03-20")
         }),
         ..mingce_proto::registry::CreateRoundRequest::default()
     };

@@ -1,5 +1,5 @@
-//! Public notices and objections to them: what is published is frozen, runs by working days, and shows nothing else; who objects is
-//! sealed.
+//! Public notices and objections to them: what is published is frozen, runs by working days, and shows nothing else;
+//! who objects is sealed.
 
 use std::fs;
 
@@ -14,21 +14,21 @@ use prost_types::FieldMask;
 use sha2::{Digest, Sha256};
 use tonic::Code;
 
-use crate::made::{organization, updated};
+use crate::builders::{organization, updated};
 
+mod fixture;
 mod objections;
-mod renewed;
-mod setting;
+mod renewed_notices;
 
+use fixture::{FRIDAY, NoticeFixture, has, said, seven_days, terms};
 use objections::{
     a_late_objection_is_refused, a_statement_that_names_who_objects_is_refused, an_anonymous_objection_is_refused,
     an_objection_needs_a_notice_and_no_decision, who_objects_is_sealed,
 };
-use renewed::{
+use renewed_notices::{
     an_upheld_objection_leads_to_another_notice, one_on_notice_is_returned_to_be_changed,
     the_time_for_objections_is_heard_out, what_changed_on_notice_is_not_approved,
 };
-use setting::{FRIDAY, Setting, has, said, seven_days, terms};
 
 on_both_stores!(
     a_notice_stays_as_it_was_published,
@@ -50,7 +50,8 @@ on_both_stores!(
 /// What must not be published of the lab.
 const PRIVATE: [&str; 3] = ["试成员", "试主任", "试路一号"];
 
-/// The hash as the contract says it: `field=value` lines, each ended by a line feed, with `\` and line feeds in values written out.
+/// The hash as the contract says it: `field=value` lines, each ended by a line feed, with `\` and line feeds in values
+/// written out.
 fn hash(fields: &[PublicField]) -> String {
     let mut lines = String::new();
     for field in fields {
@@ -72,7 +73,7 @@ fn hash(fields: &[PublicField]) -> String {
 }
 
 async fn a_notice_stays_as_it_was_published(store: Store) {
-    let setting = Setting::in_review(store, FRIDAY, terms()).await;
+    let setting = NoticeFixture::in_review(store, FRIDAY, terms()).await;
     let revision = setting.now().await.revision;
     setting.publish().await.unwrap();
     let published = setting.notice().await;
@@ -135,7 +136,7 @@ async fn a_notice_stays_as_it_was_published(store: Store) {
 }
 
 async fn the_public_sees_the_allow_listed_fields_alone(store: Store) {
-    let setting = Setting::on_notice(store, seven_days()).await;
+    let setting = NoticeFixture::on_notice(store, seven_days()).await;
     let seen = setting.public().await;
     let notice = setting.notice().await;
     let expected = PublicNotice {
@@ -168,7 +169,7 @@ async fn the_public_sees_the_allow_listed_fields_alone(store: Store) {
 }
 
 async fn a_notice_runs_by_working_days_over_the_national_day(store: Store) {
-    let setting = Setting::on_notice(store, terms()).await;
+    let setting = NoticeFixture::on_notice(store, terms()).await;
     let facts = setting.facts().await;
     // Sunday 29 September, the 30th, 8 to 11 October and Saturday 12 October.
     assert_eq!(
@@ -192,7 +193,7 @@ async fn a_notice_runs_by_working_days_over_the_national_day(store: Store) {
 }
 
 async fn notices_are_listed_on_the_days_that_they_run(store: Store) {
-    let setting = Setting::on_notice(store, terms()).await;
+    let setting = NoticeFixture::on_notice(store, terms()).await;
     let name = setting.facts().await.notice;
     let any = CaseKind::Unspecified;
     for (day, runs) in [
@@ -235,7 +236,7 @@ async fn a_year_without_a_calendar_is_said_until_it_is_given(store: Store) {
     fs::write(&table, "# none yet\n").unwrap();
     let flags = ["--clock", &clock.path(), "--calendar", table.to_str().unwrap()];
     let register = Register::start_with(store, &flags).await;
-    let mut setting = Setting::of(clock, register, terms()).await;
+    let mut setting = NoticeFixture::of(clock, register, terms()).await;
     // What Get says of it and what happens when it is tried are one.
     assert_eq!(
         said(&setting.now().await.verbs),

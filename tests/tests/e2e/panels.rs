@@ -11,14 +11,14 @@ use mingce_proto::registry::{
 use mingce_proto::talent::{Employment, Talent};
 use tonic::{Code, Status};
 
-use crate::designated::{begin, district, draft, easy, in_review, lab, submitted};
-use crate::made::{made, organization, person};
+use crate::builders::{made, organization, person};
+use crate::lab_fixture::{begin, district, draft, easy, in_review, lab, submitted};
 
-mod apart;
-mod assigning;
+mod assignments;
 mod batches;
 mod closing;
-mod unseen;
+mod confidentiality;
+mod separate_deployment;
 
 on_both_stores!(a_panel_is_of_cases_of_one_kind_in_review);
 

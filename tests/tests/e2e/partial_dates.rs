@@ -16,10 +16,10 @@ use mingce_proto::talent::{
 };
 use tonic::Code;
 
-use crate::awarding::scheme;
-use crate::files::{rows, table};
-use crate::made::identifier;
-use crate::talent_steps::{applicant, programme, said, stands};
+use crate::award_fixture::scheme;
+use crate::builders::identifier;
+use crate::public_files::{rows, table};
+use crate::talent_fixture::{applicant, programme, said, stands};
 
 on_both_stores!(
     a_decision_is_recorded_by_its_month_or_year_and_made_exact_later,
@@ -405,7 +405,7 @@ async fn a_mapping_loads_months_and_years_and_an_export_brings_them_back(store: 
     };
     let award = register.awards().record_award(request).await.unwrap().into_inner();
     assert_eq!(award.decision_date, "2022-11");
-    let write = |name: &str, text: &str| fs::write(register.beside().join(name), text).unwrap();
+    let write = |name: &str, text: &str| fs::write(register.folder().join(name), text).unwrap();
     write(
         "list.toml",
         r#"
@@ -456,7 +456,7 @@ contributors = { talent = { display_name = "试获奖人" } }
             assert_eq!(table(&ran), rows(&[(collection, [0, 0, count, 0])]), "{file}: {ran}");
         }
     }
-    let mapping = fs::read_to_string(register.beside().join("list.toml")).unwrap();
+    let mapping = fs::read_to_string(register.folder().join("list.toml")).unwrap();
     write("day.toml", &mapping.replace("\"partial\"", "\"day\""));
     let ran = register.cli(&["import", "list.csv", "--as", "day.toml", "--lang", "zh"]);
     assert_eq!(ran.code, Some(3), "{ran:?}");

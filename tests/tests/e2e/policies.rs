@@ -1,4 +1,5 @@
-//! Policies are data with versions: which holds on a day, what is refused, how they differ, and what a draft would change.
+//! Policies are data with versions: which holds on a day, what is refused, how they differ, and what a draft would
+//! change.
 
 use mingce_e2e::cases::{Clock, Terms, load, notice_of, open, policy, round};
 use mingce_e2e::{Register, Store, failure, on_both_stores};
@@ -12,13 +13,13 @@ use mingce_proto::registry::{
 };
 use tonic::Code;
 
-use crate::designated::{
+use crate::builders::{made, organization};
+use crate::lab_fixture::{
     PROGRAMME, approved, district, draft, easy, get, history, lab, published, reasons, submitted, verb,
 };
-use crate::made::{made, organization};
 
-mod compared;
-mod loaded;
+mod comparison;
+mod loading;
 mod what_if;
 
 on_both_stores!(
@@ -180,7 +181,7 @@ async fn a_case_keeps_the_version_it_was_submitted_under(store: Store) {
     clock.set("2024-03-04");
     let answer = register
         .lab_cases()
-        .accept_lab_designation(crate::designated::accept(&designation.name))
+        .accept_lab_designation(crate::lab_fixture::accept(&designation.name))
         .await;
     assert_eq!(answer.unwrap().into_inner().case.unwrap().policy, before.name);
     let on_notice = published(&register, &designation.name).await.unwrap();

@@ -8,7 +8,7 @@ use mingce_proto::registry::{
 use prost_types::FieldMask;
 use tonic::{Code, Status};
 
-use crate::designated::easy;
+use crate::lab_fixture::easy;
 
 on_both_stores!(
     a_copy_of_the_shipped_policy_names_the_sources_of_what_is_other,

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
-use crate::recommending::*;
+use crate::body_fixture::*;
 
 const RECOMMENDATIONS: usize = 200;
 const QUOTA: i32 = 5;
@@ -215,7 +215,7 @@ async fn two_hundred_at_once_confirm_five(store: Store) {
 async fn two_hundred_at_once_in_two_processes_confirm_five() {
     let clock = Clock::on("2024-03-08");
     let (mut register, body, names) = two_hundred(Store::Postgres, &clock).await;
-    let mut other = register.another().await;
+    let mut other = register.sibling().await;
     let channels: Vec<Channel> = (0..8)
         .map(|place| {
             if place % 2 == 0 {
@@ -328,7 +328,7 @@ async fn one_person_whom_many_bodies_recommend_is_designated_once(store: Store) 
 async fn one_person_is_designated_once_by_two_processes() {
     let clock = Clock::on("2024-03-08");
     let (mut register, names) = one_of_many(Store::Postgres, &clock).await;
-    let mut other = register.another().await;
+    let mut other = register.sibling().await;
     let channels = [register.channel(), other.channel()];
     expect_one(&mut register, &channels, &names).await;
     other.stop();

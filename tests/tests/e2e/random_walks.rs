@@ -1,5 +1,5 @@
-//! Random histories of every case: what a read says is open or blocked and what then happens agree, no state follows that could not, and
-//! the ledger has each change once.
+//! Random histories of every case: what a read says is open or blocked and what then happens agree, no state follows
+//! that could not, and the ledger has each change once.
 //!
 //! A walk depends on its seed alone. One that fails prints it, and `MINGCE_WALK_SEED` walks it again.
 
@@ -10,20 +10,20 @@ use jiff::civil::{Date, date};
 use mingce_e2e::cases::Clock;
 use mingce_e2e::{Register, Store, on_both_stores};
 
-use lives::{AWARD, BODY, Kind, LAB, RECOMMENDATION, TALENT};
-use request::Dice;
-use walk::{Met, Walk};
-use wire::Wire;
+use json_client::JsonClient;
+use life_cycles::{AWARD, BODY, Kind, LAB, RECOMMENDATION, TALENT};
+use request::Rng;
+use walk::{Coverage, Walk};
 
-mod beside;
-mod ends;
+mod fixtures;
 mod history;
-mod lives;
-mod merging;
+mod json_client;
+mod life_cycles;
+mod merges;
+mod other_steps;
 pub mod request;
+mod termination;
 mod walk;
-mod wire;
-mod worlds;
 
 on_both_stores!(
     designations_of_labs,
@@ -88,7 +88,8 @@ async fn awards(store: Store) {
     .await;
 }
 
-/// Walks. Most verbs have to be done and refused on the way, and most of these reasons to stand in it, else the walks got nowhere.
+/// Walks. Most verbs have to be done and refused on the way, and most of these reasons to stand in it, else the walks
+/// got nowhere.
 #[allow(clippy::print_stdout)]
 async fn walks(store: Store, kind: &'static Kind, begin: impl AsyncFn(&mut Walk<'_>), reasons: &[&str]) {
     let clock = Clock::on("2023-01-04");
@@ -96,10 +97,10 @@ async fn walks(store: Store, kind: &'static Kind, begin: impl AsyncFn(&mut Walk<
     // Two processes share a database, and each step falls to one of them.
     let another = match store {
         Store::Sqlite => None,
-        Store::Postgres => Some(register.another().await),
+        Store::Postgres => Some(register.sibling().await),
     };
     let processes: Vec<&Register> = std::iter::once(&register).chain(&another).collect();
-    let (wire, mut met) = (Wire::to(&processes), Met::default());
+    let (wire, mut met) = (JsonClient::to(&processes), Coverage::default());
     let given = std::env::var("MINGCE_WALK_SEED")
         .ok()
         .map(|seed| seed.parse::<u64>().unwrap());
@@ -118,7 +119,7 @@ async fn walks(store: Store, kind: &'static Kind, begin: impl AsyncFn(&mut Walk<
         wire.begin(seed);
         let mut walk = Walk::new(&wire, &clock, &mut met, seed);
         begin(&mut walk).await;
-        walk.make_twins().await;
+        walk.make_duplicates().await;
         for _ in 0..STEPS {
             walk.step().await;
         }
@@ -132,7 +133,7 @@ async fn walks(store: Store, kind: &'static Kind, begin: impl AsyncFn(&mut Walk<
         );
     }
     let missing = missing(kind, reasons, &met);
-    let all = 2 * kind.edges().len() + reasons.len();
+    let all = 2 * kind.transitions().len() + reasons.len();
     let is_far = given.is_some() || missing.len() < all / 2;
     assert!(
         is_far,
@@ -142,18 +143,18 @@ async fn walks(store: Store, kind: &'static Kind, begin: impl AsyncFn(&mut Walk<
 
 /// The day on which a walk begins: its own. One of eight begins where the holidays of the days ahead are not known.
 fn first_day(seed: u64) -> Date {
-    let mut dice = Dice::new(seed ^ 0x5eed);
-    let (start, days) = match dice.below(8) {
+    let mut rng = Rng::new(seed ^ 0x5eed);
+    let (start, days) = match rng.below(8) {
         0 => (date(2026, 12, 1), 20),
         _ => (date(2023, 1, 4), 500),
     };
-    let days = i64::try_from(dice.below(days)).unwrap();
+    let days = i64::try_from(rng.below(days)).unwrap();
     start.checked_add(days.days()).unwrap()
 }
 
 /// What the walks of a kind should have met and have not.
-fn missing(kind: &Kind, reasons: &[&str], met: &Met) -> Vec<String> {
-    let edges = kind.edges();
+fn missing(kind: &Kind, reasons: &[&str], met: &Coverage) -> Vec<String> {
+    let edges = kind.transitions();
     let undone = edges
         .iter()
         .filter(|edge| !met.done.contains(&(kind.name, edge.verb)))

@@ -10,10 +10,10 @@ use mingce_proto::registry::{
 use mingce_proto::talent::ListTalentDesignationsRequest;
 use tonic::{Code, Status};
 
-use crate::awarding;
-use crate::designated::{batch, district, draft, in_review, published};
-use crate::replayed::{reviewed, scored};
-use crate::talent_steps;
+use crate::award_fixture;
+use crate::lab_fixture::{batch, district, draft, in_review, published};
+use crate::policy_replay::{reviewed, scored};
+use crate::talent_fixture;
 
 on_both_stores!(
     a_round_is_ranked_with_ties_page_by_page,
@@ -128,7 +128,7 @@ async fn a_round_is_ranked_with_ties_page_by_page(store: Store) {
     }
     // The list goes on as a batch.
     let moves = all[..3].iter().map(|one| {
-        let mut request = crate::designated::publish(&one.name);
+        let mut request = crate::lab_fixture::publish(&one.name);
         request.etag.clone_from(&one.etag);
         request.into()
     });
@@ -177,16 +177,16 @@ async fn every_kind_that_is_reviewed_is_found_by_its_score(store: Store) {
     });
     let terms = TalentDesignationTerms {
         review: review.clone(),
-        ..talent_steps::terms()
+        ..talent_fixture::terms()
     };
-    let (_, round) = talent_steps::spring(&register, terms).await;
-    talent_steps::programme(&register, "yc", "").await;
-    let person = talent_steps::applicant(&register, "试甲").await.name;
-    let case = talent_steps::draft(&register, &person, "yc", &round.name, "")
+    let (_, round) = talent_fixture::spring(&register, terms).await;
+    talent_fixture::programme(&register, "yc", "").await;
+    let person = talent_fixture::applicant(&register, "试甲").await.name;
+    let case = talent_fixture::draft(&register, &person, "yc", &round.name, "")
         .await
         .name;
-    talent_steps::submit(&register, &case).await.unwrap();
-    talent_steps::accept(&register, &case).await.unwrap();
+    talent_fixture::submit(&register, &case).await.unwrap();
+    talent_fixture::accept(&register, &case).await.unwrap();
     scored(&register, &[(case.clone(), 88)]).await;
     for (filter, count) in [("review_score >= 88", 1), ("review_score > 88", 0)] {
         let request = ListTalentDesignationsRequest {
@@ -216,9 +216,9 @@ async fn every_kind_that_is_reviewed_is_found_by_its_score(store: Store) {
     assert_eq!(verb.blockers[0].description_zh, "平均分88.00，规定90.00");
     drop(register);
 
-    let mut terms = awarding::terms();
+    let mut terms = award_fixture::terms();
     terms.review = review;
-    let year = awarding::Year::begin(store, terms).await;
+    let year = award_fixture::Year::begin(store, terms).await;
     let award = year.in_review(year.work("虚构成果甲")).await;
     scored(&year.register, &[(award, 93)]).await;
     let request = ListAwardsRequest {

@@ -1,4 +1,5 @@
-//! A row of an import that is refused leaves nothing behind: organizations that only such rows name are neither made nor listed.
+//! A row of an import that is refused leaves nothing behind: organizations that only such rows name are neither made
+//! nor listed.
 
 use std::fs;
 
@@ -14,7 +15,7 @@ use mingce_proto::talent::{
     ProgrammeReference, Talent, TalentDesignation, TalentDesignationState,
 };
 
-use crate::made::{count, identifier, person};
+use crate::builders::{count, identifier, person};
 
 on_both_stores!(
     a_row_that_is_refused_makes_no_organization,

@@ -14,13 +14,13 @@ use mingce_proto::registry::{
 use prost_types::FieldMask;
 use tonic::{Code, Status};
 
-use crate::designated::{
+use crate::lab_fixture::{
     accept, approved, done, draft, easy, get, history, in_review, opened, published, reasons, submitted,
 };
 
-mod by_itself;
+mod automatic_closing;
 mod caps;
-mod due;
+mod due_work;
 mod fields;
 
 on_both_stores!(

@@ -1,5 +1,5 @@
-//! A file again, of more rows than are taken together: what was decided of its rows is found piece by piece, and is kept for 400 days. Rows
-//! that name what stands behind them come in the first time.
+//! The same file again, of more rows than one group: what was decided of its rows is found piece by piece, and is kept
+//! for 400 days. Rows that name what stands behind them come in the first time.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,14 +8,14 @@ use mingce_e2e::{Register, Store, on_both_stores};
 use mingce_proto::labs::Organization;
 use mingce_proto::registry::{ImportSettings, RowOutcome};
 
+use crate::builders::{identifier, organization};
 use crate::imports::{newest, sent, sent_from};
-use crate::made::{identifier, organization};
 
 on_both_stores!(
     what_was_decided_of_rows_is_kept_for_400_days,
     what_was_decided_of_rows_is_found_piece_by_piece,
     rows_that_name_what_stands_behind_them_come_in_the_first_time,
-    so_do_those_of_a_file_that_is_sent_in_several_calls,
+    rows_that_name_what_stands_behind_them_come_in_when_a_file_is_sent_in_several_calls,
     new_rows_behind_many_that_are_known_end_as_they_do_alone,
 );
 
@@ -55,8 +55,8 @@ fn ends(outcomes: &[RowOutcome]) -> Vec<(&str, usize)> {
     ends.into_iter().collect()
 }
 
-/// Makes pairs of which one belongs to the other, and answers a file with two rows for each. The first one closes a circle, and is
-/// refused. After the second one it would close none.
+/// Makes pairs of which one belongs to the other, and answers a file with two rows for each. The first one closes a
+/// circle, and is refused. After the second one it would close none.
 async fn pairs(register: &Register, count: usize) -> Vec<Organization> {
     let number = |which: &str, pair: usize| format!("{which}{pair}");
     let (mut upper, mut lower, mut file) = (vec![body("top", "")], Vec::new(), Vec::new());
@@ -203,7 +203,7 @@ async fn rows_that_name_what_stands_behind_them_come_in_the_first_time(store: St
     }
 }
 
-async fn so_do_those_of_a_file_that_is_sent_in_several_calls(store: Store) {
+async fn rows_that_name_what_stands_behind_them_come_in_when_a_file_is_sent_in_several_calls(store: Store) {
     let register = Register::start(store).await;
     let line = |number: &str, parent: &str| {
         let body = body(number, parent);
@@ -220,7 +220,7 @@ async fn so_do_those_of_a_file_that_is_sent_in_several_calls(store: Store) {
     let middle = (0..2050).map(|n| line(&format!("b{n}"), "c"));
     let last = [line("nobody", "nothing"), line("c", "")];
     let file: String = low.chain(middle).chain(last).collect();
-    fs::write(register.beside().join("名单.jsonl"), file).unwrap();
+    fs::write(register.folder().join("名单.jsonl"), file).unwrap();
     let ends = [[4151, 0, 0, 1], [4151, 0, 0, 1], [0, 0, 4151, 1]];
     for (more, ends) in [&["--dry-run"][..], &[], &[]].into_iter().zip(ends) {
         let command = [
@@ -233,11 +233,11 @@ async fn so_do_those_of_a_file_that_is_sent_in_several_calls(store: Store) {
         ];
         let ran = register.cli(&[&command, more].concat());
         assert_eq!(
-            crate::files::table(&ran.stdout),
+            crate::public_files::table(&ran.stdout),
             [("organizations".to_owned(), ends)],
             "{ran:?}"
         );
-        let refused = fs::read_to_string(register.beside().join("refused.jsonl")).unwrap();
+        let refused = fs::read_to_string(register.folder().join("refused.jsonl")).unwrap();
         assert!(refused.contains("nobody") && refused.lines().count() == 1, "{refused}");
         if more.is_empty() {
             let [created, _, unchanged, refused] = ends.map(|count| i64::try_from(count).unwrap());

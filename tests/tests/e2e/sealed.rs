@@ -12,7 +12,7 @@ use prost::Message;
 use prost_types::FieldMask;
 use tonic::Code;
 
-use crate::made::person;
+use crate::builders::person;
 
 /// The number that the standard itself has as its example.
 const NUMBER: &str = "11010519491231002X";
@@ -130,7 +130,7 @@ async fn sealed_fields_appear_nowhere(store: Store) {
     register
         .cli(&["export", "talents", "--to", "talents.jsonl"])
         .succeeded();
-    holds_nothing(&fs::read(register.beside().join("talents.jsonl")).unwrap(), "an export");
+    holds_nothing(&fs::read(register.folder().join("talents.jsonl")).unwrap(), "an export");
 
     // As it is after a crash, with what is not yet in the main file.
     let ran = register.kill();
@@ -263,7 +263,7 @@ async fn a_register_does_not_start_without_its_key(store: Store) {
     person(&register, with_document(NUMBER)).await;
     register.stop();
     let key = register.data().join("master.key");
-    let kept = register.beside().join("kept.key");
+    let kept = register.folder().join("kept.key");
     fs::rename(&key, &kept).unwrap();
     let said = register.try_to_serve("127.0.0.1:0").failed_with_one_line();
     assert!(said.contains(key.to_str().unwrap()), "{said}");
@@ -278,8 +278,8 @@ async fn a_register_does_not_start_without_its_key(store: Store) {
     register.restart();
 }
 
-/// Asks in every way that leaves no trace whether a number is the sealed one of a person, and answers all that was said, without
-/// what differs between any two calls.
+/// Asks in every way that leaves no trace whether a number is the sealed one of a person, and answers all that was
+/// said, without what differs between any two calls.
 async fn asked(register: &Register, person: &Talent, guess: Talent) -> Vec<String> {
     let mut talent = register.talent();
     let mut said = Vec::new();

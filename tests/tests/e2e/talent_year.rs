@@ -16,8 +16,8 @@ use mingce_proto::talent::{
 use prost_types::FieldMask;
 use tonic::Code;
 
-use crate::made::{identifier, made, organization, person};
-use crate::talent_steps::{
+use crate::builders::{identifier, made, organization, person};
+use crate::talent_fixture::{
     accept, applicant, approve, assign, begins, close, draft, due, on_notice, panel, programme, publish, said, score,
     spring, stands, submit, terms,
 };

@@ -1,4 +1,5 @@
-//! What an earlier release has left is brought to this one by `mingce migrate`. Registers of earlier releases: tests/fixtures.
+//! What an earlier release has left is brought to this one by `mingce migrate`. Registers of earlier releases:
+//! tests/fixtures.
 
 use mingce_e2e::cases::Clock;
 use mingce_e2e::fixture::{Fixture, told};
@@ -15,7 +16,7 @@ use prost_types::FieldMask;
 use serde_json::Value;
 use tonic::Code;
 
-use crate::made::{create, history, made, organization, read, updated};
+use crate::builders::{create, history, made, organization, read, updated};
 
 mod cases;
 mod texts;
@@ -28,8 +29,8 @@ on_both_stores!(
     a_request_of_then_is_known_by_what_it_has_done,
 );
 
-/// The earliest fixture. It has no tables of imports and survivors, no numbers in records, one document for each case, and texts as they
-/// came.
+/// The earliest fixture. It has no tables of imports and survivors, no numbers in records, one document for each case,
+/// and texts as they came.
 const FIRST: &str = "0.1.0-ff791be";
 
 /// A day on which nothing of its fixture falls due by itself.
@@ -105,8 +106,8 @@ async fn a_register_of_each_release_says_the_same_after_migrate_and_a_second_one
         register.migrate().succeeded();
         run(&mut register, &clock);
         let (then, now) = (fixture.told(), told(&register));
-        // An extension of the time for building has written its number over that of the decision, and so has a mid-term assessment. Changes
-        // of a round's caps have another verb.
+        // An extension of the time for building has written its number over that of the decision, and so has a mid-term
+        // assessment. Changes of a round's caps have another verb.
         let expected = [
             "labs/1/designations/1.documentNumber: \"示例科〔2024〕2号\" is \"示例科〔2024〕1号\"",
             "rounds/1.history[1].verb: \"take_place\" is \"use_cap\"",

@@ -241,7 +241,8 @@ impl History {
 
     /// Sends the steps of a burst at once, and looks for an order of them that explains every answer.
     async fn burst(&mut self, db: &mingce_orm::Db, steps: &[Step]) -> Result<(), TestCaseError> {
-        // PostgreSQL keeps imports apart that look for names, but not from a call that makes or takes a name without looking.
+        // PostgreSQL keeps imports apart that look for names, but not from a call that makes or takes a name without
+        // looking.
         let is_import = |step: &Step| matches!(step, Step::Import(_));
         let imports_only = db.backend() == DbBackend::Postgres && steps.iter().any(is_import);
         let mut requests: Vec<Request> = Vec::new();

@@ -178,7 +178,8 @@ fn a_full_queue_of_reads_says_so_at_once_and_answers_all_that_it_took() {
             let store = Arc::new(fixture_db::store(&db));
             let made = make::<Institutes>(&store, named("there", &[])).await;
             let told = get_at_once(&store, &vec![made.name.clone(); WAITING + 500]).await;
-            // One reads by itself while the others wait. SQLite is read in the thread that asks: then nobody waits on one thread.
+            // One reads by itself while the others wait. SQLite is read in the thread that asks: then nobody waits on
+            // one thread.
             let most = if kind == Kind::Sqlite { told.len() } else { WAITING + 1 };
             let (taken, refused) = told.split_at(most);
             assert!(taken.iter().all(|told| *told == Ok(made.clone())), "{kind:?}");

@@ -8,7 +8,8 @@ use crate::fixture_db::{FixtureDb, Kind, block_on, execute, make, number, query,
 use crate::search::search_all;
 use crate::write_queue::named;
 
-/// Writes a radical into a record in the place of the character that it stands for, as an earlier version has stored it.
+/// Writes a radical into a record in the place of the character that it stands for, as an earlier version has stored
+/// it.
 async fn with_radical(db: &mingce_orm::Db, name: &str) {
     let text = format!("SELECT body FROM institutes WHERE name = '{name}'");
     let body: Vec<u8> = query(db, &text).await[0].try_get_by_index(0).unwrap();

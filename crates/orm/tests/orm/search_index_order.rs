@@ -211,8 +211,8 @@ fn hits_of_one_order_code_come_in_the_order_of_their_names_and_annulled_ones_are
     });
 }
 
-/// Waits until a statement that cleans a pending list has begun after this and has ended. Waits 10 seconds at most, as one
-/// may have begun just before. To ask for the length of the list would clean it.
+/// Waits until a statement that cleans a pending list has begun after this and has ended. Waits 10 seconds at most, as
+/// one may have begun just before. To ask for the length of the list would clean it.
 async fn expect_cleaning(other: &Db) {
     let now = query(other, "SELECT clock_timestamp()::text").await;
     let now: String = now[0].try_get_by_index(0).unwrap();

@@ -1,14 +1,15 @@
-//! What a year brings beside its round: an application that is completed after the window, and a lab that was recorded twice.
+//! What a year brings beside its round: an application that is completed after the window, and a lab that was recorded
+//! twice.
 
 use mingce_e2e::{Store, failure};
 use mingce_proto::labs::{LabDesignationState as S, MergeLabsRequest, OperatingState, SubmitLabDesignationRequest};
 use mingce_proto::registry::{LabDesignationTerms, OutputKind};
 use tonic::Code;
 
-use super::applying::{accept, back, submit};
-use super::deciding::publish;
-use super::living::output;
-use super::setting::{Year, moves, terms};
+use super::applications::{accept, back, submit};
+use super::decisions::publish;
+use super::fixture::{Year, moves, terms};
+use super::later_years::output;
 
 pub async fn what_was_returned_comes_again_until_the_day_that_was_set(store: Store) {
     let year = Year::begin(store, 2, terms()).await;

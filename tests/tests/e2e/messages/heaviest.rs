@@ -1,9 +1,9 @@
-//! The heaviest messages that the wire can carry: as many elements of two or three bytes as fit, in each repeated field of each
-//! method. None makes the process grow by more than its share, or work for long.
+//! The heaviest messages that the wire can carry: as many elements of two or three bytes as fit, in each repeated field
+//! of each method. None makes the process grow by more than its share, or work for long.
 
 use std::env;
 
-use mingce_e2e::wire::Caller;
+use mingce_e2e::raw_client::RawClient;
 use mingce_e2e::{Register, Store};
 use prost::bytes::Bytes;
 use prost::encoding::{WireType, encode_key, encode_varint};
@@ -15,9 +15,9 @@ use super::contract::{message_of, methods, name, peak, rules, worked};
 /// The most that the process may grow by, whatever comes one after the other.
 const GROWTH: usize = 64 << 20;
 
-/// How many milliseconds a processor may work for a call, and for each KiB of it. Tests run a program that is not optimized, on
-/// machines that do other things too. `MINGCE_HEAVY_MS` gives the second: 0.1 is the bound of an optimized program on a quiet
-/// machine, where a call may take two ticks of the clock that counts.
+/// How many milliseconds a processor may work for a call, and for each KiB of it. Tests run a program that is not
+/// optimized, on machines that do other things too. `MINGCE_HEAVY_MS` gives the second: 0.1 is the bound of an
+/// optimized program on a quiet machine, where a call may take two ticks of the clock that counts.
 fn bounds() -> (u64, f64) {
     match env::var("MINGCE_HEAVY_MS") {
         Ok(text) => (20, text.parse().unwrap()),
@@ -26,7 +26,7 @@ fn bounds() -> (u64, f64) {
 }
 
 /// How large the requests of a method may be, by what it says itself.
-async fn limit(caller: &Caller, method: &str, streams: bool) -> usize {
+async fn limit(caller: &RawClient, method: &str, streams: bool) -> usize {
     for limit in [4 << 20, 1 << 20, 256 << 10] {
         // A text in a field that no message has.
         let mut bytes = Vec::new();
@@ -97,7 +97,7 @@ fn elements(field: &FieldDescriptor) -> Vec<Vec<u8>> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn no_message_costs_more_than_its_share() {
     let register = Register::start(Store::Sqlite).await;
-    let caller = Caller::to(&register);
+    let caller = RawClient::to(&register);
     let mut known = std::collections::HashSet::new();
     let (mut calls, mut dearest) = (0, (0, String::new()));
     let mut begun: Option<usize> = None;

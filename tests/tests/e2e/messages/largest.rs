@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use mingce_e2e::wire::Caller;
+use mingce_e2e::raw_client::RawClient;
 use mingce_e2e::{Failure, Register, Store};
 use prost::Message;
 use prost::bytes::Bytes;
@@ -16,14 +16,14 @@ const TEXT: usize = 20;
 /// Methods for which the contract says itself that all of it at once is more than a request may have (docs/clients.md).
 const TOO_MUCH: [&str; 0] = [];
 
-/// Fills messages to the brim.
+/// Makes the largest messages that the rules allow.
 #[derive(Default)]
-struct Brim {
+struct LargestMessages {
     texts: HashMap<String, String>,
     messages: HashMap<String, DynamicMessage>,
 }
 
-impl Brim {
+impl LargestMessages {
     fn message(&mut self, of: &MessageDescriptor) -> DynamicMessage {
         if let Some(known) = self.messages.get(of.full_name()) {
             return known.clone();
@@ -98,10 +98,10 @@ impl Brim {
 #[tokio::test]
 async fn what_the_contract_allows_is_not_too_large() {
     let register = Register::start(Store::Sqlite).await;
-    let (caller, mut brim, mut wrong) = (Caller::to(&register), Brim::default(), Vec::new());
+    let (caller, mut largest, mut wrong) = (RawClient::to(&register), LargestMessages::default(), Vec::new());
     for method in methods() {
         let method_name = name(&method);
-        let bytes = Bytes::from(brim.message(&method.input()).encode_to_vec());
+        let bytes = Bytes::from(largest.message(&method.input()).encode_to_vec());
         let size = bytes.len();
         let Err(status) = caller
             .call(&method_name, method.is_client_streaming(), vec![bytes])

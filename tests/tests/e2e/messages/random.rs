@@ -1,11 +1,12 @@
 //! Random messages for every method: valid, half valid and wrong ones. Whatever is sent, it is never a fault of ours.
 //!
-//! `MINGCE_MESSAGES` says how many for each method (else 150, or what 20 seconds allow), `MINGCE_MESSAGES_SEED` repeats a run.
+//! `MINGCE_MESSAGES` says how many for each method (else 150, or what 20 seconds allow), `MINGCE_MESSAGES_SEED` repeats
+//! a run.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use mingce_e2e::wire::Caller;
+use mingce_e2e::raw_client::RawClient;
 use mingce_e2e::{Store, on_both_stores};
 use prost::Message;
 use prost::bytes::Bytes;
@@ -13,7 +14,7 @@ use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, Me
 use tonic::{Code, Status};
 
 use super::contract::{matching, methods, name, rules};
-use crate::random_walks::request::Dice;
+use crate::random_walks::request::Rng;
 
 const ID: &str = "[0-9a-hjkmnp-tv-z]{26}";
 
@@ -51,30 +52,30 @@ const ODD: [&str; 24] = [
     "create_time desc, display_name",
 ];
 
-/// What messages are made of.
-struct Maker<'a> {
-    dice: Dice,
+/// Makes random messages.
+struct MessageGenerator<'a> {
+    rng: Rng,
     /// Resource names that the register has, by the pattern that they match.
     names: &'a BTreeMap<String, Vec<String>>,
 }
 
-impl Maker<'_> {
+impl MessageGenerator<'_> {
     fn message(&mut self, of: &MessageDescriptor, deep: usize) -> DynamicMessage {
         let mut message = DynamicMessage::new(of.clone());
         if of.full_name() == "google.protobuf.FieldMask" {
-            let paths = (0..self.dice.below(4)).map(|_| Value::String(self.path()));
+            let paths = (0..self.rng.below(4)).map(|_| Value::String(self.path()));
             message.set_field_by_name("paths", Value::List(paths.collect()));
             return message;
         }
         for field in of.fields() {
-            if !self.dice.in_hundred(if deep < 2 { 75 } else { 45 }) || deep > 6 {
+            if !self.rng.in_hundred(if deep < 2 { 75 } else { 45 }) || deep > 6 {
                 continue;
             }
             if field.is_list() {
-                let count = match self.dice.below(20) {
+                let count = match self.rng.below(20) {
                     0 => 60,
                     1..=4 => 0,
-                    _ => 1 + self.dice.below(3),
+                    _ => 1 + self.rng.below(3),
                 };
                 let count = if deep > 3 { count.min(2) } else { count };
                 let items = (0..count).map(|_| self.value(&field, deep)).collect();
@@ -100,7 +101,7 @@ impl Maker<'_> {
             "nothing",
             "a.b",
         ];
-        (*self.dice.one(&known)).to_owned()
+        (*self.rng.one(&known)).to_owned()
     }
 
     fn value(&mut self, field: &FieldDescriptor, deep: usize) -> Value {
@@ -108,60 +109,60 @@ impl Maker<'_> {
         match field.kind() {
             Kind::Message(of) => Value::Message(self.message(&of, deep + 1)),
             Kind::String => Value::String(self.text(field)),
-            Kind::Bytes => Value::Bytes(Bytes::from(vec![0xff; self.dice.below(40)])),
-            Kind::Bool => Value::Bool(self.dice.in_hundred(30)),
+            Kind::Bytes => Value::Bytes(Bytes::from(vec![0xff; self.rng.below(40)])),
+            Kind::Bool => Value::Bool(self.rng.in_hundred(30)),
             Kind::Enum(of) => {
                 let all: Vec<i32> = of.values().map(|v| v.number()).collect();
-                let wrong = self.dice.in_hundred(5);
+                let wrong = self.rng.in_hundred(5);
                 Value::EnumNumber(if wrong {
-                    *self.dice.one(&whole)
+                    *self.rng.one(&whole)
                 } else {
-                    *self.dice.one(&all)
+                    *self.rng.one(&all)
                 })
             }
-            Kind::Double => Value::F64(*self.dice.one(&[0.0, 1.0, 95.5, -1.0, f64::NAN, f64::INFINITY, 1e300])),
-            Kind::Float => Value::F32(*self.dice.one(&[0.0, 1.0, -1.0, f32::NAN])),
-            Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => Value::I32(*self.dice.one(&whole)),
+            Kind::Double => Value::F64(*self.rng.one(&[0.0, 1.0, 95.5, -1.0, f64::NAN, f64::INFINITY, 1e300])),
+            Kind::Float => Value::F32(*self.rng.one(&[0.0, 1.0, -1.0, f32::NAN])),
+            Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => Value::I32(*self.rng.one(&whole)),
             Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => {
                 let large = [i64::MAX, i64::MIN, 1 << 40];
-                let large = *self.dice.one(&large);
-                let small = i64::from(*self.dice.one(&whole));
-                Value::I64(if self.dice.in_hundred(10) { large } else { small })
+                let large = *self.rng.one(&large);
+                let small = i64::from(*self.rng.one(&whole));
+                Value::I64(if self.rng.in_hundred(10) { large } else { small })
             }
-            Kind::Uint32 | Kind::Fixed32 => Value::U32(*self.dice.one(&[0, 1, 7, u32::MAX])),
-            Kind::Uint64 | Kind::Fixed64 => Value::U64(*self.dice.one(&[0, 1, 7, u64::MAX])),
+            Kind::Uint32 | Kind::Fixed32 => Value::U32(*self.rng.one(&[0, 1, 7, u32::MAX])),
+            Kind::Uint64 | Kind::Fixed64 => Value::U64(*self.rng.one(&[0, 1, 7, u64::MAX])),
         }
     }
 
     fn text(&mut self, field: &FieldDescriptor) -> String {
         let rules = rules(field);
         // Few guess an etag.
-        if field.name() == "etag" && self.dice.in_hundred(80) {
+        if field.name() == "etag" && self.rng.in_hundred(80) {
             return String::new();
         }
-        match self.dice.below(100) {
+        match self.rng.below(100) {
             0..=4 => String::new(),
-            5..=9 => (*self.dice.one(&ODD)).to_owned(),
+            5..=9 => (*self.rng.one(&ODD)).to_owned(),
             10..=12 => {
                 let all: Vec<&String> = self.names.values().flatten().collect();
-                (*self.dice.one(&all)).clone()
+                (*self.rng.one(&all)).clone()
             }
             13..=15 => {
-                let length = *self.dice.one(&[61, 101, 301, 320, 501, 2001, 5000]);
-                self.dice.one(&["x", "青", "é", "1"]).repeat(length)
+                let length = *self.rng.one(&[61, 101, 301, 320, 501, 2001, 5000]);
+                self.rng.one(&["x", "青", "é", "1"]).repeat(length)
             }
             _ => match (&rules.pattern, rules.uuid) {
                 (Some(pattern), _) => {
                     let fits = |(kind, _): &(&String, &Vec<String>)| pattern.contains(kind.as_str());
                     let known: Vec<&String> = self.names.iter().filter(fits).flat_map(|(_, names)| names).collect();
                     if known.is_empty() {
-                        let tries = 1 + self.dice.below(4);
+                        let tries = 1 + self.rng.below(4);
                         matching(pattern, tries)
                     } else {
-                        (*self.dice.one(&known)).clone()
+                        (*self.rng.one(&known)).clone()
                     }
                 }
-                (None, true) => self.dice.uuid(),
+                (None, true) => self.rng.uuid(),
                 (None, false) => self.words(&rules),
             },
         }
@@ -189,8 +190,8 @@ impl Maker<'_> {
             "local",
         ];
         let mut text = String::new();
-        while text.chars().count() < rules.min_len.max(1) || self.dice.in_hundred(30) {
-            let word: &&str = self.dice.one(&words);
+        while text.chars().count() < rules.min_len.max(1) || self.rng.in_hundred(30) {
+            let word: &&str = self.rng.one(&words);
             text.push_str(word);
         }
         text.chars().take(rules.max_len.unwrap_or(300)).collect()
@@ -198,7 +199,7 @@ impl Maker<'_> {
 }
 
 /// The names of what a sample register has, by the pattern that each matches.
-async fn names(caller: &Caller) -> BTreeMap<String, Vec<String>> {
+async fn names(caller: &RawClient) -> BTreeMap<String, Vec<String>> {
     let mut names: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for method in methods().into_iter().filter(|method| method.name().starts_with("List")) {
         let mut request = DynamicMessage::new(method.input());
@@ -244,15 +245,15 @@ fn fault(status: &Status) -> Option<String> {
     ours.then(|| format!("{:?} {}", status.code(), status.message()))
 }
 
-fn messages(maker: &mut Maker<'_>, method: &MethodDescriptor) -> Vec<DynamicMessage> {
+fn messages(generator: &mut MessageGenerator<'_>, method: &MethodDescriptor) -> Vec<DynamicMessage> {
     let count = if method.is_client_streaming() {
-        1 + maker.dice.below(5)
+        1 + generator.rng.below(5)
     } else {
         1
     };
-    let mut messages: Vec<_> = (0..count).map(|_| maker.message(&method.input(), 0)).collect();
+    let mut messages: Vec<_> = (0..count).map(|_| generator.message(&method.input(), 0)).collect();
     // Most streams begin as they should, and number their rows.
-    if method.is_client_streaming() && maker.dice.in_hundred(80) {
+    if method.is_client_streaming() && generator.rng.in_hundred(80) {
         for (place, message) in messages.iter_mut().enumerate() {
             if place > 0 {
                 message.clear_field_by_name("settings");
@@ -266,17 +267,17 @@ fn messages(maker: &mut Maker<'_>, method: &MethodDescriptor) -> Vec<DynamicMess
 }
 
 #[allow(clippy::print_stdout)]
-async fn random_messages_are_never_a_fault_of_ours(store: Store) {
+async fn random_messages_never_cause_an_internal_error(store: Store) {
     let register = crate::sample::start(store).await;
-    let caller = Caller::to(&register);
+    let caller = RawClient::to(&register);
     let names = names(&caller).await;
     assert!(names.len() > 6, "{:?}", names.keys());
     let given = |name: &str| std::env::var(name).ok().map(|value| value.parse::<u64>().unwrap());
     let long = given("MINGCE_MESSAGES");
     let by_time = || u64::from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_nanos());
     let seed = given("MINGCE_MESSAGES_SEED").unwrap_or_else(by_time);
-    let mut maker = Maker {
-        dice: Dice::new(seed),
+    let mut generator = MessageGenerator {
+        rng: Rng::new(seed),
         names: &names,
     };
     let rounds = long.map_or(EACH, |count| usize::try_from(count).unwrap());
@@ -290,7 +291,7 @@ async fn random_messages_are_never_a_fault_of_ours(store: Store) {
             break;
         }
         for method in &methods {
-            let messages = messages(&mut maker, method);
+            let messages = messages(&mut generator, method);
             let (caller, name, streams) = (caller.clone(), name(method), method.is_client_streaming());
             calls.spawn(async move {
                 let bytes = messages.iter().map(|m| Bytes::from(m.encode_to_vec())).collect();
@@ -329,4 +330,4 @@ fn count(
     }
 }
 
-on_both_stores!(random_messages_are_never_a_fault_of_ours);
+on_both_stores!(random_messages_never_cause_an_internal_error);

@@ -11,10 +11,10 @@ use mingce_proto::registry::{
 use prost::Message;
 use tonic::Code;
 
-use super::setting::{FRIDAY, Setting, has, said, seven_days, terms};
+use super::fixture::{FRIDAY, NoticeFixture, has, said, seven_days, terms};
 
 pub async fn an_anonymous_objection_is_refused(store: Store) {
-    let setting = Setting::on_notice(store, seven_days()).await;
+    let setting = NoticeFixture::on_notice(store, seven_days()).await;
     let filed = setting.filed(" ").await;
     assert_eq!((filed.state(), filed.named), (ObjectionState::Filed, false));
     assert_eq!(setting.facts().await.open_objections, [filed.name.as_str()]);
@@ -45,7 +45,7 @@ pub async fn an_anonymous_objection_is_refused(store: Store) {
 }
 
 pub async fn a_late_objection_is_refused(store: Store) {
-    let setting = Setting::on_notice(store, seven_days()).await;
+    let setting = NoticeFixture::on_notice(store, seven_days()).await;
     setting.clock.set("2024-10-08");
     let in_time = setting.filed("试异议人").await;
     setting.clock.set("2024-10-09");
@@ -84,7 +84,7 @@ pub async fn a_late_objection_is_refused(store: Store) {
 }
 
 pub async fn an_objection_needs_a_notice_and_no_decision(store: Store) {
-    let setting = Setting::in_review(store, FRIDAY, terms()).await;
+    let setting = NoticeFixture::in_review(store, FRIDAY, terms()).await;
     let early = failure(setting.file(setting.objection("试异议人", "")).await);
     assert_eq!(early.is(), (Code::FailedPrecondition, "NOTICE_MISSING"));
     let nobody = Objection {
@@ -103,7 +103,7 @@ pub async fn who_objects_is_sealed(store: Store) {
     const NAME: &str = "秘异议人";
     const CONTACT: &str = "secret-objector@example.org";
     const REQUEST: &str = "0191f3a0-5c1e-7d2a-9b3c-4d5e6f708192";
-    let mut setting = Setting::on_notice(store, terms()).await;
+    let mut setting = NoticeFixture::on_notice(store, terms()).await;
     let mut answers: Vec<Vec<u8>> = Vec::new();
     let given = FileObjectionRequest {
         objection: Some(setting.objection(NAME, CONTACT)),
@@ -197,7 +197,7 @@ pub async fn who_objects_is_sealed(store: Store) {
 }
 
 pub async fn a_statement_that_names_who_objects_is_refused(store: Store) {
-    let setting = Setting::on_notice(store, terms()).await;
+    let setting = NoticeFixture::on_notice(store, terms()).await;
     let says_so = |refused: &Failure, field: &str| {
         assert_eq!(refused.is(), (Code::InvalidArgument, "STATEMENT_NAMES_OBJECTOR"));
         assert_eq!(refused.fields, [field]);

@@ -11,7 +11,7 @@ use mingce_proto::registry::{
 use tonic::{Code, Status};
 
 use super::{applicant, at, clear, close, employed, panel, read_panel, read_review, ready, sheet};
-use crate::designated::{draft, in_review};
+use crate::lab_fixture::{draft, in_review};
 
 on_both_stores!(
     many_reviewers_are_assigned_to_many_cases_in_one_call,

@@ -11,7 +11,7 @@ use tonic::Code;
 use super::{
     OPINION, assign, clear, clear_one, close, is_sealed, panel, read_panel, read_review, ready, sheet, submit,
 };
-use crate::designated::{PROGRAMME, done, draft, get, history, in_review, published, reasons};
+use crate::lab_fixture::{PROGRAMME, done, draft, get, history, in_review, published, reasons};
 
 on_both_stores!(
     a_sheet_scores_each_criterion_once,
@@ -225,7 +225,7 @@ async fn reviews_that_are_missing_or_too_low_keep_a_case_from_its_notice(store: 
         async move {
             let read = get(register, case).await;
             assert_eq!(reasons(&read, "publish_notice"), [expected]);
-            let said = crate::designated::verb(&read, "publish_notice").blockers[0].clone();
+            let said = crate::lab_fixture::verb(&read, "publish_notice").blockers[0].clone();
             let why = failure(published(register, case).await);
             assert_eq!(why.is(), (Code::FailedPrecondition, "CASE_BLOCKED"), "{why:?}");
             assert_eq!(why.blockers, [(expected.to_owned(), case.clone())]);

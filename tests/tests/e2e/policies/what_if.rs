@@ -10,7 +10,7 @@ use mingce_proto::registry::{
 use tonic::{Code, Status};
 
 use super::{evaluated, for_labs, policies, recorded, recorded_as, reviewed};
-use crate::designated::{district, draft, easy, get, in_review, published, reasons};
+use crate::lab_fixture::{district, draft, easy, get, in_review, published, reasons};
 
 on_both_stores!(
     a_what_if_lists_what_would_differ_and_changes_nothing,

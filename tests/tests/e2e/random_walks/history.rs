@@ -1,13 +1,14 @@
-//! The history of a case, held against its life cycle: no entry is lost or doubled, and no state follows that could not.
+//! The history of a case, held against its life cycle: no entry is lost or doubled, and no state follows that could
+//! not.
 
 use serde_json::{Value, json};
 
-use super::lives::Kind;
-use super::walk::{Thing, plain};
-use super::wire::Wire;
+use super::json_client::JsonClient;
+use super::life_cycles::Kind;
+use super::walk::{CaseRef, plain};
 
 /// All entries, the newest first, read in pages of this size.
-pub async fn of(wire: &Wire, thing: &Thing, page_size: usize) -> Vec<Value> {
+pub async fn of(wire: &JsonClient, thing: &CaseRef, page_size: usize) -> Vec<Value> {
     let (mut all, mut token) = (Vec::new(), String::new());
     loop {
         let request = json!({"name": thing.name, "page_size": page_size, "page_token": token});
@@ -25,9 +26,9 @@ fn state(kind: &Kind, entry: &Value) -> String {
     state.strip_prefix(kind.prefix).unwrap().to_owned()
 }
 
-/// The history of a resource as it is now has each revision once, in the order of the ledger, and each verb leads from where it can to
-/// where it can.
-pub fn expect_whole(thing: &Thing, now: &Value, history: &[Value]) {
+/// The history of a resource as it is now has each revision once, in the order of the ledger, and each verb leads from
+/// where it can to where it can.
+pub fn expect_whole(thing: &CaseRef, now: &Value, history: &[Value]) {
     let count = now["revision"].as_i64().unwrap();
     let numbers: Vec<i64> = history
         .iter()
@@ -44,7 +45,7 @@ pub fn expect_whole(thing: &Thing, now: &Value, history: &[Value]) {
         "{}: {places:?}",
         thing.name
     );
-    let edges = thing.kind.edges();
+    let edges = thing.kind.transitions();
     let mut before: Option<String> = None;
     for entry in history.iter().rev() {
         let (verb, after) = (entry["verb"].as_str().unwrap(), state(thing.kind, entry));

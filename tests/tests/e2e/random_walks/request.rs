@@ -5,13 +5,13 @@ use jiff::{Span, ToSpan};
 use prost_reflect::{FieldDescriptor, Kind as FieldKind};
 use serde_json::{Value, json};
 
-use super::wire::method;
+use super::json_client::method;
 
 /// Pseudo-random numbers from a seed (SplitMix64): the same seed walks the same way.
 #[derive(Debug)]
-pub struct Dice(u64);
+pub struct Rng(u64);
 
-impl Dice {
+impl Rng {
     pub fn new(seed: u64) -> Self {
         Self(seed)
     }
@@ -71,9 +71,9 @@ impl Names {
         self.used
     }
 
-    /// A request for a verb on a resource as it was read, without etag and request id. What it gives depends on no guard: only on
-    /// what the contract says of the fields.
-    pub fn request(&mut self, rpc: &str, on: &Value, today: Date, dice: &mut Dice) -> Value {
+    /// A request for a verb on a resource as it was read, without etag and request id. What it gives depends on no
+    /// guard: only on what the contract says of the fields.
+    pub fn request(&mut self, rpc: &str, on: &Value, today: Date, rng: &mut Rng) -> Value {
         let mut request = json!({});
         for field in method(rpc).input().fields() {
             let value = match field.name() {
@@ -81,9 +81,9 @@ impl Names {
                 "name" => on["name"].clone(),
                 "limit" => {
                     let used = used(on, request["year"].as_i64().unwrap());
-                    json!(used + i64::try_from(dice.below(2)).unwrap())
+                    json!(used + i64::try_from(rng.below(2)).unwrap())
                 }
-                _ => self.value(rpc, &field, today, dice),
+                _ => self.value(rpc, &field, today, rng),
             };
             request[field.name()] = value;
         }
@@ -93,39 +93,39 @@ impl Names {
         request
     }
 
-    fn value(&mut self, rpc: &str, field: &FieldDescriptor, today: Date, dice: &mut Dice) -> Value {
+    fn value(&mut self, rpc: &str, field: &FieldDescriptor, today: Date, rng: &mut Rng) -> Value {
         let day = |span: Span| json!(today.checked_add(span).unwrap().to_string());
         if let FieldKind::Enum(of) = field.kind() {
             let values: Vec<i32> = of.values().map(|value| value.number()).filter(|n| *n != 0).collect();
-            return json!(dice.one(&values));
+            return json!(rng.one(&values));
         }
         match field.name() {
             "reason" => json!("试走"),
             "document_number" => json!(format!("试字〔2024〕{}号", self.new_number())),
             "number" => json!(format!("W-{}", self.new_number())),
-            "issuer" => json!(dice.one(&["", "试行科技局"])),
-            "due_date" => match dice.below(3) {
+            "issuer" => json!(rng.one(&["", "试行科技局"])),
+            "due_date" => match rng.below(3) {
                 0 => json!(""),
-                _ => day(i64::try_from(dice.below(20)).unwrap().days()),
+                _ => day(i64::try_from(rng.below(20)).unwrap().days()),
             },
-            "decision_date" => match dice.below(2) {
+            "decision_date" => match rng.below(2) {
                 0 => day(0.days()),
                 _ => json!(""),
             },
-            "months" => json!(dice.below(2) + 1),
+            "months" => json!(rng.below(2) + 1),
             // A quota is for the year of the call, or the next.
-            "year" if rpc.contains("GrantQuota") => json!(i64::from(today.year()) + i64::from(dice.in_hundred(15))),
+            "year" if rpc.contains("GrantQuota") => json!(i64::from(today.year()) + i64::from(rng.in_hundred(15))),
             "year" => json!(1900 + self.new_number() % 300),
             "summary" | "finding" => json!("试"),
             "output_count" => json!(3),
             "start_date" => day(-400.days()),
             "end_date" if rpc.contains("Evaluate") || rpc.contains("Reevaluate") => day(0.days()),
             "end_date" if rpc.contains("ShortenRectification") => json!(""),
-            "end_date" => match dice.below(2) {
+            "end_date" => match rng.below(2) {
                 0 => json!(""),
-                _ => day(i64::try_from(20 + dice.below(200)).unwrap().days()),
+                _ => day(i64::try_from(20 + rng.below(200)).unwrap().days()),
             },
-            "outputs" => match dice.below(2) {
+            "outputs" => match rng.below(2) {
                 0 => json!([]),
                 _ => {
                     let producer = json!({"display_name": "试固定"});
@@ -133,11 +133,11 @@ impl Names {
                 }
             },
             "no_outputs" => json!(false),
-            "qualitative_score" => json!(dice.below(101)),
+            "qualitative_score" => json!(rng.below(101)),
             "successor" => json!(self.successor),
-            "passed" => json!(dice.in_hundred(50)),
+            "passed" => json!(rng.in_hundred(50)),
             "grade" if rpc.contains("RenewNotice") => json!(""),
-            "grade" => json!(dice.one(&self.grades)),
+            "grade" => json!(rng.one(&self.grades)),
             "money_fen" => json!(10_000),
             "update_mask" => json!("documentNumber"),
             "lab_designation" | "talent_designation" | "nominating_body" | "recommendation" | "award" => {

@@ -12,25 +12,26 @@ use mingce_e2e::cases::Clock;
 use serde_json::{Value, json};
 use tonic::Code;
 
-use super::lives::{Edge, Kind};
-use super::merging::{Known, Twins};
-use super::request::{Dice, Names};
-use super::wire::Wire;
+use super::json_client::JsonClient;
+use super::life_cycles::{Kind, Transition};
+use super::merges::{DuplicatePair, KnownRecord};
+use super::request::{Names, Rng};
 
 /// A case or an objection.
 #[derive(Debug, Clone)]
-pub struct Thing {
+pub struct CaseRef {
     pub kind: &'static Kind,
     pub name: String,
 }
 
-/// How a case begins: the method and the request, in which `{n}` is another number each time. It can begin again when it has ended.
+/// How a case begins: the method and the request, in which `{n}` is another number each time. It can begin again when
+/// it has ended.
 #[derive(Debug)]
 pub struct Beginning {
     pub kind: &'static Kind,
     pub rpc: &'static str,
     pub request: Value,
-    pub now: Option<Thing>,
+    pub now: Option<CaseRef>,
 }
 
 /// What a walk goes about in.
@@ -39,15 +40,15 @@ pub struct World {
     /// How its cases begin.
     pub beginnings: Vec<Beginning>,
     /// What else has a life of its own: the bodies of recommendations, the designations that confirmations make.
-    pub others: Vec<Thing>,
+    pub others: Vec<CaseRef>,
     /// The verbs that are tried on those, most of the time.
     pub other_verbs: &'static [&'static str],
     /// Resource name of a person who reviews; empty where nothing is reviewed.
     pub reviewer: String,
     /// Organizations, labs and persons that it goes about.
-    pub known: Vec<Known>,
+    pub known: Vec<KnownRecord>,
     /// Pairs of records of one of them, which are merged and taken apart.
-    pub twins: Vec<Twins>,
+    pub twins: Vec<DuplicatePair>,
     /// Resource names of its rounds.
     pub rounds: Vec<String>,
     pub names: Names,
@@ -55,7 +56,7 @@ pub struct World {
 
 /// What walks have met so far.
 #[derive(Debug, Default)]
-pub struct Met {
+pub struct Coverage {
     /// Kinds of case with verbs that were done.
     pub done: BTreeSet<(&'static str, &'static str)>,
     /// Verbs that were not legal where they were tried.
@@ -73,11 +74,11 @@ pub struct Met {
 }
 
 pub struct Walk<'a> {
-    pub wire: &'a Wire,
+    pub wire: &'a JsonClient,
     pub clock: &'a Clock,
-    pub dice: Dice,
+    pub rng: Rng,
     pub world: World,
-    pub met: &'a mut Met,
+    pub met: &'a mut Coverage,
     pub seed: u64,
     /// What happened, for whom has to find out why.
     pub log: Vec<String>,
@@ -86,9 +87,9 @@ pub struct Walk<'a> {
     /// What was read last of a step, for the next.
     pub fresh: Option<(String, Value)>,
     /// Objections, each with its case.
-    pub objections: Vec<(Thing, Thing)>,
+    pub objections: Vec<(CaseRef, CaseRef)>,
     /// All that ever lived in it.
-    all: Vec<Thing>,
+    all: Vec<CaseRef>,
 }
 
 impl Drop for Walk<'_> {
@@ -102,7 +103,8 @@ impl Drop for Walk<'_> {
     }
 }
 
-/// A resource without what is not kept: the verbs and dates of a read, and what falls due of a record by the policy in force.
+/// A resource without what is not kept: the verbs and dates of a read, and what falls due of a record by the policy in
+/// force.
 pub fn plain(read: &Value) -> Value {
     let mut plain = read.clone();
     plain["verbs"] = json!([]);
@@ -149,11 +151,11 @@ fn blockers(verb: &Value) -> BTreeSet<(String, String)> {
 }
 
 impl<'a> Walk<'a> {
-    pub fn new(wire: &'a Wire, clock: &'a Clock, met: &'a mut Met, seed: u64) -> Self {
+    pub fn new(wire: &'a JsonClient, clock: &'a Clock, met: &'a mut Coverage, seed: u64) -> Self {
         Self {
             wire,
             clock,
-            dice: Dice::new(seed),
+            rng: Rng::new(seed),
             world: World::default(),
             met,
             seed,
@@ -175,34 +177,34 @@ impl<'a> Walk<'a> {
 
     /// One step.
     pub async fn step(&mut self) {
-        if self.dice.in_hundred(25) {
-            self.focus = self.dice.below(self.world.beginnings.len());
+        if self.rng.in_hundred(25) {
+            self.focus = self.rng.below(self.world.beginnings.len());
         }
         let (case, before) = self.begun(self.focus).await;
         let is_reviewed = case.kind.is_reviewed();
         let is_published = case.kind.is_undecided(state(case.kind, &before)) && before["case"]["notice"] != "";
-        match self.dice.below(100) {
+        match self.rng.below(100) {
             0..=9 if is_published => self.object(&case, &before).await,
             0..=34 => self.go_on(&case, &before).await,
             35..=60 => self.try_one(&case, &before, &[]).await,
             61..=70 => self.move_clock(&before).await,
             71..=78 => self.object(&case, &before).await,
             79..=90 if !self.world.others.is_empty() => {
-                let (other, verbs) = (self.dice.one(&self.world.others).clone(), self.world.other_verbs);
+                let (other, verbs) = (self.rng.one(&self.world.others).clone(), self.world.other_verbs);
                 let before = self.read(&other).await;
                 self.try_one(&other, &before, verbs).await;
             }
             91..=93 => self.update(&case, &before).await,
             94..=95 if is_reviewed => self.review(&case, &before).await,
-            96 if !self.world.rounds.is_empty() && self.dice.in_hundred(30) => self.close_a_round().await,
+            96 if !self.world.rounds.is_empty() && self.rng.in_hundred(30) => self.close_a_round().await,
             97..=98 if !self.world.twins.is_empty() => self.merge_or_unmerge(&case, &before).await,
             _ => self.try_one(&case, &before, &[]).await,
         }
     }
 
     /// Does what leads a case straight on, or what that waits for.
-    async fn go_on(&mut self, case: &Thing, before: &Value) {
-        let (all, state) = (case.kind.edges(), state(case.kind, before));
+    async fn go_on(&mut self, case: &CaseRef, before: &Value) {
+        let (all, state) = (case.kind.transitions(), state(case.kind, before));
         let on = case
             .kind
             .on
@@ -228,7 +230,7 @@ impl<'a> Walk<'a> {
     }
 
     /// A case: it begins where there is none, and at times again where one has ended.
-    async fn begun(&mut self, place: usize) -> (Thing, Value) {
+    async fn begun(&mut self, place: usize) -> (CaseRef, Value) {
         let now = self.world.beginnings[place].now.clone();
         if let Some(thing) = now {
             let read = match self.fresh.take() {
@@ -236,7 +238,7 @@ impl<'a> Walk<'a> {
                 _ => self.read(&thing).await,
             };
             let has_ended = thing.kind.is_over(state(thing.kind, &read));
-            if !has_ended || !self.dice.in_hundred(60) {
+            if !has_ended || !self.rng.in_hundred(60) {
                 return (thing, read);
             }
         }
@@ -244,13 +246,13 @@ impl<'a> Walk<'a> {
         let beginning = &self.world.beginnings[place];
         let (kind, rpc) = (beginning.kind, beginning.rpc);
         let mut request = beginning.request.to_string().replace("{n}", &number.to_string());
-        for (duplicate, survivor) in self.world.twins.iter().filter_map(Twins::merged) {
+        for (duplicate, survivor) in self.world.twins.iter().filter_map(DuplicatePair::merged) {
             request = request.replace(duplicate, survivor);
         }
         let request: Value = serde_json::from_str(&request).unwrap();
         self.say(format!("{rpc} {request}"));
         let made = wire.done(rpc, request).await;
-        let thing = Thing {
+        let thing = CaseRef {
             kind,
             name: made["name"].as_str().unwrap().to_owned(),
         };
@@ -263,17 +265,17 @@ impl<'a> Walk<'a> {
     }
 
     /// All that lived in it so far.
-    pub fn all(&self) -> Vec<Thing> {
+    pub fn all(&self) -> Vec<CaseRef> {
         self.all.clone()
     }
 
     /// Something whose history is looked at in the end.
-    pub fn keep(&mut self, thing: &Thing) {
+    pub fn keep(&mut self, thing: &CaseRef) {
         self.all.push(thing.clone());
     }
 
     /// A resource with its verbs. What it says is held against the life cycle.
-    pub async fn read(&mut self, thing: &Thing) -> Value {
+    pub async fn read(&mut self, thing: &CaseRef) -> Value {
         let read = self
             .wire
             .done(thing.kind.get, json!({"name": thing.name, "view": "VIEW_FULL"}))
@@ -284,7 +286,7 @@ impl<'a> Walk<'a> {
         assert_eq!(listed, thing.kind.from(state), "verbs of {} at {state}", thing.name);
         assert_eq!(listed.len(), verbs.len(), "a verb stands twice: {read}");
         for verb in verbs {
-            let edges = thing.kind.edges();
+            let edges = thing.kind.transitions();
             let edge = edges.iter().find(|edge| verb["verb"] == edge.verb).unwrap();
             assert_eq!(verb["method"], format!("{}/{}", thing.kind.service, edge.method));
             assert_eq!(verb["open"], verb["blockers"].as_array().unwrap().is_empty(), "{verb}");
@@ -297,14 +299,14 @@ impl<'a> Walk<'a> {
         read
     }
 
-    /// Tries a verb: one of all verbs of the life cycle, more often one that leads on to where no walk has been. `only`: one of these,
-    /// most of the time.
-    pub async fn try_one(&mut self, thing: &Thing, before: &Value, only: &[&str]) {
-        let all = thing.kind.edges();
+    /// Tries a verb: one of all verbs of the life cycle, more often one that leads on to where no walk has been.
+    /// `only`: one of these, most of the time.
+    pub async fn try_one(&mut self, thing: &CaseRef, before: &Value, only: &[&str]) {
+        let all = thing.kind.transitions();
         let state = state(thing.kind, before);
-        let of = |wanted: &dyn Fn(&Edge) -> bool| all.iter().filter(|edge| wanted(edge)).collect::<Vec<_>>();
+        let of = |wanted: &dyn Fn(&Transition) -> bool| all.iter().filter(|edge| wanted(edge)).collect::<Vec<_>>();
         let listed = of(&|edge| edge.from.contains(state));
-        let blocked = |edge: &Edge| {
+        let blocked = |edge: &Transition| {
             listed_verb(before, edge)
                 .map(blockers)
                 .unwrap_or_default()
@@ -318,36 +320,36 @@ impl<'a> Walk<'a> {
                     || blocked(edge).any(|reason| !self.met.reasons.contains(&reason)))
         });
         // What ends a case is done seldom, else no case would get far.
-        let leads_on = |edge: &Edge| edge.to.iter().any(|to| *to != state && !thing.kind.is_over(to));
+        let leads_on = |edge: &Transition| edge.to.iter().any(|to| *to != state && !thing.kind.is_over(to));
         let further = of(&|edge| is_open(before, edge) && leads_on(edge));
         let chosen = of(&|edge| only.contains(&edge.verb));
-        let edge = match self.dice.below(20) {
-            0..=17 if !chosen.is_empty() => *self.dice.one(&chosen),
-            0..=9 if !new.is_empty() => *self.dice.one(&new),
-            0..=13 if !further.is_empty() => *self.dice.one(&further),
-            0..=15 if !listed.is_empty() => *self.dice.one(&listed),
-            _ => self.dice.one(&all),
+        let edge = match self.rng.below(20) {
+            0..=17 if !chosen.is_empty() => *self.rng.one(&chosen),
+            0..=9 if !new.is_empty() => *self.rng.one(&new),
+            0..=13 if !further.is_empty() => *self.rng.one(&further),
+            0..=15 if !listed.is_empty() => *self.rng.one(&listed),
+            _ => self.rng.one(&all),
         };
         self.attempt(thing, edge, before).await;
     }
 
     /// Tries a verb on what was just read.
-    pub async fn attempt(&mut self, thing: &Thing, edge: &Edge, before: &Value) {
+    pub async fn attempt(&mut self, thing: &CaseRef, edge: &Transition, before: &Value) {
         let rpc = format!("{}/{}", thing.kind.service, edge.method);
         let today = self.today();
-        let mut request = self.world.names.request(&rpc, before, today, &mut self.dice);
-        if self.dice.in_hundred(50) {
+        let mut request = self.world.names.request(&rpc, before, today, &mut self.rng);
+        if self.rng.in_hundred(50) {
             request["etag"] = before["etag"].clone();
         }
-        let is_stale = self.dice.in_hundred(4);
+        let is_stale = self.rng.in_hundred(4);
         if is_stale {
             request["etag"] = json!("\"r0\"");
         }
-        let is_repeated = self.dice.in_hundred(30);
-        if is_repeated || self.dice.in_hundred(20) {
-            request["request_id"] = json!(self.dice.uuid());
+        let is_repeated = self.rng.in_hundred(30);
+        if is_repeated || self.rng.in_hundred(20) {
+            request["request_id"] = json!(self.rng.uuid());
         }
-        let is_trial = self.dice.in_hundred(8);
+        let is_trial = self.rng.in_hundred(8);
         request["validate_only"] = json!(is_trial);
         let answer = self.wire.call(&rpc, &request).await;
         self.note(thing, edge, before, &request, &answer);
@@ -416,8 +418,8 @@ impl<'a> Walk<'a> {
     fn follow(&mut self, answer: &Value) {
         let designation = answer["designation"].as_str().unwrap_or_default();
         if !designation.is_empty() && !self.all.iter().any(|thing| thing.name == designation) {
-            let thing = Thing {
-                kind: &super::lives::TALENT,
+            let thing = CaseRef {
+                kind: &super::life_cycles::TALENT,
                 name: designation.to_owned(),
             };
             self.keep(&thing);
@@ -425,7 +427,14 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn note(&mut self, thing: &Thing, edge: &Edge, before: &Value, request: &Value, answer: &Result<Value, Failure>) {
+    fn note(
+        &mut self,
+        thing: &CaseRef,
+        edge: &Transition,
+        before: &Value,
+        request: &Value,
+        answer: &Result<Value, Failure>,
+    ) {
         let mut said = String::new();
         let rest: Vec<String> = request
             .as_object()
@@ -443,14 +452,15 @@ impl<'a> Walk<'a> {
         self.say(said);
     }
 
-    /// Moves the clock on: some days, to the day on which something falls due, or months. Then it waits for what the register does by itself.
+    /// Moves the clock on: some days, to the day on which something falls due, or months. Then it waits for what the
+    /// register does by itself.
     async fn move_clock(&mut self, case: &Value) {
         let today = self.today();
         let due = case["case"]["due_date"].as_str().unwrap_or_default();
         let due: Option<Date> = due.parse().ok().filter(|day| *day > today);
-        let some = i64::try_from(1 + self.dice.below(3)).unwrap();
+        let some = i64::try_from(1 + self.rng.below(3)).unwrap();
         let is_near = due.is_some_and(|due| due < today.checked_add(20.days()).unwrap());
-        let to = match (self.dice.below(40), due) {
+        let to = match (self.rng.below(40), due) {
             (0..=19, Some(due)) if is_near => due,
             (20..=24, Some(due)) => due,
             (0..=34, _) => today.checked_add(some.days()).unwrap(),
@@ -488,7 +498,7 @@ impl<'a> Walk<'a> {
         let mut sequences = BTreeSet::new();
         for thing in self.all.clone() {
             let now = self.read(&thing).await;
-            let history = super::history::of(self.wire, &thing, 1 + self.dice.below(30)).await;
+            let history = super::history::of(self.wire, &thing, 1 + self.rng.below(30)).await;
             super::history::expect_whole(&thing, &now, &history);
             for entry in &history {
                 assert!(
@@ -509,9 +519,9 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// A verb as a read lists it.
-/// A verb that names a document adds it and leaves the others; and only the decision itself, or a correction, says which number is its.
-fn expect_documents(edge: &Edge, request: &Value, before: &Value, answer: &Value) {
+/// A verb that names a document adds it and leaves the others; and only the decision itself, or a correction, says
+/// which number is its.
+fn expect_documents(edge: &Transition, request: &Value, before: &Value, answer: &Value) {
     let (none, number) = (Vec::new(), request["document_number"].as_str().unwrap_or_default());
     let [before_it, after_it] = [before, answer].map(|case| case["documents"].as_array().unwrap_or(&none));
     let is_kept = after_it
@@ -528,7 +538,8 @@ fn expect_documents(edge: &Edge, request: &Value, before: &Value, answer: &Value
     }
 }
 
-fn listed_verb<'a>(read: &'a Value, edge: &Edge) -> Option<&'a Value> {
+/// A verb as a read lists it.
+fn listed_verb<'a>(read: &'a Value, edge: &Transition) -> Option<&'a Value> {
     listed(read, edge.verb)
 }
 
@@ -540,6 +551,6 @@ pub fn listed<'a>(read: &'a Value, named: &str) -> Option<&'a Value> {
         .find(|verb| verb["verb"] == named)
 }
 
-pub fn is_open(read: &Value, edge: &Edge) -> bool {
+pub fn is_open(read: &Value, edge: &Transition) -> bool {
     listed_verb(read, edge).is_some_and(|verb| verb["open"] == true)
 }

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use tonic::Code;
 
 use super::{read, with_easy_terms};
-use crate::designated::{
+use crate::lab_fixture::{
     accept, all, approve, approved, begin, done, draft, drafts, get, history, in_review, opened, publish, published,
     reasons, submit,
 };
@@ -47,7 +47,7 @@ async fn caps_hold_when_all_are_approved_at_once(store: Store) {
     let one = approve_at_once(&[&register], &names).await;
     check_cap(&register, &round, &names, one).await;
     if store == Store::Postgres {
-        let other = register.another().await;
+        let other = register.sibling().await;
         // Decisions on the same labs, on another day.
         clock.set("2024-03-15");
         let two = approve_at_once(&[&register, &other], &more).await;
@@ -88,7 +88,7 @@ async fn check_cap(register: &Register, round: &Round, names: &[String], (good, 
             LabDesignationState::Operating => live += 1,
             LabDesignationState::OnNotice => {
                 assert_eq!(reasons(&case, "approve"), ["CAP_REACHED"]);
-                let said = &crate::designated::verb(&case, "approve").blockers[0].description;
+                let said = &crate::lab_fixture::verb(&case, "approve").blockers[0].description;
                 assert!(said.starts_with("5 of 5"), "{said}");
             }
             other => panic!("{name} stands at {other:?}"),

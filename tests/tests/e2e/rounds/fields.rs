@@ -6,7 +6,7 @@ use mingce_proto::registry::{CreateRoundRequest, DueKind, Level, Policy, Round, 
 use tonic::Code;
 
 use super::{closed, labs_policy, read, updated, with_easy_terms};
-use crate::designated::{approved, begin, district, draft, easy, in_review, opened, published};
+use crate::lab_fixture::{approved, begin, district, draft, easy, in_review, opened, published};
 
 on_both_stores!(
     what_is_wrong_with_a_round_is_said_with_its_field,

@@ -11,7 +11,7 @@ use mingce_proto::registry::{
 use mingce_proto::talent::{ListRecommendationsRequest, PublishNoticeOfRecommendationRequest, RecommendationState};
 
 use super::{DAY, upgraded};
-use crate::designated::{approve, get};
+use crate::lab_fixture::{approve, get};
 
 on_both_stores!(
     cases_of_then_go_on,

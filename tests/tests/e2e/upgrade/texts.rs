@@ -8,7 +8,7 @@ use mingce_e2e::{Register, Store, on_both_stores};
 use mingce_proto::labs::ListLabsRequest;
 
 use super::{DAY, groups, labs_called, organizations, organizations_called, talents, talents_called, upgraded};
-use crate::files::table;
+use crate::public_files::table;
 
 on_both_stores!(
     texts_of_then_are_found_in_every_way,
@@ -16,7 +16,7 @@ on_both_stores!(
 );
 
 fn import(register: &Register, name: &str, collection: &str, text: &str) -> [u64; 4] {
-    fs::write(register.beside().join(name), text).unwrap();
+    fs::write(register.folder().join(name), text).unwrap();
     let ran = register
         .command(&["import", name, "--as", collection])
         .output()
@@ -34,7 +34,8 @@ fn identified(scheme: &str, value: &str) -> String {
 async fn texts_of_then_are_found_in_every_way(store: Store) {
     let clock = Clock::on(DAY);
     let register = upgraded(store, &clock).await;
-    // Filters, searches, groups and references by what people write. The records have radicals, and characters of full width.
+    // Filters, searches, groups and references by what people write. The records have radicals, and characters of full
+    // width.
     let filter = "display_name = \"青岛长江示例研究所（AB）\" AND city = \"青岛\" AND identifiers : \"青-2\"";
     let institute = organizations(&register, filter).await.remove(0);
     assert_eq!(institute.display_name, "⻘岛⻓江示例研究所（ＡＢ）");
@@ -96,8 +97,8 @@ async fn texts_of_then_are_found_in_every_way(store: Store) {
 /// How many persons there are, where `MINGCE_UPGRADE` does not say.
 const PERSONS: usize = 300;
 
-/// Writes the texts of persons as an earlier version has stored them, with radicals, which are as long as the characters that they stand
-/// for: bodies, columns, values, keys; and no search index of them.
+/// Writes the texts of persons as an earlier version has stored them, with radicals, which are as long as the
+/// characters that they stand for: bodies, columns, values, keys; and no search index of them.
 async fn as_before(register: &Register, store: Store) {
     let hex = |text: &str| text.bytes().map(|byte| format!("{byte:02X}")).collect::<String>();
     for (old, new) in [("⻘", "青"), ("⻓", "长")] {
