@@ -55,8 +55,13 @@ async fn with_writes_blocked<T>(register: &Register, store: Store, work: impl Fu
                 DO $$ BEGIN WHILE NOT EXISTS (SELECT FROM pg_class WHERE relname = 'let_go') LOOP \
                 PERFORM pg_sleep(0.01); END LOOP; END $$; COMMIT; DROP TABLE let_go";
     let work = async {
-        // The lock comes first.
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        // The lock comes first: who has it sleeps.
+        let sleeping = "SELECT count(*) FROM pg_stat_activity \
+                        WHERE datname = current_database() AND wait_event = 'PgSleep'";
+        let until = Instant::now() + Duration::from_secs(8);
+        while register.number(sleeping).await == 0 {
+            assert!(Instant::now() < until, "nobody has the lock");
+        }
         let done = work.await;
         register.execute("CREATE TABLE let_go ()").await;
         done
@@ -178,6 +183,7 @@ async fn cancelled_calls_free_their_permits(store: Store) {
         for number in 0..LEAVE {
             leave.spawn(call(number));
         }
+        // Fixed waits here: the register does not tell how many calls it has, nor that it has let go of some.
         tokio::time::sleep(Duration::from_millis(700)).await;
         leave.shutdown().await;
         tokio::time::sleep(Duration::from_millis(800)).await;

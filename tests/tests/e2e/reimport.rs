@@ -54,6 +54,7 @@ async fn an_import_that_was_killed_and_run_again_ends_as_a_whole_one(store: Stor
             .spawn()
             .unwrap();
         match moment {
+            // Fixed waits: moments of the import that no event marks are what the test is about.
             Some(millis) => thread::sleep(Duration::from_millis(millis)),
             None => {
                 let until = Instant::now() + Duration::from_secs(30);
@@ -76,6 +77,7 @@ async fn an_import_that_was_killed_and_run_again_ends_as_a_whole_one(store: Stor
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
+    // Another such moment.
     thread::sleep(Duration::from_millis(150));
     register.kill();
     let ended = running.wait_with_output().unwrap();

@@ -247,3 +247,12 @@ pub async fn soon_closed(register: &Register, name: &str) -> Round {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
+
+/// Waits until the register has looked twice for what it does by itself, as there may be two processes. A look ends
+/// with closing rounds whose window is over, as these are; `yesterday` is the last day of it.
+pub async fn expect_looks(register: &Register, yesterday: &str) {
+    for _ in 0..2 {
+        let over = opened(register, "2024-03-10", yesterday, &[]).await;
+        soon_closed(register, &over.name).await;
+    }
+}

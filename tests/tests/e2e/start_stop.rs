@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{env, fs};
 
 use mingce_e2e::binary::{self, mingce, workspace};
@@ -11,7 +11,7 @@ use mingce_proto::labs::{
     CreateOrganizationRequest, GetOrganizationRequest, ImportOrganizationsRequest, ListOrganizationsRequest,
     Organization,
 };
-use mingce_proto::registry::{ImportSettings, View};
+use mingce_proto::registry::{ImportSettings, ListImportsRequest, View};
 
 on_both_stores!(
     it_says_where_it_listens_and_where_its_data_is,
@@ -76,21 +76,23 @@ async fn it_says_where_it_listens_and_where_its_data_is(store: Store) {
 async fn the_grpcurl_lines_that_it_prints_work(store: Store) {
     let register = Register::start(store).await;
     // They are printed with the address, which is known before they are.
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    let said = register.stdout();
-    let lines: Vec<_> = said
-        .lines()
-        .map(str::trim)
-        .filter(|line| line.starts_with("grpcurl "))
-        .collect();
-    assert_eq!(lines.len(), 3, "{said}");
+    let mut lines = Vec::new();
+    let until = Instant::now() + Duration::from_secs(20);
+    while lines.len() < 3 {
+        assert!(Instant::now() < until, "{}", register.stdout());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let said = register.stdout();
+        let printed = said.lines().map(str::trim).filter(|line| line.starts_with("grpcurl "));
+        lines = printed.map(str::to_owned).collect();
+    }
+    assert_eq!(lines.len(), 3, "{lines:?}");
     let path = format!(
         "{}:{}",
         workspace().join(".tools/bin").display(),
         env::var("PATH").unwrap()
     );
     for line in lines {
-        binary::run(Command::new("sh").args(["-c", line]).env("PATH", &path)).succeeded();
+        binary::run(Command::new("sh").args(["-c", &line]).env("PATH", &path)).succeeded();
     }
 }
 
@@ -154,6 +156,12 @@ async fn ctrl_c_ends_it_in_order(store: Store) {
     assert_eq!(register.stop().code, Some(0));
 }
 
+/// How many imports there are.
+async fn imports(register: &Register) -> usize {
+    let all = register.imports().list_imports(ListImportsRequest::default()).await;
+    all.unwrap().into_inner().imports.len()
+}
+
 async fn an_open_stream_does_not_hold_the_end_for_ever(store: Store) {
     let mut register = Register::start(store).await;
     let (rows, waiting) = tokio::sync::mpsc::channel::<ImportOrganizationsRequest>(1);
@@ -169,7 +177,12 @@ async fn an_open_stream_does_not_hold_the_end_for_ever(store: Store) {
     })
     .await
     .unwrap();
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    // The import has a record once its first message was read.
+    let until = Instant::now() + Duration::from_secs(20);
+    while imports(&register).await == 0 {
+        assert!(Instant::now() < until, "the import does not begin");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     register.signal("INT");
     let ran = tokio::task::spawn_blocking(move || register.wait()).await.unwrap();
     assert_eq!(ran.code, Some(0), "{ran:?}");

@@ -1,7 +1,5 @@
 //! Half-open calls: requests that never come whole.
 
-use std::time::Duration;
-
 use mingce_e2e::{Register, Store};
 
 use super::http2::{self, DATA, frame};
@@ -22,7 +20,7 @@ async fn half_open(connections: usize, started: &[u8]) {
         }
         held.push((reader, writer));
     }
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    http2::expect_all_read(&register).await;
     watched.stands().await;
     watched.end().await;
 }

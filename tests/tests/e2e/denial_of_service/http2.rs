@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use mingce_e2e::Register;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -62,6 +63,29 @@ pub async fn connect(register: &Register, window: u32) -> TcpStream {
     stream
 }
 
+/// Waits until the register has read all that was sent to it: the kernel keeps no bytes for its sockets. At most 5
+/// seconds.
+pub async fn expect_all_read(register: &Register) {
+    let (_, port) = register.address().rsplit_once(':').unwrap();
+    let port = format!(":{:04X}", port.parse::<u16>().unwrap());
+    // Local and remote address, state, and the bytes that are still to be sent and to be read.
+    let is_unread = |line: &&str| {
+        let cells: Vec<_> = line.split_whitespace().collect();
+        let [local, remote, queues] = [1, 2, 4].map(|at| *cells.get(at).unwrap_or(&""));
+        let (unsent, unread) = queues.split_once(':').unwrap_or_default();
+        let has_bytes = |hex: &str| hex.bytes().any(|digit| digit != b'0');
+        (remote.ends_with(&port) && has_bytes(unsent)) || (local.ends_with(&port) && has_bytes(unread))
+    };
+    let until = Instant::now() + Duration::from_secs(5);
+    while Instant::now() < until {
+        let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+        if table.lines().skip(1).filter(is_unread).count() == 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
 /// The head of the next frame, and its payload; `None` at the end.
 pub async fn next(reader: &mut OwnedReadHalf) -> Option<(u8, u8, u32, Vec<u8>)> {
     let mut head = [0; 9];
@@ -89,7 +113,7 @@ impl Windows {
     pub async fn take(&self, bytes: usize) {
         let bytes = bytes as u64;
         while self.0.iter().any(|window| window.load(Ordering::SeqCst) < bytes) {
-            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
         for window in &*self.0 {
             window.fetch_sub(bytes, Ordering::SeqCst);

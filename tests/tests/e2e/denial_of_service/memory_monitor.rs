@@ -49,6 +49,7 @@ impl MemoryMonitor {
             let began = Instant::now();
             list(register.labs()).await.unwrap();
             quiet.push(began.elapsed());
+            // A fixed wait: the pace of the good caller.
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
         let process = format!("/proc/{}", register.pid());
@@ -65,6 +66,7 @@ impl MemoryMonitor {
                     Err(status) => refused.push(status),
                 }
                 made.fetch_add(1, Ordering::SeqCst);
+                // A fixed wait: the same pace.
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
             (served, refused)
@@ -99,8 +101,11 @@ impl MemoryMonitor {
     /// is over.
     #[allow(clippy::print_stdout)]
     pub async fn end(self) -> RetainedMemory {
-        // The attack stands: a last call while it does.
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        // The attack stands: a last call, from its beginning to its end, while it does.
+        let (made, began) = (self.calls.load(Ordering::SeqCst), Instant::now());
+        while self.calls.load(Ordering::SeqCst) < made + 2 && began.elapsed() < Duration::from_secs(30) {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
         let peak = memory(&self.status, "VmHWM:");
         self.over.store(true, Ordering::SeqCst);
         let (served, refused) = self.caller.await.unwrap();

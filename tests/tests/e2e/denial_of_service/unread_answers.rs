@@ -73,6 +73,8 @@ async fn unread(store: Store, window: u32) {
         .await;
         held.push((reader, writer));
     }
+    http2::expect_all_read(&register).await;
+    // A fixed wait: that the memory for answers grows no further is no event.
     tokio::time::sleep(Duration::from_secs(3)).await;
     watched.end().await;
 }
@@ -105,6 +107,7 @@ async fn unread_health_and_reflection(method: &str, body: &[u8], times: usize) {
         }
         held.push((reader, writer));
     }
+    // A fixed wait, for the same reason.
     tokio::time::sleep(Duration::from_secs(1)).await;
     let kept = watched.end().await;
     drop(held);

@@ -1,12 +1,10 @@
 //! The automatic closing of a round: once, also after days without the register.
 
-use std::time::Duration;
-
 use mingce_e2e::cases::Clock;
 use mingce_e2e::{Register, Store, on_both_stores};
 use mingce_proto::registry::{DueKind, GetRoundReportRequest, Round, RoundState};
 
-use super::{blocked, closed, read, soon_closed, updated, with_easy_terms};
+use super::{blocked, closed, expect_looks, read, soon_closed, updated, with_easy_terms};
 use crate::lab_fixture::{done, draft, history, opened};
 
 on_both_stores!(
@@ -37,7 +35,7 @@ async fn a_round_closes_by_itself_once(store: Store) {
     }
     let case = draft(&register, "试用实验室甲", &rounds[0]).await;
     // Not on its last day.
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    expect_looks(&register, "2024-03-19").await;
     for round in &rounds {
         assert_eq!(read(&register, &round.name).await, *round);
     }
@@ -56,7 +54,7 @@ async fn a_round_closes_by_itself_once(store: Store) {
     assert_eq!((left, report.undecided_count), (vec![case.name.as_str()], 1));
     assert_eq!(report.round.unwrap().state(), RoundState::Closed);
     // Time for a second one, were there any.
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    expect_looks(&register, "2024-03-19").await;
     for round in &rounds {
         expect_closed_once(&register, &round.name, "2024-03-21").await;
         if let Some(other) = &other {
@@ -71,7 +69,7 @@ async fn a_round_closes_by_itself_once(store: Store) {
     };
     updated(&register, longer, &["end_date"]).await.unwrap();
     clock.set("2024-03-25");
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    expect_looks(&register, "2024-03-24").await;
     assert_eq!(read(&register, &later.name).await.state(), RoundState::Open);
     clock.set("2024-03-26");
     soon_closed(&register, &later.name).await;
@@ -91,7 +89,7 @@ async fn a_round_closes_by_itself_after_days_without_the_register(store: Store) 
     register.stop();
     clock.set("2024-04-03");
     register.restart();
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    expect_looks(&register, "2024-04-01").await;
     // The reason names the day on which it fell due, the time is that on which it was done.
     expect_closed_once(&register, &round.name, "2024-03-21").await;
     let entries = history(&register, &round.name).await;
