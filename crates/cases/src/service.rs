@@ -1,4 +1,4 @@
-//! The rpcs of the shared service. Each opens its request and calls one verb of the kit.
+//! The rpcs of the shared service. Each opens its request and calls one verb of `mingce-lifecycle` or of this crate.
 
 use mingce_lifecycle::based::Basis;
 use mingce_lifecycle::invocation_of;

@@ -1,4 +1,5 @@
-//! The kit of cases: life cycles as data, their guards and policies, rounds, notices, objections, panels, and what falls due.
+//! State machines of cases: life cycles as data, their guards and policies, rounds, notices, objections, panels, and
+//! what falls due.
 
 pub mod agenda;
 pub mod any;

@@ -94,7 +94,7 @@ struct Inner {
     internal: Option<String>,
 }
 
-/// What the kit's functions answer.
+/// What the functions of the ORM crate answer.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {

@@ -1,4 +1,4 @@
-//! The kit of all services: one write path, ledger, pages, filters, search, figures, identifiers, migrations.
+//! The common ORM of all services: one write path, ledger, pages, filters, search, statistics, identifiers, migrations.
 
 pub mod context;
 pub mod db;

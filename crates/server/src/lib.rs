@@ -1,5 +1,5 @@
 //! The boot of every service: listening, limits, deadlines, permissions, health, reflection, drain, and the way from a
-//! request to the kit and from the kit's errors to gRPC.
+//! request to the ORM crate and from its errors to gRPC.
 
 pub mod boot;
 pub mod call;

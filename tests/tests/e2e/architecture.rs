@@ -101,7 +101,7 @@ fn packages_use_those_that_the_architecture_lets_them_use() {
     }
 }
 
-/// Which folders of the kit each of them may use, or what of them alone.
+/// Which folders of the ORM crate each of them may use, or what of them alone.
 const FOLDERS: [(&str, &[&str]); 7] = [
     ("text", &[]),
     ("db", &[]),
@@ -139,11 +139,11 @@ fn paths(source: &str) -> Vec<String> {
 
 #[test]
 fn folders_of_the_orm_crate_use_those_below_them() {
-    let kit = root().join("crates/orm/src");
+    let orm = root().join("crates/orm/src");
     let mut seen = 0;
     for (folder, may_use) in FOLDERS {
         let mut files = Vec::new();
-        sources(&kit.join(folder), &mut files);
+        sources(&orm.join(folder), &mut files);
         assert!(files.len() > 3, "{folder} has {} files", files.len());
         for file in files {
             for path in paths(&std::fs::read_to_string(&file).unwrap()) {
@@ -213,10 +213,10 @@ fn only_the_orm_crate_and_migrations_contain_sql() {
         "PRAGMA ",
     ];
     let holds = |text: &str| code(text).any(|line| begins.iter().any(|begin| line.contains(begin)));
-    let kit = all_sources(&["crates/orm"]);
+    let orm = all_sources(&["crates/orm"]);
     assert!(
-        kit.iter().filter(|(_, text)| holds(text)).count() > 20,
-        "the kit holds it"
+        orm.iter().filter(|(_, text)| holds(text)).count() > 20,
+        "the ORM crate contains it"
     );
     let others = [
         "services/mingce",
@@ -230,7 +230,7 @@ fn only_the_orm_crate_and_migrations_contain_sql() {
     for (name, text) in all_sources(&[&SERVICES[..], &others].concat()) {
         assert!(
             name.ends_with("/schema.rs") || !holds(&text),
-            "{name} holds SQL, which is for the kit and for migrations (schema.rs)"
+            "{name} contains SQL, which is for the ORM crate and for migrations (schema.rs)"
         );
     }
 }

@@ -62,7 +62,7 @@ async fn writers_side_by_side_leave_no_gap_in_the_ledger(store: Store) {
                     ..organization(&format!("单位 {writer}-{n}"))
                 };
                 labs.create_organization(create(named.clone())).await.unwrap();
-                // A refusal draws no number.
+                // No number is allocated for a refusal.
                 labs.create_organization(create(named)).await.unwrap_err();
                 let change = Organization {
                     name: shared.clone(),

@@ -353,7 +353,7 @@ impl Db {
         &self.write
     }
 
-    /// Begins a write transaction. Only the kit does.
+    /// Begins a write transaction. Only the ORM crate does.
     pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, sea_orm::DbErr> {
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),

@@ -235,7 +235,7 @@ impl ToSql for Bound {
                 ValueRef::Null
             }
             other => {
-                let said = format!("no query of the kit binds a value like {other:?}");
+                let said = format!("no query of the ORM crate binds a value like {other:?}");
                 return Err(rusqlite::Error::ToSqlConversionFailure(said.into()));
             }
         };

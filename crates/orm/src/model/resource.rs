@@ -1,4 +1,4 @@
-//! What the kit has to know of a resource: its names, columns, keys and rules. Everything else is generic.
+//! What the ORM crate has to know of a resource: its names, columns, keys and rules. Everything else is generic.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,8 +1,9 @@
 //! Which record stands for another, in one table for all collections: for each duplicate the last survivor of its merges, and nothing
 //! for what was annulled. Figures and filters go by it, so that a thing that was recorded twice is one.
 //!
-//! The table belongs to the kit, as the ledger does: services that share a database share it, and a merge is seen by all of them with
-//! its commit. What a service with a database of its own knows of others' records is copied ([`Store::copy_survivors`]).
+//! The table belongs to the ORM crate, as the ledger does: services that share a database share it, and a merge is seen
+//! by all of them with its commit. What a service with a database of its own knows of others' records is copied
+//! ([`Store::copy_survivors`]).
 
 use std::collections::{BTreeSet, HashMap};
 

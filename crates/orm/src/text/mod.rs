@@ -1,6 +1,6 @@
 //! What search and sorting need of a text: its folded form, a key that sorts by pinyin, search tokens, queries.
 //!
-//! It uses nothing else of the kit.
+//! It uses nothing else of the crate.
 
 mod clean;
 mod document;

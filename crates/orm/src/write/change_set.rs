@@ -45,8 +45,8 @@ impl PlannedStatement {
 }
 
 impl ChangeSet {
-    /// Writes them, and answers what became of each. What bears the number of a change comes behind the draw of the numbers: whoever
-    /// has drawn is alone until the commit.
+    /// Writes them, and answers what became of each. What bears the number of a change comes behind the allocation of
+    /// the numbers: whoever has allocated is alone until the commit.
     pub async fn write(self, tx: &DatabaseTransaction, now: i64) -> Result<Arc<CommitStamps>, Fault> {
         let backend = tx.get_database_backend();
         let is_large = self.entries.len() >= MANY;
@@ -60,8 +60,8 @@ impl ChangeSet {
         if this.entries.is_empty() {
             return Ok(Arc::default());
         }
-        let drawn = ledger::draw(tx, this.entries.len(), now).await?;
-        let stamps = Arc::new(CommitStamps::new(&this.entries, drawn)?);
+        let first = ledger::allocate(tx, this.entries.len(), now).await?;
+        let stamps = Arc::new(CommitStamps::new(&this.entries, first)?);
         if backend == DbBackend::Postgres && !is_large {
             // The others wait: it is one round trip.
             let mut all = Vec::new();

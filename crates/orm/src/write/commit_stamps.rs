@@ -1,5 +1,5 @@
-//! When each change of a transaction was made, and as which of all: known once the numbers are drawn, and then part of what is written
-//! and answered.
+//! When each change of a transaction was made, and as which of all: known once the numbers are allocated, and then part
+//! of what is written and answered.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::model::message_fields;
 use crate::model::resource::{self, CREATE_TIME, SEQUENCE, UPDATE_TIME, is_head};
 use crate::model::revision::{micros, timestamp};
-use crate::write::ledger::{Drawn, Entry};
+use crate::write::ledger::{Allocated, Entry};
 use crate::write::result::WriteResult;
 
 /// What one change became.
@@ -34,7 +34,7 @@ pub(crate) struct CommitStamps {
 
 impl CommitStamps {
     /// Gives each entry its number and its time, in their order.
-    pub fn new(entries: &[Arc<Entry>], first: Drawn) -> Result<Self> {
+    pub fn new(entries: &[Arc<Entry>], first: Allocated) -> Result<Self> {
         let mut order: Vec<usize> = (0..entries.len()).collect();
         let at = |place: &usize| entries.get(*place).map(|entry| (entry.name.as_str(), entry.revision));
         order.sort_by(|a, b| at(a).cmp(&at(b)));

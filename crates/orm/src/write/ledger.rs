@@ -1,7 +1,8 @@
 //! The ledger: one entry for each change, written in the transaction that makes the change, numbered without gaps.
 //!
-//! The number is drawn from `ledger_head` before what bears it is written, and the time of the change with it. The row stays locked
-//! until the commit, so both follow the order of commits and a rollback gives them back (docs/adr/0004-sequence.md, 0039).
+//! The number is allocated from `ledger_head` before what bears it is written, and the time of the change with it. The
+//! row stays locked until the commit, so both follow the order of commits and a rollback gives them back
+//! (docs/adr/0004-sequence.md, 0039).
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -54,25 +55,25 @@ const COLUMNS: [&str; 12] = [
     "import",
 ];
 
-/// Draws as many numbers as there are entries, and as many times, each later than that of any entry before. Whoever draws holds both
-/// until the commit.
-pub(crate) async fn draw(tx: &DatabaseTransaction, count: usize, now: i64) -> Result<Drawn, DbErr> {
+/// Allocates as many numbers as there are entries, and as many times, each later than that of any entry before. They
+/// stay locked until the commit.
+pub(crate) async fn allocate(tx: &DatabaseTransaction, count: usize, now: i64) -> Result<Allocated, DbErr> {
     let count = i64::try_from(count).unwrap_or(i64::MAX);
-    let draw = "UPDATE ledger_head SET sequence = sequence + ?, time = CASE WHEN time + ? > ? THEN time + ? ELSE ? END \
+    let text = "UPDATE ledger_head SET sequence = sequence + ?, time = CASE WHEN time + ? > ? THEN time + ? ELSE ? END \
                 WHERE id = 1 RETURNING sequence, time";
     let values = [count, count, now, count, now].map(Value::from);
-    let drawn = tx.query_one_raw(sql(tx.get_database_backend(), draw, values)).await?;
-    let drawn = drawn.ok_or_else(|| DbErr::Custom("ledger_head has no row".to_owned()))?;
-    let last: (i64, i64) = (drawn.try_get_by_index(0)?, drawn.try_get_by_index(1)?);
-    Ok(Drawn {
+    let head = tx.query_one_raw(sql(tx.get_database_backend(), text, values)).await?;
+    let head = head.ok_or_else(|| DbErr::Custom("ledger_head has no row".to_owned()))?;
+    let last: (i64, i64) = (head.try_get_by_index(0)?, head.try_get_by_index(1)?);
+    Ok(Allocated {
         sequence: last.0 + 1 - count,
         time: last.1 + 1 - count,
     })
 }
 
-/// The first of the numbers and of the times that were drawn.
+/// The first of the numbers and of the times that were allocated.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Drawn {
+pub(crate) struct Allocated {
     pub sequence: i64,
     pub time: i64,
 }

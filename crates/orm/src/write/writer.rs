@@ -281,7 +281,7 @@ pub(crate) enum Fault {
     #[error(transparent)]
     Database(#[from] sea_orm::DbErr),
     #[error("{}", .0.logged())]
-    Kit(#[from] Error),
+    Orm(#[from] Error),
     /// It held rows already, and others held those that it needed then. It begins anew, and asks for all of them at once.
     #[error("another transaction holds a row that was found to be needed")]
     Held,
@@ -304,7 +304,7 @@ impl Fault {
             Self::Database(error) => !is_unreachable(error) && !is_locked(error) && !is_slow(error),
             Self::Panic | Self::Held => true,
             Self::Stuck => false,
-            Self::Kit(error) => !matches!(error.class(), Class::Unavailable | Class::Exhausted),
+            Self::Orm(error) => !matches!(error.class(), Class::Unavailable | Class::Exhausted),
             Self::Commit(error) => wants_retry(error) && !is_locked(error),
         }
     }
@@ -315,7 +315,7 @@ impl From<Fault> for Error {
         match fault {
             Fault::Database(error) if is_unique(&error) => Error::concurrent(),
             Fault::Database(error) => error.into(),
-            Fault::Kit(error) => error,
+            Fault::Orm(error) => error,
             Fault::Panic => Error::internal(fault),
             Fault::Held => Error::concurrent(),
             Fault::Stuck => {
@@ -358,7 +358,7 @@ async fn write(
             Fault::Database(error) | Fault::Commit(error) if is_locked(error) => false,
             Fault::Database(error) | Fault::Commit(error) if wants_retry(error) => true,
             Fault::Database(error) => jobs.len() == 1 && is_unique(error),
-            Fault::Kit(error) => error.reason() == "CONCURRENT_CHANGE",
+            Fault::Orm(error) => error.reason() == "CONCURRENT_CHANGE",
             Fault::Held => true,
             Fault::Commit(_) | Fault::Panic | Fault::Stuck => false,
         };

@@ -1,4 +1,5 @@
-//! From a tonic request to what the kit wants (a context and a valid message), and from its result to a tonic response.
+//! From a tonic request to what the ORM crate wants (a context and a valid message), and from its result to a tonic
+//! response.
 
 pub mod status;
 
@@ -70,10 +71,10 @@ pub fn context<T>(request: &Request<T>) -> RequestContext {
 /// What the method of a service returns.
 pub type Answered<T> = Result<Response<Reply<T>>, Status>;
 
-/// Answers a call with what the kit made of it.
+/// Answers a call with a result of the ORM crate.
 ///
 /// # Errors
-/// The kit's error as a status.
+/// The error of the ORM crate as a status.
 #[allow(clippy::result_large_err)]
 pub fn reply<M, T: Into<Reply<M>>>(result: Result<T, Error>) -> Answered<M> {
     result

@@ -1,4 +1,5 @@
-//! The only place that chooses gRPC codes: the kit's errors to statuses, and another service's statuses to the kit's errors.
+//! The only place that chooses gRPC codes: errors of the ORM crate to statuses, and another service's statuses to such
+//! errors.
 
 use std::collections::HashMap;
 use std::error::Error as _;
@@ -37,7 +38,7 @@ impl Detail {
     }
 }
 
-/// The kit's error as a status with its details.
+/// An error of the ORM crate as a status with its details.
 pub fn from_error(error: Error) -> Status {
     let code = code(error.class());
     let (reason, message) = (error.reason(), clipped(error.message(), MESSAGE_BYTES));
