@@ -236,38 +236,38 @@ fn only_the_orm_crate_and_migrations_contain_sql() {
 }
 
 /// Whose versions before one have a known fault, by the advisories of RustSec.
-enum Mended {
+enum FixedIn {
     /// All versions before it.
     All,
-    /// Those of its line; earlier lines are others.
-    Line,
+    /// Those that are compatible with it.
+    Compatible,
 }
 
-const MENDED: [(&str, &str, Mended); 6] = [
+const FIXED: [(&str, &str, FixedIn); 6] = [
     // RUSTSEC-2026-0258
-    ("h2", "0.4.16", Mended::All),
+    ("h2", "0.4.16", FixedIn::All),
     // RUSTSEC-2026-0007
-    ("bytes", "1.11.1", Mended::All),
+    ("bytes", "1.11.1", FixedIn::All),
     // RUSTSEC-2026-0097
-    ("rand", "0.10.1", Mended::Line),
+    ("rand", "0.10.1", FixedIn::Compatible),
     // RUSTSEC-2026-0194 and 0195: XLSX files are read with it.
-    ("quick-xml", "0.41.0", Mended::All),
+    ("quick-xml", "0.41.0", FixedIn::All),
     // RUSTSEC-2025-0055
-    ("tracing-subscriber", "0.3.20", Mended::All),
+    ("tracing-subscriber", "0.3.20", FixedIn::All),
     // RUSTSEC-2026-0049 and others
-    ("rustls-webpki", "0.103.13", Mended::All),
+    ("rustls-webpki", "0.103.13", FixedIn::All),
 ];
 
-/// Nobody keeps these any more: RUSTSEC-2025-0134.
-const GIVEN_UP: [&str; 1] = ["rustls-pemfile"];
+/// Nobody maintains these any more: RUSTSEC-2025-0134.
+const UNMAINTAINED: [&str; 1] = ["rustls-pemfile"];
 
 fn version(text: &str) -> Vec<u64> {
     let release = text.split(['-', '+']).next().unwrap_or_default();
     release.split('.').map(|part| part.parse().unwrap()).collect()
 }
 
-/// What has to change for a version to be another one to its users.
-fn line(version: &[u64]) -> &[u64] {
+/// The part of a version that is the same in all versions that are compatible with it.
+fn compatibility(version: &[u64]) -> &[u64] {
     let significant = version.iter().position(|part| *part > 0).unwrap_or(0) + 1;
     &version[..significant]
 }
@@ -279,26 +279,26 @@ fn no_package_is_older_than_the_fix_of_a_known_vulnerability() {
     assert!(packages.len() > 100, "{} packages", packages.len());
     for package in packages {
         let (name, found) = (package["name"].as_str().unwrap(), package["version"].as_str().unwrap());
-        assert!(!GIVEN_UP.contains(&name), "nobody keeps {name} any more");
-        for (_, least, which) in MENDED.iter().filter(|(of, ..)| *of == name) {
+        assert!(!UNMAINTAINED.contains(&name), "nobody maintains {name} any more");
+        for (_, least, which) in FIXED.iter().filter(|(of, ..)| *of == name) {
             let (found, least) = (version(found), version(least));
-            let is_meant = matches!(which, Mended::All) || line(&found) == line(&least);
+            let is_meant = matches!(which, FixedIn::All) || compatibility(&found) == compatibility(&least);
             assert!(
                 !is_meant || found >= least,
-                "{name} {found:?} has a known fault: {least:?} is the least"
+                "{name} {found:?} has a known vulnerability: {least:?} is the least"
             );
         }
     }
 }
 
 #[test]
-fn a_compatible_version_is_what_users_can_take_without_a_change() {
+fn compatible_versions_begin_with_the_same_number_that_is_not_zero() {
     for (text, right) in [
         ("1.11.1", vec![1]),
         ("0.4.16", vec![0, 4]),
         ("0.0.7", vec![0, 0, 7]),
         ("2.0.0-rc.1", vec![2]),
     ] {
-        assert_eq!(line(&version(text)), right, "{text}");
+        assert_eq!(compatibility(&version(text)), right, "{text}");
     }
 }
