@@ -8,10 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use sea_orm::ConnectionTrait;
+use sea_orm::{EntityTrait, QuerySelect};
 use tokio::task::JoinHandle;
 
 use crate::db::database::Db;
+use crate::db::entity::ledger_head;
+use crate::db::settings;
 use crate::db::watched::watched;
 use crate::error::{Class, Error, Result};
 
@@ -168,21 +170,17 @@ impl Note {
 }
 
 async fn last(db: &Db) -> Result<i64> {
-    let text = "SELECT sequence FROM ledger_head WHERE id = 1";
-    let row = db.one().query_one_raw(db.sql(text, [])).await?;
-    Ok(row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or(0))
+    let head = ledger_head::Entity::find_by_id(ledger_head::ID);
+    let last = head.select_only().column(ledger_head::Column::Sequence);
+    Ok(last.into_tuple::<i64>().one(db.one()).await?.unwrap_or(0))
 }
 
 /// The id of the register, which it gets when it is first asked for.
 async fn register(db: &Db) -> Result<String> {
-    let note = "INSERT INTO settings (name, value) VALUES ('register', ?) ON CONFLICT (name) DO NOTHING";
     let id = format!("{:032x}", rand::random::<u128>());
-    db.owner().execute_raw(db.sql(note, [id.into()])).await?;
-    let text = "SELECT value FROM settings WHERE name = 'register'";
-    let row = db.owner().query_one_raw(db.sql(text, [])).await?;
-    row.map(|row| row.try_get_by_index(0))
-        .transpose()?
-        .ok_or_else(|| Error::internal("the register has no id"))
+    settings::note_first(db.owner(), "register", &id).await?;
+    let noted = settings::value(db.owner(), "register").await?;
+    noted.ok_or_else(|| Error::internal("the register has no id"))
 }
 
 #[cfg(test)]

@@ -5,12 +5,16 @@
 pub(crate) mod batch;
 pub(crate) mod counted;
 pub mod database;
+pub(crate) mod entity;
 pub(crate) mod fault;
 mod fsync;
 pub mod head;
 pub(crate) mod inspect;
+pub(crate) mod select;
+pub(crate) mod settings;
 pub mod sound;
 mod sqlite_read_pool;
 pub(crate) mod statement;
+pub(crate) mod texts;
 pub(crate) mod wal_checkpoint;
 pub(crate) mod watched;

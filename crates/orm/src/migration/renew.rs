@@ -8,6 +8,7 @@ use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend};
 
 use crate::db::database::Db;
+use crate::db::settings;
 use crate::db::statement::{first, sql};
 use crate::error::{Class, Error, Result};
 use crate::model::column::Type;
@@ -56,9 +57,7 @@ pub async fn anew<C: Collection>(db: &Db) -> Result<Vec<Vec<String>>> {
         equal.extend(namesakes::<C>(&transaction).await?);
     }
     for name in [name.as_str(), "text"] {
-        transaction
-            .execute_raw(db.sql(NOTE, [name.into(), VERSION.into()]))
-            .await?;
+        settings::note(&transaction, name, VERSION).await?;
     }
     transaction.commit().await?;
     Ok(equal)
@@ -69,10 +68,7 @@ pub async fn anew<C: Collection>(db: &Db) -> Result<Vec<Vec<String>>> {
 /// # Errors
 /// Where the database cannot be read.
 pub async fn is_noted(db: &Db, name: &str, version: &str) -> Result<bool> {
-    let look = "SELECT value FROM settings WHERE name = ?";
-    let noted = db.owner().query_one_raw(db.sql(look, [name.into()])).await?;
-    let noted: Option<String> = noted.map(|row| row.try_get_by_index(0)).transpose()?;
-    Ok(noted.as_deref() == Some(version))
+    Ok(settings::value(db.owner(), name).await?.as_deref() == Some(version))
 }
 
 /// Notes that a thing is of this version.
@@ -80,10 +76,7 @@ pub async fn is_noted(db: &Db, name: &str, version: &str) -> Result<bool> {
 /// # Errors
 /// Where the database cannot be written.
 pub async fn note(db: &Db, name: &str, version: &str) -> Result<()> {
-    db.owner()
-        .execute_raw(db.sql(NOTE, [name.into(), version.into()]))
-        .await?;
-    Ok(())
+    Ok(settings::note(db.owner(), name, version).await?)
 }
 
 /// Refuses what is not noted to be of this version, unless it is to be renewed next, or the collection has no rows: then it is noted.
@@ -99,9 +92,6 @@ pub async fn expect<C: Collection>(db: &Db, name: &str, version: &str, migrate: 
     }
     if migrate { Ok(()) } else { Err(outdated()) }
 }
-
-const NOTE: &str =
-    "INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 
 fn outdated() -> Error {
     let said = "names, numbers and the search index are as an earlier version of mingce wrote them: stop what uses the database, \

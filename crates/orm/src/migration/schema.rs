@@ -8,6 +8,7 @@ use sea_orm_migration::MigrationStatus;
 use sea_orm_migration::prelude::*;
 
 use crate::db::database::Db;
+use crate::db::settings;
 use crate::error::{Class, Error, Result};
 use crate::model::vault::Vault;
 
@@ -155,16 +156,10 @@ pub async fn prepare<M: MigratorTrait>(db: &Db, migrate: bool) -> Result<()> {
 /// Refuses a register whose search tokens and sort keys were made by a later version of [`crate::text`]; a new one notes this one.
 /// Those of an earlier one are made anew by [`crate::migration::renew`], which notes the new version.
 pub(crate) async fn expect_text(db: &Db, version: &str) -> Result<()> {
-    let look = "SELECT value FROM settings WHERE name = 'text'";
-    let noted = async || -> Result<Option<String>> {
-        let row = db.owner().query_one_raw(db.sql(look, [])).await?;
-        Ok(row.map(|row| row.try_get_by_index(0)).transpose()?)
-    };
-    if noted().await?.is_none() {
-        let note = "INSERT INTO settings (name, value) VALUES ('text', ?) ON CONFLICT (name) DO NOTHING";
-        db.owner().execute_raw(db.sql(note, [version.into()])).await?;
+    if settings::value(db.owner(), "text").await?.is_none() {
+        settings::note_first(db.owner(), "text", version).await?;
     }
-    match noted().await? {
+    match settings::value(db.owner(), "text").await? {
         // What earlier versions made is made anew, collection by collection: crate::migration::renew.
         Some(found) if found.parse::<u32>().ok() > version.parse().ok() => {
             let said = format!(
@@ -253,24 +248,13 @@ pub async fn is_sealed(db: &Db) -> Result<bool> {
     if !tables(db).await?.iter().any(|table| table == "settings") {
         return Ok(false);
     }
-    let row = db
-        .owner()
-        .query_one_raw(db.sql("SELECT value FROM settings WHERE name = 'vault'", []))
-        .await?;
-    Ok(row.is_some())
+    Ok(settings::value(db.owner(), "vault").await?.is_some())
 }
 
 /// Notes which master key a register is sealed with, or refuses another one.
 pub async fn expect_vault(db: &Db, vault: &Vault) -> Result<()> {
-    let note = "INSERT INTO settings (name, value) VALUES ('vault', ?) ON CONFLICT (name) DO NOTHING";
-    db.owner()
-        .execute_raw(db.sql(note, [vault.fingerprint().into()]))
-        .await?;
-    let row = db
-        .owner()
-        .query_one_raw(db.sql("SELECT value FROM settings WHERE name = 'vault'", []))
-        .await?;
-    let noted: Option<String> = row.map(|r| r.try_get_by_index(0)).transpose()?;
+    settings::note_first(db.owner(), "vault", &vault.fingerprint()).await?;
+    let noted = settings::value(db.owner(), "vault").await?;
     if noted.as_deref() == Some(&vault.fingerprint()) {
         return expect_sealing_key(db, vault).await;
     }
@@ -309,9 +293,7 @@ pub async fn differences(db: &Db, kind: &crate::model::resource::Kind) -> Result
 
 /// Notes which key seals, or refuses a file without the one that has sealed until now.
 async fn expect_sealing_key(db: &Db, vault: &Vault) -> Result<()> {
-    let look = "SELECT value FROM settings WHERE name = 'sealing_key'";
-    let row = db.owner().query_one_raw(db.sql(look, [])).await?;
-    let noted: Option<String> = row.map(|r| r.try_get_by_index(0)).transpose()?;
+    let noted = settings::value(db.owner(), "sealing_key").await?;
     if let Some(noted) = &noted
         && !vault.has_key(noted)
     {
@@ -321,9 +303,7 @@ async fn expect_sealing_key(db: &Db, vault: &Vault) -> Result<()> {
     }
     let now = vault.sealing_key();
     if noted.as_ref() != Some(&now) {
-        let note = "INSERT INTO settings (name, value) VALUES ('sealing_key', ?) \
-                    ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-        db.owner().execute_raw(db.sql(note, [now.into()])).await?;
+        settings::note(db.owner(), "sealing_key", &now).await?;
     }
     Ok(())
 }

@@ -9,10 +9,11 @@ use std::sync::Arc;
 use mingce_proto::collections::IMPORTS;
 use mingce_proto::registry::{Import, ImportSettings, ImportState};
 use prost::Message;
-use sea_orm::{ConnectionTrait, Value};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Value};
 use sha2::{Digest, Sha256};
 
 use crate::context::RequestContext;
+use crate::db::entity::ledger;
 use crate::db::statement::{among, first as first_column, list};
 use crate::error::{Error, Result};
 use crate::model::resource::{Collection, Kind};
@@ -210,12 +211,15 @@ impl Store {
             return Ok(None);
         };
         let kind = &C::shape().kind;
-        let text = "SELECT sequence FROM ledger WHERE resource = ? AND revision = 1";
-        let begun = self.db.sql(text, [last.name.as_str().into()]);
-        let Some(begun) = self.db.one().query_one_raw(begun).await? else {
+        let begun = ledger::Entity::find()
+            .select_only()
+            .column(ledger::Column::Sequence)
+            .filter(ledger::Column::Resource.eq(last.name.as_str()))
+            .filter(ledger::Column::Revision.eq(1_i64))
+            .into_tuple::<i64>();
+        let Some(begun) = begun.one(self.db.one()).await? else {
             return Ok(None);
         };
-        let begun: i64 = begun.try_get_by_index(0)?;
         let is_changed = self.is_changed_beside(None, begun, &same).await?;
         if is_changed && self.is_changed_beside(Some(kind), begun, &same).await? {
             return Ok(None);
@@ -301,6 +305,7 @@ impl Store {
         let within = within.split_once('/').map_or(within.as_str(), |(first, _)| first);
         let within = format!("{within}/");
         let backend = self.db.backend();
+        // SQL: for PostgreSQL a length is a number of 32 bits, which no value of ours is.
         let text = format!(
             "SELECT sequence FROM ledger WHERE sequence > ? AND substr(resource, 1, {}) {is} ? AND (verb = ? OR NOT ({})) LIMIT 1",
             within.len(),

@@ -2,9 +2,17 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{ConnectionTrait, DbBackend};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Select, Statement,
+};
 
-use crate::db::statement::{StatementSink, among, insert_values, list, sql};
+use crate::context::RequestContext;
+use crate::db::database::Db;
+use crate::db::entity::requests::Column;
+use crate::db::entity::{ledger, requests};
+use crate::db::select::is_among;
+use crate::db::statement::{StatementSink, insert_values, list};
+use crate::db::texts::Texts;
 use crate::error::{Error, Result};
 use crate::model::vault::Vault;
 use crate::write::result::{WriteOutcome, WriteResult};
@@ -44,6 +52,37 @@ pub(crate) struct RecordedRequest {
     pub time: i64,
 }
 
+/// Requests that were done, each with the resource that came of it and what that was then.
+fn answers() -> Select<requests::Entity> {
+    let done = requests::Entity::find().inner_join(ledger::Entity).select_only();
+    done.columns([Column::Resource, Column::Revision])
+        .column(ledger::Column::Snapshot)
+}
+
+fn answer(name: String, revision: i64, body: Vec<u8>) -> WriteResult {
+    WriteResult {
+        outcome: WriteOutcome::Unchanged,
+        name,
+        revision,
+        body: body.into(),
+        kept: Vec::new(),
+        title: None,
+    }
+}
+
+/// What an earlier call with this id and content was answered. For a retry that would fail before it comes to a writer.
+pub(crate) async fn answered(db: &Db, cx: &RequestContext, once: &IdempotencyKey) -> Result<Option<WriteResult>> {
+    let same = answers()
+        .filter(Column::RequestId.eq(once.request_id.as_str()))
+        .filter(Column::Actor.eq(cx.actor.as_str()))
+        .filter(Column::Digest.eq(once.digest.clone()));
+    let found = same.into_tuple::<(String, i64, Vec<u8>)>().one(&db.read).await?;
+    Ok(found.map(|(name, revision, body)| answer(name, revision, body)))
+}
+
+/// The text of the query of [`recorded`].
+static RECORDED: Texts<()> = Texts::new();
+
 /// What earlier calls with these ids were answered, whoever called.
 pub(crate) async fn recorded(
     connection: &impl ConnectionTrait,
@@ -54,26 +93,21 @@ pub(crate) async fn recorded(
         return Ok(seen);
     }
     let backend = connection.get_database_backend();
-    let text = format!(
-        "SELECT r.actor, r.request_id, r.digest, r.resource, r.revision, l.snapshot FROM requests r \
-         JOIN ledger l ON l.resource = r.resource AND l.revision = r.revision WHERE {}",
-        among(backend, "r.request_id")
-    );
-    for row in connection
-        .query_all_raw(sql(backend, &text, [list(backend, ids)]))
-        .await?
-    {
-        let answer = WriteResult {
-            outcome: WriteOutcome::Unchanged,
-            name: row.try_get_by_index(3)?,
-            revision: row.try_get_by_index(4)?,
-            body: row.try_get_by_index::<Vec<u8>>(5)?.into(),
-            kept: Vec::new(),
-            title: None,
-        };
+    let text = RECORDED.of(backend, (), || {
+        let any = is_among(backend, Column::RequestId.into_expr(), "".into());
+        let known = answers().columns([Column::Actor, Column::RequestId, Column::Digest]);
+        known.filter(any).build(backend).sql
+    });
+    let statement = Statement::from_sql_and_values(backend, &*text, [list(backend, ids)]);
+    for row in connection.query_all_raw(statement).await? {
+        let answer = answer(
+            row.try_get_by_index(0)?,
+            row.try_get_by_index(1)?,
+            row.try_get_by_index(2)?,
+        );
         seen.insert(
-            (row.try_get_by_index(0)?, row.try_get_by_index(1)?),
-            (row.try_get_by_index(2)?, answer),
+            (row.try_get_by_index(3)?, row.try_get_by_index(4)?),
+            (row.try_get_by_index(5)?, answer),
         );
     }
     Ok(seen)

@@ -5,10 +5,13 @@
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use mingce_proto::registry::{Import, ImportCounts, ImportSettings, ImportState};
-use sea_orm::{ConnectionTrait, DbBackend};
+use sea_orm::sea_query::ExprTrait;
+use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::Column;
 use crate::context::RequestContext;
+use crate::db::entity::ledger;
+use crate::db::select::nothing;
 use crate::db::statement::{StatementSink, first, insert_values};
 use crate::error::{Class, Error, Result, Violation};
 use crate::id::Id;
@@ -465,13 +468,15 @@ impl Store {
 
     /// The places in the ledger of the first and the last change of an import.
     async fn bounds(&self, id: &str) -> Result<Option<(i64, i64)>> {
-        let end = async |order: &str| {
-            let text = format!(
-                "SELECT sequence FROM ledger WHERE import = ? AND import <> '' ORDER BY sequence{order} LIMIT 1"
-            );
-            let row = self.db.one().query_one_raw(self.db.sql(&text, [id.into()])).await?;
-            Ok::<Option<i64>, Error>(row.map(|row| row.try_get_by_index(0)).transpose()?)
-        };
-        Ok(end("").await?.zip(end(" DESC").await?))
+        let (import, sequence) = (ledger::Column::Import, ledger::Column::Sequence);
+        let changes = ledger::Entity::find()
+            .select_only()
+            .column(sequence)
+            .filter(import.eq(id))
+            .filter(import.into_expr().ne(nothing()));
+        let first = changes.clone().order_by_asc(sequence).into_tuple::<i64>();
+        let last = changes.order_by_desc(sequence).into_tuple::<i64>();
+        let on = self.db.one();
+        Ok(first.one(on).await?.zip(last.one(on).await?))
     }
 }

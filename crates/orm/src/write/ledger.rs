@@ -11,10 +11,16 @@ use mingce_proto::collections::IMPORTS;
 use mingce_proto::registry::Revision;
 use prost::bytes::Bytes;
 use sea_orm::sea_query::Value;
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait, Statement,
+};
 
 use crate::db::database::Db;
-use crate::db::statement::{StatementSink, among, insert_values, list, numbers, sql};
+use crate::db::entity::ledger::{Column, Entity};
+use crate::db::select::is_among;
+use crate::db::statement::{StatementSink, insert_values, list, numbers, sql};
+use crate::db::texts::Texts;
 use crate::error::{Error, Result};
 use crate::model::resource::Kind;
 use crate::model::revision::timestamp;
@@ -59,6 +65,7 @@ const COLUMNS: [&str; 12] = [
 /// stay locked until the commit.
 pub(crate) async fn allocate(tx: &DatabaseTransaction, count: usize, now: i64) -> Result<Allocated, DbErr> {
     let count = i64::try_from(count).unwrap_or(i64::MAX);
+    // SQL: each transaction does it, and sea-orm answers no columns of an update on SQLite.
     let text = "UPDATE ledger_head SET sequence = sequence + ?, time = CASE WHEN time + ? > ? THEN time + ? ELSE ? END \
                 WHERE id = 1 RETURNING sequence, time";
     let values = [count, count, now, count, now].map(Value::from);
@@ -99,20 +106,29 @@ pub(crate) fn append(backend: DbBackend, entries: &[Arc<Entry>], stamps: &Commit
     insert_values(backend, "ledger", &COLUMNS, "", rows, put);
 }
 
+/// The text of the query of [`last_verbs`].
+static VERBS: Texts<()> = Texts::new();
+
 /// The fields of resources that were ever changed, each with the verb that changed it last.
 pub(crate) async fn last_verbs(
     on: &impl ConnectionTrait,
     names: &BTreeSet<String>,
 ) -> Result<HashMap<String, HashMap<String, String>>> {
     let backend = on.get_database_backend();
-    let text = format!(
-        "SELECT resource, verb, changed_fields, import FROM ledger WHERE {} ORDER BY resource, revision",
-        among(backend, "resource")
-    );
+    let text = VERBS.of(backend, (), || {
+        let entries = Entity::find()
+            .select_only()
+            .columns([Column::Resource, Column::Verb, Column::ChangedFields, Column::Import])
+            .filter(is_among(backend, Column::Resource.into_expr(), "".into()))
+            .order_by_asc(Column::Resource)
+            .order_by_asc(Column::Revision);
+        entries.build(backend).sql
+    });
+    let entries = Statement::from_sql_and_values(backend, &*text, [list(backend, names)]);
     let mut all: HashMap<String, HashMap<String, String>> = HashMap::new();
     // How a resource stood before an import.
     let mut before: HashMap<(String, String), HashMap<String, String>> = HashMap::new();
-    for row in on.query_all_raw(sql(backend, &text, [list(backend, names)])).await? {
+    for row in on.query_all_raw(entries).await? {
         let text = |index: usize| row.try_get_by_index::<String>(index);
         let (name, verb, changed, import) = (text(0)?, text(1)?, text(2)?, text(3)?);
         let fields = all.entry(name.clone()).or_default();
@@ -161,46 +177,48 @@ pub struct Entered {
 
 /// The entries of these resources, each resource's in their order.
 pub(crate) async fn entries(db: &Db, names: &BTreeSet<String>) -> Result<Vec<Entered>> {
-    let text = format!(
-        "SELECT sequence, resource, revision, verb, create_time, actor, import, changed_fields FROM ledger WHERE {} \
-         ORDER BY resource, revision",
-        among(db.backend(), "resource")
-    );
-    let values = [list(db.backend(), names)];
-    let rows = db.read.query_all_raw(db.sql(&text, values)).await?;
-    let entered = rows.iter().map(|row| {
-        let changed: String = row.try_get_by_index(7)?;
-        Ok(Entered {
-            sequence: row.try_get_by_index(0)?,
-            name: row.try_get_by_index(1)?,
-            revision: row.try_get_by_index(2)?,
-            verb: row.try_get_by_index(3)?,
-            time: row.try_get_by_index(4)?,
-            actor: row.try_get_by_index(5)?,
-            import: row.try_get_by_index(6)?,
-            changed: changed
-                .split(',')
-                .filter(|f| !f.is_empty())
-                .map(str::to_owned)
-                .collect(),
-        })
+    let backend = db.backend();
+    let entries = Entity::find()
+        .select_only()
+        .columns([Column::Sequence, Column::Resource, Column::Revision, Column::Verb])
+        .columns([Column::CreateTime, Column::Actor, Column::Import, Column::ChangedFields])
+        .filter(is_among(backend, Column::Resource.into_expr(), list(backend, names)))
+        .order_by_asc(Column::Resource)
+        .order_by_asc(Column::Revision)
+        .into_tuple::<(i64, String, i64, String, i64, String, String, String)>();
+    let entered = entries.all(&db.read).await?.into_iter().map(|entry| {
+        let (sequence, name, revision, verb, time, actor, import, changed) = entry;
+        Entered {
+            sequence,
+            name,
+            revision,
+            verb,
+            time,
+            actor,
+            import,
+            changed: fields_of(&changed),
+        }
     });
-    entered.collect()
+    Ok(entered.collect())
+}
+
+/// The fields that an entry names.
+pub(crate) fn fields_of(changed: &str) -> Vec<String> {
+    let fields = changed.split(',').filter(|field| !field.is_empty());
+    fields.map(str::to_owned).collect()
 }
 
 /// What entries hold: the resources as they were, by the numbers of the entries.
 pub(crate) async fn snapshots(db: &Db, sequences: &BTreeSet<i64>) -> Result<HashMap<i64, Bytes>> {
-    let text = format!(
-        "SELECT sequence, snapshot FROM ledger WHERE {}",
-        among(db.backend(), "sequence")
-    );
-    let values = [numbers(db.backend(), sequences.iter().copied())];
-    let rows = db.read.query_all_raw(db.sql(&text, values)).await?;
-    let held = rows.iter().map(|row| {
-        let body: Vec<u8> = row.try_get_by_index(1)?;
-        Ok((row.try_get_by_index(0)?, Bytes::from(body)))
-    });
-    held.collect()
+    let backend = db.backend();
+    let sequences = numbers(backend, sequences.iter().copied());
+    let held = Entity::find()
+        .select_only()
+        .columns([Column::Sequence, Column::Snapshot])
+        .filter(is_among(backend, Column::Sequence.into_expr(), sequences))
+        .into_tuple::<(i64, Vec<u8>)>();
+    let held = held.all(&db.read).await?.into_iter();
+    Ok(held.map(|(sequence, body)| (sequence, Bytes::from(body))).collect())
 }
 
 /// The resource name of the import that a change belongs to; empty for none.
@@ -226,7 +244,8 @@ pub(crate) async fn history(db: &Db, name: &str, page_size: i32, page_token: &st
             ));
         }
     };
-    // What the rows before have is summed, so that none is read beyond the one by which a page has too many bytes.
+    // What the rows before have is summed, so that none is read beyond the one by which a page has too many bytes. SQL: sea-query
+    // binds a limit as it is, and SQLite then plans the statement anew each time.
     let columns = COLUMNS.join(", ");
     let text = format!(
         "SELECT {columns} FROM (SELECT {columns}, SUM(LENGTH(snapshot)) OVER (ORDER BY revision DESC \
@@ -257,11 +276,7 @@ pub(crate) async fn history(db: &Db, name: &str, page_size: i32, page_token: &st
             reason: text(5)?,
             request_id: text(6)?,
             create_time: Some(timestamp(row.try_get_by_index(7)?)),
-            changed_fields: changed
-                .split(',')
-                .filter(|f| !f.is_empty())
-                .map(str::to_owned)
-                .collect(),
+            changed_fields: fields_of(&changed),
             snapshot: Some(prost_types::Any {
                 type_url: format!("type.googleapis.com/{}", text(9)?),
                 value: row.try_get_by_index::<Vec<u8>>(10)?,

@@ -217,7 +217,7 @@ impl Store {
     /// What an earlier call with the same request id and content was answered.
     pub async fn answered<C: Collection>(&self, cx: &RequestContext, call: &Call) -> Result<Option<Reply<C::Item>>> {
         let Some(once) = &call.once else { return Ok(None) };
-        let found = crate::write::writer::answered(&self.db, cx, &once.keyed(self.vault.as_deref())).await?;
+        let found = crate::write::idempotency::answered(&self.db, cx, &once.keyed(self.vault.as_deref())).await?;
         Ok(found.map(WriteResult::reply))
     }
 

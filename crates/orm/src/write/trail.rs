@@ -2,8 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sea_orm::ConnectionTrait;
+use sea_orm::sea_query::ExprTrait;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
+use crate::db::entity::ledger::{Column, Entity};
+use crate::db::select::nothing;
 use crate::error::Result;
 use crate::write::ledger::{Entered, UNDO, entries};
 use crate::write::store::Store;
@@ -14,14 +17,16 @@ pub(crate) type Trails = BTreeMap<String, Vec<Entered>>;
 impl Store {
     /// The newest changes of an import before a place in the ledger: their places and records.
     pub(crate) async fn changes_of(&self, import: &str, before: i64, most: usize) -> Result<Vec<(i64, String)>> {
-        let text = "SELECT sequence, resource FROM ledger WHERE import = ? AND import <> '' AND sequence < ? AND verb <> ? \
-                    ORDER BY sequence DESC LIMIT ? + 0";
-        let most = i64::try_from(most).unwrap_or(i64::MAX);
-        let values = [import.into(), before.into(), UNDO.into(), most.into()];
-        let rows = self.db.one().query_all_raw(self.db.sql(text, values)).await?;
-        rows.iter()
-            .map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?)))
-            .collect()
+        let newest = Entity::find()
+            .select_only()
+            .columns([Column::Sequence, Column::Resource])
+            .filter(Column::Import.eq(import))
+            .filter(Column::Import.into_expr().ne(nothing()))
+            .filter(Column::Sequence.lt(before))
+            .filter(Column::Verb.ne(UNDO))
+            .order_by_desc(Column::Sequence)
+            .limit(most as u64);
+        Ok(newest.into_tuple::<(i64, String)>().all(self.db.one()).await?)
     }
 
     /// All changes of these records, without what they were then.

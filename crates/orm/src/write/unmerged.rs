@@ -3,15 +3,18 @@
 use mingce_proto::names::lists;
 use mingce_proto::registry::unmerge_report::Field;
 use mingce_proto::registry::{Revision, UnmergeReport, UnmergedOutcome};
-use sea_orm::{ConnectionTrait, QueryResult};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect, QueryTrait,
+};
 
+use crate::db::entity::ledger::{Column, Entity};
 use crate::db::statement::sql;
 use crate::error::{Error, Result};
 use crate::model::message_fields;
 use crate::model::resource::{self, Collection, Kind, is_head};
 use crate::model::revision::{micros, timestamp};
 use crate::query::citations::Since;
-use crate::write::ledger::{Entry, import_name};
+use crate::write::ledger::{Entry, fields_of, import_name};
 use crate::write::store::Store;
 use crate::write::unit_of_work::{UnitOfWork, not_loaded};
 use crate::write::unmerge::without;
@@ -51,17 +54,21 @@ pub(crate) struct Undone {
 pub(crate) async fn last_merge(on: &impl ConnectionTrait, name: &str, below: i64) -> Result<Option<Merge>> {
     let backend = on.get_database_backend();
     // Its history has the merges of others into it too: these change nothing of its status.
-    let text = "SELECT sequence, create_time, snapshot FROM ledger WHERE resource = ? AND revision < ? AND verb = 'merge' \
-                AND changed_fields LIKE 'record_status%' ORDER BY revision DESC LIMIT 1";
-    let Some(row) = on
-        .query_one_raw(sql(backend, text, [name.into(), below.into()]))
-        .await?
-    else {
+    let merges = Entity::find()
+        .select_only()
+        .columns([Column::Sequence, Column::CreateTime, Column::Snapshot])
+        .filter(Column::Resource.eq(name))
+        .filter(Column::Revision.lt(below))
+        .filter(Column::Verb.eq("merge"))
+        .filter(Column::ChangedFields.starts_with("record_status"))
+        .order_by_desc(Column::Revision)
+        .into_tuple::<(i64, i64, Vec<u8>)>();
+    let Some((sequence, time, snapshot)) = merges.one(on).await? else {
         return Ok(None);
     };
-    let sequence = row.try_get_by_index::<i64>(0)? + 1;
-    let survivor = resource::head(&row.try_get_by_index::<Vec<u8>>(2)?)?.survivor;
-    // Both entries are written together: first that of the duplicate, then that of the survivor.
+    let sequence = sequence + 1;
+    let survivor = resource::head(&snapshot)?.survivor;
+    // Both entries are written together: first that of the duplicate, then that of the survivor. SQL: the ledger is joined with itself.
     let text = "SELECT a.snapshot, b.snapshot FROM ledger a JOIN ledger b ON b.resource = a.resource AND b.revision = a.revision - 1 \
                 WHERE a.sequence = ? AND a.resource = ? AND a.verb = 'merge'";
     let values = [sequence.into(), survivor.as_str().into()];
@@ -71,7 +78,7 @@ pub(crate) async fn last_merge(on: &impl ConnectionTrait, name: &str, below: i64
     Ok(Some(Merge {
         survivor,
         sequence,
-        time: row.try_get_by_index(1)?,
+        time,
         after: both.try_get_by_index(0)?,
         before: both.try_get_by_index(1)?,
     }))
@@ -151,6 +158,7 @@ impl Store {
         let Some(merge) = last_merge(on, name, revision).await? else {
             return Ok(None);
         };
+        // SQL: the ledger is joined with itself.
         let text = "SELECT a.sequence, a.snapshot, b.snapshot FROM ledger d \
                     JOIN ledger a ON a.sequence = d.sequence + 1 AND a.resource = ? AND a.verb = 'unmerge' \
                     JOIN ledger b ON b.resource = a.resource AND b.revision = a.revision - 1 \
@@ -196,8 +204,6 @@ impl Store {
 
     /// The records that a name led to between two places of the ledger: the survivor, and what that was merged into meanwhile.
     async fn stood(&self, survivor: &str, (from, to): (i64, i64)) -> Result<Vec<Stood>> {
-        let text = "SELECT sequence, verb, snapshot FROM ledger WHERE resource = ? AND sequence > ? AND sequence < ? \
-                    AND changed_fields LIKE 'record_status%' AND verb IN ('merge', 'unmerge') ORDER BY revision";
         let mut all = vec![Stood {
             name: survivor.to_owned(),
             from,
@@ -206,17 +212,26 @@ impl Store {
         let mut next = 0;
         while let Some(stood) = all.get(next).cloned() {
             next += 1;
-            let values = [stood.name.as_str().into(), stood.from.into(), stood.to.into()];
-            let rows = self.db.one().query_all_raw(self.db.sql(text, values)).await?;
-            for (place, row) in rows.iter().enumerate() {
-                if row.try_get_by_index::<String>(1)? != "merge" || all.len() >= MERGES {
+            let entries = Entity::find()
+                .select_only()
+                .columns([Column::Sequence, Column::Verb, Column::Snapshot])
+                .filter(Column::Resource.eq(stood.name.as_str()))
+                .filter(Column::Sequence.gt(stood.from))
+                .filter(Column::Sequence.lt(stood.to))
+                .filter(Column::ChangedFields.starts_with("record_status"))
+                .filter(Column::Verb.is_in(["merge", "unmerge"]))
+                .order_by_asc(Column::Revision)
+                .into_tuple::<(i64, String, Vec<u8>)>();
+            let entries = entries.all(self.db.one()).await?;
+            for (place, (sequence, verb, snapshot)) in entries.iter().enumerate() {
+                if verb != "merge" || all.len() >= MERGES {
                     continue;
                 }
-                let end = rows.get(place + 1).map(|row| row.try_get_by_index(0)).transpose()?;
+                let end = entries.get(place + 1).map(|(sequence, ..)| *sequence);
                 all.push(Stood {
-                    name: resource::head(&row.try_get_by_index::<Vec<u8>>(2)?)?.survivor,
+                    name: resource::head(snapshot)?.survivor,
                     // The survivor's own entry is part of the merge.
-                    from: row.try_get_by_index::<i64>(0)? + 1,
+                    from: sequence + 1,
                     to: end.unwrap_or(stood.to),
                 });
             }
@@ -226,13 +241,17 @@ impl Store {
 
     /// The newest changes of a record while a name led to it, without their snapshots.
     async fn changes(&self, stood: &Stood) -> Result<Vec<Revision>> {
-        let text = format!(
-            "SELECT sequence, revision, verb, actor, reason, request_id, create_time, changed_fields, import FROM ledger \
-             WHERE resource = ? AND sequence > ? AND sequence < ? ORDER BY revision DESC LIMIT {}",
-            REVISIONS + 1
-        );
-        let values = [stood.name.as_str().into(), stood.from.into(), stood.to.into()];
-        let rows = self.db.one().query_all_raw(self.db.sql(&text, values)).await?;
+        let newest = Entity::find()
+            .select_only()
+            .columns([Column::Sequence, Column::Revision, Column::Verb, Column::Actor])
+            .columns([Column::Reason, Column::RequestId, Column::CreateTime])
+            .columns([Column::ChangedFields, Column::Import])
+            .filter(Column::Resource.eq(stood.name.as_str()))
+            .filter(Column::Sequence.gt(stood.from))
+            .filter(Column::Sequence.lt(stood.to))
+            .order_by_desc(Column::Revision)
+            .limit(REVISIONS as u64 + 1);
+        let rows = self.db.one().query_all(newest.as_query()).await?;
         rows.iter().map(|row| revision(&stood.name, row)).collect()
     }
 }
@@ -247,7 +266,6 @@ struct Stood {
 
 fn revision(name: &str, row: &QueryResult) -> Result<Revision> {
     let text = |index: usize| row.try_get_by_index::<String>(index);
-    let changed = text(7)?;
     Ok(Revision {
         resource: name.to_owned(),
         sequence: row.try_get_by_index(0)?,
@@ -257,11 +275,7 @@ fn revision(name: &str, row: &QueryResult) -> Result<Revision> {
         reason: text(4)?,
         request_id: text(5)?,
         create_time: Some(timestamp(row.try_get_by_index(6)?)),
-        changed_fields: changed
-            .split(',')
-            .filter(|f| !f.is_empty())
-            .map(str::to_owned)
-            .collect(),
+        changed_fields: fields_of(&text(7)?),
         snapshot: None,
         import: import_name(text(8)?),
     })

@@ -30,7 +30,7 @@ use crate::search_index::gin_pending_list::{PendingListCleaner, PendingRows};
 use crate::write::change_set::MANY;
 use crate::write::idempotency::{self, IdempotencyKey, RecordedRequest, Replay, RequestKey, replayed};
 use crate::write::load_requests::{LoadRequest, LoadRequests};
-use crate::write::result::{WriteOutcome, WriteResult};
+use crate::write::result::WriteResult;
 use crate::write::tables::{self, Lock};
 use crate::write::unit_of_work::UnitOfWork;
 
@@ -493,29 +493,6 @@ pub(crate) fn apply<T>(work: &mut UnitOfWork, edit: impl Fn(&mut UnitOfWork) -> 
         work.discard_pending();
     }
     result
-}
-
-/// What an earlier call with this id and content was answered. For a retry that would fail before it comes to a writer.
-pub(crate) async fn answered(db: &Db, cx: &RequestContext, once: &IdempotencyKey) -> Result<Option<WriteResult>> {
-    let text = "SELECT r.resource, r.revision, l.snapshot FROM requests r \
-                JOIN ledger l ON l.resource = r.resource AND l.revision = r.revision \
-                WHERE r.request_id = ? AND r.actor = ? AND r.digest = ?";
-    let values = [
-        once.request_id.as_str().into(),
-        cx.actor.as_str().into(),
-        once.digest.clone().into(),
-    ];
-    let Some(row) = db.read.query_one_raw(db.sql(text, values)).await? else {
-        return Ok(None);
-    };
-    Ok(Some(WriteResult {
-        outcome: WriteOutcome::Unchanged,
-        name: row.try_get_by_index(0)?,
-        revision: row.try_get_by_index(1)?,
-        body: row.try_get_by_index::<Vec<u8>>(2)?.into(),
-        kept: Vec::new(),
-        title: None,
-    }))
 }
 
 /// What earlier calls with the request ids of these jobs were answered.
