@@ -24,7 +24,7 @@ pub enum Sql {
 /// Runs statements in which words stand for what the database calls them: `$TEXT`, `$BYTES`, `$ID` (the id of a
 /// resource, on SQLite beside a serial number), `$SEQUENCE` (a key that is a number), `$TOKENS` (the search tokens of a row,
 /// where they are a column) and `$COMPACT` (the end of a table that is found by its key only). One that begins with
-/// `$SQLITE` or `$POSTGRES` is for this database alone.
+/// `$SQLITE` or `$POSTGRES` is for this database alone. Why not the builders of sea-query: docs/adr/0050-sea-orm.md.
 pub async fn run(manager: &SchemaManager<'_>, statements: &[String]) -> Result<(), DbErr> {
     let connection = manager.get_connection();
     let (own, other, words) = match connection.get_database_backend() {
