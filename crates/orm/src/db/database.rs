@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prost::bytes::Bytes;
-use sea_orm::sea_query::Value;
+use sea_orm::sea_query::{SelectStatement, Value};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode, SqlxPostgresConnector,
     SqlxSqliteConnector, Statement, TransactionOptions, TransactionTrait,
@@ -21,7 +21,8 @@ use crate::db::fault::is_locked;
 use crate::db::fsync::{FsyncHandle, PAGES_AT_MOST};
 use crate::db::head::Keeper;
 use crate::db::sqlite_read_pool::{self, ReadPool, ReadPoolConfig};
-use crate::db::statement::{Condition, sql};
+use crate::db::select::{rendered, rendered_first};
+use crate::db::statement::sql;
 use crate::db::watched::watched;
 use crate::error::{Class, Error, Result};
 
@@ -403,28 +404,30 @@ impl Db {
         self.bodies_over(&self.read, &first_ones(text, most), values).await
     }
 
-    /// The same for `SELECT t.body` and the rest of a query, with what another query counts at the same moment: one statement sees one
+    /// The same for so many of the first rows of a query, with what another query counts at the same moment: one statement sees one
     /// moment. Nothing is counted where there are no bodies. Only counts wait for it, and it ends with the time of the call.
     pub(crate) async fn bodies_and_count(
         &self,
         cx: &RequestContext,
-        (rest, values): (&str, Vec<Value>),
-        count: Condition,
+        (mut page, rows): (SelectStatement, Value),
+        count: &SelectStatement,
         most: usize,
     ) -> Result<(Vec<Bytes>, Option<i64>)> {
         let both = async {
             let Some(file) = &self.file else {
-                let page = first_ones(&format!("SELECT t.body{rest}"), most);
-                let text = format!("SELECT ARRAY({page}), ({})", count.text);
-                let values = values.into_iter().chain(count.values);
+                let (page, values) = rendered_first(DbBackend::Postgres, &page, rows);
+                let (count, counted) = rendered(DbBackend::Postgres, count);
+                // SQL: one row, as of `bodies`.
+                let text = format!("SELECT ARRAY({}), ({count})", first_ones(&page, most));
+                let values = values.into_iter().chain(counted);
                 let row = self.count.query_one_raw(self.sql(&text, values)).await?;
                 let Some(row) = row else { return Ok((Vec::new(), None)) };
                 let bodies: Vec<Vec<u8>> = row.try_get_by_index(0)?;
                 let bodies: Vec<Bytes> = bodies.into_iter().map(Bytes::from).collect();
                 return Ok((bodies, Some(row.try_get_by_index(1)?)));
             };
-            let text = format!("SELECT t.body, ({}){rest}", count.text);
-            let values = count.values.into_iter().chain(values);
+            page.expr(count.clone());
+            let (text, values) = rendered_first(DbBackend::Sqlite, &page, rows);
             let weigh: fn(&(Bytes, i64)) -> usize = |(body, _)| body.len();
             let take: fn(&rusqlite::Row<'_>) -> rusqlite::Result<(Bytes, i64)> =
                 |row| Ok((sqlite_read_pool::body(row)?, row.get(1)?));

@@ -161,32 +161,6 @@ pub(crate) fn first<T: sea_orm::TryGetable>(rows: &[QueryResult]) -> Result<Vec<
     rows.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
 }
 
-/// A condition with `?` for its values.
-#[derive(Debug, Clone)]
-pub(crate) struct Condition {
-    pub text: String,
-    pub values: Vec<Value>,
-}
-
-impl Condition {
-    pub fn new(text: &str, values: impl IntoIterator<Item = Value>) -> Self {
-        Self {
-            text: text.to_owned(),
-            values: values.into_iter().collect(),
-        }
-    }
-
-    /// Adds a condition that has to hold too.
-    pub fn and(&mut self, text: &str, values: impl IntoIterator<Item = Value>) {
-        self.text = format!("{} AND {text}", self.text);
-        self.values.extend(values);
-    }
-
-    pub fn extend(&mut self, other: Self) {
-        self.and(&other.text, other.values);
-    }
-}
-
 /// A statement, and what is wrong where it does not change so many rows.
 #[derive(Debug)]
 pub(crate) struct PlannedStatement {

@@ -17,9 +17,11 @@ use mingce_proto::registry::{
 };
 use prost::Message;
 use sea_orm::ConnectionTrait;
+use sea_orm::sea_query::{ExprTrait, Query};
 
 use crate::context::RequestContext;
-use crate::db::statement::{among, first, list};
+use crate::db::select::{T, is_among, nothing, of_t};
+use crate::db::statement::{first, list};
 use crate::error::{Error, Result};
 use crate::model::resource::{self, Collection, Kind};
 use crate::query::get_batcher::{self, by_id};
@@ -274,11 +276,6 @@ impl Walk<'_> {
         let db = &self.store.db;
         let told = records.values().filter_map(C::likeness);
         let mut wanted: BTreeSet<String> = told.flat_map(|one| one.distinct_from.to_vec()).collect();
-        let text = format!(
-            "SELECT t.name, t.survivor FROM {} t WHERE {} AND t.survivor <> ''",
-            self.kind.table,
-            among(db.backend(), "t.id")
-        );
         let mut merged = BTreeMap::new();
         for _ in 0..MERGES {
             let ids = wanted.iter().filter_map(|name| self.kind.id(name));
@@ -286,7 +283,13 @@ impl Walk<'_> {
             if wanted.is_empty() {
                 break;
             }
-            let rows = db.read.query_all_raw(db.sql(&text, [ids])).await?;
+            let rows = Query::select()
+                .columns([(T, "name"), (T, "survivor")])
+                .from_as(self.kind.table, T)
+                .and_where(is_among(db.backend(), of_t("id"), ids))
+                .and_where(of_t("survivor").ne(nothing()))
+                .take();
+            let rows = db.read.query_all(&rows).await?;
             wanted = BTreeSet::new();
             for (name, row) in first::<String>(&rows)?.into_iter().zip(&rows) {
                 let survivor: String = row.try_get_by_index(1)?;

@@ -7,11 +7,12 @@ use mingce_proto::codec::Reply;
 use mingce_proto::registry::{RecordStatus, View};
 use prost::bytes::Bytes;
 use prost::encoding::{WireType, encode_key, encode_varint};
-use sea_orm::sea_query::Value;
+use sea_orm::sea_query::{self, Asterisk, Cond, ExprTrait, Func, Order, Query, SelectStatement, Value};
 use sea_orm::{ConnectionTrait, DbBackend};
 
 use crate::context::RequestContext;
-use crate::db::statement::{Condition, among, list};
+use crate::db::select::{T, is_among, nothing, of_t, rendered, rendered_first};
+use crate::db::statement::list;
 use crate::error::{Class, Error, Result};
 use crate::model::column::{Column, Type, find};
 use crate::model::message_fields;
@@ -143,58 +144,43 @@ impl Store {
         let parsed = filter::parse(wanted.filter, &columns)?;
         let order = order_by::parse(wanted.order_by, &columns, C::DEFAULT_ORDER)?;
         let by_number = order.first().is_some_and(|key| key.column.name == "sequence");
-        let mut condition = chosen(self.db.backend(), kind, parsed.as_ref(), by_number);
+        let backend = self.db.backend();
+        let mut condition = chosen(backend, kind, parsed.as_ref(), by_number);
         if let (Some((_, column)), false) = (kind.parent, wanted.parents.is_empty()) {
-            condition.and(
-                &among(self.db.backend(), &format!("t.{column}")),
-                [list(self.db.backend(), wanted.parents)],
-            );
+            condition = condition.add(is_among(backend, of_t(column), list(backend, wanted.parents)));
         }
-        let all = wanted.count.then(|| Condition {
-            text: format!("SELECT COUNT(*) FROM {} t WHERE {}", kind.table, condition.text),
-            values: condition.values.clone(),
-        });
+        let all = wanted.count.then(|| number_of(kind, condition.clone()));
         // The first is the one that was asked for; others were merged into it, and more may be.
         let parent = wanted.parents.first().map_or("", String::as_str);
         let arguments = [kind.table, wanted.filter, wanted.order_by, parent];
-        let keys: Vec<(&str, Type, bool)> = order
+        let keys: Vec<(&'static str, Type, bool)> = order
             .iter()
             .map(|k| (sort_column(&k.column, C::DEFAULT_ORDER), k.column.kind, k.descending))
             .collect();
         if let Some(position) = page_token::decode(wanted.page_token, &arguments)? {
-            condition.extend(after_position(&keys, &position)?);
+            condition = condition.add(after_position(&keys, &position)?);
         }
         let size = page_token::size(wanted.page_size);
-        let ordered: Vec<String> = keys
-            .iter()
-            .map(|(name, _, descending)| format!("t.{name}{}", if *descending { " DESC" } else { "" }))
-            .collect();
-        let rest = format!(
-            " FROM {} t WHERE {} ORDER BY {}, t.id LIMIT ? + 0",
-            kind.table,
-            condition.text,
-            ordered.join(", ")
-        );
-        condition.values.push(limit(size));
+        let page = ordered(kind, condition, &keys);
         let (mut bodies, total_size) = if let Some(all) = all {
-            let page = (rest.as_str(), condition.values);
             let (bodies, total) = self
                 .db
-                .bodies_and_count(cx, page, all.clone(), page_token::BYTES)
+                .bodies_and_count(cx, (page, limit(size)), &all, page_token::BYTES)
                 .await?;
             let total = match total {
                 Some(total) => total,
                 // A first page without anything is all that there is; before one behind the last there may be others.
                 None if wanted.page_token.is_empty() => 0,
                 None => {
-                    let found = self.db.counted(cx, &all.text, all.values, &[]).await?;
+                    let (text, values) = rendered(backend, &all);
+                    let found = self.db.counted(cx, &text, values, &[]).await?;
                     found.first().map_or(0, |(count, _)| *count)
                 }
             };
             (bodies, total)
         } else {
-            let text = format!("SELECT t.body{rest}");
-            (self.db.bodies(&text, condition.values, page_token::BYTES).await?, 0)
+            let (text, values) = rendered_first(backend, &page, limit(size));
+            (self.db.bodies(&text, values, page_token::BYTES).await?, 0)
         };
         let fitting = page_token::fitting(bodies.iter().map(Bytes::len), size);
         let mut next_page_token = String::new();
@@ -226,14 +212,13 @@ impl Store {
             .into_iter()
             .find(|name| find(&kind.columns, name).is_some());
         for ids in ids.chunks(AT_ONCE) {
-            let text = format!(
-                "SELECT t.name, t.{} FROM {} t WHERE {}",
-                title.unwrap_or("body"),
-                kind.table,
-                among(self.db.backend(), "t.id")
-            );
-            let ids = list(self.db.backend(), ids);
-            for row in self.db.one().query_all_raw(self.db.sql(&text, [ids])).await? {
+            let backend = self.db.backend();
+            let rows = Query::select()
+                .columns([(T, "name"), (T, title.unwrap_or("body"))])
+                .from_as(kind.table, T)
+                .and_where(is_among(backend, of_t("id"), list(backend, ids)))
+                .take();
+            for row in self.db.one().query_all(&rows).await? {
                 let called = if title.is_some() {
                     row.try_get_by_index(1)?
                 } else {
@@ -247,14 +232,16 @@ impl Store {
 
     /// The name of a record and those of all records that were merged into it.
     pub async fn family<C: Collection>(&self, _cx: &RequestContext, name: &str) -> Result<Vec<String>> {
-        let text = format!(
-            "SELECT name FROM {} WHERE survivor = ? AND survivor <> ''",
-            C::shape().kind.table
-        );
         let mut names = vec![name.to_owned()];
         let mut next = 0;
         while let Some(name) = names.get(next).cloned() {
-            let rows = self.db.one().query_all_raw(self.db.sql(&text, [name.into()])).await?;
+            let merged = Query::select()
+                .column((T, "name"))
+                .from_as(C::TABLE, T)
+                .and_where(of_t("survivor").eq(name))
+                .and_where(of_t("survivor").ne(nothing()))
+                .take();
+            let rows = self.db.one().query_all(&merged).await?;
             names.extend(crate::db::statement::first::<String>(&rows)?);
             next += 1;
         }
@@ -262,29 +249,45 @@ impl Store {
     }
 }
 
+/// The bodies of the rows for which a condition holds, in an order of columns and then of ids.
+fn ordered(kind: &Kind, condition: Cond, keys: &[(&'static str, Type, bool)]) -> SelectStatement {
+    let mut page = Query::select();
+    page.column((T, "body")).from_as(kind.table, T).cond_where(condition);
+    for (name, _, descending) in keys {
+        page.order_by((T, *name), if *descending { Order::Desc } else { Order::Asc });
+    }
+    page.order_by((T, "id"), Order::Asc);
+    page
+}
+
+/// How many rows there are for which a condition holds.
+fn number_of(kind: &Kind, condition: Cond) -> SelectStatement {
+    let mut number = Query::select();
+    number.expr(Func::count(sea_query::Expr::col(Asterisk)));
+    number.from_as(kind.table, T).cond_where(condition);
+    number
+}
+
 /// The condition of a filter. Active records only, unless the filter names `record_status`.
-pub(crate) fn selection(backend: DbBackend, kind: &Kind, text: &str) -> Result<Condition> {
+pub(crate) fn selection(backend: DbBackend, kind: &Kind, text: &str) -> Result<Cond> {
     let parsed = filter::parse(text, &columns_of(kind))?;
     Ok(chosen(backend, kind, parsed.as_ref(), false))
 }
 
 /// The same of a filter that was read. `by_number`: in the order of sequences, of which SQLite knows by no statistics that its index
 /// leads to few rows, and that of record statuses to nearly all.
-fn chosen(backend: DbBackend, kind: &Kind, parsed: Option<&Expr>, by_number: bool) -> Condition {
+fn chosen(backend: DbBackend, kind: &Kind, parsed: Option<&Expr>, by_number: bool) -> Cond {
     let all = parsed.is_some_and(|expr| filter::mentions(expr, "record_status"));
-    let mut condition = Condition::new("1 = 1", []);
+    let mut condition = Cond::all();
     if !all {
-        let active = if by_number && backend == DbBackend::Sqlite {
-            "+t.record_status = ?"
+        let status = if by_number && backend == DbBackend::Sqlite {
+            sea_query::Expr::cust("+t.record_status")
         } else {
-            "t.record_status = ?"
+            of_t("record_status")
         };
-        condition.and(active, [i64::from(RecordStatus::Active as i32).into()]);
+        condition = condition.add(status.eq(i64::from(RecordStatus::Active as i32)));
     }
-    if let Some(expr) = parsed {
-        condition.extend(compile(backend, expr, kind.table));
-    }
-    condition
+    condition.add_option(parsed.map(|expr| compile(backend, expr, kind.table)))
 }
 
 /// Names sort by their pinyin key.

@@ -1,16 +1,16 @@
-//! Conditions of queries: filters and page positions as SQL with bound values, the same text for both databases.
+//! Conditions of queries: filters and page positions as expressions of sea-query with bound values.
 
 use jiff::civil::Date;
 use mingce_proto::registry::RecordStatus;
 use sea_orm::DbBackend;
-use sea_orm::sea_query::Value;
+use sea_orm::sea_query::{BinOper, Cond, Expr, ExprTrait, Func, LikeExpr, Query, Value};
 
-use crate::db::statement::Condition;
+use crate::db::select::{nothing, of_t, zero};
 use crate::error::{Error, Result};
 use crate::id::Name;
 use crate::model::column::{Column, Period, Type, find};
 use crate::model::resource::Kind;
-use crate::query::filter::{Expr, Operator, Value as Wanted};
+use crate::query::filter::{Expr as Filter, Operator, Value as Wanted};
 use crate::query::page_token::Position;
 use crate::query::survivors::{names_nothing, names_same};
 use crate::search_index::index;
@@ -43,28 +43,26 @@ pub(crate) fn columns_of(kind: &Kind) -> Vec<Column> {
 }
 
 /// A filter as a condition on the table `t`.
-pub(crate) fn compile(backend: DbBackend, filter: &Expr, table: &str) -> Condition {
+pub(crate) fn compile(backend: DbBackend, filter: &Filter, table: &str) -> Expr {
+    let joined = |of: Cond, parts: &[Filter]| -> Expr {
+        let parts = parts.iter().map(|part| compile(backend, part, table));
+        parts.fold(of, |of, part| of.add(part)).into()
+    };
     match filter {
-        Expr::And(parts) => joined(backend, parts, table, " AND "),
-        Expr::Or(parts) => joined(backend, parts, table, " OR "),
-        Expr::Not(part) => {
-            let part = compile(backend, part, table);
-            Condition {
-                text: format!("NOT {}", part.text),
-                values: part.values,
-            }
-        }
-        Expr::Compare {
+        Filter::And(parts) => joined(Cond::all(), parts),
+        Filter::Or(parts) => joined(Cond::any(), parts),
+        Filter::Not(part) => compile(backend, part, table).not(),
+        Filter::Compare {
             column,
             operator,
             value,
         } if column.search_only => in_index(backend, table, column, *operator, value),
-        Expr::Compare {
+        Filter::Compare {
             column,
             operator,
             value,
         } if column.multi_valued => one_of_many(backend, table, column, *operator, value),
-        Expr::Compare {
+        Filter::Compare {
             column,
             operator,
             value,
@@ -72,12 +70,12 @@ pub(crate) fn compile(backend: DbBackend, filter: &Expr, table: &str) -> Conditi
     }
 }
 
-fn joined(backend: DbBackend, parts: &[Expr], table: &str, with: &str) -> Condition {
-    let parts: Vec<_> = parts.iter().map(|part| compile(backend, part, table)).collect();
-    let text = parts.iter().map(|p| p.text.as_str()).collect::<Vec<_>>().join(with);
-    Condition {
-        text: format!("({text})"),
-        values: parts.into_iter().flat_map(|p| p.values).collect(),
+/// What holds, or does not hold where a field is not to be something.
+fn unless_not(operator: Operator, condition: Expr) -> Expr {
+    if operator == Operator::NotEqual {
+        condition.not()
+    } else {
+        condition
     }
 }
 
@@ -89,69 +87,71 @@ fn cited<'a>(column: &Column, value: &'a Wanted) -> Option<&'a str> {
     }
 }
 
-fn single(backend: DbBackend, column: &Column, operator: Operator, value: &Wanted) -> Condition {
-    let name = column.name;
+/// The value of a column with one value.
+pub(crate) fn value_of(column: &Column) -> Expr {
+    match column.kind {
+        // SQL: it is a part of a text.
+        Type::Period(..) => Expr::cust(column.value()),
+        _ => of_t(column.name),
+    }
+}
+
+fn single(backend: DbBackend, column: &Column, operator: Operator, value: &Wanted) -> Expr {
+    let stored = value_of(column);
     if let Type::Period(..) = column.kind {
-        return of_period(column, operator, value);
+        // The days of a period.
+        return match value {
+            Wanted::Any => stored.ne(nothing()),
+            value if operator == Operator::NotEqual => stored.ne(bound(column, value)),
+            value => stored.eq(bound(column, value)),
+        };
     }
     if let (true, Wanted::Text(text)) = (column.cites, value)
         && text.is_empty()
     {
-        let not = if operator == Operator::NotEqual { "NOT " } else { "" };
-        return Condition::new(
-            &format!("({not}(t.{name} = '' OR {}))", names_nothing(&format!("t.{name}"))),
-            [],
-        );
+        let names_none = stored.clone().eq(nothing()).or(names_nothing(stored));
+        return unless_not(operator, names_none);
     }
     if let Some(record) = cited(column, value) {
-        return names_same(backend, &format!("t.{name}"), operator != Operator::NotEqual, record);
+        return names_same(backend, stored, operator != Operator::NotEqual, record);
     }
     if let (Type::Date, Wanted::Text(text)) = (column.kind, value)
         && text.len() < "2024-01-01".len()
         && matches!(operator, Operator::Equal | Operator::NotEqual | Operator::Has)
     {
         // A year or a month is any day in it.
-        let not = if operator == Operator::NotEqual { "NOT " } else { "" };
-        return Condition::new(&format!("(t.{name} {not}LIKE ?)"), [format!("{text}%").into()]);
+        let pattern = format!("{text}%");
+        return match operator {
+            Operator::NotEqual => stored.not_like(pattern),
+            _ => stored.like(pattern),
+        };
     }
     if let (Type::Date, Wanted::Text(text)) = (column.kind, value)
-        && let Some(range) = range_of_dates(name, operator, text)
+        && let Some(range) = range_of_dates(&stored, operator, text)
     {
         return range;
     }
     let sign = match operator {
-        Operator::Equal => "=",
-        Operator::NotEqual => "<>",
-        Operator::Less => "<",
-        Operator::LessOrEqual => "<=",
-        Operator::Greater => ">",
-        Operator::GreaterOrEqual => ">=",
+        Operator::Equal => BinOper::Equal,
+        Operator::NotEqual => BinOper::NotEqual,
+        Operator::Less => BinOper::SmallerThan,
+        Operator::LessOrEqual => BinOper::SmallerThanOrEqual,
+        Operator::Greater => BinOper::GreaterThan,
+        Operator::GreaterOrEqual => BinOper::GreaterThanOrEqual,
         Operator::Has => return has(column, value),
     };
+    let compared = stored.clone().binary(sign, bound(column, value));
     // What is not known is neither before nor after anything.
-    let known = match (operator, column.kind) {
-        (Operator::Less | Operator::LessOrEqual, Type::Text | Type::Date) => format!(" AND t.{name} <> ''"),
-        (Operator::Less | Operator::LessOrEqual, _) => format!(" AND t.{name} <> 0"),
-        _ => String::new(),
-    };
-    Condition::new(&format!("(t.{name} {sign} ?{known})"), [bound(column, value)])
-}
-
-/// The days of a period.
-fn of_period(column: &Column, operator: Operator, value: &Wanted) -> Condition {
-    let days = column.value();
-    match value {
-        Wanted::Any => Condition::new(&format!("({days} <> '')"), []),
-        value => {
-            let sign = if operator == Operator::NotEqual { "<>" } else { "=" };
-            Condition::new(&format!("({days} {sign} ?)"), [bound(column, value)])
-        }
+    match (operator, column.kind) {
+        (Operator::Less | Operator::LessOrEqual, Type::Text | Type::Date) => compared.and(stored.ne(nothing())),
+        (Operator::Less | Operator::LessOrEqual, _) => compared.and(stored.ne(zero())),
+        _ => compared,
     }
 }
 
 /// A range of days. A stored year or month is in it where all of its days are: what is not certain is not found. `None` for what is no
 /// range, or ends with the calendar.
-fn range_of_dates(name: &str, operator: Operator, text: &str) -> Option<Condition> {
+fn range_of_dates(stored: &Expr, operator: Operator, text: &str) -> Option<Expr> {
     // What a range ends with, or begins after, is told by its last day (see `filter::value`).
     let bound = match operator {
         Operator::Less | Operator::GreaterOrEqual => text.to_owned(),
@@ -162,28 +162,20 @@ fn range_of_dates(name: &str, operator: Operator, text: &str) -> Option<Conditio
     let bound = bound.strip_suffix("-01").unwrap_or(&bound);
     let bound = bound.strip_suffix("-01").unwrap_or(bound);
     if matches!(operator, Operator::Greater | Operator::GreaterOrEqual) {
-        return Some(Condition::new(&format!("(t.{name} >= ?)"), [bound.into()]));
+        return Some(stored.clone().gte(bound));
     }
     // A year or a month sorts before its days, and those that hold the bound do not end before it.
-    let mut values: Vec<Value> = vec![bound.into(), "".into()];
-    values.extend(
-        ["2024", "2024-03"]
-            .iter()
-            .filter_map(|part| bound.get(..part.len()).filter(|part| part.len() < bound.len()))
-            .map(Value::from),
-    );
-    let none = vec!["?"; values.len() - 1].join(", ");
-    Some(Condition::new(
-        &format!("(t.{name} < ? AND t.{name} NOT IN ({none}))"),
-        values,
-    ))
+    let parts = ["2024", "2024-03"].into_iter().filter_map(|part| bound.get(..part.len()));
+    let none = parts.filter(|part| part.len() < bound.len());
+    let none: Vec<&str> = std::iter::once("").chain(none).collect();
+    Some(stored.clone().lt(bound).and(stored.clone().is_not_in(none)))
 }
 
-fn has(column: &Column, value: &Wanted) -> Condition {
-    let name = column.name;
+fn has(column: &Column, value: &Wanted) -> Expr {
+    let stored = of_t(column.name);
     match (value, column.kind) {
-        (Wanted::Any, Type::Text | Type::Date | Type::Name(_)) => Condition::new(&format!("(t.{name} <> '')"), []),
-        (Wanted::Any, _) => Condition::new(&format!("(t.{name} <> 0)"), []),
+        (Wanted::Any, Type::Text | Type::Date | Type::Name(_)) => stored.ne(nothing()),
+        (Wanted::Any, _) => stored.ne(zero()),
         (Wanted::Text(text), Type::Text) => {
             let escaped = column
                 .form(text)
@@ -192,13 +184,13 @@ fn has(column: &Column, value: &Wanted) -> Condition {
                 .replace('_', "\\_");
             // Both databases fold ASCII letters only.
             let pattern = format!("%{}%", escaped.to_ascii_lowercase());
-            Condition::new(&format!("(LOWER(t.{name}) LIKE ? ESCAPE '\\')"), [pattern.into()])
+            Func::lower(stored).like(LikeExpr::new(pattern).escape('\\'))
         }
-        _ => Condition::new(&format!("(t.{name} = ?)"), [bound(column, value)]),
+        _ => stored.eq(bound(column, value)),
     }
 }
 
-fn in_index(backend: DbBackend, table: &str, column: &Column, operator: Operator, value: &Wanted) -> Condition {
+fn in_index(backend: DbBackend, table: &str, column: &Column, operator: Operator, value: &Wanted) -> Expr {
     let token = match value {
         Wanted::Any => text::value_token(column.name, None),
         value => text::value_token(column.name, Some(&text_of(column, value))),
@@ -208,39 +200,35 @@ fn in_index(backend: DbBackend, table: &str, column: &Column, operator: Operator
         prefix: false,
         or: Vec::new(),
     };
-    let (test, value) = index::has_all(backend, table, &[term]);
-    let not = if operator == Operator::NotEqual { "NOT " } else { "" };
-    Condition::new(&format!("({not}{test})"), [value])
+    unless_not(operator, index::has_all(backend, table, &[term]))
 }
 
-fn one_of_many(backend: DbBackend, table: &str, column: &Column, operator: Operator, value: &Wanted) -> Condition {
-    let not = if operator == Operator::NotEqual { "NOT " } else { "" };
+fn one_of_many(backend: DbBackend, table: &str, column: &Column, operator: Operator, value: &Wanted) -> Expr {
+    let stored = || Expr::col(("v", "value"));
+    // The rows that have a value for which this holds.
+    let having = |test: Option<Expr>| {
+        let mut rows = Query::select();
+        rows.column(("v", "id")).from_as(format!("{table}_values"), "v");
+        rows.and_where(Expr::col(("v", "field")).eq(column.name)).and_where_option(test);
+        rows
+    };
     if is_nothing(column, value) {
-        let name: Value = column.name.into();
-        let values = format!("SELECT v.id FROM {table}_values v WHERE v.field = ?");
+        let without = of_t("id").not_in_subquery(having(None));
         if !column.cites {
-            return Condition::new(&format!("({not}(t.id NOT IN ({values})))"), [name]);
+            return unless_not(operator, without);
         }
-        let nothing = names_nothing("v.value");
-        return Condition::new(
-            &format!("({not}(t.id NOT IN ({values}) OR t.id IN ({values} AND {nothing})))"),
-            [name.clone(), name],
-        );
+        let of_annulled = of_t("id").in_subquery(having(Some(names_nothing(stored()))));
+        return unless_not(operator, without.or(of_annulled));
     }
     let test = match (cited(column, value), value) {
-        (Some(record), _) => names_same(backend, "v.value", true, record),
-        (None, Wanted::Any) => Condition::new("", []),
-        (None, value) => Condition::new("v.value = ?", [text_of(column, value).into()]),
+        (Some(record), _) => Some(names_same(backend, stored(), true, record)),
+        (None, Wanted::Any) => None,
+        (None, value) => Some(stored().eq(text_of(column, value))),
     };
-    let (mut values, test) = match test.text.as_str() {
-        "" => (Vec::new(), String::new()),
-        text => (test.values, format!(" AND {text}")),
-    };
-    values.insert(0, column.name.into());
-    Condition::new(
-        &format!("(t.id {not}IN (SELECT v.id FROM {table}_values v WHERE v.field = ?{test}))"),
-        values,
-    )
+    match operator {
+        Operator::NotEqual => of_t("id").not_in_subquery(having(test)),
+        _ => of_t("id").in_subquery(having(test)),
+    }
 }
 
 /// Whether a value stands for none: an empty text, or an enum value that is not given.
@@ -273,13 +261,13 @@ fn text_of(column: &Column, value: &Wanted) -> String {
 
 /// All rows after a position, in an order of columns that may each run down; ids always run up. Where all run up, the
 /// databases compare whole rows, which an index serves; where not, the first column still bounds what is looked at.
-pub(crate) fn after_position(keys: &[(&str, Type, bool)], position: &[Position]) -> Result<Condition> {
+pub(crate) fn after_position(keys: &[(&'static str, Type, bool)], position: &[Position]) -> Result<Expr> {
     let malformed = || Error::invalid("page_token", "PAGE_TOKEN_MALFORMED", "not a token of this list");
     if position.len() != keys.len() + 1 {
         return Err(malformed());
     }
     let is_text = |kind: Type| matches!(kind, Type::Text | Type::Date | Type::Name(_));
-    let mut columns: Vec<(&str, bool)> = keys.iter().map(|(name, _, down)| (*name, *down)).collect();
+    let mut columns: Vec<(&'static str, bool)> = keys.iter().map(|(name, _, down)| (*name, *down)).collect();
     columns.push(("id", false));
     let kinds = keys.iter().map(|(_, kind, _)| is_text(*kind)).chain([true]);
     let mut bound: Vec<Value> = Vec::new();
@@ -291,27 +279,21 @@ pub(crate) fn after_position(keys: &[(&str, Type, bool)], position: &[Position])
         });
     }
     if columns.iter().all(|(_, down)| !down) {
-        let names: Vec<_> = columns.iter().map(|(name, _)| format!("t.{name}")).collect();
-        let marks = vec!["?"; names.len()].join(", ");
-        return Ok(Condition::new(&format!("({}) > ({marks})", names.join(", ")), bound));
+        let names = columns.iter().map(|&(name, _)| of_t(name));
+        return Ok(Expr::tuple(names).gt(Expr::tuple(bound.into_iter().map(Expr::val))));
     }
-    let mut choices = Vec::new();
-    let mut values = Vec::new();
-    for (place, (name, down)) in columns.iter().enumerate() {
-        let mut parts: Vec<String> = columns[..place]
-            .iter()
-            .map(|(before, _)| format!("t.{before} = ?"))
-            .collect();
-        parts.push(format!("t.{name} {} ?", if *down { "<" } else { ">" }));
-        choices.push(format!("({})", parts.join(" AND ")));
-        values.extend_from_slice(&bound[..=place]);
+    let equals = |place: usize| of_t(columns[place].0).eq(bound[place].clone());
+    let mut choices = Cond::any();
+    for (place, &(name, down)) in columns.iter().enumerate() {
+        let sign = if down { BinOper::SmallerThan } else { BinOper::GreaterThan };
+        let same = (0..place).fold(Cond::all(), |same, before| same.add(equals(before)));
+        choices = choices.add(same.add(of_t(name).binary(sign, bound[place].clone())));
     }
     let (first, down) = columns[0];
-    let text = format!(
-        "(t.{first} {} ? AND ({}))",
-        if down { "<=" } else { ">=" },
-        choices.join(" OR ")
-    );
-    values.insert(0, bound[0].clone());
-    Ok(Condition { text, values })
+    let sign = if down {
+        BinOper::SmallerThanOrEqual
+    } else {
+        BinOper::GreaterThanOrEqual
+    };
+    Ok(of_t(first).binary(sign, bound[0].clone()).and(choices))
 }

@@ -4,17 +4,18 @@ use std::sync::atomic::Ordering;
 
 use mingce_proto::registry::compute_statistics_response::Group;
 use mingce_proto::registry::{ComputeStatisticsRequest, ComputeStatisticsResponse};
-use sea_orm::sea_query;
+use sea_orm::DbBackend;
+use sea_orm::sea_query::{self, Asterisk, BinOper, Cond, ExprTrait, Func, JoinType, Query, SelectStatement};
 
 use crate::context::RequestContext;
 use crate::db::counted::{Cell, Counted};
-use crate::db::statement::Condition;
+use crate::db::select::{T, nothing, of_t, rendered, zero};
 use crate::error::{Error, Result};
 use crate::model::column::{Column, Type, find, hundredths, points};
 use crate::model::resource::{Collection, Kind};
 use crate::query::filter::{self, COMPARISONS_AT_MOST, Expr, Operator, Value};
 use crate::query::list::selection;
-use crate::query::predicate::columns_of;
+use crate::query::predicate::{columns_of, value_of};
 use crate::query::survivors::ANY;
 use crate::write::store::Store;
 
@@ -94,10 +95,10 @@ impl Store {
             .into_iter()
             .chain(query.dimensions.iter().map(is_stored_as_text))
             .collect();
-        let statement = query.whole();
+        let (text, values) = query.whole(self.db.backend());
         let mut total = 0;
         let mut found = Counts::default();
-        for (count, mut cells) in self.db.counted(cx, &statement.text, statement.values, &texts).await? {
+        for (count, mut cells) in self.db.counted(cx, &text, values, &texts).await? {
             let part = if cells.is_empty() { Cell::None } else { cells.remove(0) };
             match part {
                 Cell::Number(GROUP) => found.groups.push((count, cells)),
@@ -124,7 +125,7 @@ struct Counts {
 
 struct Counting<'a> {
     kind: &'a Kind,
-    condition: Condition,
+    condition: Cond,
     counted: Option<Column>,
     distinct: bool,
     dimensions: &'a [Column],
@@ -139,107 +140,112 @@ impl Counting<'_> {
     }
 
     /// The total and the groups in one statement, which sees one moment of the register: each row has its count, what it is, and the
-    /// values of the dimensions.
-    fn whole(&self) -> Condition {
-        let mut total = self.statement(&[]);
+    /// values of the dimensions. SQL around what is built: the limit stands in the text, and what a row is too.
+    fn whole(&self, backend: DbBackend) -> (String, Vec<sea_query::Value>) {
+        let (total, mut values) = rendered(backend, &self.statement(&[]));
         let merged = if self.cites() && !self.follows {
             format!("CASE WHEN {ANY} THEN {TOTAL_MERGED} ELSE {TOTAL} END")
         } else {
             TOTAL.to_string()
         };
         if self.dimensions.is_empty() {
-            total.text = format!("SELECT n, CAST({merged} AS BIGINT) FROM ({}) q", total.text);
-            return total;
+            return (format!("SELECT n, CAST({merged} AS BIGINT) FROM ({total}) q"), values);
         }
-        let (mut nothing, mut names) = (String::new(), String::new());
+        let (mut none, mut names) = (String::new(), String::new());
         for (place, column) in self.dimensions.iter().enumerate() {
             let kind = if is_stored_as_text(column) { "TEXT" } else { "BIGINT" };
-            nothing += &format!(", CAST(NULL AS {kind})");
+            none += &format!(", CAST(NULL AS {kind})");
             names += &format!(", v{place}");
         }
-        let divided = self.statement(self.dimensions);
-        total.text = format!(
-            "SELECT n, CAST({merged} AS BIGINT){nothing} FROM ({}) q \
-             UNION ALL SELECT n, CAST({GROUP} AS BIGINT){names} FROM ({} LIMIT {}) g",
-            total.text,
-            divided.text,
+        let (divided, of_groups) = rendered(backend, &self.statement(self.dimensions));
+        values.extend(of_groups);
+        let text = format!(
+            "SELECT n, CAST({merged} AS BIGINT){none} FROM ({total}) q \
+             UNION ALL SELECT n, CAST({GROUP} AS BIGINT){names} FROM ({divided} LIMIT {}) g",
             MOST_GROUPS + 1
         );
-        total.values.extend(divided.values);
-        total
+        (text, values)
     }
 
     /// The statement that counts, in groups of these dimensions.
-    fn statement(&self, dimensions: &[Column]) -> Condition {
-        let table = self.kind.table;
-        let (mut joins, mut values): (String, Vec<sea_query::Value>) = (String::new(), Vec::new());
+    fn statement(&self, dimensions: &[Column]) -> SelectStatement {
+        let mut query = Query::select();
+        query.from_as(self.kind.table, T);
         let mut named = Vec::new();
         for (place, column) in dimensions.iter().enumerate() {
-            if column.multi_valued {
-                joins += &format!(" LEFT JOIN {table}_values d{place} ON d{place}.field = ? AND d{place}.id = t.id");
-                values.push(column.name.into());
-                named.push(format!("d{place}.value"));
+            let mut value = if column.multi_valued {
+                self.join_values(&mut query, JoinType::LeftJoin, format!("d{place}"), column)
             } else {
-                named.push(column.value());
+                value_of(column)
+            };
+            if self.follows && column.cites {
+                value = survivor(&mut query, format!("s{place}"), value);
             }
-            if let (Some(value), true) = (named.last_mut(), self.follows && column.cites) {
-                *value = survivor(&mut joins, &format!("s{place}"), value);
-            }
+            named.push(value);
         }
         let mut condition = self.condition.clone();
         let count = match &self.counted {
-            None if dimensions.iter().any(|c| c.multi_valued) => "COUNT(DISTINCT t.id)".to_owned(),
-            None => "COUNT(*)".to_owned(),
+            None if dimensions.iter().any(|c| c.multi_valued) => of_t("id").count_distinct(),
+            None => Func::count(sea_query::Expr::col(Asterisk)).into(),
             Some(column) => {
-                let value = if column.multi_valued {
-                    joins += &format!(" JOIN {table}_values c ON c.field = ? AND c.id = t.id");
-                    values.push(column.name.into());
-                    "c.value".to_owned()
+                let mut value = if column.multi_valued {
+                    self.join_values(&mut query, JoinType::Join, "c".to_owned(), column)
                 } else {
                     // What is known, as the groups show it: 0 of a number of things and false are known.
-                    let value = column.value();
+                    let value = value_of(column);
                     if is_text(column) {
-                        condition.and(&format!("{value} <> ''"), []);
+                        condition = condition.add(value.clone().ne(nothing()));
                     } else if !knows_zero(column) {
-                        condition.and(&format!("{value} <> 0"), []);
+                        condition = condition.add(value.clone().ne(zero()));
                     }
                     value
                 };
-                let value = if self.follows && column.cites {
-                    let value = survivor(&mut joins, "sc", &value);
+                if self.follows && column.cites {
+                    value = survivor(&mut query, "sc".to_owned(), value);
                     // What was annulled is not there.
-                    condition.and(&format!("{value} <> ''"), []);
-                    value
-                } else {
-                    value
-                };
+                    condition = condition.add(value.clone().ne(nothing()));
+                }
                 if self.distinct {
-                    format!("COUNT(DISTINCT {value})")
+                    value.count_distinct()
                 } else {
-                    format!("COUNT(DISTINCT t.id || '/' || {value})")
+                    let slash = sea_query::Expr::Constant("/".into());
+                    let both = of_t("id").binary(CONCATENATED, slash).binary(CONCATENATED, value);
+                    both.count_distinct()
                 }
             }
         };
-        let grouped = if named.is_empty() {
-            String::new()
-        } else {
-            format!(" GROUP BY {}", named.join(", "))
-        };
-        let named = named.iter().enumerate();
-        let selected: String = named.map(|(place, name)| format!(", {name} AS v{place}")).collect();
-        values.extend(condition.values);
-        let text = format!(
-            "SELECT {count} AS n{selected} FROM {table} t{joins} WHERE {}{grouped}",
-            condition.text
-        );
-        Condition { text, values }
+        query.expr_as(count, "n").cond_where(condition);
+        for (place, value) in named.into_iter().enumerate() {
+            query.expr_as(value.clone(), format!("v{place}")).add_group_by([value]);
+        }
+        query
+    }
+
+    /// Joins the values of a field with several, and answers the value.
+    fn join_values(
+        &self,
+        query: &mut SelectStatement,
+        join: JoinType,
+        alias: String,
+        column: &Column,
+    ) -> sea_query::Expr {
+        let of = |name: &'static str| sea_query::Expr::col((alias.clone(), name));
+        let of_row = of("field").eq(column.name).and(of("id").equals((T, "id")));
+        let value = of("value");
+        query.join_as(join, format!("{}_values", self.kind.table), alias, of_row);
+        value
     }
 }
 
+/// One text behind another, on both databases.
+const CONCATENATED: BinOper = BinOper::Custom("||");
+
 /// The record that stands for the one that a column names; nothing where that was annulled.
-fn survivor(joins: &mut String, alias: &str, value: &str) -> String {
-    *joins += &format!(" LEFT JOIN survivors {alias} ON {alias}.record = {value}");
-    format!("COALESCE({alias}.survivor, {value}, '')")
+fn survivor(query: &mut SelectStatement, alias: String, value: sea_query::Expr) -> sea_query::Expr {
+    let of = |name: &'static str| sea_query::Expr::col((alias.clone(), name));
+    let (is_it, survivor) = (of("record").eq(value.clone()), of("survivor"));
+    query.join_as(JoinType::LeftJoin, "survivors", alias, is_it);
+    Func::coalesce([survivor, value, nothing()]).into()
 }
 
 fn is_text(column: &Column) -> bool {

@@ -7,12 +7,14 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use sea_orm::sea_query::Value;
+use sea_orm::sea_query::extension::postgres::PgFunc;
+use sea_orm::sea_query::{Expr, ExprTrait, Func, Query, SelectStatement, UnionType};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult};
 
 use mingce_proto::registry::RecordStatus;
 
-use crate::db::statement::{Condition, PlannedStatement, StatementSink, among, first, insert_values, list, sql};
+use crate::db::select::{is_among, nothing};
+use crate::db::statement::{PlannedStatement, StatementSink, among, first, insert_values, list, sql};
 use crate::error::Result;
 use crate::model::resource::{Head, RowChange};
 use crate::write::store::Store;
@@ -38,6 +40,7 @@ pub(crate) fn statements() -> Vec<String> {
 /// Fills the table from those of all resources that the database has.
 pub(crate) async fn gather(connection: &impl ConnectionTrait) -> Result<(), DbErr> {
     let backend = connection.get_database_backend();
+    // SQL: each database has its own catalogue.
     let tables = match backend {
         DbBackend::Postgres => {
             "SELECT table_name::text FROM information_schema.columns \
@@ -51,6 +54,7 @@ pub(crate) async fn gather(connection: &impl ConnectionTrait) -> Result<(), DbEr
     let tables = connection.query_all_raw(sql(backend, tables, [])).await?;
     let tables: Vec<String> = first(&tables).map_err(|error| DbErr::Custom(error.to_string()))?;
     for table in tables {
+        // SQL: as the migration did it.
         let text = format!(
             "INSERT INTO {TABLE} (record, merged_into, survivor) SELECT name, survivor, survivor FROM {table} WHERE record_status <> ?"
         );
@@ -98,8 +102,9 @@ fn note(backend: DbBackend, gone: &[[&str; 2]], back: &[&str], put: &mut Stateme
         return;
     }
     if !back.is_empty() {
-        let text = format!("DELETE FROM {TABLE} WHERE {}", among(backend, "record"));
-        put(sql(backend, &text, [list(backend, back)]).into());
+        let listed = is_among(backend, Expr::col("record"), list(backend, back));
+        let delete = Query::delete().from_table(TABLE).and_where(listed).take();
+        put(backend.build(&delete).into());
     }
     let rows = gone
         .iter()
@@ -111,6 +116,7 @@ fn note(backend: DbBackend, gone: &[[&str; 2]], back: &[&str], put: &mut Stateme
 
 /// Follows the merges of these records, and of those that lead over them, to their ends.
 fn follow(backend: DbBackend, records: &[impl AsRef<str>]) -> PlannedStatement {
+    // SQL: a recursive statement, which reads better so.
     let text = format!(
         "WITH RECURSIVE below (record) AS (SELECT s.record FROM survivors s WHERE {} OR {} \
          UNION SELECT s.record FROM survivors s JOIN below b ON s.merged_into = b.record), \
@@ -126,26 +132,52 @@ fn follow(backend: DbBackend, records: &[impl AsRef<str>]) -> PlannedStatement {
     sql(backend, &text, [records.clone(), records]).into()
 }
 
-/// All names of the thing that a name means: of the record that stands for it, and of all that were merged into that.
-const SAME: &str = "SELECT CAST(? AS TEXT) UNION ALL SELECT s.record FROM survivors s WHERE s.survivor = \
-                    COALESCE((SELECT g.survivor FROM survivors g WHERE g.record = ? AND g.survivor <> ''), ?) \
-                    UNION ALL SELECT g.survivor FROM survivors g WHERE g.record = ? AND g.survivor <> ''";
+/// The record that stands for the one of a name, where that was merged.
+fn survivor_of(name: &str) -> SelectStatement {
+    let (record, survivor) = (Expr::col(("g", "record")), Expr::col(("g", "survivor")));
+    Query::select()
+        .expr(survivor.clone())
+        .from_as(TABLE, "g")
+        .and_where(record.eq(name))
+        .and_where(survivor.ne(nothing()))
+        .take()
+}
 
-/// Whether a column names the thing that a name means, by whichever of its names.
-pub(crate) fn names_same(backend: DbBackend, column: &str, is_so: bool, name: &str) -> Condition {
-    let text = match (backend, is_so) {
-        (DbBackend::Postgres, true) => format!("({column} = ANY(ARRAY({SAME})))"),
-        (DbBackend::Postgres, false) => format!("({column} <> ALL(ARRAY({SAME})))"),
-        (_, true) => format!("({column} IN ({SAME}))"),
-        (_, false) => format!("({column} NOT IN ({SAME}))"),
-    };
-    let name: Value = name.into();
-    Condition::new(&text, [name.clone(), name.clone(), name.clone(), name])
+/// All names of the thing that a name means: of the record that stands for it, and of all that were merged into that.
+fn names_of(name: &str) -> SelectStatement {
+    let last = Func::coalesce([Expr::from(survivor_of(name)), Expr::val(name)]);
+    let merged = Query::select()
+        .column(("s", "record"))
+        .from_as(TABLE, "s")
+        .and_where(Expr::col(("s", "survivor")).eq(last))
+        .take();
+    Query::select()
+        .expr(Expr::val(name).cast_as("TEXT"))
+        .union(UnionType::All, merged)
+        .union(UnionType::All, survivor_of(name))
+        .take()
+}
+
+/// Whether a column names the thing that a name means, by whichever of its names. On PostgreSQL these are one list, which an index of
+/// the column is asked for.
+pub(crate) fn names_same(backend: DbBackend, column: Expr, is_so: bool, name: &str) -> Expr {
+    let names = || Func::cust("ARRAY").arg(names_of(name));
+    match (backend, is_so) {
+        (DbBackend::Postgres, true) => column.eq(PgFunc::any(names())),
+        (DbBackend::Postgres, false) => column.ne(PgFunc::all(names())),
+        (_, true) => column.in_subquery(names_of(name)),
+        (_, false) => column.not_in_subquery(names_of(name)),
+    }
 }
 
 /// Whether a column names what was annulled, so that it names nothing.
-pub(crate) fn names_nothing(column: &str) -> String {
-    format!("{column} IN (SELECT n.record FROM survivors n WHERE n.survivor = '')")
+pub(crate) fn names_nothing(column: Expr) -> Expr {
+    let annulled = Query::select()
+        .column(("n", "record"))
+        .from_as(TABLE, "n")
+        .and_where(Expr::col(("n", "survivor")).eq(nothing()))
+        .take();
+    column.in_subquery(annulled)
 }
 
 fn pairs(rows: &[QueryResult]) -> Result<Vec<(String, String)>> {
@@ -161,27 +193,21 @@ impl Store {
     /// Where the database cannot be read.
     pub async fn names_of_each(&self, names: &[String]) -> Result<HashMap<String, BTreeSet<String>>> {
         let backend = self.db.backend();
-        let stands = format!(
-            "SELECT record, survivor FROM {TABLE} WHERE {}",
-            among(backend, "record")
-        );
-        let rows = self
-            .db
-            .one()
-            .query_all_raw(self.db.sql(&stands, [list(backend, names)]))
-            .await?;
+        let stands = Query::select()
+            .columns(["record", "survivor"])
+            .from(TABLE)
+            .and_where(is_among(backend, Expr::col("record"), list(backend, names)))
+            .take();
+        let rows = self.db.one().query_all(&stands).await?;
         let stands: HashMap<String, String> = pairs(&rows)?.into_iter().filter(|(_, last)| !last.is_empty()).collect();
         let last = |name: &String| stands.get(name).unwrap_or(name).clone();
         let lasts: BTreeSet<String> = names.iter().map(last).collect();
-        let all = format!(
-            "SELECT survivor, record FROM {TABLE} WHERE {}",
-            among(backend, "survivor")
-        );
-        let rows = self
-            .db
-            .one()
-            .query_all_raw(self.db.sql(&all, [list(backend, &lasts)]))
-            .await?;
+        let all = Query::select()
+            .columns(["survivor", "record"])
+            .from(TABLE)
+            .and_where(is_among(backend, Expr::col("survivor"), list(backend, &lasts)))
+            .take();
+        let rows = self.db.one().query_all(&all).await?;
         let mut merged: HashMap<String, BTreeSet<String>> = HashMap::new();
         for (survivor, record) in pairs(&rows)? {
             merged.entry(survivor).or_default().insert(record);
@@ -207,9 +233,9 @@ impl Store {
         }
         let tx = self.db.begin().await?;
         let mut steps = Vec::new();
-        let like = format!("{collection}/%");
-        let text = format!("DELETE FROM {TABLE} WHERE record LIKE ?");
-        steps.push(PlannedStatement::from(sql(backend, &text, [like.into()])));
+        let of_collection = Expr::col("record").like(format!("{collection}/%"));
+        let delete = Query::delete().from_table(TABLE).and_where(of_collection).take();
+        steps.push(PlannedStatement::from(backend.build(&delete)));
         let gone: Vec<[&str; 2]> = merged
             .iter()
             .map(|(record, into)| [record.as_str(), into.as_str()])
@@ -226,6 +252,7 @@ impl Store {
     /// # Errors
     /// Where the database cannot be read.
     pub async fn keeps(&self, table: &str) -> Result<bool> {
+        // SQL: each database has its own catalogue.
         let text = match self.db.backend() {
             DbBackend::Postgres => {
                 "SELECT table_name::text FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = ?"

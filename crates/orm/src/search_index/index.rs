@@ -4,9 +4,10 @@
 //! column of the resource's own row with a GIN index, those of names by sections of their order ([`crate::search_index::sections`]). Neither cuts words or knows a language: what a token is says
 //! [`crate::text`], the same for both.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use sea_orm::sea_query::Value;
+use sea_orm::sea_query::Expr;
 use sea_orm::{DbBackend, DbErr};
 
 use crate::db::statement::{PlannedStatement, StatementSink, sql};
@@ -46,17 +47,18 @@ pub(crate) fn on_postgres(table: &str) -> String {
     format!("CREATE INDEX {table}_by_token ON {table} USING gin (tokens)")
 }
 
-/// The condition that a row of `t` has all of some terms that are no parts of names, and its value.
-pub(crate) fn has_all(backend: DbBackend, table: &str, terms: &[Term]) -> (String, Value) {
-    let condition = match backend {
-        DbBackend::Postgres => "t.tokens @@ CAST(? AS tsquery)".to_owned(),
-        _ => format!("t.serial IN (SELECT rowid & {SERIALS} FROM {table}_search WHERE {table}_search MATCH ?)"),
+/// Whether a row of `t` has all of some terms that are no parts of names.
+pub(crate) fn has_all(backend: DbBackend, table: &str, terms: &[Term]) -> Expr {
+    // SQL: each database asks its index in its own words.
+    let condition: Cow<'static, str> = match backend {
+        DbBackend::Postgres => "t.tokens @@ CAST($1 AS tsquery)".into(),
+        _ => format!("t.serial IN (SELECT rowid & {SERIALS} FROM {table}_search WHERE {table}_search MATCH ?)").into(),
     };
-    (condition, expression(backend, terms).into())
+    Expr::cust_with_values(condition, [expression(backend, terms)])
 }
 
-/// The condition that a row of `t` has a whole name, and its value.
-pub(crate) fn has_name(backend: DbBackend, table: &str, name: &str) -> (String, Value) {
+/// Whether a row of `t` has a whole name.
+pub(crate) fn has_name(backend: DbBackend, table: &str, name: &str) -> Expr {
     let term = Term {
         text: whole_name(name),
         prefix: false,
@@ -189,11 +191,7 @@ mod tests {
                 or: Vec::new(),
             },
         ];
-        let value = |backend| match has_all(backend, "talents", &terms).1 {
-            Value::String(Some(text)) => text,
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(value(DbBackend::Sqlite), "\"张\"\"'\\\" AND \"san\" *");
-        assert_eq!(value(DbBackend::Postgres), "'张\"''\\\\' & 'san':*");
+        assert_eq!(expression(DbBackend::Sqlite, &terms), "\"张\"\"'\\\" AND \"san\" *");
+        assert_eq!(expression(DbBackend::Postgres, &terms), "'张\"''\\\\' & 'san':*");
     }
 }

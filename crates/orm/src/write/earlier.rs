@@ -9,16 +9,18 @@ use std::sync::Arc;
 use mingce_proto::collections::IMPORTS;
 use mingce_proto::registry::{Import, ImportSettings, ImportState};
 use prost::Message;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Value};
+use sea_orm::sea_query::{Expr, ExprTrait, Order, Query};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
 use sha2::{Digest, Sha256};
 
 use crate::context::RequestContext;
 use crate::db::entity::ledger;
+use crate::db::select::zero;
 use crate::db::statement::{among, first as first_column, list};
 use crate::error::{Error, Result};
 use crate::model::resource::{Collection, Kind};
 use crate::query::list::List;
-use crate::write::imports::{Imports, id_of};
+use crate::write::imports::{Imports, SEEN, id_of, length, of_part};
 use crate::write::ledger::UNDO;
 use crate::write::run_notes::without_sealed;
 use crate::write::store::Store;
@@ -242,31 +244,26 @@ impl Store {
         let (Some(first), Some(last)) = (wanted.iter().min(), wanted.iter().max()) else {
             return Ok(());
         };
-        let of = "import = ? AND collection = ? AND part = ?";
-        let values = |more: &[i64]| {
-            let of: [Value; 3] = [
-                earlier.import.as_str().into(),
-                earlier.collection.into(),
-                earlier.part.into(),
-            ];
-            of.into_iter()
-                .chain(more.iter().map(|number| (*number).into()))
-                .collect::<Vec<_>>()
-        };
-        let text = format!(
-            "SELECT note FROM import_seen WHERE {of} AND length(decided) > 0 AND last_row >= ? AND first_row <= ? ORDER BY note"
-        );
-        let notes = self
-            .db
-            .read
-            .query_all_raw(self.db.sql(&text, values(&[*first, *last])))
-            .await?;
+        let of = || of_part(&earlier.import, earlier.collection, earlier.part);
+        let notes = Query::select()
+            .column("note")
+            .from(SEEN)
+            .and_where(of())
+            .and_where(length("decided").gt(zero()))
+            .and_where(Expr::col("last_row").gte(*first))
+            .and_where(Expr::col("first_row").lte(*last))
+            .order_by("note", Order::Asc)
+            .take();
+        let notes = self.db.read.query_all(&notes).await?;
         let mut rows = HashMap::new();
         for note in first_column::<String>(&notes)? {
-            let text = format!("SELECT decided FROM import_seen WHERE {of} AND note = ?");
-            let mut values = values(&[]);
-            values.push(note.into());
-            let Some(row) = self.db.read.query_one_raw(self.db.sql(&text, values)).await? else {
+            let decided = Query::select()
+                .column("decided")
+                .from(SEEN)
+                .and_where(of())
+                .and_where(Expr::col("note").eq(note))
+                .take();
+            let Some(row) = self.db.read.query_one(&decided).await? else {
                 continue;
             };
             let noted: Vec<u8> = row.try_get_by_index(0)?;

@@ -5,13 +5,13 @@
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use mingce_proto::registry::{Import, ImportCounts, ImportSettings, ImportState};
-use sea_orm::sea_query::ExprTrait;
+use sea_orm::sea_query::{Asterisk, Cond, Expr, ExprTrait, Func, FunctionCall, Order, Query};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::Column;
 use crate::context::RequestContext;
 use crate::db::entity::ledger;
-use crate::db::select::nothing;
+use crate::db::select::{nothing, zero};
 use crate::db::statement::{StatementSink, first, insert_values};
 use crate::error::{Class, Error, Result, Violation};
 use crate::id::Id;
@@ -165,7 +165,22 @@ pub(crate) fn write_seen(backend: DbBackend, notes: &[Arc<SeenNote>], put: &mut 
             note.rows.1.into(),
         ]
     });
-    insert_values(backend, "import_seen", &columns, "", rows, put);
+    insert_values(backend, SEEN, &columns, "", rows, put);
+}
+
+/// The table of what rows of imports meant.
+pub(crate) const SEEN: &str = "import_seen";
+
+/// The rows of that table that are about a part of an import.
+pub(crate) fn of_part(import: &str, collection: &str, part: i64) -> Expr {
+    let of_import = Cond::all().add(Expr::col("import").eq(import));
+    let of_collection = of_import.add(Expr::col("collection").eq(collection));
+    of_collection.add(Expr::col("part").eq(part)).into()
+}
+
+/// How many bytes a column has.
+pub(crate) fn length(column: &'static str) -> FunctionCall {
+    Func::cust("length").arg(Expr::col(column))
 }
 
 /// The counts of a collection, made where there are none.
@@ -430,9 +445,14 @@ impl Store {
     /// # Errors
     /// Where the database cannot be read.
     pub async fn seen(&self, (import, collection, part): (&str, &str, i32)) -> Result<RunNotes> {
-        let text = "SELECT seen FROM import_seen WHERE import = ? AND collection = ? AND part = ? AND length(seen) > 0 ORDER BY note";
-        let values = [import.into(), collection.into(), i64::from(part).into()];
-        let rows = self.db.read.query_all_raw(self.db.sql(text, values)).await?;
+        let seen = Query::select()
+            .column("seen")
+            .from(SEEN)
+            .and_where(of_part(import, collection, part.into()))
+            .and_where(length("seen").gt(zero()))
+            .order_by("note", Order::Asc)
+            .take();
+        let rows = self.db.read.query_all(&seen).await?;
         RunNotes::of_notes(&first::<Vec<u8>>(&rows)?)
     }
 
@@ -442,20 +462,26 @@ impl Store {
     /// # Errors
     /// Where the database cannot be written.
     pub async fn forget_seen(&self, since: i64, decided_since: i64) -> Result<()> {
-        let old = "length(seen) > 0 AND create_time < ?";
-        let any = format!("SELECT COUNT(*) FROM import_seen WHERE ({old}) OR create_time < ?");
-        let values = [since.into(), decided_since.into()];
-        let row = self.db.one().query_one_raw(self.db.sql(&any, values)).await?;
+        let old = || length("seen").gt(zero()).and(Expr::col("create_time").lt(since));
+        let older = || Expr::col("create_time").lt(decided_since);
+        let any = Query::select()
+            .expr(Func::count(Expr::col(Asterisk)))
+            .from(SEEN)
+            .and_where(old().or(older()))
+            .take();
+        let row = self.db.one().query_one(&any).await?;
         let found: i64 = row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or_default();
         if found == 0 {
             return Ok(());
         }
         let tx = self.db.begin().await?;
-        let empty = format!("UPDATE import_seen SET seen = ? WHERE {old}");
-        tx.execute_raw(self.db.sql(&empty, [Vec::<u8>::new().into(), since.into()]))
-            .await?;
-        let gone = "DELETE FROM import_seen WHERE create_time < ? OR (length(seen) = 0 AND length(decided) = 0)";
-        tx.execute_raw(self.db.sql(gone, [decided_since.into()])).await?;
+        let mut emptied = Query::update();
+        emptied.table(SEEN).value("seen", Vec::<u8>::new()).and_where(old());
+        tx.execute(&emptied).await?;
+        let is_empty = length("seen").eq(zero()).and(length("decided").eq(zero()));
+        let mut gone = Query::delete();
+        gone.from_table(SEEN).and_where(older().or(is_empty));
+        tx.execute(&gone).await?;
         Ok(tx.commit().await?)
     }
 

@@ -3,10 +3,11 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use sea_orm::sea_query::{ArrayType, Value};
+use sea_orm::sea_query::{ArrayType, Order, Query, SelectStatement, Value};
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult};
 
 use crate::db::fault::locked;
+use crate::db::select::{T, rendered};
 use crate::db::statement::{StatementSink, among, bound, insert_made, insert_values, list, most_rows, sql, table_of};
 use crate::error::Result;
 use crate::model::resource::{Cell, Kind, Row, RowChange, WHOLE_NAME};
@@ -202,6 +203,16 @@ async fn take_turn(connection: &impl ConnectionTrait, table: &str, lock: Lock) -
     }
 }
 
+/// What [`take_row`] reads of rows of a table.
+fn rows_of(kind: &Kind) -> SelectStatement {
+    let mut rows = Query::select();
+    rows.columns([(T, "id"), (T, "body")]).from_as(kind.table, T);
+    if kind.sealed {
+        rows.column((T, "sealed"));
+    }
+    rows
+}
+
 fn sealed(kind: &Kind) -> &'static str {
     if kind.sealed { ", t.sealed" } else { "" }
 }
@@ -249,13 +260,13 @@ async fn by_index(
 ) -> Result<()> {
     let (backend, table) = (connection.get_database_backend(), kind.table);
     for name in wanted {
-        let (condition, value) = index::has_name(backend, table, name);
-        let text = format!(
-            "SELECT t.id, t.body{} FROM {table} t WHERE {condition} ORDER BY t.id LIMIT {}",
-            sealed(kind),
-            NAMESAKES + 1
-        );
-        let found = connection.query_all_raw(sql(backend, &text, [value])).await?;
+        let mut records = rows_of(kind);
+        records
+            .and_where(index::has_name(backend, table, name))
+            .order_by((T, "id"), Order::Asc);
+        let (text, values) = rendered(backend, &records);
+        let text = format!("{text} LIMIT {}", NAMESAKES + 1);
+        let found = connection.query_all_raw(sql(backend, &text, values)).await?;
         let ids = found.iter().map(|row| take_row(kind, row, base, vault));
         let ids = ids.collect::<Result<Vec<_>>>()?;
         base.names.insert((table, name.clone()), ids);

@@ -3,9 +3,11 @@
 use mingce_e2e::fuzz::fuzz;
 use rusqlite::Connection;
 use sea_orm::DbBackend;
+use sea_orm::sea_query::Query;
 
 use super::*;
-use crate::db::statement::{Condition, sql};
+use crate::db::select::{T, rendered};
+use crate::db::statement::sql;
 use crate::model::column::Period;
 use crate::query::predicate::compile;
 
@@ -115,14 +117,18 @@ fn a_filter_with_any_bytes_changed_becomes_sql_with_bound_values_or_is_refused_a
 
 /// The statement of a filter, and how many values are bound to it. Nothing of a value stands in its text.
 fn bound(backend: DbBackend, filter: &Expr) -> (String, usize) {
-    let Condition { text, values } = compile(backend, filter, "labs");
+    let mut query = Query::select();
+    query
+        .column((T, "id"))
+        .from_as("labs", T)
+        .and_where(compile(backend, filter, "labs"));
+    let (text, values) = rendered(backend, &query);
     assert!(text.is_ascii() && !text.contains(MARK), "{text}");
     assert_eq!(text.matches('?').count(), values.len(), "{text}");
     assert_eq!(text.matches('(').count(), text.matches(')').count(), "{text}");
     assert!(text.matches('\'').count().is_multiple_of(2), "{text}");
     let count = values.len();
-    let statement = sql(backend, &format!("SELECT t.id FROM labs t WHERE {text}"), values);
-    (statement.sql, count)
+    (sql(backend, &text, values).sql, count)
 }
 
 /// A refusal has one of three reasons, and names a place in the text and what is right there.
