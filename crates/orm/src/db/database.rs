@@ -22,7 +22,7 @@ use crate::db::fsync::{FsyncHandle, PAGES_AT_MOST};
 use crate::db::head::Keeper;
 use crate::db::sqlite_read_pool::{self, ReadPool, ReadPoolConfig};
 use crate::db::select::{rendered, rendered_first};
-use crate::db::statement::sql;
+use crate::db::statement::{numbered, sql};
 use crate::db::watched::watched;
 use crate::error::{Class, Error, Result};
 
@@ -394,14 +394,29 @@ impl Db {
         values: impl IntoIterator<Item = Value>,
         most: usize,
     ) -> Result<Vec<Bytes>> {
+        self.bodies_by(self.bodies_text(text, most).into(), values, most).await
+    }
+
+    /// The text by which [`Self::bodies`] asks: for a query that is asked often, which is made so once.
+    pub(crate) fn bodies_text(&self, text: &str, most: usize) -> String {
+        match self.backend() {
+            DbBackend::Postgres => as_array(&first_ones(text, most)),
+            _ => text.to_owned(),
+        }
+    }
+
+    /// The same by such a text.
+    pub(crate) async fn bodies_by(
+        &self,
+        text: Arc<str>,
+        values: impl IntoIterator<Item = Value>,
+        most: usize,
+    ) -> Result<Vec<Bytes>> {
         if let Some(file) = &self.file {
             let weight = (Bytes::len as fn(&Bytes) -> usize, most);
-            return file
-                .lists
-                .rows(text.to_owned(), values, sqlite_read_pool::body, weight)
-                .await;
+            return file.lists.rows(text, values, sqlite_read_pool::body, weight).await;
         }
-        self.bodies_over(&self.read, &first_ones(text, most), values).await
+        bodies_over(&self.read, &text, values).await
     }
 
     /// The same for so many of the first rows of a query, with what another query counts at the same moment: one statement sees one
@@ -431,29 +446,16 @@ impl Db {
             let weigh: fn(&(Bytes, i64)) -> usize = |(body, _)| body.len();
             let take: fn(&rusqlite::Row<'_>) -> rusqlite::Result<(Bytes, i64)> =
                 |row| Ok((sqlite_read_pool::body(row)?, row.get(1)?));
-            let rows = file.counts.rows(text, values, take, (weigh, most)).await?;
+            let rows = file.counts.rows(text.into(), values, take, (weigh, most)).await?;
             let count = rows.first().map(|(_, count)| *count);
             Ok((rows.into_iter().map(|(body, _)| body).collect(), count))
         };
         in_time(cx, both).await
     }
 
-    /// The same for gets that are shared, on PostgreSQL.
+    /// The same for gets that are shared, on PostgreSQL, by a text of [`as_array`].
     pub(crate) async fn got(&self, text: &str, values: impl IntoIterator<Item = Value>) -> Result<Vec<Bytes>> {
-        self.bodies_over(&self.get, text, values).await
-    }
-
-    /// As one row: many small ones cost both sides more than what is in them.
-    async fn bodies_over(
-        &self,
-        connection: &DatabaseConnection,
-        text: &str,
-        values: impl IntoIterator<Item = Value>,
-    ) -> Result<Vec<Bytes>> {
-        let text = format!("SELECT ARRAY({text})");
-        let row = connection.query_one_raw(self.sql(&text, values)).await?;
-        let bodies: Vec<Vec<u8>> = row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or_default();
-        Ok(bodies.into_iter().map(Bytes::from).collect())
+        bodies_over(&self.get, text, values).await
     }
 
     /// Where gets that are shared are read on SQLite.
@@ -493,7 +495,7 @@ impl Db {
                 let rows = self.count.query_all_raw(self.sql(text, values)).await?;
                 return rows.iter().map(|row| of_row(row, texts)).collect();
             };
-            file.counts.rows(text.to_owned(), values, of_sqlite, (|_| 0, 0)).await
+            file.counts.rows(text.into(), values, of_sqlite, (|_| 0, 0)).await
         };
         in_time(cx, counted).await
     }
@@ -510,14 +512,10 @@ impl Db {
     }
 
     /// The one column of numbers that a query answers, in its order.
-    pub(crate) async fn numbers(&self, text: &str, values: impl IntoIterator<Item = Value>) -> Result<Vec<i64>> {
+    pub(crate) async fn numbers(&self, text: Arc<str>, values: impl IntoIterator<Item = Value>) -> Result<Vec<i64>> {
         match &self.file {
-            Some(file) => {
-                file.lists
-                    .rows(text.to_owned(), values, |row| row.get(0), (|_| 0, 0))
-                    .await
-            }
-            None => crate::db::statement::first(&self.read.query_all_raw(self.sql(text, values)).await?),
+            Some(file) => file.lists.rows(text, values, |row| row.get(0), (|_| 0, 0)).await,
+            None => crate::db::statement::first(&self.read.query_all_raw(self.sql(&text, values)).await?),
         }
     }
 
@@ -548,7 +546,25 @@ impl Db {
     }
 }
 
-/// The first bodies of a query on PostgreSQL, which knows how long each is without reading it.
+/// The bodies of a query on PostgreSQL as one row, as it is asked: many small ones cost both sides more than what is in them.
+pub(crate) fn as_array(text: &str) -> String {
+    numbered(DbBackend::Postgres, &format!("SELECT ARRAY({text})")).into_owned()
+}
+
+/// Asks for them.
+async fn bodies_over(
+    connection: &DatabaseConnection,
+    text: &str,
+    values: impl IntoIterator<Item = Value>,
+) -> Result<Vec<Bytes>> {
+    let statement = Statement::from_sql_and_values(DbBackend::Postgres, text, values);
+    let row = connection.query_one_raw(statement).await?;
+    let bodies: Vec<Vec<u8>> = row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or_default();
+    Ok(bodies.into_iter().map(Bytes::from).collect())
+}
+
+/// The first bodies of a query on PostgreSQL, which knows how long each is without reading it. SQL: sea-query makes no names for the
+/// columns of a query in `FROM`.
 fn first_ones(text: &str, most: usize) -> String {
     format!(
         "SELECT b.body FROM (SELECT q.body, SUM(OCTET_LENGTH(q.body)) \

@@ -11,9 +11,11 @@ use std::time::Duration;
 use prost::bytes::Bytes;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, InterruptHandle, OpenFlags, OptionalExtension, Row, ToSql, params_from_iter};
+use sea_orm::DbBackend;
 use sea_orm::sea_query::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
+use crate::db::texts::Texts;
 use crate::db::watched::{in_vain, watched};
 use crate::error::{Error, Result};
 
@@ -103,7 +105,7 @@ impl ReadPool {
     }
 
     /// The bodies of these ids, in their order, as of one moment. The thread that asks does it: for few at a time.
-    pub async fn by_ids(&self, table: &str, ids: &[&str]) -> Result<Vec<Option<Bytes>>> {
+    pub async fn by_ids(&self, table: &'static str, ids: &[&str]) -> Result<Vec<Option<Bytes>>> {
         let mut lent = self.acquire().await?;
         lent.with(|connection| by_ids(connection, table, ids))
     }
@@ -112,7 +114,7 @@ impl ReadPool {
     /// by which they weigh more than `most`.
     pub async fn rows<T: Send + 'static>(
         &self,
-        text: String,
+        text: Arc<str>,
         values: impl IntoIterator<Item = Value>,
         take: fn(&Row<'_>) -> rusqlite::Result<T>,
         (weigh, most): (fn(&T) -> usize, usize),
@@ -203,8 +205,13 @@ impl ReadPoolConfig {
     }
 }
 
-fn by_ids(connection: &Connection, table: &str, ids: &[&str]) -> rusqlite::Result<Vec<Option<Bytes>>> {
-    let mut one = connection.prepare_cached(&format!("SELECT body FROM {table} WHERE id = ?"))?;
+/// The texts of the query for one body.
+static BY_ID: Texts<&'static str> = Texts::new();
+
+fn by_ids(connection: &Connection, table: &'static str, ids: &[&str]) -> rusqlite::Result<Vec<Option<Bytes>>> {
+    // SQL: rusqlite takes a text, and this one is as short as it can be.
+    let text = BY_ID.of(DbBackend::Sqlite, table, || format!("SELECT body FROM {table} WHERE id = ?"));
+    let mut one = connection.prepare_cached(&text)?;
     let mut found = || ids.iter().map(|id| one.query_row([id], body).optional()).collect();
     if ids.len() == 1 {
         return found();
@@ -270,7 +277,7 @@ mod tests {
 
     async fn first(readers: &ReadPool, text: &str, value: impl Into<Value>) -> Result<Vec<i64>> {
         readers
-            .rows(text.to_owned(), [value.into()], |row| row.get(0), (|_| 0, 0))
+            .rows(text.into(), [value.into()], |row| row.get(0), (|_| 0, 0))
             .await
     }
 
@@ -287,7 +294,7 @@ mod tests {
     async fn whoever_leaves_stops_what_runs_and_whoever_comes_next_is_served() {
         let (_folder, readers) = readers();
         for _ in 0..20 {
-            let endless = readers.rows(ENDLESS.to_owned(), [], |row| row.get::<_, i64>(0), (|_| 0, 0));
+            let endless = readers.rows(ENDLESS.into(), [], |row| row.get::<_, i64>(0), (|_| 0, 0));
             assert!(tokio::time::timeout(Duration::from_millis(5), endless).await.is_err());
             let served = first(&readers, "SELECT length(id) + ? FROM labs", 4i64);
             let served = tokio::time::timeout(Duration::from_secs(10), served).await;
@@ -300,7 +307,7 @@ mod tests {
     async fn whoever_leaves_at_any_moment_stops_what_runs() {
         let (_folder, readers) = readers();
         for round in 0..400 {
-            let endless = readers.rows(ENDLESS.to_owned(), [], |row| row.get::<_, i64>(0), (|_| 0, 0));
+            let endless = readers.rows(ENDLESS.into(), [], |row| row.get::<_, i64>(0), (|_| 0, 0));
             let left = tokio::time::timeout(Duration::from_micros(round * 2), endless).await;
             assert!(left.is_err());
             let served = first(&readers, "SELECT length(id) + ? FROM labs", 4i64);

@@ -1,8 +1,11 @@
 //! The texts of statements and what is bound to them, where the databases differ.
 
+use std::borrow::Cow;
+
 use sea_orm::sea_query::{ArrayType, Value};
 use sea_orm::{DbBackend, QueryResult, Statement};
 
+use crate::db::texts::Texts;
 use crate::error::Result;
 
 /// For how many rows there are statements on SQLite: few, so that they stay prepared, and close enough that a batch is one
@@ -11,8 +14,13 @@ const SIZES: [usize; 16] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 1
 
 /// A statement with `?` for each value, whatever the database. The text holds no `?` of its own.
 pub(crate) fn sql(backend: DbBackend, text: &str, values: impl IntoIterator<Item = Value>) -> Statement {
+    Statement::from_sql_and_values(backend, numbered(backend, text), values)
+}
+
+/// Such a text as the database counts its values.
+pub(crate) fn numbered(backend: DbBackend, text: &str) -> Cow<'_, str> {
     if backend != DbBackend::Postgres {
-        return Statement::from_sql_and_values(backend, text, values);
+        return Cow::Borrowed(text);
     }
     let mut numbered = String::with_capacity(text.len() + 16);
     let mut count = 0;
@@ -27,10 +35,11 @@ pub(crate) fn sql(backend: DbBackend, text: &str, values: impl IntoIterator<Item
             None => numbered.push_str(part),
         }
     }
-    Statement::from_sql_and_values(backend, numbered, values)
+    Cow::Owned(numbered)
 }
 
-/// Statements of PostgreSQL that change tables and answer nothing, as one. None of them sees what another does.
+/// Statements of PostgreSQL that change tables and answer nothing, as one. None of them sees what another does. Its text is made each
+/// time: which statements stand together is another thing each time.
 pub(crate) fn together(statements: impl IntoIterator<Item = Statement>) -> Statement {
     let (mut texts, mut values) = (Vec::new(), Vec::new());
     for statement in statements {
@@ -152,6 +161,14 @@ pub(crate) fn bound(
         .collect()
 }
 
+/// For how many rows the text is that takes so many. On PostgreSQL one takes any number.
+pub(crate) fn rows_of_text(backend: DbBackend, rows: usize) -> usize {
+    match backend {
+        DbBackend::Postgres => 0,
+        _ => size_for(rows),
+    }
+}
+
 fn size_for(rows: usize) -> usize {
     SIZES.into_iter().find(|size| *size >= rows).unwrap_or(rows)
 }
@@ -180,50 +197,83 @@ impl From<Statement> for PlannedStatement {
     }
 }
 
-/// Inserts rows of bound values.
+/// Where rows are inserted, and how.
+pub(crate) struct Insertion<'a> {
+    pub table: String,
+    pub columns: Vec<&'a str>,
+    /// Makes of the bound value of a column what is stored.
+    pub made: fn(&str, String) -> String,
+    /// What the statement ends with.
+    pub tail: String,
+}
+
+impl<'a> Insertion<'a> {
+    /// Of values as they are bound.
+    pub fn plain(table: String, columns: &[&'a str]) -> Self {
+        Self {
+            table,
+            columns: columns.to_vec(),
+            made: |_, value| value,
+            tail: String::new(),
+        }
+    }
+
+    /// SQL: sea-query has no lists of rows (`UNNEST`) and no `OR FAIL`.
+    fn text(&self, backend: DbBackend, types: &[&str], rows: usize) -> String {
+        // Where a row is refused, the whole transaction is given up: SQLite need not be able to take back the statement alone.
+        let insert = match backend {
+            DbBackend::Postgres => "INSERT",
+            _ => "INSERT OR FAIL",
+        };
+        let columns = self.columns.iter().enumerate();
+        let picked: Vec<_> = columns.map(|(n, column)| (self.made)(column, format!("c{n}"))).collect();
+        let text = format!(
+            "{insert} INTO {} ({}) SELECT {} FROM {} WHERE c0 IS NOT NULL{}",
+            self.table,
+            self.columns.join(", "),
+            picked.join(", "),
+            table_of(backend, types, rows),
+            self.tail
+        );
+        numbered(backend, &text).into_owned()
+    }
+}
+
+/// The texts of insertions into tables that every register has.
+static FIXED: Texts<(&'static str, usize)> = Texts::new();
+
+/// Inserts rows of bound values into such a table.
 pub(crate) fn insert_values(
     backend: DbBackend,
-    table: &str,
+    table: &'static str,
     columns: &[&str],
     tail: &str,
     rows: impl Iterator<Item = Vec<Value>>,
     put: &mut StatementSink<'_>,
 ) {
-    insert_made(backend, table, columns, |_, value| value, tail, rows, put);
+    let insertion = || Insertion {
+        tail: tail.to_owned(),
+        ..Insertion::plain(table.to_owned(), columns)
+    };
+    insert_made(backend, (&FIXED, table), insertion, rows, put);
 }
 
-/// The same, where an expression makes of the bound value of a column what is stored.
-pub(crate) fn insert_made(
+/// Inserts rows of bound values. The text is looked up by a table and the number of rows, and made where it is not known.
+pub(crate) fn insert_made<'a>(
     backend: DbBackend,
-    table: &str,
-    columns: &[&str],
-    made: fn(&str, String) -> String,
-    tail: &str,
+    (texts, table): (&Texts<(&'static str, usize)>, &'static str),
+    insertion: impl Fn() -> Insertion<'a>,
     mut rows: impl Iterator<Item = Vec<Value>>,
     put: &mut StatementSink<'_>,
 ) {
-    let picked = columns
-        .iter()
-        .enumerate()
-        .map(|(n, column)| made(column, format!("c{n}")));
-    let picked = picked.collect::<Vec<_>>().join(", ");
-    // Where a row is refused, the whole transaction is given up: SQLite need not be able to take back the statement alone.
-    let insert = if backend == DbBackend::Postgres {
-        "INSERT"
-    } else {
-        "INSERT OR FAIL"
-    };
     loop {
         let piece: Vec<_> = rows.by_ref().take(most_rows(backend)).collect();
         let Some(first) = piece.first() else { return };
         let (kinds, types): (Vec<ArrayType>, Vec<&str>) = first.iter().map(array_of).unzip();
-        let text = format!(
-            "{insert} INTO {table} ({}) SELECT {picked} FROM {} WHERE c0 IS NOT NULL{tail}",
-            columns.join(", "),
-            table_of(backend, &types, piece.len())
-        );
+        let size = rows_of_text(backend, piece.len());
+        let text = texts.of(backend, (table, size), || insertion().text(backend, &types, piece.len()));
         let values = bound(backend, &kinds, piece.into_iter());
-        put(sql(backend, &text, values).into());
+        put(Statement::from_sql_and_values(backend, &*text, values).into());
     }
 }
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use sea_orm::DbBackend;
+use sea_orm::sea_query::Value;
+use sea_orm::{DbBackend, Statement};
 
 /// The texts of one statement, for each database and for each key: what the text depends on, such as a table and a number of rows.
 pub(crate) struct Texts<K>(RwLock<BTreeMap<(bool, K), Arc<str>>>);
@@ -22,6 +23,17 @@ impl<K: Ord + Copy> Texts<K> {
             let mut texts = self.0.write().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(texts.entry(key).or_insert(made))
         })
+    }
+
+    /// The statement for a key, with these values. Its text counts them as the database does.
+    pub fn statement(
+        &self,
+        backend: DbBackend,
+        key: K,
+        values: impl IntoIterator<Item = Value>,
+        make: impl FnOnce() -> String,
+    ) -> Statement {
+        Statement::from_sql_and_values(backend, &*self.of(backend, key, make), values)
     }
 }
 

@@ -11,12 +11,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::FutureExt;
 use prost::bytes::Bytes;
-use sea_orm::sea_query::Value;
+use sea_orm::DbBackend;
+use sea_orm::sea_query::Query;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use crate::db::batch::drain_batch;
-use crate::db::database::Db;
-use crate::db::statement::{among, list};
+use crate::db::database::{Db, as_array};
+use crate::db::select::{T, is_among, of_t, rendered};
+use crate::db::statement::list;
+use crate::db::texts::Texts;
 use crate::db::watched::{in_vain, watched};
 use crate::error::{Class, Error, Result};
 use crate::model::message_fields;
@@ -142,17 +145,24 @@ async fn bodies(db: &Db, kind: &Kind, ids: &[&str]) -> Result<Vec<Result<Option<
         }
         return Ok(found);
     }
-    let (text, list) = wanted(db, kind, ids.iter().copied());
-    let found = db.got(&text, [list]).await?;
+    let backend = db.backend();
+    let text = BY_IDS.of(backend, kind.table, || as_array(&text_by_ids(backend, kind)));
+    let found = db.got(&text, [list(backend, ids)]).await?;
     let found = by_id(&found);
     Ok(ids.iter().map(|id| found.body(id).map(|body| body.cloned())).collect())
 }
 
-/// The query for the encoded messages of these ids, as far as they exist, and its value.
-pub(crate) fn wanted<'a>(db: &Db, kind: &Kind, ids: impl IntoIterator<Item = &'a str>) -> (String, Value) {
-    let backend = db.backend();
-    let text = format!("SELECT t.body FROM {} t WHERE {}", kind.table, among(backend, "t.id"));
-    (text, list(backend, ids))
+/// The texts of gets that are shared, on PostgreSQL.
+static BY_IDS: Texts<&'static str> = Texts::new();
+
+/// The query for the encoded messages of a list of ids, as far as they exist.
+pub(crate) fn text_by_ids(backend: DbBackend, kind: &Kind) -> String {
+    let mut bodies = Query::select();
+    bodies
+        .column((T, "body"))
+        .from_as(kind.table, T)
+        .and_where(is_among(backend, of_t("id"), "".into()));
+    rendered(backend, &bodies).0
 }
 
 /// Encoded messages by the ids in their names.

@@ -24,7 +24,7 @@ use crate::db::select::{T, is_among, nothing, of_t};
 use crate::db::statement::{first, list};
 use crate::error::{Error, Result};
 use crate::model::resource::{self, Collection, Kind};
-use crate::query::get_batcher::{self, by_id};
+use crate::query::get_batcher::{by_id, text_by_ids};
 use crate::query::page_token::{self, Position};
 use crate::write::store::Store;
 
@@ -255,8 +255,9 @@ impl Walk<'_> {
             .iter()
             .flat_map(|(one, other)| [one.as_str(), other.as_str()])
             .collect();
-        let (text, wanted) = get_batcher::wanted(&self.store.db, self.kind, ids.iter().copied());
-        let bodies = self.store.db.bodies(&text, [wanted], usize::MAX >> 1).await?;
+        let db = &self.store.db;
+        let text = text_by_ids(db.backend(), self.kind);
+        let bodies = db.bodies(&text, [list(db.backend(), &ids)], usize::MAX >> 1).await?;
         let found = by_id(&bodies);
         let mut records = BTreeMap::new();
         for id in ids {

@@ -1,34 +1,35 @@
 //! Reading resources: by name, in pages, counted.
 
-use std::collections::HashMap;
 use std::marker::PhantomData;
 
 use mingce_proto::codec::Reply;
 use mingce_proto::registry::{RecordStatus, View};
 use prost::bytes::Bytes;
 use prost::encoding::{WireType, encode_key, encode_varint};
+use sea_orm::DbBackend;
 use sea_orm::sea_query::{self, Asterisk, Cond, ExprTrait, Func, Order, Query, SelectStatement, Value};
-use sea_orm::{ConnectionTrait, DbBackend};
 
 use crate::context::RequestContext;
-use crate::db::select::{T, is_among, nothing, of_t, rendered, rendered_first};
+use crate::db::select::{T, is_among, of_t, rendered, rendered_first};
 use crate::db::statement::list;
+use crate::db::texts::Texts;
 use crate::error::{Class, Error, Result};
-use crate::model::column::{Column, Type, find};
+use crate::model::column::{Column, Type};
 use crate::model::message_fields;
 use crate::model::resource::{self, Cell, Collection, Kind};
 use crate::query::filter::{self, Expr};
-use crate::query::get_batcher::{self, by_id};
+use crate::query::get_batcher::{by_id, text_by_ids};
 use crate::query::order_by;
 use crate::query::page_token::{self, Position};
-use crate::query::predicate::{after_position, columns_of, compile};
+use crate::query::predicate::{after_position, columns_of, compile, position_values, values_after};
 use crate::write::store::Store;
 
 /// More bytes than this are not got at once: with their tags they fit into the 4 MiB that most clients take.
 const BATCH_BYTES: usize = 4_000_000;
 
-/// How many resources are asked for their titles at once.
-const AT_ONCE: usize = 1000;
+/// The texts of batches of gets; and of pages without a filter in the order of the collection, the first and those behind a position.
+static BATCHES: Texts<&'static str> = Texts::new();
+static PAGES: Texts<(&'static str, bool)> = Texts::new();
 
 /// What a list call asks for.
 #[derive(Debug, Clone, Copy, Default)]
@@ -118,9 +119,12 @@ impl Store {
     ) -> Result<Page<C>> {
         let kind = &C::shape().kind;
         // Not over the connection of the shared gets, which would wait for it.
-        let ids = names.iter().filter_map(|name| kind.id(name.as_ref()));
-        let (text, ids) = get_batcher::wanted(&self.db, kind, ids);
-        let found = self.db.bodies(&text, [ids], BATCH_BYTES).await?;
+        let backend = self.db.backend();
+        let ids = list(backend, names.iter().filter_map(|name| kind.id(name.as_ref())));
+        let text = BATCHES.of(backend, kind.table, || {
+            self.db.bodies_text(&text_by_ids(backend, kind), BATCH_BYTES)
+        });
+        let found = self.db.bodies_by(text, [ids], BATCH_BYTES).await?;
         if found.iter().map(Bytes::len).sum::<usize>() > BATCH_BYTES {
             let message = "these resources together have more than 4 MB: ask for fewer at once";
             return Err(Error::new(Class::Exhausted, "ANSWER_TOO_LARGE", message));
@@ -144,12 +148,6 @@ impl Store {
         let parsed = filter::parse(wanted.filter, &columns)?;
         let order = order_by::parse(wanted.order_by, &columns, C::DEFAULT_ORDER)?;
         let by_number = order.first().is_some_and(|key| key.column.name == "sequence");
-        let backend = self.db.backend();
-        let mut condition = chosen(backend, kind, parsed.as_ref(), by_number);
-        if let (Some((_, column)), false) = (kind.parent, wanted.parents.is_empty()) {
-            condition = condition.add(is_among(backend, of_t(column), list(backend, wanted.parents)));
-        }
-        let all = wanted.count.then(|| number_of(kind, condition.clone()));
         // The first is the one that was asked for; others were merged into it, and more may be.
         let parent = wanted.parents.first().map_or("", String::as_str);
         let arguments = [kind.table, wanted.filter, wanted.order_by, parent];
@@ -157,15 +155,29 @@ impl Store {
             .iter()
             .map(|k| (sort_column(&k.column, C::DEFAULT_ORDER), k.column.kind, k.descending))
             .collect();
-        if let Some(position) = page_token::decode(wanted.page_token, &arguments)? {
-            condition = condition.add(after_position(&keys, &position)?);
-        }
+        let position = page_token::decode(wanted.page_token, &arguments)?;
+        let position = position.map(|position| position_values(&keys, &position)).transpose()?;
         let size = page_token::size(wanted.page_size);
-        let page = ordered(kind, condition, &keys);
-        let (mut bodies, total_size) = if let Some(all) = all {
+        let backend = self.db.backend();
+        let condition = || {
+            let chosen = chosen(backend, kind, parsed.as_ref(), by_number);
+            match kind.parent {
+                Some((_, column)) if !wanted.parents.is_empty() => {
+                    chosen.add(is_among(backend, of_t(column), list(backend, wanted.parents)))
+                }
+                _ => chosen,
+            }
+        };
+        let page = || {
+            let after = position.as_ref().map(|values| after_position(&keys, values));
+            ordered(kind, condition().add_option(after), &keys)
+        };
+        let is_plain = parsed.is_none() && wanted.order_by.is_empty() && wanted.parents.is_empty();
+        let (mut bodies, total_size) = if wanted.count {
+            let all = number_of(kind, condition());
             let (bodies, total) = self
                 .db
-                .bodies_and_count(cx, (page, limit(size)), &all, page_token::BYTES)
+                .bodies_and_count(cx, (page(), limit(size)), &all, page_token::BYTES)
                 .await?;
             let total = match total {
                 Some(total) => total,
@@ -178,8 +190,16 @@ impl Store {
                 }
             };
             (bodies, total)
+        } else if is_plain {
+            let text = PAGES.of(backend, (kind.table, position.is_some()), || {
+                let (text, _) = rendered_first(backend, &page(), limit(size));
+                self.db.bodies_text(&text, page_token::BYTES)
+            });
+            let after = values_after(&keys, position.clone().unwrap_or_default());
+            let values = std::iter::once(active()).chain(after).chain([limit(size)]);
+            (self.db.bodies_by(text, values, page_token::BYTES).await?, 0)
         } else {
-            let (text, values) = rendered_first(backend, &page, limit(size));
+            let (text, values) = rendered_first(backend, &page(), limit(size));
             (self.db.bodies(&text, values, page_token::BYTES).await?, 0)
         };
         let fitting = page_token::fitting(bodies.iter().map(Bytes::len), size);
@@ -198,54 +218,6 @@ impl Store {
             total_size,
             ..Page::new(shown.collect::<Result<_>>()?)
         })
-    }
-
-    /// What resources of a collection are called, by their resource names; of those that are others' and that are not there, nothing.
-    ///
-    /// # Errors
-    /// Where the database cannot be read.
-    pub async fn titles<C: Collection>(&self, names: &[String]) -> Result<HashMap<String, String>> {
-        let kind = &C::shape().kind;
-        let ids: Vec<&str> = names.iter().filter_map(|name| kind.id(name)).collect();
-        let mut titles = HashMap::with_capacity(ids.len());
-        let title = ["display_name", "title"]
-            .into_iter()
-            .find(|name| find(&kind.columns, name).is_some());
-        for ids in ids.chunks(AT_ONCE) {
-            let backend = self.db.backend();
-            let rows = Query::select()
-                .columns([(T, "name"), (T, title.unwrap_or("body"))])
-                .from_as(kind.table, T)
-                .and_where(is_among(backend, of_t("id"), list(backend, ids)))
-                .take();
-            for row in self.db.one().query_all(&rows).await? {
-                let called = if title.is_some() {
-                    row.try_get_by_index(1)?
-                } else {
-                    C::title(&resource::decode::<C>(&row.try_get_by_index::<Vec<u8>>(1)?)?).to_owned()
-                };
-                titles.insert(row.try_get_by_index(0)?, called);
-            }
-        }
-        Ok(titles)
-    }
-
-    /// The name of a record and those of all records that were merged into it.
-    pub async fn family<C: Collection>(&self, _cx: &RequestContext, name: &str) -> Result<Vec<String>> {
-        let mut names = vec![name.to_owned()];
-        let mut next = 0;
-        while let Some(name) = names.get(next).cloned() {
-            let merged = Query::select()
-                .column((T, "name"))
-                .from_as(C::TABLE, T)
-                .and_where(of_t("survivor").eq(name))
-                .and_where(of_t("survivor").ne(nothing()))
-                .take();
-            let rows = self.db.one().query_all(&merged).await?;
-            names.extend(crate::db::statement::first::<String>(&rows)?);
-            next += 1;
-        }
-        Ok(names)
     }
 }
 
@@ -285,9 +257,14 @@ fn chosen(backend: DbBackend, kind: &Kind, parsed: Option<&Expr>, by_number: boo
         } else {
             of_t("record_status")
         };
-        condition = condition.add(status.eq(i64::from(RecordStatus::Active as i32)));
+        condition = condition.add(status.eq(active()));
     }
     condition.add_option(parsed.map(|expr| compile(backend, expr, kind.table)))
+}
+
+/// The record status of what lists have.
+fn active() -> Value {
+    i64::from(RecordStatus::Active as i32).into()
 }
 
 /// Names sort by their pinyin key.

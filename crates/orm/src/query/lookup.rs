@@ -2,8 +2,11 @@
 
 use mingce_proto::codec::Reply;
 use mingce_proto::registry::{Identifier, View};
+use sea_orm::ConnectionTrait;
+use sea_orm::sea_query::{Expr, ExprTrait, Query};
 
 use crate::context::RequestContext;
+use crate::db::texts::Texts;
 use crate::error::{Class, Error, Result};
 use crate::model::identifier;
 use crate::model::resource::{self, Collection, Key};
@@ -12,6 +15,9 @@ use crate::write::store::Store;
 
 /// How often a survivor was merged itself, at most.
 const MERGES: usize = 100;
+
+/// The texts of the query for who holds a key.
+static HOLDERS: Texts<&'static str> = Texts::new();
 
 impl Store {
     /// The record that has an identifier; where that was merged, the one that stands for it.
@@ -33,8 +39,16 @@ impl Store {
             Error::new(Class::NotFound, "IDENTIFIER_NOT_FOUND", said.clone()).at("identifier", said)
         };
         let key = Key::identifier(&wanted.scheme, &value, "identifier").stored(None)?;
-        let text = format!("SELECT k.id FROM {}_keys k WHERE k.key = ?", kind.table);
-        let found = sea_orm::ConnectionTrait::query_one_raw(self.db.one(), self.db.sql(&text, [key.into()])).await?;
+        let backend = self.db.backend();
+        let holder = HOLDERS.statement(backend, kind.table, [key.into()], || {
+            let holder = Query::select()
+                .column(("k", "id"))
+                .from_as(format!("{}_keys", kind.table), "k")
+                .and_where(Expr::col(("k", "key")).eq(""))
+                .take();
+            backend.build(&holder).sql
+        });
+        let found = self.db.one().query_one_raw(holder).await?;
         let mut id: String = found.ok_or_else(missing)?.try_get_by_index(0)?;
         for _ in 0..MERGES {
             let body = self.reads.one(kind, &id).await?.ok_or_else(missing)?;

@@ -14,4 +14,5 @@ mod predicate;
 mod search;
 pub mod statistics;
 pub(crate) mod survivors;
+mod titles;
 pub(crate) mod valued;

@@ -150,7 +150,7 @@ mod tests {
 
     use crate::db::select::rendered;
     use crate::model::column::Type;
-    use crate::query::predicate::after_position;
+    use crate::query::predicate::{after_position, position_values, values_after};
 
     #[test]
     fn a_page_ends_with_its_rows_or_its_bytes_and_has_one_row_at_least() {
@@ -302,10 +302,12 @@ mod tests {
             assert_eq!(encode(&["labs"], &position), token);
             for down in [false, true] {
                 let keys = [("city", Type::Text, down), ("year", Type::Integer, false)];
-                match after_position(&keys, &position) {
-                    Ok(condition) => {
+                match position_values(&keys, &position) {
+                    Ok(at) => {
+                        let condition = after_position(&keys, &at);
                         let (text, values) = rendered(DbBackend::Sqlite, Query::select().expr(condition));
                         assert_eq!(text.matches('?').count(), values.len());
+                        assert_eq!(values, values_after(&keys, at));
                     }
                     Err(error) => assert_eq!(error.reason(), "PAGE_TOKEN_MALFORMED"),
                 }

@@ -259,41 +259,58 @@ fn text_of(column: &Column, value: &Wanted) -> String {
     }
 }
 
-/// All rows after a position, in an order of columns that may each run down; ids always run up. Where all run up, the
-/// databases compare whole rows, which an index serves; where not, the first column still bounds what is looked at.
-pub(crate) fn after_position(keys: &[(&'static str, Type, bool)], position: &[Position]) -> Result<Expr> {
+/// The values of a position in an order of columns: one for each of them, and the id.
+pub(crate) fn position_values(keys: &[(&'static str, Type, bool)], position: &[Position]) -> Result<Vec<Value>> {
     let malformed = || Error::invalid("page_token", "PAGE_TOKEN_MALFORMED", "not a token of this list");
     if position.len() != keys.len() + 1 {
         return Err(malformed());
     }
     let is_text = |kind: Type| matches!(kind, Type::Text | Type::Date | Type::Name(_));
-    let mut columns: Vec<(&'static str, bool)> = keys.iter().map(|(name, _, down)| (*name, *down)).collect();
-    columns.push(("id", false));
     let kinds = keys.iter().map(|(_, kind, _)| is_text(*kind)).chain([true]);
-    let mut bound: Vec<Value> = Vec::new();
-    for (value, text) in position.iter().zip(kinds) {
-        bound.push(match (value, text) {
-            (Position::Text(text), true) => text.as_str().into(),
-            (Position::Integer(number), false) => (*number).into(),
-            _ => return Err(malformed()),
-        });
+    let values = position.iter().zip(kinds).map(|at| match at {
+        (Position::Text(text), true) => Ok(Value::from(text.as_str())),
+        (Position::Integer(number), false) => Ok(Value::from(*number)),
+        _ => Err(malformed()),
+    });
+    values.collect()
+}
+
+/// All rows after the position with these values, in an order of columns that may each run down; ids always run up. Where all run up, the
+/// databases compare whole rows, which an index serves; where not, the first column still bounds what is looked at.
+pub(crate) fn after_position(keys: &[(&'static str, Type, bool)], values: &[Value]) -> Expr {
+    let columns = keys.iter().map(|(name, _, down)| (*name, *down)).chain([("id", false)]);
+    let columns: Vec<(&'static str, bool, &Value)> = columns.zip(values).map(|((n, d), v)| (n, d, v)).collect();
+    if runs_up(keys) {
+        let names = columns.iter().map(|(name, ..)| of_t(name));
+        return Expr::tuple(names).gt(Expr::tuple(values.iter().cloned().map(Expr::val)));
     }
-    if columns.iter().all(|(_, down)| !down) {
-        let names = columns.iter().map(|&(name, _)| of_t(name));
-        return Ok(Expr::tuple(names).gt(Expr::tuple(bound.into_iter().map(Expr::val))));
-    }
-    let equals = |place: usize| of_t(columns[place].0).eq(bound[place].clone());
     let mut choices = Cond::any();
-    for (place, &(name, down)) in columns.iter().enumerate() {
-        let sign = if down { BinOper::SmallerThan } else { BinOper::GreaterThan };
-        let same = (0..place).fold(Cond::all(), |same, before| same.add(equals(before)));
-        choices = choices.add(same.add(of_t(name).binary(sign, bound[place].clone())));
+    for (place, (name, down, value)) in columns.iter().enumerate() {
+        let sign = if *down { BinOper::SmallerThan } else { BinOper::GreaterThan };
+        let mut choice = Cond::all();
+        for (name, _, value) in &columns[..place] {
+            choice = choice.add(of_t(name).eq((*value).clone()));
+        }
+        choices = choices.add(choice.add(of_t(name).binary(sign, (*value).clone())));
     }
-    let (first, down) = columns[0];
+    let (name, down, value) = columns[0];
     let sign = if down {
         BinOper::SmallerThanOrEqual
     } else {
         BinOper::GreaterThanOrEqual
     };
-    Ok(of_t(first).binary(sign, bound[0].clone()).and(choices))
+    of_t(name).binary(sign, value.clone()).and(choices)
+}
+
+/// The values that this condition binds, in their order.
+pub(crate) fn values_after(keys: &[(&'static str, Type, bool)], values: Vec<Value>) -> Vec<Value> {
+    if runs_up(keys) {
+        return values;
+    }
+    let choices = (0..values.len()).flat_map(|place| &values[..=place]);
+    values.first().into_iter().chain(choices).cloned().collect()
+}
+
+fn runs_up(keys: &[(&'static str, Type, bool)]) -> bool {
+    keys.iter().all(|(_, _, down)| !down)
 }

@@ -4,12 +4,15 @@
 //! much as a page needs and the namesakes of the last, however many hits there are. On PostgreSQL it gives them by sections of that order
 //! ([`crate::search_index::sections`]), and those of the sections that a page needs are read and sorted.
 
+use std::sync::Arc;
+
 use mingce_proto::registry::View;
 use prost::bytes::Bytes;
 use sea_orm::DbBackend;
 use sea_orm::sea_query::Value;
 
 use crate::context::RequestContext;
+use crate::db::texts::Texts;
 use crate::error::{Error, Result};
 use crate::model::resource::{self, Collection, Kind};
 use crate::query::list::{Page, id_of, limit, shown};
@@ -182,22 +185,14 @@ impl Store {
             }
         }
         let after = parts.first().and_then(|(_, after)| *after);
-        // All behind the first step is behind the place where a page ended.
-        let behind = after.map_or("", |_| " AND (step.n > 1 OR (t.sort_key, t.id) > (?, ?))");
         let limit = rounded(most) + 1;
-        // The hits of one step are sorted after the other, for as long as there are too few. Not by the index of names, which
-        // would be read through for a few hits. What is planned must not depend on values, or it is planned for each call: so
-        // limits stand in the text, and steps come from a function of which nobody knows how many it has.
-        let text = format!(
-            "SELECT f.body FROM (SELECT step.n, h.sort_key, h.id, h.body FROM STRING_TO_TABLE(?, CHR(10)) \
-             WITH ORDINALITY step (query, n) CROSS JOIN LATERAL (SELECT t.sort_key, t.id, t.body FROM {} t \
-             WHERE +t.record_status = 1 AND t.tokens @@ CAST(step.query AS tsquery){behind} \
-             ORDER BY t.sort_key, t.id LIMIT {limit}) h LIMIT {limit}) f ORDER BY f.n, f.sort_key, f.id",
-            kind.table
-        );
+        let text = BY_STEPS.of(DbBackend::Postgres, (kind.table, limit, after.is_some()), || {
+            let text = text_by_steps(kind.table, limit, after.is_some());
+            self.db.bodies_text(&text, page_token::BYTES)
+        });
         let mut values: Vec<Value> = vec![steps.join("\n").into()];
         values.extend(after.iter().flat_map(|place| place.values()));
-        self.db.bodies(&text, values, page_token::BYTES).await
+        self.db.bodies_by(text, values, page_token::BYTES).await
     }
 
     /// On SQLite: as many hits are read as are wanted, and the others of the place where these end.
@@ -209,17 +204,7 @@ impl Store {
         most: usize,
     ) -> Result<Vec<Bytes>> {
         let table = kind.table;
-        let behind = after.map_or("", |_| "WHERE (f.sort_key, f.id) > (?, ?) ");
-        // Of namesakes one row is read, and the index of names has the order of the others.
-        let text = format!(
-            "WITH same AS MATERIALIZED (SELECT n.serial, n.sort_key, n.id FROM {table} one \
-             CROSS JOIN {table} n ON n.record_status = 1 AND n.sort_key = one.sort_key \
-             WHERE one.serial IN (SELECT value FROM json_each(?)) AND n.serial IN (SELECT value FROM json_each(?))), \
-             found AS (SELECT serial, sort_key, id FROM same UNION ALL SELECT t.serial, t.sort_key, t.id FROM {table} t \
-             WHERE t.serial IN (SELECT value FROM json_each(?) EXCEPT SELECT serial FROM same) AND +t.record_status = 1) \
-             SELECT t.body FROM (SELECT f.serial FROM found f {behind}ORDER BY f.sort_key, f.id LIMIT ? + 0) p \
-             CROSS JOIN {table} t ON t.serial = p.serial ORDER BY t.sort_key, t.id"
-        );
+        let text = IN_ORDER.of(DbBackend::Sqlite, (table, after.is_some()), || text_in_order(table, after.is_some()));
         let mut from = after.map_or(0, |place| {
             fts5_rowid::rowid_lower_bound(text::order_code(place.sort_key))
         });
@@ -238,7 +223,7 @@ impl Store {
                 let mut values: Vec<Value> = vec![first.into(), all.as_str().into(), all.as_str().into()];
                 values.extend(after.iter().flat_map(|place| place.values()));
                 values.push(limit(missing));
-                rows.extend(self.db.bodies(&text, values, page_token::BYTES).await?);
+                rows.extend(self.db.bodies_by(Arc::clone(&text), values, page_token::BYTES).await?);
             }
             match next {
                 Some(next) if !is_full(&rows, most) => from = next,
@@ -248,15 +233,24 @@ impl Store {
     }
 
     /// The numbers of hits from one on: so many, and the others where these end. And where there may be more.
-    async fn hits_from(&self, table: &str, wanted: &str, from: i64, most: usize) -> Result<(Vec<i64>, Option<i64>)> {
-        let text = format!(
-            "SELECT rowid FROM {table}_search WHERE {table}_search MATCH ? AND rowid >= ? ORDER BY rowid LIMIT ? + 0"
-        );
+    async fn hits_from(
+        &self,
+        table: &'static str,
+        wanted: &str,
+        from: i64,
+        most: usize,
+    ) -> Result<(Vec<i64>, Option<i64>)> {
+        // SQL: it is FTS5.
+        let text = HITS.of(DbBackend::Sqlite, table, || {
+            format!(
+                "SELECT rowid FROM {table}_search WHERE {table}_search MATCH ? AND rowid >= ? ORDER BY rowid LIMIT ? + 0"
+            )
+        });
         let mut size = most + BESIDE;
         loop {
             let limit = i64::try_from(size).unwrap_or(i64::MAX);
             let values: [Value; 3] = [wanted.into(), from.into(), limit.into()];
-            let mut hits = self.db.numbers(&text, values).await?;
+            let mut hits = self.db.numbers(Arc::clone(&text), values).await?;
             if hits.len() < size {
                 return Ok((hits, None));
             }
@@ -274,6 +268,48 @@ impl Store {
             }
         }
     }
+}
+
+/// The texts of searches: of PostgreSQL by the rows that are wanted and whether it goes on behind a place, of SQLite by the latter.
+static BY_STEPS: Texts<(&'static str, usize, bool)> = Texts::new();
+static IN_ORDER: Texts<(&'static str, bool)> = Texts::new();
+static HITS: Texts<&'static str> = Texts::new();
+
+/// The hits of one step are sorted after the other, for as long as there are too few. Not by the index of names, which would be read
+/// through for a few hits. What is planned must not depend on values, or it is planned for each call: so limits stand in the text, and
+/// steps come from a function of which nobody knows how many it has. SQL: sea-query has no WITH ORDINALITY.
+fn text_by_steps(table: &str, limit: usize, goes_on: bool) -> String {
+    // All behind the first step is behind the place where a page ended.
+    let behind = if goes_on {
+        " AND (step.n > 1 OR (t.sort_key, t.id) > (?, ?))"
+    } else {
+        ""
+    };
+    format!(
+        "SELECT f.body FROM (SELECT step.n, h.sort_key, h.id, h.body FROM STRING_TO_TABLE(?, CHR(10)) \
+         WITH ORDINALITY step (query, n) CROSS JOIN LATERAL (SELECT t.sort_key, t.id, t.body FROM {table} t \
+         WHERE +t.record_status = 1 AND t.tokens @@ CAST(step.query AS tsquery){behind} \
+         ORDER BY t.sort_key, t.id LIMIT {limit}) h LIMIT {limit}) f ORDER BY f.n, f.sort_key, f.id"
+    )
+}
+
+/// Of namesakes one row is read, and the index of names has the order of the others. SQL: the order of joins and the sign before a column
+/// are for the planner.
+fn text_in_order(table: &str, goes_on: bool) -> String {
+    let behind = if goes_on {
+        "WHERE (f.sort_key, f.id) > (?, ?) "
+    } else {
+        ""
+    };
+    format!(
+        "WITH same AS MATERIALIZED (SELECT n.serial, n.sort_key, n.id FROM {table} one \
+         CROSS JOIN {table} n ON n.record_status = 1 AND n.sort_key = one.sort_key \
+         WHERE one.serial IN (SELECT value FROM json_each(?)) AND n.serial IN (SELECT value FROM json_each(?))), \
+         found AS (SELECT serial, sort_key, id FROM same UNION ALL SELECT t.serial, t.sort_key, t.id FROM {table} t \
+         WHERE t.serial IN (SELECT value FROM json_each(?) EXCEPT SELECT serial FROM same) AND +t.record_status = 1) \
+         SELECT t.body FROM (SELECT f.serial FROM found f {behind}ORDER BY f.sort_key, f.id LIMIT ? + 0) p \
+         CROSS JOIN {table} t ON t.serial = p.serial ORDER BY t.sort_key, t.id"
+    )
 }
 
 /// The sizes of pages for which there are statements: so few that those of all collections stay prepared.

@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 use sea_orm::sea_query::Expr;
 use sea_orm::{DbBackend, DbErr};
 
-use crate::db::statement::{PlannedStatement, StatementSink, sql};
+use crate::db::statement::{PlannedStatement, StatementSink};
+use crate::db::texts::Texts;
 use crate::model::resource::{Row, RowChange};
 use crate::search_index::fts5_rowid::{SERIALS, rowid_lower_bound};
 use crate::text::{Query, Term, whole_name};
@@ -49,22 +50,17 @@ pub(crate) fn on_postgres(table: &str) -> String {
 
 /// Whether a row of `t` has all of some terms that are no parts of names.
 pub(crate) fn has_all(backend: DbBackend, table: &str, terms: &[Term]) -> Expr {
+    has(backend, table, expression(backend, terms))
+}
+
+/// Whether a row of `t` is found by an expression.
+pub(crate) fn has(backend: DbBackend, table: &str, expression: String) -> Expr {
     // SQL: each database asks its index in its own words.
     let condition: Cow<'static, str> = match backend {
         DbBackend::Postgres => "t.tokens @@ CAST($1 AS tsquery)".into(),
         _ => format!("t.serial IN (SELECT rowid & {SERIALS} FROM {table}_search WHERE {table}_search MATCH ?)").into(),
     };
-    Expr::cust_with_values(condition, [expression(backend, terms)])
-}
-
-/// Whether a row of `t` has a whole name.
-pub(crate) fn has_name(backend: DbBackend, table: &str, name: &str) -> Expr {
-    let term = Term {
-        text: whole_name(name),
-        prefix: false,
-        or: Vec::new(),
-    };
-    has_all(backend, table, &[term])
+    Expr::cust_with_values(condition, [expression])
 }
 
 /// How the database is asked for rows that have all terms.
@@ -99,10 +95,15 @@ pub(crate) fn expression(backend: DbBackend, terms: &[Term]) -> String {
     terms.join(and)
 }
 
-/// The term of rows of which a query is a whole name.
+/// The expression for rows of which a query is a whole name.
 pub(crate) fn whole(backend: DbBackend, query: &Query) -> String {
+    named(backend, query.whole())
+}
+
+/// The expression for rows that have a whole name.
+pub(crate) fn named(backend: DbBackend, name: &str) -> String {
     let term = Term {
-        text: whole_name(query.whole()),
+        text: whole_name(name),
         prefix: false,
         or: Vec::new(),
     };
@@ -112,7 +113,7 @@ pub(crate) fn whole(backend: DbBackend, query: &Query) -> String {
 /// Brings the index of SQLite up to what rows have become. On PostgreSQL tokens are a column like others.
 pub(crate) fn write(
     backend: DbBackend,
-    table: &str,
+    table: &'static str,
     rows: &[RowChange],
     put: &mut StatementSink<'_>,
 ) -> Result<(), DbErr> {
@@ -131,34 +132,39 @@ pub(crate) fn write(
             list.extend(row.map(|row| (document_key(row), row.tokens.as_str())));
         }
     }
-    // The index keeps no texts: what goes is said once more.
-    let lists = [
-        (
-            gone,
-            format!("({table}_search, rowid, tokens) SELECT 'delete', "),
-            "once held",
-        ),
-        (new, "(rowid, tokens) SELECT ".to_owned(), "now holds"),
-    ];
-    for (rows, into, holds) in lists {
+    for (rows, is_new, holds) in [(gone, false, "once held"), (new, true, "now holds")] {
         if rows.is_empty() {
             continue;
         }
-        // In one statement and in the order of the numbers, because FTS5 writes out what it has gathered before each
-        // statement, and where numbers run back.
-        let text = format!(
-            "INSERT INTO {table}_search {into}CAST(substr(r.key, 1, {DIGITS}) AS INTEGER) | t.serial, r.value FROM json_each(?) r \
-             CROSS JOIN {table} t ON t.id = substr(r.key, {DIGITS} + 1) AND t.serial <= {SERIALS}"
-        );
+        let values = [as_json(&rows)?.into()];
+        let statement = WRITTEN.statement(backend, (table, is_new), values, || written(table, is_new));
         let wrong = format!(
             "the search index {holds} other rows than {table}, or {table} has more than SQLite's index can: use PostgreSQL"
         );
         put(PlannedStatement {
-            statement: sql(backend, &text, [as_json(&rows)?.into()]),
+            statement,
             expects: Some((rows.len() as u64, wrong)),
         });
     }
     Ok(())
+}
+
+/// The texts that write an index of SQLite: whether rows are new or go.
+static WRITTEN: Texts<(&'static str, bool)> = Texts::new();
+
+/// SQL: it is FTS5. In one statement and in the order of the numbers, because FTS5 writes out what it has gathered before each statement,
+/// and where numbers run back.
+fn written(table: &str, is_new: bool) -> String {
+    // The index keeps no texts: what goes is said once more.
+    let into = if is_new {
+        "(rowid, tokens) SELECT ".to_owned()
+    } else {
+        format!("({table}_search, rowid, tokens) SELECT 'delete', ")
+    };
+    format!(
+        "INSERT INTO {table}_search {into}CAST(substr(r.key, 1, {DIGITS}) AS INTEGER) | t.serial, r.value FROM json_each(?) r \
+         CROSS JOIN {table} t ON t.id = substr(r.key, {DIGITS} + 1) AND t.serial <= {SERIALS}"
+    )
 }
 
 /// The first number of the place of a row, in so many digits, and its id: in the order of the numbers.

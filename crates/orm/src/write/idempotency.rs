@@ -2,9 +2,7 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Select, Statement,
-};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Select};
 
 use crate::context::RequestContext;
 use crate::db::database::Db;
@@ -93,13 +91,12 @@ pub(crate) async fn recorded(
         return Ok(seen);
     }
     let backend = connection.get_database_backend();
-    let text = RECORDED.of(backend, (), || {
+    let known = RECORDED.statement(backend, (), [list(backend, ids)], || {
         let any = is_among(backend, Column::RequestId.into_expr(), "".into());
         let known = answers().columns([Column::Actor, Column::RequestId, Column::Digest]);
         known.filter(any).build(backend).sql
     });
-    let statement = Statement::from_sql_and_values(backend, &*text, [list(backend, ids)]);
-    for row in connection.query_all_raw(statement).await? {
+    for row in connection.query_all_raw(known).await? {
         let answer = answer(
             row.try_get_by_index(0)?,
             row.try_get_by_index(1)?,

@@ -13,13 +13,13 @@ use prost::bytes::Bytes;
 use sea_orm::sea_query::Value;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait, Statement,
+    QuerySelect, QueryTrait,
 };
 
 use crate::db::database::Db;
 use crate::db::entity::ledger::{Column, Entity};
 use crate::db::select::is_among;
-use crate::db::statement::{StatementSink, insert_values, list, numbers, sql};
+use crate::db::statement::{StatementSink, insert_values, list, numbered, numbers};
 use crate::db::texts::Texts;
 use crate::error::{Error, Result};
 use crate::model::resource::Kind;
@@ -61,15 +61,19 @@ const COLUMNS: [&str; 12] = [
     "import",
 ];
 
+/// The text that allocates numbers.
+static ALLOCATE: Texts<()> = Texts::new();
+
 /// Allocates as many numbers as there are entries, and as many times, each later than that of any entry before. They
 /// stay locked until the commit.
 pub(crate) async fn allocate(tx: &DatabaseTransaction, count: usize, now: i64) -> Result<Allocated, DbErr> {
     let count = i64::try_from(count).unwrap_or(i64::MAX);
-    // SQL: each transaction does it, and sea-orm answers no columns of an update on SQLite.
+    // SQL: sea-orm answers no columns of an update on SQLite.
     let text = "UPDATE ledger_head SET sequence = sequence + ?, time = CASE WHEN time + ? > ? THEN time + ? ELSE ? END \
                 WHERE id = 1 RETURNING sequence, time";
-    let values = [count, count, now, count, now].map(Value::from);
-    let head = tx.query_one_raw(sql(tx.get_database_backend(), text, values)).await?;
+    let (backend, values) = (tx.get_database_backend(), [count, count, now, count, now].map(Value::from));
+    let statement = ALLOCATE.statement(backend, (), values, || numbered(backend, text).into_owned());
+    let head = tx.query_one_raw(statement).await?;
     let head = head.ok_or_else(|| DbErr::Custom("ledger_head has no row".to_owned()))?;
     let last: (i64, i64) = (head.try_get_by_index(0)?, head.try_get_by_index(1)?);
     Ok(Allocated {
@@ -115,7 +119,7 @@ pub(crate) async fn last_verbs(
     names: &BTreeSet<String>,
 ) -> Result<HashMap<String, HashMap<String, String>>> {
     let backend = on.get_database_backend();
-    let text = VERBS.of(backend, (), || {
+    let entries = VERBS.statement(backend, (), [list(backend, names)], || {
         let entries = Entity::find()
             .select_only()
             .columns([Column::Resource, Column::Verb, Column::ChangedFields, Column::Import])
@@ -124,7 +128,6 @@ pub(crate) async fn last_verbs(
             .order_by_asc(Column::Revision);
         entries.build(backend).sql
     });
-    let entries = Statement::from_sql_and_values(backend, &*text, [list(backend, names)]);
     let mut all: HashMap<String, HashMap<String, String>> = HashMap::new();
     // How a resource stood before an import.
     let mut before: HashMap<(String, String), HashMap<String, String>> = HashMap::new();

@@ -10,6 +10,7 @@ pub mod idempotency;
 pub mod import;
 pub mod imports;
 mod ledger;
+mod load;
 mod load_requests;
 mod merge;
 mod overlay;

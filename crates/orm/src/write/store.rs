@@ -26,9 +26,9 @@ use crate::query::get_batcher::GetBatcher;
 use crate::write::idempotency::IdempotencyKey;
 use crate::write::ledger;
 pub use crate::write::ledger::Entered;
+use crate::write::load::{self, Lock};
 use crate::write::prepared_insert::PreparedInsert;
 use crate::write::result::WriteResult;
-use crate::write::tables::{self, Lock};
 use crate::write::unit_of_work::UnitOfWork;
 use crate::write::writer::{Edit, PreloadedEdit, QueueLength, WriteQueue, apply};
 
@@ -191,7 +191,7 @@ impl Store {
                 return result;
             }
             let asks = std::mem::take(&mut work.requested);
-            tables::load(self.db.one(), &asks, &mut work.loaded, self.vault.as_ref(), Lock::None).await?;
+            load::load(self.db.one(), &asks, &mut work.loaded, self.vault.as_ref(), Lock::None).await?;
         }
     }
 
@@ -209,7 +209,7 @@ impl Store {
                 Some(begun) => begun,
                 None => self.db.one().begin().await?,
             };
-            tables::load(&at, &asks, &mut work.loaded, self.vault.as_ref(), Lock::None).await?;
+            load::load(&at, &asks, &mut work.loaded, self.vault.as_ref(), Lock::None).await?;
             moment = Some(at);
         }
     }

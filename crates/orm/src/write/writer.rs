@@ -29,9 +29,9 @@ use crate::model::vault::Vault;
 use crate::search_index::gin_pending_list::{PendingListCleaner, PendingRows};
 use crate::write::change_set::MANY;
 use crate::write::idempotency::{self, IdempotencyKey, RecordedRequest, Replay, RequestKey, replayed};
+use crate::write::load::{self, Lock};
 use crate::write::load_requests::{LoadRequest, LoadRequests};
 use crate::write::result::WriteResult;
-use crate::write::tables::{self, Lock};
 use crate::write::unit_of_work::UnitOfWork;
 
 /// A pure function from the register as it is to an answer; what it wants changed it stages in the [`UnitOfWork`].
@@ -416,7 +416,7 @@ async fn uncommitted(
     let mut work = UnitOfWork::new(vault.cloned());
     let mut lock = Lock::Wait;
     if !known.is_empty() {
-        tables::load(&tx, known, &mut work.loaded, vault, lock).await?;
+        load::load(&tx, known, &mut work.loaded, vault, lock).await?;
         lock = then;
     }
     let (mut results, asked) = loop {
@@ -429,7 +429,7 @@ async fn uncommitted(
         }
         work.reset();
         let asks = std::mem::take(&mut work.requested);
-        let loaded = tables::load(&tx, &asks, &mut work.loaded, vault, lock).await;
+        let loaded = load::load(&tx, &asks, &mut work.loaded, vault, lock).await;
         known.and(asks);
         loaded.map_err(|error| match error.reason() {
             "DATABASE_LOCKED" if lock == Lock::Try => Fault::Held,
@@ -529,7 +529,7 @@ async fn appeared(tx: &DatabaseTransaction, work: &UnitOfWork) -> Result<bool, F
         return Ok(false);
     }
     for (table, keys) in work.unheld() {
-        if tables::is_any_held(tx, table, &keys).await? {
+        if load::is_any_held(tx, table, &keys).await? {
             return Ok(true);
         }
     }
