@@ -62,12 +62,11 @@ async fn tables(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
 /// one that led.
 async fn cases(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let mut statements = add_columns("awards", &[("public_safety", Integer), ("nominator", Text)]);
-    let others = "v.value <> t.lead_organization";
     statements.push(copy_values(
         "awards",
         "completing_organizations",
         "joined_organizations",
-        others,
+        "lead_organization",
     ));
     run(manager, &statements).await
 }

@@ -165,6 +165,7 @@ impl Db {
             max_batch: MAX_BATCH,
             clock: None,
         };
+        // SQL: a function of SQLite.
         let row = db
             .write
             .query_one_raw(Statement::from_string(DbBackend::Sqlite, "SELECT sqlite_version()"))
@@ -255,6 +256,7 @@ impl Db {
 
     /// Refuses a PostgreSQL database that cannot be written, or has no schema to hold tables. Reads only.
     async fn expect_writable(&self) -> Result<()> {
+        // SQL: what PostgreSQL says of itself.
         let text =
             "SELECT pg_is_in_recovery(), current_setting('transaction_read_only') = 'on', current_schema()::text";
         let Some(row) = self.write.query_one_raw(self.sql(text, [])).await? else {
@@ -419,8 +421,9 @@ impl Db {
         bodies_over(&self.read, &text, values).await
     }
 
-    /// The same for so many of the first rows of a query, with what another query counts at the same moment: one statement sees one
-    /// moment. Nothing is counted where there are no bodies. Only counts wait for it, and it ends with the time of the call.
+    /// The same for so many of the first rows of a query, with what another query counts at the same moment: one
+    /// statement sees one moment. Nothing is counted where there are no bodies. Only counts wait for it, and it ends
+    /// with the time of the call.
     pub(crate) async fn bodies_and_count(
         &self,
         cx: &RequestContext,
@@ -546,7 +549,8 @@ impl Db {
     }
 }
 
-/// The bodies of a query on PostgreSQL as one row, as it is asked: many small ones cost both sides more than what is in them.
+/// The bodies of a query on PostgreSQL as one row, as it is asked: many small ones cost both sides more than what is in
+/// them. SQL: sea-query makes no list of a query.
 pub(crate) fn as_array(text: &str) -> String {
     numbered(DbBackend::Postgres, &format!("SELECT ARRAY({text})")).into_owned()
 }
@@ -563,8 +567,8 @@ async fn bodies_over(
     Ok(bodies.into_iter().map(Bytes::from).collect())
 }
 
-/// The first bodies of a query on PostgreSQL, which knows how long each is without reading it. SQL: sea-query makes no names for the
-/// columns of a query in `FROM`.
+/// The first bodies of a query on PostgreSQL, which knows how long each is without reading it. SQL: sea-query makes no
+/// names for the columns of a query in `FROM`.
 fn first_ones(text: &str, most: usize) -> String {
     format!(
         "SELECT b.body FROM (SELECT q.body, SUM(OCTET_LENGTH(q.body)) \

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 /// From how many pages in its log on SQLite brings them into the file by itself, where that has failed beside the writer.
 pub(crate) const PAGES_AT_MOST: &str = "32000";
 
-/// Brings the log into the file.
+/// Brings the log into the file. SQL: a pragma.
 pub(crate) const PASS: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 
 /// The code of a sync that failed.

@@ -97,7 +97,8 @@ fn first_page(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Its tables, the first page of each, its settings, and the end of the ledger.
+/// Its tables, the first page of each, its settings, and the end of the ledger. SQL: no connection of sea-orm is open
+/// yet.
 fn read(path: &Path) -> Result<Reach> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(|error| of_sqlite(path, &error))?;

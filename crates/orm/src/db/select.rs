@@ -1,4 +1,5 @@
-//! What queries have in common that sea-query builds: where the databases differ, what a plan depends on, and the way to a text.
+//! What queries have in common that sea-query builds: where the databases differ, what a plan depends on, and the way
+//! to a text.
 
 use sea_orm::DbBackend;
 use sea_orm::sea_query::extension::postgres::PgFunc;
@@ -14,8 +15,8 @@ pub(crate) fn of_t(column: &'static str) -> Expr {
     Expr::col((T, column))
 }
 
-/// Whether an expression is one of a list that is bound as one value (see [`crate::db::statement::list`]), so that any length is the
-/// same statement.
+/// Whether an expression is one of a list that is bound as one value (see [`crate::db::statement::list`]), so that any
+/// length is the same statement.
 pub(crate) fn is_among(backend: DbBackend, expr: Expr, list: Value) -> Expr {
     match backend {
         DbBackend::Postgres => expr.eq(PgFunc::any(list)),
@@ -47,8 +48,8 @@ pub(crate) fn rendered(backend: DbBackend, query: &SelectStatement) -> (String, 
     (text, values.0)
 }
 
-/// The same of so many of its first rows. Not by its own limit: a bare `LIMIT ?` makes SQLite plan a statement anew for each value that
-/// is bound.
+/// The same of so many of its first rows. Not by its own limit: a bare `LIMIT ?` makes SQLite plan a statement anew for
+/// each value that is bound.
 pub(crate) fn rendered_first(backend: DbBackend, query: &SelectStatement, most: Value) -> (String, Vec<Value>) {
     let (mut text, mut values) = rendered(backend, query);
     text.push_str(" LIMIT ? + 0");

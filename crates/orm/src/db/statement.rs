@@ -38,8 +38,8 @@ pub(crate) fn numbered(backend: DbBackend, text: &str) -> Cow<'_, str> {
     Cow::Owned(numbered)
 }
 
-/// Statements of PostgreSQL that change tables and answer nothing, as one. None of them sees what another does. Its text is made each
-/// time: which statements stand together is another thing each time.
+/// Statements of PostgreSQL that change tables and answer nothing, as one. None of them sees what another does. Its
+/// text is made each time: which statements stand together is another thing each time.
 pub(crate) fn together(statements: impl IntoIterator<Item = Statement>) -> Statement {
     let (mut texts, mut values) = (Vec::new(), Vec::new());
     for statement in statements {
@@ -75,7 +75,8 @@ fn numbered_from(count: usize, text: &str) -> String {
     numbered
 }
 
-/// `column` is one of a list that is bound as one value (see [`list`]), so that any length is the same statement.
+/// `column` is one of a list that is bound as one value (see [`list`]), so that any length is the same statement. For
+/// statements that are SQL; [`crate::db::select::is_among`] is for others.
 pub(crate) fn among(backend: DbBackend, column: &str) -> String {
     match backend {
         DbBackend::Postgres => format!("{column} = ANY(?)"),
@@ -220,7 +221,8 @@ impl<'a> Insertion<'a> {
 
     /// SQL: sea-query has no lists of rows (`UNNEST`) and no `OR FAIL`.
     fn text(&self, backend: DbBackend, types: &[&str], rows: usize) -> String {
-        // Where a row is refused, the whole transaction is given up: SQLite need not be able to take back the statement alone.
+        // Where a row is refused, the whole transaction is given up: SQLite need not be able to take back the statement
+        // alone.
         let insert = match backend {
             DbBackend::Postgres => "INSERT",
             _ => "INSERT OR FAIL",
@@ -258,7 +260,8 @@ pub(crate) fn insert_values(
     insert_made(backend, (&FIXED, table), insertion, rows, put);
 }
 
-/// Inserts rows of bound values. The text is looked up by a table and the number of rows, and made where it is not known.
+/// Inserts rows of bound values. The text is looked up by a table and the number of rows, and made where it is not
+/// known.
 pub(crate) fn insert_made<'a>(
     backend: DbBackend,
     (texts, table): (&Texts<(&'static str, usize)>, &'static str),

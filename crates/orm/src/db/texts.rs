@@ -6,7 +6,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use sea_orm::sea_query::Value;
 use sea_orm::{DbBackend, Statement};
 
-/// The texts of one statement, for each database and for each key: what the text depends on, such as a table and a number of rows.
+/// The texts of one statement, for each database and for each key: what the text depends on, such as a table and a
+/// number of rows.
 pub(crate) struct Texts<K>(RwLock<BTreeMap<(bool, K), Arc<str>>>);
 
 impl<K: Ord + Copy> Texts<K> {

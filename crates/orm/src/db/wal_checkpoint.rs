@@ -22,7 +22,7 @@ const PAGES: i64 = 8000;
 /// How often what is in the log is brought into the file before the writer does the rest: each time it is less.
 const PASSES: usize = 3;
 
-/// How long the log is.
+/// How long the log is. SQL: a pragma.
 const LOOK: &str = "PRAGMA wal_checkpoint(NOOP)";
 
 /// What the writer knows of the log, beside which the file is written.

@@ -1,4 +1,4 @@
-//! The search indexes of SQLite, made anew with numbers of rows in the order of names.
+//! The search indexes of SQLite, made anew with numbers of rows in the order of names. In SQL, as all of a migration.
 
 use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};

@@ -1,4 +1,5 @@
-//! The search indexes of PostgreSQL, of which each token of a name gets the sign of its section.
+//! The search indexes of PostgreSQL, of which each token of a name gets the sign of its section. In SQL, as all of a
+//! migration.
 
 use sea_orm::sea_query::{ArrayType, Value};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};

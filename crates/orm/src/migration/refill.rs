@@ -1,4 +1,5 @@
-//! Columns that a later version adds are filled from the messages of the rows that are there, or from the ledger.
+//! Columns that a later version adds are filled from the messages of the rows that are there, or from the ledger. In
+//! SQL, as all of a migration (docs/adr/0050-sea-orm.md).
 
 use prost::Message;
 use sea_orm::sea_query::{ArrayType, Value};

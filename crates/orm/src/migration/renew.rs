@@ -1,5 +1,6 @@
-//! What is made of texts and stored beside records is made anew where another version of [`crate::text`] made it: columns of text,
-//! values, keys, sort keys, search tokens. Records themselves stay as they were written. docs/adr/0029-characters.md
+//! What is made of texts and stored beside records is made anew where another version of [`crate::text`] made it:
+//! columns of text, values, keys, sort keys, search tokens. Records themselves stay as they were written.
+//! docs/adr/0029-characters.md. In SQL: it is done once, with what SQLite keeps of rows beside their columns.
 
 use std::collections::BTreeMap;
 

@@ -136,11 +136,12 @@ pub fn fill_values(table: &str, field: &str, value: &str, condition: &str) -> St
     )
 }
 
-/// Gives them those values `v` of another field for which a condition holds.
-pub fn copy_values(table: &str, from: &str, field: &str, condition: &str) -> String {
+/// Gives them the values of another field, but for the one that a column has.
+pub fn copy_values(table: &str, from: &str, field: &str, column: &str) -> String {
     format!(
         "INSERT INTO {table}_values (field, value, id) SELECT '{field}', v.value, v.id FROM {table}_values v \
-         JOIN {table} t ON t.id = v.id WHERE v.field = '{from}' AND {condition} ON CONFLICT (field, value, id) DO NOTHING"
+         JOIN {table} t ON t.id = v.id WHERE v.field = '{from}' AND v.value <> t.{column} \
+         ON CONFLICT (field, value, id) DO NOTHING"
     )
 }
 
@@ -224,6 +225,7 @@ pub async fn recognise(db: &Db) -> Result<()> {
 }
 
 async fn tables(db: &Db) -> Result<Vec<String>> {
+    // SQL: each database has its own catalogue.
     let text = match db.backend() {
         DbBackend::Postgres => {
             "SELECT table_name::text FROM information_schema.tables WHERE table_schema = current_schema()"
@@ -264,6 +266,7 @@ pub async fn expect_vault(db: &Db, vault: &Vault) -> Result<()> {
 
 /// Whether the tables of a resource have just the columns that it declares. For tests of services.
 pub async fn differences(db: &Db, kind: &crate::model::resource::Kind) -> Result<Vec<String>> {
+    // SQL: SQLite takes a name in quotes that it does not find for a text.
     let text = format!(
         "SELECT {} FROM {} LIMIT 0",
         crate::write::tables::columns(kind).join(", "),

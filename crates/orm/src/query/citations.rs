@@ -82,6 +82,7 @@ impl Store {
                 } else {
                     (format!("{table} WHERE {} = ?", column.name), vec![name.into()])
                 };
+                // SQL: limits stand in the text.
                 let text = format!(
                     "SELECT t.name, t.revision, t.update_time, t.body FROM \
                      (SELECT id FROM {of} ORDER BY id DESC LIMIT {LOOKED_AT} + 0) c JOIN {table} t ON t.id = c.id \
@@ -130,6 +131,7 @@ impl Store {
         let resources: Vec<&String> = resources.collect();
         let mut known = HashSet::new();
         for some in resources.chunks(MOST) {
+            // SQL: the ledger is joined with a summary of itself.
             let text = format!(
                 "SELECT p.resource, p.snapshot FROM ledger p JOIN (SELECT l.resource, MAX(l.revision) AS revision FROM ledger l \
                  WHERE {} AND NOT {condition} GROUP BY l.resource) b ON b.resource = p.resource AND b.revision = p.revision",

@@ -27,7 +27,8 @@ use crate::write::store::Store;
 /// More bytes than this are not got at once: with their tags they fit into the 4 MiB that most clients take.
 const BATCH_BYTES: usize = 4_000_000;
 
-/// The texts of batches of gets; and of pages without a filter in the order of the collection, the first and those behind a position.
+/// The texts of batches of gets; and of pages without a filter in the order of the collection, the first and those
+/// behind a position.
 static BATCHES: Texts<&'static str> = Texts::new();
 static PAGES: Texts<(&'static str, bool)> = Texts::new();
 

@@ -275,8 +275,9 @@ pub(crate) fn position_values(keys: &[(&'static str, Type, bool)], position: &[P
     values.collect()
 }
 
-/// All rows after the position with these values, in an order of columns that may each run down; ids always run up. Where all run up, the
-/// databases compare whole rows, which an index serves; where not, the first column still bounds what is looked at.
+/// All rows after the position with these values, in an order of columns that may each run down; ids always run up.
+/// Where all run up, the databases compare whole rows, which an index serves; where not, the first column still bounds
+/// what is looked at.
 pub(crate) fn after_position(keys: &[(&'static str, Type, bool)], values: &[Value]) -> Expr {
     let columns = keys.iter().map(|(name, _, down)| (*name, *down)).chain([("id", false)]);
     let columns: Vec<(&'static str, bool, &Value)> = columns.zip(values).map(|((n, d), v)| (n, d, v)).collect();

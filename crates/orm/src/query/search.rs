@@ -270,14 +270,16 @@ impl Store {
     }
 }
 
-/// The texts of searches: of PostgreSQL by the rows that are wanted and whether it goes on behind a place, of SQLite by the latter.
+/// The texts of searches: of PostgreSQL by the rows that are wanted and whether it goes on behind a place, of SQLite by
+/// the latter.
 static BY_STEPS: Texts<(&'static str, usize, bool)> = Texts::new();
 static IN_ORDER: Texts<(&'static str, bool)> = Texts::new();
 static HITS: Texts<&'static str> = Texts::new();
 
-/// The hits of one step are sorted after the other, for as long as there are too few. Not by the index of names, which would be read
-/// through for a few hits. What is planned must not depend on values, or it is planned for each call: so limits stand in the text, and
-/// steps come from a function of which nobody knows how many it has. SQL: sea-query has no WITH ORDINALITY.
+/// The hits of one step are sorted after the other, for as long as there are too few. Not by the index of names, which
+/// would be read through for a few hits. What is planned must not depend on values, or it is planned for each call: so
+/// limits stand in the text, and steps come from a function of which nobody knows how many it has. SQL: sea-query has
+/// no WITH ORDINALITY.
 fn text_by_steps(table: &str, limit: usize, goes_on: bool) -> String {
     // All behind the first step is behind the place where a page ended.
     let behind = if goes_on {
@@ -293,8 +295,8 @@ fn text_by_steps(table: &str, limit: usize, goes_on: bool) -> String {
     )
 }
 
-/// Of namesakes one row is read, and the index of names has the order of the others. SQL: the order of joins and the sign before a column
-/// are for the planner.
+/// Of namesakes one row is read, and the index of names has the order of the others. SQL: the order of joins and the
+/// sign before a column are for the planner.
 fn text_in_order(table: &str, goes_on: bool) -> String {
     let behind = if goes_on {
         "WHERE (f.sort_key, f.id) > (?, ?) "

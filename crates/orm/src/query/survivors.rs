@@ -24,7 +24,7 @@ const COLUMNS: [&str; 3] = ["record", "merged_into", "survivor"];
 const AGAIN: &str =
     " ON CONFLICT (record) DO UPDATE SET merged_into = excluded.merged_into, survivor = excluded.survivor";
 
-/// Whether anything was merged or annulled at all.
+/// Whether anything was merged or annulled at all. For the SQL around counts.
 pub(crate) const ANY: &str = "EXISTS (SELECT 1 FROM survivors)";
 
 /// Makes the table.
@@ -54,7 +54,7 @@ pub(crate) async fn gather(connection: &impl ConnectionTrait) -> Result<(), DbEr
     let tables = connection.query_all_raw(sql(backend, tables, [])).await?;
     let tables: Vec<String> = first(&tables).map_err(|error| DbErr::Custom(error.to_string()))?;
     for table in tables {
-        // SQL: as the migration did it.
+        // SQL: so the migration did it.
         let text = format!(
             "INSERT INTO {TABLE} (record, merged_into, survivor) SELECT name, survivor, survivor FROM {table} WHERE record_status <> ?"
         );
@@ -158,8 +158,8 @@ fn names_of(name: &str) -> SelectStatement {
         .take()
 }
 
-/// Whether a column names the thing that a name means, by whichever of its names. On PostgreSQL these are one list, which an index of
-/// the column is asked for.
+/// Whether a column names the thing that a name means, by whichever of its names. On PostgreSQL these are one list,
+/// which an index of the column is asked for.
 pub(crate) fn names_same(backend: DbBackend, column: Expr, is_so: bool, name: &str) -> Expr {
     let names = || Func::cust("ARRAY").arg(names_of(name));
     match (backend, is_so) {

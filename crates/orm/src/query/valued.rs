@@ -63,6 +63,7 @@ impl Store {
         }
         values.extend([i64::from(RecordStatus::Active as i32).into(), limit(size)]);
         // What the rows before have is summed, so that none is read beyond the one by which a page has too many bytes.
+        // SQL: sea-query binds a limit as it is, and SQLite then plans the statement anew each time.
         let text = format!(
             "SELECT value, id, body FROM (SELECT value, id, body, SUM(LENGTH(body)) OVER (ORDER BY value, id \
              ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM (SELECT v.value, v.id, t.body \

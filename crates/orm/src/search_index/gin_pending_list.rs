@@ -74,6 +74,7 @@ async fn run(db: Db, mut told: mpsc::Receiver<PendingRows>) {
             }
         }
         for table in fresh.keys() {
+            // SQL: a function of PostgreSQL.
             let text = format!("SELECT gin_clean_pending_list('{table}_by_token')");
             if let Err(error) = db.owner().execute_unprepared(&text).await {
                 tracing::warn!(table, "what is new is not sorted into the search index: {error}");

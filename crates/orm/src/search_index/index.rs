@@ -26,7 +26,7 @@ pub(crate) fn statements(table: &str) -> [String; 3] {
     ]
 }
 
-/// Those for SQLite.
+/// Those for SQLite. SQL: a virtual table.
 pub(crate) fn on_sqlite(table: &str) -> [String; 2] {
     let made = format!(
         "CREATE VIRTUAL TABLE {table}_search USING fts5(tokens, content='', columnsize=0, detail=none, tokenize='ascii')"
@@ -38,12 +38,12 @@ pub(crate) fn on_sqlite(table: &str) -> [String; 2] {
 /// import then writes each token more often.
 const SEGMENTS: u32 = 8;
 
-/// Sets at how many segments an index of SQLite merges them.
+/// Sets at how many segments an index of SQLite merges them. SQL: it is FTS5.
 pub(crate) fn merged_later(table: &str) -> String {
     format!("INSERT INTO {table}_search ({table}_search, rank) VALUES ('automerge', {SEGMENTS})")
 }
 
-/// The one for PostgreSQL.
+/// The one for PostgreSQL. SQL: as all that makes tables.
 pub(crate) fn on_postgres(table: &str) -> String {
     format!("CREATE INDEX {table}_by_token ON {table} USING gin (tokens)")
 }
@@ -152,8 +152,8 @@ pub(crate) fn write(
 /// The texts that write an index of SQLite: whether rows are new or go.
 static WRITTEN: Texts<(&'static str, bool)> = Texts::new();
 
-/// SQL: it is FTS5. In one statement and in the order of the numbers, because FTS5 writes out what it has gathered before each statement,
-/// and where numbers run back.
+/// SQL: it is FTS5. In one statement and in the order of the numbers, because FTS5 writes out what it has gathered
+/// before each statement, and where numbers run back.
 fn written(table: &str, is_new: bool) -> String {
     // The index keeps no texts: what goes is said once more.
     let into = if is_new {

@@ -232,6 +232,22 @@ pub(crate) fn import_name(id: String) -> String {
     format!("{IMPORTS}/{id}")
 }
 
+/// The text of a page of a history.
+static PAGE: Texts<()> = Texts::new();
+
+/// What the rows before have is summed, so that none is read beyond the one by which a page has too many bytes. SQL:
+/// sea-query binds a limit as it is, and SQLite then plans the statement anew each time.
+fn page_text() -> String {
+    let columns = COLUMNS.join(", ");
+    format!(
+        "SELECT {columns} FROM (SELECT {columns}, SUM(LENGTH(snapshot)) OVER (ORDER BY revision DESC \
+         ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM (SELECT {columns} FROM ledger \
+         WHERE resource = ? AND revision < ? ORDER BY revision DESC LIMIT ? + 0) page) summed \
+         WHERE COALESCE(before, 0) <= {} ORDER BY revision DESC",
+        page_token::BYTES
+    )
+}
+
 /// A page of the history of one resource, the newest entry first, and the token for the next page.
 pub(crate) async fn history(db: &Db, name: &str, page_size: i32, page_token: &str) -> Result<(Vec<Revision>, String)> {
     let size = page_token::size(page_size);
@@ -247,21 +263,11 @@ pub(crate) async fn history(db: &Db, name: &str, page_size: i32, page_token: &st
             ));
         }
     };
-    // What the rows before have is summed, so that none is read beyond the one by which a page has too many bytes. SQL: sea-query
-    // binds a limit as it is, and SQLite then plans the statement anew each time.
-    let columns = COLUMNS.join(", ");
-    let text = format!(
-        "SELECT {columns} FROM (SELECT {columns}, SUM(LENGTH(snapshot)) OVER (ORDER BY revision DESC \
-         ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM (SELECT {columns} FROM ledger \
-         WHERE resource = ? AND revision < ? ORDER BY revision DESC LIMIT ? + 0) page) summed \
-         WHERE COALESCE(before, 0) <= {} ORDER BY revision DESC",
-        page_token::BYTES
-    );
-    let limit = i64::try_from(size + 1).unwrap_or(i64::MAX);
-    let rows = db
-        .read
-        .query_all_raw(db.sql(&text, [name.into(), from.into(), limit.into()]))
-        .await?;
+    let (backend, limit) = (db.backend(), i64::try_from(size + 1).unwrap_or(i64::MAX));
+    let page = PAGE.statement(backend, (), [name.into(), from.into(), limit.into()], || {
+        numbered(backend, &page_text()).into_owned()
+    });
+    let rows = db.read.query_all_raw(page).await?;
     let lengths = rows
         .iter()
         .map(|row| row.try_get_by_index::<Vec<u8>>(10).map(|snapshot| snapshot.len()));

@@ -68,7 +68,8 @@ pub(crate) async fn last_merge(on: &impl ConnectionTrait, name: &str, below: i64
     };
     let sequence = sequence + 1;
     let survivor = resource::head(&snapshot)?.survivor;
-    // Both entries are written together: first that of the duplicate, then that of the survivor. SQL: the ledger is joined with itself.
+    // Both entries are written together: first that of the duplicate, then that of the survivor. SQL: the ledger is
+    // joined with itself.
     let text = "SELECT a.snapshot, b.snapshot FROM ledger a JOIN ledger b ON b.resource = a.resource AND b.revision = a.revision - 1 \
                 WHERE a.sequence = ? AND a.resource = ? AND a.verb = 'merge'";
     let values = [sequence.into(), survivor.as_str().into()];

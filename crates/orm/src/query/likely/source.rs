@@ -1,4 +1,5 @@
-//! Where candidates stand side by side: the indexes, and the statements that read them.
+//! Where candidates stand side by side: the indexes, and the statements that read them. They are SQL: the expression of
+//! an index is found by its text, and limits stand in the text too.
 
 use mingce_proto::registry::RecordStatus;
 use sea_orm::sea_query::Value;

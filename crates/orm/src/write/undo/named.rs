@@ -72,6 +72,7 @@ impl Store {
                         values.push(import.into());
                     }
                 }
+                // SQL: rows are numbered for each record, and so many of them are kept, as the text says.
                 let text = format!(
                     "SELECT named, by_record FROM (SELECT {value} AS named, t.name AS by_record, \
                      ROW_NUMBER() OVER (PARTITION BY {value} ORDER BY t.name) AS place FROM {from} WHERE {condition}) n \
