@@ -96,7 +96,7 @@ established_year = { from = "{成立}", date = "year" }
         let listed: String = listed.filter_map(|line| line.chars().next()).collect();
         assert_eq!(listed, "223345566", "{ran:?}");
         // The file has each row once, and what both parts say of a column once.
-        let written = fs::read_to_string(register.beside().join("refused.csv")).unwrap();
+        let written = fs::read_to_string(register.folder().join("refused.csv")).unwrap();
         let rows: Vec<&str> = written.lines().skip(1).collect();
         assert_eq!(rows.len(), 5, "{written}");
         assert!(

@@ -151,7 +151,9 @@ async fn a_silent_reviewer_is_replaced_or_left_out(store: Store) {
     let (_, round) = spring(&register, reviewed()).await;
     talent_fixture::programme(&register, "a", "").await;
     let talent = applicant(&register, "申报人").await.name;
-    let name = talent_fixture::draft(&register, &talent, "a", &round.name, "").await.name;
+    let name = talent_fixture::draft(&register, &talent, "a", &round.name, "")
+        .await
+        .name;
     talent_fixture::submit(&register, &name).await.unwrap();
     talent_fixture::accept(&register, &name).await.unwrap();
     let panel = panel(&register, &name).await;

@@ -69,14 +69,18 @@ mod tests {
             .take();
         let (text, values) = rendered_first(backend, &query, 3_i64.into());
         let start = "SELECT \"t\".\"id\" FROM \"labs\" AS \"t\" WHERE ";
-        let condition = text.strip_prefix(start).and_then(|rest| rest.strip_suffix(" LIMIT ? + 0"));
+        let condition = text
+            .strip_prefix(start)
+            .and_then(|rest| rest.strip_suffix(" LIMIT ? + 0"));
         (condition.map(str::to_owned).unwrap_or(text), values.len())
     }
 
     #[test]
     fn each_value_is_a_question_mark_on_both_databases_and_constants_stand_in_the_text() {
         for backend in [DbBackend::Sqlite, DbBackend::Postgres] {
-            let condition = of_t("city").ne(nothing()).and(of_t("year").gt(zero()).or(of_t("year").eq(5_i64)));
+            let condition = of_t("city")
+                .ne(nothing())
+                .and(of_t("year").gt(zero()).or(of_t("year").eq(5_i64)));
             let right = "\"t\".\"city\" <> '' AND (\"t\".\"year\" > 0 OR \"t\".\"year\" = ?)";
             assert_eq!(text(backend, condition), (right.to_owned(), 2));
         }

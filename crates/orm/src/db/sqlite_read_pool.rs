@@ -210,7 +210,9 @@ static BY_ID: Texts<&'static str> = Texts::new();
 
 fn by_ids(connection: &Connection, table: &'static str, ids: &[&str]) -> rusqlite::Result<Vec<Option<Bytes>>> {
     // SQL: rusqlite takes a text, and this one is as short as it can be.
-    let text = BY_ID.of(DbBackend::Sqlite, table, || format!("SELECT body FROM {table} WHERE id = ?"));
+    let text = BY_ID.of(DbBackend::Sqlite, table, || {
+        format!("SELECT body FROM {table} WHERE id = ?")
+    });
     let mut one = connection.prepare_cached(&text)?;
     let mut found = || ids.iter().map(|id| one.query_row([id], body).optional()).collect();
     if ids.len() == 1 {

@@ -228,7 +228,9 @@ impl<'a> Insertion<'a> {
             _ => "INSERT OR FAIL",
         };
         let columns = self.columns.iter().enumerate();
-        let picked: Vec<_> = columns.map(|(n, column)| (self.made)(column, format!("c{n}"))).collect();
+        let picked: Vec<_> = columns
+            .map(|(n, column)| (self.made)(column, format!("c{n}")))
+            .collect();
         let text = format!(
             "{insert} INTO {} ({}) SELECT {} FROM {} WHERE c0 IS NOT NULL{}",
             self.table,
@@ -274,7 +276,9 @@ pub(crate) fn insert_made<'a>(
         let Some(first) = piece.first() else { return };
         let (kinds, types): (Vec<ArrayType>, Vec<&str>) = first.iter().map(array_of).unzip();
         let size = rows_of_text(backend, piece.len());
-        let text = texts.of(backend, (table, size), || insertion().text(backend, &types, piece.len()));
+        let text = texts.of(backend, (table, size), || {
+            insertion().text(backend, &types, piece.len())
+        });
         let values = bound(backend, &kinds, piece.into_iter());
         put(Statement::from_sql_and_values(backend, &*text, values).into());
     }

@@ -165,7 +165,9 @@ fn range_of_dates(stored: &Expr, operator: Operator, text: &str) -> Option<Expr>
         return Some(stored.clone().gte(bound));
     }
     // A year or a month sorts before its days, and those that hold the bound do not end before it.
-    let parts = ["2024", "2024-03"].into_iter().filter_map(|part| bound.get(..part.len()));
+    let parts = ["2024", "2024-03"]
+        .into_iter()
+        .filter_map(|part| bound.get(..part.len()));
     let none = parts.filter(|part| part.len() < bound.len());
     let none: Vec<&str> = std::iter::once("").chain(none).collect();
     Some(stored.clone().lt(bound).and(stored.clone().is_not_in(none)))
@@ -209,7 +211,8 @@ fn one_of_many(backend: DbBackend, table: &str, column: &Column, operator: Opera
     let having = |test: Option<Expr>| {
         let mut rows = Query::select();
         rows.column(("v", "id")).from_as(format!("{table}_values"), "v");
-        rows.and_where(Expr::col(("v", "field")).eq(column.name)).and_where_option(test);
+        rows.and_where(Expr::col(("v", "field")).eq(column.name))
+            .and_where_option(test);
         rows
     };
     if is_nothing(column, value) {
@@ -287,7 +290,11 @@ pub(crate) fn after_position(keys: &[(&'static str, Type, bool)], values: &[Valu
     }
     let mut choices = Cond::any();
     for (place, (name, down, value)) in columns.iter().enumerate() {
-        let sign = if *down { BinOper::SmallerThan } else { BinOper::GreaterThan };
+        let sign = if *down {
+            BinOper::SmallerThan
+        } else {
+            BinOper::GreaterThan
+        };
         let mut choice = Cond::all();
         for (name, _, value) in &columns[..place] {
             choice = choice.add(of_t(name).eq((*value).clone()));

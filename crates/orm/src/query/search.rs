@@ -204,7 +204,9 @@ impl Store {
         most: usize,
     ) -> Result<Vec<Bytes>> {
         let table = kind.table;
-        let text = IN_ORDER.of(DbBackend::Sqlite, (table, after.is_some()), || text_in_order(table, after.is_some()));
+        let text = IN_ORDER.of(DbBackend::Sqlite, (table, after.is_some()), || {
+            text_in_order(table, after.is_some())
+        });
         let mut from = after.map_or(0, |place| {
             fts5_rowid::rowid_lower_bound(text::order_code(place.sort_key))
         });

@@ -205,7 +205,7 @@ fn add(import: &mut Import, more: &ImportCounts) -> Result<()> {
     counts.updated += more.updated;
     counts.unchanged += more.unchanged;
     // A row that is taken later is not refused any more; nobody can say so of more rows than there were.
-    counts.refused = counts.refused.saturating_add(more.refused).max(0);
+    counts.refused = Ord::max(counts.refused.saturating_add(more.refused), 0);
     counts.created_references += more.created_references;
     Ok(())
 }

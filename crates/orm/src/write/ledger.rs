@@ -71,7 +71,10 @@ pub(crate) async fn allocate(tx: &DatabaseTransaction, count: usize, now: i64) -
     // SQL: sea-orm answers no columns of an update on SQLite.
     let text = "UPDATE ledger_head SET sequence = sequence + ?, time = CASE WHEN time + ? > ? THEN time + ? ELSE ? END \
                 WHERE id = 1 RETURNING sequence, time";
-    let (backend, values) = (tx.get_database_backend(), [count, count, now, count, now].map(Value::from));
+    let (backend, values) = (
+        tx.get_database_backend(),
+        [count, count, now, count, now].map(Value::from),
+    );
     let statement = ALLOCATE.statement(backend, (), values, || numbered(backend, text).into_owned());
     let head = tx.query_one_raw(statement).await?;
     let head = head.ok_or_else(|| DbErr::Custom("ledger_head has no row".to_owned()))?;

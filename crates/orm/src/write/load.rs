@@ -210,7 +210,11 @@ fn by_id(backend: DbBackend, kind: &Kind, lock: Lock, is_consulted: bool) -> Str
     rows.from_as(kind.table, T)
         .and_where(is_among(backend, of_t("id"), "".into()))
         .order_by((T, "id"), Order::Asc);
-    let strength = if is_consulted { LockType::Share } else { LockType::Update };
+    let strength = if is_consulted {
+        LockType::Share
+    } else {
+        LockType::Update
+    };
     lock.apply(backend, &mut rows, strength, &[T]);
     backend.build(&rows).sql
 }

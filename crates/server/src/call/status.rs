@@ -335,7 +335,10 @@ mod tests {
             assert!(status.get_details_error_info().is_some());
             text.message
         };
-        assert_eq!(said(Error::not_found("labs", "labs/1")), "登记册中没有该记录，请核对名称");
+        assert_eq!(
+            said(Error::not_found("labs", "labs/1")),
+            "登记册中没有该记录，请核对名称"
+        );
         let wrong = |field: &str, reason| Violation::new(field, reason, "…");
         let two = vec![wrong("lab.city", "STRING_MAX_LEN"), wrong("lab.hosts[0]", "HOST_TWICE")];
         assert_eq!(

@@ -137,7 +137,12 @@ async fn what_was_due_then_is_due_and_what_waited_or_was_recorded_too(store: Sto
             ("labs", ("2021-07-01", ""), DueKind::Evaluation, Office),
             ("labs", ("2024-10-22", "2024-10-14"), DueKind::NoticeEnds, Decider),
             ("labs", ("2026-10-14", "2024-10-14"), DueKind::Evaluation, Office),
-            ("nominatingBodies", ("2025-01-01", "2024-03-25"), DueKind::QuotaEnds, Itself),
+            (
+                "nominatingBodies",
+                ("2025-01-01", "2024-03-25"),
+                DueKind::QuotaEnds,
+                Itself
+            ),
             ("objections", ("", "2024-10-14"), DueKind::Objection, Office),
             ("recommendations", ("", "2024-03-25"), DueKind::FormalCheck, Office),
             ("rounds", ("2024-12-01", "2024-03-01"), DueKind::RoundEnds, Itself),
