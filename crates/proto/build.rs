@@ -71,6 +71,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::write(out.join("choices.rs"), conversions(&choices))?;
     fs::write(out.join("heads.rs"), heads(&pool))?;
     fs::write(out.join("mutations.rs"), mutations(&pool))?;
+    fs::write(out.join("cases.rs"), cases(&pool))?;
 
     prost_protovalidate_build::Builder::new()
         .file_descriptor_set_bytes(without_choices(&encoded)?)
@@ -183,16 +184,32 @@ fn sizes(pool: &DescriptorPool) -> String {
     format!("pub(super) const SIZES: &[(&str, usize)] = &[\n{lines}];\n")
 }
 
-/// The resources of the contract: their fields 1 to 8 and 100 are the same.
+/// Whether it is a resource: the fields 1 to 8 and 100 of all resources are the same.
+fn is_resource(message: &MessageDescriptor) -> bool {
+    let has = |number: u32, name: &str| message.get_field(number).is_some_and(|field| field.name() == name);
+    has(1, "name") && has(4, "revision") && has(8, "survivor") && has(100, "sequence")
+}
+
+/// The resources of the contract.
 fn heads(pool: &DescriptorPool) -> String {
-    let is_resource = |message: &MessageDescriptor| {
-        let has = |number: u32, name: &str| message.get_field(number).is_some_and(|field| field.name() == name);
-        has(1, "name") && has(4, "revision") && has(8, "survivor") && has(100, "sequence")
-    };
     let resources = own(pool).filter(is_resource);
     resources
         .map(|message| format!("headed!({});\n", path(message.full_name())))
         .collect()
+}
+
+/// The resources of the contract that have a state and verbs, and the cases among them.
+fn cases(pool: &DescriptorPool) -> String {
+    let mut lines = String::new();
+    for message in own(pool).filter(is_resource) {
+        let has = |names: &[&str]| names.iter().all(|name| message.get_field_by_name(name).is_some());
+        if has(&["state", "verbs", "case", "documents", "document_number"]) {
+            lines += &format!("case_message!({});\n", path(message.full_name()));
+        } else if has(&["state", "verbs"]) {
+            lines += &format!("stateful_message!({});\n", path(message.full_name()));
+        }
+    }
+    lines
 }
 
 /// The requests of the contract that change something: each is the message of one method alone.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use mingce_orm::model::resource::Kind;
 use mingce_orm::{AuditInfo, Blocker, Class, Error, RequestContext, Result, UnitOfWork};
-use mingce_proto::Headed;
 use mingce_proto::registry::{
     CaseDate, CaseFacts, CaseKind, CaseReason, DecisionDocument, DueKind, HandlingTerms, NoticeTerms, Policy,
     PublicField, ReviewTerms,
 };
+use mingce_proto::{CaseMessage, Headed, StatefulMessage};
 
 use crate::calendar::{Calendar, UnknownYear};
 use crate::correct::{Held, expect_kept};
@@ -170,14 +170,18 @@ pub struct Parties {
 }
 
 /// A resource that is decided under a policy.
-pub trait Case: Stateful {
+pub trait Case: Stateful<Item: CaseMessage> {
     /// Which kind of case it is.
     const KIND: CaseKind;
 
     /// What it keeps of its way; `None` where it began none.
-    fn facts(item: &Self::Item) -> Option<&CaseFacts>;
+    fn facts(item: &Self::Item) -> Option<&CaseFacts> {
+        item.facts()
+    }
     /// The same, to be changed.
-    fn facts_mut(item: &mut Self::Item) -> &mut CaseFacts;
+    fn facts_mut(item: &mut Self::Item) -> &mut CaseFacts {
+        item.facts_mut()
+    }
     /// Where policies and rounds have to fit.
     fn scope(item: &Self::Item) -> Scope<'_>;
     /// The grade that caps count by.
@@ -271,9 +275,13 @@ pub trait Case: Stateful {
         ""
     }
     /// The documents of its decisions.
-    fn documents(item: &Self::Item) -> &[DecisionDocument];
+    fn documents(item: &Self::Item) -> &[DecisionDocument] {
+        item.documents()
+    }
     /// The number of the document of its decision, to be changed.
-    fn document_number_mut(item: &mut Self::Item) -> &mut String;
+    fn document_number_mut(item: &mut Self::Item) -> &mut String {
+        item.document_number_mut()
+    }
     /// The numbers of documents that parts of it have, which are only added to.
     fn documents_of_parts(_item: &Self::Item) -> Vec<&str> {
         Vec::new()

@@ -6,7 +6,7 @@ use mingce_orm::model::normalize::{Violations, enum_values};
 use mingce_orm::{
     AuditInfo, Blocker, Class, Collection, Column, Error, Field, Key, Result, Shape, UnitOfWork, Violation, WriteResult,
 };
-use mingce_proto::registry::{CaseFacts, CaseVerb, DueActor, DueKind, Objection, ObjectionRefusal, ObjectionState};
+use mingce_proto::registry::{CaseFacts, DueActor, DueKind, Objection, ObjectionRefusal, ObjectionState};
 
 use crate::any::DynCase;
 use crate::case::{EvalContext, GuardContext, blocker};
@@ -154,15 +154,6 @@ pub const ASKS: [Ask; 2] = [
 impl Stateful for Objections {
     fn state_machine() -> &'static StateMachine<Self> {
         &LIFE
-    }
-    fn state(item: &Objection) -> i32 {
-        item.state
-    }
-    fn set_state(item: &mut Objection, state: i32) {
-        item.state = state;
-    }
-    fn show(item: &mut Objection, verbs: Vec<CaseVerb>) {
-        item.verbs = verbs;
     }
 }
 

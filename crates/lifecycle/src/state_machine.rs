@@ -1,6 +1,7 @@
 //! A life cycle as data: states, and the edges between them with their guards.
 
 use mingce_orm::{Blocker, Collection, Result};
+use mingce_proto::StatefulMessage;
 use mingce_proto::registry::DecisionDocument;
 
 use crate::case::GuardContext;
@@ -125,16 +126,20 @@ impl<C: Stateful> StateMachine<C> {
 }
 
 /// A collection whose resources go through a life cycle.
-pub trait Stateful: Collection {
+pub trait Stateful: Collection<Item: StatefulMessage> {
     /// The life cycle.
     fn state_machine() -> &'static StateMachine<Self>;
     /// The state.
-    fn state(item: &Self::Item) -> i32;
+    fn state(item: &Self::Item) -> i32 {
+        item.state_number()
+    }
     /// Sets the state.
-    fn set_state(item: &mut Self::Item, state: i32);
+    fn set_state(item: &mut Self::Item, state: i32) {
+        item.set_state_number(state);
+    }
     /// The policy version that it is under: its resource name; empty where it is under none yet.
-    fn policy(_item: &Self::Item) -> &str {
-        ""
+    fn policy(item: &Self::Item) -> &str {
+        item.facts().map_or("", |facts| facts.policy.as_str())
     }
     /// The level and the programme that decide which policy it comes under, where it is under none yet; `None` where none does.
     fn governed_by(_item: &Self::Item) -> Option<(i32, String)> {
@@ -148,11 +153,13 @@ pub trait Stateful: Collection {
         Ok(())
     }
     /// The documents of its decisions, where it keeps them.
-    fn documents_mut(_item: &mut Self::Item) -> Option<&mut Vec<DecisionDocument>> {
-        None
+    fn documents_mut(item: &mut Self::Item) -> Option<&mut Vec<DecisionDocument>> {
+        item.documents_mut()
     }
     /// Puts the verbs that lead on from here into an answer.
-    fn show(item: &mut Self::Item, verbs: Vec<mingce_proto::registry::CaseVerb>);
+    fn show(item: &mut Self::Item, verbs: Vec<mingce_proto::registry::CaseVerb>) {
+        *item.verbs_mut() = verbs;
+    }
 }
 
 /// What [`Stateful::on_enter`] is told.

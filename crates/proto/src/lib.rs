@@ -2,6 +2,7 @@
 //! descriptor set. Generated from `proto/` by `build.rs`; the comments stand there.
 
 pub mod budget;
+pub mod case_message;
 pub mod codec;
 pub mod collections;
 pub mod head;
@@ -30,6 +31,7 @@ mod choices {
 /// Once more than so many fields are found to be wrong, the others are not looked at.
 pub const MOST_VIOLATIONS: usize = 32;
 
+pub use case_message::{CaseMessage, StatefulMessage};
 pub use generated::mingce;
 pub use generated::mingce::{awards::v1 as awards, labs::v1 as labs, registry::v1 as registry, talent::v1 as talent};
 pub use head::{Head, Headed};

@@ -17,8 +17,7 @@ use mingce_lifecycle::{
 use mingce_orm::{Result, UnitOfWork};
 use mingce_proto::awards::{Award, AwardState as S, Contributor};
 use mingce_proto::registry::{
-    AwardTerms, CaseFacts, CaseKind, CaseVerb, DecisionDocument, DueActor, DueKind, NoticeTerms, OrganizationReference,
-    Policy, PublicField, ReviewTerms,
+    AwardTerms, CaseKind, DueActor, DueKind, NoticeTerms, OrganizationReference, Policy, PublicField, ReviewTerms,
 };
 
 use crate::award::{Awards, completing, scheme};
@@ -220,27 +219,12 @@ impl Stateful for Awards {
     fn state_machine() -> &'static StateMachine<Self> {
         &LIFE
     }
-    fn state(item: &Award) -> i32 {
-        item.state
-    }
-    fn set_state(item: &mut Award, state: i32) {
-        item.state = state;
-    }
-    fn policy(item: &Award) -> &str {
-        item.case.as_ref().map_or("", |case| case.policy.as_str())
-    }
     fn governed_by(item: &Award) -> Option<(i32, String)> {
         let scope = Self::scope(item);
         Some((scope.level, scope.programme.to_owned()))
     }
     fn on_enter(item: &mut Award, arrival: &mut StateEntry<'_>) -> Result<()> {
         on_enter::<Self>(item, arrival)
-    }
-    fn documents_mut(item: &mut Award) -> Option<&mut Vec<DecisionDocument>> {
-        Some(&mut item.documents)
-    }
-    fn show(item: &mut Award, verbs: Vec<CaseVerb>) {
-        item.verbs = verbs;
     }
 }
 
@@ -249,24 +233,12 @@ impl Case for Awards {
     const ON_NOTICE: &'static [i32] = &[ACCEPTED, SHORTLISTED];
     const IN_REVIEW: &'static [i32] = &[IN_REVIEW];
 
-    fn documents(item: &Award) -> &[DecisionDocument] {
-        &item.documents
-    }
-    fn document_number_mut(item: &mut Award) -> &mut String {
-        &mut item.document_number
-    }
     fn decided_by(item: &Award) -> Decided<'_> {
         Decided {
             number: &item.document_number,
             date: &item.decision_date,
             issuer: None,
         }
-    }
-    fn facts(item: &Award) -> Option<&CaseFacts> {
-        item.case.as_ref()
-    }
-    fn facts_mut(item: &mut Award) -> &mut CaseFacts {
-        item.case.get_or_insert_default()
     }
     fn scope(item: &Award) -> Scope<'_> {
         Scope {

@@ -19,9 +19,7 @@ use mingce_orm::model::resource::Kind;
 use mingce_orm::{Collection, Result, UnitOfWork};
 use mingce_proto::labs::LabDesignation;
 use mingce_proto::labs::LabDesignationState as S;
-use mingce_proto::registry::{
-    CaseDate, CaseFacts, CaseKind, CaseVerb, DecisionDocument, DueKind, NoticeTerms, Policy, PublicField, ReviewTerms,
-};
+use mingce_proto::registry::{CaseDate, CaseKind, DueKind, NoticeTerms, Policy, PublicField, ReviewTerms};
 
 use crate::designation::Designations;
 use crate::due;
@@ -273,27 +271,12 @@ impl Stateful for Designations {
     fn state_machine() -> &'static StateMachine<Self> {
         &LIFE
     }
-    fn state(item: &LabDesignation) -> i32 {
-        item.state
-    }
-    fn set_state(item: &mut LabDesignation, state: i32) {
-        item.state = state;
-    }
-    fn policy(item: &LabDesignation) -> &str {
-        item.case.as_ref().map_or("", |case| case.policy.as_str())
-    }
     fn governed_by(item: &LabDesignation) -> Option<(i32, String)> {
         let scope = Self::scope(item);
         Some((scope.level, scope.programme.to_owned()))
     }
     fn on_enter(item: &mut LabDesignation, arrival: &mut StateEntry<'_>) -> Result<()> {
         on_enter::<Self>(item, arrival)
-    }
-    fn documents_mut(item: &mut LabDesignation) -> Option<&mut Vec<DecisionDocument>> {
-        Some(&mut item.documents)
-    }
-    fn show(item: &mut LabDesignation, verbs: Vec<CaseVerb>) {
-        item.verbs = verbs;
     }
 }
 
@@ -314,12 +297,6 @@ impl Case for Designations {
         "end_date",
     ];
 
-    fn documents(item: &LabDesignation) -> &[DecisionDocument] {
-        &item.documents
-    }
-    fn document_number_mut(item: &mut LabDesignation) -> &mut String {
-        &mut item.document_number
-    }
     fn documents_of_parts(item: &LabDesignation) -> Vec<&str> {
         item.evaluations.iter().map(|e| e.document_number.as_str()).collect()
     }
@@ -329,12 +306,6 @@ impl Case for Designations {
             date: &item.decision_date,
             issuer: Some(&item.issuer),
         }
-    }
-    fn facts(item: &LabDesignation) -> Option<&CaseFacts> {
-        item.case.as_ref()
-    }
-    fn facts_mut(item: &mut LabDesignation) -> &mut CaseFacts {
-        item.case.get_or_insert_default()
     }
     fn scope(item: &LabDesignation) -> Scope<'_> {
         Scope {

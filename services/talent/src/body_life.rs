@@ -17,8 +17,7 @@ use mingce_lifecycle::{
 use mingce_orm::write::store::normalized;
 use mingce_orm::{AuditInfo, Blocker, Collection, Error, Result, UnitOfWork, WriteResult};
 use mingce_proto::registry::{
-    CaseDate, CaseFacts, CaseKind, CaseVerb, DecisionDocument, DueActor, DueKind, NominatingBodyTerms, NoticeTerms,
-    Policy, PublicField,
+    CaseDate, CaseKind, DueActor, DueKind, NominatingBodyTerms, NoticeTerms, Policy, PublicField,
 };
 use mingce_proto::talent::NominatingBody;
 use mingce_proto::talent::NominatingBodyState as S;
@@ -194,15 +193,6 @@ impl Stateful for NominatingBodies {
     fn state_machine() -> &'static StateMachine<Self> {
         &LIFE
     }
-    fn state(item: &NominatingBody) -> i32 {
-        item.state
-    }
-    fn set_state(item: &mut NominatingBody, state: i32) {
-        item.state = state;
-    }
-    fn policy(item: &NominatingBody) -> &str {
-        item.case.as_ref().map_or("", |case| case.policy.as_str())
-    }
     fn governed_by(item: &NominatingBody) -> Option<(i32, String)> {
         let scope = Self::scope(item);
         Some((scope.level, scope.programme.to_owned()))
@@ -210,35 +200,17 @@ impl Stateful for NominatingBodies {
     fn on_enter(item: &mut NominatingBody, arrival: &mut StateEntry<'_>) -> Result<()> {
         on_enter::<Self>(item, arrival)
     }
-    fn documents_mut(item: &mut NominatingBody) -> Option<&mut Vec<DecisionDocument>> {
-        Some(&mut item.documents)
-    }
-    fn show(item: &mut NominatingBody, verbs: Vec<CaseVerb>) {
-        item.verbs = verbs;
-    }
 }
 
 impl Case for NominatingBodies {
     const KIND: CaseKind = CaseKind::NominatingBody;
     const ON_NOTICE: &'static [i32] = &[ON_NOTICE];
 
-    fn documents(item: &NominatingBody) -> &[DecisionDocument] {
-        &item.documents
-    }
-    fn document_number_mut(item: &mut NominatingBody) -> &mut String {
-        &mut item.document_number
-    }
     fn decided_by(item: &NominatingBody) -> Decided<'_> {
         Decided {
             number: &item.document_number,
             ..Decided::default()
         }
-    }
-    fn facts(item: &NominatingBody) -> Option<&CaseFacts> {
-        item.case.as_ref()
-    }
-    fn facts_mut(item: &mut NominatingBody) -> &mut CaseFacts {
-        item.case.get_or_insert_default()
     }
     fn scope(item: &NominatingBody) -> Scope<'_> {
         Scope {

@@ -18,10 +18,7 @@ use mingce_lifecycle::{
     TransitionContext,
 };
 use mingce_orm::{Collection, Error, Result, UnitOfWork};
-use mingce_proto::registry::{
-    CaseDate, CaseFacts, CaseKind, CaseVerb, DecisionDocument, DueActor, DueKind, NoticeTerms, Policy, PublicField,
-    ReviewTerms,
-};
+use mingce_proto::registry::{CaseDate, CaseKind, DueActor, DueKind, NoticeTerms, Policy, PublicField, ReviewTerms};
 use mingce_proto::talent::TalentDesignationState as S;
 use mingce_proto::talent::{Employment, TalentDesignation};
 
@@ -240,27 +237,12 @@ impl Stateful for Designations {
     fn state_machine() -> &'static StateMachine<Self> {
         &LIFE
     }
-    fn state(item: &TalentDesignation) -> i32 {
-        item.state
-    }
-    fn set_state(item: &mut TalentDesignation, state: i32) {
-        item.state = state;
-    }
-    fn policy(item: &TalentDesignation) -> &str {
-        item.case.as_ref().map_or("", |case| case.policy.as_str())
-    }
     fn governed_by(item: &TalentDesignation) -> Option<(i32, String)> {
         let scope = Self::scope(item);
         Some((scope.level, scope.programme.to_owned()))
     }
     fn on_enter(item: &mut TalentDesignation, arrival: &mut StateEntry<'_>) -> Result<()> {
         on_enter::<Self>(item, arrival)
-    }
-    fn documents_mut(item: &mut TalentDesignation) -> Option<&mut Vec<DecisionDocument>> {
-        Some(&mut item.documents)
-    }
-    fn show(item: &mut TalentDesignation, verbs: Vec<CaseVerb>) {
-        item.verbs = verbs;
     }
 }
 
@@ -281,24 +263,12 @@ impl Case for Designations {
         "end_date",
     ];
 
-    fn documents(item: &TalentDesignation) -> &[DecisionDocument] {
-        &item.documents
-    }
-    fn document_number_mut(item: &mut TalentDesignation) -> &mut String {
-        &mut item.document_number
-    }
     fn decided_by(item: &TalentDesignation) -> Decided<'_> {
         Decided {
             number: &item.document_number,
             date: &item.decision_date,
             issuer: Some(&item.issuer),
         }
-    }
-    fn facts(item: &TalentDesignation) -> Option<&CaseFacts> {
-        item.case.as_ref()
-    }
-    fn facts_mut(item: &mut TalentDesignation) -> &mut CaseFacts {
-        item.case.get_or_insert_default()
     }
     fn scope(item: &TalentDesignation) -> Scope<'_> {
         Scope {

@@ -15,8 +15,7 @@ use mingce_lifecycle::{
 };
 use mingce_orm::{Blocker, Collection, Result, UnitOfWork};
 use mingce_proto::registry::{
-    CaseDate, CaseFacts, CaseKind, CaseVerb, DecisionDocument, DueActor, DueKind, NoticeTerms, Policy, PublicField,
-    RecommendationTerms,
+    CaseDate, CaseKind, DueActor, DueKind, NoticeTerms, Policy, PublicField, RecommendationTerms,
 };
 use mingce_proto::talent::RecommendationState as S;
 use mingce_proto::talent::{NominatingBody, NominatingQuota, Recommendation};
@@ -262,15 +261,6 @@ impl Stateful for Recommendations {
     fn state_machine() -> &'static StateMachine<Self> {
         &LIFE
     }
-    fn state(item: &Recommendation) -> i32 {
-        item.state
-    }
-    fn set_state(item: &mut Recommendation, state: i32) {
-        item.state = state;
-    }
-    fn policy(item: &Recommendation) -> &str {
-        item.case.as_ref().map_or("", |case| case.policy.as_str())
-    }
     fn governed_by(item: &Recommendation) -> Option<(i32, String)> {
         let scope = Self::scope(item);
         Some((scope.level, scope.programme.to_owned()))
@@ -278,35 +268,17 @@ impl Stateful for Recommendations {
     fn on_enter(item: &mut Recommendation, arrival: &mut StateEntry<'_>) -> Result<()> {
         on_enter::<Self>(item, arrival)
     }
-    fn documents_mut(item: &mut Recommendation) -> Option<&mut Vec<DecisionDocument>> {
-        Some(&mut item.documents)
-    }
-    fn show(item: &mut Recommendation, verbs: Vec<CaseVerb>) {
-        item.verbs = verbs;
-    }
 }
 
 impl Case for Recommendations {
     const KIND: CaseKind = CaseKind::Recommendation;
     const ON_NOTICE: &'static [i32] = &[ON_NOTICE];
 
-    fn documents(item: &Recommendation) -> &[DecisionDocument] {
-        &item.documents
-    }
-    fn document_number_mut(item: &mut Recommendation) -> &mut String {
-        &mut item.document_number
-    }
     fn decided_by(item: &Recommendation) -> Decided<'_> {
         Decided {
             number: &item.document_number,
             ..Decided::default()
         }
-    }
-    fn facts(item: &Recommendation) -> Option<&CaseFacts> {
-        item.case.as_ref()
-    }
-    fn facts_mut(item: &mut Recommendation) -> &mut CaseFacts {
-        item.case.get_or_insert_default()
     }
     fn scope(item: &Recommendation) -> Scope<'_> {
         Scope {
