@@ -202,7 +202,7 @@ async fn what_is_no_document_is_refused_in_every_way_in(store: Store) {
     assert_eq!(ran.code, Some(3), "{ran:?}");
     let told = ran
         .stdout
-        .matches("NUMBER_ROUNDED: a spreadsheet rounded the number, or made it scientific")
+        .matches("NUMBER_ROUNDED: a spreadsheet keeps 15 digits of a number")
         .count();
     assert_eq!(told, 2, "{ran:?}");
     assert!(!ran.stdout.contains("3.79901"), "{ran:?}");
