@@ -6,8 +6,9 @@ use std::sync::Arc;
 use mingce_client::{Awards, Labs, Talent};
 use mingce_lifecycle::notice::Notices;
 use mingce_lifecycle::objection::Objections;
-use mingce_lifecycle::panel::{Panels, Reviews};
+use mingce_lifecycle::panel::Panels;
 use mingce_lifecycle::policy::Policies;
+use mingce_lifecycle::review::Reviews;
 use mingce_lifecycle::round::Rounds;
 use mingce_lifecycle::{Calendar, DynCase, EvalContext, schema::Schema};
 use mingce_orm::migration::ledger::Ledger;
@@ -159,7 +160,7 @@ impl TimeKeeper {
 
 #[cfg(test)]
 mod tests {
-    use mingce_lifecycle::{notice, objection, panel, policy, round};
+    use mingce_lifecycle::{notice, objection, panel, policy, review, round};
     use mingce_orm::Collection;
     use mingce_orm::migration::schema::differences;
 
@@ -177,7 +178,7 @@ mod tests {
         wrong.extend(differences(&db, &notice::Notices::shape().kind).await?);
         wrong.extend(differences(&db, &objection::Objections::shape().kind).await?);
         wrong.extend(differences(&db, &panel::Panels::shape().kind).await?);
-        wrong.extend(differences(&db, &panel::Reviews::shape().kind).await?);
+        wrong.extend(differences(&db, &review::Reviews::shape().kind).await?);
         assert_eq!(wrong, Vec::<String>::new());
         db.close().await;
         Ok(())

@@ -4,7 +4,7 @@ use mingce_lifecycle::any::of_name;
 use mingce_lifecycle::notice::{Notices, public};
 use mingce_lifecycle::objection::{self, Objections};
 use mingce_lifecycle::transition::{Step, verbs};
-use mingce_orm::write::store::{normalized, writable};
+use mingce_orm::write::canonical::{normalized, writable};
 use mingce_orm::{Call, Edit, Error, List, RequestContext};
 use mingce_proto::codec::Reply;
 use mingce_proto::registry::{CaseKind, ListPublicNoticesRequest, ListPublicNoticesResponse, Objection, View};

@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use mingce_lifecycle::allocation::replay;
 use mingce_lifecycle::based::Basis;
 use mingce_lifecycle::in_force;
 use mingce_lifecycle::policy::Policies;
-use mingce_lifecycle::replay::{Marks, Tried, Wanted, replay};
+use mingce_lifecycle::replay::{Marks, Tried, Wanted};
 use mingce_lifecycle::{DynCase, EvalContext, Scope};
-use mingce_orm::write::store::{Entered, inbound, normalized};
+use mingce_orm::write::canonical::{inbound, normalized};
+use mingce_orm::write::store::Entered;
 use mingce_orm::{Error, RequestContext, Result};
 use mingce_proto::registry::{DecisionDifference, Policy, RoundCap, SimulatePolicyRequest, SimulatePolicyResponse};
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use mingce_client::{Awards, Labs, Talent as TalentPeer};
 use mingce_lifecycle::any::{CaseSummary, of_name};
-use mingce_lifecycle::{EvalContext, Parties, panel};
+use mingce_lifecycle::{EvalContext, Parties, review_verbs};
 use mingce_orm::{AuditInfo, Class, Error, RequestContext, Result, UnitOfWork, WriteResult};
 use mingce_proto::awards::{Award, ListAwardsRequest};
 use mingce_proto::collections;
@@ -41,13 +41,13 @@ impl Cleared {
         stamp: &AuditInfo,
         r: &AssignReviewerRequest,
     ) -> Result<WriteResult> {
-        let place = panel::Place {
+        let place = review_verbs::Place {
             panel: &r.panel,
             case_name: &r.case_name,
             case_display_name: &self.title,
             review_days: self.review_days,
         };
-        panel::assign(
+        review_verbs::assign(
             work,
             at,
             stamp,

@@ -4,8 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use mingce_lifecycle::batch::{self, Given, Parts, Try};
-use mingce_lifecycle::panel::Reviews;
-use mingce_lifecycle::{EvalContext, panel};
+use mingce_lifecycle::panel::Panels;
+use mingce_lifecycle::review::Reviews;
+use mingce_lifecycle::{EvalContext, review_verbs};
 use mingce_orm::model::validate::check;
 use mingce_orm::{Call, Edit, Error, RequestContext, Result};
 use mingce_proto::Validate;
@@ -56,7 +57,7 @@ impl CaseRegister {
         r: SubmitReviewRequest,
     ) -> Result<Reply<Review>> {
         let (at, stamp, sheet) = (self.at(cx)?, call.stamp("submit", ""), r.sheet.unwrap_or_default());
-        let edit: Edit = Box::new(move |work| panel::submit(work, &at, &stamp, &r.name, &sheet));
+        let edit: Edit = Box::new(move |work| review_verbs::submit(work, &at, &stamp, &r.name, &sheet));
         self.store.change::<Reviews>(cx, call, edit).await
     }
 
@@ -205,7 +206,7 @@ fn to_assign(request: AssignReviewerRequest, at: EvalContext, cleared: Result<Cl
         name: String::new(),
         call,
         at,
-        hold: Box::new(move |work| work.require::<panel::Panels>(&held.panel).map(drop)),
+        hold: Box::new(move |work| work.require::<Panels>(&held.panel).map(drop)),
         act: Box::new(move |work, at| match &cleared {
             Some(cleared) => cleared.assign(work, at, &stamp, &request),
             None => Err(Error::internal("nobody was looked at")),
@@ -226,7 +227,7 @@ fn to_submit(request: SubmitReviewRequest, at: EvalContext) -> Try {
         call,
         at: Ok(at),
         hold: Box::new(move |work| work.require::<Reviews>(&held).map(drop)),
-        act: Box::new(move |work, at| panel::submit(work, at, &stamp, &name, &sheet)),
+        act: Box::new(move |work, at| review_verbs::submit(work, at, &stamp, &name, &sheet)),
     }
 }
 

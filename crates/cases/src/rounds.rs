@@ -5,7 +5,8 @@ use mingce_lifecycle::policy::{self, Policies};
 use mingce_lifecycle::ranking::Ranking;
 use mingce_lifecycle::round::{self, Rounds};
 use mingce_lifecycle::{Scope, invocation_of};
-use mingce_orm::write::store::{expect_active, expect_etag, normalized, writable};
+use mingce_orm::write::canonical::{normalized, writable};
+use mingce_orm::write::precondition::{expect_active, expect_etag};
 use mingce_orm::{Call, Collection, Edit, Error, Mask, RequestContext};
 use mingce_proto::codec::Reply;
 use mingce_proto::registry::{

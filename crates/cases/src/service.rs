@@ -1,13 +1,14 @@
 //! The rpcs of the shared service. Each opens its request and calls one verb of `mingce-lifecycle` or of this crate.
 
 use mingce_lifecycle::based::Basis;
-use mingce_lifecycle::invocation_of;
 use mingce_lifecycle::notice::{Notices, public};
 use mingce_lifecycle::objection::Objections;
-use mingce_lifecycle::panel::{self, Panels, Reviews};
+use mingce_lifecycle::panel::{self, Panels};
 use mingce_lifecycle::policy::{self, Policies};
+use mingce_lifecycle::review::{self, Reviews};
 use mingce_lifecycle::round::{self, Rounds};
 use mingce_lifecycle::transition::Step;
+use mingce_lifecycle::{invocation_of, review_verbs};
 use mingce_orm::{AuditInfo, Call, Collection, Edit, Error, Page, RequestContext, Since, wanted};
 use mingce_proto::codec::Reply;
 use mingce_proto::registry::case_service_server::CaseService;
@@ -236,7 +237,7 @@ impl CaseService for CaseRegister {
         let step = named(step, "release");
         let edit = self
             .at(&cx)
-            .map(|at| -> Edit { Box::new(move |work| panel::release(work, &at, &step)) });
+            .map(|at| -> Edit { Box::new(move |work| review_verbs::release(work, &at, &step)) });
         reply(self.change::<Reviews>(&cx, call, edit).await)
     }
 
@@ -348,7 +349,7 @@ impl CaseRegister {
         let mut panel = self.read::<Panels>(cx, name).await?;
         if panel.state() == PanelState::Open {
             let reviews = awaited(&self.store, cx, std::slice::from_ref(&panel)).await?;
-            panel.missing_reviews = panel::missing(&reviews);
+            panel.missing_reviews = review::missing(&reviews);
         }
         Ok(Reply::Message(panel))
     }

@@ -7,7 +7,8 @@ use mingce_lifecycle::agenda::Desk;
 use mingce_lifecycle::any::of_name;
 use mingce_lifecycle::due::{Batch, Falls, From, Row, Source, UNDATED, Wanted, place, quoted, read};
 use mingce_lifecycle::objection::{self, Objections};
-use mingce_lifecycle::panel::{self, Panels, Reviews};
+use mingce_lifecycle::panel::{self, Panels};
+use mingce_lifecycle::review::{self, Reviews};
 use mingce_lifecycle::round::Rounds;
 use mingce_lifecycle::{DynCase, Stateful};
 use mingce_orm::{Collection, List, RequestContext, Result, Store};
@@ -122,7 +123,7 @@ impl Shared {
             Self::Reviews => {
                 let (items, more) = read::<Reviews>(store, cx, source, from, size).await?;
                 let rows = items.into_iter().map(|review| {
-                    let falls = panel::falls(&review);
+                    let falls = review::falls(&review);
                     row::<Reviews>(source, &review, &falls, Some(of_review(&review, &falls)))
                 });
                 Batch {
@@ -231,7 +232,7 @@ fn of_review(review: &Review, falls: &Falls) -> DueWork {
         actor: DueActor::Reviewer as i32,
         verbs: vec!["submit".to_owned()],
         methods: methods(&["SubmitReview"]),
-        since_date: panel::assigned(review),
+        since_date: review::assigned(review),
         case_name: review.case_name.clone(),
         reviewer: reviewer.talent,
         reviewer_display_name: reviewer.display_name,

@@ -6,7 +6,7 @@ use mingce_lifecycle::Case;
 use mingce_lifecycle::due::quoted;
 use mingce_lifecycle::round::{Rounds, misfit};
 use mingce_lifecycle::state_machine::Phase;
-use mingce_orm::write::store::named;
+use mingce_orm::write::canonical::named;
 use mingce_orm::{Class, Collection, List, RequestContext, Result, Store, Violation};
 use mingce_proto::Headed;
 use mingce_proto::registry::{Round, RoundState, View};

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use mingce_orm::write::earlier::DecidedRow;
-use mingce_orm::write::imports::{Ended, Noted};
+use mingce_orm::write::import_progress::{Ended, Noted};
 use mingce_orm::write::run_notes::RunNotes;
 use mingce_orm::{Class, Error, RequestContext, Store};
 use mingce_proto::registry::row_outcome::Outcome;

@@ -2,7 +2,7 @@
 
 use mingce_orm::id::Id;
 use mingce_orm::model::identifier::{self, Fault};
-use mingce_orm::write::import::{MOST_HOLDERS, called, holder_of};
+use mingce_orm::write::matching::{MOST_HOLDERS, called, holder_of};
 use mingce_orm::{Collection, Error, Fit, Key, Store, UnitOfWork};
 use mingce_proto::Headed;
 use mingce_proto::registry::row_outcome::Holder;

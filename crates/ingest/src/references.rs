@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use mingce_orm::model::validate::check;
-use mingce_orm::write::import;
+use mingce_orm::write::matching;
 use mingce_orm::{Collection, Error, Store, Violation};
 use mingce_proto::awards::SchemeReference;
 use mingce_proto::labs::LabReference;
@@ -254,7 +254,7 @@ impl<C: Collection, T: Reference> ReferenceBatch<C, T> {
                 crate::lookup::all(
                     elsewhere
                         .iter()
-                        .map(|(row, _)| import::meant::<C>(work, &row.resource, by_key)),
+                        .map(|(row, _)| matching::meant::<C>(work, &row.resource, by_key)),
                 )
             })
             .await?;

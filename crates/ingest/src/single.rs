@@ -4,7 +4,7 @@ use mingce_lifecycle::correct::{self, Correction};
 use mingce_lifecycle::{Case, Cases, Invocation, Step};
 use mingce_orm::model::texts::cleaned;
 use mingce_orm::model::validate::check;
-use mingce_orm::write::store::{named, writable};
+use mingce_orm::write::canonical::{named, writable};
 use mingce_orm::{Call, Collection, Error, Mask, RequestContext, Violation};
 use mingce_proto::Validate;
 use mingce_proto::codec::Reply;

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use mingce_orm::model::texts::cleaned;
 use mingce_orm::model::validate::check;
-use mingce_orm::write::imports::{Ended, id_of};
-use mingce_orm::write::store::inbound;
+use mingce_orm::write::canonical::inbound;
+use mingce_orm::write::import_progress::Ended;
+use mingce_orm::write::imports::id_of;
 use mingce_orm::{Class, Collection, Error, Mask, RequestContext, UnitOfWork, Violation};
 use mingce_proto::budget;
 use mingce_proto::registry::row_outcome::{Holder, Problem};

@@ -6,7 +6,7 @@ use mingce_orm::{RequestContext, Result, Store, UnitOfWork};
 use mingce_proto::Headed;
 use mingce_proto::registry::{DueActor, DueKind, DueWork, Policy, RecordStatus};
 
-use crate::any::ByItself;
+use crate::by_itself::ByItself;
 use crate::case::{Case, EvalContext, facts};
 use crate::day;
 use crate::due::{Ask, Batch, Falls, From, Row, Shift, Source, UNDATED, Wanted, ask, falls, place, quoted, read};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::civil::Date;
-use mingce_orm::model::resource::Kind;
+use mingce_orm::model::kind::Kind;
 use mingce_orm::{AuditInfo, Blocker, Class, Error, RequestContext, Result, UnitOfWork};
 use mingce_proto::registry::{
     CaseDate, CaseFacts, CaseKind, CaseReason, DecisionDocument, DueKind, HandlingTerms, NoticeTerms, Policy,

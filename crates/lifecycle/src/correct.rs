@@ -2,14 +2,14 @@
 //! decision was under. No update touches it; of history, which others decided, an update may fill in what was not known.
 
 use mingce_orm::model::resource::changed;
-use mingce_orm::write::store::normalized;
+use mingce_orm::write::canonical::normalized;
 use mingce_orm::{Blocker, Class, Collection, Error, Mask, Result};
 use mingce_proto::Headed;
 use mingce_proto::names::POOL;
 use prost::Message;
 use prost_reflect::{DynamicMessage, ReflectMessage, Value};
 
-use crate::any::due_again;
+use crate::by_itself::due_again;
 use crate::case::{Case, GuardContext, decision_day, facts};
 use crate::day;
 use crate::round::{Rounds, change_cap, misfit};

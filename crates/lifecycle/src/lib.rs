@@ -2,13 +2,16 @@
 //! what falls due.
 
 pub mod agenda;
+pub mod allocation;
 pub mod any;
 pub mod based;
 pub mod batch;
 #[cfg(test)]
 mod built_in;
+pub mod by_itself;
 pub mod calendar;
 pub mod case;
+pub mod case_adapter;
 pub mod cases;
 pub mod correct;
 pub mod dates;
@@ -25,15 +28,19 @@ pub mod panel;
 pub mod policy;
 pub mod ranking;
 pub mod replay;
+pub mod review;
+pub mod review_verbs;
 pub mod round;
 pub mod schema;
 pub mod state_machine;
 mod terms;
 pub mod transition;
 
-pub use any::{ByItself, CaseAdapter, DynCase};
+pub use any::DynCase;
+pub use by_itself::ByItself;
 pub use calendar::Calendar;
 pub use case::{Case, EvalContext, GuardContext, Parties, Scope, blocker};
+pub use case_adapter::CaseAdapter;
 pub use cases::{Cases, Invocation, documented_invocation_of, invocation_of};
 pub use state_machine::{Guard, Phase, State, StateEntry, StateMachine, Stateful, Transition};
 pub use transition::{Command, Step, TransitionContext};

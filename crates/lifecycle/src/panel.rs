@@ -1,20 +1,21 @@
-//! Panels of reviewers and their reviews (专家评审). What a reviewer says is sealed until the panel closes.
+//! Panels of reviewers (专家评审). What a reviewer says is sealed until the panel closes.
 
 use std::sync::{Arc, LazyLock};
 
 use mingce_orm::model::normalize::{Violations, enum_values};
-use mingce_orm::write::store::{expect_active, expect_etag, normalized};
+use mingce_orm::write::canonical::normalized;
+use mingce_orm::write::precondition::{expect_active, expect_etag};
 use mingce_orm::{
     AuditInfo, Class, Collection, Column, Error, Field, Key, Result, Shape, UnitOfWork, Violation, WriteResult,
 };
 use mingce_proto::registry::{
-    CaseFacts, Conflict, DueKind, MissingReview, Panel, PanelState, Recommended, RecordStatus, Review, ReviewSheet,
-    ReviewSummary, TalentReference,
+    CaseFacts, Panel, PanelState, Recommended, RecordStatus, Review, ReviewSheet, ReviewSummary, TalentReference,
 };
 
 use crate::any::{DynCase, of_name};
 use crate::case::{EvalContext, blocker};
-use crate::due::{Falls, made};
+use crate::due::made;
+use crate::review::Reviews;
 use crate::transition::Step;
 
 /// The collection of panels.
@@ -78,75 +79,6 @@ impl Collection for Panels {
     }
 }
 
-/// The collection of reviews.
-#[derive(Debug)]
-pub enum Reviews {}
-
-impl Collection for Reviews {
-    type Item = Review;
-    const MESSAGE: &'static str = "mingce.registry.v1.Review";
-    const COLLECTION: &'static str = mingce_proto::collections::REVIEWS;
-    const TABLE: &'static str = "reviews";
-    const SINGULAR: &'static str = "review";
-    const DEFAULT_ORDER: &'static str = "create_time";
-    const OUTPUT_ONLY: &'static [&'static str] = &[
-        "conflicts",
-        "override_reason",
-        "sheet",
-        "score",
-        "case_display_name",
-        "assign_date",
-        "submit_date",
-        "due_date",
-    ];
-    const PRIVATE: &'static [&'static str] = &["draft_sheet"];
-
-    fn shape() -> &'static Shape<Self> {
-        static SHAPE: LazyLock<Shape<Reviews>> = LazyLock::new(|| {
-            Shape::new(vec![
-                Field {
-                    column: Column::resource("panel", "panels/{id}").groupable(),
-                    get: |r| r.panel.as_str().into(),
-                },
-                Field {
-                    column: Column::resource("case_name", "awards/{id}").groupable(),
-                    get: |r| r.case_name.as_str().into(),
-                },
-                Field {
-                    column: Column::resource("reviewer", "talents/{id}").groupable(),
-                    get: |r| reviewer(r).into(),
-                },
-                Field {
-                    column: Column::date("due_date"),
-                    get: |r| falls(r).date.as_str().into(),
-                },
-                Field {
-                    column: Column::date("due_since"),
-                    get: |r| falls(r).since.as_str().into(),
-                },
-            ])
-        });
-        &SHAPE
-    }
-
-    fn title(_item: &Review) -> &str {
-        ""
-    }
-
-    fn searched(_item: &Review) -> Vec<&str> {
-        Vec::new()
-    }
-
-    fn keys(item: &Review) -> Vec<Key> {
-        let assignment = [item.panel.as_str(), item.case_name.as_str(), reviewer(item)].join("|");
-        vec![Key::new("assignment", assignment, "reviewer")]
-    }
-
-    fn normalize(_item: &mut Review) -> Vec<Violation> {
-        Vec::new()
-    }
-}
-
 /// Since when a panel is open; empty for one that is closed.
 pub fn open_since(panel: &Panel) -> String {
     match panel.state() {
@@ -156,55 +88,7 @@ pub fn open_since(panel: &Panel) -> String {
     }
 }
 
-/// Whether a reviewer has not submitted. Those of earlier versions did not note the day: submitting was their second revision.
-pub fn is_awaited(review: &Review) -> bool {
-    review.submit_date.is_empty() && review.sheet.is_none() && review.revision <= 1
-}
-
-/// What falls due of a review: while it is awaited.
-pub fn falls(review: &Review) -> Falls {
-    if !is_awaited(review) {
-        return Falls::default();
-    }
-    let is_dated = !review.due_date.is_empty();
-    Falls {
-        date: review.due_date.clone(),
-        due: DueKind::Review as i32,
-        since: if is_dated { String::new() } else { assigned(review) },
-    }
-}
-
-/// The day on which a reviewer was assigned.
-pub fn assigned(review: &Review) -> String {
-    if review.assign_date.is_empty() {
-        return made(review);
-    }
-    review.assign_date.clone()
-}
-
-/// The reviews of these that a panel waits for.
-pub fn missing(reviews: &[Review]) -> Vec<MissingReview> {
-    let awaited = reviews.iter().filter(|review| is_awaited(review));
-    let missing = awaited.map(|review| {
-        let reviewer = review.reviewer.clone().unwrap_or_default();
-        MissingReview {
-            review: review.name.clone(),
-            reviewer: reviewer.talent,
-            reviewer_display_name: reviewer.display_name,
-            case_name: review.case_name.clone(),
-            case_display_name: review.case_display_name.clone(),
-            since_date: assigned(review),
-            due_date: review.due_date.clone(),
-        }
-    });
-    missing.collect()
-}
-
-fn reviewer(review: &Review) -> &str {
-    review.reviewer.as_ref().map_or("", |r| r.talent.as_str())
-}
-
-fn closed(name: &str) -> Error {
+pub(crate) fn closed(name: &str) -> Error {
     Error::new(Class::Precondition, "PANEL_CLOSED", format!("{name} is closed")).about(Panels::COLLECTION, name)
 }
 
@@ -263,158 +147,16 @@ pub fn create(
     mingce_orm::write::store::create::<Panels>(work, &at.cx, stamp, &new)
 }
 
-/// What a reviewer is assigned to.
-#[derive(Debug, Clone, Copy)]
-pub struct Place<'a> {
-    /// Resource name of the panel.
-    pub panel: &'a str,
-    /// Resource name of the case.
-    pub case_name: &'a str,
-    /// Its title.
-    pub case_display_name: &'a str,
-    /// Within so many days the review is due; 0 for no bound.
-    pub review_days: i32,
-}
-
-/// Assigns a reviewer, cleared of conflicts or with a reason why that does not matter.
-///
-/// # Errors
-/// NOT_FOUND; ALREADY_EXISTS; FAILED_PRECONDITION, reasons `PANEL_CLOSED`, `REVIEWER_IN_CONFLICT`.
-pub fn assign(
-    work: &mut UnitOfWork,
-    at: &EvalContext,
-    stamp: &AuditInfo,
-    place: &Place<'_>,
-    reviewer: &TalentReference,
-    conflicts: &[Conflict],
-    override_reason: &str,
-) -> Result<WriteResult> {
-    let mut panel = work.require::<Panels>(place.panel)?;
-    if panel.state() == PanelState::Closed {
-        return Err(closed(&panel.name));
-    }
-    if !panel.cases.iter().any(|case| case == place.case_name) {
-        return Err(Error::invalid(
-            "case_name",
-            "CASE_OF_OTHER_PANEL",
-            format!("{} does not have it", panel.name),
-        ));
-    }
-    if !conflicts.is_empty() && override_reason.is_empty() {
-        let blockers = conflicts
-            .iter()
-            .map(|conflict| in_the_way(conflict, &person(Some(reviewer))))
-            .collect();
-        return Err(Error::blocked("REVIEWER_IN_CONFLICT", blockers).about(Panels::COLLECTION, panel.name));
-    }
-    let review = Review {
-        panel: panel.name.clone(),
-        case_name: place.case_name.to_owned(),
-        case_display_name: place.case_display_name.to_owned(),
-        assign_date: at.today.to_string(),
-        due_date: at
-            .within(place.review_days)?
-            .map_or(String::new(), |day| day.to_string()),
-        reviewer: Some(reviewer.clone()),
-        conflicts: conflicts.to_vec(),
-        override_reason: if conflicts.is_empty() {
-            String::new()
-        } else {
-            override_reason.to_owned()
-        },
-        ..Review::default()
-    };
-    let answer = mingce_orm::write::store::create::<Reviews>(work, &at.cx, stamp, &review)?;
-    panel.reviews.push(answer.name.clone());
-    work.update::<Panels>(&at.cx, stamp, &normalized::<Panels>(&panel)?)?;
-    Ok(answer)
-}
-
 /// A record as people know it, with its resource name.
-fn called(display_name: &str, name: &str) -> String {
+pub(crate) fn called(display_name: &str, name: &str) -> String {
     if display_name.is_empty() {
         return name.to_owned();
     }
     format!("{display_name} ({name})")
 }
 
-fn person(reference: Option<&TalentReference>) -> String {
+pub(crate) fn person(reference: Option<&TalentReference>) -> String {
     reference.map_or(String::new(), |r| called(&r.display_name, &r.talent))
-}
-
-fn in_the_way(conflict: &Conflict, reviewer: &str) -> mingce_orm::Blocker {
-    use mingce_proto::registry::ConflictKind::{CoContributor, Party, ProfileMissing, SameOrganization, Unspecified};
-    let subject = called(&conflict.display_name, &conflict.subject);
-    let (reason, en, zh) = match conflict.kind() {
-        Party => (
-            "CONFLICT_PARTY",
-            format!("{reviewer} is a party of the case"),
-            format!("评审专家{reviewer}是当事人"),
-        ),
-        SameOrganization => (
-            "CONFLICT_SAME_ORGANIZATION",
-            format!("{reviewer} works or worked in {subject}, which is a party of the case"),
-            format!("评审专家{reviewer}与当事单位{subject}有任职关系"),
-        ),
-        CoContributor => (
-            "CONFLICT_CO_CONTRIBUTOR",
-            format!("{reviewer} has the award {subject} together with a party of the case"),
-            format!("评审专家{reviewer}与当事人共同获奖{subject}"),
-        ),
-        ProfileMissing | Unspecified => (
-            "PROFILE_MISSING",
-            format!("nothing is known of the employments of {reviewer}: unknown is not cleared"),
-            format!("评审专家{reviewer}履历不明，不能视为无利益冲突"),
-        ),
-    };
-    blocker(reason, conflict.subject.clone(), en, zh)
-}
-
-/// Submits what a reviewer says, sealed.
-///
-/// # Errors
-/// NOT_FOUND; FAILED_PRECONDITION, reason `PANEL_CLOSED`; INVALID_ARGUMENT, reason `SCORES_DIFFER_FROM_CRITERIA`.
-pub fn submit(
-    work: &mut UnitOfWork,
-    at: &EvalContext,
-    stamp: &AuditInfo,
-    name: &str,
-    sheet: &ReviewSheet,
-) -> Result<WriteResult> {
-    let mut review = work.require::<Reviews>(name)?;
-    expect_active::<Reviews>(&review)?;
-    let panel = work.require::<Panels>(&review.panel)?;
-    if panel.state() == PanelState::Closed {
-        return Err(closed(&panel.name));
-    }
-    let mut wanted: Vec<&str> = panel.criteria.iter().map(|c| c.code.as_str()).collect();
-    let mut given: Vec<&str> = sheet.scores.iter().map(|s| s.criterion.as_str()).collect();
-    wanted.sort_unstable();
-    given.sort_unstable();
-    if wanted != given {
-        let said = format!("score each criterion once: {}", wanted.join(", "));
-        return Err(Error::invalid("sheet.scores", "SCORES_DIFFER_FROM_CRITERIA", said));
-    }
-    review.draft_sheet = Some(sheet.clone());
-    review.submit_date = at.today.to_string();
-    work.update::<Reviews>(&at.cx, stamp, &normalized::<Reviews>(&review)?)
-}
-
-/// Releases a reviewer from a case, who may be assigned again, as may another in the place. What they have submitted is not counted.
-///
-/// # Errors
-/// NOT_FOUND; ABORTED; FAILED_PRECONDITION, reasons `PANEL_CLOSED`, `RECORD_NOT_ACTIVE`.
-pub fn release(work: &mut UnitOfWork, at: &EvalContext, step: &Step) -> Result<WriteResult> {
-    let review = work.require::<Reviews>(&step.name)?;
-    expect_etag::<Reviews>(&review, &step.etag)?;
-    expect_active::<Reviews>(&review)?;
-    let mut panel = work.require::<Panels>(&review.panel)?;
-    if panel.state() == PanelState::Closed {
-        return Err(closed(&panel.name));
-    }
-    panel.reviews.retain(|name| *name != review.name);
-    work.update::<Panels>(&at.cx, &step.stamp, &normalized::<Panels>(&panel)?)?;
-    work.change::<Reviews>(&at.cx, &step.stamp, &review, RecordStatus::Annulled, "")
 }
 
 /// The weighted score of a sheet in hundredths of a point.

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use mingce_orm::model::normalize::{Violations, enum_values};
 use mingce_orm::model::resource::name_based_id;
-use mingce_orm::write::store::{expect_active, expect_etag};
+use mingce_orm::write::precondition::{expect_active, expect_etag};
 use mingce_orm::{
     AuditInfo, Call, Class, Collection, Column, Edit, Error, Field, Key, RequestContext, Result, Shape, Store,
     UnitOfWork, Violation, WriteResult,
@@ -362,7 +362,7 @@ pub async fn create(
     policy: Policy,
     based_on: &Basis<'_>,
 ) -> Result<mingce_proto::codec::Reply<Policy>> {
-    let new = mingce_orm::write::store::inbound::<Policies>(policy)?;
+    let new = mingce_orm::write::canonical::inbound::<Policies>(policy)?;
     let new = match based_on.whole(store, cx, new).await {
         Ok(new) => new,
         Err(error) => return store.answered::<Policies>(cx, &call).await?.ok_or(error),

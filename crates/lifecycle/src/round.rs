@@ -3,7 +3,8 @@
 use std::sync::{Arc, LazyLock};
 
 use mingce_orm::model::normalize::{Violations, enum_values};
-use mingce_orm::write::store::{expect_active, expect_etag, normalized};
+use mingce_orm::write::canonical::normalized;
+use mingce_orm::write::precondition::{expect_active, expect_etag};
 use mingce_orm::{
     AuditInfo, Blocker, Class, Collection, Column, Error, Field, Key, RequestContext, Result, Shape, UnitOfWork,
     Violation, WriteResult,

@@ -11,7 +11,8 @@ use crate::case::Case;
 use crate::document;
 use crate::due::falls;
 use crate::objection::Objections;
-use crate::panel::{Panels, Reviews};
+use crate::panel::Panels;
+use crate::review::Reviews;
 
 /// The migrations of the shared tables, which services that share a database share.
 #[derive(Debug)]

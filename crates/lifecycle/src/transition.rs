@@ -1,6 +1,7 @@
 //! Crossing an edge: one function tries every verb of every life cycle, and one says beforehand which would be done.
 
-use mingce_orm::write::store::{expect_active, expect_etag, normalized};
+use mingce_orm::write::canonical::normalized;
+use mingce_orm::write::precondition::{expect_active, expect_etag};
 use mingce_orm::{AuditInfo, Blocker, Class, Error, Result, UnitOfWork, WriteResult};
 use mingce_proto::Headed;
 use mingce_proto::registry::{self, CaseVerb, DecisionDocument, Policy, RecordStatus};

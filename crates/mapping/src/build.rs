@@ -4,11 +4,13 @@ use std::borrow::Cow;
 
 use prost_reflect::{DynamicMessage, FieldDescriptor, Value};
 
-use crate::reading::{Bound, Origin};
-use crate::source::{Odd, SourceRow};
+use crate::date::{DateForm, bound, date, unclear};
+use crate::headers::Bound;
+use crate::reading::Origin;
+use crate::source_row::{Odd, SourceRow};
 use crate::spec::{Condition, Entry, Filling, Group, Rows, Split, Text};
 use crate::template::cleaned;
-use crate::value::{DateForm, Unfit, bound, convert, date, measured, sound, unclear};
+use crate::value::{Unfit, convert, measured, sound};
 
 /// A row, or one of the values that stand in step in its split cells.
 #[derive(Clone)]

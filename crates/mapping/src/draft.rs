@@ -4,11 +4,13 @@ use std::path::Path;
 
 use crate::collection::Collection;
 use crate::compile::message_of;
+use crate::date::{DateForm, date};
 use crate::error::{Error, said};
-use crate::source::{Options, Source, SourceRow};
+use crate::options::Options;
+use crate::source::Source;
+use crate::source_row::SourceRow;
 use crate::template::halfwidth;
 use crate::typed::BETWEEN;
-use crate::value::{DateForm, date};
 
 /// How many rows are looked at.
 const ROWS: usize = 200;

@@ -3,13 +3,15 @@
 use prost_reflect::{DeserializeOptions, DynamicMessage, FieldDescriptor, Kind, ReflectMessage, Value};
 use serde_json::{Map, Value as Json};
 
+use crate::date::{DateForm, date, unclear};
 use crate::error::{Error, said};
 use crate::reading::{Refusal, Row, too_long};
 use crate::refused::EXTRA;
-use crate::source::{Odd, Source, SourceRow};
+use crate::source::Source;
+use crate::source_row::{Odd, SourceRow};
 use crate::spec::Part;
 use crate::typed;
-use crate::value::{DateForm, convert, date, unclear};
+use crate::value::convert;
 use crate::words::word;
 
 /// Reads rows of one collection in the form of an export.

@@ -8,7 +8,8 @@ use mingce_proto::reasons::chinese;
 use crate::error::Error;
 use crate::plain::{guarded, unguarded};
 use crate::reading::Refusal;
-use crate::source::{Odd, Source, SourceRow};
+use crate::source::Source;
+use crate::source_row::{Odd, SourceRow};
 use crate::spec::{Content, Mapping};
 use crate::table::Table;
 

@@ -9,10 +9,10 @@ use serde::Deserialize;
 
 use crate::collection::Collection;
 use crate::compile::message_of;
+use crate::date::{Bound, DateForm};
 use crate::error::Error;
-use crate::source::Options;
+use crate::options::Options;
 use crate::template::{Clean, Template};
-use crate::value::{Bound, DateForm};
 use regex::Regex;
 
 /// The mappings that ship, by name.

@@ -10,8 +10,10 @@ use zip::ZipArchive;
 use crate::delimited::MAX_COLUMNS;
 use crate::error::{Error, Said, said};
 use crate::facts::{Facts, texts_told};
+use crate::options::Limits;
 use crate::shown::{Shown, is_day, is_rounded, plain};
-use crate::source::{Bytes, Limits, Odd, SourceRow};
+use crate::source::Bytes;
+use crate::source_row::{Odd, SourceRow};
 
 pub(crate) type Input = BufReader<Box<dyn Bytes>>;
 
@@ -303,7 +305,8 @@ mod tests {
     use zip::write::{SimpleFileOptions, ZipWriter};
 
     use super::*;
-    use crate::source::{Options, Source};
+    use crate::options::Options;
+    use crate::source::Source;
 
     fn read(bytes: Vec<u8>, sheet: Option<&str>) -> Result<Vec<SourceRow>, Error> {
         let source = Source::from_bytes(

@@ -7,7 +7,7 @@ use mingce_ingest::references::ReferenceBatch;
 use mingce_ingest::session::{Prepare, Row, Session};
 use mingce_orm::model::normalize::fits;
 use mingce_orm::model::resource::name_based_id;
-use mingce_orm::write::import;
+use mingce_orm::write::matching;
 use mingce_orm::{AuditInfo, Collection, Edit, Fit, RequestContext, Result, Store, UnitOfWork, Violation, text};
 use mingce_proto::awards::{Award, Scheme, SchemeReference};
 use mingce_proto::registry::{AssumedRecord, Name, OrganizationReference, TalentReference};
@@ -174,7 +174,7 @@ fn graded(work: &mut UnitOfWork, award: &Award, is_import: bool) -> Result<(Opti
     let named = if award.name.is_empty() {
         None
     } else {
-        import::meant::<Awards>(work, award, false)?
+        matching::meant::<Awards>(work, award, false)?
     };
     let of = |award: &Award| {
         award
@@ -196,7 +196,7 @@ fn graded(work: &mut UnitOfWork, award: &Award, is_import: bool) -> Result<(Opti
     if grade.is_empty() || scheme.grades.is_empty() || scheme.grades.iter().any(|known| known.grade == grade) {
         return Ok((Some(scheme), None));
     }
-    let stored = import::meant::<Awards>(work, award, is_import)?;
+    let stored = matching::meant::<Awards>(work, award, is_import)?;
     if stored.is_some_and(|stored| stored.grade == grade && of(&stored) == name) {
         return Ok((Some(scheme), None));
     }

@@ -2,13 +2,13 @@
 
 use std::sync::LazyLock;
 
+use mingce_orm::model::collection::AcyclicReference;
 use mingce_orm::model::identifier;
 use mingce_orm::model::normalize::{
     Known, Violations, absorb_names, contradiction, enum_values, fits, identifier_keys, identifiers_differ,
     keep_identifier_order, names_of, normalize_identifiers, normalize_names, normalize_ranks, preserve_identifiers,
     preserve_names,
 };
-use mingce_orm::model::validate::AcyclicReference;
 use mingce_orm::{
     Beside, Cell, Collection, Column, Field, Fit, Key, Likeness, Result, Shape, UnitOfWork, Violation, text,
 };

@@ -15,7 +15,7 @@ use mingce_lifecycle::{
     ByItself, Case, EvalContext, Parties, Phase, Scope, State, StateEntry, StateMachine, Stateful, Transition,
     TransitionContext,
 };
-use mingce_orm::model::resource::Kind;
+use mingce_orm::model::kind::Kind;
 use mingce_orm::{Collection, Result, UnitOfWork};
 use mingce_proto::labs::LabDesignation;
 use mingce_proto::labs::LabDesignationState as S;

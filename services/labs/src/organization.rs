@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
+use mingce_orm::model::collection::AcyclicReference;
 use mingce_orm::model::normalize::{
     Known, Violations, absorb_names, contradiction, enum_values, fits, identifier_keys, identifiers_differ,
     keep_identifier_order, names_of, normalize_identifiers, normalize_names, preserve_identifiers, preserve_names,
 };
-use mingce_orm::model::validate::AcyclicReference;
 use mingce_orm::{
     Beside, Cell, Collection, Column, Field, Fit, Key, Likeness, Result, Shape, UnitOfWork, Violation, text,
 };

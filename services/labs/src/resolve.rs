@@ -7,7 +7,7 @@ use mingce_ingest::session::add_missing;
 use mingce_orm::model::identifier;
 use mingce_orm::model::normalize::identifiers_differ;
 use mingce_orm::model::resource::name_based_id;
-use mingce_orm::write::import::called;
+use mingce_orm::write::matching::called;
 use mingce_orm::{AuditInfo, Collection, Fit, Key, RequestContext, Result, UnitOfWork, Violation, WriteResult, text};
 use mingce_proto::Headed;
 use mingce_proto::labs::resolve_organizations_response::Resolution;

@@ -6,7 +6,7 @@ use mingce_lifecycle::cases::{Asked, asked};
 use mingce_lifecycle::effects::expect_grounds;
 use mingce_lifecycle::round::{enter, use_cap};
 use mingce_lifecycle::{Command, Invocation, TransitionContext, day, documented_invocation_of, effects, invocation_of};
-use mingce_orm::write::store::normalized;
+use mingce_orm::write::canonical::normalized;
 use mingce_orm::{Class, Collection, Error, Result};
 use mingce_proto::labs::LabDesignationState as S;
 use mingce_proto::labs::*;

@@ -1,8 +1,7 @@
-//! The life cycle of nominating bodies: states, verbs, what has to hold for each, and what happens by itself.
+//! The life cycle of nominating bodies: states, verbs, and what has to hold for each. What happens by itself: `body_by_itself.rs`.
 
 use jiff::civil::Date;
-use mingce_lifecycle::any::due_again;
-use mingce_lifecycle::case::{facts, on_enter, policy_of};
+use mingce_lifecycle::case::on_enter;
 use mingce_lifecycle::correct::{VERB, expect_ended, moved_end};
 use mingce_lifecycle::dates::{met, on};
 use mingce_lifecycle::document::Decided;
@@ -11,18 +10,17 @@ use mingce_lifecycle::guard::{calendar_known, no_open_objection, no_upheld_objec
 use mingce_lifecycle::notice::{field, level_in_words};
 use mingce_lifecycle::replay::{Replays, term_under};
 use mingce_lifecycle::{
-    ByItself, Case, Command, EvalContext, Guard, GuardContext, Parties, Phase, Scope, State, StateEntry, StateMachine,
-    Stateful, Step, Transition, TransitionContext, day,
+    Case, EvalContext, Guard, GuardContext, Parties, Phase, Scope, State, StateEntry, StateMachine, Stateful,
+    Transition, TransitionContext, day,
 };
-use mingce_orm::write::store::normalized;
-use mingce_orm::{AuditInfo, Blocker, Collection, Error, Result, UnitOfWork, WriteResult};
+use mingce_orm::{Blocker, Collection, Error, Result, UnitOfWork};
 use mingce_proto::registry::{
     CaseDate, CaseKind, DueActor, DueKind, NominatingBodyTerms, NoticeTerms, Policy, PublicField,
 };
 use mingce_proto::talent::NominatingBody;
 use mingce_proto::talent::NominatingBodyState as S;
 
-use crate::body::{NominatingBodies, has_lapsed, organization, organization_name, programme};
+use crate::body::{NominatingBodies, organization, organization_name, programme};
 
 const APPLIED: i32 = S::Applied as i32;
 const ON_NOTICE: i32 = S::OnNotice as i32;
@@ -351,66 +349,17 @@ static ASKS: [Ask; 6] = [
     Ask::on_day(SUSPENDED, DueKind::QuotaEnds, DueActor::Register, &[]),
 ];
 
-impl ByItself for NominatingBodies {
-    const AUTOMATIC: &'static [DueKind] = &[DueKind::QuotaEnds, DueKind::AuthorisationEnds];
-
-    fn is_automatic(item: &NominatingBody, policy: Option<&Policy>) -> bool {
-        match facts::<Self>(item).due() {
-            DueKind::AuthorisationEnds => terms(policy).expires_by_itself,
-            due => Self::AUTOMATIC.contains(&due),
-        }
-    }
-
-    fn by_itself(work: &mut UnitOfWork, at: &EvalContext, item: &NominatingBody) -> Result<Option<WriteResult>> {
-        let due = facts::<Self>(item);
-        let policy = policy_of::<Self>(work, at, item)?;
-        let reason = format!("due {}", due.due_date);
-        match due.due() {
-            DueKind::QuotaEnds => {
-                let stamp = AuditInfo {
-                    reason,
-                    ..AuditInfo::new("lapse_quota")
-                };
-                let lapsed = lapsed(item, at, policy.as_ref())?;
-                work.update::<Self>(&at.cx, &stamp, &normalized::<Self>(&lapsed)?)
-                    .map(Some)
-            }
-            DueKind::AuthorisationEnds if terms(policy.as_ref()).expires_by_itself => {
-                let step = Step {
-                    name: item.name.clone(),
-                    stamp: AuditInfo {
-                        reason,
-                        ..AuditInfo::default()
-                    },
-                    ..Step::default()
-                };
-                let expire = Command::<Self>::new("expire", step, |_, _| Ok(()));
-                expire.apply(work, at).map(Some)
-            }
-            _ => Ok(None),
-        }
-    }
-}
-
-/// A body whose quotas of years that are over have lapsed.
-fn lapsed(item: &NominatingBody, at: &EvalContext, policy: Option<&Policy>) -> Result<NominatingBody> {
-    let mut body = item.clone();
-    for quota in &mut body.quotas {
-        quota.lapsed = has_lapsed(quota, at.today);
-    }
-    due_again::<NominatingBodies>(&mut body, at, policy)?;
-    Ok(body)
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
     use mingce_lifecycle::Calendar;
+    use mingce_lifecycle::case::facts;
     use mingce_orm::RequestContext;
     use mingce_proto::talent::NominatingQuota;
 
     use super::*;
+    use crate::body_by_itself::lapsed;
 
     #[test]
     fn the_page_of_the_life_cycle_is_up_to_date() {

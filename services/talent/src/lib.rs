@@ -18,12 +18,14 @@ use mingce_server::Server;
 
 mod assume;
 mod body;
+mod body_by_itself;
 mod body_life;
 mod body_service;
 mod body_verbs;
 mod designation;
 mod designation_guards;
 mod designation_life;
+mod designation_machine;
 mod designation_service;
 mod designation_verbs;
 mod eligibility;

@@ -1,6 +1,6 @@
 //! What each verb on a recommendation does beside leading to another state: one function for each request.
 
-use mingce_lifecycle::any::due_again;
+use mingce_lifecycle::by_itself::due_again;
 use mingce_lifecycle::cases::{Asked, asked};
 use mingce_lifecycle::correct::{Correction, VERB, correct};
 use mingce_lifecycle::document;
@@ -8,7 +8,8 @@ use mingce_lifecycle::{
     Case, Command, Invocation, Phase, StateEntry, Stateful, Step, TransitionContext, day, documented_invocation_of,
     effects, invocation_of,
 };
-use mingce_orm::write::store::{create, normalized};
+use mingce_orm::write::canonical::normalized;
+use mingce_orm::write::store::create;
 use mingce_orm::{AuditInfo, Collection, Mask, Result};
 use mingce_proto::Headed;
 use mingce_proto::registry::{DecisionDocument, RecordStatus, TalentReference};

@@ -3,7 +3,7 @@
 use mingce_ingest::named::entitled;
 use mingce_ingest::{single, stream};
 use mingce_orm::model::identifier::says_none;
-use mingce_orm::model::resource::Kind;
+use mingce_orm::model::kind::Kind;
 use mingce_orm::{Call, Collection, Error, List, Page, Since, wanted};
 use mingce_proto::registry::{
     ComputeStatisticsRequest, ComputeStatisticsResponse, ListCitationsRequest, ListCitationsResponse,

@@ -128,10 +128,15 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 
 /// The paths from the root of the crate that a source names, in its code.
 fn paths(source: &str) -> Vec<String> {
+    paths_below(source, "crate::")
+}
+
+/// The paths that a source names, in its code, behind this beginning.
+fn paths_below(source: &str, beginning: &str) -> Vec<String> {
     let code = code(source).collect::<Vec<_>>().join("\n");
     let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | ':' | '{');
     let rest = code
-        .match_indices("crate::")
+        .match_indices(beginning)
         .map(|(at, start)| &code[at + start.len()..]);
     rest.map(|rest| rest.chars().take_while(|c| is_part(*c)).collect())
         .collect()
@@ -166,6 +171,93 @@ fn folders_of_the_orm_crate_use_those_below_them() {
         }
     }
     assert!(seen > 100, "{seen} paths");
+}
+
+/// Which files of a folder of the kit each of them uses, without their tests. What lies below a file belongs to it: `undo/back.rs` is
+/// part of `undo`.
+fn uses_in(folder: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let path = root().join("crates/orm/src").join(folder);
+    let mut files = Vec::new();
+    sources(&path, &mut files);
+    let mut uses: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for file in files {
+        let own = file.strip_prefix(&path).unwrap().with_extension("");
+        let stem = own.file_name().unwrap().to_str().unwrap();
+        let is_test = ["tests", "fuzz"].iter().any(|end| {
+            stem.strip_suffix(*end)
+                .is_some_and(|rest| rest.is_empty() || rest.ends_with('_'))
+        });
+        if is_test || own == Path::new("mod") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&file).unwrap();
+        let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+        let below = format!("crate::{folder}::");
+        let mut named = paths_below(text, &below);
+        let mut parts = own.iter().map(|part| part.to_str().unwrap().to_owned());
+        let own = parts.next().unwrap();
+        if parts.next().is_none() {
+            named.extend(paths_below(text, "super::"));
+        }
+        let used = uses.entry(own.clone()).or_default();
+        for path in named {
+            assert!(!path.starts_with('{'), "{}: one path a line", file.display());
+            let first = path.split("::").next().unwrap_or_default();
+            if first != own {
+                used.insert(first.to_owned());
+            }
+        }
+    }
+    uses
+}
+
+/// Those of which some use each other in a circle, and those that use these.
+fn in_a_circle(mut uses: BTreeMap<String, BTreeSet<String>>) -> BTreeSet<String> {
+    loop {
+        let is_free = |used: &BTreeSet<String>| used.iter().all(|other| !uses.contains_key(other));
+        let free: Vec<String> = uses
+            .iter()
+            .filter(|(_, used)| is_free(used))
+            .map(|(name, _)| name.clone())
+            .collect();
+        if free.is_empty() {
+            return uses.into_keys().collect();
+        }
+        uses.retain(|name, _| !free.contains(name));
+    }
+}
+
+#[test]
+fn files_of_a_folder_of_the_kit_use_each_other_in_no_circle() {
+    let mut seen = 0;
+    for (folder, _) in FOLDERS {
+        let uses = uses_in(folder);
+        seen += uses.values().map(BTreeSet::len).sum::<usize>();
+        let circle = in_a_circle(uses);
+        assert!(
+            circle.is_empty(),
+            "{folder}: some of {circle:?} use each other in a circle"
+        );
+    }
+    assert!(seen > 150, "{seen} uses");
+}
+
+#[test]
+fn a_circle_is_found_and_what_leads_to_no_circle_is_none() {
+    fn found(uses: &[(&str, &str)]) -> Vec<String> {
+        let mut all: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for (name, used) in uses {
+            let used = used.split_whitespace().map(str::to_owned);
+            all.entry((*name).to_owned()).or_default().extend(used);
+        }
+        in_a_circle(all).into_iter().collect()
+    }
+    let none: [&str; 0] = [];
+    assert_eq!(found(&[("a", "b c"), ("b", "c"), ("c", "other")]), none);
+    assert_eq!(
+        found(&[("a", "b"), ("b", "c"), ("c", "b d"), ("d", "")]),
+        ["a", "b", "c"]
+    );
 }
 
 /// The lines of a source without comments.

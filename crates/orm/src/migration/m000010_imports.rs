@@ -2,7 +2,7 @@
 
 use crate::migration::schema;
 use crate::migration::schema::Sql::{Integer, Text};
-use crate::model::resource::Collection;
+use crate::model::collection::Collection;
 use crate::write::imports::Imports;
 
 /// The tables of imports, and the column by which the ledger says which of them made a change.

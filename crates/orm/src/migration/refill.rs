@@ -8,7 +8,10 @@ use sea_orm_migration::SchemaManager;
 
 use crate::db::statement::{bound, most_rows, sql, table_of};
 use crate::migration::schema::run;
-use crate::model::resource::{self, Cell, Collection, SEQUENCE};
+use crate::model::cell::Cell;
+use crate::model::collection::Collection;
+use crate::model::head::SEQUENCE;
+use crate::model::table_row;
 
 /// How many rows are read at once.
 const PIECE: i64 = 1000;
@@ -29,7 +32,7 @@ pub async fn refill<C: Collection>(on: &impl ConnectionTrait, columns: &[&str], 
             from = row.try_get_by_index(0)?;
             let body: Vec<u8> = row.try_get_by_index(1)?;
             let item = C::Item::decode(body.as_slice()).map_err(|e| DbErr::Custom(e.to_string()))?;
-            let cells = resource::cells::<C>(&item);
+            let cells = table_row::cells::<C>(&item);
             let of = shape
                 .columns
                 .iter()

@@ -12,8 +12,10 @@ use crate::db::database::Db;
 use crate::db::settings;
 use crate::db::statement::{first, sql};
 use crate::error::{Class, Error, Result};
+use crate::model::cell::Cell;
+use crate::model::collection::Collection;
 use crate::model::column::Type;
-use crate::model::resource::{self, Cell, Collection, WHOLE_NAME};
+use crate::model::table_row::{self, WHOLE_NAME};
 use crate::search_index::fts5_rowid::rowid_lower_bound;
 use crate::search_index::{gin_buckets, index};
 use crate::text::{self, VERSION};
@@ -152,12 +154,12 @@ async fn write_anew<C: Collection>(on: &DatabaseTransaction) -> Result<()> {
 
 async fn write_row<C: Collection>(on: &DatabaseTransaction, id: &str, serial: i64, item: &C::Item) -> Result<()> {
     let (table, backend) = (C::TABLE, on.get_database_backend());
-    let cells = resource::cells::<C>(item);
+    let cells = table_row::cells::<C>(item);
     let sort_key = text::sort_key(C::title(item));
     let place = text::order_code(&sort_key);
-    let tokens = resource::tokens::<C>(item, &cells);
+    let tokens = table_row::tokens::<C>(item, &cells);
     let (mut set, mut values) = ("sort_key = ?".to_owned(), vec![Value::from(sort_key)]);
-    let mut many = resource::whole_names::<C>(item)
+    let mut many = table_row::whole_names::<C>(item)
         .into_iter()
         .map(|name| (WHOLE_NAME, name))
         .collect::<Vec<_>>();

@@ -265,18 +265,17 @@ pub async fn expect_vault(db: &Db, vault: &Vault) -> Result<()> {
 }
 
 /// Whether the tables of a resource have just the columns that it declares. For tests of services.
-pub async fn differences(db: &Db, kind: &crate::model::resource::Kind) -> Result<Vec<String>> {
-    // SQL: SQLite takes a name in quotes that it does not find for a text.
+pub async fn differences(db: &Db, kind: &crate::model::kind::Kind) -> Result<Vec<String>> {
     let text = format!(
         "SELECT {} FROM {} LIMIT 0",
-        crate::write::tables::columns(kind).join(", "),
+        crate::write::persist::columns(kind).join(", "),
         kind.table
     );
     let mut wrong = Vec::new();
     if let Err(error) = db.read.query_all_raw(db.sql(&text, [])).await {
         wrong.push(error.to_string());
     }
-    let mut declared = crate::write::tables::columns(kind);
+    let mut declared = crate::write::persist::columns(kind);
     declared.extend(["serial", "tokens"]);
     let text = match db.backend() {
         DbBackend::Postgres => {

@@ -4,13 +4,19 @@
 //! given.
 
 mod alike;
+pub(crate) mod cell;
+pub mod collection;
 pub mod column;
+pub mod head;
 pub mod identifier;
+pub(crate) mod key;
+pub mod kind;
 pub(crate) mod likeness;
 pub(crate) mod message_fields;
 pub mod normalize;
 pub mod resource;
 pub mod revision;
+pub(crate) mod table_row;
 pub mod texts;
 pub mod validate;
 pub mod vault;

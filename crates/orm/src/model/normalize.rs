@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use mingce_proto::registry::{Identifier, Name, NameKind};
 
 use crate::error::Violation;
-use crate::model::resource::{Fit, Key};
-use crate::model::{alike, identifier};
+use crate::model::alike;
+use crate::model::collection::Fit;
+use crate::model::identifier;
+use crate::model::key::Key;
 use crate::text;
 
 /// What is wrong with a resource, as far as it was looked at.

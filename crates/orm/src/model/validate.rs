@@ -8,7 +8,7 @@ use mingce_proto::Headed;
 use mingce_proto::Validate;
 
 use crate::error::{Error, Result, Violation};
-use crate::model::resource::Collection;
+use crate::model::collection::{AcyclicReference, Collection};
 use crate::write::unit_of_work::UnitOfWork;
 
 /// The fields of a message that break the rules in the contract, their paths below `prefix`. Empty where all is well.
@@ -126,17 +126,6 @@ fn example(pattern: &str) -> Option<String> {
 const STEPS: usize = 32;
 /// How many records are looked at on the way, where each has several.
 const MOST: usize = 1000;
-
-/// A field by which a record names another of its collection, as a child names its parent.
-#[derive(Debug)]
-pub struct AcyclicReference<C: Collection> {
-    /// The field.
-    pub field: &'static str,
-    /// The reason of an error where it leads in a circle.
-    pub reason: &'static str,
-    /// The resource names in it; empty ones are none.
-    pub next: fn(&C::Item) -> Vec<&str>,
-}
 
 /// Refuses what would make a record lead back to itself over others. A field that is as it was is not followed.
 ///

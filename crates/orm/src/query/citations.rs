@@ -11,7 +11,7 @@ use crate::context::RequestContext;
 use crate::db::statement::{among, list};
 use crate::error::{Error, Result};
 use crate::id::Name;
-use crate::model::resource::Kind;
+use crate::model::kind::Kind;
 use crate::model::revision::timestamp;
 use crate::write::store::Store;
 

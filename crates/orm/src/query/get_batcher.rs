@@ -16,14 +16,15 @@ use sea_orm::sea_query::Query;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use crate::db::batch::drain_batch;
-use crate::db::database::{Db, as_array};
+use crate::db::database::Db;
+use crate::db::database::read::as_array;
 use crate::db::select::{T, is_among, of_t, rendered};
 use crate::db::statement::list;
 use crate::db::texts::Texts;
 use crate::db::watched::{in_vain, watched};
 use crate::error::{Class, Error, Result};
+use crate::model::kind::Kind;
 use crate::model::message_fields;
-use crate::model::resource::Kind;
 
 /// How many calls may wait.
 const WAITING: usize = 8192;

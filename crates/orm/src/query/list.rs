@@ -14,9 +14,11 @@ use crate::db::select::{T, is_among, of_t, rendered, rendered_first};
 use crate::db::statement::list;
 use crate::db::texts::Texts;
 use crate::error::{Class, Error, Result};
+use crate::model::cell::Cell;
+use crate::model::collection::Collection;
 use crate::model::column::{Column, Type};
-use crate::model::message_fields;
-use crate::model::resource::{self, Cell, Collection, Kind};
+use crate::model::kind::Kind;
+use crate::model::{message_fields, resource, table_row};
 use crate::query::filter::{self, Expr};
 use crate::query::get_batcher::{by_id, text_by_ids};
 use crate::query::order_by;
@@ -283,7 +285,7 @@ fn position_of<C: Collection>(body: &[u8], keys: &[(&str, Type, bool)]) -> Resul
     let (resource, head) = (resource::decode::<C>(body)?, resource::head(body)?);
     let mut position = Vec::with_capacity(keys.len() + 1);
     for (name, ..) in keys {
-        position.push(match resource::cell::<C>(&resource, &head, name)? {
+        position.push(match table_row::cell::<C>(&resource, &head, name)? {
             Cell::Text(text) => Position::Text(text),
             Cell::Integer(number) => Position::Integer(number),
             Cell::Many(_) => return Err(Error::internal("lists are not sorted by several values")),

@@ -8,8 +8,9 @@ use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use crate::context::RequestContext;
 use crate::db::texts::Texts;
 use crate::error::{Class, Error, Result};
-use crate::model::identifier;
-use crate::model::resource::{self, Collection, Key};
+use crate::model::collection::Collection;
+use crate::model::key::Key;
+use crate::model::{identifier, resource};
 use crate::query::list::shown;
 use crate::write::store::Store;
 

@@ -9,7 +9,7 @@ use crate::db::select::{nothing, of_t, zero};
 use crate::error::{Error, Result};
 use crate::id::Name;
 use crate::model::column::{Column, Period, Type, find};
-use crate::model::resource::Kind;
+use crate::model::kind::Kind;
 use crate::query::filter::{Expr as Filter, Operator, Value as Wanted};
 use crate::query::page_token::Position;
 use crate::query::survivors::{names_nothing, names_same};

@@ -16,7 +16,8 @@ use mingce_proto::registry::RecordStatus;
 use crate::db::select::{is_among, nothing};
 use crate::db::statement::{PlannedStatement, StatementSink, among, first, insert_values, list, sql};
 use crate::error::Result;
-use crate::model::resource::{Head, RowChange};
+use crate::model::head::Head;
+use crate::model::table_row::RowChange;
 use crate::write::store::Store;
 
 const TABLE: &str = "survivors";

@@ -9,8 +9,9 @@ use crate::context::RequestContext;
 use crate::db::select::{T, is_among, nothing, of_t};
 use crate::db::statement::{first, list};
 use crate::error::Result;
+use crate::model::collection::Collection;
 use crate::model::column::find;
-use crate::model::resource::{self, Collection};
+use crate::model::resource;
 use crate::write::store::Store;
 
 /// How many resources are asked for their titles at once.

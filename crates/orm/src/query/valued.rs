@@ -6,7 +6,8 @@ use sea_orm::sea_query::Value;
 
 use crate::context::RequestContext;
 use crate::error::{Error, Result};
-use crate::model::resource::{self, Collection};
+use crate::model::collection::Collection;
+use crate::model::resource;
 use crate::query::list::limit;
 use crate::query::page_token::{self, Position};
 use crate::write::store::Store;

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use sea_orm::DbBackend;
 
-use crate::model::resource::Row;
+use crate::model::table_row::Row;
 use crate::search_index::index::{expression, whole};
 use crate::text::{ORDER_CODE_BITS, Query, Term, is_exact};
 

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::db::database::Db;
-use crate::model::resource::RowChange;
+use crate::model::table_row::RowChange;
 
 /// So many rows are not left waiting. A list of PostgreSQL's default length, 4 MB, holds some 4,000.
 const MANY: usize = 2000;

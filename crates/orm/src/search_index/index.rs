@@ -12,7 +12,7 @@ use sea_orm::{DbBackend, DbErr};
 
 use crate::db::statement::{PlannedStatement, StatementSink};
 use crate::db::texts::Texts;
-use crate::model::resource::{Row, RowChange};
+use crate::model::table_row::{Row, RowChange};
 use crate::search_index::fts5_rowid::{SERIALS, rowid_lower_bound};
 use crate::text::{Query, Term, whole_name};
 

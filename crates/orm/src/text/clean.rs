@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::fold::is_han;
+use super::script::is_han;
 use super::variants::without_radical;
 
 /// A character that no text may hold, and why.

@@ -4,6 +4,7 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::{decompose_canonical, is_combining_mark};
 
 use super::clean::grouped;
+use super::script::is_han;
 use super::variants::{simplified, without_radical};
 
 /// A text as search compares it: NFKC, lower case, Latin letters without accents and ligatures, each run of
@@ -26,11 +27,6 @@ pub fn spelled(name: &str) -> String {
 /// Like [`fold`], but an apostrophe stays as `'`, so that a word can be found with and without it (`xi'an`).
 pub(super) fn fold_with_apostrophes(text: &str) -> String {
     folded(text, true)
-}
-
-/// Whether a character belongs to the Han script, iteration mark and zero included.
-pub(super) fn is_han(c: char) -> bool {
-    matches!(c, '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3fffd}' | '〇' | '々')
 }
 
 /// What the last character was: marks are dropped after Latin and Han, and belong to the letter in other scripts.

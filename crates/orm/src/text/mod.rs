@@ -11,10 +11,12 @@ mod order_code;
 mod pieces;
 mod query;
 mod reading;
+mod script;
 mod sort;
 #[cfg(test)]
 mod tests;
 mod token;
+mod token_list;
 mod variants;
 mod version;
 mod written;
@@ -26,7 +28,8 @@ pub use order_code::{ORDER_CODE_BITS, order_code};
 pub use query::{Query, Term};
 pub(crate) use reading::begins_with_double_surname;
 pub use sort::sort_key;
-pub use token::{Tokens, is_exact, tokens, value_token, whole_name};
+pub use token::{is_exact, tokens, value_token, whole_name};
+pub use token_list::Tokens;
 pub(crate) use version::VERSION;
 
 /// Pinyin and initials are indexed up to this many letters, and a longer word of a query is looked up by its start;

@@ -1,6 +1,7 @@
 //! A name taken apart into Han phrases and words.
 
-use super::fold::{fold_with_apostrophes, is_han};
+use super::fold::fold_with_apostrophes;
+use super::script::is_han;
 
 /// A part of a folded name.
 pub(super) enum Piece {

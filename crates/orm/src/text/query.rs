@@ -4,9 +4,10 @@ use std::cell::LazyCell;
 use std::ops::Range;
 
 use super::PINYIN_CHARS;
-use super::fold::{fold, is_han};
+use super::fold::fold;
 use super::pieces::{Piece, forms, pieces};
 use super::reading::{initials, is_pinyin, readings};
+use super::script::is_han;
 use super::written::{are_initials, beside, is_short_word, joined, other_words, others, without_titles, written_out};
 
 /// A query is cut here; names are shorter.

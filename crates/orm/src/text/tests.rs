@@ -430,7 +430,7 @@ proptest! {
 
     #[test]
     fn every_part_of_a_name_is_found(name in name(), from in 0..24usize, count in 1..24usize) {
-        let chars: Vec<char> = name.chars().take_while(|c| fold::is_han(*c)).collect();
+        let chars: Vec<char> = name.chars().take_while(|c| script::is_han(*c)).collect();
         let from = from % chars.len();
         let until = chars.len().min(from + count);
         let part: String = chars[from..until].iter().collect();

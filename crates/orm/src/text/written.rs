@@ -4,10 +4,11 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use super::fold::{fold, is_han};
+use super::fold::fold;
 use super::pieces::{Piece, pieces};
 use super::reading::{initials, is_surname, later_syllables, readings};
-use super::token::{Tokens, WORD_CHARS};
+use super::script::is_han;
+use super::token_list::{Tokens, WORD_CHARS};
 
 /// Names with more Latin words than these are no persons': they have no initials.
 const PERSON_WORDS: usize = 4;

@@ -7,14 +7,15 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr};
 use tokio::sync::mpsc;
 
 use crate::db::statement::{PlannedStatement, StatementSink, together};
-use crate::model::resource::RowChange;
+use crate::model::table_row::RowChange;
 use crate::query::survivors;
 use crate::write::commit_stamps::CommitStamps;
 use crate::write::idempotency::{self, RecordedRequest};
-use crate::write::imports::{self, SeenNote};
-use crate::write::ledger::{self, Entry};
-use crate::write::tables;
-use crate::write::writer::Fault;
+use crate::write::import_seen::{self, SeenNote};
+use crate::write::ledger;
+use crate::write::ledger_entry::Entry;
+use crate::write::persist;
+use crate::write::transaction_fault::Fault;
 
 /// From how many edits on some of the work on them is done in a thread of its own.
 pub(crate) const MANY: usize = 200;
@@ -76,10 +77,10 @@ impl ChangeSet {
 
     /// What bears no number of a change.
     fn without_numbers(&self, backend: DbBackend, put: &mut StatementSink<'_>) {
-        tables::write_beside(backend, &self.rows, put);
+        persist::write_beside(backend, &self.rows, put);
         survivors::write(backend, &self.rows, put);
         idempotency::record(backend, &self.requests, put);
-        imports::write_seen(backend, &self.seen, put);
+        import_seen::write_seen(backend, &self.seen, put);
     }
 
     /// What does. On PostgreSQL these are insertions, each into a table of its own.
@@ -89,7 +90,7 @@ impl ChangeSet {
         stamps: &CommitStamps,
         put: &mut StatementSink<'_>,
     ) -> Result<(), DbErr> {
-        tables::write(backend, &self.rows, stamps, put)?;
+        persist::write(backend, &self.rows, stamps, put)?;
         ledger::append(backend, &self.entries, stamps, put);
         Ok(())
     }

@@ -7,10 +7,10 @@ use prost::bytes::Bytes;
 use prost::encoding::{int64, message};
 
 use crate::error::Result;
-use crate::model::message_fields;
-use crate::model::resource::{self, CREATE_TIME, SEQUENCE, UPDATE_TIME, is_head};
+use crate::model::head::{CREATE_TIME, SEQUENCE, UPDATE_TIME, is_head};
 use crate::model::revision::{micros, timestamp};
-use crate::write::ledger::{Allocated, Entry};
+use crate::model::{message_fields, resource};
+use crate::write::ledger_entry::{Allocated, Entry};
 use crate::write::result::WriteResult;
 
 /// What one change became.

@@ -5,9 +5,11 @@ use mingce_proto::codec::Reply;
 
 use crate::context::RequestContext;
 use crate::error::{Class, Error, Result};
-use crate::model::resource::Collection;
+use crate::model::collection::Collection;
 use crate::query::likely::are_distinct;
-use crate::write::store::{Call, Store, expect_active, expect_etag};
+use crate::write::call::Call;
+use crate::write::precondition::{expect_active, expect_etag};
+use crate::write::store::Store;
 
 /// How many others a record can be marked as distinct from.
 const MOST: usize = 500;

@@ -18,11 +18,13 @@ use crate::db::entity::ledger;
 use crate::db::select::zero;
 use crate::db::statement::{among, first as first_column, list};
 use crate::error::{Error, Result};
-use crate::model::resource::{Collection, Kind};
+use crate::model::collection::Collection;
+use crate::model::kind::Kind;
 use crate::query::list::List;
-use crate::write::imports::{Imports, SEEN, id_of, length, of_part};
+use crate::write::canonical::without_sealed;
+use crate::write::import_seen::{SEEN, length, of_part};
+use crate::write::imports::{Imports, id_of};
 use crate::write::ledger::UNDO;
-use crate::write::run_notes::without_sealed;
 use crate::write::store::Store;
 
 /// A row that names what is not there is taken as soon as it is.

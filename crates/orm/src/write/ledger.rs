@@ -22,29 +22,13 @@ use crate::db::select::is_among;
 use crate::db::statement::{StatementSink, insert_values, list, numbered, numbers};
 use crate::db::texts::Texts;
 use crate::error::{Error, Result};
-use crate::model::resource::Kind;
 use crate::model::revision::timestamp;
 use crate::query::page_token::{self, Position};
 use crate::write::commit_stamps::CommitStamps;
+use crate::write::ledger_entry::{Allocated, Entry};
 
 /// The verb that takes an import back.
 pub(crate) const UNDO: &str = "undo";
-
-/// One entry, before it has its number and its time.
-#[derive(Debug, Clone)]
-pub(crate) struct Entry {
-    pub kind: &'static Kind,
-    pub name: String,
-    pub revision: i64,
-    pub verb: &'static str,
-    pub actor: String,
-    pub reason: String,
-    pub request_id: String,
-    /// The id of the import that it belongs to; empty for none.
-    pub import: String,
-    pub changed: Vec<&'static str>,
-    pub body: Bytes,
-}
 
 const COLUMNS: [&str; 12] = [
     "sequence",
@@ -83,13 +67,6 @@ pub(crate) async fn allocate(tx: &DatabaseTransaction, count: usize, now: i64) -
         sequence: last.0 + 1 - count,
         time: last.1 + 1 - count,
     })
-}
-
-/// The first of the numbers and of the times that were allocated.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Allocated {
-    pub sequence: i64,
-    pub time: i64,
 }
 
 /// Writes the entries.

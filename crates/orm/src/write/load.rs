@@ -11,12 +11,13 @@ use crate::db::select::{T, is_among, nothing, of_t};
 use crate::db::statement::list;
 use crate::db::texts::Texts;
 use crate::error::Result;
-use crate::model::resource::{Kind, WHOLE_NAME};
+use crate::model::kind::Kind;
+use crate::model::table_row::WHOLE_NAME;
 use crate::model::vault::Vault;
 use crate::search_index::index;
 use crate::write::load_requests::{LoadRequests, Table};
 use crate::write::overlay::{LoadedRow, ReadSet};
-use crate::write::{idempotency, ledger, unmerged};
+use crate::write::{idempotency, ledger, merge_history};
 
 /// Whether rows stay locked until the end of the transaction. SQLite has one writer, and knows no locks of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -159,7 +160,7 @@ pub(crate) async fn load(
         base.histories.extend(found);
     }
     for name in &asks.merges {
-        let merge = unmerged::last_merge(connection, name, i64::MAX).await?;
+        let merge = merge_history::last_merge(connection, name, i64::MAX).await?;
         base.merges.insert(name.clone(), merge);
     }
     Ok(())

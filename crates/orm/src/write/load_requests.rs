@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::model::resource::Kind;
+use crate::model::kind::Kind;
 
 pub(crate) type Table = &'static str;
 

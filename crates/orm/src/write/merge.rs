@@ -5,9 +5,12 @@ use mingce_proto::registry::RecordStatus;
 
 use crate::context::RequestContext;
 use crate::error::{Error, Result};
-use crate::model::resource::Collection;
+use crate::model::collection::Collection;
+use crate::write::call::Call;
+use crate::write::canonical::normalized;
 use crate::write::distinct::expect_not_distinct;
-use crate::write::store::{Call, Store, expect_active, expect_etag, normalized};
+use crate::write::precondition::{expect_active, expect_etag};
+use crate::write::store::Store;
 
 impl Store {
     /// Merges a resource into another and answers that one. The duplicate keeps its keys: they lead to the survivor.

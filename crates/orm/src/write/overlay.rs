@@ -7,14 +7,14 @@ use std::sync::Arc;
 use prost::bytes::Bytes;
 
 use crate::error::Result;
-use crate::model::resource::Row;
+use crate::model::table_row::Row;
 use crate::model::vault::Vault;
 use crate::write::idempotency::{RecordedRequest, Replay, RequestKey};
-use crate::write::imports::SeenNote;
-use crate::write::ledger::Entry;
+use crate::write::import_seen::SeenNote;
+use crate::write::ledger_entry::Entry;
 use crate::write::load_requests::Table;
+use crate::write::merge_history::Merge;
 use crate::write::prepared_insert::PreparedInsert;
-use crate::write::unmerged::Merge;
 
 /// A row as it was read.
 #[derive(Clone)]

@@ -12,11 +12,15 @@ use prost::bytes::Bytes;
 use crate::context::RequestContext;
 use crate::error::{Error, Result};
 use crate::id::Id;
-use crate::model::message_fields;
-use crate::model::resource::{self, Collection, Head, Key, Kind, Row, is_change};
+use crate::model::collection::Collection;
+use crate::model::head::{Head, is_change};
+use crate::model::key::Key;
+use crate::model::kind::Kind;
 use crate::model::revision::{AuditInfo, etag, timestamp};
+use crate::model::table_row::Row;
 use crate::model::vault::Vault;
-use crate::write::ledger::Entry;
+use crate::model::{message_fields, table_row};
+use crate::write::ledger_entry::Entry;
 use crate::write::load_requests::LoadRequest;
 use crate::write::result::{WriteOutcome, WriteResult};
 
@@ -106,7 +110,7 @@ impl PreparedInsert {
             .filter(|number| is_change(*number));
         let changed = changed.map(|number| kind.field(number)).collect();
         let stored = keys.iter().map(|key| key.stored.clone()).collect();
-        let row = resource::row::<C>(resource, head, &whole, stored, |id, part| {
+        let row = table_row::row::<C>(resource, head, &whole, stored, |id, part| {
             let vault = vault.ok_or_else(|| Error::internal("a private part needs a vault"))?;
             vault.seal(id, part)
         })?;

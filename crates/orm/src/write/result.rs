@@ -5,7 +5,8 @@ use prost::Message;
 use prost::bytes::Bytes;
 
 use crate::error::Result;
-use crate::model::resource::{self, Collection};
+use crate::model::collection::Collection;
+use crate::model::resource;
 
 /// What became of the resource of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

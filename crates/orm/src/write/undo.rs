@@ -20,13 +20,16 @@ use self::fate::{Fate, stays};
 use self::named::Origin;
 use crate::context::RequestContext;
 use crate::error::{Class, Error, Result};
-use crate::model::resource::{Collection, Kind};
+use crate::model::collection::Collection;
+use crate::model::kind::Kind;
 use crate::model::revision::{AuditInfo, micros};
 use crate::query::page_token::{self, Position};
+use crate::write::call::Call;
 use crate::write::imports::{Imports, id_of};
 use crate::write::ledger::{Entered, UNDO};
+use crate::write::precondition::expect_etag;
 use crate::write::result::WriteResult;
-use crate::write::store::{Call, Store, expect_etag};
+use crate::write::store::Store;
 
 /// How many changes a page has where nothing is said.
 const PAGE: usize = 500;

@@ -2,21 +2,25 @@
 //! has changed it since. What the merge changed stands in the ledger: the survivor before it and after it.
 
 use mingce_proto::Headed;
-use mingce_proto::names::lists;
 use mingce_proto::registry::{RecordStatus, UnmergeReport};
 use prost::Message;
 
 use crate::context::RequestContext;
 use crate::error::{Class, Error, Result};
-use crate::model::message_fields;
-use crate::model::resource::{self, Collection, Kind, is_head};
+use crate::model::collection::Collection;
+use crate::model::head::is_head;
+use crate::model::kind::Kind;
 use crate::model::revision::AuditInfo;
 use crate::model::validate::{check, expect_no_cycle};
+use crate::model::{message_fields, resource};
+use crate::write::call::Call;
+use crate::write::edit::Edit;
+use crate::write::merge_history::Merge;
+use crate::write::precondition::expect_etag;
 use crate::write::result::WriteResult;
-use crate::write::store::{Call, Store, expect_etag};
+use crate::write::revert_field::back;
+use crate::write::store::Store;
 use crate::write::unit_of_work::UnitOfWork;
-use crate::write::unmerged::Merge;
-use crate::write::writer::Edit;
 
 impl Store {
     /// Takes a merge back. Answers the record that was the duplicate, what was restored, and what was written meanwhile, as far as the
@@ -113,54 +117,6 @@ fn wrongs<C: Collection>(item: &C::Item) -> usize {
     check(item, "").len() + C::normalize(&mut item.clone()).len()
 }
 
-/// A field as it was before a change, in its encoded form; `None` where it was changed again since, and is no list.
-pub(crate) fn back<C: Collection>(now: &[u8], (before, after): (&[u8], &[u8]), number: u32) -> Result<Option<Vec<u8>>> {
-    let [now, before, after] = [now, before, after].map(|message| message_fields::parts(message, number));
-    let (now, before, after) = (now?, before?, after?);
-    if now == after {
-        return Ok(Some(before.concat()));
-    }
-    if !lists(C::MESSAGE).contains(&number) {
-        return Ok(None);
-    }
-    Ok(Some(list_back(now, &before, &after).concat()))
-}
-
-/// A list that was changed again since: without what the change had added, and with what it had taken out, each behind what stood before
-/// it, where that is there still.
-fn list_back<'a>(mut now: Vec<&'a [u8]>, before: &[&'a [u8]], after: &[&[u8]]) -> Vec<&'a [u8]> {
-    for added in without(after, before) {
-        if let Some(place) = now.iter().position(|part| *part == added) {
-            now.remove(place);
-        }
-    }
-    for (place, part) in before.iter().enumerate() {
-        if after.contains(part) || now.contains(part) {
-            continue;
-        }
-        let earlier = before.iter().take(place).rev();
-        let behind = earlier
-            .filter_map(|other| now.iter().position(|part| part == other))
-            .next();
-        now.insert(behind.map_or(0, |at| at + 1), part);
-    }
-    now
-}
-
-/// The parts that another list has not, each as often as it has more of them.
-pub(crate) fn without<'a>(all: &[&'a [u8]], other: &[&[u8]]) -> Vec<&'a [u8]> {
-    let mut other = other.to_vec();
-    let mut rest = all.to_vec();
-    rest.retain(|part| match other.iter().position(|known| known == part) {
-        Some(place) => {
-            other.remove(place);
-            false
-        }
-        None => true,
-    });
-    rest
-}
-
 /// What stands for a changed record, with the names that it would have taken over from that as it is now.
 fn carry<C: Collection>(above: &C::Item, (was, is): (&C::Item, &C::Item), from: &str) -> Result<C::Item> {
     let mut own = above.clone();
@@ -178,32 +134,4 @@ fn carry<C: Collection>(above: &C::Item, (was, is): (&C::Item, &C::Item), from: 
         }
     }
     resource::decode::<C>(&now)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_was_taken_out_of_a_list_comes_back_to_its_place_whoever_changed_the_list_since() {
-        let parts = |text: &'static str| -> Vec<&'static [u8]> { text.as_bytes().chunks(1).collect() };
-        for (before, after, now, back) in [
-            // Taken out, and one added at either end since.
-            ("abc", "ac", "acx", "abcx"),
-            ("abc", "ac", "xac", "xabc"),
-            // Its neighbour is gone, or stands elsewhere.
-            ("abc", "ac", "cx", "bcx"),
-            ("abc", "ac", "cax", "cabx"),
-            ("abcd", "ad", "axd", "abcxd"),
-            // Added by the change, and taken out or there twice since.
-            ("ab", "abm", "amxb", "axb"),
-            ("ab", "abm", "abx", "abx"),
-            // Put back by somebody.
-            ("abc", "ac", "axbc", "axbc"),
-        ] {
-            let (before, after) = (parts(before), parts(after));
-            let found = list_back(parts(now), &before, &after).concat();
-            assert_eq!(String::from_utf8(found).unwrap(), back, "{now}");
-        }
-    }
 }

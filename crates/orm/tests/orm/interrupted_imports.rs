@@ -1,6 +1,7 @@
 //! Imports whose calls do not come to an end that is noted.
 
-use mingce_orm::write::imports::{Imports, Noted};
+use mingce_orm::write::import_progress::Noted;
+use mingce_orm::write::imports::Imports;
 use mingce_orm::{Collection, Store};
 use mingce_proto::registry::{Import, ImportCounts, ImportSettings, ImportState};
 

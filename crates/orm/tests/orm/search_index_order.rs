@@ -4,8 +4,7 @@ use std::time::{Duration, Instant};
 
 use mingce_orm::migration::ledger::Ledger;
 use mingce_orm::migration::schema::prepare;
-use mingce_orm::write::store::Mask;
-use mingce_orm::{Db, Store};
+use mingce_orm::{Db, Mask, Store};
 use mingce_proto::labs::Organization;
 
 use crate::collections::Institutes;

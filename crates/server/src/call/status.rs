@@ -126,7 +126,7 @@ pub(crate) fn normalized(status: &Status) -> Option<Status> {
     }
     Some(match status.code() {
         Code::OutOfRange if status.message().contains("message length too large") => {
-            crate::layer::limited_body::too_large(status.message())
+            crate::layer::message_framing::too_large(status.message())
         }
         code @ (Code::Internal | Code::Unknown | Code::DataLoss) => {
             let mut opaque = own(code, "INTERNAL", OPAQUE);
@@ -406,7 +406,7 @@ mod tests {
             );
             assert!(error.message().contains("labs"));
         }
-        let error = from_status(crate::layer::limited_body::too_large("x"), "labs");
+        let error = from_status(crate::layer::message_framing::too_large("x"), "labs");
         assert_eq!((error.class(), error.reason()), (Class::Exhausted, "MESSAGE_TOO_LARGE"));
         let error = from_status(Status::invalid_argument("secret"), "labs");
         assert_eq!(error.class(), Class::Internal);

@@ -11,7 +11,8 @@ use tonic::body::Body;
 
 use super::{Answering, CallInfo, Inner, refuse, unknown_call};
 use crate::layer::concurrency_limit::{ConcurrencyLimit, PermitKind};
-use crate::layer::limited_body::{Admission, Limit, LimitedBody, PermitSlot};
+use crate::layer::limited_body::{Admission, LimitedBody, PermitSlot};
+use crate::layer::message_framing::Limit;
 use crate::layer::methods::Method;
 use crate::transport::connection_counter::Peer;
 use crate::transport::waiting_calls::WaitingCalls;

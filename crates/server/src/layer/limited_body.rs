@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use mingce_proto::budget::Held;
-use mingce_proto::weight::FREE;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit};
 use tokio::time::Sleep;
 use tonic::{Code, Status};
@@ -19,11 +18,9 @@ use tonic::{Code, Status};
 use crate::call::status;
 use crate::layer::concurrency_limit::{ConcurrencyLimit, Permit, PermitKind, not_whole};
 use crate::layer::deadline;
+use crate::layer::message_framing::{Limit, MessageFraming};
 use crate::transport::connection_counter::Peer;
 use crate::transport::waiting_calls::{Cut, Waiter, WaitingCalls};
-
-/// Each gRPC message begins with a flag (one byte) and its length (four).
-const PREFIX: usize = 5;
 
 /// What a call costs while its request is not whole, beside what came of it: its task, its stream and its headers.
 const HALF_OPEN: usize = 16 * 1024;
@@ -47,28 +44,11 @@ pub(crate) struct Admission {
     pub(crate) slot: PermitSlot,
 }
 
-/// How large the messages of a method may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Limit {
-    /// One message of so many bytes.
-    One(usize),
-    /// Any number of messages of so many bytes each.
-    Each(usize),
-}
-
 /// A request body under its limits and its deadline.
 pub(crate) struct LimitedBody<B> {
     inner: B,
-    limit: Limit,
-    prefix: [u8; PREFIX],
-    prefix_read: usize,
-    left: usize,
-    /// How much of the message has come.
-    come: usize,
-    messages: usize,
+    framing: MessageFraming,
     until: Instant,
-    /// What the call holds of the memory for requests.
-    held: Held,
     /// Set once the caller lets us wait: most requests come whole, and need no timer.
     end: Option<Pin<Box<Sleep>>>,
     /// What is still to be passed.
@@ -93,14 +73,8 @@ impl<B> LimitedBody<B> {
     pub(crate) fn new(inner: B, limit: Limit, until: Instant, held: Held, admission: Admission) -> Self {
         Self {
             inner,
-            limit,
-            prefix: [0; PREFIX],
-            prefix_read: 0,
-            left: 0,
-            come: 0,
-            messages: 0,
+            framing: MessageFraming::new(limit, held),
             until,
-            held,
             end: None,
             admission: Some(admission),
             waiter: None,
@@ -111,66 +85,6 @@ impl<B> LimitedBody<B> {
             turn: None,
             refused: None,
             done: false,
-        }
-    }
-
-    /// Follows the messages through a piece of the body.
-    fn measure(&mut self, mut data: &[u8]) -> Result<(), Status> {
-        while !data.is_empty() {
-            if self.left > 0 {
-                let step = self.left.min(data.len());
-                self.left -= step;
-                self.count(step)?;
-                data = &data[step..];
-                continue;
-            }
-            let step = (PREFIX - self.prefix_read).min(data.len());
-            self.prefix[self.prefix_read..self.prefix_read + step].copy_from_slice(&data[..step]);
-            self.prefix_read += step;
-            data = &data[step..];
-            if self.prefix_read == PREFIX {
-                self.begin()?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Counts so many bytes more of a message. Small ones are for nothing: they are counted when they are decoded.
-    fn count(&mut self, bytes: usize) -> Result<(), Status> {
-        let free = FREE.saturating_sub(self.come);
-        self.come += bytes;
-        if bytes > free {
-            self.held.take(bytes - free)?;
-        }
-        Ok(())
-    }
-
-    /// A message begins: its prefix is read.
-    fn begin(&mut self) -> Result<(), Status> {
-        let [flag, length @ ..] = self.prefix;
-        let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
-        (self.prefix_read, self.left, self.messages) = (0, length, self.messages + 1);
-        self.come = 0;
-        match self.limit {
-            _ if flag > 1 => Err(malformed(
-                "a message begins with neither 0 nor 1, so this is no gRPC message",
-            )),
-            Limit::One(most) | Limit::Each(most) if length > most => Err(too_large(&format!(
-                "a message of this method may have {most} bytes, this one has {length}: send less at once"
-            ))),
-            Limit::One(_) if self.messages > 1 => Err(malformed("this method takes one message, and more came")),
-            _ => Ok(()),
-        }
-    }
-
-    /// The caller has sent all: is it whole?
-    fn finish(&self) -> Result<(), Status> {
-        match self.limit {
-            _ if self.prefix_read > 0 || self.left > 0 => {
-                Err(malformed("the last message ends before its length is reached"))
-            }
-            Limit::One(_) if self.messages == 0 => Err(malformed("this method takes one message, and none came")),
-            _ => Ok(()),
         }
     }
 
@@ -284,7 +198,7 @@ where
                 continue;
             }
             let Some(Ok(frame)) = frame else {
-                let whole = if ended { self.finish() } else { Err(gone()) };
+                let whole = if ended { self.framing.finish() } else { Err(gone()) };
                 if let (Ok(()), Some(admission)) = (&whole, &self.admission)
                     && admission.kind == PermitKind::Page
                 {
@@ -292,25 +206,26 @@ where
                     continue;
                 }
                 match whole.and_then(|()| self.pass(None)) {
-                    Ok(()) if matches!(self.limit, Limit::One(_)) => self.whole = true,
+                    Ok(()) if matches!(self.framing.limit, Limit::One(_)) => self.whole = true,
                     all => return self.end(all),
                 }
                 continue;
             };
             let Ok(data) = frame.into_data() else { continue };
-            if let Err(failure) = self.measure(&data) {
+            if let Err(failure) = self.framing.measure(&data) {
                 return self.end(Err(failure));
             }
             self.came += data.len();
             if let Some(waiter) = &self.waiter {
                 waiter.grow(data.len());
             }
-            if matches!(self.limit, Limit::One(_)) {
+            if matches!(self.framing.limit, Limit::One(_)) {
                 self.kept.push_back(data);
                 continue;
             }
-            let first = self.messages > 1 || self.messages == 1 && self.left == 0;
-            if first && let Err(refusal) = self.pass(None) {
+            if self.framing.has_one()
+                && let Err(refusal) = self.pass(None)
+            {
                 self.refused = Some((refusal, Box::pin(tokio::time::sleep(MOMENT)), 0));
                 continue;
             }
@@ -326,15 +241,6 @@ where
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
     }
-}
-
-/// A message is too large.
-pub(crate) fn too_large(message: &str) -> Status {
-    status::own(Code::ResourceExhausted, "MESSAGE_TOO_LARGE", message)
-}
-
-fn malformed(message: &str) -> Status {
-    mingce_proto::codec::unreadable(String::new(), message.to_owned())
 }
 
 /// For the handler alone: nobody is there to read it. Not CANCELLED, which tonic takes for the end of the stream.
@@ -354,6 +260,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::layer::message_framing::PREFIX;
 
     /// A body of pieces that ends as it says.
     struct Pieces(VecDeque<Bytes>, bool);

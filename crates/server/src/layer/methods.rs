@@ -13,7 +13,7 @@ use tonic::{Code, Status};
 use super::{Answering, CallInfo, Inner, RequestBody};
 use crate::boot::StartError;
 use crate::call::status;
-use crate::layer::limited_body::Limit;
+use crate::layer::message_framing::Limit;
 
 /// The option that names a method's permission.
 const OPTION: &str = "mingce.registry.v1.permission";

@@ -7,6 +7,7 @@ pub(crate) mod authorization;
 pub(crate) mod concurrency_limit;
 pub(crate) mod deadline;
 pub(crate) mod limited_body;
+pub(crate) mod message_framing;
 pub(crate) mod methods;
 pub(crate) mod panic;
 pub(crate) mod pipeline;

@@ -1,6 +1,8 @@
 //! Follows the frames of HTTP/2 that a connection reads. It joins small pieces of a body that come one after the other, since the
 //! library takes many of them that wait for an attack; and it ends a connection that sends much that is neither a call nor a body.
 
+mod flood_guard;
+
 use std::io;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
@@ -13,6 +15,7 @@ use bytes::{Buf, BufMut, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
+use self::flood_guard::Patience;
 use crate::transport::connection_counter::Peer;
 
 /// Bytes of a frame's head: length, kind, flags, stream.
@@ -33,73 +36,8 @@ const PACE: Duration = Duration::from_millis(500);
 /// for so long.
 const WAIT: Duration = Duration::from_millis(10);
 
-/// How many frames may come that are neither a call nor a body, before there was any.
-const BEGIN: u64 = 2_000;
-/// More than this is not saved up.
-const MOST: u64 = 20_000;
-/// A call stands for so many of them: its windows, its pings, its reset.
-const PER_CALL: u64 = 20;
-/// One for so many bytes of a body that came, or of anything that was sent,
-const PER_BYTES: u64 = 256;
-/// and so many for each second.
-const PER_SECOND: u64 = 50;
-
 /// Why a connection is ended.
 const FLOOD: &str = "it sent too many frames that are neither a call nor a body";
-
-/// How many frames besides calls and bodies a connection may still send.
-#[derive(Debug)]
-struct Patience {
-    left: u64,
-    /// Bytes that count for the next one.
-    bytes: u64,
-    sent: u64,
-    since: Instant,
-}
-
-impl Patience {
-    fn new() -> Self {
-        Self {
-            left: BEGIN,
-            bytes: 0,
-            sent: 0,
-            since: Instant::now(),
-        }
-    }
-
-    fn more(&mut self, frames: u64) {
-        self.left = (self.left + frames).min(MOST);
-    }
-
-    fn carried(&mut self, bytes: u64) {
-        self.bytes += bytes;
-        self.more(self.bytes / PER_BYTES);
-        self.bytes %= PER_BYTES;
-    }
-
-    /// One more frame came. Whether it may.
-    fn takes(&mut self, kind: u8, flags: u8, length: usize, peer: &Peer) -> bool {
-        match kind {
-            DATA if length > 0 => self.carried(length as u64),
-            DATA if flags & END_STREAM != 0 => {}
-            HEADERS => self.more(PER_CALL),
-            _ if self.left > 0 => self.left -= 1,
-            _ => {
-                let sent = peer.sent.load(Ordering::Relaxed);
-                self.carried(sent - self.sent);
-                self.sent = sent;
-                let seconds = self.since.elapsed().as_secs();
-                self.since += Duration::from_secs(seconds);
-                self.more(seconds * PER_SECOND);
-                if self.left == 0 {
-                    return false;
-                }
-                self.left -= 1;
-            }
-        }
-        true
-    }
-}
 
 /// Small pieces of one body, joined.
 #[derive(Debug)]

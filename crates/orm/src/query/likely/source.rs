@@ -10,7 +10,7 @@ use super::{At, GROUP, MEMBERS, Stage, WINDOW, Walk};
 use crate::db::statement::{among, list};
 use crate::error::Result;
 use crate::model::identifier::CHECKED;
-use crate::model::resource::WHOLE_NAME;
+use crate::model::table_row::WHOLE_NAME;
 
 /// Records that share a key, as far as it takes to pair them: what has to agree, and the id.
 pub(super) type Group = (String, Vec<(String, String)>);

@@ -11,11 +11,12 @@ use super::{AnyCollection, UndoPage, of, of_no_kind, running};
 use crate::context::RequestContext;
 use crate::error::{Class, Error, Result};
 use crate::model::revision::AuditInfo;
+use crate::write::call::Call;
+use crate::write::edit::Edit;
 use crate::write::imports::{Imports, is_undone};
 use crate::write::result::{WriteOutcome, WriteResult};
-use crate::write::store::{Call, Store};
+use crate::write::store::Store;
 use crate::write::trail::Trails;
-use crate::write::writer::Edit;
 
 /// Why a record stays whose referrer could not go.
 const REFERRED_TO: &str = "REFERRED_TO";

@@ -11,13 +11,17 @@ use prost::Message;
 
 use crate::context::RequestContext;
 use crate::error::{Error, Result};
+use crate::model::cell::Cell;
+use crate::model::collection::Collection;
 use crate::model::column::Column;
-use crate::model::message_fields;
-use crate::model::resource::{self, Cell, Collection, Kind, is_head};
+use crate::model::head::is_head;
+use crate::model::kind::Kind;
 use crate::model::revision::AuditInfo;
 use crate::model::validate::expect_no_cycle;
+use crate::model::{message_fields, resource, table_row};
+use crate::write::canonical::normalized;
+use crate::write::precondition::expect_active;
 use crate::write::result::WriteResult;
-use crate::write::store::{expect_active, normalized};
 use crate::write::unit_of_work::UnitOfWork;
 
 /// A collection without its type: what an undo needs of it.
@@ -98,7 +102,7 @@ impl<C: Collection> AnyCollection for Of<C> {
     }
 
     fn cites(&self, body: &[u8]) -> Result<BTreeSet<String>> {
-        let cells = resource::cells::<C>(&resource::decode::<C>(body)?);
+        let cells = table_row::cells::<C>(&resource::decode::<C>(body)?);
         let columns = C::shape().kind.columns.iter().zip(cells);
         let mut named = BTreeSet::new();
         for (_, cell) in columns.filter(|(column, _)| may_cite(column)) {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use mingce_proto::registry::{StayReason, StayingRecord};
 
-use crate::model::resource::Kind;
+use crate::model::kind::Kind;
 use crate::model::revision::timestamp;
 use crate::write::ledger::{Entered, UNDO, import_name};
 

@@ -12,11 +12,14 @@ use super::{UnitOfWork, answer};
 use crate::context::RequestContext;
 use crate::error::{Class, Error, Result};
 use crate::id::Id;
-use crate::model::message_fields;
-use crate::model::resource::{self, Collection, Head, Kind, Row, is_change};
+use crate::model::collection::Collection;
+use crate::model::head::{Head, is_change};
+use crate::model::kind::Kind;
 use crate::model::revision::{AuditInfo, etag, timestamp};
+use crate::model::table_row::Row;
 use crate::model::vault::Vault;
-use crate::write::ledger::Entry;
+use crate::model::{message_fields, resource, table_row};
+use crate::write::ledger_entry::Entry;
 use crate::write::overlay::{ChangedRow, PendingRow};
 use crate::write::prepared_insert::{PreparedInsert, StoredKey};
 use crate::write::result::{WriteOutcome, WriteResult};
@@ -228,7 +231,7 @@ impl UnitOfWork {
         (new, head): (&C::Item, &Head),
     ) -> Result<()> {
         let vault = self.vault.clone();
-        let before = resource::stored_keys::<C>(old, old_head, vault.as_deref())?;
+        let before = table_row::stored_keys::<C>(old, old_head, vault.as_deref())?;
         let mut after = BTreeSet::new();
         let keys = if head.record_status == RecordStatus::Annulled as i32 {
             Vec::new()
@@ -287,8 +290,8 @@ impl UnitOfWork {
 /// A row from its whole message. The private part keeps its sealed form where it says the same.
 fn project<C: Collection>(whole: &[u8], sealed: Option<&[u8]>, vault: Option<&Vault>) -> Result<Row> {
     let (resource, head) = (resource::decode::<C>(whole)?, resource::head(whole)?);
-    let keys = resource::stored_keys::<C>(&resource, &head, vault)?;
-    resource::row::<C>(&resource, head, &Bytes::copy_from_slice(whole), keys, |id, part| {
+    let keys = table_row::stored_keys::<C>(&resource, &head, vault)?;
+    table_row::row::<C>(&resource, head, &Bytes::copy_from_slice(whole), keys, |id, part| {
         let vault = vault.ok_or_else(|| Error::internal("a private part needs a vault"))?;
         if let Some(sealed) = sealed
             && vault.open(id, sealed)? == part

@@ -6,8 +6,9 @@ use super::UnitOfWork;
 use prost::bytes::Bytes;
 
 use crate::error::{Error, Result};
-use crate::model::message_fields;
-use crate::model::resource::{self, Collection, Kind};
+use crate::model::collection::Collection;
+use crate::model::kind::Kind;
+use crate::model::{message_fields, resource};
 use crate::write::overlay::{ChangedRow, LoadedRow, PendingRow};
 
 impl UnitOfWork {

@@ -8,7 +8,8 @@ use mingce_proto::registry::RecordStatus;
 
 use super::{UnitOfWork, not_loaded};
 use crate::error::{Error, Result};
-use crate::model::resource::{Collection, Kind};
+use crate::model::collection::Collection;
+use crate::model::kind::Kind;
 
 impl UnitOfWork {
     /// The names of all records of a subject, of which one has this name: the one that stands for it, and those that were merged into

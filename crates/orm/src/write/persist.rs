@@ -7,7 +7,9 @@ use sea_orm::{DbBackend, Statement};
 
 use crate::db::statement::{Insertion, StatementSink, bound, insert_made, most_rows, numbered, rows_of_text, table_of};
 use crate::db::texts::Texts;
-use crate::model::resource::{Cell, Kind, Row, RowChange, WHOLE_NAME};
+use crate::model::cell::Cell;
+use crate::model::kind::Kind;
+use crate::model::table_row::{Row, RowChange, WHOLE_NAME};
 use crate::search_index::{gin_buckets, index};
 use crate::write::commit_stamps::{CommitStamp, CommitStamps};
 
