@@ -303,8 +303,8 @@ fn a_wrong_mapping_says_where() {
             "mapping, columns.a: a derived column that needs itself",
         ),
         (
-            "[columns]\na = \"{b}\"\nb = \"{a}\"\nc = { from = \"{x}{a}\", split = \";\" }\n\
-             [[part]]\ncollection = \"labs\"\n[part.fields]\n"
+            "[columns]\na = \"{b}\"\nb = \"{a}\"\n[[part]]\ncollection = \"labs\"\n[part.fields]\n\
+             academic_committee = { from = \"{x}{a}\", split = \";\" }\n"
                 .to_owned(),
             "mapping, columns.a: a derived column that needs itself",
         ),

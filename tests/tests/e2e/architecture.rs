@@ -173,7 +173,7 @@ fn folders_of_the_orm_crate_use_those_below_them() {
     assert!(seen > 100, "{seen} paths");
 }
 
-/// Which files of a folder of the kit each of them uses, without their tests. What lies below a file belongs to it: `undo/back.rs` is
+/// Which files of a folder of the ORM crate each of them uses, without their tests. What lies below a file belongs to it: `undo/back.rs` is
 /// part of `undo`.
 fn uses_in(folder: &str) -> BTreeMap<String, BTreeSet<String>> {
     let path = root().join("crates/orm/src").join(folder);
@@ -228,7 +228,7 @@ fn in_a_circle(mut uses: BTreeMap<String, BTreeSet<String>>) -> BTreeSet<String>
 }
 
 #[test]
-fn files_of_a_folder_of_the_kit_use_each_other_in_no_circle() {
+fn files_of_a_folder_of_the_orm_crate_use_each_other_in_no_circle() {
     let mut seen = 0;
     for (folder, _) in FOLDERS {
         let uses = uses_in(folder);

@@ -266,6 +266,8 @@ pub async fn expect_vault(db: &Db, vault: &Vault) -> Result<()> {
 
 /// Whether the tables of a resource have just the columns that it declares. For tests of services.
 pub async fn differences(db: &Db, kind: &crate::model::kind::Kind) -> Result<Vec<String>> {
+    // SQL: both ask the database itself for what it knows of a table, and SQLite takes a name in quotes that it does not find for a
+    // text.
     let text = format!(
         "SELECT {} FROM {} LIMIT 0",
         crate::write::persist::columns(kind).join(", "),

@@ -15,9 +15,11 @@ use crate::model::kind::Kind;
 use crate::model::table_row::WHOLE_NAME;
 use crate::model::vault::Vault;
 use crate::search_index::index;
+use crate::write::idempotency;
+use crate::write::ledger;
 use crate::write::load_requests::{LoadRequests, Table};
+use crate::write::merge_history;
 use crate::write::overlay::{LoadedRow, ReadSet};
-use crate::write::{idempotency, ledger, merge_history};
 
 /// Whether rows stay locked until the end of the transaction. SQLite has one writer, and knows no locks of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
