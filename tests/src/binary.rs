@@ -3,9 +3,10 @@
 use std::fs::{self, File};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, ExitStatus};
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 use std::{env, fmt};
 
 /// The binary `mingce`, built from the sources as they are now.
@@ -140,7 +141,7 @@ pub fn run_within(command: &mut Command, at_most: Duration) -> ProcessOutput {
         .stderr(File::create(&err).unwrap())
         .spawn()
         .unwrap_or_else(|e| panic!("{command:?}: {e}"));
-    let code = crate::register::end_of(&mut child, at_most);
+    let code = end_of(&mut child, at_most);
     if code.is_none() {
         child.kill().unwrap();
         child.wait().unwrap();
@@ -152,5 +153,19 @@ pub fn run_within(command: &mut Command, at_most: Duration) -> ProcessOutput {
         code: status.code(),
         stdout,
         stderr,
+    }
+}
+
+/// Waits for the end of a process, at most so long.
+pub(crate) fn end_of(child: &mut Child, at_most: Duration) -> Option<ExitStatus> {
+    let until = Instant::now() + at_most;
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return Some(status);
+        }
+        if Instant::now() > until {
+            return None;
+        }
+        thread::sleep(Duration::from_millis(10));
     }
 }

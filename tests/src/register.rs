@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mingce_proto::awards::award_service_client::AwardServiceClient;
 use mingce_proto::labs::lab_service_client::LabServiceClient;
@@ -15,7 +15,7 @@ use mingce_proto::talent::talent_service_client::TalentServiceClient;
 use tempfile::TempDir;
 use tonic::transport::{Channel, Endpoint};
 
-use crate::binary::{self, ProcessOutput, mingce};
+use crate::binary::{self, ProcessOutput, end_of, mingce};
 use crate::postgres::Database;
 use crate::store::{RawDb, Store};
 
@@ -409,19 +409,5 @@ fn lines(output: impl std::io::Read, mut each: impl FnMut(&str)) {
     while output.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
         each(&String::from_utf8_lossy(&line));
         line.clear();
-    }
-}
-
-/// Waits for the end of a process, at most so long.
-pub(crate) fn end_of(child: &mut Child, at_most: Duration) -> Option<ExitStatus> {
-    let until = Instant::now() + at_most;
-    loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            return Some(status);
-        }
-        if Instant::now() > until {
-            return None;
-        }
-        thread::sleep(Duration::from_millis(10));
     }
 }

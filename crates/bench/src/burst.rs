@@ -14,10 +14,9 @@ use tonic::transport::Channel;
 
 use crate::calls::{self, PATIENCE, Register, connect};
 use crate::cpu::Watch;
-use crate::figures::Figure;
+use crate::figures::{Figure, number};
 use crate::load::{Measured, micros};
 use crate::persons::Chance;
-use crate::table;
 
 /// The row of the table.
 pub const WHAT: &str = "burst of creates";
@@ -88,7 +87,7 @@ pub async fn burst(address: &str, register: &Arc<Register>, count: usize, watch:
     let refused = refusals.len();
     let refusals = Measured::new(refusals, 0, None, used);
     let slowest = refusals.within(0.99).map_or(String::new(), |time| {
-        format!(" (99 of 100 refusals within {} ms)", table::number(time))
+        format!(" (99 of 100 refusals within {} ms)", number(time))
     });
     let made = names.len();
     let note = format!("{refused} of {count} refused at first{slowest}, {made} made after at most {attempts} attempts");

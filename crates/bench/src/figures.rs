@@ -134,6 +134,15 @@ impl Figure {
     }
 }
 
+/// Three digits that count, and no more behind the point than that takes.
+pub fn number(value: f64) -> String {
+    match value.abs() {
+        size if size >= 100.0 => format!("{value:.0}"),
+        size if size >= 10.0 => format!("{value:.1}"),
+        _ => format!("{value:.2}"),
+    }
+}
+
 #[cfg(test)]
 pub mod tests {
     use super::*;

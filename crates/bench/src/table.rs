@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 use crate::ablation::Brings;
-use crate::figures::Figure;
+use crate::figures::{Figure, number};
 use crate::plan::MOST;
 use crate::report::Report;
 use crate::targets::{DISTURBED, Target};
@@ -282,15 +282,6 @@ pub fn minutes(seconds: f64) -> String {
         (seconds / 60.0).floor(),
         (seconds % 60.0).floor()
     )
-}
-
-/// Three digits that count, and no more behind the point than that takes.
-pub fn number(value: f64) -> String {
-    match value.abs() {
-        size if size >= 100.0 => format!("{value:.0}"),
-        size if size >= 10.0 => format!("{value:.1}"),
-        _ => format!("{value:.2}"),
-    }
 }
 
 #[cfg(test)]

@@ -3,9 +3,8 @@
 use serde::Serialize;
 
 use crate::background::CROWDS;
-use crate::figures::{Figure, Memory};
+use crate::figures::{Figure, Memory, number};
 use crate::plan::{BESIDE, MOST};
-use crate::table::number;
 use crate::{connections, fill};
 
 /// Why nothing is said of a figure that others disturbed.

@@ -4,7 +4,7 @@ use mingce_lifecycle::in_force::in_force;
 use mingce_lifecycle::policy::{self, Policies};
 use mingce_lifecycle::ranking::Ranking;
 use mingce_lifecycle::round::{self, Rounds};
-use mingce_lifecycle::{Scope, invocation_of};
+use mingce_lifecycle::{Scope, invocation_of, round_verbs};
 use mingce_orm::write::canonical::{normalized, writable};
 use mingce_orm::write::precondition::{expect_active, expect_etag};
 use mingce_orm::{Call, Collection, Edit, Error, Mask, RequestContext};
@@ -77,7 +77,7 @@ impl CaseRegister {
     ) -> Result<CloseRoundResponse, Error> {
         let (call, step) = invocation_of(&r);
         let (at, step) = (cx.clone(), named(step, "close"));
-        let edit: Edit = Box::new(move |work| round::close(work, &at, &step));
+        let edit: Edit = Box::new(move |work| round_verbs::close(work, &at, &step));
         let round = match self.store.change::<Rounds>(cx, call, edit).await? {
             Reply::Message(round) => round,
             Reply::Encoded(body) => Round::decode(body).map_err(Error::internal)?,

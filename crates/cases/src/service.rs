@@ -6,9 +6,9 @@ use mingce_lifecycle::objection::Objections;
 use mingce_lifecycle::panel::{self, Panels};
 use mingce_lifecycle::policy::{self, Policies};
 use mingce_lifecycle::review::{self, Reviews};
-use mingce_lifecycle::round::{self, Rounds};
+use mingce_lifecycle::round::Rounds;
 use mingce_lifecycle::transition::Step;
-use mingce_lifecycle::{invocation_of, review_verbs};
+use mingce_lifecycle::{invocation_of, policy_verbs, review_verbs, round_verbs};
 use mingce_orm::{AuditInfo, Call, Collection, Edit, Error, Page, RequestContext, Since, wanted};
 use mingce_proto::codec::Reply;
 use mingce_proto::registry::case_service_server::CaseService;
@@ -30,7 +30,7 @@ impl CaseService for CaseRegister {
             name: &r.based_on,
             terms: &terms,
         };
-        reply(policy::create(&self.store, &cx, call, r.policy.unwrap_or_default(), &basis).await)
+        reply(policy_verbs::create(&self.store, &cx, call, r.policy.unwrap_or_default(), &basis).await)
     }
 
     async fn get_policy(&self, request: Request<GetPolicyRequest>) -> Answered<Policy> {
@@ -47,7 +47,7 @@ impl CaseService for CaseRegister {
         let (cx, r) = open(request)?;
         let (call, step) = invocation_of(&r);
         let (at, kinds, step) = (cx.clone(), self.kinds.clone(), named(step, "annul"));
-        let edit: Edit = Box::new(move |work| policy::annul(work, &at, &step, &kinds));
+        let edit: Edit = Box::new(move |work| policy_verbs::annul(work, &at, &step, &kinds));
         reply(self.change::<Policies>(&cx, call, Ok(edit)).await)
     }
 
@@ -101,7 +101,7 @@ impl CaseService for CaseRegister {
         let (cx, r) = open(request)?;
         let (call, step) = invocation_of(&r);
         let (at, kinds, step) = (cx.clone(), self.kinds.clone(), named(step, "annul"));
-        let edit: Edit = Box::new(move |work| round::annul(work, &at, &step, &kinds));
+        let edit: Edit = Box::new(move |work| round_verbs::annul(work, &at, &step, &kinds));
         reply(self.change::<Rounds>(&cx, call, Ok(edit)).await)
     }
 

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mingce_lifecycle::Case;
+use mingce_lifecycle::caps::misfit;
 use mingce_lifecycle::due::quoted;
-use mingce_lifecycle::round::{Rounds, misfit};
+use mingce_lifecycle::round::Rounds;
 use mingce_lifecycle::state_machine::Phase;
 use mingce_orm::write::canonical::named;
 use mingce_orm::{Class, Collection, List, RequestContext, Result, Store, Violation};

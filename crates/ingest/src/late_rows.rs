@@ -7,9 +7,8 @@ use mingce_proto::registry::row_outcome::Outcome;
 use prost::Message;
 
 use crate::import_record::Keeper;
-use crate::piece::take;
+use crate::piece::{PIECE, take};
 use crate::session::{Prepare, Row, Session};
-use crate::stream::PIECE;
 
 /// How many bytes of rows are kept.
 const BYTES: usize = 4 << 20;

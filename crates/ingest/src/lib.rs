@@ -14,3 +14,4 @@ pub mod stream;
 
 mod late_rows;
 mod piece;
+mod yielding;

@@ -8,14 +8,8 @@ use mingce_proto::Headed;
 use mingce_proto::registry::row_outcome::Holder;
 use mingce_proto::registry::{Identifier, TalentReference};
 
-use crate::references::{Reference, ResolvedReference};
-use crate::session::Row;
-
-/// All results, or the first error. Goes on after an error, so that all that has to be loaded is asked for at once.
-pub(crate) fn all<R>(results: impl Iterator<Item = Result<R, Error>>) -> Result<Vec<R>, Error> {
-    let results: Vec<_> = results.collect();
-    results.into_iter().collect()
-}
+use crate::references::{Reference, ResolvedReference, all};
+use crate::session::{LookupMode, Row};
 
 /// What a reference is looked up by where it has no resource name, or the field that is wrong and why.
 pub type Keyed = Result<Option<Key>, (&'static str, Fault)>;
@@ -80,15 +74,6 @@ pub fn is_registered(reference: &TalentReference) -> bool {
         || says_document
         || reference.birth_year != 0
         || !reference.employer.is_empty()
-}
-
-/// How references are looked up.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct LookupMode {
-    /// For an import: a resource name that is not in this register is of another one, and what else the reference says counts.
-    pub importing: bool,
-    /// Nothing will be written: what is sealed is not looked at.
-    pub trying: bool,
 }
 
 /// Finds records of a collection of this service by resource name, else by key, else by name.

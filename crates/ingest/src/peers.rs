@@ -16,7 +16,7 @@ pub use crate::piece::assumed_reference;
 use crate::references::ResolvedReference;
 use crate::session::{Missing, Session};
 use mingce_orm::model::validate::interned;
-use mingce_server::boot::StartError;
+use mingce_server::StartError;
 use mingce_server::call::status::from_status;
 
 /// The labs service at an address.

@@ -15,10 +15,11 @@ use mingce_proto::registry::row_outcome::{Holder, Outcome as Became, Problem};
 use mingce_proto::registry::{AssumedRecord, CreatedReference, Identifier, RowOutcome};
 use prost::Message;
 
-use crate::references::RowNotes;
-use crate::session::{Missing, Prepare, Row, Session, stand_in};
-use crate::stream::Yielding;
+use crate::session::{Missing, Prepare, Row, RowNotes, Session, stand_in};
+use crate::yielding::Yielding;
 
+/// How many rows are prepared and written together.
+pub(crate) const PIECE: usize = 1000;
 /// How many problems of a row are told.
 const PROBLEMS: usize = 8;
 

@@ -13,7 +13,7 @@ use mingce_proto::registry::{CreatedReference, OrganizationReference, TalentRefe
 use mingce_proto::talent::ProgrammeReference;
 use prost::Message;
 
-use crate::session::{Row, Session};
+use crate::session::{Row, RowNotes, Session};
 
 /// A reference as the contract has it: a resource name and the name of the thing as it stood.
 pub trait Reference: Message + Clone + Default {
@@ -87,6 +87,12 @@ impl Reference for String {
 /// `hosts[1].organization`.
 pub type Visitor<C, T> = fn(&mut <C as Collection>::Item) -> Vec<(String, &mut T)>;
 
+/// All results, or the first error. Goes on after an error, so that all that has to be loaded is asked for at once.
+pub(crate) fn all<R>(results: impl Iterator<Item = Result<R, Error>>) -> Result<Vec<R>, Error> {
+    let results: Vec<_> = results.collect();
+    results.into_iter().collect()
+}
+
 /// What a reference was found to mean.
 #[derive(Debug, Clone, Default)]
 pub struct ResolvedReference {
@@ -100,17 +106,6 @@ pub struct ResolvedReference {
     pub holders: Vec<Holder>,
     /// What is made because it is named, or would be.
     pub created: Option<CreatedReference>,
-}
-
-/// What is noted of a row while its references are resolved.
-#[derive(Debug, Clone, Default)]
-pub struct RowNotes {
-    /// What is wrong with it.
-    pub problems: Vec<Violation>,
-    /// The records that problems are about, by the field.
-    pub holders: Vec<(String, Vec<Holder>)>,
-    /// What is made because the row names it, or would be.
-    pub created: Vec<CreatedReference>,
 }
 
 impl ResolvedReference {
@@ -251,11 +246,9 @@ impl<C: Collection, T: Reference> ReferenceBatch<C, T> {
         let work = session.rehearsal.as_mut().unwrap_or(&mut fresh);
         let stored = store
             .try_edit(work, |work| {
-                crate::lookup::all(
-                    elsewhere
-                        .iter()
-                        .map(|(row, _)| matching::meant::<C>(work, &row.resource, by_key)),
-                )
+                all(elsewhere
+                    .iter()
+                    .map(|(row, _)| matching::meant::<C>(work, &row.resource, by_key)))
             })
             .await?;
         for ((row, paths), mut stored) in elsewhere.into_iter().zip(stored) {

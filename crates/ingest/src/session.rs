@@ -8,10 +8,9 @@ use mingce_orm::write::earlier::{DecidedRow, Earlier};
 use mingce_orm::write::imports::id_of;
 use mingce_orm::write::run_notes::{RowTurn, RunNotes};
 use mingce_orm::{AuditInfo, Call, Collection, Edit, Error, RequestContext, Store, UnitOfWork, Violation};
+use mingce_proto::registry::row_outcome::Holder;
 use mingce_proto::registry::{AssumedRecord, CreatedReference, Import, ImportSettings};
 
-use crate::lookup::LookupMode;
-use crate::references::RowNotes;
 /// A resource on its way in.
 #[derive(Debug)]
 pub struct Row<C: Collection> {
@@ -40,6 +39,26 @@ impl<C: Collection> Row<C> {
     pub fn refuse(&mut self, problems: impl IntoIterator<Item = Violation>) {
         self.notes.problems.extend(problems);
     }
+}
+
+/// What is noted of a row while its references are resolved.
+#[derive(Debug, Clone, Default)]
+pub struct RowNotes {
+    /// What is wrong with it.
+    pub problems: Vec<Violation>,
+    /// The records that problems are about, by the field.
+    pub holders: Vec<(String, Vec<Holder>)>,
+    /// What is made because the row names it, or would be.
+    pub created: Vec<CreatedReference>,
+}
+
+/// How references are looked up.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LookupMode {
+    /// For an import: a resource name that is not in this register is of another one, and what else the reference says counts.
+    pub importing: bool,
+    /// Nothing will be written: what is sealed is not looked at.
+    pub trying: bool,
 }
 
 /// What becomes of organizations that are named and not found.

@@ -1,7 +1,6 @@
 //! A stream of rows: taken piece by piece, within bounds, with a record of the import.
 
 use std::sync::PoisonError;
-use std::time::{Duration, Instant};
 
 use mingce_orm::model::texts::cleaned;
 use mingce_orm::model::validate::check;
@@ -18,12 +17,12 @@ use tonic::{Status, Streaming};
 
 use crate::import_record::Keeper;
 use crate::late_rows::LateRows;
-use crate::piece::take;
+use crate::piece::{PIECE, take};
 use crate::runs;
 use crate::session::{Missing, Prepare, Row, Session, stand_in};
 use crate::single::inner_problems;
-/// How many rows are prepared and written together.
-pub(crate) const PIECE: usize = 1000;
+use crate::yielding::Yielding;
+
 /// The same in bytes of memory, decoded.
 const PIECE_MEMORY: usize = 16 << 20;
 /// How many rows of a dry run are tried before what is not needed of them is let go.
@@ -220,27 +219,6 @@ impl Length {
 fn too_long(most: &str) -> Error {
     let said = format!("one stream takes at most {most}: send the rows in several streams, each of fewer");
     Error::new(Class::Exhausted, "STREAM_TOO_LONG", said)
-}
-
-/// For so long the rows of an import are worked on before others may run: an import has time, and a get has not.
-const SLICE: Duration = Duration::from_micros(500);
-
-/// Lets others run now and then. Not with each few rows: whoever goes on may do so in another thread, and has nothing at hand there.
-pub(crate) struct Yielding(Instant);
-
-impl Default for Yielding {
-    fn default() -> Self {
-        Self(Instant::now())
-    }
-}
-
-impl Yielding {
-    pub(crate) async fn take(&mut self) {
-        if self.0.elapsed() >= SLICE {
-            tokio::task::yield_now().await;
-            self.0 = Instant::now();
-        }
-    }
 }
 
 async fn begin<C: Collection>(

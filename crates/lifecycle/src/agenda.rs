@@ -6,10 +6,12 @@ use mingce_orm::{RequestContext, Result, Store, UnitOfWork};
 use mingce_proto::Headed;
 use mingce_proto::registry::{DueActor, DueKind, DueWork, Policy, RecordStatus};
 
+use crate::ask::Ask;
 use crate::by_itself::ByItself;
-use crate::case::{Case, EvalContext, facts};
+use crate::case::{Case, facts};
 use crate::day;
-use crate::due::{Ask, Batch, Falls, From, Row, Shift, Source, UNDATED, Wanted, ask, falls, place, quoted, read};
+use crate::due::{Batch, Falls, From, Row, Shift, Source, UNDATED, Wanted, ask, falls, place, quoted, read};
+use crate::eval_context::EvalContext;
 use crate::in_force::InForce;
 use crate::policy::Policies;
 

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use mingce_orm::Blocker;
 use mingce_proto::registry::{DecisionCounts, ReplayOrder, ReplayedDecision};
 
-use crate::replay::{Pool, Tried};
+use crate::replay::Tried;
+use crate::replays::Pool;
 use crate::transition::shown;
 
 /// Whether nothing but a score or a place stood in the way: what the draft may give.
@@ -102,7 +103,7 @@ fn count(counts: &mut DecisionCounts, approved: bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::case::blocker;
+    use crate::state_machine::blocker;
 
     fn case(name: &str, approved: bool, score: i32, limits: (Option<i32>, Option<i32>)) -> Tried {
         let pool = Pool {

@@ -13,12 +13,14 @@ use mingce_proto::registry::{
 use prost::bytes::Bytes;
 
 use crate::agenda::Desk;
-use crate::case::{EvalContext, Parties};
+use crate::case::Parties;
 use crate::document;
 use crate::due::{self, Batch, From, Row, Source};
+use crate::eval_context::EvalContext;
 use crate::in_force::InForce;
 use crate::ranking::Ranking;
-use crate::replay::{Marks, Tried, Wanted};
+use crate::replay::{Marks, Tried};
+use crate::replays::Wanted;
 
 /// What others need to know of a case.
 #[derive(Debug, Clone)]

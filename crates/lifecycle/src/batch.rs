@@ -7,7 +7,7 @@ use mingce_proto::MOST_VIOLATIONS;
 use mingce_proto::registry::MoveOutcome;
 use prost::Message;
 
-use crate::case::EvalContext;
+use crate::eval_context::EvalContext;
 use crate::transition::shown;
 
 /// One request of a batch, and what is wrong with it.

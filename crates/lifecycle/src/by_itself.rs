@@ -3,7 +3,9 @@
 use mingce_orm::{Result, UnitOfWork, WriteResult};
 use mingce_proto::registry::{DueKind, Policy};
 
-use crate::case::{Case, EvalContext, facts, on_enter};
+use crate::case::{Case, facts};
+use crate::entry::on_enter;
+use crate::eval_context::EvalContext;
 use crate::state_machine::StateEntry;
 
 /// What a kind of case does by itself when something falls due.

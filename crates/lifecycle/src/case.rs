@@ -1,107 +1,20 @@
-//! Cases: what goes through a life cycle under a policy, and what its guards see.
-
-use std::sync::Arc;
+//! Cases: what goes through a life cycle under a policy.
 
 use jiff::civil::Date;
 use mingce_orm::model::kind::Kind;
-use mingce_orm::{AuditInfo, Blocker, Class, Error, RequestContext, Result, UnitOfWork};
+use mingce_orm::{Error, Result, UnitOfWork};
 use mingce_proto::registry::{
-    CaseDate, CaseFacts, CaseKind, CaseReason, DecisionDocument, DueKind, HandlingTerms, NoticeTerms, Policy,
-    PublicField, ReviewTerms,
+    CaseDate, CaseFacts, CaseKind, DecisionDocument, DueKind, HandlingTerms, NoticeTerms, Policy, PublicField,
+    ReviewTerms,
 };
-use mingce_proto::{CaseMessage, Headed, StatefulMessage};
+use mingce_proto::{CaseMessage, StatefulMessage};
 
-use crate::calendar::{Calendar, UnknownYear};
-use crate::correct::{Held, expect_kept};
+use crate::ask::{Ask, Counted, handling};
 use crate::day;
-use crate::document::Decided;
-use crate::due::{self, Ask, Counted};
-use crate::policy::Policies;
-use crate::replay::{self, Pool, Replays, Wanted};
-use crate::state_machine::{Phase, Stateful};
+use crate::eval_context::EvalContext;
+use crate::replays::{Pool, Replays, Wanted, of_round};
+use crate::state_machine::{Guard, Phase, Stateful};
 use crate::transition::TransitionContext;
-
-/// When and for whom something is tried: the context of the call, the day in China, the calendar, and the policy that is in force
-/// for cases that are under none yet.
-#[derive(Debug, Clone)]
-pub struct EvalContext {
-    /// The context of the call.
-    pub cx: RequestContext,
-    /// The day.
-    pub today: Date,
-    /// The working days.
-    pub calendar: Arc<Calendar>,
-    /// For a case without a policy.
-    pub in_force: Option<Arc<Policy>>,
-    /// The level and the programme that `in_force` was looked up for.
-    pub scope: Option<(i32, String)>,
-}
-
-impl EvalContext {
-    /// The moment of a call.
-    ///
-    /// # Errors
-    /// Where its time is no day.
-    pub fn new(cx: &RequestContext, calendar: &Arc<Calendar>) -> Result<Self> {
-        Ok(Self {
-            today: day::today(cx)?,
-            cx: cx.clone(),
-            calendar: Arc::clone(calendar),
-            in_force: None,
-            scope: None,
-        })
-    }
-
-    /// The day on which a time ends within which somebody has to act: where its last day is a day off, the next working day (Civil
-    /// Code, art. 203). Where the holidays of the year are not known yet, the day stays.
-    pub fn last_day(&self, day: Date) -> Date {
-        match self.calendar.is_working_day(day) {
-            Ok(false) => self.calendar.next_working_day(day).unwrap_or(day),
-            Ok(true) | Err(_) => day,
-        }
-    }
-
-    /// The last day of a time of so many calendar days that begins on this day; `None` for no bound.
-    ///
-    /// # Errors
-    /// Beyond the year 9999.
-    pub fn within(&self, days: i32) -> Result<Option<Date>> {
-        if days == 0 {
-            return Ok(None);
-        }
-        Ok(Some(self.last_day(day::days_after(self.today, days)?)))
-    }
-
-    /// The last day of a notice that begins on this day.
-    ///
-    /// # Errors
-    /// Where the holidays of a year are not known.
-    pub fn end_of_notice(&self, working_days: i32) -> Result<Date> {
-        let days = u32::try_from(working_days).unwrap_or_default();
-        self.calendar.end_of_notice(self.today, days).map_err(unknown)
-    }
-
-    /// The last day on which an objection to a notice that begins on this day can be filed: so many days later, and on a working day
-    /// (Civil Code, art. 203), but not before the notice ends.
-    ///
-    /// # Errors
-    /// Where the holidays of a year are not known.
-    pub fn end_of_objections(&self, terms: &NoticeTerms) -> Result<Date> {
-        let notice = self.end_of_notice(terms.working_days)?;
-        if terms.objection_days == 0 {
-            return Ok(notice);
-        }
-        let last = day::days_after(self.today, terms.objection_days)?;
-        if self.calendar.is_working_day(last).map_err(unknown)? {
-            return Ok(last);
-        }
-        self.calendar.next_working_day(last).map_err(unknown)
-    }
-}
-
-fn unknown(year: UnknownYear) -> Error {
-    Error::new(Class::Precondition, "CALENDAR_UNKNOWN", year.to_string())
-}
 
 /// The last day of the latest notice and of the time for objections to it, whichever is later.
 ///
@@ -113,42 +26,6 @@ pub fn heard_until(facts: &CaseFacts) -> Result<Option<Date>> {
         day::parse(&facts.objection_end_date)?,
     );
     Ok(notice.max(objections))
-}
-
-/// What a guard sees: the case, the policy, and the register.
-#[derive(Debug)]
-pub struct GuardContext<'a, C: Stateful> {
-    /// The register.
-    pub work: &'a mut UnitOfWork,
-    /// When it is tried.
-    pub at: &'a EvalContext,
-    /// The case as it is.
-    pub item: &'a C::Item,
-    /// The policy that it is under.
-    pub policy: Option<&'a Policy>,
-}
-
-impl<C: Stateful> GuardContext<'_, C> {
-    /// The case itself stands in the way.
-    pub fn blocker(&self, reason: &'static str, en: impl Into<String>, zh: impl Into<String>) -> Blocker {
-        let subject = self.item.head().name.to_owned();
-        blocker(reason, subject, en, zh)
-    }
-}
-
-/// What stands in the way, in both languages.
-pub fn blocker(
-    reason: &'static str,
-    subject: impl Into<String>,
-    en: impl Into<String>,
-    zh: impl Into<String>,
-) -> Blocker {
-    Blocker {
-        reason,
-        subject: subject.into(),
-        description: en.into(),
-        description_zh: zh.into(),
-    }
 }
 
 /// What a case is decided by: where policies and rounds have to fit.
@@ -168,6 +45,20 @@ pub struct Parties {
     /// Resource names of organizations.
     pub organizations: std::collections::BTreeSet<String>,
 }
+
+/// What a case says of the document of its decision.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Decided<'a> {
+    /// The number; empty for none.
+    pub number: &'a str,
+    /// The day of the decision; empty where the case keeps none.
+    pub date: &'a str,
+    /// Who decided; `None` where the case does not say.
+    pub issuer: Option<&'a str>,
+}
+
+/// What a correction of some fields is under.
+pub type Held<C> = (&'static [&'static str], Guard<C>);
 
 /// A resource that is decided under a policy.
 pub trait Case: Stateful<Item: CaseMessage> {
@@ -223,7 +114,7 @@ pub trait Case: Stateful<Item: CaseMessage> {
     fn parties(work: &mut UnitOfWork, item: &Self::Item) -> Result<Parties>;
     /// How long those who handle it have.
     fn handling(policy: &Policy) -> Option<HandlingTerms> {
-        due::handling(policy)
+        handling(policy)
     }
     /// What falls due next, from its state. What all cases share (notices) comes before. Without a policy: what the case says by itself.
     ///
@@ -264,7 +155,7 @@ pub trait Case: Stateful<Item: CaseMessage> {
         policy: Option<&Policy>,
         wanted: &Wanted<'_>,
     ) -> Result<Vec<Pool>> {
-        replay::of_round::<Self>(work, item, policy, wanted)
+        of_round(work, Self::facts(item), Self::grade(item), policy, wanted)
     }
     /// What its decision says: the fields that no update touches once it was decided, and that a correction may change.
     const DECIDED: &'static [&'static str];
@@ -319,140 +210,12 @@ pub fn facts<C: Case>(item: &C::Item) -> CaseFacts {
     C::facts(item).cloned().unwrap_or_default()
 }
 
-/// What [`Stateful::on_enter`] does for a case: it notes the policy and the day, and what falls due next.
-///
-/// # Errors
-/// Where a day cannot be computed.
-pub fn on_enter<C: Case>(item: &mut C::Item, arrival: &crate::state_machine::StateEntry<'_>) -> Result<()> {
-    let state = C::state(item);
-    if let Some(policy) = arrival.policy {
-        policy.name.clone_into(&mut C::facts_mut(item).policy);
-    }
-    C::facts_mut(item).state_date = arrival.at.today.to_string();
-    if let Some((stamp, from)) = arrival.by {
-        note_reason::<C>(item, arrival.at, stamp, from);
-    }
-    let due = match heard_until(&facts::<C>(item))? {
-        Some(end) if C::ON_NOTICE.contains(&state) => Some((day::days_after(end, 1)?, DueKind::NoticeEnds)),
-        _ => match C::due(item, arrival.policy, arrival.at.today)? {
-            Some(due) => Some(due),
-            None => due::handled::<C>(state, arrival)?,
-        },
-    };
-    let facts = C::facts_mut(item);
-    facts.due_date = due.map_or(String::new(), |(date, _)| date.to_string());
-    let waits = due::waits::<C>(state).map_or(DueKind::Unspecified, |ask| ask.due);
-    facts.due = due.map_or(waits, |(_, kind)| kind) as i32;
-    Ok(())
-}
-
 /// The verb by which a case is returned, in every life cycle that has one.
 pub(crate) const RETURN: &str = "return";
 
 /// Whether in a state a case has the reason of the decision that led there.
 pub(crate) fn is_against<C: Case>(state: i32) -> bool {
     C::state_machine().phase(state) == Phase::Ended || C::HELD.contains(&state)
-}
-
-/// Keeps why a case was returned as long as it is, and why it was decided against it.
-fn note_reason<C: Case>(item: &mut C::Item, at: &EvalContext, stamp: &AuditInfo, from: i32) {
-    let state = C::state(item);
-    let facts = C::facts_mut(item);
-    let said = CaseReason {
-        verb: stamp.verb.to_owned(),
-        reason: stamp.reason.clone(),
-        actor: at.cx.actor.clone(),
-        date: at.today.to_string(),
-        until_date: facts.resubmit_date.clone(),
-    };
-    if stamp.verb == RETURN {
-        facts.return_reason = Some(said);
-        facts.decision_reason = None;
-    } else if state != from {
-        facts.return_reason = None;
-        facts.decision_reason = is_against::<C>(state).then_some(said);
-    }
-}
-
-/// Refuses what only verbs may write: the state of a case, anything of one that waits for its decision, what a decision says, and a
-/// record of history that is undecided.
-///
-/// # Errors
-/// Saying what would be right.
-pub fn check_write<C: Case>(stored: Option<&C::Item>, new: &C::Item) -> Result<()> {
-    let life = C::state_machine();
-    let said = |number: i32| life.state(number).map_or("unknown", |state| state.code);
-    let Some(stored) = stored else {
-        let is_draft = C::state(new) == life.first && C::facts(new).is_some_and(|facts| !facts.round.is_empty());
-        if !is_draft && matches!(life.phase(C::state(new)), Phase::Draft | Phase::Undecided) {
-            let draft = said(life.first);
-            let text = format!(
-                "a record says how a decision stands: {} is a state before the decision, which only the verbs of {} lead to. A row of an \
-                 import can be a {draft}: it then names its round",
-                said(C::state(new)),
-                life.service
-            );
-            return Err(Error::invalid(
-                format!("{}.state", C::SINGULAR),
-                "STATE_UNDECIDED",
-                text,
-            ));
-        }
-        return Ok(());
-    };
-    let (before, after) = (C::state(stored), C::state(new));
-    let is_case = C::facts(stored).is_some_and(|facts| !facts.policy.is_empty());
-    if before != after
-        && (is_case
-            || [before, after]
-                .iter()
-                .any(|s| matches!(life.phase(*s), Phase::Draft | Phase::Undecided)))
-    {
-        let text = format!(
-            "the case is in state {}: only the methods of {} change the state, leave it as it is",
-            said(before),
-            life.service
-        );
-        return Err(Error::new(Class::Precondition, "STATE_BY_VERBS", text).about(C::COLLECTION, stored.head().name));
-    }
-    if life.phase(before) == Phase::Undecided && stored != new {
-        let text = format!(
-            "the case is in state {} and waits for a decision: it cannot be edited until it is decided or returned",
-            said(before)
-        );
-        return Err(Error::new(Class::Precondition, "CASE_NOT_EDITABLE", text).about(C::COLLECTION, stored.head().name));
-    }
-    if matches!(life.phase(before), Phase::Live | Phase::Ended) {
-        expect_kept::<C>(stored, new)?;
-    }
-    Ok(())
-}
-
-/// Refuses a row that was a draft and would change a case that is none any more.
-///
-/// # Errors
-/// FAILED_PRECONDITION, reason `CASE_NOT_EDITABLE`.
-pub fn check_import<C: Case>(row: &C::Item, stored: &C::Item) -> Result<()> {
-    let life = C::state_machine();
-    let is_draft = C::state(row) == life.first && C::facts(row).is_some_and(|facts| !facts.round.is_empty());
-    if !is_draft || life.phase(C::state(stored)) == Phase::Draft {
-        return Ok(());
-    }
-    let code = life.state(C::state(stored)).map_or("unknown", |state| state.code);
-    let said = format!("the application is in state {code}: drafts of a file change drafts alone; take the row out");
-    Err(Error::new(Class::Precondition, "CASE_NOT_EDITABLE", said).about(C::COLLECTION, stored.head().name))
-}
-
-/// The policy that a case is under.
-///
-/// # Errors
-/// While it is not loaded.
-pub fn policy_of<C: Stateful>(work: &mut UnitOfWork, at: &EvalContext, item: &C::Item) -> Result<Option<Policy>> {
-    let name = C::policy(item);
-    if name.is_empty() {
-        return Ok(at.in_force.as_deref().cloned());
-    }
-    work.require_unchanged::<Policies>(name).map(Some)
 }
 
 /// The day of a decision: the one that is given, or today. A decision is not made in the future, and not before the notice is over.

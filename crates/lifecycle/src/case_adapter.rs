@@ -18,13 +18,16 @@ use prost::bytes::Bytes;
 use crate::agenda::{self, Desk};
 use crate::any::{CaseSummary, DocumentPage, DynCase};
 use crate::by_itself::ByItself;
-use crate::case::{Case, EvalContext, Parties, facts, policy_of};
+use crate::case::{Case, Parties, facts};
 use crate::document;
 use crate::due::{self, Batch, From, Row, Source};
+use crate::eval_context::EvalContext;
 use crate::in_force::InForce;
+use crate::policy::policy_of;
 use crate::ranking::{self, Ranking};
-use crate::replay::{self, Marks, Tried, Wanted};
-use crate::state_machine::Phase;
+use crate::replay::{self, Marks, Tried};
+use crate::replays::Wanted;
+use crate::state_machine::{Phase, state_of};
 use crate::transition::verbs;
 
 /// The cases of a collection.
@@ -237,7 +240,7 @@ impl<C: ByItself> DynCase for CaseAdapter<C> {
                         Ok(UndecidedCase {
                             name: item.head().name.to_owned(),
                             display_name: C::display(work, item)?,
-                            state: document::state::<C>(item),
+                            state: state_of::<C>(item),
                         })
                     })
                     .collect();

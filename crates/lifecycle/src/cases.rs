@@ -14,11 +14,13 @@ use prost::Message;
 use crate::agenda::next;
 use crate::batch::{self, Given, Outcomes, Try};
 use crate::calendar::Calendar;
-use crate::case::{Case, EvalContext, policy_of};
+use crate::caps::expect_fit;
+use crate::case::Case;
 use crate::dates::{dates, from_ledger};
+use crate::eval_context::EvalContext;
 use crate::in_force::in_force;
-use crate::policy::ensure_stored;
-use crate::round::{Rounds, expect_fit};
+use crate::policy::{ensure_stored, policy_of};
+use crate::round::Rounds;
 use crate::state_machine::Stateful;
 use crate::transition::{Command, Document, Step, verbs};
 

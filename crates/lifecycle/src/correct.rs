@@ -10,10 +10,11 @@ use prost::Message;
 use prost_reflect::{DynamicMessage, ReflectMessage, Value};
 
 use crate::by_itself::due_again;
-use crate::case::{Case, GuardContext, decision_day, facts};
+use crate::caps::{change_cap, misfit};
+use crate::case::{Case, decision_day, facts};
 use crate::day;
-use crate::round::{Rounds, change_cap, misfit};
-use crate::state_machine::{Guard, Phase};
+use crate::round::Rounds;
+use crate::state_machine::{Guard, GuardContext, Phase};
 use crate::transition::{Command, Step, TransitionContext};
 
 /// The verb, as it stands in the ledger and in life cycles.
@@ -27,9 +28,6 @@ pub struct Correction<C: Collection> {
     /// A resource with what is right in them.
     pub given: C::Item,
 }
-
-/// What a correction of some fields is under.
-pub type Held<C> = (&'static [&'static str], Guard<C>);
 
 /// The call of a correction. It leads nowhere: the case stays in its state, and under the policy that it is under.
 pub fn correct<C: Case>(step: Step, wanted: Correction<C>) -> Command<C> {

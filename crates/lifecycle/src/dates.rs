@@ -5,9 +5,10 @@ use mingce_orm::{RequestContext, Result, Store, UnitOfWork};
 use mingce_proto::Headed;
 use mingce_proto::registry::{CaseDate, CaseReason, DueActor, DueKind, Policy, Revision};
 
-use crate::case::{Case, EvalContext, RETURN, facts, heard_until, is_against};
+use crate::case::{Case, RETURN, facts, heard_until, is_against};
 use crate::day;
 use crate::due::{ask, waits};
+use crate::eval_context::EvalContext;
 use crate::round::Rounds;
 use crate::state_machine::Phase;
 

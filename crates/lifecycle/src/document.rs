@@ -7,7 +7,7 @@ use mingce_proto::Headed;
 use mingce_proto::registry::{DecisionDocument, DocumentOfCase};
 
 use crate::case::Case;
-use crate::state_machine::{StateMachine, Stateful};
+use crate::state_machine::state_of;
 
 /// The field of cases, and of filters, that has them.
 pub const FIELD: &str = "documents";
@@ -17,17 +17,6 @@ pub const RECORDED: &str = "record";
 
 /// The verbs whose document is that of the decision: `document_number` of the case is its number.
 const OF_DECISION: [&str; 5] = [RECORDED, "approve", "authorise", "confirm", "reject"];
-
-/// What a case says of the document of its decision.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Decided<'a> {
-    /// The number; empty for none.
-    pub number: &'a str,
-    /// The day of the decision; empty where the case keeps none.
-    pub date: &'a str,
-    /// Who decided; `None` where the case does not say.
-    pub issuer: Option<&'a str>,
-}
 
 /// The field of filters and statistics: the numbers of all documents of a case.
 pub fn column() -> Column {
@@ -45,7 +34,7 @@ pub fn settle<C: Case>(item: &mut C::Item) {
     let (number, date) = (decided.number.to_owned(), decided.date.to_owned());
     let issuer = decided.issuer.map(str::to_owned);
     let is_moved = !C::policy(item).is_empty();
-    let state = if is_moved { String::new() } else { state::<C>(item) };
+    let state = if is_moved { String::new() } else { state_of::<C>(item) };
     let Some(documents) = C::documents_mut(item) else {
         return;
     };
@@ -76,18 +65,6 @@ pub fn settle<C: Case>(item: &mut C::Item) {
     if own.verb == RECORDED && !is_moved {
         own.state = state;
     }
-}
-
-/// The state of a case as its documents have it.
-pub fn state<C: Stateful>(item: &C::Item) -> String {
-    state_name(C::state_machine(), C::state(item))
-}
-
-/// The name of a state in the contract.
-pub(crate) fn state_name<C: Stateful>(life: &StateMachine<C>, number: i32) -> String {
-    let named = mingce_proto::names::values(life.state_enum);
-    let mut named = named.into_iter().filter(|(_, value)| *value == number);
-    named.next().map_or(String::new(), |(name, _)| name)
 }
 
 /// Which documents are wanted.

@@ -5,11 +5,12 @@ use mingce_orm::{Blocker, Result};
 use mingce_proto::Headed;
 use mingce_proto::registry::{NoticeTerms, RecordStatus, RoundState};
 
-use crate::case::{Case, GuardContext, blocker, facts, heard_until};
+use crate::caps::misfit;
+use crate::case::{Case, facts, heard_until};
 use crate::day;
 use crate::notice::{Notices, differences};
-use crate::round::{Rounds, cap_of, cap_reached, misfit};
-use crate::state_machine::Guard;
+use crate::round::{Rounds, cap_of, cap_reached};
+use crate::state_machine::{Guard, GuardContext, blocker};
 
 /// The round takes cases on this day.
 pub const fn round_takes<C: Case>() -> Guard<C> {

@@ -9,9 +9,10 @@ use mingce_orm::{
 use mingce_proto::registry::{CaseFacts, DueActor, DueKind, Objection, ObjectionRefusal, ObjectionState};
 
 use crate::any::DynCase;
-use crate::case::{EvalContext, GuardContext, blocker};
-use crate::due::{Ask, Falls};
-use crate::state_machine::{Guard, Phase, State, StateMachine, Stateful, Transition};
+use crate::ask::Ask;
+use crate::due::Falls;
+use crate::eval_context::EvalContext;
+use crate::state_machine::{Guard, GuardContext, Phase, State, StateMachine, Stateful, Transition, blocker};
 use crate::transition::{Command, Step};
 
 /// The collection.

@@ -13,9 +13,10 @@ use mingce_proto::registry::{
 };
 
 use crate::any::{DynCase, of_name};
-use crate::case::{EvalContext, blocker};
 use crate::due::made;
+use crate::eval_context::EvalContext;
 use crate::review::Reviews;
+use crate::state_machine::blocker;
 use crate::transition::Step;
 
 /// The collection of panels.

@@ -1,22 +1,19 @@
 //! Policy versions: the numbers by which cases are decided, each with its source.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use mingce_orm::model::normalize::{Violations, enum_values};
 use mingce_orm::model::resource::name_based_id;
-use mingce_orm::write::precondition::{expect_active, expect_etag};
 use mingce_orm::{
-    AuditInfo, Call, Class, Collection, Column, Edit, Error, Field, Key, RequestContext, Result, Shape, Store,
-    UnitOfWork, Violation, WriteResult,
+    AuditInfo, Collection, Column, Edit, Error, Field, Key, RequestContext, Result, Shape, Store, UnitOfWork,
+    Violation, WriteResult,
 };
-use mingce_proto::registry::{CaseKind, Policy, RecordStatus, TermDifference};
+use mingce_proto::registry::{CaseKind, Policy, TermDifference};
 
-use crate::any::DynCase;
-use crate::based::Basis;
-use crate::round::Rounds;
+use crate::eval_context::EvalContext;
+use crate::state_machine::Stateful;
 use crate::terms::{Leaf, canonical, leaves, terms_message};
-use crate::transition::Step;
 
 /// The collection.
 #[derive(Debug)]
@@ -244,6 +241,18 @@ pub fn compare(before: &Policy, after: &Policy) -> Result<Vec<TermDifference>> {
     Ok(differences.collect())
 }
 
+/// The policy that a case is under.
+///
+/// # Errors
+/// While it is not loaded.
+pub fn policy_of<C: Stateful>(work: &mut UnitOfWork, at: &EvalContext, item: &C::Item) -> Result<Option<Policy>> {
+    let name = C::policy(item);
+    if name.is_empty() {
+        return Ok(at.in_force.as_deref().cloned());
+    }
+    work.require_unchanged::<Policies>(name).map(Some)
+}
+
 /// The policy of a kind that the program ships, as a file of `policies/`.
 ///
 /// # Errors
@@ -296,47 +305,8 @@ pub async fn ensure_stored(store: &Store, cx: &RequestContext, policy: Policy) -
     answer.decode::<Policies>()
 }
 
-/// Annuls a policy under which nothing came.
-///
-/// # Errors
-/// NOT_FOUND; ABORTED; FAILED_PRECONDITION, reasons `POLICY_IN_USE`, `POLICY_SHIPPED`.
-pub fn annul(
-    work: &mut UnitOfWork,
-    cx: &RequestContext,
-    step: &Step,
-    kinds: &[Arc<dyn DynCase>],
-) -> Result<WriteResult> {
-    let policy = work.require::<Policies>(&step.name)?;
-    expect_etag::<Policies>(&policy, &step.etag)?;
-    expect_active::<Policies>(&policy)?;
-    let refuse = |reason, said: String| {
-        Err(Error::new(Class::Precondition, reason, said).about(Policies::COLLECTION, &policy.name))
-    };
-    // It would be in force again, without anybody having loaded it.
-    if built_in_name(policy.kind())? == policy.name {
-        return refuse(
-            "POLICY_SHIPPED",
-            "the program ships it: load one that takes its place".to_owned(),
-        );
-    }
-    let mut used = work.is_named::<Rounds>("policy", &policy.name, |round| &round.policy)?;
-    for kind in kinds.iter().filter(|kind| kind.kind() == policy.kind()) {
-        used |= kind.is_under(work, &policy.name)?;
-    }
-    if used {
-        return refuse(
-            "POLICY_IN_USE",
-            format!(
-                "rounds or cases are under {}: load a version that takes its place",
-                policy.name
-            ),
-        );
-    }
-    work.change::<Policies>(cx, &step.stamp, &policy, RecordStatus::Annulled, "")
-}
-
 /// The resource name of the policy that the program ships for a kind, once it is loaded.
-fn built_in_name(kind: CaseKind) -> Result<String> {
+pub(crate) fn built_in_name(kind: CaseKind) -> Result<String> {
     let policy = built_in(kind)?;
     let id = name_based_id(&format!("policies/{}/{}", policy.kind().as_str_name(), policy.version));
     Ok(Policies::shape().kind.name(None, &id.to_string()))
@@ -349,28 +319,4 @@ fn is_taken(work: &mut UnitOfWork, policy: &Policy) -> Result<bool> {
         .collect();
     let owners = owners.into_iter().collect::<Result<Vec<_>>>()?;
     Ok(owners.iter().any(Option::is_some))
-}
-
-/// Loads a policy version, which may be based on another.
-///
-/// # Errors
-/// With every wrong field; NOT_FOUND; ALREADY_EXISTS.
-pub async fn create(
-    store: &Store,
-    cx: &RequestContext,
-    call: Call,
-    policy: Policy,
-    based_on: &Basis<'_>,
-) -> Result<mingce_proto::codec::Reply<Policy>> {
-    let new = mingce_orm::write::canonical::inbound::<Policies>(policy)?;
-    let new = match based_on.whole(store, cx, new).await {
-        Ok(new) => new,
-        Err(error) => return store.answered::<Policies>(cx, &call).await?.ok_or(error),
-    };
-    let new = Policy {
-        name: String::new(),
-        etag: String::new(),
-        ..new
-    };
-    store.create::<Policies>(cx, call, "create", new).await
 }

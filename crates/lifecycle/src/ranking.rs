@@ -7,7 +7,9 @@ use mingce_orm::{List, Result, Store};
 use mingce_proto::Headed;
 use mingce_proto::registry::{ComputeStatisticsRequest, RankedCase, View};
 
-use crate::case::{Case, EvalContext, facts, policy_of};
+use crate::case::{Case, facts};
+use crate::eval_context::EvalContext;
+use crate::policy::policy_of;
 use crate::transition::verbs;
 
 /// At most so many on a page: what stands in the way of each is looked at.
@@ -83,7 +85,7 @@ pub(crate) async fn page<C: Case>(
                     name: head.name.to_owned(),
                     display_name: title?,
                     etag: head.etag.to_owned(),
-                    state: crate::document::state_name(C::state_machine(), C::state(item)),
+                    state: crate::state_machine::state_name(C::state_machine(), C::state(item)),
                     review_score: facts.review_score,
                     score: if facts.reviews > 0 {
                         points(score)

@@ -5,9 +5,10 @@ use mingce_orm::write::precondition::{expect_active, expect_etag};
 use mingce_orm::{AuditInfo, Collection, Error, Result, UnitOfWork, WriteResult};
 use mingce_proto::registry::{Conflict, PanelState, RecordStatus, Review, ReviewSheet, TalentReference};
 
-use crate::case::{EvalContext, blocker};
+use crate::eval_context::EvalContext;
 use crate::panel::{Panels, called, closed, person};
 use crate::review::Reviews;
+use crate::state_machine::blocker;
 use crate::transition::Step;
 
 /// What a reviewer is assigned to.

@@ -1,21 +1,15 @@
 //! Rounds (批次): a window in which cases are submitted, under one policy, up to its caps.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use mingce_orm::model::normalize::{Violations, enum_values};
-use mingce_orm::write::canonical::normalized;
-use mingce_orm::write::precondition::{expect_active, expect_etag};
-use mingce_orm::{
-    AuditInfo, Blocker, Class, Collection, Column, Error, Field, Key, RequestContext, Result, Shape, UnitOfWork,
-    Violation, WriteResult,
-};
-use mingce_proto::registry::{DueKind, GradeTerms, Policy, RecordStatus, Round, RoundCap, RoundState};
+use mingce_orm::write::precondition::expect_active;
+use mingce_orm::{Blocker, Class, Collection, Column, Error, Field, Key, Result, Shape, UnitOfWork, Violation};
+use mingce_proto::registry::{DueKind, GradeTerms, Policy, Round, RoundCap, RoundState};
 
-use crate::any::DynCase;
-use crate::case::{Case, EvalContext, blocker, facts};
 use crate::day;
 use crate::policy::Policies;
-use crate::transition::{Step, TransitionContext};
+use crate::state_machine::blocker;
 
 /// The collection.
 #[derive(Debug)]
@@ -148,7 +142,7 @@ impl Collection for Rounds {
     }
 }
 
-fn closed(name: &str) -> Error {
+pub(crate) fn closed(name: &str) -> Error {
     Error::new(Class::Precondition, "ROUND_CLOSED", format!("{name} is closed")).about(Rounds::COLLECTION, name)
 }
 
@@ -213,198 +207,10 @@ pub fn cap_of<'a>(round: &'a Round, grade: &str) -> Option<&'a RoundCap> {
     round.caps.iter().find(|cap| cap.grade == grade)
 }
 
-/// The cases of a round are those of its kind, level and programme.
-///
-/// # Errors
-/// Where this is none.
-pub fn expect_fit<C: Case>(round: &Round, item: &C::Item) -> Result<()> {
-    match misfit::<C>(round, item) {
-        None => Ok(()),
-        Some(said) => Err(Error::invalid("round", "ROUND_OF_OTHER_KIND", said)),
-    }
-}
-
-/// Why a round does not take a case, without the field that names the round; nothing where it takes it.
-pub fn misfit<C: Case>(round: &Round, item: &C::Item) -> Option<String> {
-    let scope = C::scope(item);
-    let fits = round.kind() == C::KIND
-        && round.level == scope.level
-        && (round.programme.is_empty() || round.programme == scope.programme);
-    if fits {
-        return None;
-    }
-    Some(format!(
-        "{} is for {} of {}{}: name a round for this one",
-        round.name,
-        round.kind().as_str_name(),
-        round.level().as_str_name(),
-        if round.programme.is_empty() {
-            String::new()
-        } else {
-            format!(" under {}", round.programme)
-        }
-    ))
-}
-
-/// Puts a case into a round: it is decided under the policy of the round, whichever is in force when it is submitted.
-pub fn enter<C: Case>(item: &mut C::Item, round: &Round) {
-    let facts = C::facts_mut(item);
-    facts.round.clone_from(&round.name);
-    facts.policy.clone_from(&round.policy);
-}
-
-/// Gives back the place that the approval of a case took, because it is annulled. Nothing else gives one back: not the end of a title,
-/// and not its revocation.
-///
-/// # Errors
-/// While the round is not loaded.
-pub fn release_cap<C: Case>(
-    work: &mut UnitOfWork,
-    cx: &RequestContext,
-    stamp: &AuditInfo,
-    item: &C::Item,
-) -> Result<()> {
-    let name = facts::<C>(item).round;
-    if name.is_empty() || !C::was_approved(item) {
-        return Ok(());
-    }
-    let mut round = work.require::<Rounds>(&name)?;
-    let grade = C::grade(item);
-    let mut given = false;
-    for cap in &mut round.caps {
-        if (cap.grade.is_empty() || cap.grade == grade) && cap.used > 0 {
-            cap.used -= 1;
-            given = true;
-        }
-    }
-    if given {
-        let stamp = AuditInfo {
-            verb: "release_cap",
-            ..stamp.clone()
-        };
-        work.update::<Rounds>(cx, &stamp, &round)?;
-    }
-    Ok(())
-}
-
-/// Takes a place of the caps of a case's round, which [`crate::guard::cap_left`] has seen.
-///
-/// # Errors
-/// While the round is not loaded.
-pub fn use_cap<C: Case>(item: &C::Item, crossing: &mut TransitionContext<'_>) -> Result<()> {
-    let name = facts::<C>(item).round;
-    if name.is_empty() {
-        return Ok(());
-    }
-    let mut round = crossing.work.require::<Rounds>(&name)?;
-    let grade = C::grade(item);
-    let mut taken = false;
-    for cap in &mut round.caps {
-        if cap.grade.is_empty() || cap.grade == grade {
-            cap.used += 1;
-            taken = true;
-        }
-    }
-    if taken {
-        let stamp = AuditInfo {
-            verb: "use_cap",
-            ..crossing.stamp.clone()
-        };
-        crossing.work.update::<Rounds>(&crossing.at.cx, &stamp, &round)?;
-    }
-    Ok(())
-}
-
-/// Gives back the place of the grade that a case was decided by, and takes one of the grade that is right; or says that there is none.
-///
-/// # Errors
-/// While the round is not loaded.
-pub fn change_cap<C: Case>(
-    before: &C::Item,
-    item: &C::Item,
-    crossing: &mut TransitionContext<'_>,
-) -> Result<Option<Blocker>> {
-    let (old, new, name) = (C::grade(before), C::grade(item), facts::<C>(item).round);
-    if old == new || name.is_empty() {
-        return Ok(None);
-    }
-    let mut round = crossing.work.require::<Rounds>(&name)?;
-    for cap in round.caps.iter_mut().filter(|cap| !cap.grade.is_empty()) {
-        if cap.grade == new && cap.used >= cap.limit {
-            return Ok(Some(cap_reached(&name, cap)));
-        }
-        cap.used += i32::from(cap.grade == new) - i32::from(cap.grade == old && cap.used > 0);
-    }
-    let stamp = AuditInfo {
-        verb: "change_cap",
-        ..crossing.stamp.clone()
-    };
-    crossing.work.update::<Rounds>(&crossing.at.cx, &stamp, &round)?;
-    Ok(None)
-}
-
 /// A cap leaves no room.
 pub(crate) fn cap_reached(round: &str, cap: &RoundCap) -> Blocker {
     let (used, limit) = (cap.used, cap.limit);
     let en = format!("{used} of {limit} are taken in the round {}", cap.grade);
     let zh = format!("批次名额{}已用{used}/{limit}", cap.grade);
     blocker("CAP_REACHED", round, en.trim_end(), zh)
-}
-
-/// Annuls a round in which no case is.
-///
-/// # Errors
-/// NOT_FOUND; ABORTED; FAILED_PRECONDITION, reason `ROUND_IN_USE`.
-pub fn annul(
-    work: &mut UnitOfWork,
-    cx: &RequestContext,
-    step: &Step,
-    kinds: &[Arc<dyn DynCase>],
-) -> Result<WriteResult> {
-    let round = work.require::<Rounds>(&step.name)?;
-    expect_etag::<Rounds>(&round, &step.etag)?;
-    expect_active::<Rounds>(&round)?;
-    for kind in kinds.iter().filter(|kind| kind.kind() == round.kind()) {
-        if kind.is_in(work, &round.name)? {
-            let said = format!("cases are in {}: annul them first, or close the round", round.name);
-            return Err(Error::new(Class::Precondition, "ROUND_IN_USE", said).about(Rounds::COLLECTION, &round.name));
-        }
-    }
-    work.change::<Rounds>(cx, &step.stamp, &round, RecordStatus::Annulled, "")
-}
-
-/// Closes a round.
-///
-/// # Errors
-/// Where it is closed.
-pub fn close(work: &mut UnitOfWork, cx: &RequestContext, step: &Step) -> Result<WriteResult> {
-    let mut round = work.require::<Rounds>(&step.name)?;
-    expect_etag::<Rounds>(&round, &step.etag)?;
-    expect_active::<Rounds>(&round)?;
-    if round.state() == RoundState::Closed {
-        return Err(closed(&step.name));
-    }
-    round.set_state(RoundState::Closed);
-    work.update::<Rounds>(cx, &step.stamp, &normalized::<Rounds>(&round)?)
-}
-
-/// Closes a round whose window is over; one that is closed, or not over, stays as it is.
-///
-/// # Errors
-/// While it is not loaded.
-pub fn close_if_due(work: &mut UnitOfWork, at: &EvalContext, name: &str) -> Result<WriteResult> {
-    let round = work.require::<Rounds>(name)?;
-    let stamp = AuditInfo {
-        reason: format!("due {}", round.due_date),
-        ..AuditInfo::new("close")
-    };
-    if round.due_date.is_empty() || round.due_date > at.today.to_string() {
-        return work.update::<Rounds>(&at.cx, &stamp, &round);
-    }
-    let step = Step {
-        name: name.to_owned(),
-        stamp,
-        ..Step::default()
-    };
-    close(work, &at.cx, &step)
 }

@@ -1,10 +1,10 @@
 //! A life cycle as data: states, and the edges between them with their guards.
 
-use mingce_orm::{Blocker, Collection, Result};
-use mingce_proto::StatefulMessage;
-use mingce_proto::registry::DecisionDocument;
+use mingce_orm::{Blocker, Collection, Result, UnitOfWork};
+use mingce_proto::registry::{DecisionDocument, Policy};
+use mingce_proto::{Headed, StatefulMessage};
 
-use crate::case::GuardContext;
+use crate::eval_context::EvalContext;
 
 /// How far a case in a state has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +32,42 @@ pub struct State {
     pub en: &'static str,
     /// How far it has come.
     pub phase: Phase,
+}
+
+/// What a guard sees: the case, the policy, and the register.
+#[derive(Debug)]
+pub struct GuardContext<'a, C: Stateful> {
+    /// The register.
+    pub work: &'a mut UnitOfWork,
+    /// When it is tried.
+    pub at: &'a EvalContext,
+    /// The case as it is.
+    pub item: &'a C::Item,
+    /// The policy that it is under.
+    pub policy: Option<&'a Policy>,
+}
+
+impl<C: Stateful> GuardContext<'_, C> {
+    /// The case itself stands in the way.
+    pub fn blocker(&self, reason: &'static str, en: impl Into<String>, zh: impl Into<String>) -> Blocker {
+        let subject = self.item.head().name.to_owned();
+        blocker(reason, subject, en, zh)
+    }
+}
+
+/// What stands in the way, in both languages.
+pub fn blocker(
+    reason: &'static str,
+    subject: impl Into<String>,
+    en: impl Into<String>,
+    zh: impl Into<String>,
+) -> Blocker {
+    Blocker {
+        reason,
+        subject: subject.into(),
+        description: en.into(),
+        description_zh: zh.into(),
+    }
 }
 
 /// What has to hold for an edge: a check with its words.
@@ -166,9 +202,21 @@ pub trait Stateful: Collection<Item: StatefulMessage> {
 #[derive(Debug)]
 pub struct StateEntry<'a> {
     /// The policy.
-    pub policy: Option<&'a mingce_proto::registry::Policy>,
+    pub policy: Option<&'a Policy>,
     /// When.
-    pub at: &'a crate::case::EvalContext,
+    pub at: &'a EvalContext,
     /// By which verb, and from which state; `None` where what falls due is only computed anew.
     pub by: Option<(&'a mingce_orm::AuditInfo, i32)>,
+}
+
+/// The state of a case as its documents have it.
+pub fn state_of<C: Stateful>(item: &C::Item) -> String {
+    state_name(C::state_machine(), C::state(item))
+}
+
+/// The name of a state in the contract.
+pub(crate) fn state_name<C: Stateful>(life: &StateMachine<C>, number: i32) -> String {
+    let named = mingce_proto::names::values(life.state_enum);
+    let mut named = named.into_iter().filter(|(_, value)| *value == number);
+    named.next().map_or(String::new(), |(name, _)| name)
 }

@@ -6,9 +6,9 @@ use mingce_orm::{AuditInfo, Blocker, Class, Error, Result, UnitOfWork, WriteResu
 use mingce_proto::Headed;
 use mingce_proto::registry::{self, CaseVerb, DecisionDocument, Policy, RecordStatus};
 
-use crate::case::{EvalContext, GuardContext, policy_of};
-use crate::document;
-use crate::state_machine::{StateEntry, Stateful, Transition};
+use crate::eval_context::EvalContext;
+use crate::policy::policy_of;
+use crate::state_machine::{GuardContext, StateEntry, Stateful, Transition, state_of};
 
 /// What a call of a verb says beside what the verb itself needs.
 #[derive(Debug, Clone, Default)]
@@ -130,7 +130,7 @@ impl<C: Stateful> Command<C> {
         }
         let Document { number, issuer } = &self.step.document;
         if !number.is_empty() {
-            let state = document::state::<C>(&item);
+            let state = state_of::<C>(&item);
             if let Some(documents) = C::documents_mut(&mut item) {
                 documents.push(DecisionDocument {
                     number: number.clone(),

@@ -6,7 +6,7 @@ use prost_reflect::{DynamicMessage, FieldDescriptor, Value};
 
 use crate::date::{DateForm, bound, date, unclear};
 use crate::headers::Bound;
-use crate::reading::Origin;
+use crate::row::Origin;
 use crate::source_row::{Odd, SourceRow};
 use crate::spec::{Condition, Entry, Filling, Group, Rows, Split, Text};
 use crate::template::cleaned;

@@ -5,6 +5,8 @@ use std::sync::OnceLock;
 use mingce_proto::collections;
 use prost_reflect::{DescriptorPool, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor};
 
+use crate::error::Error;
+
 /// A collection of the register as the command line names it.
 #[derive(Debug)]
 pub struct Collection {
@@ -149,6 +151,12 @@ impl Collection {
     /// The resource's message.
     pub fn message(&self) -> Option<MessageDescriptor> {
         pool().get_message_by_name(self.message)
+    }
+
+    /// The same, where it has to be there.
+    pub(crate) fn descriptor(&self) -> Result<MessageDescriptor, Error> {
+        self.message()
+            .ok_or_else(|| Error::mapping(self.label, "the contract has no such message"))
     }
 
     /// The method `verb` of the collection, for example `List` or `Import`; none where the contract has none.

@@ -119,13 +119,6 @@ impl Mapping {
     }
 }
 
-/// The message of a collection.
-pub(crate) fn message_of(collection: &Collection) -> Result<MessageDescriptor, Error> {
-    collection
-        .message()
-        .ok_or_else(|| Error::mapping(collection.label, "the contract has no such message"))
-}
-
 struct Compiler {
     columns: Columns,
     values: HashMap<String, HashMap<String, String>>,
@@ -155,7 +148,7 @@ impl Compiler {
             return Err(Error::mapping(place, Collection::unknown(&spec.collection)));
         };
         let place = format!("part {number} ({})", collection.label);
-        let message = message_of(collection)?;
+        let message = collection.descriptor()?;
         let join = spec.join.map(OneOrMany::into_vec).unwrap_or_default();
         let join = join.iter().map(|c| self.column(c)).collect();
         let skip = self.conditions(spec.skip, &format!("{place}, skip"))?;

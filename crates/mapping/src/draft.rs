@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use crate::collection::Collection;
-use crate::compile::message_of;
 use crate::date::{DateForm, date};
 use crate::error::{Error, said};
 use crate::options::Options;
@@ -197,7 +196,7 @@ impl Survey {
 
     /// A mapping of this file into `collection`: the fields that its headers seem to mean, and in remarks those columns that are left.
     pub fn draft(&self, collection: &'static Collection) -> Result<String, Error> {
-        let message = message_of(collection)?;
+        let message = collection.descriptor()?;
         let mut text = format!(
             "# A draft: read it, mend it, then `mingce import {} --as THIS.toml --dry-run`.\n",
             self.source.name()

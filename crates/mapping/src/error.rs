@@ -19,6 +19,14 @@ pub(crate) fn said(en: impl Into<String>, zh: impl Into<String>) -> Said {
     }
 }
 
+/// Why a workbook cannot be read.
+pub(crate) fn broken(error: impl std::fmt::Display) -> Said {
+    said(
+        format!("a broken workbook: {error}; fetch or copy it again, or open it and save it as .xlsx"),
+        format!("工作簿已损坏（{error}）；请重新下载或复制，或打开后另存为 .xlsx"),
+    )
+}
+
 impl fmt::Display for Said {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.en)

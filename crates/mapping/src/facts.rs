@@ -7,8 +7,8 @@ use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
 use zip::ZipArchive;
 
-use crate::error::{Said, said};
-use crate::workbook::{Input, broken};
+use crate::content::Input;
+use crate::error::{Said, broken, said};
 
 /// More formulas without a value are not held.
 const MOST: usize = 200_000;

@@ -4,8 +4,8 @@ use std::io::{self, Read};
 
 use zip::ZipArchive;
 
+use crate::content::Input;
 use crate::error::{Said, said};
-use crate::workbook::Input;
 
 /// What to do with a file that a spreadsheet can open.
 const RESAVE: &str = "open it and save it as .xlsx (另存为 → Excel 工作簿)";

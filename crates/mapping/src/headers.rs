@@ -1,9 +1,8 @@
-//! A mapping over the headers of a source: where each of its columns stands, and rows with what is filled into their cells.
+//! A mapping over the headers of a source: where each of its columns stands.
 
-use crate::build::Builder;
 use crate::error::{Error, Said, said};
 use crate::plain::PlainReader;
-use crate::refused::EXTRA;
+use crate::row::EXTRA;
 use crate::source::Source;
 use crate::source_row::{Odd, SourceRow};
 use crate::spec::{Content, Mapping};
@@ -12,7 +11,7 @@ use crate::spec::{Content, Mapping};
 pub(crate) struct Bound<'a> {
     pub(crate) mapping: &'a Mapping,
     /// Where each column of the mapping stands in the source; none for derived ones.
-    places: Vec<Option<usize>>,
+    pub(crate) places: Vec<Option<usize>>,
 }
 
 impl<'a> Bound<'a> {
@@ -121,7 +120,7 @@ impl Mapping {
     }
 
     /// How many columns of the source count: those with a header, and those that the mapping names by their place.
-    fn width(&self, source: &Source) -> usize {
+    pub(crate) fn width(&self, source: &Source) -> usize {
         let named = self.columns.names.iter().enumerate();
         let named = named.filter(|(column, _)| self.columns.texts(*column).is_none());
         let places = named.filter_map(|(_, name)| source.places(name).last().copied());
@@ -139,74 +138,11 @@ impl Mapping {
     }
 
     /// The columns of sections that the source does not have itself, in the order of their places.
-    fn made(&self, source: &Source) -> Vec<usize> {
+    pub(crate) fn made(&self, source: &Source) -> Vec<usize> {
         let own = |column: &usize| source.places(self.columns.name(*column)).is_empty();
         let mut made: Vec<usize> = self.sections.iter().map(|(column, _)| *column).filter(own).collect();
         made.sort_unstable();
         made
-    }
-
-    /// The rows of the source with the cells that the mapping fills down from the row above, and with the values of the
-    /// sections in which they stand. The rows that begin a section are not among them.
-    pub(crate) fn each(
-        &self,
-        source: &Source,
-        row: &mut dyn FnMut(SourceRow) -> Result<bool, Error>,
-    ) -> Result<(), Error> {
-        let bound = Bound::new(self, source)?;
-        let places: Vec<_> = self
-            .fill_down
-            .iter()
-            .filter_map(|&c| bound.places.get(c).copied().flatten())
-            .collect();
-        let mut above = vec![String::new(); places.len()];
-        let made = self.made(source);
-        let width = self.width(source);
-        let mut values = vec![String::new(); self.sections.len()];
-        source.each(&mut |mut read| {
-            let begun = self.sections.iter().enumerate().find_map(|(index, (_, text))| {
-                let builder = Builder::new(&bound, std::slice::from_ref(&read));
-                let value = builder.text(text, builder.first()?).ok().flatten();
-                value.filter(|v| !v.is_empty()).map(|value| (index, value))
-            });
-            if let Some((index, value)) = begun {
-                // What stood inside the section before ends with it.
-                values.iter_mut().skip(index).for_each(String::clear);
-                above.iter_mut().for_each(String::clear);
-                if let Some(place) = values.get_mut(index) {
-                    *place = value;
-                }
-                return Ok(true);
-            }
-            if !self.sections.is_empty() {
-                // Cells beyond the headers stay behind the values of sections, and are told.
-                let beyond = read.cells.split_off(width.min(read.cells.len()));
-                if !beyond.is_empty() {
-                    read.cells.resize(width + made.len(), String::new());
-                }
-                read.cells.extend(beyond);
-                read.cells.resize(read.cells.len().max(width), String::new());
-                for ((column, _), value) in self.sections.iter().zip(&values) {
-                    let place = bound.places.get(*column).copied().flatten().unwrap_or(usize::MAX);
-                    if read.cells.len() <= place && place < width + made.len() {
-                        read.cells.resize(width + made.len(), String::new());
-                    }
-                    if let Some(cell) = read.cells.get_mut(place).filter(|c| c.trim().is_empty()) {
-                        cell.clone_from(value);
-                    }
-                }
-            }
-            for (above, &place) in above.iter_mut().zip(&places) {
-                if let Some(cell) = read.cells.get_mut(place) {
-                    if cell.trim().is_empty() {
-                        cell.clone_from(above);
-                    } else {
-                        above.clone_from(cell);
-                    }
-                }
-            }
-            row(read)
-        })
     }
 }
 

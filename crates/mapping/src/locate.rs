@@ -2,7 +2,7 @@
 
 use prost_reflect::FieldDescriptor;
 
-use crate::reading::Row;
+use crate::row::Row;
 use crate::spec::{Content, Entry, Filling, Group, Mapping, Part, Text};
 
 impl Part {

@@ -5,8 +5,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::date::{DateForm, date, unclear};
 use crate::error::{Error, said};
-use crate::reading::{Refusal, Row, too_long};
-use crate::refused::EXTRA;
+use crate::row::{EXTRA, Refusal, Row, too_long};
 use crate::source::Source;
 use crate::source_row::{Odd, SourceRow};
 use crate::spec::Part;

@@ -6,52 +6,16 @@ use std::collections::{BTreeMap, HashMap};
 use prost_reflect::DynamicMessage;
 
 use crate::build::{Bad, Builder};
+use crate::collection::Collection;
 use crate::date::unclear;
 use crate::error::Error;
 use crate::headers::Bound;
 use crate::options::Hidden;
 use crate::plain::PlainReader;
+use crate::row::{Refusal, Row, too_long};
 use crate::source::Source;
 use crate::source_row::SourceRow;
 use crate::spec::{Content, Group, Mapping, Part};
-
-/// A resource that one or more rows describe.
-#[derive(Clone, Debug)]
-pub struct Row {
-    /// Number of its first row, as a spreadsheet shows it.
-    pub number: u64,
-    /// Numbers of its further rows.
-    pub further: Vec<u64>,
-    /// The resource.
-    pub message: DynamicMessage,
-    pub(crate) origins: Vec<Origin>,
-}
-
-/// Where the items of a repeated field came from: the entry of the mapping and the row.
-#[derive(Clone, Debug)]
-pub(crate) struct Origin {
-    pub(crate) field: u32,
-    pub(crate) items: Vec<(usize, u64)>,
-}
-
-/// A resource that was refused, by the mapping or by a service.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Refusal {
-    /// Number of the row that is wrong.
-    pub row: u64,
-    /// Numbers of all rows of the resource, which are refused with it.
-    pub rows: Vec<u64>,
-    /// The columns that are wrong, joined by a comma; empty where it is none of them.
-    pub column: String,
-    /// What stands there; empty where it is personal data, and until it is looked up where a service refused.
-    pub value: String,
-    /// Whether the columns hold personal data, which no message may repeat.
-    pub personal: bool,
-    /// Machine-readable reason in UPPER_SNAKE_CASE.
-    pub reason: String,
-    /// What is wrong and what would be right.
-    pub description: String,
-}
 
 /// What reading yields.
 #[derive(Debug)]
@@ -100,7 +64,7 @@ impl Mapping {
 
 impl Part {
     /// The collection that it fills.
-    pub fn collection(&self) -> &'static crate::Collection {
+    pub fn collection(&self) -> &'static Collection {
         self.collection
     }
 
@@ -204,14 +168,6 @@ impl Part {
 /// Why a row that the sheet hides is passed over, and why it is refused.
 pub const HIDDEN: &str = "the sheet hides the row";
 const ROW_HIDDEN: &str = "the sheet hides this row, by hand or by a filter: show all rows, or say `hidden = \"read\"` or `hidden = \"skip\"` in the mapping (此行在表中被隐藏或筛选掉)";
-
-/// What is wrong with a row that has cells beyond the headers.
-pub(crate) fn too_long(cells: usize, headers: usize) -> String {
-    format!(
-        "{cells} cells stand under {headers} headers: clear what is beyond them; in CSV a cell with the separator \
-         stands in quotation marks"
-    )
-}
 
 enum Sorted<'a> {
     Skip(&'a str),

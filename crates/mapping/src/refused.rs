@@ -7,21 +7,11 @@ use mingce_proto::reasons::chinese;
 
 use crate::error::Error;
 use crate::plain::{guarded, unguarded};
-use crate::reading::Refusal;
+use crate::row::{EXTRA, Refusal};
 use crate::source::Source;
 use crate::source_row::{Odd, SourceRow};
 use crate::spec::{Content, Mapping};
 use crate::table::Table;
-
-/// The columns that are put before those of the source. An import passes over them.
-pub(crate) const EXTRA: [&str; 6] = [
-    "refused_row",
-    "refused_column",
-    "refused_value",
-    "refused_reason",
-    "refused_reason_zh",
-    "refused_description",
-];
 
 /// Writes refused rows with the source's columns as CSV or a workbook, or JSON lines where the source is such.
 pub struct RefusedWriter<'a> {

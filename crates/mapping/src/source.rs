@@ -2,13 +2,12 @@
 
 mod header;
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Cursor, Read, Seek};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
 
 use encoding_rs::{Encoding, GB18030, UTF_8};
 
+use crate::content::Content;
 use crate::decode::{Utf8, detect, implausible, named};
 use crate::delimited::{Delimited, MAX_ROW};
 use crate::error::{Error, Said, said};
@@ -16,6 +15,7 @@ use crate::facts::Facts;
 use crate::foreign;
 use crate::options::{Hidden, Limits, Options};
 use crate::source_row::{Odd, SourceRow};
+use crate::unpacked;
 use crate::workbook::{self, Sheet};
 
 /// A file that was recognised and whose headers were read.
@@ -31,12 +31,6 @@ pub struct Source {
 }
 
 #[derive(Debug)]
-enum Content {
-    File(PathBuf),
-    Memory(Arc<[u8]>),
-}
-
-#[derive(Debug)]
 enum Kind {
     Text {
         encoding: &'static Encoding,
@@ -48,20 +42,6 @@ enum Kind {
         facts: Box<Facts>,
     },
     Lines,
-}
-
-/// What files and memory have in common.
-pub(crate) trait Bytes: Read + Seek {}
-impl<T: Read + Seek> Bytes for T {}
-
-impl Content {
-    fn open(&self) -> io::Result<BufReader<Box<dyn Bytes>>> {
-        let bytes: Box<dyn Bytes> = match self {
-            Content::File(path) => Box::new(File::open(path)?),
-            Content::Memory(bytes) => Box::new(Cursor::new(Arc::clone(bytes))),
-        };
-        Ok(BufReader::with_capacity(64 * 1024, bytes))
-    }
 }
 
 /// Whether a file's name says that it holds JSON lines: one without any line says nothing itself.
@@ -104,7 +84,7 @@ impl Source {
             if let Some(problem) = foreign::archive(content.open().map_err(io)?) {
                 return Err(wrong(problem));
             }
-            workbook::check(content.open().map_err(io)?, Limits::default()).map_err(wrong)?;
+            unpacked::check(content.open().map_err(io)?, Limits::default()).map_err(wrong)?;
             let sheets = workbook::sheets(content.open().map_err(io)?).map_err(wrong)?;
             let sheet = workbook::sheet(&sheets, options.sheet.as_deref()).map_err(wrong)?;
             let facts = Box::new(Facts::read(content.open().map_err(io)?, &sheet).map_err(wrong)?);

@@ -8,7 +8,6 @@ use prost_reflect::{FieldDescriptor, MessageDescriptor};
 use serde::Deserialize;
 
 use crate::collection::Collection;
-use crate::compile::message_of;
 use crate::date::{Bound, DateForm};
 use crate::error::Error;
 use crate::options::Options;
@@ -168,7 +167,7 @@ impl Mapping {
     pub fn plain(collection: &'static Collection) -> Result<Mapping, Error> {
         let part = Part {
             collection,
-            message: message_of(collection)?,
+            message: collection.descriptor()?,
             content: Content::Plain,
         };
         Ok(Mapping {

@@ -29,29 +29,13 @@ use crate::layer::pipeline::{Parts, Pipeline};
 use crate::layer::router::Mounts;
 use crate::service::health::Health;
 use crate::service::reflection;
+use crate::start_error::StartError;
 use crate::transport::accept::Acceptor;
 use crate::transport::connection_service::Shared;
 use crate::transport::waiting_calls::WaitingCalls;
 
 /// An answer that has not moved for so long may be cut for others.
 const STILL: Duration = Duration::from_secs(1);
-
-/// Why a server does not start. Each is one line that says what would help.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// It cannot listen.
-    #[error("{0}")]
-    Listen(String),
-    /// The contract is wrong, or the services do not go with it.
-    #[error("{0}")]
-    Contract(String),
-    /// The system does not let us wait for signals.
-    #[error("signals cannot be waited for: {0}")]
-    Signals(String),
-    /// The log cannot be started.
-    #[error("the log cannot be started: {0}")]
-    Telemetry(String),
-}
 
 /// A server in the making.
 #[derive(Debug)]

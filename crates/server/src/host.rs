@@ -16,9 +16,10 @@ use mingce_orm::db::sound::Trouble;
 use mingce_orm::migration::schema;
 use mingce_orm::{Db, Error, Store, Vault};
 
-use crate::boot::{Server, StartError, loopback_url};
+use crate::boot::{Server, loopback_url};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::start_error::StartError;
 use crate::{signal, telemetry};
 
 /// For SQLite too, which makes and drops as many small pieces as we do (docs/adr/0013-profile.md).

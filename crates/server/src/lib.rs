@@ -11,11 +11,13 @@ pub mod signal;
 pub mod telemetry;
 
 mod layer;
+mod start_error;
 mod transport;
 
-pub use boot::{Bound, Server, StartError};
+pub use boot::{Bound, Server};
 pub use call::Principal;
 pub use clock::Clock;
 pub use config::Config;
 pub use host::{Failure, Flags, Host};
 pub use service::health::Health;
+pub use start_error::StartError;

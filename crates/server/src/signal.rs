@@ -4,7 +4,7 @@ use std::future::Future;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::boot::StartError;
+use crate::start_error::StartError;
 
 /// Resolves at the first signal; from then on the next one ends the process with code 130.
 ///

@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
 
-use crate::boot::StartError;
+use crate::start_error::StartError;
 
 /// What is logged where RUST_LOG says nothing: failures of calls and what an operator should know.
 const DEFAULT: &str = "info,sqlx=warn,sea_orm=warn,sea_orm_migration=warn,h2=warn,hyper=warn";

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use data_encoding::HEXLOWER;
-use mingce_lifecycle::case::check_write;
-use mingce_lifecycle::round::release_cap;
+use mingce_lifecycle::caps::release_cap;
+use mingce_lifecycle::writes::check_write;
 use mingce_lifecycle::{Case, Phase, Stateful, document};
 use mingce_orm::model::normalize::{Violations, enum_values, normalize_ranks};
 use mingce_orm::text::fold;
@@ -297,7 +297,7 @@ impl Collection for Awards {
     }
 
     fn check_import(row: &Award, stored: &Award) -> Result<()> {
-        mingce_lifecycle::case::check_import::<Self>(row, stored)
+        mingce_lifecycle::writes::check_import::<Self>(row, stored)
     }
 
     fn keep_order(merged: &mut Award, stored: &Award) {

@@ -8,7 +8,6 @@ use mingce_proto::awards::{Award, AwardState as S, Contributor, SchemeSubject};
 use mingce_proto::registry::{AwardTerms, GradeTerms, NoticeTerms, Policy};
 
 use crate::award::{Awards, completing, evidence_keys, nomination_key, organization, scheme};
-use crate::life::terms;
 use crate::scheme::Schemes;
 
 pub(crate) const CONTRIBUTORS: Guard<Awards> = Guard {
@@ -69,6 +68,11 @@ pub(crate) fn renewed(award: &Award, policy: Option<&Policy>) -> NoticeTerms {
         terms.acceptance_notice
     };
     of.unwrap_or_default()
+}
+
+/// The terms of a policy of awards.
+pub(crate) fn terms(policy: Option<&Policy>) -> AwardTerms {
+    policy.and_then(|policy| policy.award.clone()).unwrap_or_default()
 }
 
 /// The bound that holds for a grade; while no grade is set, the widest of all. 0: none.

@@ -1,29 +1,29 @@
 //! The life cycle of awards: states, verbs, and what has to hold for each.
 
 use jiff::civil::Date;
-use mingce_lifecycle::case::on_enter;
-use mingce_lifecycle::correct::{Held, VERB};
-use mingce_lifecycle::document::Decided;
-use mingce_lifecycle::due::Ask;
+use mingce_lifecycle::ask::Ask;
+use mingce_lifecycle::case::{Decided, Held};
+use mingce_lifecycle::correct::VERB;
+use mingce_lifecycle::entry::on_enter;
 use mingce_lifecycle::guard::{
     calendar_known, cap_left, no_open_objection, no_upheld_objection, notice_over, published_same, reviewed,
     round_takes_once,
 };
 use mingce_lifecycle::notice::field;
-use mingce_lifecycle::replay::Replays;
+use mingce_lifecycle::replays::Replays;
 use mingce_lifecycle::{
     ByItself, Case, Parties, Phase, Scope, State, StateEntry, StateMachine, Stateful, Transition, TransitionContext,
 };
 use mingce_orm::{Result, UnitOfWork};
 use mingce_proto::awards::{Award, AwardState as S, Contributor};
 use mingce_proto::registry::{
-    AwardTerms, CaseKind, DueActor, DueKind, NoticeTerms, OrganizationReference, Policy, PublicField, ReviewTerms,
+    CaseKind, DueActor, DueKind, NoticeTerms, OrganizationReference, Policy, PublicField, ReviewTerms,
 };
 
 use crate::award::{Awards, completing, scheme};
 use crate::guards::{
     ACCEPTANCE_CALENDAR, CONTRIBUTORS, EVIDENCE_FREE, NOMINATED_ONCE, NOT_BARRED, ORGANIZATION_AMONG_COMPLETING,
-    ORGANIZATIONS, RENEWAL_CALENDAR,
+    ORGANIZATIONS, RENEWAL_CALENDAR, terms,
 };
 use crate::verbs::expect_grade;
 
@@ -201,11 +201,6 @@ static OF_DECISION: [Held<Awards>; 6] = [
     // What was secret had no notice.
     (&["classified", "public_safety"], notice_over()),
 ];
-
-/// The terms of a policy of awards.
-pub(crate) fn terms(policy: Option<&Policy>) -> AwardTerms {
-    policy.and_then(|policy| policy.award.clone()).unwrap_or_default()
-}
 
 static REPLAYS: Replays<Awards> = Replays {
     enters: "nominate",

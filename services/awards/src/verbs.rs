@@ -1,16 +1,15 @@
 //! What each verb on an award does beside leading to another state: one function for each request.
 
+use mingce_lifecycle::caps::{enter, use_cap};
 use mingce_lifecycle::case::decided;
 use mingce_lifecycle::cases::{Asked, asked};
-use mingce_lifecycle::round::{enter, use_cap};
 use mingce_lifecycle::{Case, Command, Invocation, TransitionContext, documented_invocation_of, invocation_of, notice};
 use mingce_orm::{Error, Result};
 use mingce_proto::awards::*;
 use mingce_proto::registry::Round;
 
 use crate::award::{Awards, scheme};
-use crate::guards::renewed;
-use crate::life::terms;
+use crate::guards::{renewed, terms};
 use crate::scheme::Schemes;
 
 type Wanted = Invocation<Awards>;

@@ -2,8 +2,8 @@
 
 use std::sync::LazyLock;
 
-use mingce_lifecycle::case::check_write;
-use mingce_lifecycle::round::release_cap;
+use mingce_lifecycle::caps::release_cap;
+use mingce_lifecycle::writes::check_write;
 use mingce_lifecycle::{Case, Phase, Stateful, document};
 use mingce_orm::model::normalize::{Violations, enum_values, year_of};
 use mingce_orm::{AuditInfo, Collection, Column, Field, Key, RequestContext, Result, Shape, UnitOfWork, Violation};
@@ -182,7 +182,7 @@ impl Collection for Designations {
     }
 
     fn check_import(row: &LabDesignation, stored: &LabDesignation) -> Result<()> {
-        mingce_lifecycle::case::check_import::<Self>(row, stored)
+        mingce_lifecycle::writes::check_import::<Self>(row, stored)
     }
 
     fn keep_order(merged: &mut LabDesignation, stored: &LabDesignation) {

@@ -1,11 +1,11 @@
 //! What falls due of a designation of a lab, who acts on it, and all its days.
 
 use jiff::civil::Date;
+use mingce_lifecycle::ask::{Ask, Counted};
 use mingce_lifecycle::case::facts;
 use mingce_lifecycle::correct::VERB;
 use mingce_lifecycle::dates::{met, on};
 use mingce_lifecycle::day;
-use mingce_lifecycle::due::{Ask, Counted};
 use mingce_lifecycle::{Case, Phase, Stateful};
 use mingce_orm::Result;
 use mingce_proto::labs::LabDesignation;
@@ -14,7 +14,7 @@ use mingce_proto::registry::{CaseDate, DueActor, DueKind, Policy};
 use crate::designation::Designations;
 use crate::evaluation;
 use crate::guards::terms;
-use crate::life::{BUILDING, IN_REVIEW, ON_NOTICE, OPERATING, RECTIFYING, RETURNED, SUBMITTED};
+use crate::machine::{BUILDING, IN_REVIEW, ON_NOTICE, OPERATING, RECTIFYING, RETURNED, SUBMITTED};
 use crate::reports;
 use crate::verbs::began;
 

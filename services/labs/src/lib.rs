@@ -20,6 +20,7 @@ mod evaluation;
 mod guards;
 mod lab;
 mod life;
+mod machine;
 mod organization;
 mod prepare;
 mod reports;

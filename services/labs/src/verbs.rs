@@ -1,10 +1,10 @@
 //! What each verb on a designation of a lab does beside leading to another state: one function for each request.
 
 use jiff::civil::Date;
+use mingce_lifecycle::caps::{enter, use_cap};
 use mingce_lifecycle::case::decided;
 use mingce_lifecycle::cases::{Asked, asked};
 use mingce_lifecycle::effects::expect_grounds;
-use mingce_lifecycle::round::{enter, use_cap};
 use mingce_lifecycle::{Command, Invocation, TransitionContext, day, documented_invocation_of, effects, invocation_of};
 use mingce_orm::write::canonical::normalized;
 use mingce_orm::{Class, Collection, Error, Result};

@@ -10,6 +10,7 @@ mod import;
 mod imports;
 mod lang;
 mod merge;
+mod replaced;
 mod sample;
 mod search;
 mod serve;

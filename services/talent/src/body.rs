@@ -7,10 +7,8 @@ use mingce_lifecycle::policy::Policies;
 use mingce_lifecycle::{Phase, Stateful, document};
 use mingce_orm::model::normalize::{Violations, enum_values};
 use mingce_orm::{Collection, Column, Field, Key, Result, Shape, UnitOfWork, Violation};
-use mingce_proto::registry::Policy;
+use mingce_proto::registry::{NominatingBodyTerms, Policy};
 use mingce_proto::talent::{NominatingBody, NominatingQuota};
-
-use crate::body_life::terms;
 
 /// The collection.
 #[derive(Debug)]
@@ -112,6 +110,11 @@ impl Collection for NominatingBodies {
     }
 }
 
+/// The terms of a policy of nominating bodies.
+pub(crate) fn terms(policy: Option<&Policy>) -> NominatingBodyTerms {
+    policy.and_then(|policy| policy.nominating_body).unwrap_or_default()
+}
+
 /// The policy that a body is under; `None` before its first verb.
 pub(crate) fn policy_of(work: &mut UnitOfWork, body: &NominatingBody) -> Result<Option<Policy>> {
     match NominatingBodies::policy(body) {
@@ -153,7 +156,7 @@ pub(crate) fn is_authorised(body: &NominatingBody, today: Date) -> bool {
 #[cfg(test)]
 mod tests {
     use jiff::civil::date;
-    use mingce_proto::registry::{NominatingBodyTerms, OrganizationReference};
+    use mingce_proto::registry::OrganizationReference;
     use mingce_proto::talent::{NominatingBodyState as S, ProgrammeReference};
 
     use super::*;

@@ -1,15 +1,15 @@
 //! What happens to nominating bodies by itself: quotas of years that are over lapse, and authorisations end.
 
 use mingce_lifecycle::by_itself::due_again;
-use mingce_lifecycle::case::{facts, policy_of};
+use mingce_lifecycle::case::facts;
+use mingce_lifecycle::policy::policy_of;
 use mingce_lifecycle::{ByItself, Command, EvalContext, Step};
 use mingce_orm::write::canonical::normalized;
 use mingce_orm::{AuditInfo, Result, UnitOfWork, WriteResult};
 use mingce_proto::registry::{DueKind, Policy};
 use mingce_proto::talent::NominatingBody;
 
-use crate::body::{NominatingBodies, has_lapsed};
-use crate::body_life::terms;
+use crate::body::{NominatingBodies, has_lapsed, terms};
 
 impl ByItself for NominatingBodies {
     const AUTOMATIC: &'static [DueKind] = &[DueKind::QuotaEnds, DueKind::AuthorisationEnds];

@@ -7,8 +7,7 @@ use mingce_orm::Error;
 use mingce_proto::talent::NominatingBodyState as S;
 use mingce_proto::talent::*;
 
-use crate::body::{NominatingBodies, has_lapsed, put_quota, quota_of};
-use crate::body_life::terms;
+use crate::body::{NominatingBodies, has_lapsed, put_quota, quota_of, terms};
 
 type Wanted = Invocation<NominatingBodies>;
 

@@ -1,15 +1,21 @@
 //! Designations of persons (认定): the columns, keys and rules of the resource.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use mingce_lifecycle::case::check_write;
-use mingce_lifecycle::round::release_cap;
-use mingce_lifecycle::{Case, Phase, Stateful, document};
+use mingce_lifecycle::caps::release_cap;
+use mingce_lifecycle::writes::check_write;
+use mingce_lifecycle::{Case, Phase, Stateful, blocker, document};
 use mingce_orm::model::normalize::{Violations, enum_values, year_of};
-use mingce_orm::{AuditInfo, Collection, Column, Field, Key, RequestContext, Result, Shape, UnitOfWork, Violation};
+use mingce_orm::{
+    AuditInfo, Blocker, Class, Collection, Column, Error, Field, Key, RequestContext, Result, Shape, UnitOfWork,
+    Violation,
+};
+use mingce_proto::Headed;
+use mingce_proto::registry::{Policy, RecordStatus, TalentDesignationTerms};
 use mingce_proto::talent::TalentDesignation;
 
-use crate::designation_guards::may_be_live;
+use crate::talent::Talents;
 
 /// The collection.
 #[derive(Debug)]
@@ -25,6 +31,13 @@ pub(crate) fn programme(designation: &TalentDesignation) -> &str {
 
 pub(crate) fn employer(designation: &TalentDesignation) -> &str {
     designation.employer.as_ref().map_or("", |o| o.organization.as_str())
+}
+
+/// The terms of a policy of persons.
+pub(crate) fn terms(policy: Option<&Policy>) -> TalentDesignationTerms {
+    policy
+        .and_then(|policy| policy.talent_designation.clone())
+        .unwrap_or_default()
 }
 
 /// What a live designation claims: a person has one in a family of programmes.
@@ -210,7 +223,7 @@ impl Collection for Designations {
     }
 
     fn check_import(row: &TalentDesignation, stored: &TalentDesignation) -> Result<()> {
-        mingce_lifecycle::case::check_import::<Self>(row, stored)
+        mingce_lifecycle::writes::check_import::<Self>(row, stored)
     }
 
     fn keep_order(merged: &mut TalentDesignation, stored: &TalentDesignation) {
@@ -220,6 +233,75 @@ impl Collection for Designations {
     fn preserve(merged: &mut TalentDesignation, stored: &TalentDesignation) {
         mingce_lifecycle::correct::keep::<Self>(merged, stored);
     }
+}
+
+/// What is recorded, imported or changed by hand as live has its family alone, also beside what is live under another record of the
+/// person.
+fn may_be_live(work: &mut UnitOfWork, stored: Option<&TalentDesignation>, new: &TalentDesignation) -> Result<()> {
+    let is_live = |item: &TalentDesignation| Designations::state_machine().phase(item.state) == Phase::Live;
+    let had = stored.filter(|stored| is_live(stored)).map(|stored| &stored.family);
+    if !is_live(new) || new.family.is_empty() || had == Some(&new.family) {
+        return Ok(());
+    }
+    let own = talent(new);
+    let names = work.records::<Talents>(own)?;
+    // Under its own name the key of the family says it.
+    let others = names.iter().filter(|name| *name != own);
+    let asked: Vec<_> = others
+        .map(|name| work.owner::<Designations>(&family_key(name, &new.family)))
+        .collect();
+    for owner in asked {
+        let Some(id) = owner? else { continue };
+        let holder = work.get::<Designations>(&id)?.map_or(String::new(), |other| other.name);
+        let said = format!(
+            "{holder} is live in the family {} and of the same person: end it first",
+            new.family
+        );
+        let error = Error::new(Class::AlreadyExists, "IDENTIFIER_TAKEN", format!("programme: {said}"));
+        return Err(error
+            .at(format!("{}.programme", Designations::SINGULAR), said)
+            .about(Designations::COLLECTION, holder));
+    }
+    Ok(())
+}
+
+/// Refuses a merger of two records of which each has a live designation in the same family: one of them has to end first.
+///
+/// # Errors
+/// FAILED_PRECONDITION, reason `FAMILY_TAKEN`.
+pub(crate) fn expect_no_shared_family(work: &mut UnitOfWork, both: [&str; 2]) -> Result<()> {
+    let asked = both.map(|name| live_families(work, name));
+    let [ours, theirs] = asked;
+    let (ours, theirs) = (ours?, theirs?);
+    let shared = ours
+        .iter()
+        .filter_map(|(family, one)| theirs.get(family).map(|other| (family, one, other)));
+    let blockers: Vec<Blocker> = shared
+        .map(|(family, one, other)| {
+            let en = format!("{one} and {other} are both live in the family {family}: end one of them first");
+            let zh = format!("{one}与{other}在同一计划类别{family}中均有效，须先终结其一");
+            blocker("FAMILY_TAKEN", other, en, zh)
+        })
+        .collect();
+    if blockers.is_empty() {
+        return Ok(());
+    }
+    Err(Error::blocked("FAMILY_TAKEN", blockers).about(Talents::COLLECTION, both[0]))
+}
+
+/// The families in which a person has a live designation, under whichever of its names, and the designations.
+fn live_families(work: &mut UnitOfWork, name: &str) -> Result<BTreeMap<String, String>> {
+    let names = work.records::<Talents>(name)?;
+    let asked: Vec<_> = names.iter().map(|name| work.under::<Designations>(name)).collect();
+    let mut families = BTreeMap::new();
+    for designations in asked {
+        let live = designations?.into_iter().filter(|one| {
+            let is_active = one.head().record_status() == RecordStatus::Active;
+            is_active && Designations::state_machine().phase(one.state) == Phase::Live && !one.family.is_empty()
+        });
+        families.extend(live.map(|one| (one.family, one.name)));
+    }
+    Ok(families)
 }
 
 #[cfg(test)]

@@ -1,15 +1,12 @@
 //! What has to hold before the verbs on a designation of a person.
 
-use std::collections::BTreeMap;
-
 use jiff::civil::Date;
-use mingce_lifecycle::{Guard, GuardContext, Phase, Stateful, blocker, day};
-use mingce_orm::{Blocker, Class, Collection, Error, Result, UnitOfWork};
-use mingce_proto::Headed;
-use mingce_proto::registry::{Policy, RecordStatus, TalentDesignationTerms};
-use mingce_proto::talent::{Talent, TalentCompletionGrade, TalentDesignation, TalentDesignationState as S};
+use mingce_lifecycle::{Guard, GuardContext, blocker, day};
+use mingce_orm::{Blocker, Result, UnitOfWork};
+use mingce_proto::registry::Policy;
+use mingce_proto::talent::{TalentCompletionGrade, TalentDesignation, TalentDesignationState as S};
 
-use crate::designation::{self, Designations, family_key, programme};
+use crate::designation::{self, Designations, family_key, programme, terms};
 use crate::eligibility;
 use crate::programme::Programmes;
 use crate::talent::Talents;
@@ -51,20 +48,6 @@ pub(crate) const COMPLETION_LAST: Guard<Designations> = Guard {
     check: completion_last,
 };
 
-/// The terms of a policy of persons.
-pub(crate) fn terms(policy: Option<&Policy>) -> TalentDesignationTerms {
-    policy
-        .and_then(|policy| policy.talent_designation.clone())
-        .unwrap_or_default()
-}
-
-/// The person whom a reference means today.
-pub(crate) fn person_of(work: &mut UnitOfWork, name: &str) -> Result<Talent> {
-    let missing = || Error::not_found(Talents::COLLECTION, name);
-    let id = Talents::shape().kind.id(name).ok_or_else(missing)?;
-    work.survivor::<Talents>(id)?.ok_or_else(missing)
-}
-
 /// The family that an undecided designation would be live in: that of its programme today.
 pub(crate) fn family_of(work: &mut UnitOfWork, item: &TalentDesignation) -> Result<String> {
     let programme = match Programmes::shape().kind.id(programme(item)) {
@@ -91,40 +74,6 @@ pub(crate) fn live_in_family(work: &mut UnitOfWork, talent: &str, family: &str) 
         }
     }
     Ok(None)
-}
-
-/// What is recorded, imported or changed by hand as live has its family alone, also beside what is live under another record of the
-/// person.
-pub(crate) fn may_be_live(
-    work: &mut UnitOfWork,
-    stored: Option<&TalentDesignation>,
-    new: &TalentDesignation,
-) -> Result<()> {
-    let is_live = |item: &TalentDesignation| Designations::state_machine().phase(item.state) == Phase::Live;
-    let had = stored.filter(|stored| is_live(stored)).map(|stored| &stored.family);
-    if !is_live(new) || new.family.is_empty() || had == Some(&new.family) {
-        return Ok(());
-    }
-    let own = designation::talent(new);
-    let names = work.records::<Talents>(own)?;
-    // Under its own name the key of the family says it.
-    let others = names.iter().filter(|name| *name != own);
-    let asked: Vec<_> = others
-        .map(|name| work.owner::<Designations>(&family_key(name, &new.family)))
-        .collect();
-    for owner in asked {
-        let Some(id) = owner? else { continue };
-        let holder = work.get::<Designations>(&id)?.map_or(String::new(), |other| other.name);
-        let said = format!(
-            "{holder} is live in the family {} and of the same person: end it first",
-            new.family
-        );
-        let error = Error::new(Class::AlreadyExists, "IDENTIFIER_TAKEN", format!("programme: {said}"));
-        return Err(error
-            .at(format!("{}.programme", Designations::SINGULAR), said)
-            .about(Designations::COLLECTION, holder));
-    }
-    Ok(())
 }
 
 fn max_age(look: &mut GuardContext<'_, Designations>) -> Result<Vec<Blocker>> {
@@ -233,43 +182,4 @@ pub(crate) fn midterm_day(item: &TalentDesignation, policy: Option<&Policy>) -> 
     let months = terms(policy).midterm_months;
     let start = began(item)?.filter(|_| months > 0);
     Ok(start.map(|start| day::months_after(start, months).unwrap_or(Date::MAX)))
-}
-
-/// Refuses a merger of two records of which each has a live designation in the same family: one of them has to end first.
-///
-/// # Errors
-/// FAILED_PRECONDITION, reason `FAMILY_TAKEN`.
-pub(crate) fn expect_no_shared_family(work: &mut UnitOfWork, both: [&str; 2]) -> Result<()> {
-    let asked = both.map(|name| live_families(work, name));
-    let [ours, theirs] = asked;
-    let (ours, theirs) = (ours?, theirs?);
-    let shared = ours
-        .iter()
-        .filter_map(|(family, one)| theirs.get(family).map(|other| (family, one, other)));
-    let blockers: Vec<Blocker> = shared
-        .map(|(family, one, other)| {
-            let en = format!("{one} and {other} are both live in the family {family}: end one of them first");
-            let zh = format!("{one}与{other}在同一计划类别{family}中均有效，须先终结其一");
-            blocker("FAMILY_TAKEN", other, en, zh)
-        })
-        .collect();
-    if blockers.is_empty() {
-        return Ok(());
-    }
-    Err(Error::blocked("FAMILY_TAKEN", blockers).about(Talents::COLLECTION, both[0]))
-}
-
-/// The families in which a person has a live designation, under whichever of its names, and the designations.
-fn live_families(work: &mut UnitOfWork, name: &str) -> Result<BTreeMap<String, String>> {
-    let names = work.records::<Talents>(name)?;
-    let asked: Vec<_> = names.iter().map(|name| work.under::<Designations>(name)).collect();
-    let mut families = BTreeMap::new();
-    for designations in asked {
-        let live = designations?.into_iter().filter(|one| {
-            let is_active = one.head().record_status() == RecordStatus::Active;
-            is_active && Designations::state_machine().phase(one.state) == Phase::Live && !one.family.is_empty()
-        });
-        families.extend(live.map(|one| (one.family, one.name)));
-    }
-    Ok(families)
 }

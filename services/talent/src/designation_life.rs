@@ -2,14 +2,15 @@
 //! states and verbs: `designation_machine.rs`.
 
 use jiff::civil::Date;
-use mingce_lifecycle::case::{facts, on_enter};
+use mingce_lifecycle::ask::{Ask, Counted};
+use mingce_lifecycle::case::{Decided, facts};
 use mingce_lifecycle::correct::{expect_ended, look, moved_end};
 use mingce_lifecycle::dates::{met, on};
 use mingce_lifecycle::day;
-use mingce_lifecycle::document::Decided;
-use mingce_lifecycle::due::{Ask, Counted};
+use mingce_lifecycle::entry::on_enter;
 use mingce_lifecycle::notice::{field, level_in_words};
-use mingce_lifecycle::replay::{Replays, term_under};
+use mingce_lifecycle::replay::term_under;
+use mingce_lifecycle::replays::Replays;
 use mingce_lifecycle::{
     ByItself, Case, EvalContext, Parties, Phase, Scope, StateEntry, StateMachine, Stateful, TransitionContext,
 };
@@ -18,10 +19,11 @@ use mingce_proto::registry::{CaseDate, CaseKind, DueActor, DueKind, NoticeTerms,
 use mingce_proto::talent::TalentDesignationState as S;
 use mingce_proto::talent::{Employment, TalentDesignation};
 
-use crate::designation::{self, Designations, employer, programme};
-use crate::designation_guards::{ONE_PER_FAMILY, began, midterm_day, person_of, terms};
+use crate::designation::{self, Designations, employer, programme, terms};
+use crate::designation_guards::{ONE_PER_FAMILY, began, midterm_day};
 use crate::designation_machine::{IN_REVIEW, IN_TERM, LIFE, ON_NOTICE, REPLAYS, RETURNED, SUBMITTED, SUSPENDED};
 use crate::recommendation::Recommendations;
+use crate::talent::person_of;
 
 impl Stateful for Designations {
     fn state_machine() -> &'static StateMachine<Self> {

@@ -5,7 +5,7 @@ use mingce_lifecycle::guard::{
     calendar_known, cap_left, no_open_objection, no_upheld_objection, notice_over, published_same, reviewed,
     round_takes,
 };
-use mingce_lifecycle::replay::Replays;
+use mingce_lifecycle::replays::Replays;
 use mingce_lifecycle::{Phase, State, StateMachine, Transition};
 use mingce_proto::talent::TalentDesignationState as S;
 

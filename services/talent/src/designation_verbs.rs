@@ -1,17 +1,17 @@
 //! What each verb on a designation of a person does beside leading to another state: one function for each request.
 
 use jiff::civil::Date;
+use mingce_lifecycle::caps::{enter, use_cap};
 use mingce_lifecycle::case::decided;
 use mingce_lifecycle::cases::{Asked, asked};
-use mingce_lifecycle::round::{enter, use_cap};
 use mingce_lifecycle::{Command, Invocation, TransitionContext, day, documented_invocation_of, effects, invocation_of};
 use mingce_orm::{Error, Result};
 use mingce_proto::registry::Round;
 use mingce_proto::talent::TalentDesignationState as S;
 use mingce_proto::talent::*;
 
-use crate::designation::Designations;
-use crate::designation_guards::{family_of, terms};
+use crate::designation::{Designations, terms};
+use crate::designation_guards::family_of;
 
 type Wanted = Invocation<Designations>;
 

@@ -17,8 +17,8 @@ use mingce_proto::talent::{
 use mingce_server::call::status::from_status;
 
 use crate::TalentRegister;
-use crate::designation_guards::{person_of, terms};
-use crate::talent::Talents;
+use crate::designation::terms;
+use crate::talent::{Talents, person_of};
 
 /// What stands in the way of a person by their age on a day; `most` is in whole years, 0 for no bound. It says neither the age
 /// nor the day of birth, which are sealed.

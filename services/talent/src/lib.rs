@@ -20,6 +20,7 @@ mod assume;
 mod body;
 mod body_by_itself;
 mod body_life;
+mod body_machine;
 mod body_service;
 mod body_verbs;
 mod designation;

@@ -1,10 +1,10 @@
 //! Resources of this service on their way in: their references are resolved here.
 
 use mingce_ingest::drafts::Drafts;
-use mingce_ingest::lookup::{LookupMode, Place, find, keep_original_parent};
+use mingce_ingest::lookup::{Place, find, keep_original_parent};
 use mingce_ingest::peers;
 use mingce_ingest::references::{ReferenceBatch, ResolvedReference};
-use mingce_ingest::session::{Prepare, Row, Session, stand_in};
+use mingce_ingest::session::{LookupMode, Prepare, Row, Session, stand_in};
 use mingce_ingest::single;
 use mingce_orm::{Call, Collection, Edit, Error, RequestContext, Result, Store, UnitOfWork};
 use mingce_proto::codec::Reply;

@@ -2,15 +2,21 @@
 
 use std::sync::LazyLock;
 
-use mingce_lifecycle::case::check_write;
+use mingce_lifecycle::writes::check_write;
 use mingce_lifecycle::{Phase, Stateful, document};
 use mingce_orm::model::normalize::enum_values;
 use mingce_orm::{Class, Collection, Column, Error, Field, Key, Result, Shape, Violation};
+use mingce_proto::registry::{Policy, RecommendationTerms};
 use mingce_proto::talent::{Recommendation, RecommendationState};
 
 /// The collection.
 #[derive(Debug)]
 pub(crate) enum Recommendations {}
+
+/// The terms of a policy of recommendations.
+pub(crate) fn terms(policy: Option<&Policy>) -> RecommendationTerms {
+    policy.and_then(|policy| policy.recommendation).unwrap_or_default()
+}
 
 pub(crate) fn talent(item: &Recommendation) -> &str {
     item.talent.as_ref().map_or("", |t| t.talent.as_str())

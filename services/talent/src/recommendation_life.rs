@@ -1,32 +1,31 @@
 //! The life cycle of recommendations: states, verbs, and what has to hold for each.
 
 use jiff::civil::Date;
-use mingce_lifecycle::case::{facts, on_enter};
+use mingce_lifecycle::ask::Ask;
+use mingce_lifecycle::case::{Decided, facts};
 use mingce_lifecycle::correct::VERB;
 use mingce_lifecycle::dates::on;
-use mingce_lifecycle::document::Decided;
-use mingce_lifecycle::due::Ask;
+use mingce_lifecycle::entry::on_enter;
 use mingce_lifecycle::guard::{calendar_known, no_open_objection, no_upheld_objection, notice_over, published_same};
 use mingce_lifecycle::notice::field;
-use mingce_lifecycle::replay::{Pool, Replays, Wanted};
+use mingce_lifecycle::replays::{Pool, Replays, Wanted};
 use mingce_lifecycle::{
     ByItself, Case, EvalContext, Guard, GuardContext, Parties, Phase, Scope, State, StateEntry, StateMachine, Stateful,
     Transition, TransitionContext, blocker, day,
 };
 use mingce_orm::{Blocker, Collection, Result, UnitOfWork};
-use mingce_proto::registry::{
-    CaseDate, CaseKind, DueActor, DueKind, NoticeTerms, Policy, PublicField, RecommendationTerms,
-};
+use mingce_proto::registry::{CaseDate, CaseKind, DueActor, DueKind, NoticeTerms, Policy, PublicField};
 use mingce_proto::talent::RecommendationState as S;
 use mingce_proto::talent::{NominatingBody, NominatingQuota, Recommendation};
 
 use crate::body::{self, NominatingBodies, has_lapsed, is_authorised, quota_of};
 use crate::body_life::programme_name;
-use crate::designation_guards::{family_taken, live_in_family, person_of};
+use crate::designation_guards::{family_taken, live_in_family};
 use crate::eligibility;
 use crate::programme::Programmes;
-use crate::recommendation::{Recommendations, employer, talent, talent_name};
+use crate::recommendation::{Recommendations, employer, talent, talent_name, terms};
 use crate::recommendation_verbs::correct_designation;
+use crate::talent::person_of;
 
 const DRAFT: i32 = S::Draft as i32;
 const FILED: i32 = S::Filed as i32;
@@ -161,11 +160,6 @@ const ONE_PER_FAMILY: Guard<Recommendations> = Guard {
     en: "the person has no live designation in the family of programmes",
     check: one_per_family,
 };
-
-/// The terms of a policy of recommendations.
-pub(crate) fn terms(policy: Option<&Policy>) -> RecommendationTerms {
-    policy.and_then(|policy| policy.recommendation).unwrap_or_default()
-}
 
 fn body_of(work: &mut UnitOfWork, item: &Recommendation) -> Result<NominatingBody> {
     work.require::<NominatingBodies>(&item.nominating_body)

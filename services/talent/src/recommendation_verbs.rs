@@ -3,7 +3,7 @@
 use mingce_lifecycle::by_itself::due_again;
 use mingce_lifecycle::cases::{Asked, asked};
 use mingce_lifecycle::correct::{Correction, VERB, correct};
-use mingce_lifecycle::document;
+use mingce_lifecycle::state_machine::state_of;
 use mingce_lifecycle::{
     Case, Command, Invocation, Phase, StateEntry, Stateful, Step, TransitionContext, day, documented_invocation_of,
     effects, invocation_of,
@@ -18,11 +18,10 @@ use mingce_proto::talent::*;
 
 use crate::body::{self, NominatingBodies, put_quota, quota_of};
 use crate::designation::Designations;
-use crate::designation_guards::person_of;
 use crate::designation_verbs;
 use crate::programme::Programmes;
-use crate::recommendation::{Recommendations, talent};
-use crate::recommendation_life::terms;
+use crate::recommendation::{Recommendations, talent, terms};
+use crate::talent::person_of;
 
 type Wanted = Invocation<Recommendations>;
 
@@ -146,7 +145,7 @@ fn designate(
             date: today.to_string(),
             issuer: r.issuer.clone(),
             verb: "confirm".to_owned(),
-            state: document::state::<Designations>(&designation),
+            state: state_of::<Designations>(&designation),
         });
     }
     let mut arrival = StateEntry {

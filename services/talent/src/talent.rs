@@ -7,10 +7,17 @@ use mingce_orm::model::normalize::{
     Known, Violations, absorb_names, contradiction, identifier_keys, is_other_person, keep_identifier_order, names_of,
     normalize_identifiers, normalize_names, preserve_identifiers, preserve_names, year_of,
 };
-use mingce_orm::{Beside, Cell, Collection, Column, Field, Key, Likeness, Result, Shape, UnitOfWork, Violation};
+use mingce_orm::{Beside, Cell, Collection, Column, Error, Field, Key, Likeness, Result, Shape, UnitOfWork, Violation};
 use mingce_proto::talent::{Employment, Talent};
 
-use crate::designation_guards::expect_no_shared_family;
+use crate::designation::expect_no_shared_family;
+
+/// The person whom a reference means today.
+pub(crate) fn person_of(work: &mut UnitOfWork, name: &str) -> Result<Talent> {
+    let missing = || Error::not_found(Talents::COLLECTION, name);
+    let id = Talents::shape().kind.id(name).ok_or_else(missing)?;
+    work.survivor::<Talents>(id)?.ok_or_else(missing)
+}
 
 fn known(item: &Talent) -> Known<'_> {
     (&item.display_name, &item.names, &item.identifiers)

@@ -8,11 +8,12 @@ use mingce_proto::Headed;
 use mingce_proto::registry::{CaseKind, DecisionDocument, Revision, View};
 use prost::Message;
 
-use super::{OF_DECISION, settle, state};
+use super::{OF_DECISION, settle};
 use crate::BY_ITSELF;
 use crate::case::Case;
 use crate::correct::VERB;
 use crate::day;
+use crate::state_machine::state_of;
 
 /// Of what is derived here.
 const VERSION: &str = "1";
@@ -132,7 +133,7 @@ fn of_history<C: Case>(history: &[Revision]) -> Result<(String, Vec<DecisionDocu
                 date: date.clone(),
                 issuer: String::new(),
                 verb: revision.verb.clone(),
-                state: state::<C>(&item),
+                state: state_of::<C>(&item),
             });
         };
         let (was, number) = (C::decided_by(&before).number, C::decided_by(&item).number);

@@ -10,7 +10,7 @@ use crate::delimited::{MAX_COLUMNS, MAX_ROW, separator};
 use crate::error::{Error, said};
 use crate::facts::Facts;
 use crate::options::Options;
-use crate::refused::EXTRA;
+use crate::row::EXTRA;
 use crate::source_row::SourceRow;
 use crate::workbook;
 

@@ -105,6 +105,11 @@ pub fn from_status(status: Status, peer: &'static str) -> Error {
     }
 }
 
+/// A message is too large.
+pub(crate) fn too_large(message: &str) -> Status {
+    own(Code::ResourceExhausted, "MESSAGE_TOO_LARGE", message)
+}
+
 /// A status of the server itself, with its reason.
 pub(crate) fn own(code: Code, reason: &'static str, message: impl Into<String>) -> Status {
     Status::with_error_details(
@@ -125,9 +130,7 @@ pub(crate) fn normalized(status: &Status) -> Option<Status> {
         return None;
     }
     Some(match status.code() {
-        Code::OutOfRange if status.message().contains("message length too large") => {
-            crate::layer::message_framing::too_large(status.message())
-        }
+        Code::OutOfRange if status.message().contains("message length too large") => too_large(status.message()),
         code @ (Code::Internal | Code::Unknown | Code::DataLoss) => {
             let mut opaque = own(code, "INTERNAL", OPAQUE);
             opaque.set_source(Detail::of_log(status.message()));
@@ -406,7 +409,7 @@ mod tests {
             );
             assert!(error.message().contains("labs"));
         }
-        let error = from_status(crate::layer::message_framing::too_large("x"), "labs");
+        let error = from_status(too_large("x"), "labs");
         assert_eq!((error.class(), error.reason()), (Class::Exhausted, "MESSAGE_TOO_LARGE"));
         let error = from_status(Status::invalid_argument("secret"), "labs");
         assert_eq!(error.class(), Class::Internal);

@@ -11,7 +11,7 @@ use tonic::{Code, Status};
 
 use super::{Answering, CallInfo, Inner, RequestBody, refuse, unknown_call};
 use crate::call::status;
-use crate::transport::waiting_calls::Cut;
+use crate::transport::cut::Cut;
 
 /// When the caller stops waiting. Among the extensions of each request that has an end.
 #[derive(Debug, Clone, Copy)]

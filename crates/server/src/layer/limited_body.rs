@@ -20,7 +20,8 @@ use crate::layer::concurrency_limit::{ConcurrencyLimit, Permit, PermitKind, not_
 use crate::layer::deadline;
 use crate::layer::message_framing::{Limit, MessageFraming};
 use crate::transport::connection_counter::Peer;
-use crate::transport::waiting_calls::{Cut, Waiter, WaitingCalls};
+use crate::transport::cut::Cut;
+use crate::transport::waiting_calls::{Waiter, WaitingCalls};
 
 /// What a call costs while its request is not whole, beside what came of it: its task, its stream and its headers.
 const HALF_OPEN: usize = 16 * 1024;

@@ -2,9 +2,9 @@
 
 use mingce_proto::budget::Held;
 use mingce_proto::weight::FREE;
-use tonic::{Code, Status};
+use tonic::Status;
 
-use crate::call::status;
+use crate::call::status::too_large;
 
 /// Each gRPC message begins with a flag (one byte) and its length (four).
 pub(super) const PREFIX: usize = 5;
@@ -109,11 +109,6 @@ impl MessageFraming {
             _ => Ok(()),
         }
     }
-}
-
-/// A message is too large.
-pub(crate) fn too_large(message: &str) -> Status {
-    status::own(Code::ResourceExhausted, "MESSAGE_TOO_LARGE", message)
 }
 
 fn malformed(message: &str) -> Status {

@@ -11,9 +11,9 @@ use prost_reflect::{DescriptorPool, MethodDescriptor, Value};
 use tonic::{Code, Status};
 
 use super::{Answering, CallInfo, Inner, RequestBody};
-use crate::boot::StartError;
 use crate::call::status;
 use crate::layer::message_framing::Limit;
+use crate::start_error::StartError;
 
 /// The option that names a method's permission.
 const OPTION: &str = "mingce.registry.v1.permission";

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::Semaphore;
 
-use crate::transport::waiting_calls::Cut;
+use crate::transport::cut::Cut;
 
 /// How much of health and reflection one connection may have at once, in the parts of [`crate::layer::concurrency_limit::PermitKind`].
 const PARTS: usize = 16;

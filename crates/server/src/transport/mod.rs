@@ -3,6 +3,7 @@
 pub(crate) mod accept;
 pub(crate) mod connection_counter;
 pub(crate) mod connection_service;
+pub(crate) mod cut;
 pub(crate) mod frames;
 pub(crate) mod response_body;
 pub(crate) mod waiting_calls;

@@ -1,37 +1,11 @@
 //! What waits for callers: it is counted in bytes, and where it is too much, what has waited longest is cut.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use futures_util::task::AtomicWaker;
-
 use crate::transport::connection_counter::Peer;
-
-/// Tells a task that it is to end.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Cut(Arc<(AtomicBool, AtomicWaker)>);
-
-impl Cut {
-    /// Ends it.
-    pub(crate) fn now(&self) {
-        self.0.0.store(true, Ordering::Release);
-        self.0.1.wake();
-    }
-
-    /// Whether it is to end.
-    pub(crate) fn is_now(&self) -> bool {
-        self.0.0.load(Ordering::Acquire)
-    }
-
-    /// Ready once it is to end. One task at a time may wait.
-    pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.0.1.register(cx.waker());
-        if self.is_now() { Poll::Ready(()) } else { Poll::Pending }
-    }
-}
+use crate::transport::cut::Cut;
 
 /// All that waits.
 #[derive(Debug, Clone)]
@@ -191,6 +165,8 @@ impl Drop for Waiter {
 
 #[cfg(test)]
 mod tests {
+    use std::task::Context;
+
     use futures_util::task::noop_waker_ref;
 
     use super::*;

@@ -7,8 +7,8 @@ use anyhow::{Context, Result, bail, ensure};
 use mingce_mapping::{Mapping, RefusedWriter, Source, Table};
 
 use super::{ImportArgs, Summary};
-use crate::export::replace;
 use crate::lang::Lang;
+use crate::replaced::replace;
 
 /// Checks the names of the files before anything is sent.
 pub fn check(args: &ImportArgs, source: &Source, lang: Lang) -> Result<()> {
