@@ -14,7 +14,7 @@ use crate::caps::{change_cap, misfit};
 use crate::case::{Case, decision_day, facts};
 use crate::day;
 use crate::round::Rounds;
-use crate::state_machine::{Guard, GuardContext, Phase};
+use crate::state_machine::{Guard, GuardContext, Phase, blocker};
 use crate::transition::{Command, Step, TransitionContext};
 
 /// The verb, as it stands in the ledger and in life cycles.
@@ -107,7 +107,7 @@ fn in_its_round<C: Case>(item: &C::Item, crossing: &mut TransitionContext<'_>) -
     let round = crossing.work.require::<Rounds>(&name)?;
     Ok(match misfit::<C>(&round, item) {
         None => Vec::new(),
-        Some(said) => vec![crate::blocker("ROUND_OF_OTHER_KIND", name, said, "批次不受理此类申报")],
+        Some(said) => vec![blocker("ROUND_OF_OTHER_KIND", name, said, "批次不受理此类申报")],
     })
 }
 
