@@ -17,7 +17,8 @@ use tokio::task::JoinSet;
 use crate::layer::deadline::Streams;
 use crate::transport::connection_counter::{ConnectionCounter, Peer};
 use crate::transport::connection_service::{ConnectionService, Shared};
-use crate::transport::frames::{Reading, Writing};
+use crate::transport::frames::Reading;
+use crate::transport::writing::Writing;
 
 /// What a client of HTTP/2 says first.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";

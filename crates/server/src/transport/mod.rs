@@ -7,3 +7,4 @@ pub(crate) mod cut;
 pub(crate) mod frames;
 pub(crate) mod response_body;
 pub(crate) mod waiting_calls;
+pub(crate) mod writing;
