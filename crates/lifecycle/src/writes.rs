@@ -3,7 +3,7 @@
 use mingce_orm::{Class, Error, Result};
 use mingce_proto::Headed;
 
-use crate::case::{Case, facts};
+use crate::case::Case;
 use crate::correct::expect_kept;
 use crate::state_machine::Phase;
 

@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 use mingce_lifecycle::{Guard, GuardContext, blocker, day};
-use mingce_orm::{Blocker, Result, UnitOfWork};
+use mingce_orm::{Blocker, Collection, Result, UnitOfWork};
 use mingce_proto::registry::Policy;
 use mingce_proto::talent::{TalentCompletionGrade, TalentDesignation, TalentDesignationState as S};
 
