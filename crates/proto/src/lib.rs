@@ -5,6 +5,7 @@ pub mod budget;
 pub mod case_message;
 pub mod codec;
 pub mod collections;
+pub mod field_class;
 pub mod head;
 pub mod mutation;
 pub mod names;
@@ -32,6 +33,7 @@ mod choices {
 pub const MOST_VIOLATIONS: usize = 32;
 
 pub use case_message::{CaseMessage, StatefulMessage};
+pub use field_class::Classes;
 pub use generated::mingce;
 pub use generated::mingce::{awards::v1 as awards, labs::v1 as labs, registry::v1 as registry, talent::v1 as talent};
 pub use head::{Head, Headed};

@@ -119,7 +119,8 @@ impl Server {
     /// Checks that all fits together and takes the port. Connections wait until `serve`.
     ///
     /// # Errors
-    /// Where a method has no permission, the contract lacks a service, or the address cannot be had.
+    /// Where a method has no permission, a field of its answer no class, the contract lacks a service, or the address cannot
+    /// be had.
     pub async fn bind(mut self) -> Result<Bound, StartError> {
         let contract =
             |what: &dyn std::fmt::Display| StartError::Contract(format!("the descriptor set cannot be read: {what}"));

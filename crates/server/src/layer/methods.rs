@@ -1,12 +1,14 @@
 //! What the contract says of each mounted method: the permission that a caller needs, and whether it streams. Read from
-//! the descriptor set at start-up; a method without a permission does not start the server.
+//! the descriptor set at start-up; a method without a permission does not start the server, and neither does one whose
+//! answer has a field without a class.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::future::ready;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use http::Request;
+use mingce_proto::field_class;
 use prost_reflect::{DescriptorPool, MethodDescriptor, Value};
 use tonic::{Code, Status};
 
@@ -69,6 +71,8 @@ impl Methods {
     /// Reads the methods of `services` from `pool`.
     pub(crate) fn read(pool: &DescriptorPool, services: &[&str], sizes: &Sizes) -> Result<Self, StartError> {
         let mut methods = HashMap::new();
+        // The messages of answers in which each field has a class.
+        let mut classified = HashSet::new();
         for name in services {
             let service = pool.get_service_by_name(name).ok_or_else(|| {
                 StartError::Contract(format!(
@@ -79,7 +83,9 @@ impl Methods {
                 let permission = if OPEN.contains(name) {
                     None
                 } else {
-                    Some(permission(pool, &method)?)
+                    let permission = permission(pool, &method)?;
+                    expect_classes(&method, &mut classified)?;
+                    Some(permission)
                 };
                 let path = format!("/{name}/{}", method.name());
                 let many = method.is_client_streaming();
@@ -165,6 +171,18 @@ fn permission(pool: &DescriptorPool, method: &MethodDescriptor) -> Result<String
     } else {
         Err(wrong(format!("has the permission {permission:?}")))
     }
+}
+
+/// Refuses a method whose answer has a field without a class: nobody knows who may see it.
+fn expect_classes(method: &MethodDescriptor, classified: &mut HashSet<String>) -> Result<(), StartError> {
+    let Some(field) = field_class::unclassified(&method.output(), classified) else {
+        return Ok(());
+    };
+    let (field, method, option) = (field.full_name(), method.full_name(), field_class::OPTION);
+    Err(StartError::Contract(format!(
+        "{field} has no class and is in the answer of {method}: it needs [({option}) = FIELD_CLASS_PUBLIC], or another \
+         class, in the contract"
+    )))
 }
 
 /// `service.collection.verb`, each part in lowerCamelCase.

@@ -54,6 +54,34 @@ async fn a_malformed_permission_does_not_start_and_is_named() {
 }
 
 #[tokio::test]
+async fn an_answer_with_a_field_without_a_class_does_not_start_and_is_named() {
+    // The class of a field: field 50002 of its options, a number. A record of a lab names its text first.
+    let option: &[u8] = &[0x90, 0xb5, 0x18];
+    let mut doctored = mingce_proto::DESCRIPTORS.to_vec();
+    let find = |bytes: &[u8], wanted: &[u8]| bytes.windows(wanted.len()).position(|part| part == wanted);
+    let name = find(&doctored, b"\x0a\x04Name\x12").unwrap();
+    let class = name + find(&doctored[name..], option).unwrap() + option.len();
+    assert_eq!(doctored[class], 1, "public");
+    for without in [0, 9] {
+        doctored[class] = without;
+        let error = Server::new(config())
+            .descriptors(Vec::leak(doctored.clone()))
+            .add_service(TestService::default())
+            .bind()
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.starts_with(
+                "mingce.registry.v1.Name.text has no class and is in the answer of mingce.labs.v1.LabService."
+            ) && error.contains("[(mingce.registry.v1.field_class) = FIELD_CLASS_PUBLIC]")
+                && !error.contains('\n'),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_port_in_use_is_one_clear_line() {
     let taken = start(config()).await;
     let error = Server::new(Config {
