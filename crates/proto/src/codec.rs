@@ -14,6 +14,8 @@ use tonic_prost::{ProstCodec, ProstEncoder};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
 use crate::budget;
+use crate::field_class::Classes;
+use crate::redaction::{self, Unreadable};
 use crate::weight::{self, Refused};
 
 /// What a server answers: a message, or one that is encoded already, as the register keeps it.
@@ -35,6 +37,25 @@ impl<M: Message + Default> Reply<M> {
             Self::Message(message) => Ok(message),
             Self::Encoded(bytes) => M::decode(bytes),
         }
+    }
+}
+
+impl<M: prost::Name> Reply<M> {
+    /// The message as those see it who see these classes; as it is where nothing of it is hidden.
+    ///
+    /// # Errors
+    /// Where what is encoded is no such message.
+    pub fn redacted(self, visible: Classes) -> Result<Self, Unreadable> {
+        if visible.is_all() {
+            return Ok(self);
+        }
+        let name = M::full_name();
+        let encoded = match self {
+            whole if !redaction::hides(&name, visible) => return Ok(whole),
+            Self::Message(message) => message.encode_to_vec().into(),
+            Self::Encoded(bytes) => bytes,
+        };
+        redaction::redact(&name, encoded, visible).map(Self::Encoded)
     }
 }
 

@@ -10,6 +10,7 @@ pub mod head;
 pub mod mutation;
 pub mod names;
 pub mod reasons;
+pub mod redaction;
 mod shapes;
 pub mod texts;
 pub mod weight;
