@@ -12,6 +12,7 @@ use mingce_lifecycle::round::Rounds;
 use mingce_lifecycle::round_verbs::close_if_due;
 use mingce_lifecycle::{BY_ITSELF, DynCase, EvalContext};
 use mingce_orm::{Collection, Edit, Error, RequestContext, Result, WriteOutcome};
+use mingce_proto::Classes;
 use mingce_proto::registry::DueKind;
 use mingce_server::Clock;
 
@@ -32,6 +33,7 @@ impl CaseRegister {
                 actor: BY_ITSELF.to_owned(),
                 now: clock.now(),
                 deadline: None,
+                visible: Classes::ALL,
             };
             let rest = match outlived(self.do_what_is_due(&cx)).await {
                 Ok(0) => PAUSE,

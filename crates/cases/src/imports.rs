@@ -7,6 +7,7 @@ use mingce_ingest::runs::let_go;
 use mingce_orm::write::imports::Imports;
 use mingce_orm::write::undo::UndoWanted;
 use mingce_orm::{Call, Error, Page, RequestContext, Result, wanted};
+use mingce_proto::Classes;
 use mingce_proto::collections::{AWARDS, ORGANIZATIONS, TALENTS};
 use mingce_proto::registry::find_referrers_response::Named;
 use mingce_proto::registry::import_service_server::ImportService;
@@ -135,6 +136,7 @@ impl CaseRegister {
             actor: mingce_lifecycle::BY_ITSELF.to_owned(),
             now,
             deadline: None,
+            visible: Classes::ALL,
         };
         let ago = |kept| now.saturating_sub(micros(kept));
         self.store.forget_seen(ago(KEPT), ago(KEPT_DECIDED)).await?;

@@ -183,4 +183,21 @@ mod tests {
         db.close().await;
         Ok(())
     }
+
+    #[test]
+    fn the_contract_says_of_each_column_who_may_use_it() {
+        let kinds = [
+            &Imports::shape().kind,
+            &policy::Policies::shape().kind,
+            &round::Rounds::shape().kind,
+            &notice::Notices::shape().kind,
+            &objection::Objections::shape().kind,
+            &panel::Panels::shape().kind,
+            &review::Reviews::shape().kind,
+        ];
+        for kind in kinds {
+            let unknown = kind.unclassified_columns();
+            assert_eq!(unknown, [""; 0], "{}: say where they come from", kind.collection);
+        }
+    }
 }

@@ -54,7 +54,7 @@ impl CaseRegister {
         given: Round,
         paths: &[String],
     ) -> Result<Reply<Round>, Error> {
-        let mask = Mask::parse::<Rounds>(paths, &given)?;
+        let mask = Mask::parse::<Rounds>(paths, &given, cx.visible)?;
         let (stamp, at) = (call.update_stamp(), cx.clone());
         Rounds::shape().kind.expect(&given.name, "round.name")?;
         let edit: Edit = Box::new(move |work| {

@@ -283,7 +283,7 @@ pub(crate) async fn awaited(store: &Store, cx: &RequestContext, panels: &[Panel]
             view: View::Basic as i32,
             ..List::default()
         };
-        let page = store.list::<Reviews>(cx, list).await?;
+        let page = store.list::<Reviews>(&cx.seeing_all(), list).await?;
         found.extend(page.items()?);
         if page.next_page_token.is_empty() {
             return Ok(found);

@@ -105,7 +105,7 @@ impl<C: Case> Drafts<C> {
                 view: View::Basic as i32,
                 ..List::default()
             };
-            let page = store.list::<C>(cx, list).await?;
+            let page = store.list::<C>(&cx.seeing_all(), list).await?;
             for item in page.items()? {
                 let (name, goes_on) = (
                     item.head().name.to_owned(),
@@ -140,7 +140,7 @@ async fn called<C: Case>(store: &Store, cx: &RequestContext, text: &str) -> Resu
         view: View::Full as i32,
         ..List::default()
     };
-    store.list::<Rounds>(cx, list).await?.items()
+    store.list::<Rounds>(&cx.seeing_all(), list).await?.items()
 }
 
 /// The one of these rounds that takes a case; of several the one that is open.

@@ -150,7 +150,7 @@ async fn candidates<C: Collection>(
     let paths = session.settings.update_mask.clone().unwrap_or_default().paths;
     // What preparing fills in is not what the source speaks of.
     let keeps = session.settings.keep_edits;
-    let mask = |given: &Vec<u8>| Ok(import::mask::<C>(&paths, given)?.keeping_edits(keeps));
+    let mask = |given: &Vec<u8>| Ok(import::mask::<C>(&paths, given, cx.visible)?.keeping_edits(keeps));
     let masks: Vec<_> = given.iter().map(mask).collect();
     let is_doubtful = |row: &Row<C>| session.keeps_decisions() && DecidedRow::is_doubtful::<C>(&row.resource);
     let doubtful: Vec<_> = rows.iter().map(is_doubtful).collect();

@@ -58,7 +58,7 @@ pub async fn update<C: Collection>(
     paths: Option<prost_types::FieldMask>,
 ) -> Result<Reply<C::Item>, Error> {
     let resource = resource.unwrap_or_default();
-    let mask = Mask::parse::<C>(&paths.unwrap_or_default().paths, &resource)?;
+    let mask = Mask::parse::<C>(&paths.unwrap_or_default().paths, &resource, cx.visible)?;
     let given = checked::<C>(&mask, &resource)?;
     let resource = match prepared::<C>(service, cx, &call, given).await {
         Ok(resource) => resource,
@@ -101,7 +101,8 @@ pub async fn correct<C: Case>(
     (call, step): (Call, Step),
     right: Right<C>,
 ) -> Result<Reply<C::Item>, Error> {
-    let mask = Mask::among::<C>(&right.paths.unwrap_or_default().paths, C::DECIDED)?.with_derived::<C>();
+    let paths = right.paths.unwrap_or_default().paths;
+    let mask = Mask::among::<C>(&paths, C::DECIDED, cx.visible)?.with_derived::<C>();
     let resource = named::<C>(&right.resource.unwrap_or_default(), &step.name)?;
     let given = match prepared::<C>(service, cx, &call, checked::<C>(&mask, &resource)?).await {
         Ok(given) => given,

@@ -240,7 +240,7 @@ async fn begin<C: Collection>(
     }
     if first {
         let mask = settings.update_mask.clone().unwrap_or_default();
-        Mask::parse::<C>(&mask.paths, &C::Item::default())?;
+        Mask::parse::<C>(&mask.paths, &C::Item::default(), cx.visible)?;
         session.trying = settings.validate_only;
         session.rehearsal = settings.validate_only.then(|| service.store().dry_run());
         if settings.validate_only {

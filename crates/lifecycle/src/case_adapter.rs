@@ -194,7 +194,7 @@ impl<C: ByItself> DynCase for CaseAdapter<C> {
                         view: View::Basic as i32,
                         ..all(&filter)
                     };
-                    let page = store.list::<C>(cx, wanted).await?;
+                    let page = store.list::<C>(&cx.seeing_all(), wanted).await?;
                     for item in page.items()? {
                         names.push(item.head().name.to_owned());
                     }
@@ -224,7 +224,7 @@ impl<C: ByItself> DynCase for CaseAdapter<C> {
             let filter = format!("case_round = \"{round}\" AND ({})", states.join(" OR "));
             let page = store
                 .list::<C>(
-                    cx,
+                    &cx.seeing_all(),
                     List {
                         count: true,
                         ..all(&filter)

@@ -4,8 +4,8 @@
 use mingce_orm::model::resource::changed;
 use mingce_orm::write::canonical::normalized;
 use mingce_orm::{Blocker, Class, Collection, Error, Mask, Result};
-use mingce_proto::Headed;
 use mingce_proto::names::POOL;
+use mingce_proto::{Classes, Headed};
 use prost::Message;
 use prost_reflect::{DynamicMessage, ReflectMessage, Value};
 
@@ -308,7 +308,7 @@ fn is_decided<C: Case>(item: &C::Item) -> bool {
 
 fn put_back<C: Case>(merged: &mut C::Item, stored: &C::Item, fields: &[&str]) {
     let paths: Vec<String> = fields.iter().map(|&field| field.to_owned()).collect();
-    if let Ok(mask) = Mask::among::<C>(&paths, fields)
+    if let Ok(mask) = Mask::among::<C>(&paths, fields, Classes::ALL)
         && let Ok(kept) = mask.apply::<C>(merged, stored)
     {
         *merged = kept;

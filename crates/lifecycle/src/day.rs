@@ -155,6 +155,7 @@ pub fn ages(birth: &str, on: Date) -> Option<(i16, i16)> {
 mod tests {
     use super::*;
     use jiff::civil::date;
+    use mingce_proto::Classes;
 
     fn cx(now: &str) -> RequestContext {
         let now = now.parse::<Timestamp>().unwrap().as_microsecond();
@@ -162,6 +163,7 @@ mod tests {
             actor: String::new(),
             now,
             deadline: None,
+            visible: Classes::ALL,
         }
     }
 

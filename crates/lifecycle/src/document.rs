@@ -20,7 +20,10 @@ const OF_DECISION: [&str; 5] = [RECORDED, "approve", "authorise", "confirm", "re
 
 /// The field of filters and statistics: the numbers of all documents of a case.
 pub fn column() -> Column {
-    Column::document(FIELD).multi_valued().groupable()
+    Column::document(FIELD)
+        .from_fields(&["documents.number"])
+        .multi_valued()
+        .groupable()
 }
 
 /// Whether a document is that of the decision.

@@ -330,7 +330,7 @@ pub async fn read<C: Collection>(
         view: View::Full as i32,
         ..List::default()
     };
-    let page = store.list::<C>(cx, list).await?;
+    let page = store.list::<C>(&cx.seeing_all(), list).await?;
     Ok((page.items()?, !page.next_page_token.is_empty()))
 }
 

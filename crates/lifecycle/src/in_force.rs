@@ -35,7 +35,7 @@ impl InForce {
                 view: 2,
                 ..List::default()
             };
-            let page = store.list::<Policies>(cx, list).await?;
+            let page = store.list::<Policies>(&cx.seeing_all(), list).await?;
             for policy in page.items()? {
                 let (programme, level) = (policy.programme.clone(), policy.level);
                 let place = (programme.is_empty(), level == 0, programme, level);

@@ -76,7 +76,7 @@ impl Collection for Objections {
                     get: |o| falls(o).date.as_str().into(),
                 },
                 Field {
-                    column: Column::date("due_since"),
+                    column: Column::date("due_since").from_fields(&["file_date", "due_date"]),
                     get: |o| falls(o).since.as_str().into(),
                 },
             ])

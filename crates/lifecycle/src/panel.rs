@@ -57,7 +57,7 @@ impl Collection for Panels {
                     get: |p| p.state.into(),
                 },
                 Field {
-                    column: Column::date("due_since"),
+                    column: Column::date("due_since").from_fields(&["start_date", "create_time"]),
                     get: |p| open_since(p).as_str().into(),
                 },
             ])

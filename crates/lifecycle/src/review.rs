@@ -42,7 +42,9 @@ impl Collection for Reviews {
                     get: |r| r.case_name.as_str().into(),
                 },
                 Field {
-                    column: Column::resource("reviewer", "talents/{id}").groupable(),
+                    column: Column::resource("reviewer", "talents/{id}")
+                        .from_fields(&["reviewer.talent"])
+                        .groupable(),
                     get: |r| reviewer(r).into(),
                 },
                 Field {
@@ -50,7 +52,7 @@ impl Collection for Reviews {
                     get: |r| falls(r).date.as_str().into(),
                 },
                 Field {
-                    column: Column::date("due_since"),
+                    column: Column::date("due_since").from_fields(&["assign_date", "due_date", "create_time"]),
                     get: |r| falls(r).since.as_str().into(),
                 },
             ])

@@ -152,7 +152,9 @@ const SCORE: &str = "review_score";
 /// The score of a kind that is reviewed, as a collection declares it.
 pub fn score<C: Case + Collection>() -> Field<C> {
     Field {
-        column: Column::hundredths(SCORE).groupable(),
+        column: Column::hundredths(SCORE)
+            .from_fields(&["case.review_score"])
+            .groupable(),
         get: |item| C::facts(item).map_or(0, |f| f.review_score).into(),
     }
 }
@@ -185,23 +187,31 @@ async fn add_since(manager: &SchemaManager<'_>, table: &str) -> Result<(), DbErr
 pub fn fields<C: Case + Collection>() -> Vec<Field<C>> {
     vec![
         Field {
-            column: Column::resource("case_round", "rounds/{id}").groupable(),
+            column: Column::resource("case_round", "rounds/{id}")
+                .from_fields(&["case.round"])
+                .groupable(),
             get: |item| C::facts(item).map_or("", |f| f.round.as_str()).into(),
         },
         Field {
-            column: Column::resource("case_policy", "policies/{id}").groupable(),
+            column: Column::resource("case_policy", "policies/{id}")
+                .from_fields(&["case.policy"])
+                .groupable(),
             get: |item| C::facts(item).map_or("", |f| f.policy.as_str()).into(),
         },
         Field {
-            column: Column::date("due_date"),
+            column: Column::date("due_date").from_fields(&["case.due_date"]),
             get: |item| falls::<C>(item).date.as_str().into(),
         },
         Field {
-            column: Column::one_of("due", enum_values("mingce.registry.v1.DueKind")).groupable(),
+            column: Column::one_of(
+                "due",
+                enum_values("mingce.registry.v1.DueKind").from_fields(&["case.due"]),
+            )
+            .groupable(),
             get: |item| falls::<C>(item).due.into(),
         },
         Field {
-            column: Column::date("due_since"),
+            column: Column::date("due_since").from_fields(&["case.due_date", "case.state_date"]),
             get: |item| falls::<C>(item).since.as_str().into(),
         },
         Field {

@@ -45,6 +45,12 @@ impl Classes {
         Self(self.0 | bit(class))
     }
 
+    /// The set of all classes of both.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     /// Whether a field of this class is seen.
     pub const fn sees(self, class: FieldClass) -> bool {
         self.0 & bit(class) != 0
@@ -178,23 +184,31 @@ impl Contract {
 /// What has to be seen to know the value at a path of a message, for example `hosts.organization.display_name`. `None`
 /// where the contract has no such path, or gives no class to a field on it: nobody sees that.
 pub fn needed(message: &str, path: &str) -> Option<Classes> {
-    let mut at = CONTRACT.all.get(*CONTRACT.places.get(message)?)?;
+    follow(message, path).map(|(needed, _)| needed)
+}
+
+/// The same where one value stands at the path, and no message of which something may be hidden.
+pub fn needed_for_value(message: &str, path: &str) -> Option<Classes> {
+    follow(message, path)
+        .filter(|(_, holds)| *holds == Holds::Value)
+        .map(|(needed, _)| needed)
+}
+
+/// What has to be seen for what stands at a path of a message, and what that is.
+fn follow(message: &str, path: &str) -> Option<(Classes, Holds)> {
+    let mut at = Holds::Message(*CONTRACT.places.get(message)?);
     let mut needed = Classes::NONE;
-    let mut steps = path.split('.').peekable();
-    while let Some(step) = steps.next() {
-        let field = at.iter().find(|field| &*field.name == step)?;
+    for step in path.split('.') {
+        let Holds::Message(place) = at else { return None };
+        let fields = CONTRACT.all.get(place)?;
+        let field = fields.iter().find(|field| &*field.name == step)?;
         if field.class == FieldClass::Unspecified {
             return None;
         }
         needed = needed.with(field.class);
-        if steps.peek().is_some() {
-            let Holds::Message(place) = field.holds else {
-                return None;
-            };
-            at = CONTRACT.all.get(place)?;
-        }
+        at = field.holds;
     }
-    Some(needed)
+    Some((needed, at))
 }
 
 /// Whether who sees these classes may name a path of a message, in a mask for example. A path that is hidden and one that

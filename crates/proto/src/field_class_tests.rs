@@ -140,6 +140,10 @@ fn a_path_needs_the_classes_of_all_fields_on_it() {
         assert_eq!(needed(talent, unknown), None, "{unknown:?}");
     }
     assert_eq!(needed("mingce.talent.v1.Nobody", "display_name"), None);
+    // One value is known by its path; of a message something may be hidden.
+    assert_eq!(needed_for_value(talent, "display_name"), Some(PUBLIC));
+    assert_eq!(needed_for_value(talent, "create_time"), needed(talent, "create_time"));
+    assert!(needed(talent, "names").is_some() && needed_for_value(talent, "names").is_none());
     // What only requests have has no class.
     assert_eq!(needed("mingce.talent.v1.GetTalentRequest", "name"), None);
 }

@@ -1,5 +1,5 @@
-//! Answers without what a caller may not see: hidden fields are left out of the encoded message, at any depth, and nothing
-//! is decoded. docs/adr/0054-field-classes.md
+//! Answers without what a caller may not see: hidden fields are left out of the encoded message, at any depth, and
+//! nothing is decoded. docs/adr/0054-field-classes.md
 
 use std::fmt;
 use std::sync::OnceLock;

@@ -140,7 +140,8 @@ fn messages(value: &mut Value) -> Vec<&mut DynamicMessage> {
     }
 }
 
-/// Looks at each field of a message by reflection, and at those of the messages within it: what is hidden is given to `hidden`.
+/// Looks at each field of a message by reflection, and at those of the messages within it. What is hidden is given to
+/// `hidden`.
 fn look(message: &mut DynamicMessage, visible: Classes, hidden: &mut dyn FnMut(&mut DynamicMessage, &FieldDescriptor)) {
     if message.descriptor().full_name() == ANY {
         let text = |field: &str| message.get_field_by_name(field).unwrap().into_owned();

@@ -95,7 +95,9 @@ impl Collection for Awards {
                     get: |a| a.title.as_str().into(),
                 },
                 Field {
-                    column: Column::resource("scheme", "schemes/{id}").groupable(),
+                    column: Column::resource("scheme", "schemes/{id}")
+                        .from_fields(&["scheme.scheme"])
+                        .groupable(),
                     get: |a| scheme(a).into(),
                 },
                 Field {
@@ -123,11 +125,20 @@ impl Collection for Awards {
                     get: |a| a.category.as_str().into(),
                 },
                 Field {
-                    column: Column::text("contributors").multi_valued().groupable().cites(),
+                    column: Column::text("contributors")
+                        .from_fields(&[
+                            "contributors.talent.talent",
+                            "contributors.talent.display_name",
+                            "contributors.laureate_organization.organization",
+                        ])
+                        .multi_valued()
+                        .groupable()
+                        .cites(),
                     get: |a| Cell::many(a.contributors.iter().map(contributor)),
                 },
                 Field {
                     column: Column::resource("organizations", "organizations/{id}")
+                        .from_fields(&["contributors.organizations.organization"])
                         .multi_valued()
                         .groupable(),
                     get: |a| {
@@ -141,23 +152,29 @@ impl Collection for Awards {
                 },
                 Field {
                     column: Column::resource("completing_organizations", "organizations/{id}")
+                        .from_fields(&["completing_organizations.organization.organization"])
                         .multi_valued()
                         .groupable(),
                     get: |a| Cell::many(a.completing_organizations.iter().map(completing)),
                 },
                 Field {
-                    column: Column::resource("lead_organization", "organizations/{id}").groupable(),
+                    column: Column::resource("lead_organization", "organizations/{id}")
+                        .from_fields(&["completing_organizations.organization.organization"])
+                        .groupable(),
                     get: |a| a.completing_organizations.first().map_or("", completing).into(),
                 },
                 // Led and joined awards are counted apart.
                 Field {
                     column: Column::resource("joined_organizations", "organizations/{id}")
+                        .from_fields(&["completing_organizations.organization.organization"])
                         .multi_valued()
                         .groupable(),
                     get: |a| Cell::many(a.completing_organizations.iter().skip(1).map(completing)),
                 },
                 Field {
-                    column: Column::integer("contributor_count").groupable(),
+                    column: Column::integer("contributor_count")
+                        .from_fields(&["contributors"])
+                        .groupable(),
                     get: |a| i64::try_from(a.contributors.len()).unwrap_or(0).into(),
                 },
                 Field {

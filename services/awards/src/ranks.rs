@@ -50,10 +50,10 @@ impl AwardRegister {
         filter: &str,
         ranks: &mut Vec<AwardRank>,
     ) -> Result<()> {
-        let mut page_token = String::new();
+        let (mut page_token, all) = (String::new(), cx.seeing_all());
         loop {
             let page = self.store.list::<Awards>(
-                cx,
+                &all,
                 List {
                     page_size: 1000,
                     page_token: &page_token,

@@ -49,7 +49,9 @@ impl Collection for Designations {
             let states = enum_values("mingce.labs.v1.LabDesignationState");
             let mut fields: Vec<Field<Designations>> = vec![
                 Field {
-                    column: Column::resource("lab", "labs/{id}").groupable(),
+                    column: Column::resource("lab", "labs/{id}")
+                        .from_fields(&["lab.lab"])
+                        .groupable(),
                     get: |d| lab(d).into(),
                 },
                 Field {

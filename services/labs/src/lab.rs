@@ -72,11 +72,15 @@ impl Collection for Labs {
                     get: |l| l.display_name.as_str().into(),
                 },
                 Field {
-                    column: Column::text("names").search_only(),
+                    column: Column::text("names")
+                        .from_fields(&["display_name", "names.text"])
+                        .search_only(),
                     get: |l| Cell::many(names_of(&l.display_name, &l.names)),
                 },
                 Field {
-                    column: Column::text("identifiers").search_only(),
+                    column: Column::text("identifiers")
+                        .from_fields(&["identifiers.value"])
+                        .search_only(),
                     get: |l| Cell::many(l.identifiers.iter().map(|i| i.value.as_str())),
                 },
                 Field {
@@ -101,24 +105,33 @@ impl Collection for Labs {
                 },
                 Field {
                     column: Column::resource("hosts", "organizations/{id}")
+                        .from_fields(&["hosts.organization.organization"])
                         .multi_valued()
                         .groupable(),
                     get: |l| Cell::many(l.hosts.iter().map(organization)),
                 },
                 Field {
-                    column: Column::resource("lead_host", "organizations/{id}").groupable(),
+                    column: Column::resource("lead_host", "organizations/{id}")
+                        .from_fields(&["hosts.organization.organization"])
+                        .groupable(),
                     get: |l| l.hosts.first().map_or("", organization).into(),
                 },
                 Field {
-                    column: Column::integer("host_count").groupable(),
+                    column: Column::integer("host_count").from_fields(&["hosts"]).groupable(),
                     get: |l| i64::try_from(l.hosts.len()).unwrap_or(0).into(),
                 },
                 Field {
-                    column: Column::text("members").multi_valued().cites(),
+                    column: Column::text("members")
+                        .from_fields(&["members.person.talent", "members.person.display_name"])
+                        .multi_valued()
+                        .cites(),
                     get: |l| Cell::many(l.members.iter().map(|m| person(&m.person))),
                 },
                 Field {
-                    column: Column::text("directors").multi_valued().cites(),
+                    column: Column::text("directors")
+                        .from_fields(&["directors.person.talent", "directors.person.display_name"])
+                        .multi_valued()
+                        .cites(),
                     get: |l| Cell::many(l.directors.iter().map(|d| person(&d.person))),
                 },
                 Field {
@@ -142,7 +155,7 @@ impl Collection for Labs {
                     get: |l| l.established_year.into(),
                 },
                 Field {
-                    column: Column::resource("successor", "labs/{id}"),
+                    column: Column::resource("successor", "labs/{id}").from_fields(&["successor.lab"]),
                     get: |l| successor(l).into(),
                 },
             ])

@@ -150,4 +150,17 @@ mod tests {
         db.close().await;
         Ok(())
     }
+
+    #[test]
+    fn the_contract_says_of_each_column_who_may_use_it() {
+        let kinds = [
+            &crate::organization::Organizations::shape().kind,
+            &crate::lab::Labs::shape().kind,
+            &crate::designation::Designations::shape().kind,
+        ];
+        for kind in kinds {
+            let unknown = kind.unclassified_columns();
+            assert_eq!(unknown, [""; 0], "{}: say where they come from", kind.collection);
+        }
+    }
 }

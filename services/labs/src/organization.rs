@@ -80,11 +80,15 @@ impl Collection for Organizations {
                     get: |o| o.display_name.as_str().into(),
                 },
                 Field {
-                    column: Column::text("names").search_only(),
+                    column: Column::text("names")
+                        .from_fields(&["display_name", "names.text"])
+                        .search_only(),
                     get: |o| Cell::many(names_of(&o.display_name, &o.names)),
                 },
                 Field {
-                    column: Column::text("identifiers").search_only(),
+                    column: Column::text("identifiers")
+                        .from_fields(&["identifiers.value"])
+                        .search_only(),
                     get: |o| Cell::many(o.identifiers.iter().map(|i| i.value.as_str())),
                 },
                 Field {
@@ -124,7 +128,10 @@ impl Collection for Organizations {
                     get: |o| o.unverified.into(),
                 },
                 Field {
-                    column: Column::one_of("kinds", kinds).multi_valued().groupable(),
+                    column: Column::one_of("kinds", kinds)
+                        .from_fields(&["kind", "other_kinds"])
+                        .multi_valued()
+                        .groupable(),
                     get: |o| {
                         let all = std::iter::once(o.kind).chain(o.other_kinds.iter().copied());
                         Cell::Many(all.filter(|kind| *kind != 0).map(|kind| kind.to_string()).collect())
@@ -132,12 +139,14 @@ impl Collection for Organizations {
                 },
                 Field {
                     column: Column::resource("parents", "organizations/{id}")
+                        .from_fields(&["parent", "relations.kind", "relations.organization.organization"])
                         .multi_valued()
                         .groupable(),
                     get: |o| Cell::many(parents(o)),
                 },
                 Field {
                     column: Column::resource("related", "organizations/{id}")
+                        .from_fields(&["relations.organization.organization"])
                         .multi_valued()
                         .groupable(),
                     get: |o| Cell::many(o.relations.iter().map(other)),

@@ -52,11 +52,15 @@ impl Collection for NominatingBodies {
             let states = enum_values("mingce.talent.v1.NominatingBodyState");
             let mut fields: Vec<Field<NominatingBodies>> = vec![
                 Field {
-                    column: Column::resource("organization", "organizations/{id}").groupable(),
+                    column: Column::resource("organization", "organizations/{id}")
+                        .from_fields(&["organization.organization"])
+                        .groupable(),
                     get: |b| organization(b).into(),
                 },
                 Field {
-                    column: Column::resource("programme", "programmes/{id}").groupable(),
+                    column: Column::resource("programme", "programmes/{id}")
+                        .from_fields(&["programme.programme"])
+                        .groupable(),
                     get: |b| programme(b).into(),
                 },
                 Field {

@@ -199,6 +199,7 @@ mod tests {
     use mingce_lifecycle::Calendar;
     use mingce_lifecycle::case::facts;
     use mingce_orm::RequestContext;
+    use mingce_proto::Classes;
     use mingce_proto::talent::NominatingQuota;
 
     use super::*;
@@ -266,6 +267,7 @@ mod tests {
                 actor: String::new(),
                 now: now.parse::<jiff::Timestamp>().unwrap().as_microsecond(),
                 deadline: None,
+                visible: Classes::ALL,
             };
             EvalContext::new(&cx, &Arc::new(Calendar::national())).unwrap()
         };

@@ -75,11 +75,15 @@ impl Collection for Designations {
             let states = enum_values("mingce.talent.v1.TalentDesignationState");
             let mut fields: Vec<Field<Designations>> = vec![
                 Field {
-                    column: Column::resource("talent", "talents/{id}").groupable(),
+                    column: Column::resource("talent", "talents/{id}")
+                        .from_fields(&["talent.talent"])
+                        .groupable(),
                     get: |d| talent(d).into(),
                 },
                 Field {
-                    column: Column::resource("programme", "programmes/{id}").groupable(),
+                    column: Column::resource("programme", "programmes/{id}")
+                        .from_fields(&["programme.programme"])
+                        .groupable(),
                     get: |d| programme(d).into(),
                 },
                 Field {
@@ -95,7 +99,9 @@ impl Collection for Designations {
                     get: |d| d.state.into(),
                 },
                 Field {
-                    column: Column::resource("employer", "organizations/{id}").groupable(),
+                    column: Column::resource("employer", "organizations/{id}")
+                        .from_fields(&["employer.organization"])
+                        .groupable(),
                     get: |d| employer(d).into(),
                 },
                 Field {

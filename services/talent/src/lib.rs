@@ -188,4 +188,19 @@ mod tests {
         db.close().await;
         Ok(())
     }
+
+    #[test]
+    fn the_contract_says_of_each_column_who_may_use_it() {
+        let kinds = [
+            &crate::talent::Talents::shape().kind,
+            &crate::programme::Programmes::shape().kind,
+            &crate::designation::Designations::shape().kind,
+            &crate::body::NominatingBodies::shape().kind,
+            &crate::recommendation::Recommendations::shape().kind,
+        ];
+        for kind in kinds {
+            let unknown = kind.unclassified_columns();
+            assert_eq!(unknown, [""; 0], "{}: say where they come from", kind.collection);
+        }
+    }
 }

@@ -65,7 +65,9 @@ impl Collection for Recommendations {
                     get: |r| r.nominating_body.as_str().into(),
                 },
                 Field {
-                    column: Column::resource("talent", "talents/{id}").groupable(),
+                    column: Column::resource("talent", "talents/{id}")
+                        .from_fields(&["talent.talent"])
+                        .groupable(),
                     get: |r| talent(r).into(),
                 },
                 Field {
@@ -85,7 +87,9 @@ impl Collection for Recommendations {
                     get: |r| r.state.into(),
                 },
                 Field {
-                    column: Column::resource("employer", "organizations/{id}").groupable(),
+                    column: Column::resource("employer", "organizations/{id}")
+                        .from_fields(&["employer.organization"])
+                        .groupable(),
                     get: |r| employer(r).into(),
                 },
                 Field {

@@ -11,10 +11,10 @@ use mingce_lifecycle::{
 use mingce_orm::write::canonical::normalized;
 use mingce_orm::write::store::create;
 use mingce_orm::{AuditInfo, Collection, Mask, Result};
-use mingce_proto::Headed;
 use mingce_proto::registry::{DecisionDocument, RecordStatus, TalentReference};
 use mingce_proto::talent::RecommendationState as S;
 use mingce_proto::talent::*;
+use mingce_proto::{Classes, Headed};
 
 use crate::body::{self, NominatingBodies, put_quota, quota_of};
 use crate::designation::Designations;
@@ -222,7 +222,7 @@ pub(crate) fn correct_designation(
         ..Step::default()
     };
     let right = Correction {
-        mask: Mask::among::<Designations>(&paths, Designations::DECIDED)?,
+        mask: Mask::among::<Designations>(&paths, Designations::DECIDED, Classes::ALL)?,
         given: right,
     };
     correct::<Designations>(step, right).apply(crossing.work, crossing.at)?;

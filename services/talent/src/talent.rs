@@ -49,11 +49,15 @@ impl Collection for Talents {
                     get: |t| t.display_name.as_str().into(),
                 },
                 Field {
-                    column: Column::text("names").search_only(),
+                    column: Column::text("names")
+                        .from_fields(&["display_name", "names.text"])
+                        .search_only(),
                     get: |t| Cell::many(names_of(&t.display_name, &t.names)),
                 },
                 Field {
-                    column: Column::text("identifiers").search_only(),
+                    column: Column::text("identifiers")
+                        .from_fields(&["identifiers.value"])
+                        .search_only(),
                     get: |t| Cell::many(t.identifiers.iter().map(|i| i.value.as_str())),
                 },
                 Field {
@@ -78,6 +82,7 @@ impl Collection for Talents {
                 },
                 Field {
                     column: Column::resource("employers", "organizations/{id}")
+                        .from_fields(&["employments.organization.organization"])
                         .multi_valued()
                         .groupable(),
                     get: |t| Cell::many(t.employments.iter().map(employer)),

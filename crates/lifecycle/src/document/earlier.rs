@@ -4,8 +4,8 @@
 use mingce_orm::migration::renew;
 use mingce_orm::model::revision::micros;
 use mingce_orm::{AuditInfo, Collection, Db, Edit, Error, List, RequestContext, Result, Store};
-use mingce_proto::Headed;
 use mingce_proto::registry::{CaseKind, DecisionDocument, Revision, View};
+use mingce_proto::{Classes, Headed};
 use prost::Message;
 
 use super::{OF_DECISION, settle};
@@ -54,6 +54,7 @@ async fn fill_all<C: Case>(store: &Store, now: i64) -> Result<()> {
         actor: BY_ITSELF.to_owned(),
         now,
         deadline: None,
+        visible: Classes::ALL,
     };
     let mut page_token = String::new();
     loop {

@@ -9,6 +9,7 @@ use crate::model::column::Column;
 use crate::model::key::Key;
 use crate::model::kind::Kind;
 use crate::model::likeness::Likeness;
+use crate::model::visible_columns::{classified, filterable};
 use crate::text;
 use crate::write::unit_of_work::UnitOfWork;
 
@@ -39,7 +40,10 @@ impl<C: Collection> Shape<C> {
             let listed = named.iter().filter(|(_, name)| names.contains(&name.as_str()));
             listed.map(|(number, _)| *number).collect()
         };
+        let own: Vec<Column> = fields.iter().map(|f| classified(f.column, C::MESSAGE)).collect();
         let kind = Kind {
+            filterable: filterable(&own, C::MESSAGE),
+            columns: own,
             private: numbers(C::PRIVATE),
             output_only: numbers(C::OUTPUT_ONLY),
             full_only: numbers(C::FULL_ONLY),
@@ -48,7 +52,6 @@ impl<C: Collection> Shape<C> {
             parent: C::PARENT,
             table: C::TABLE,
             singular: C::SINGULAR,
-            columns: fields.iter().map(|f| f.column).collect(),
             sealed: !C::PRIVATE.is_empty(),
             by_name: C::BY_NAME,
             fields: named,

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use mingce_proto::Classes;
+
 use crate::text;
 
 /// What the values of a field are.
@@ -115,6 +117,10 @@ pub struct Column {
     pub document: bool,
     /// Statistics can be divided by the months, quarters and half-years of its days.
     pub calendar: bool,
+    /// The fields of the contract that its values come from, as paths; none for the field of its own name.
+    pub drawn_from: &'static [&'static str],
+    /// The classes that a caller has to see to use it. All of them, until it is known what it is drawn from.
+    pub needed: Classes,
 }
 
 impl Column {
@@ -130,6 +136,8 @@ impl Column {
             cites: false,
             document: false,
             calendar: false,
+            drawn_from: &[],
+            needed: Classes::ALL,
         }
     }
 
@@ -215,6 +223,13 @@ impl Column {
     pub const fn search_only(mut self) -> Self {
         self.search_only = true;
         self.multi_valued()
+    }
+
+    /// The same, whose values come from these fields of the contract, as paths from the resource.
+    #[must_use]
+    pub const fn from_fields(mut self, fields: &'static [&'static str]) -> Self {
+        self.drawn_from = fields;
+        self
     }
 
     /// The same, and statistics can be grouped by it.

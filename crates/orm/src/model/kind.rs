@@ -19,6 +19,8 @@ pub struct Kind {
     pub singular: &'static str,
     /// Its columns.
     pub columns: Vec<Column>,
+    /// These and those that every resource has, and the periods of days.
+    pub(crate) filterable: Vec<Column>,
     /// Whether a part of it is sealed.
     pub sealed: bool,
     /// Whether its whole names are kept beside its rows. Else they are found by the search index.

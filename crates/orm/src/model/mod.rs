@@ -20,3 +20,4 @@ pub(crate) mod table_row;
 pub mod texts;
 pub mod validate;
 pub mod vault;
+pub(crate) mod visible_columns;

@@ -1,6 +1,9 @@
 //! Resources in their encoded form, read by the declaration of their collection.
 
+use mingce_proto::Classes;
+use mingce_proto::redaction::redact;
 use prost::Message;
+use prost::bytes::Bytes;
 
 use crate::error::{Error, Result};
 use crate::id::Id;
@@ -17,6 +20,14 @@ pub(crate) fn head(message: &[u8]) -> Result<Head> {
 /// Reads a resource from its encoded form.
 pub(crate) fn decode<C: Collection>(message: &[u8]) -> Result<C::Item> {
     C::Item::decode(message).map_err(Error::internal)
+}
+
+/// The same, as far as it is seen by who sees these classes.
+pub(crate) fn decode_for<C: Collection>(message: &Bytes, visible: Classes) -> Result<C::Item> {
+    if visible.is_all() {
+        return decode::<C>(message);
+    }
+    decode::<C>(&redact(C::MESSAGE, message.clone(), visible).map_err(Error::internal)?)
 }
 
 /// A resource as answers show it: without its private part.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use mingce_proto::Classes;
 use mingce_proto::names::called;
 use mingce_proto::registry::{Citation, RecordStatus};
 use sea_orm::ConnectionTrait;
@@ -11,6 +12,7 @@ use crate::context::RequestContext;
 use crate::db::statement::{among, list};
 use crate::error::{Error, Result};
 use crate::id::Name;
+use crate::model::column::Column;
 use crate::model::kind::Kind;
 use crate::model::revision::timestamp;
 use crate::write::store::Store;
@@ -52,7 +54,7 @@ impl Store {
     /// may be more.
     pub async fn cited(
         &self,
-        _cx: &RequestContext,
+        cx: &RequestContext,
         kinds: &[&'static Kind],
         name: &str,
         since: Since,
@@ -61,7 +63,7 @@ impl Store {
             let said = "expected the resource name of one record, like labs/{id} or labs/{id}/designations/{id}";
             return Err(Error::invalid("name", "NAME_WRONG_KIND", said));
         }
-        self.citations(kinds, name, since).await
+        self.citations(kinds, name, since, cx.visible).await
     }
 
     pub(crate) async fn citations(
@@ -69,12 +71,14 @@ impl Store {
         kinds: &[&'static Kind],
         name: &str,
         since: Since,
+        visible: Classes,
     ) -> Result<(Vec<Citation>, bool)> {
         let (db, (condition, from)) = (&self.db, since.condition());
         let mut found: BTreeMap<String, Citation> = BTreeMap::new();
         let mut more = false;
         for kind in kinds {
-            for column in kind.columns.iter().filter(|column| column.cites && !column.search_only) {
+            let cites = |column: &&Column| column.cites && !column.search_only && visible.covers(column.needed);
+            for column in kind.columns.iter().filter(cites) {
                 let table = kind.table;
                 let (of, mut values): (String, Vec<Value>) = if column.multi_valued {
                     let of = format!("{table}_values WHERE field = ? AND value = ?");

@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 
+use mingce_proto::Classes;
 use mingce_proto::codec::Reply;
 use mingce_proto::registry::{RecordStatus, View};
 use prost::bytes::Bytes;
@@ -18,12 +19,13 @@ use crate::model::cell::Cell;
 use crate::model::collection::Collection;
 use crate::model::column::{Column, Type};
 use crate::model::kind::Kind;
+use crate::model::visible_columns::shown_order;
 use crate::model::{message_fields, resource, table_row};
 use crate::query::filter::{self, Expr};
 use crate::query::get_batcher::{by_id, text_by_ids};
 use crate::query::order_by;
 use crate::query::page_token::{self, Position};
-use crate::query::predicate::{after_position, columns_of, compile, position_values, values_after};
+use crate::query::predicate::{after_position, compile, position_values, values_after};
 use crate::write::store::Store;
 
 /// More bytes than this are not got at once: with their tags they fit into the 4 MiB that most clients take.
@@ -147,9 +149,10 @@ impl Store {
     /// A page of a list.
     pub async fn list<C: Collection>(&self, cx: &RequestContext, wanted: List<'_>) -> Result<Page<C>> {
         let kind = &C::shape().kind;
-        let columns = columns_of(kind);
+        let columns = kind.columns_for(cx.visible);
         let parsed = filter::parse(wanted.filter, &columns)?;
-        let order = order_by::parse(wanted.order_by, &columns, C::DEFAULT_ORDER)?;
+        let by_default = shown_order(C::DEFAULT_ORDER, &columns);
+        let order = order_by::parse(wanted.order_by, &columns, &by_default)?;
         let by_number = order.first().is_some_and(|key| key.column.name == "sequence");
         // The first is the one that was asked for; others were merged into it, and more may be.
         let parent = wanted.parents.first().map_or("", String::as_str);
@@ -175,7 +178,10 @@ impl Store {
             let after = position.as_ref().map(|values| after_position(&keys, values));
             ordered(kind, condition().add_option(after), &keys)
         };
-        let is_plain = parsed.is_none() && wanted.order_by.is_empty() && wanted.parents.is_empty();
+        let is_plain = parsed.is_none()
+            && wanted.order_by.is_empty()
+            && wanted.parents.is_empty()
+            && by_default == C::DEFAULT_ORDER;
         let (mut bodies, total_size) = if wanted.count {
             let all = number_of(kind, condition());
             let (bodies, total) = self
@@ -244,8 +250,8 @@ fn number_of(kind: &Kind, condition: Cond) -> SelectStatement {
 }
 
 /// The condition of a filter. Active records only, unless the filter names `record_status`.
-pub(crate) fn selection(backend: DbBackend, kind: &Kind, text: &str) -> Result<Cond> {
-    let parsed = filter::parse(text, &columns_of(kind))?;
+pub(crate) fn selection(backend: DbBackend, kind: &Kind, text: &str, visible: Classes) -> Result<Cond> {
+    let parsed = filter::parse(text, &kind.columns_for(visible))?;
     Ok(chosen(backend, kind, parsed.as_ref(), false))
 }
 

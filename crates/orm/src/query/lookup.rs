@@ -9,6 +9,7 @@ use crate::context::RequestContext;
 use crate::db::texts::Texts;
 use crate::error::{Class, Error, Result};
 use crate::model::collection::Collection;
+use crate::model::column::find;
 use crate::model::key::Key;
 use crate::model::{identifier, resource};
 use crate::query::list::shown;
@@ -24,7 +25,7 @@ impl Store {
     /// The record that has an identifier; where that was merged, the one that stands for it.
     pub async fn get_by_identifier<C: Collection>(
         &self,
-        _cx: &RequestContext,
+        cx: &RequestContext,
         wanted: Option<&Identifier>,
         view: i32,
     ) -> Result<Reply<C::Item>> {
@@ -39,6 +40,10 @@ impl Store {
             );
             Error::new(Class::NotFound, "IDENTIFIER_NOT_FOUND", said.clone()).at("identifier", said)
         };
+        // Who does not see identifiers would be told by this who has one.
+        if find(&kind.columns_for(cx.visible), "identifiers").is_none() {
+            return Err(missing());
+        }
         let key = Key::identifier(&wanted.scheme, &value, "identifier").stored(None)?;
         let backend = self.db.backend();
         let holder = HOLDERS.statement(backend, kind.table, [key.into()], || {

@@ -1,46 +1,18 @@
 //! Conditions of queries: filters and page positions as expressions of sea-query with bound values.
 
 use jiff::civil::Date;
-use mingce_proto::registry::RecordStatus;
 use sea_orm::DbBackend;
 use sea_orm::sea_query::{BinOper, Cond, Expr, ExprTrait, Func, LikeExpr, Query, Value};
 
 use crate::db::select::{nothing, of_t, zero};
 use crate::error::{Error, Result};
 use crate::id::Name;
-use crate::model::column::{Column, Period, Type, find};
-use crate::model::kind::Kind;
+use crate::model::column::{Column, Type};
 use crate::query::filter::{Expr as Filter, Operator, Value as Wanted};
 use crate::query::page_token::Position;
 use crate::query::survivors::{names_nothing, names_same};
 use crate::search_index::index;
 use crate::text::{self, Term};
-
-const STATUS: &[(&str, i32)] = &[
-    ("RECORD_STATUS_ACTIVE", RecordStatus::Active as i32),
-    ("RECORD_STATUS_DUPLICATE", RecordStatus::Duplicate as i32),
-    ("RECORD_STATUS_ANNULLED", RecordStatus::Annulled as i32),
-];
-
-/// The fields that a resource can be filtered by: its own and those of every resource.
-pub(crate) fn columns_of(kind: &Kind) -> Vec<Column> {
-    let mut columns = kind.columns.clone();
-    for of in kind.columns.iter().filter(|column| column.calendar) {
-        let others = Period::ALL
-            .into_iter()
-            .filter(|(_, name)| find(&kind.columns, name).is_none());
-        columns.extend(others.map(|(period, name)| Column::period(name, period, of.name)));
-    }
-    columns.extend([
-        Column::one_of("record_status", STATUS),
-        Column::time("create_time"),
-        Column::time("update_time"),
-        Column::integer("sequence"),
-        // What a duplicate was merged into, and not what that was merged into.
-        Column::resource("survivor", "labs/{id}").as_written(),
-    ]);
-    columns
-}
 
 /// A filter as a condition on the table `t`.
 pub(crate) fn compile(backend: DbBackend, filter: &Filter, table: &str) -> Expr {

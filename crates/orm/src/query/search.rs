@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use mingce_proto::Classes;
 use mingce_proto::registry::View;
 use prost::bytes::Bytes;
 use sea_orm::DbBackend;
@@ -63,21 +64,22 @@ impl Store {
     /// A page of what a search finds: whole names first, then in the order of names.
     pub async fn search<C: Collection>(
         &self,
-        _cx: &RequestContext,
+        cx: &RequestContext,
         query: &str,
         page_size: i32,
         page_token: &str,
         view: i32,
     ) -> Result<Page<C>> {
         let whole = self
-            .search_as::<C>((query, 0, query), page_size, page_token, view)
+            .search_as::<C>(cx.visible, (query, 0, query), page_size, page_token, view)
             .await?;
         if !whole.bodies.is_empty() || !page_token.is_empty() {
             return Ok(whole);
         }
         // Nothing is found by all of it: what else may be meant.
         for (place, other) in (1..).zip(Query::others(query)) {
-            let page = self.search_as::<C>((query, place, &other), page_size, "", view).await?;
+            let meant = (query, place, other.as_str());
+            let page = self.search_as::<C>(cx.visible, meant, page_size, "", view).await?;
             if !page.bodies.is_empty() {
                 return Ok(page);
             }
@@ -85,10 +87,11 @@ impl Store {
         Ok(whole)
     }
 
-    /// A page of what a query finds, or of what it may mean beside: `asked` is the query as it was sent, which of its meanings this is, and
-    /// that meaning. A page token says the meaning itself.
+    /// A page of what a query finds by what the caller sees, or of what it may mean beside: the query as it was sent,
+    /// which of its meanings this is, and that meaning. A page token says the meaning itself.
     async fn search_as<C: Collection>(
         &self,
+        visible: Classes,
         (query, meaning, meant): (&str, i64, &str),
         page_size: i32,
         page_token: &str,
@@ -124,7 +127,7 @@ impl Store {
                 position = None;
             }
             for body in rows {
-                if !parsed.accepts(C::searched(&resource::decode::<C>(&body)?)) {
+                if !parsed.accepts(C::searched(&resource::decode_for::<C>(&body, visible)?)) {
                     continue;
                 }
                 bytes += body.len();

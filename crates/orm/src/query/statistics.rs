@@ -16,7 +16,7 @@ use crate::model::column::{Column, Type, find, hundredths, points};
 use crate::model::kind::Kind;
 use crate::query::filter::{self, COMPARISONS_AT_MOST, Expr, Operator, Value};
 use crate::query::list::selection;
-use crate::query::predicate::{columns_of, value_of};
+use crate::query::predicate::value_of;
 use crate::query::survivors::ANY;
 use crate::write::store::Store;
 
@@ -34,7 +34,7 @@ impl Store {
         wanted: &ComputeStatisticsRequest,
     ) -> Result<ComputeStatisticsResponse> {
         let kind = &C::shape().kind;
-        let columns = columns_of(kind);
+        let columns = kind.columns_for(cx.visible);
         let mut dimensions = Vec::new();
         for name in &wanted.group_by {
             dimensions.push(*dimension(&columns, name, "group_by", |c| c.groupable)?);
@@ -46,7 +46,7 @@ impl Store {
             })?),
         };
         let asked = filter::parse(&wanted.filter, &columns)?;
-        let condition = selection(self.db.backend(), kind, &wanted.filter)?;
+        let condition = selection(self.db.backend(), kind, &wanted.filter, cx.visible)?;
         let mut query = Counting {
             kind,
             condition,

@@ -1,6 +1,8 @@
 //! Which fields of a resource an update sets.
 
+use mingce_proto::Classes;
 use mingce_proto::MOST_VIOLATIONS;
+use mingce_proto::field_class::may_name;
 use mingce_proto::weight::MOST_PATHS;
 use prost::Message;
 
@@ -59,24 +61,27 @@ impl Mask {
     }
 
     /// The fields of an `update_mask`. None at all: those that are not empty in the resource. `*`: all that can be
-    /// written; of the sealed ones, which a reader cannot send back, only those that are set.
-    pub fn parse<C: Collection>(paths: &[String], resource: &C::Item) -> Result<Self> {
-        Self::parse_for::<C>(paths, &resource.encode_to_vec())
+    /// written; of the sealed ones, which a reader cannot send back, only those that are set. Of fields that are hidden
+    /// from who sees these classes there are none.
+    pub fn parse<C: Collection>(paths: &[String], resource: &C::Item, visible: Classes) -> Result<Self> {
+        Self::parse_for::<C>(paths, &resource.encode_to_vec(), visible)
     }
 
     /// The same for an encoded resource.
-    pub(crate) fn parse_for<C: Collection>(paths: &[String], encoded: &[u8]) -> Result<Self> {
-        Self::parse_paths::<C>(paths, encoded).map(Self::with_derived::<C>)
+    pub(crate) fn parse_for<C: Collection>(paths: &[String], encoded: &[u8], visible: Classes) -> Result<Self> {
+        Self::parse_paths::<C>(paths, encoded, visible).map(Self::with_derived::<C>)
     }
 
-    fn parse_paths<C: Collection>(paths: &[String], encoded: &[u8]) -> Result<Self> {
+    fn parse_paths<C: Collection>(paths: &[String], encoded: &[u8], visible: Classes) -> Result<Self> {
         let kind = &C::shape().kind;
+        let is_known = |name: &str| visible.is_all() || may_name(kind.message, name, visible);
         if paths.is_empty() {
             let mut set = message_fields::present_fields(encoded)?;
-            set.retain(|number| kind.is_writable(*number));
+            set.retain(|number| kind.is_writable(*number) && is_known(kind.field(*number)));
             return Ok(Self::of(set));
         }
-        let all = kind.fields.iter().filter(|(number, _)| kind.is_writable(*number));
+        let known = kind.fields.iter().filter(|(_, name)| is_known(name));
+        let all = known.clone().filter(|(number, _)| kind.is_writable(*number));
         if paths.iter().any(|path| path == "*") {
             return Self::of(all.map(|f| f.0).collect()).without_unset_private_of::<C>(encoded);
         }
@@ -90,7 +95,7 @@ impl Mask {
                 break;
             }
             let wrong = |reason, description: String| Violation::new("update_mask", reason, description);
-            match kind.fields.iter().find(|(_, name)| name == path) {
+            match known.clone().find(|(_, name)| name == path) {
                 Some((number, _)) if kind.is_writable(*number) => numbers.push(*number),
                 Some(_) => problems.push(wrong("MASK_FIELD_OUTPUT_ONLY", format!("{path} cannot be written"))),
                 None => {
@@ -107,11 +112,14 @@ impl Mask {
         }
     }
 
-    /// The fields that these paths name, each one of `fields`: for verbs that set others than an update does.
+    /// The fields that these paths name, each one of `fields` that is not hidden: for verbs that set others than an
+    /// update does.
     ///
     /// # Errors
     /// Naming those that are none of them, and where no field is named.
-    pub fn among<C: Collection>(paths: &[String], fields: &[&str]) -> Result<Self> {
+    pub fn among<C: Collection>(paths: &[String], fields: &[&str], visible: Classes) -> Result<Self> {
+        let is_known = |name: &&str| visible.is_all() || may_name(C::MESSAGE, name, visible);
+        let fields: Vec<&str> = fields.iter().copied().filter(is_known).collect();
         let known = fields.join(", ");
         if paths.is_empty() {
             let said = format!("name the fields: one or more of {known}");

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use mingce_proto::Classes;
 use mingce_proto::Headed;
 use mingce_proto::registry::RecordStatus;
 use prost::Message;
@@ -29,9 +30,9 @@ use crate::write::unit_of_work::UnitOfWork;
 
 /// What a row of an import sets: the fields that the source speaks of, or without any those that are set.
 /// `encoded` is the resource of the row.
-pub fn mask<C: Collection>(paths: &[String], encoded: &[u8]) -> Result<Mask> {
+pub fn mask<C: Collection>(paths: &[String], encoded: &[u8], visible: Classes) -> Result<Mask> {
     // An empty cell does not destroy what is sealed.
-    Mask::parse_for::<C>(paths, encoded)?.without_unset_private_of::<C>(encoded)
+    Mask::parse_for::<C>(paths, encoded, visible)?.without_unset_private_of::<C>(encoded)
 }
 
 /// The edit that a row of an import is. What it needs of the register is asked for beforehand, and what it makes where

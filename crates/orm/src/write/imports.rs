@@ -61,7 +61,10 @@ impl Collection for Imports {
                     get: |i| i.end_time.as_ref().map_or(0, micros).into(),
                 },
                 Field {
-                    column: Column::text("collections").multi_valued().groupable(),
+                    column: Column::text("collections")
+                        .from_fields(&["counts.collection"])
+                        .multi_valued()
+                        .groupable(),
                     get: |i| Cell::many(i.counts.iter().map(|c| c.collection.as_str())),
                 },
             ])

@@ -7,7 +7,9 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use mingce_proto::Classes;
 use mingce_proto::collections::IMPORTS;
+use mingce_proto::field_class::told;
 use mingce_proto::registry::Revision;
 use prost::bytes::Bytes;
 use sea_orm::sea_query::Value;
@@ -210,6 +212,16 @@ pub(crate) fn import_name(id: String) -> String {
         return id;
     }
     format!("{IMPORTS}/{id}")
+}
+
+/// An entry about a resource of a message as a caller is told of it: without the names of fields that are hidden. `None`
+/// where it changed no others.
+pub(crate) fn told_to(visible: Classes, message: &str, entry: Revision) -> Option<Revision> {
+    let changed_fields = told(message, entry.changed_fields, visible)?;
+    Some(Revision {
+        changed_fields,
+        ..entry
+    })
 }
 
 /// The text of a page of a history.

@@ -258,9 +258,10 @@ impl Store {
     }
 
     /// A page of the history of one resource of these kinds, the newest entry first, and the token for the next page.
+    /// What changed hidden fields alone is left out, so that a page may have fewer entries.
     pub async fn history(
         &self,
-        _cx: &RequestContext,
+        cx: &RequestContext,
         kinds: &[&'static Kind],
         name: &str,
         page_size: i32,
@@ -271,11 +272,14 @@ impl Store {
             let said = format!("expected a resource name like {}", known.join(" or "));
             return Err(Error::invalid("name", "NAME_WRONG_KIND", said));
         };
-        let page = ledger::history(&self.db, name, page_size, page_token).await?;
-        if page.0.is_empty() && page_token.is_empty() {
+        let (entries, next) = ledger::history(&self.db, name, page_size, page_token).await?;
+        if entries.is_empty() && page_token.is_empty() {
             return Err(Error::not_found(kind.collection, name));
         }
-        Ok(page)
+        let told = entries
+            .into_iter()
+            .filter_map(|entry| ledger::told_to(cx.visible, kind.message, entry));
+        Ok((told.collect(), next))
     }
 }
 

@@ -40,12 +40,12 @@ impl Store {
             let mut work = self.dry_run();
             let answer = self.try_edit(&mut work, &edit).await?;
             let undone = work.undone::<C>(name)?;
-            return Ok((answer.decode::<C>()?, self.report(undone, kinds).await?));
+            return Ok((answer.decode::<C>()?, self.report(cx, undone, kinds).await?));
         }
         let reply = self.change::<C>(cx, call, edit).await?;
         let item = reply.decode().map_err(Error::internal)?;
         let undone = self.undone::<C>(name, item.head().revision).await?;
-        Ok((item, self.report(undone, kinds).await?))
+        Ok((item, self.report(cx, undone, kinds).await?))
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a merge changed, what became of that when it was taken back, and what was written between the two: all from the ledger.
 
+use mingce_proto::field_class::may_name;
 use mingce_proto::names::lists;
 use mingce_proto::registry::unmerge_report::Field;
 use mingce_proto::registry::{Revision, UnmergeReport, UnmergedOutcome};
@@ -7,6 +8,7 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect, QueryTrait,
 };
 
+use crate::context::RequestContext;
 use crate::db::entity::ledger::{Column, Entity};
 use crate::error::{Error, Result};
 use crate::model::collection::Collection;
@@ -15,7 +17,7 @@ use crate::model::kind::Kind;
 use crate::model::revision::{micros, timestamp};
 use crate::model::{message_fields, resource};
 use crate::query::citations::Since;
-use crate::write::ledger::{fields_of, import_name};
+use crate::write::ledger::{fields_of, import_name, told_to};
 use crate::write::ledger_entry::Entry;
 use crate::write::merge_history::{Merge, last_merge};
 use crate::write::revert_field::without;
@@ -131,12 +133,17 @@ impl Store {
         }))
     }
 
-    /// What came of a merge.
-    pub(crate) async fn report(&self, undone: Option<Undone>, kinds: &[&'static Kind]) -> Result<UnmergeReport> {
+    /// What came of a merge, as far as a caller is told of it.
+    pub(crate) async fn report(
+        &self,
+        cx: &RequestContext,
+        undone: Option<Undone>,
+        kinds: &[&'static Kind],
+    ) -> Result<UnmergeReport> {
         let Some(undone) = undone else {
             return Ok(UnmergeReport::default());
         };
-        let merge = &undone.merge;
+        let (merge, message, visible) = (&undone.merge, undone.kind.message, cx.visible);
         let mut report = UnmergeReport {
             survivor: merge.survivor.clone(),
             merge_time: Some(timestamp(merge.time)),
@@ -144,10 +151,14 @@ impl Store {
             fields: undone.fields()?,
             ..UnmergeReport::default()
         };
+        let is_told = |field: &Field| visible.is_all() || may_name(message, &field.field, visible);
+        report.fields.retain(is_told);
         for stood in self.stood(&merge.survivor, (merge.sequence, undone.sequence)).await? {
-            report.revisions.extend(self.changes(&stood).await?);
+            let changes = self.changes(&stood).await?.into_iter();
+            let told = changes.filter_map(|entry| told_to(visible, message, entry));
+            report.revisions.extend(told);
             let since = Since::Sequence(stood.from);
-            let (citations, more) = self.citations(kinds, &stood.name, since).await?;
+            let (citations, more) = self.citations(kinds, &stood.name, since, visible).await?;
             report.citations.extend(citations);
             report.more_citations |= more;
         }

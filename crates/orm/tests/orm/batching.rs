@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mingce_orm::{Db, List, Mask, RequestContext, Store};
+use mingce_proto::Classes;
 use mingce_proto::codec::Reply;
 use mingce_proto::labs::Organization;
 use proptest::prelude::*;
@@ -72,6 +73,7 @@ async fn send(store: &Store, planned: PlannedCall, names: Names) -> Answer {
         actor: planned.actor.clone(),
         now: planned.now,
         deadline: None,
+        visible: Classes::ALL,
     };
     let real = |name: &str| names.real(name);
     let reply: mingce_orm::Result<Reply<Organization>> = match planned.request {
@@ -90,7 +92,7 @@ async fn send(store: &Store, planned: PlannedCall, names: Names) -> Answer {
                         etag,
                         ..input.item()
                     };
-                    let mask = Mask::parse::<Institutes>(&input.paths(), &item).unwrap();
+                    let mask = Mask::parse::<Institutes>(&input.paths(), &item, Classes::ALL).unwrap();
                     store.update::<Institutes>(&cx, call, item, mask).await
                 }
                 Op::Annul { name, etag } => store.annul::<Institutes>(&cx, call, &real(&name), &etag, "why").await,

@@ -10,6 +10,7 @@ use mingce_orm::migration::refill::add_sequence;
 use mingce_orm::migration::schema::Sql::{Integer, Text};
 use mingce_orm::migration::schema::{prepare, resource, run};
 use mingce_orm::{Call, Collection, Db, RequestContext, Store, Vault};
+use mingce_proto::Classes;
 use mingce_proto::codec::Reply;
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestError, TestRunner};
@@ -187,6 +188,7 @@ pub fn cx(actor: &str) -> RequestContext {
         actor: actor.to_owned(),
         now: NOW.fetch_add(1_000, Ordering::Relaxed),
         deadline: None,
+        visible: Classes::ALL,
     }
 }
 

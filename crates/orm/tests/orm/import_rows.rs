@@ -3,6 +3,7 @@
 use mingce_orm::write::import;
 use mingce_orm::write::run_notes::RowTurn;
 use mingce_orm::{AuditInfo, PreloadedEdit, RequestContext, Store};
+use mingce_proto::Classes;
 use mingce_proto::labs::Organization;
 use prost::Message;
 
@@ -13,7 +14,7 @@ use crate::reference_model::Input;
 
 /// The edit of a row of an import that speaks of what it sets.
 pub fn imported(store: &Store, cx: &RequestContext, item: Organization) -> PreloadedEdit {
-    let mask = import::mask::<Institutes>(&[], &item.encode_to_vec()).unwrap();
+    let mask = import::mask::<Institutes>(&[], &item.encode_to_vec(), Classes::ALL).unwrap();
     let stamp = AuditInfo {
         reason: "a file".to_owned(),
         ..AuditInfo::new("import")

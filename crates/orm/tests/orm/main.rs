@@ -8,6 +8,7 @@ mod concurrent_ops;
 mod connection_pools;
 mod filters;
 mod fixture_db;
+mod hidden_fields;
 mod import_rows;
 mod interrupted_imports;
 mod invariants;

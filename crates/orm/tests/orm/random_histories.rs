@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use mingce_orm::db::database::MAX_BATCH;
 use mingce_orm::{Call, Mask, Store};
+use mingce_proto::Classes;
 use mingce_proto::labs::Organization;
 use mingce_proto::registry::RecordStatus;
 use proptest::prelude::*;
@@ -121,7 +122,7 @@ async fn send(store: &Store, request: &Request) -> Answer {
                 etag,
                 ..input.item()
             };
-            let mask = Mask::parse::<Institutes>(&input.paths(), &item).unwrap();
+            let mask = Mask::parse::<Institutes>(&input.paths(), &item, Classes::ALL).unwrap();
             store.update::<Institutes>(&cx, call, item, mask).await.read()
         }
         Op::Annul { name, etag } => store.annul::<Institutes>(&cx, call, &name, &etag, "why").await.read(),

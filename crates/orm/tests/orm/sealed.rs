@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use mingce_orm::migration::schema::{expect_vault, is_sealed};
 use mingce_orm::{Collection, Db, List, Mask, Store, Vault};
+use mingce_proto::Classes;
 use mingce_proto::registry::RecordStatus;
 use mingce_proto::talent::Talent;
 use prost::Message;
@@ -125,12 +126,12 @@ async fn sealed_fields_stay(kind: Kind) {
         title: "professor".into(),
         ..made.clone()
     };
-    let mask = Mask::parse::<Persons>(&["title".into()], &change).unwrap();
+    let mask = Mask::parse::<Persons>(&["title".into()], &change, Classes::ALL).unwrap();
     let changed = store.update::<Persons>(&cx, call(), change, mask).await.read().unwrap();
     assert!(bare(&changed) && changed.title == "professor");
     assert_eq!(sealed_part(&db, &made.name).await.unwrap(), first);
     // What a reader sends back whole takes nothing away either.
-    let mask = Mask::parse::<Persons>(&["*".into()], &changed).unwrap();
+    let mask = Mask::parse::<Persons>(&["*".into()], &changed, Classes::ALL).unwrap();
     assert_eq!(
         store
             .update::<Persons>(&cx, call(), changed.clone(), mask)
@@ -221,7 +222,7 @@ async fn sealed_fields_stay(kind: Kind) {
         ..Talent::default()
     };
     let paths = ["identity_document".to_owned(), "birth_date".to_owned()];
-    let mask = Mask::parse::<Persons>(&paths, &change).unwrap();
+    let mask = Mask::parse::<Persons>(&paths, &change, Classes::ALL).unwrap();
     store
         .update::<Persons>(&cx, call(), change.clone(), mask.clone())
         .await
@@ -290,7 +291,7 @@ fn another_master_key_is_refused_and_a_newer_before_the_old_is_not() {
                 title: "x".into(),
                 ..Talent::default()
             };
-            let mask = Mask::parse::<Persons>(&["title".into()], &change).unwrap();
+            let mask = Mask::parse::<Persons>(&["title".into()], &change, Classes::ALL).unwrap();
             let refused = wrong
                 .update::<Persons>(&cx("user:x"), call(), change, mask)
                 .await

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use mingce_orm::migration::ledger::Ledger;
 use mingce_orm::migration::schema::prepare;
 use mingce_orm::{Db, Mask, Store};
+use mingce_proto::Classes;
 use mingce_proto::labs::Organization;
 
 use crate::collections::Institutes;
@@ -163,7 +164,7 @@ fn all_namesakes_are_found_by_pages_and_renamed_ones_no_longer() {
                 display_name: "北京大学".into(),
                 ..one
             };
-            let mask = Mask::parse::<Institutes>(&["display_name".into()], &renamed).unwrap();
+            let mask = Mask::parse::<Institutes>(&["display_name".into()], &renamed, Classes::ALL).unwrap();
             let renamed = store
                 .update::<Institutes>(&fixture_db::cx("user:x"), fixture_db::call(), renamed, mask)
                 .await;

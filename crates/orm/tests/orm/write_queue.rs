@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mingce_orm::{Call, Class, Db, Edit, Error, Mask, Store};
+use mingce_proto::Classes;
 use mingce_proto::labs::Organization;
 use mingce_proto::registry::Identifier;
 use sea_orm::{
@@ -66,7 +67,7 @@ fn updating(
 ) -> impl Future<Output = Result<Organization, Error>> + Send + 'static {
     let (store, name) = (Arc::clone(store), name.to_owned());
     let item = Organization { name, ..item };
-    let mask = Mask::parse::<Institutes>(&["display_name".into()], &item).unwrap();
+    let mask = Mask::parse::<Institutes>(&["display_name".into()], &item, Classes::ALL).unwrap();
     async move {
         store
             .update::<Institutes>(&cx("user:x"), call(), item, mask)
