@@ -26,7 +26,7 @@ fn sets() -> impl Iterator<Item = Classes> {
         FieldClass::Sealed,
     ];
     (0..Classes::SETS).map(move |number| {
-        let chosen = (0..).zip(classes).filter(|(bit, _)| number & (1 << bit) != 0);
+        let chosen = (0_usize..).zip(classes).filter(|(bit, _)| (number >> bit) & 1 == 1);
         chosen.fold(Classes::NONE, |set, (_, class)| set.with(class))
     })
 }
