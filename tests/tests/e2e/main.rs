@@ -25,6 +25,7 @@ mod draft_imports;
 mod dry_run_streams;
 mod due_work;
 mod eligibility;
+mod file_circles;
 mod filterable_fields;
 mod get_by_identifier;
 mod grade_corrections;
