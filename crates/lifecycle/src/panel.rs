@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use mingce_orm::model::normalize::{Violations, enum_values};
 use mingce_orm::write::canonical::normalized;
-use mingce_orm::write::precondition::{expect_active, expect_etag};
+use mingce_orm::write::precondition::require_active;
 use mingce_orm::{
     AuditInfo, Class, Collection, Column, Error, Field, Key, Result, Shape, UnitOfWork, Violation, WriteResult,
 };
@@ -185,9 +185,7 @@ pub fn close(
         let said = "say why the panel is closed without the reviews that are missing";
         return Err(Error::invalid("reason", "REASON_MISSING", said));
     }
-    let mut panel = work.require::<Panels>(&step.name)?;
-    expect_etag::<Panels>(&panel, &step.etag)?;
-    expect_active::<Panels>(&panel)?;
+    let mut panel = require_active::<Panels>(work, &step.name, &step.etag)?;
     if panel.state() == PanelState::Closed {
         return Err(closed(&panel.name));
     }

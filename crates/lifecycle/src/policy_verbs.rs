@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mingce_orm::write::canonical::inbound;
-use mingce_orm::write::precondition::{expect_active, expect_etag};
+use mingce_orm::write::precondition::require_active;
 use mingce_orm::{Call, Class, Collection, Error, RequestContext, Result, Store, UnitOfWork, WriteResult};
 use mingce_proto::codec::Reply;
 use mingce_proto::registry::{Policy, RecordStatus};
@@ -24,9 +24,7 @@ pub fn annul(
     step: &Step,
     kinds: &[Arc<dyn DynCase>],
 ) -> Result<WriteResult> {
-    let policy = work.require::<Policies>(&step.name)?;
-    expect_etag::<Policies>(&policy, &step.etag)?;
-    expect_active::<Policies>(&policy)?;
+    let policy = require_active::<Policies>(work, &step.name, &step.etag)?;
     let refuse = |reason, said: String| {
         Err(Error::new(Class::Precondition, reason, said).about(Policies::COLLECTION, &policy.name))
     };

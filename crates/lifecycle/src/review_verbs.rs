@@ -1,7 +1,7 @@
 //! The verbs of reviews: reviewers are assigned, submit what they say, and are released.
 
 use mingce_orm::write::canonical::normalized;
-use mingce_orm::write::precondition::{expect_active, expect_etag};
+use mingce_orm::write::precondition::{expect_active, require_active};
 use mingce_orm::{AuditInfo, Collection, Error, Result, UnitOfWork, WriteResult};
 use mingce_proto::registry::{Conflict, PanelState, RecordStatus, Review, ReviewSheet, TalentReference};
 
@@ -141,9 +141,7 @@ pub fn submit(
 /// # Errors
 /// NOT_FOUND; ABORTED; FAILED_PRECONDITION, reasons `PANEL_CLOSED`, `RECORD_NOT_ACTIVE`.
 pub fn release(work: &mut UnitOfWork, at: &EvalContext, step: &Step) -> Result<WriteResult> {
-    let review = work.require::<Reviews>(&step.name)?;
-    expect_etag::<Reviews>(&review, &step.etag)?;
-    expect_active::<Reviews>(&review)?;
+    let review = require_active::<Reviews>(work, &step.name, &step.etag)?;
     let mut panel = work.require::<Panels>(&review.panel)?;
     if panel.state() == PanelState::Closed {
         return Err(closed(&panel.name));

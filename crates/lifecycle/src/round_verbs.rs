@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mingce_orm::write::canonical::normalized;
-use mingce_orm::write::precondition::{expect_active, expect_etag};
+use mingce_orm::write::precondition::require_active;
 use mingce_orm::{AuditInfo, Class, Collection, Error, RequestContext, Result, UnitOfWork, WriteResult};
 use mingce_proto::registry::{RecordStatus, RoundState};
 
@@ -22,9 +22,7 @@ pub fn annul(
     step: &Step,
     kinds: &[Arc<dyn DynCase>],
 ) -> Result<WriteResult> {
-    let round = work.require::<Rounds>(&step.name)?;
-    expect_etag::<Rounds>(&round, &step.etag)?;
-    expect_active::<Rounds>(&round)?;
+    let round = require_active::<Rounds>(work, &step.name, &step.etag)?;
     for kind in kinds.iter().filter(|kind| kind.kind() == round.kind()) {
         if kind.is_in(work, &round.name)? {
             let said = format!("cases are in {}: annul them first, or close the round", round.name);
@@ -39,9 +37,7 @@ pub fn annul(
 /// # Errors
 /// Where it is closed.
 pub fn close(work: &mut UnitOfWork, cx: &RequestContext, step: &Step) -> Result<WriteResult> {
-    let mut round = work.require::<Rounds>(&step.name)?;
-    expect_etag::<Rounds>(&round, &step.etag)?;
-    expect_active::<Rounds>(&round)?;
+    let mut round = require_active::<Rounds>(work, &step.name, &step.etag)?;
     if round.state() == RoundState::Closed {
         return Err(closed(&step.name));
     }

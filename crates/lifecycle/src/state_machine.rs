@@ -34,6 +34,19 @@ pub struct State {
     pub phase: Phase,
 }
 
+impl State {
+    /// A state.
+    pub const fn new(number: i32, code: &'static str, zh: &'static str, en: &'static str, phase: Phase) -> Self {
+        Self {
+            number,
+            code,
+            zh,
+            en,
+            phase,
+        }
+    }
+}
+
 /// What a guard sees: the case, the policy, and the register.
 #[derive(Debug)]
 pub struct GuardContext<'a, C: Stateful> {

@@ -1,7 +1,7 @@
 //! Crossing an edge: one function tries every verb of every life cycle, and one says beforehand which would be done.
 
 use mingce_orm::write::canonical::normalized;
-use mingce_orm::write::precondition::{expect_active, expect_etag};
+use mingce_orm::write::precondition::require_active;
 use mingce_orm::{AuditInfo, Blocker, Class, Error, Result, UnitOfWork, WriteResult};
 use mingce_proto::Headed;
 use mingce_proto::registry::{self, CaseVerb, DecisionDocument, Policy, RecordStatus};
@@ -93,9 +93,7 @@ impl<C: Stateful> Command<C> {
         let edge = C::state_machine()
             .transition(self.verb)
             .ok_or_else(|| Error::internal(format!("{} is no verb of {}", self.verb, C::SINGULAR)))?;
-        let stored = work.require::<C>(&self.step.name)?;
-        expect_etag::<C>(&stored, &self.step.etag)?;
-        expect_active::<C>(&stored)?;
+        let stored = require_active::<C>(work, &self.step.name, &self.step.etag)?;
         let state = C::state(&stored);
         if !edge.from.contains(&state) {
             return Err(wrong_state::<C>(edge, state, &self.step.name));

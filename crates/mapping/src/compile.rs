@@ -219,14 +219,8 @@ impl Compiler {
                 )),
             },
             (Some(message), true) => {
-                let several = value.is_array();
                 let mut entries = Vec::new();
-                for (index, value) in many(value).into_iter().enumerate() {
-                    let place = if several {
-                        format!("{place}[{index}]")
-                    } else {
-                        place.to_owned()
-                    };
+                for (place, value) in placed(value, place) {
                     entries.push(self.item(value, &message, &place, collection)?);
                 }
                 Ok(Filling::List(entries))
@@ -279,6 +273,20 @@ fn many(value: Toml) -> Vec<Toml> {
         Toml::Array(values) => values,
         one => vec![one],
     }
+}
+
+/// The values of one or of a list, each with its place.
+fn placed(value: Toml, place: &str) -> Vec<(String, Toml)> {
+    let several = value.is_array();
+    let placed = many(value).into_iter().enumerate().map(|(index, value)| {
+        let place = if several {
+            format!("{place}[{index}]")
+        } else {
+            place.to_owned()
+        };
+        (place, value)
+    });
+    placed.collect()
 }
 
 fn wrong(place: &str, error: toml::de::Error) -> Error {

@@ -39,28 +39,18 @@ const CONFERRED: i32 = S::Conferred as i32;
 const REVOKED: i32 = S::Revoked as i32;
 const WITHDRAWN: i32 = S::Withdrawn as i32;
 
-const fn state(number: S, code: &'static str, zh: &'static str, en: &'static str, phase: Phase) -> State {
-    State {
-        number: number as i32,
-        code,
-        zh,
-        en,
-        phase,
-    }
-}
-
 static STATES: [State; 11] = [
-    state(S::Draft, "draft", "草稿", "draft", Phase::Draft),
-    state(S::Nominated, "nominated", "已提名", "nominated", Phase::Undecided),
-    state(S::Refused, "refused", "不予受理", "refused", Phase::Ended),
-    state(S::Accepted, "accepted", "已受理", "accepted", Phase::Undecided),
-    state(S::InReview, "in_review", "评审中", "in review", Phase::Undecided),
-    state(S::Shortlisted, "shortlisted", "入围", "shortlisted", Phase::Undecided),
-    state(S::NotSelected, "not_selected", "未入围", "not selected", Phase::Ended),
-    state(S::Approved, "approved", "已批准", "approved", Phase::Live),
-    state(S::Conferred, "conferred", "授予", "conferred", Phase::Live),
-    state(S::Revoked, "revoked", "撤销", "revoked", Phase::Ended),
-    state(S::Withdrawn, "withdrawn", "撤回", "withdrawn", Phase::Ended),
+    State::new(DRAFT, "draft", "草稿", "draft", Phase::Draft),
+    State::new(NOMINATED, "nominated", "已提名", "nominated", Phase::Undecided),
+    State::new(REFUSED, "refused", "不予受理", "refused", Phase::Ended),
+    State::new(ACCEPTED, "accepted", "已受理", "accepted", Phase::Undecided),
+    State::new(IN_REVIEW, "in_review", "评审中", "in review", Phase::Undecided),
+    State::new(SHORTLISTED, "shortlisted", "入围", "shortlisted", Phase::Undecided),
+    State::new(NOT_SELECTED, "not_selected", "未入围", "not selected", Phase::Ended),
+    State::new(APPROVED, "approved", "已批准", "approved", Phase::Live),
+    State::new(CONFERRED, "conferred", "授予", "conferred", Phase::Live),
+    State::new(REVOKED, "revoked", "撤销", "revoked", Phase::Ended),
+    State::new(WITHDRAWN, "withdrawn", "撤回", "withdrawn", Phase::Ended),
 ];
 
 static LIFE: StateMachine<Awards> = StateMachine {

@@ -30,31 +30,21 @@ const REVOKED: i32 = S::Revoked as i32;
 const WITHDRAWN: i32 = S::Withdrawn as i32;
 const MERGED: i32 = S::Merged as i32;
 
-const fn state(number: S, code: &'static str, zh: &'static str, en: &'static str, phase: Phase) -> State {
-    State {
-        number: number as i32,
-        code,
-        zh,
-        en,
-        phase,
-    }
-}
-
 static STATES: [State; 14] = [
-    state(S::Draft, "draft", "草稿", "draft", Phase::Draft),
-    state(S::Submitted, "submitted", "已申报", "submitted", Phase::Undecided),
-    state(S::Returned, "returned", "退回补正", "returned", Phase::Draft),
-    state(S::Refused, "refused", "不予受理", "refused", Phase::Ended),
-    state(S::InReview, "in_review", "评审中", "in review", Phase::Undecided),
-    state(S::Rejected, "rejected", "未通过", "rejected", Phase::Ended),
-    state(S::OnNotice, "on_notice", "公示中", "on public notice", Phase::Undecided),
-    state(S::Building, "building", "建设（筹）", "building", Phase::Live),
-    state(S::Operating, "operating", "运行", "operating", Phase::Live),
-    state(S::Rectifying, "rectifying", "整改", "rectifying", Phase::Live),
-    state(S::Terminated, "terminated", "终止建设", "terminated", Phase::Ended),
-    state(S::Revoked, "revoked", "撤销", "revoked", Phase::Ended),
-    state(S::Withdrawn, "withdrawn", "撤回", "withdrawn", Phase::Ended),
-    state(S::Merged, "merged", "合并", "merged", Phase::Ended),
+    State::new(DRAFT, "draft", "草稿", "draft", Phase::Draft),
+    State::new(SUBMITTED, "submitted", "已申报", "submitted", Phase::Undecided),
+    State::new(RETURNED, "returned", "退回补正", "returned", Phase::Draft),
+    State::new(REFUSED, "refused", "不予受理", "refused", Phase::Ended),
+    State::new(IN_REVIEW, "in_review", "评审中", "in review", Phase::Undecided),
+    State::new(REJECTED, "rejected", "未通过", "rejected", Phase::Ended),
+    State::new(ON_NOTICE, "on_notice", "公示中", "on public notice", Phase::Undecided),
+    State::new(BUILDING, "building", "建设（筹）", "building", Phase::Live),
+    State::new(OPERATING, "operating", "运行", "operating", Phase::Live),
+    State::new(RECTIFYING, "rectifying", "整改", "rectifying", Phase::Live),
+    State::new(TERMINATED, "terminated", "终止建设", "terminated", Phase::Ended),
+    State::new(REVOKED, "revoked", "撤销", "revoked", Phase::Ended),
+    State::new(WITHDRAWN, "withdrawn", "撤回", "withdrawn", Phase::Ended),
+    State::new(MERGED, "merged", "合并", "merged", Phase::Ended),
 ];
 
 pub(crate) static LIFE: StateMachine<Designations> = StateMachine {

@@ -17,24 +17,14 @@ pub(crate) const EXPIRED: i32 = S::Expired as i32;
 pub(crate) const REVOKED: i32 = S::Revoked as i32;
 pub(crate) const REFUSED: i32 = S::Refused as i32;
 
-const fn state(number: S, code: &'static str, zh: &'static str, en: &'static str, phase: Phase) -> State {
-    State {
-        number: number as i32,
-        code,
-        zh,
-        en,
-        phase,
-    }
-}
-
 static STATES: [State; 7] = [
-    state(S::Applied, "applied", "已申请", "applied", Phase::Undecided),
-    state(S::OnNotice, "on_notice", "公示中", "on public notice", Phase::Undecided),
-    state(S::Authorised, "authorised", "已授权", "authorised", Phase::Live),
-    state(S::Suspended, "suspended", "暂停", "suspended", Phase::Live),
-    state(S::Expired, "expired", "到期", "expired", Phase::Ended),
-    state(S::Revoked, "revoked", "撤销", "revoked", Phase::Ended),
-    state(S::Refused, "refused", "不予授权", "refused", Phase::Ended),
+    State::new(APPLIED, "applied", "已申请", "applied", Phase::Undecided),
+    State::new(ON_NOTICE, "on_notice", "公示中", "on public notice", Phase::Undecided),
+    State::new(AUTHORISED, "authorised", "已授权", "authorised", Phase::Live),
+    State::new(SUSPENDED, "suspended", "暂停", "suspended", Phase::Live),
+    State::new(EXPIRED, "expired", "到期", "expired", Phase::Ended),
+    State::new(REVOKED, "revoked", "撤销", "revoked", Phase::Ended),
+    State::new(REFUSED, "refused", "不予授权", "refused", Phase::Ended),
 ];
 
 pub(crate) static LIFE: StateMachine<NominatingBodies> = StateMachine {

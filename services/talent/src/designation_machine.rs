@@ -28,30 +28,20 @@ pub(crate) const CANCELLED: i32 = S::Cancelled as i32;
 pub(crate) const EXITED: i32 = S::Exited as i32;
 pub(crate) const WITHDRAWN: i32 = S::Withdrawn as i32;
 
-const fn state(number: S, code: &'static str, zh: &'static str, en: &'static str, phase: Phase) -> State {
-    State {
-        number: number as i32,
-        code,
-        zh,
-        en,
-        phase,
-    }
-}
-
 static STATES: [State; 13] = [
-    state(S::Draft, "draft", "草稿", "draft", Phase::Draft),
-    state(S::Submitted, "submitted", "已申报", "submitted", Phase::Undecided),
-    state(S::Returned, "returned", "退回补正", "returned", Phase::Draft),
-    state(S::Refused, "refused", "不予受理", "refused", Phase::Ended),
-    state(S::InReview, "in_review", "评审中", "in review", Phase::Undecided),
-    state(S::Rejected, "rejected", "未通过", "rejected", Phase::Ended),
-    state(S::OnNotice, "on_notice", "公示中", "on public notice", Phase::Undecided),
-    state(S::InTerm, "in_term", "管理期内", "in term", Phase::Live),
-    state(S::Suspended, "suspended", "暂停", "suspended", Phase::Live),
-    state(S::Completed, "completed", "期满", "completed", Phase::Ended),
-    state(S::Cancelled, "cancelled", "取消", "cancelled", Phase::Ended),
-    state(S::Exited, "exited", "退出", "exited", Phase::Ended),
-    state(S::Withdrawn, "withdrawn", "撤回", "withdrawn", Phase::Ended),
+    State::new(DRAFT, "draft", "草稿", "draft", Phase::Draft),
+    State::new(SUBMITTED, "submitted", "已申报", "submitted", Phase::Undecided),
+    State::new(RETURNED, "returned", "退回补正", "returned", Phase::Draft),
+    State::new(REFUSED, "refused", "不予受理", "refused", Phase::Ended),
+    State::new(IN_REVIEW, "in_review", "评审中", "in review", Phase::Undecided),
+    State::new(REJECTED, "rejected", "未通过", "rejected", Phase::Ended),
+    State::new(ON_NOTICE, "on_notice", "公示中", "on public notice", Phase::Undecided),
+    State::new(IN_TERM, "in_term", "管理期内", "in term", Phase::Live),
+    State::new(SUSPENDED, "suspended", "暂停", "suspended", Phase::Live),
+    State::new(COMPLETED, "completed", "期满", "completed", Phase::Ended),
+    State::new(CANCELLED, "cancelled", "取消", "cancelled", Phase::Ended),
+    State::new(EXITED, "exited", "退出", "exited", Phase::Ended),
+    State::new(WITHDRAWN, "withdrawn", "撤回", "withdrawn", Phase::Ended),
 ];
 
 pub(crate) static LIFE: StateMachine<Designations> = StateMachine {

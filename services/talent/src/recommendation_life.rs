@@ -35,24 +35,14 @@ const REFUSED: i32 = S::Refused as i32;
 const CANCELLED: i32 = S::Cancelled as i32;
 const WITHDRAWN: i32 = S::Withdrawn as i32;
 
-const fn state(number: S, code: &'static str, zh: &'static str, en: &'static str, phase: Phase) -> State {
-    State {
-        number: number as i32,
-        code,
-        zh,
-        en,
-        phase,
-    }
-}
-
 static STATES: [State; 7] = [
-    state(S::Draft, "draft", "草稿", "draft", Phase::Draft),
-    state(S::Filed, "filed", "已备案", "filed", Phase::Undecided),
-    state(S::OnNotice, "on_notice", "公示中", "on public notice", Phase::Undecided),
-    state(S::Confirmed, "confirmed", "已确认", "confirmed", Phase::Live),
-    state(S::Refused, "refused", "不予确认", "refused", Phase::Ended),
-    state(S::Cancelled, "cancelled", "取消", "cancelled", Phase::Ended),
-    state(S::Withdrawn, "withdrawn", "撤回", "withdrawn", Phase::Ended),
+    State::new(DRAFT, "draft", "草稿", "draft", Phase::Draft),
+    State::new(FILED, "filed", "已备案", "filed", Phase::Undecided),
+    State::new(ON_NOTICE, "on_notice", "公示中", "on public notice", Phase::Undecided),
+    State::new(CONFIRMED, "confirmed", "已确认", "confirmed", Phase::Live),
+    State::new(REFUSED, "refused", "不予确认", "refused", Phase::Ended),
+    State::new(CANCELLED, "cancelled", "取消", "cancelled", Phase::Ended),
+    State::new(WITHDRAWN, "withdrawn", "撤回", "withdrawn", Phase::Ended),
 ];
 
 static LIFE: StateMachine<Recommendations> = StateMachine {

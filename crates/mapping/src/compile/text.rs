@@ -4,7 +4,7 @@ use prost_reflect::{FieldDescriptor, Kind};
 use regex::Regex;
 use toml::Value as Toml;
 
-use super::{Compiler, many, wrong};
+use super::{Compiler, many, placed, wrong};
 use crate::collection::pattern_of;
 use crate::date::DateForm;
 use crate::error::Error;
@@ -21,14 +21,8 @@ impl Compiler {
         place: &str,
         field: Option<&FieldDescriptor>,
     ) -> Result<Vec<Text>, Error> {
-        let several = value.is_array();
         let mut texts = Vec::new();
-        for (index, value) in many(value).into_iter().enumerate() {
-            let place = if several {
-                format!("{place}[{index}]")
-            } else {
-                place.to_owned()
-            };
+        for (place, value) in placed(value, place) {
             let text = self.text(value, &place, field)?;
             if text.split.is_some() {
                 let problem = "one value: `split` is for fields of several, leave it out";
@@ -45,14 +39,8 @@ impl Compiler {
         place: &str,
         field: &FieldDescriptor,
     ) -> Result<Vec<Text>, Error> {
-        let several = value.is_array();
         let mut texts = Vec::new();
-        for (index, value) in many(value).into_iter().enumerate() {
-            let place = if several {
-                format!("{place}[{index}]")
-            } else {
-                place.to_owned()
-            };
+        for (place, value) in placed(value, place) {
             texts.push(self.text(value, &place, Some(field))?);
         }
         Ok(texts)

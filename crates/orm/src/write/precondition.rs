@@ -5,6 +5,7 @@ use mingce_proto::registry::RecordStatus;
 
 use crate::error::{Class, Error, Result};
 use crate::model::collection::Collection;
+use crate::write::unit_of_work::UnitOfWork;
 
 /// Refuses what was decided on another revision.
 ///
@@ -34,4 +35,15 @@ pub fn expect_active<C: Collection>(stored: &C::Item) -> Result<()> {
         _ => return Ok(()),
     };
     Err(Error::new(Class::Precondition, "RECORD_NOT_ACTIVE", said).about(C::COLLECTION, head.name))
+}
+
+/// The record of a name that is to be changed: at the revision that the caller saw, and active.
+///
+/// # Errors
+/// NOT_FOUND, and those of [`expect_etag`] and [`expect_active`].
+pub fn require_active<C: Collection>(work: &mut UnitOfWork, name: &str, etag: &str) -> Result<C::Item> {
+    let stored = work.require::<C>(name)?;
+    expect_etag::<C>(&stored, etag)?;
+    expect_active::<C>(&stored)?;
+    Ok(stored)
 }

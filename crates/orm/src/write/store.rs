@@ -28,7 +28,7 @@ use crate::write::idempotency;
 use crate::write::ledger;
 pub use crate::write::ledger::Entered;
 use crate::write::load::{Lock, load};
-use crate::write::precondition::{expect_active, expect_etag};
+use crate::write::precondition::require_active;
 use crate::write::prepared_insert::PreparedInsert;
 use crate::write::result::WriteResult;
 use crate::write::unit_of_work::UnitOfWork;
@@ -204,9 +204,7 @@ impl Store {
             call,
             Box::new(move |work| {
                 let head = resource.head();
-                let stored = work.require::<C>(head.name)?;
-                expect_etag::<C>(&stored, head.etag)?;
-                expect_active::<C>(&stored)?;
+                let stored = require_active::<C>(work, head.name, head.etag)?;
                 if let Some(problem) = mask.check_settable::<C>(&stored, &resource)? {
                     return Err(refused::<C>(vec![problem]));
                 }
@@ -237,9 +235,7 @@ impl Store {
             cx,
             call,
             Box::new(move |work| {
-                let stored = work.require::<C>(&name)?;
-                expect_etag::<C>(&stored, &etag)?;
-                expect_active::<C>(&stored)?;
+                let stored = require_active::<C>(work, &name, &etag)?;
                 C::on_annul(work, &at, &stamp, &stored)?;
                 work.change::<C>(&at, &stamp, &stored, RecordStatus::Annulled, "")
             }),
