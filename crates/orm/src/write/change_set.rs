@@ -1,10 +1,8 @@
-//! What a transaction writes, statement by statement. But for the numbers of its changes none of them needs the answer of another, so
-//! that the next ones are made while the database does those before.
+//! What a transaction writes, statement by statement. But for the numbers of its changes none of them needs the answer of another.
 
 use std::sync::Arc;
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr};
-use tokio::sync::mpsc;
 
 use crate::db::statement::{PlannedStatement, StatementSink, together};
 use crate::model::table_row::RowChange;
@@ -17,10 +15,8 @@ use crate::write::ledger_entry::Entry;
 use crate::write::persist;
 use crate::write::transaction_fault::Fault;
 
-/// From how many edits on some of the work on them is done in a thread of its own.
+/// From how many edits on they are too large for one round trip, and their answers are given up in a thread of its own.
 pub(crate) const MANY: usize = 200;
-/// How many statements may be ready.
-const READY: usize = 4;
 
 /// All that a batch of edits has changed.
 #[derive(Debug, Default)]
@@ -50,27 +46,23 @@ impl ChangeSet {
     /// the numbers: whoever has allocated is alone until the commit.
     pub async fn write(self, tx: &DatabaseTransaction, now: i64) -> Result<Arc<CommitStamps>, Fault> {
         let backend = tx.get_database_backend();
-        let is_large = self.entries.len() >= MANY;
-        let this = Arc::new(self);
-        let beside = Arc::clone(&this);
-        run(tx, is_large, move |put| {
-            beside.without_numbers(backend, put);
+        run(tx, |put| {
+            self.without_numbers(backend, put);
             Ok(())
         })
         .await?;
-        if this.entries.is_empty() {
+        if self.entries.is_empty() {
             return Ok(Arc::default());
         }
-        let first = ledger::allocate(tx, this.entries.len(), now).await?;
-        let stamps = Arc::new(CommitStamps::new(&this.entries, first)?);
-        if backend == DbBackend::Postgres && !is_large {
+        let first = ledger::allocate(tx, self.entries.len(), now).await?;
+        let stamps = Arc::new(CommitStamps::new(&self.entries, first)?);
+        if backend == DbBackend::Postgres && self.entries.len() < MANY {
             // The others wait: it is one round trip.
             let mut all = Vec::new();
-            this.with_numbers(backend, &stamps, &mut |step| all.push(step.statement))?;
+            self.with_numbers(backend, &stamps, &mut |step| all.push(step.statement))?;
             tx.execute_raw(together(all)).await?;
         } else {
-            let stamped = Arc::clone(&stamps);
-            run(tx, is_large, move |put| this.with_numbers(backend, &stamped, put)).await?;
+            run(tx, |put| self.with_numbers(backend, &stamps, put)).await?;
         }
         Ok(stamps)
     }
@@ -96,27 +88,15 @@ impl ChangeSet {
     }
 }
 
-/// Does the statements that `made` makes; those of a large batch are made ahead in a thread of their own.
+/// Does the statements that `made` makes, one after the other.
 async fn run(
     tx: &DatabaseTransaction,
-    is_large: bool,
-    made: impl FnOnce(&mut StatementSink<'_>) -> Result<(), DbErr> + Send + 'static,
+    made: impl FnOnce(&mut StatementSink<'_>) -> Result<(), DbErr>,
 ) -> Result<(), DbErr> {
-    if !is_large {
-        let mut steps = Vec::new();
-        made(&mut |step| steps.push(step))?;
-        for step in steps {
-            step.run(tx).await?;
-        }
-        return Ok(());
-    }
-    let (ready, mut steps) = mpsc::channel(READY);
-    let made = tokio::task::spawn_blocking(move || {
-        // Nobody takes them any more where one has failed.
-        made(&mut |step| drop(ready.blocking_send(step)))
-    });
-    while let Some(step) = steps.recv().await {
+    let mut steps = Vec::new();
+    made(&mut |step| steps.push(step))?;
+    for step in steps {
         step.run(tx).await?;
     }
-    made.await.map_err(|error| DbErr::Custom(error.to_string()))?
+    Ok(())
 }
