@@ -203,11 +203,9 @@ pub fn fields<C: Case + Collection>() -> Vec<Field<C>> {
             get: |item| falls::<C>(item).date.as_str().into(),
         },
         Field {
-            column: Column::one_of(
-                "due",
-                enum_values("mingce.registry.v1.DueKind").from_fields(&["case.due"]),
-            )
-            .groupable(),
+            column: Column::one_of("due", enum_values("mingce.registry.v1.DueKind"))
+                .from_fields(&["case.due"])
+                .groupable(),
             get: |item| falls::<C>(item).due.into(),
         },
         Field {

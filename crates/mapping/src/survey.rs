@@ -236,3 +236,13 @@ fn letter(place: usize) -> String {
     }
     letters.iter().rev().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_have_the_letters_of_a_spreadsheet() {
+        assert_eq!(letter(0) + &letter(25) + &letter(26) + &letter(701), "AZAAZZ");
+    }
+}
