@@ -31,8 +31,8 @@ pub(super) fn classified(column: Column, message: &str) -> Column {
         true => needed(message, field),
         false => needed_for_value(message, field),
     };
-    let all = fields.iter().map(needed_of);
-    let needed = all.fold(Some(Classes::NONE), |all, one| Some(all?.union(one?)));
+    let mut all = fields.iter().map(needed_of);
+    let needed = all.try_fold(Classes::NONE, |all, one| Some(all.union(one?)));
     Column {
         needed: needed.unwrap_or(Classes::ALL),
         ..column
