@@ -3,7 +3,7 @@
 
 use mingce_orm::{Class, Collection, Error, List, Mask, RequestContext, Since, Store};
 use mingce_proto::Classes;
-use mingce_proto::awards::{Award, SchemeReference};
+use mingce_proto::awards::{Award, AwardState, SchemeReference};
 use mingce_proto::labs::Organization;
 use mingce_proto::registry::{ComputeStatisticsRequest, FieldClass, Identifier};
 use mingce_proto::talent::Talent;
@@ -38,6 +38,7 @@ fn award(title: &str, year: i32) -> Award {
         scheme: Some(scheme),
         evidence: vec!["10.1000/182".to_owned()],
         classified: true,
+        state: AwardState::Conferred.into(),
         ..Award::default()
     }
 }
