@@ -7,6 +7,7 @@ use std::io::{Cursor, Write};
 
 use mingce_mapping::{Error, Item, Mapping, Options, Refusal, RefusedWriter, Row, Source};
 use mingce_proto::labs::Lab;
+use rust_xlsxwriter::Workbook;
 
 fn read(mapping: &str, bytes: &[u8]) -> Result<(Vec<Row>, Vec<Refusal>), Error> {
     let mapping = Mapping::parse("test", mapping).unwrap();
@@ -294,4 +295,32 @@ fn pinyin_with_tones_is_read_as_gb18030() {
     let mapping = "[[part]]\ncollection = \"labs\"\n[part.fields]\ndisplay_name = \"{名称}\"\ncity = \"{城市}\"\n";
     let (rows, _) = read(mapping, &bytes).unwrap();
     assert_eq!(lab(&rows[1]).city, "Lǚ Yán");
+}
+
+#[test]
+fn files_that_are_no_tables_are_told_apart() {
+    let said = |bytes: &[u8]| said(bytes).0;
+    let old = |name: &str| {
+        let mut bytes = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".to_vec();
+        bytes.resize(70_000, 0);
+        bytes.extend(name.encode_utf16().flat_map(u16::to_le_bytes));
+        bytes
+    };
+    assert!(said(&old("EncryptedPackage")).contains("password"));
+    assert!(said(&old("Workbook")).contains("old format"));
+    assert!(said(&old("WordDocument")).contains("Word"));
+    assert!(said(b"%PDF-1.7\n").contains("PDF"));
+    assert!(said("\u{feff}\r\n<html><table><tr><td>姓名".as_bytes()).contains("HTML"));
+    assert!(said(b"<?xml version=\"1.0\"?><?mso-application progid=\"Excel.Sheet\"?><Workbook>").contains("2003"));
+    let mut book = Workbook::new();
+    book.add_worksheet().write_string(0, 0, "x").unwrap();
+    let whole = book.save_to_buffer().unwrap();
+    assert!(said(&whole[..whole.len() / 2]).contains("cut off"));
+    let zip = |name: &str, text: &str| archive(&[(name, text)]);
+    assert!(said(&zip("mimetype", "application/vnd.oasis.opendocument.spreadsheet")).contains("OpenDocument"));
+    assert!(said(&zip("名单.csv", "x")).contains("archive"));
+    assert!(said(&zip("word/document.xml", "x")).contains("Word"));
+    let utf16: Vec<u8> = "姓名,单位\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert!(said(&utf16).contains("utf-16le"));
+    assert!(said("name\nMüller\n".chars().map(|c| c as u8).collect::<Vec<_>>().as_slice()).contains("windows-1252"));
 }
