@@ -26,6 +26,14 @@ impl DateForm {
             Self::Year => &["2024"],
         }
     }
+
+    /// What is expected beside a whole day.
+    fn also(self) -> &'static str {
+        match self {
+            Self::Day => "",
+            Self::Partial | Self::Year => "; a month (2024-06) or a year (2024) will do",
+        }
+    }
 }
 
 const DATES: &str =
@@ -80,7 +88,12 @@ pub(crate) fn bound(text: &str, bound: Bound) -> String {
 
 /// A date of a table in ISO 8601, or nothing for a date of zeros.
 pub(crate) fn date(text: &str, form: DateForm) -> Result<String, Unfit> {
-    let (year, month, day) = parts(text)?;
+    let (year, month, day) = parts(text).map_err(|mut wrong| {
+        if wrong.reason == "DATE_INVALID" {
+            wrong.description.push_str(form.also());
+        }
+        wrong
+    })?;
     if year == 0 {
         return Ok(String::new());
     }
@@ -89,7 +102,8 @@ pub(crate) fn date(text: &str, form: DateForm) -> Result<String, Unfit> {
         return unfit("YEAR_IMPLAUSIBLE", description);
     }
     if (month == 0 && day != 0) || month > 12 || day > days_in(year, month) {
-        return unfit("DATE_INVALID", format!("there is no such day; {DATES}"));
+        let said = format!("there is no such day; {DATES}{}", form.also());
+        return unfit("DATE_INVALID", said);
     }
     match (form, month, day) {
         (DateForm::Year, _, _) | (DateForm::Partial, 0, _) => Ok(format!("{year:04}")),
@@ -322,6 +336,16 @@ mod tests {
         }
         assert_eq!(day("2024-02-29").as_deref(), Ok("2024-02-29"));
         assert_eq!(day("1900-02-29"), Err("DATE_INVALID"));
+    }
+
+    #[test]
+    fn what_is_no_date_is_told_with_what_the_form_takes() {
+        for text in ["1985年13月", "79.06"] {
+            let said = |form| date(text, form).unwrap_err().description;
+            assert!(said(DateForm::Partial).contains("a month (2024-06) or a year (2024) will do"));
+            assert!(said(DateForm::Year).contains("a year (2024) will do"));
+            assert!(!said(DateForm::Day).contains("2024-06)"), "{}", said(DateForm::Day));
+        }
     }
 
     #[test]
